@@ -1,0 +1,258 @@
+"""Model calls as they stand on spans, and which spans tell of the same one.
+
+Instrumentations are stacked in real life: a framework's span, a client library's and the provider SDK's own can all tell
+of one call.  Mostly they nest, and the tree decides (``_traces``).  Where they do not nest, the figures and times decide:
+
+* the same span id is the same span;
+* the same response id with figures that do not contradict is the same call, whoever tells of it;
+* two model events of *different* scopes, one inside the time of the other, whose figures do not contradict, are one call;
+  overlapping in part, they must state the same prompt and completion;
+* two calls of the same scope are never one, and a call takes at most one event of each scope.
+
+What one teller knows and another does not is put together, field by field.
+
+A trace keeps its recent calls open for such corrections in a ``Window``; older ones are settled and can change no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from ._model import Event, Kind, SpanData, Usage
+
+WINDOW = 256
+"""Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
+descendants within seconds; 256 calls are minutes of an agent's work and 100 KB at most."""
+
+_STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
+
+
+class Call:
+    """One call, told by one or several events."""
+
+    __slots__ = (
+        "alive", "behind", "counted", "covered", "end_ns", "engine", "events", "failed", "foreign", "kind", "loose_time", "model",
+        "recorded_pusd", "request_models", "response_id", "response_models", "provider", "scopes", "server_address",
+        "service_tier", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
+    )  # fmt: skip
+
+    def __init__(self, span: SpanData, event: Event) -> None:
+        self.kind = event.kind
+        self.engine = event.kind is Kind.MODEL and span.span_kind == "SERVER"
+        """A model server's own span: loses against the client's."""
+        self.strong = event.kind in _STRONG and not self.engine
+        """Tokens of other kinds are a repeat more often than a source."""
+        self.model = 1 if event.kind is Kind.MODEL else event.num_calls
+        """As how many model events it counts."""
+        self.usage = event.usage
+        self.counted = has_usage(event.usage)
+        """Its tokens and cost are in the totals."""
+        self.behind = False
+        """It is behind a tool, seen from the spans it still hangs at."""
+        self.settled = False
+        """It can no longer be corrected."""
+        self.covered = False
+        """Its cost is in another call's."""
+        self.alive = True
+        self.failed = event.error is not None
+        self.start_ns = span.start_ns
+        self.end_ns = span.end_ns
+        self.span_ids = (span.span_id,)
+        self.scopes = (span.scope_name,)
+        self.response_id = event.response_id
+        self.provider = event.provider
+        self.response_models = (event.response_model,) if event.response_model else ()
+        self.request_models = (event.request_model,) if event.request_model else ()
+        self.recorded_pusd = event.recorded_pusd
+        self.service_tier = event.service_tier
+        self.server_address = event.server_address
+        self.loose_time = event.ends_early
+        self.unsure_output = event.unsure_output
+        self.foreign = event.foreign
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Model names, the most telling first: of responses, then of requests."""
+        return self.response_models + self.request_models
+
+
+_WHOLES = 3
+"""The first fields of ``Usage`` are whole counts, the others are parts of them."""
+
+
+def has_usage(usage: Usage | None) -> bool:
+    """Whether there is anything to count; all zeros are none."""
+    return usage is not None and bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
+
+
+def agree(a: Usage | None, b: Usage | None) -> bool:
+    """Whether two statements do not contradict, as far as both state a figure.
+
+    All zeros state nothing, and so does 0 for a part: many layers write it for what they do not know.
+    """
+    if a is None or b is None or not has_usage(a) or not has_usage(b):
+        return True
+    if any(x is not None and y is not None and x != y for x, y in zip(a[:_WHOLES], b[:_WHOLES], strict=True)):
+        return False
+    return all(not x or not y or x == y for x, y in zip(a[_WHOLES:], b[_WHOLES:], strict=True))
+
+
+def same_figures(a: Usage | None, b: Usage | None) -> bool:
+    """Whether both state the same prompt and the same completion, and these are not nothing."""
+    return (
+        a is not None
+        and b is not None
+        and a.prompt_tokens == b.prompt_tokens
+        and a.completion_tokens == b.completion_tokens
+        and has_usage(a)
+    )
+
+
+def filled(usage: Usage, more: Usage) -> Usage:
+    """``usage`` with the figures that only ``more`` states."""
+    return Usage(*[x if x or y is None else y for x, y in zip(usage, more, strict=True)])
+
+
+def _plain(model: str) -> str:
+    return model.rsplit("/", 1)[-1].lower()
+
+
+def _same_model(a: Call, b: Call) -> bool:
+    """Whether the model names do not contradict: equal, or one is the other with a date or version behind it."""
+    ours, theirs = a.models, b.models
+    if not ours or not theirs:
+        return True
+    plain = [_plain(name) for name in theirs]
+    return any(x.startswith(y) or y.startswith(x) for x in map(_plain, ours) for y in plain)
+
+
+def _same_prompt(a: Usage | None, b: Usage | None) -> bool:
+    return a is not None and b is not None and a.prompt_tokens is not None and a.prompt_tokens == b.prompt_tokens
+
+
+_INSIDE = 0.9
+"""Part of the shorter span's time that the other must cover: layers that run side by side (callbacks) start and end in the
+same order, so the inner one may end microseconds after the outer."""
+
+
+def _one_call(call: Call, other: Call) -> bool:
+    """Whether two events that do not nest tell of one call."""
+    if call.response_id is not None and call.response_id == other.response_id:
+        if agree(call.usage, other.usage) and (has_usage(call.usage) or call.scopes != other.scopes):
+            return True
+        if call.scopes != other.scopes and call.kind is other.kind and _same_prompt(call.usage, other.usage):
+            return True
+    elif call.response_id is not None and other.response_id is not None:
+        return False
+    if call.scopes[0] in other.scopes or call.kind is not other.kind or not _same_model(call, other):
+        return False
+    if not agree(call.usage, other.usage):
+        return False
+    common = min(call.end_ns, other.end_ns) - max(call.start_ns, other.start_ns)
+    shorter = min(call.end_ns - call.start_ns, other.end_ns - other.start_ns)
+    if common >= 0 and common >= _INSIDE * shorter:
+        return True
+    return (common >= 0 or call.loose_time or other.loose_time) and same_figures(call.usage, other.usage)
+
+
+def absorb(call: Call, other: Call) -> None:
+    """Let ``call`` know what ``other`` says of the same call; ``other`` is gone."""
+    if call.usage is None or not has_usage(call.usage):
+        call.usage = other.usage if other.usage is not None else call.usage
+        call.counted = call.counted or other.counted
+    elif other.usage is not None and has_usage(other.usage):
+        if agree(call.usage, other.usage):
+            call.usage = filled(call.usage, other.usage)
+        elif _same_prompt(call.usage, other.usage):
+            if call.unsure_output and not other.unsure_output:
+                call.usage, call.unsure_output = filled(other.usage, call.usage), False
+            elif call.usage.completion_tokens == other.usage.completion_tokens:
+                call.usage = filled(call.usage, other.usage)
+    if call.recorded_pusd is None:
+        call.recorded_pusd = other.recorded_pusd
+    call.response_id = call.response_id or other.response_id
+    call.provider = call.provider or other.provider
+    call.service_tier = call.service_tier or other.service_tier
+    call.server_address = call.server_address or other.server_address
+    call.response_models += tuple(name for name in other.response_models if name not in call.response_models)
+    call.request_models += tuple(name for name in other.request_models if name not in call.request_models)
+    call.scopes += tuple(scope for scope in other.scopes if scope not in call.scopes)
+    call.span_ids += () if other.foreign else other.span_ids
+    call.failed = call.failed and other.failed
+    call.model = call.model or other.model
+    call.strong = call.strong or other.strong
+    call.start_ns = min(call.start_ns, other.start_ns)
+    call.end_ns = max(call.end_ns, other.end_ns)
+    other.alive = False
+
+
+_MISSES = 16
+"""Calls that ended before this one began, looked at before the search is given up: tellers of one call end together."""
+
+
+class Window:
+    """The recent calls of one trace, bounded; what falls out is settled."""
+
+    __slots__ = ("_by_response", "_calls", "_mixed", "by_span")
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque()
+        self.by_span: dict[int, Call] = {}
+        self._by_response: dict[str, Call] = {}
+        self._mixed = False
+
+    def __contains__(self, call: object) -> bool:
+        return isinstance(call, Call) and self.by_span.get(call.span_ids[0]) is call
+
+    def __iter__(self) -> Iterator[Call]:
+        return (call for call in self._calls if call.alive)
+
+    def add(self, call: Call) -> Call | None:
+        """Take a call in; returns the one that falls out, if it is still alive."""
+        calls = self._calls
+        self._mixed = self._mixed or bool(calls and calls[-1].scopes[0] != call.scopes[0])
+        calls.append(call)
+        self.index(call)
+        if len(calls) <= WINDOW:
+            return None
+        oldest = calls.popleft()
+        self._forget(oldest)
+        return oldest if oldest.alive else None
+
+    def index(self, call: Call) -> None:
+        """Make a call findable by all that tells of it."""
+        for span_id in call.span_ids:
+            self.by_span[span_id] = call
+        if call.response_id is not None:
+            self._by_response.setdefault(call.response_id, call)
+
+    def _forget(self, call: Call) -> None:
+        for span_id in call.span_ids:
+            if self.by_span.get(span_id) is call:
+                del self.by_span[span_id]
+        if call.response_id is not None and self._by_response.get(call.response_id) is call:
+            del self._by_response[call.response_id]
+
+    def same_call(self, call: Call, nested: list[Call]) -> Call | None:
+        """The call that ``call`` also tells of, leaving out those it nests with."""
+        if call.response_id is not None:
+            other = self._by_response.get(call.response_id)
+            if other is not None and other.alive and other is not call and other not in nested and _one_call(other, call):
+                return other
+        if not self._mixed and self._calls and self._calls[-1].scopes[0] == call.scopes[0]:
+            return None
+        fallback = None
+        misses = 0
+        for other in reversed(self._calls):
+            if not other.alive or other is call or other in nested:
+                continue
+            if _one_call(other, call):
+                if same_figures(other.usage, call.usage):
+                    return other
+                fallback = fallback or other
+            elif other.end_ns < call.start_ns:
+                misses += 1
+                if misses > _MISSES:
+                    break
+        return fallback

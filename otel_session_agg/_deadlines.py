@@ -1,0 +1,55 @@
+"""What is due when: a heap of monotonic deadlines; time comes in as ``now``."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Deadline(Generic[T]):
+    """One entry; ``cancel()`` leaves it in the heap, where it is passed over."""
+
+    __slots__ = ("item", "when_seconds")
+
+    def __init__(self, when_seconds: float, item: T) -> None:
+        self.when_seconds = when_seconds
+        self.item: T | None = item
+
+    def cancel(self) -> None:
+        """Forget it."""
+        self.item = None
+
+
+class Deadlines(Generic[T]):
+    """Entries by time; equal times in the order they came."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Deadline[T]]] = []
+        self._count = 0
+
+    def add(self, when_seconds: float, item: T) -> Deadline[T]:
+        """Remember ``item`` for ``when_seconds`` on the caller's monotonic clock."""
+        entry = Deadline(when_seconds, item)
+        self._count += 1
+        heappush(self._heap, (when_seconds, self._count, entry))
+        return entry
+
+    def next(self) -> float | None:
+        """When the next entry is due."""
+        heap = self._heap
+        while heap and heap[0][2].item is None:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def pop_due(self, now: float) -> list[T]:
+        """Take out everything that is due."""
+        due: list[T] = []
+        when = self.next()
+        while when is not None and when <= now:
+            item = heappop(self._heap)[2].item
+            if item is not None:
+                due.append(item)
+            when = self.next()
+        return due

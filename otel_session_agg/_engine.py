@@ -1,0 +1,297 @@
+"""What leaves when: spans come in as values with ``now``, and what may leave comes out.  No clock, thread or lock.
+
+Rules
+-----
+* A span below a session root leaves at once, the root when it has ended and nothing below it is open.
+* A root that ended waits ``linger_seconds`` for spans still open below it, then leaves marked partial.
+* On a bound the oldest leave with what they have, marked partial; a root that is still open keeps only its totals.
+* A span that ends after its root left is *late*: it leaves at once and is counted.
+* What belongs to no root that is known leaves at once; if a root appears within ``linger_seconds``, it gets the totals.
+
+Counted, and true at every moment: received = folded + ignored (by reason), opened = released (by reason) + open.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+
+from ._deadlines import Deadlines
+from ._model import Event, SpanData
+from ._rollup import Rollup
+from ._settings import Settings
+from ._sums import Price
+from ._traces import Links, Trace
+
+LINGER = "linger"
+"""Partial: waiting for open spans was over."""
+FLUSH = "force_flush"
+"""Partial: the application asked for everything at once."""
+SHUTDOWN = "shutdown"
+"""Partial: the processor was shut down."""
+OPEN_ROOTS = "max_open_roots"
+"""Partial: too many roots at once."""
+OPEN_SPANS = "max_open_spans"
+"""Partial: too many open spans below one root."""
+NO_START = "start_not_seen"
+"""Partial: the root ended, but nothing was seen of it before."""
+
+LATE = "late"
+"""Ignored: the root had left."""
+DUPLICATE = "duplicate_span"
+"""Ignored: the same span ended twice."""
+FAULT = "fault"
+"""Ignored: reading or folding raised."""
+
+MAX_REMEMBERED = 8192
+"""Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
+
+_SHARE = 100
+"""On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
+
+
+Out = list[object]
+"""What leaves, in order: carriers as they came, and ``Trace`` objects whose roots may leave."""
+
+
+class Engine:
+    """All session roots of a process."""
+
+    def __init__(self, settings: Settings, read: Callable[[SpanData], Event], price: Price) -> None:
+        self._settings = settings
+        self._read = read
+        self._price = price
+        self._traces: dict[int, Trace] = {}
+        self._parked: dict[int, Trace] = {}
+        """Open roots beyond the bound: totals only."""
+        self._left_young: set[int] = set()
+        self._left_old: set[int] = set()
+        self._links = Links()
+        self._deadlines: Deadlines[Trace] = Deadlines()
+        self.open = 0
+        """Session roots that are in memory."""
+        self.received = self.folded = self.opened = 0
+        self.ignored: Counter[str] = Counter()
+        """Ended spans that are in no totals, by reason."""
+        self.unread: Counter[str] = Counter()
+        """Values that were not used, by reason."""
+        self.released: Counter[str] = Counter()
+        """Roots that left: ``complete``, or why they could not wait."""
+
+    # -- arrivals -----------------------------------------------------------------------------------------------------------
+
+    def started(self, trace_id: int, span_id: int, parent_id: int | None, out: Out) -> None:
+        """A span began; ``parent_id`` is ``None`` for a session root."""
+        if parent_id is None:
+            self._root_started(trace_id, span_id, out)
+            return
+        trace = self._find(trace_id, parent_id)
+        if trace is not None:
+            trace.started(span_id, parent_id)
+            if trace.open > self._settings.max_open_spans:
+                trace.give_up(1 + trace.open // _SHARE, self._links)
+                trace.partial = OPEN_SPANS
+
+    def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
+        head = self._traces.get(trace_id)
+        trace = head
+        while trace is not None:
+            if trace.root_id == span_id:
+                return trace
+            if trace.root_id is None:  # its children came first
+                trace.root_id = span_id
+                return trace
+            trace = trace.next
+        trace = Trace(trace_id, span_id)
+        trace.next = head
+        self._traces[trace_id] = trace
+        self.opened += 1
+        self.open += 1
+        if self.open - len(self._parked) > self._settings.max_open_roots:
+            self._make_room(out)
+        return trace
+
+    def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+        """A span ended; what may leave is appended to ``out``, the span itself included."""
+        self.received += 1
+        if span.parent_id is None:
+            self._root_ended(span, carrier, now, out)
+            return
+        out.append(carrier)
+        trace = self._find(span.trace_id, span.parent_id)
+        if trace is None:
+            if self._has_left(span.trace_id):
+                self.ignored[LATE] += 1
+                return
+            if span.trace_id in self._parked:
+                self.ignored[OPEN_ROOTS] += 1
+                return
+            trace = self._rootless(span.trace_id, now, out)
+        if self._links.get(span.trace_id, span.span_id) is not None and not trace.is_open(span.span_id):
+            self.ignored[DUPLICATE] += 1
+            return
+        trace.ended(span, self._event(span), self._links, self._price)
+        self.folded += 1
+        if trace.root_span is not None and not trace.open:
+            self._release(trace, out)
+
+    def _event(self, span: SpanData) -> Event:
+        event = self._read(span)
+        for reason in event.ignored:
+            self.unread[reason] += 1
+        return event
+
+    def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+        trace = self._find_root(span.trace_id, span.span_id)
+        if trace is None:
+            if self._has_left(span.trace_id) and self._links.get(span.trace_id, span.span_id) is not None:
+                out.append(carrier)
+                self.ignored[DUPLICATE] += 1
+                return
+            trace = self._root_started(span.trace_id, span.span_id, out)
+            trace.partial = NO_START
+        elif trace.root_span is not None:
+            out.append(carrier)
+            self.ignored[DUPLICATE] += 1
+            return
+        trace.carrier = carrier
+        trace.root_span = span
+        trace.root_event = self._event(span)
+        self.folded += 1
+        if trace.open:
+            self._wait(trace, now)
+        else:
+            self._release(trace, out)
+
+    def _rootless(self, trace_id: int, now: float, out: Out) -> Trace:
+        """A trace whose root is not known yet."""
+        trace = self._root_started(trace_id, 0, out)
+        trace.root_id = None
+        self._wait(trace, now)
+        return trace
+
+    # -- which trace --------------------------------------------------------------------------------------------------------
+
+    def _find(self, trace_id: int, parent_id: int | None) -> Trace | None:
+        """The root that a span is below: by its parent, else the newest of its trace."""
+        trace = self._traces.get(trace_id)
+        if trace is None or trace.next is None:
+            return trace
+        found: Trace | None = trace
+        while found is not None:
+            if found.knows(parent_id, self._links):
+                return found
+            found = found.next
+        return trace
+
+    def _find_root(self, trace_id: int, span_id: int) -> Trace | None:
+        trace = self._traces.get(trace_id)
+        while trace is not None:
+            if trace.root_id == span_id:
+                return trace
+            if trace.root_id is None:
+                trace.root_id = span_id
+                return trace
+            trace = trace.next
+        parked = self._parked.get(trace_id)
+        return parked if parked is not None and parked.root_id == span_id else None
+
+    # -- leaving ------------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._deadlines.next()
+
+    def due(self, now: float, out: Out) -> None:
+        """Release what has waited long enough."""
+        for trace in self._deadlines.pop_due(now):
+            trace.partial = trace.partial or LINGER
+            self._release(trace, out)
+
+    def drain(self, reason: str, out: Out) -> None:
+        """Release every root that has ended, at once."""
+        for trace in [t for head in self._traces.values() for t in _chain(head) if t.root_span is not None]:
+            trace.partial = trace.partial or reason
+            self._release(trace, out)
+
+    def _wait(self, trace: Trace, now: float) -> None:
+        if trace.deadline is not None:
+            trace.deadline.cancel()
+        trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
+
+    def _release(self, trace: Trace, out: Out) -> None:
+        self._forget(trace)
+        self.open -= 1
+        if trace.root_span is None or trace.root_event is None:
+            self.released["no_root"] += 1
+            return
+        self._remember(trace.trace_id)
+        self._links.add(trace.root_span, trace.root_event.kind)
+        self.released[trace.partial or "complete"] += 1
+        out.append(trace)
+
+    def rollup(self, trace: Trace) -> Rollup:
+        """The totals of a trace that was released."""
+        return trace.rollup(self._links, self._price)
+
+    def fault(self, span: SpanData) -> None:
+        """Reading or folding a span raised: forget what it may have left half done."""
+        self.ignored[FAULT] += 1
+        trace = self._find_root(span.trace_id, span.span_id) if span.parent_id is None else None
+        if trace is not None:
+            self._forget(trace)
+            self.open -= 1
+            self.released[FAULT] += 1
+
+    def _forget(self, trace: Trace) -> None:
+        if trace.deadline is not None:
+            trace.deadline.cancel()
+            trace.deadline = None
+        if self._parked.get(trace.trace_id) is trace:
+            del self._parked[trace.trace_id]
+            return
+        head = self._traces.get(trace.trace_id)
+        if head is trace:
+            if trace.next is None:
+                self._traces.pop(trace.trace_id)
+            else:
+                self._traces[trace.trace_id] = trace.next
+            return
+        while head is not None:
+            if head.next is trace:
+                head.next = trace.next
+                return
+            head = head.next
+
+    def _has_left(self, trace_id: int) -> bool:
+        return trace_id in self._left_young or trace_id in self._left_old
+
+    def _remember(self, trace_id: int) -> None:
+        if len(self._left_young) >= MAX_REMEMBERED // 2:
+            self._left_old, self._left_young = self._left_young, set()
+        self._left_young.add(trace_id)
+
+    def _make_room(self, out: Out) -> None:
+        """Too many roots: the oldest leave if they have ended, else keep only their totals."""
+        how_many = 1 + self._settings.max_open_roots // _SHARE
+        for head in list(islice(self._traces.values(), how_many)):
+            for trace in _chain(head):
+                trace.partial = OPEN_ROOTS
+                if trace.root_span is not None or trace.root_id is None:
+                    self._release(trace, out)
+                else:
+                    self._forget(trace)
+                    trace.settle(self._links, self._price)
+                    self._parked[trace.trace_id] = trace
+        for trace_id in list(islice(self._parked, max(0, len(self._parked) - self._settings.max_open_roots))):
+            del self._parked[trace_id]
+            self.open -= 1
+            self.released["discarded"] += 1
+
+
+def _chain(head: Trace) -> list[Trace]:
+    traces = [head]
+    while traces[-1].next is not None:
+        traces.append(traces[-1].next)
+    return traces

@@ -1,0 +1,87 @@
+"""Names of the attributes that are written on a session root (the ``default`` profile).
+
+Never ``gen_ai.usage.*`` or ``llm.token_count.*``: backends sum those over all spans and would count everything twice.
+"""
+
+from __future__ import annotations
+
+NUM_EVENTS = "metadata.num_events"
+"""int: events below the root; the root too when it is itself a model, embedding, tool or retriever event."""
+
+NUM_MODEL_EVENTS = "metadata.num_model_events"
+"""int: innermost model calls."""
+
+HAS_FEEDBACK = "metadata.has_feedback"
+"""bool: some event carries feedback."""
+
+COST = "metadata.cost"
+"""double, USD: the known cost; absent when every billable event is unpriced."""
+
+TOTAL_TOKENS = "metadata.total_tokens"
+"""int: tokens over the events that count."""
+
+PROMPT_TOKENS = "metadata.prompt_tokens"
+"""int: input tokens, cache reads and writes included."""
+
+COMPLETION_TOKENS = "metadata.completion_tokens"
+"""int: output tokens, reasoning included."""
+
+START_TIME = "start_time"
+"""int, milliseconds since the Unix epoch, UTC: earliest start of the root and its events."""
+
+END_TIME = "end_time"
+"""int, milliseconds since the Unix epoch, UTC: latest end of the root and its events."""
+
+DURATION = "duration"
+"""double, milliseconds: latest end minus earliest start; a value set by hand on the root is kept."""
+
+OUTPUTS = "outputs"
+"""string: output of the last event to end that has one, at most ``max_output_chars`` long."""
+
+ERROR = "error"
+"""string: error of the last event to fail."""
+
+SESSION_ID = "session.id"
+"""string: the session's id, when one is known."""
+
+CACHE_READ_TOKENS = "metadata.cache_read_tokens"
+"""int, only when not 0: part of the input tokens."""
+
+CACHE_WRITE_TOKENS = "metadata.cache_write_tokens"
+"""int, only when not 0: part of the input tokens."""
+
+REASONING_TOKENS = "metadata.reasoning_tokens"
+"""int, only when not 0: part of the output tokens."""
+
+NUM_TOOL_EVENTS = "metadata.num_tool_events"
+"""int, only when not 0."""
+
+NUM_ERRORS = "metadata.num_errors"
+"""int, only when not 0: events that failed."""
+
+NUM_UNPRICED_EVENTS = "metadata.num_unpriced_events"
+"""int, only when not 0: billable events whose cost is unknown and therefore not in ``metadata.cost``."""
+
+MODELS = "metadata.models"
+"""string[]: models used, sorted, at most ``max_models``."""
+
+COST_SOURCE = "metadata.cost_source"
+"""string: ``computed``, ``recorded`` or ``mixed``."""
+
+PARTIAL = "metadata.partial"
+"""bool, only when true: the root left before everything below it had ended."""
+
+PARTIAL_REASON = "metadata.partial_reason"
+"""string, with ``metadata.partial``: why it could not wait."""
+
+KEPT_WHEN_SET = frozenset({DURATION, SESSION_ID})
+"""Names whose value stays when it was set by hand on the root."""
+
+RESERVED = frozenset(
+    {
+        NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,
+        END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS,
+        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON,
+    }
+)  # fmt: skip
+"""Names that belong to this library: a value set by a user is overwritten, with one warning per name."""

@@ -1,0 +1,170 @@
+"""Which of two events counts when one is above the other.
+
+Rules
+-----
+* Leaf wins: usage counts if and only if no usage below it counted.
+* Usage of other kinds than model and embedding is weak, and so is a model server's own span: it also loses against a model
+  or embedding with usage above it.
+* A tool separates: a model call behind a tool below a model call is another call, not a part of it.
+* A model event counts as one when no model event below it does; failed attempts inside one that succeeded do not.
+* A container's recorded cost stands for its calls when none of them has a recorded cost of its own.
+"""
+
+from __future__ import annotations
+
+from ._calls import Call, absorb, agree, has_usage, same_figures
+from ._model import Event, Kind
+
+COUNTED = 1
+"""Some usage below counted."""
+STRONG = 2
+"""Usage of a model or embedding below counted."""
+MODEL = 4
+"""There is a model event below."""
+RECORDED = 8
+"""Some recorded cost below counted."""
+SETTLED = 16
+"""Some call below can no longer be corrected."""
+
+_HERE = 0xFF
+_BEHIND = 8
+"""Shift of the same flags for what is behind a tool."""
+
+_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
+_CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
+
+
+def flags_of(call: Call) -> int:
+    """What a call means to the spans above it."""
+    flags = (COUNTED | (STRONG if call.strong else 0)) if call.counted else 0
+    if call.model and not call.engine:
+        flags |= MODEL
+    return flags | (RECORDED if call.counted and call.recorded_pusd is not None else 0)
+
+
+def behind_tool(calls: list[Call], flags: int) -> int:
+    """Put everything below a tool behind it; returns the flags as seen from above."""
+    for call in calls:
+        call.behind = True
+    return (flags & _HERE) << _BEHIND | flags & (_HERE << _BEHIND)
+
+
+def in_sight(kind: Kind, flags: int) -> int:
+    """The flags that matter to a span of this kind: a model call does not look behind tools."""
+    return flags & _HERE if kind in _CALLS else (flags | flags >> _BEHIND) & _HERE
+
+
+def tells_of_call(event: Event, calls: list[Call], flags: int) -> bool:
+    """Whether an event is a call, or the repeat of one."""
+    if has_usage(event.usage) or event.recorded_pusd is not None:
+        return True
+    if event.kind is not Kind.MODEL:
+        return False
+    return not in_sight(Kind.MODEL, flags) & MODEL and not any(
+        call.alive and call.model and not call.behind for call in calls
+    )
+
+
+def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None:
+    """Decide between an event and the calls below it.
+
+    Calls that lose are no longer alive.  Returns the call that the event now stands for, or ``None`` when it loses.
+    """
+    seen = in_sight(call.kind, flags)
+    below = [other for other in calls if other.alive and not (other.behind and call.kind in _CALLS)]
+    settled = bool(seen & SETTLED) or any(other.settled for other in calls)
+    if event.foreign:
+        return _foreign(call, below)
+    if seen & COUNTED and not (call.strong and has_usage(call.usage) and not seen & STRONG and not settled):
+        _outer_loses(call, event, below, settled=settled, recorded=bool(seen & RECORDED))
+        return None
+    for other in below:  # only weak usage below a call: a repeat of it
+        if other.counted and not other.strong:
+            other.alive = False
+    if call.kind is Kind.MODEL:
+        _drop_failed(call, below)
+    silent = [other for other in below if other.alive and other.model and not other.counted and not other.failed]
+    if len(silent) == 1 and call.kind is Kind.MODEL:
+        absorb(silent[0], call)
+        return silent[0]
+    call.model = 0 if any(other.alive and other.model for other in below) else call.model
+    for other in silent:
+        other.covered = call.counted
+    return call
+
+
+def _drop_failed(call: Call, below: list[Call]) -> None:
+    """Failed attempts inside a model call that succeeded are no events of their own."""
+    if not call.failed:
+        for other in below:
+            if other.failed and not other.counted:
+                other.alive = False
+
+
+def _foreign(call: Call, below: list[Call]) -> Call:
+    """A call whose figures were written on a span above it, as if it were that span's child."""
+    told = [other for other in below if other.counted and same_figures(other.usage, call.usage)]
+    silent = [other for other in below if not other.counted and not other.failed]
+    for other in told[-1:] or silent[-1:]:
+        if other.counted:
+            call.model = min(call.model, other.model)
+        elif call.kind is Kind.EMBEDDING:
+            other.model = 0
+        absorb(other, call)
+        return other
+    return call
+
+
+def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, recorded: bool) -> None:
+    """Leaf wins; what only the outer event knows is kept where it is sure to be the same call."""
+    counted = [other for other in below if other.counted]
+    if call.kind is Kind.MODEL:
+        _drop_failed(call, below)
+    if len(counted) == 1 and not settled:
+        inner = counted[0]
+        if call.kind in _CALLS:
+            call.model = 0
+            call.failed = True
+            absorb(inner, call)
+        elif agree(inner.usage, call.usage) and has_usage(call.usage):
+            call.model, call.strong = 0, False
+            call.scopes = call.span_ids = ()
+            absorb(inner, call)
+    elif event.kind in _CONTAINERS and event.recorded_pusd is not None and counted and not settled and not recorded:
+        for other in counted:
+            other.covered = True
+        counted[0].covered = False
+        counted[0].recorded_pusd = event.recorded_pusd
+
+
+def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
+    """Decide again for a span that told of a call and ended before what is below it; returns what hangs above it now."""
+    seen = in_sight(ended.kind, flags)
+    below = [call for call in calls if call.alive]
+    if ended.kind in _CALLS:
+        below = [call for call in below if not call.behind]
+    if ended.foreign:
+        if below and _foreign(ended, below) is not ended:
+            flags |= COUNTED
+    elif not seen & COUNTED:
+        if seen & MODEL:
+            ended.model = 0
+        for call in below:
+            call.covered = call.covered or (ended.counted and not call.counted)
+    elif ended.counted and ended.strong and not seen & STRONG:
+        for call in below:
+            call.alive = call.alive and not call.counted
+    else:
+        counted = [call for call in below if call.counted]
+        ended.counted = False
+        ended.failed = True
+        if seen & MODEL:
+            ended.model = 0
+        if len(counted) == 1 and ended.kind in _CALLS:
+            ended.model = 0
+            absorb(counted[0], ended)
+        ended.alive = ended.alive and ended.model > 0
+    kept = [call for call in calls if call.alive]
+    if ended.alive and ended not in kept:
+        kept.append(ended)
+    return kept, flags | flags_of(ended)

@@ -1,0 +1,46 @@
+"""The last output as readable text.
+
+Instrumentations write an answer as plain text or as JSON of messages, choices or generations, each in a shape of its own.
+The text of the last assistant message is looked for; what is no such JSON is the text itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+_TEXT_KEYS = ("content", "text", "parts", "message", "messages", "choices", "generations", "outputs", "output", "result",
+              "answer", "response", "data", "value", "final_output", "kwargs", "candidates")  # fmt: skip
+"""Where the text of an answer stands, in order of trust."""
+
+_MAX_DEPTH = 12
+
+
+def readable(value: object, max_chars: int) -> str | None:
+    """The text of an output attribute, at most ``max_chars`` long; ``None`` when there is none."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    text = value
+    if value.lstrip()[:1] in ("{", "[", '"'):
+        try:
+            text = _text(json.loads(value), _MAX_DEPTH) or value
+        except (ValueError, RecursionError):
+            text = value
+    return text[:max_chars]
+
+
+def _text(value: object, depth: int) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if not depth:
+        return None
+    if isinstance(value, list):
+        parts = [_text(item, depth - 1) for item in value]
+        if all(isinstance(item, Mapping) and "role" not in item and "message" not in item for item in value):
+            return "".join(part for part in parts if part) or None
+        return next((part for part in reversed(parts) if part), None)
+    if isinstance(value, Mapping):
+        if value.get("role") in ("user", "system", "tool", "human"):
+            return None
+        return next((found for key in _TEXT_KEYS if key in value and (found := _text(value[key], depth - 1))), None)
+    return None

@@ -1,0 +1,92 @@
+"""Engine, prices and writer put together: ended spans in, spans to forward out.  The only place that names concrete parts."""
+
+from __future__ import annotations
+
+import logging
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from . import _writer, conventions
+from ._calls import Call
+from ._engine import Engine, Out
+from ._guard import Guard
+from ._outputs import readable
+from ._pricing import PriceBook
+from ._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
+from ._settings import Settings
+from ._traces import Trace
+
+_logger = logging.getLogger("otel_session_agg")
+_warned = Guard(_logger)
+"""Reserved names are warned of once per process, however many processors there are."""
+
+
+class Pipeline:
+    """What one processor does, without threads; the caller holds a lock around ``started``, ``ended``, ``due`` and ``drain``."""
+
+    def __init__(self, settings: Settings, prices: PriceBook) -> None:
+        self.guard = Guard(_logger)
+        self._settings = settings
+        self._prices = prices
+        self.engine = Engine(settings, conventions.read, self._price)
+
+    def started(self, span: ReadableSpan, out: Out) -> None:
+        """A span began."""
+        context = span.context
+        if context is not None:
+            self.engine.started(context.trace_id, context.span_id, local_parent_id(span), out)
+
+    def ended(self, span: ReadableSpan, now: float, out: Out) -> None:
+        """A span ended; it is appended to ``out``, or is held and comes out later, whatever fails in us."""
+        data = self.guard.call("reading a span", span_data, span)
+        if data is None:
+            self.engine.received += 1
+            self.engine.ignored["no_context"] += 1
+            out.append(span)
+            return
+        before = len(out)
+        if self.guard.call("folding a span", self._fold, data, span, now, out) is None:
+            self.engine.fault(data)
+            if span not in out[before:]:
+                out.append(span)
+
+    def _fold(self, data: object, span: ReadableSpan, now: float, out: Out) -> bool:
+        self.engine.ended(data, span, now, out)  # type: ignore[arg-type]  # Guard.call takes any arguments
+        return True
+
+    def finish(self, out: Out) -> list[ReadableSpan]:
+        """Spans to forward: released roots get their totals; one that fails leaves as it came."""
+        return [self._finished(item) if isinstance(item, Trace) else item for item in out]  # type: ignore[misc]
+
+    def _finished(self, trace: Trace) -> ReadableSpan:
+        root: ReadableSpan = trace.carrier  # type: ignore[assignment]  # what this door handed in
+        return self.guard.call("writing a root", self._enriched, trace, root) or root
+
+    def _enriched(self, trace: Trace, root: ReadableSpan) -> ReadableSpan:
+        rollup = self.engine.rollup(trace)
+        existing = attributes_of(root)
+        for name in _writer.overwritten(existing):
+            _warned.once("reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name)
+        output = None
+        if self._settings.outputs and trace.output is not None:
+            output = readable(trace.output[2], self._settings.max_output_chars)
+        return EnrichedSpan(root, _writer.attributes(rollup, existing, partial_reason=trace.partial, output=output))
+
+    def _price(self, call: Call) -> int | None:
+        cost = self.guard.call("pricing", self._cost, call)
+        if cost is None:
+            named = call.models[0] if call.models else "a model without a name"
+            self.guard.once("unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider)
+        return cost
+
+    def _cost(self, call: Call) -> int | None:
+        if call.usage is None:
+            return None
+        return self._prices.cost_pusd(
+            provider=call.provider,
+            models=call.models,
+            usage=call.usage,
+            at_ns=call.start_ns,
+            server_address=call.server_address,
+            service_tier=call.service_tier,
+        )

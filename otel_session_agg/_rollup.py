@@ -1,0 +1,139 @@
+"""The totals over a set of events, and how two of them become one.
+
+A ``Rollup`` is a commutative monoid: ``a + b`` does not depend on the order or the grouping of what is added, and
+``Rollup()`` changes nothing.  That is what lets parts of a session be folded in any process and in any order.  Each field
+declares how it is merged, from a closed set:
+
+``sum``      whole numbers are added; money is whole picodollars, so no float is ever added
+``maybe``    sum of what is stated; ``None`` (not stated) changes nothing
+``min``      the smaller, ``None`` changes nothing
+``max``      the larger, ``None`` changes nothing
+``any``      true when either is
+``union``    the ``MAX_MODELS`` names that sort first of both
+``latest``   the value with the later time; the larger span id, then the larger value, decides a tie
+``first``    the value with the earlier time; the smaller span id, then the smaller value, decides a tie
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from ._values import PUSD_PER_USD
+
+MAX_MODELS = 32
+"""Models named on a root: real sessions use a handful; the names come from user input and need a bound."""
+
+
+class At(NamedTuple):
+    """A value with what decides which of two is the later one."""
+
+    time_ns: int
+    span_id: int
+    value: str
+
+
+def _maybe(a: int | None, b: int | None) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _min(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
+
+
+def _max(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b)
+
+
+def _union(a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
+    both = a | b
+    return both if len(both) <= MAX_MODELS else frozenset(sorted(both)[:MAX_MODELS])
+
+
+_MERGES: dict[str, Callable[[Any, Any], Any]] = {
+    "sum": lambda a, b: a + b,
+    "maybe": _maybe,
+    "min": _min,
+    "max": _max,
+    "any": lambda a, b: a or b,
+    "union": _union,
+    "latest": _max,
+    "first": _min,
+}
+
+
+def _merged(how: str, default: object) -> Any:
+    return field(default=default, metadata={"merge": how})
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Totals over a set of events (of one session root, or of a whole session)."""
+
+    num_events: int = _merged("sum", 0)
+    num_model_events: int = _merged("sum", 0)
+    num_tool_events: int = _merged("sum", 0)
+    num_errors: int = _merged("sum", 0)
+    num_unpriced_events: int = _merged("sum", 0)
+    """Billable events whose cost is unknown."""
+    num_computed: int = _merged("sum", 0)
+    """Events whose cost came from a price table."""
+    num_recorded: int = _merged("sum", 0)
+    """Events whose cost was recorded by their emitter."""
+    cost_pusd: int = _merged("sum", 0)
+    """Known cost, picodollars (1e-12 USD)."""
+    num_winners: int = _merged("sum", 0)
+    """Events whose usage is in the totals."""
+    prompt_tokens: int | None = _merged("maybe", None)
+    """Includes cache reads and writes; ``None`` when no event states it."""
+    completion_tokens: int | None = _merged("maybe", None)
+    """Includes reasoning; ``None`` when no event states it."""
+    total_tokens: int | None = _merged("maybe", None)
+    cache_read_tokens: int = _merged("sum", 0)
+    cache_write_tokens: int = _merged("sum", 0)
+    reasoning_tokens: int = _merged("sum", 0)
+    has_feedback: bool = _merged("any", default=False)
+    start_ns: int | None = _merged("min", None)
+    """Nanoseconds since the Unix epoch."""
+    end_ns: int | None = _merged("max", None)
+    """Nanoseconds since the Unix epoch."""
+    models: frozenset[str] = _merged("union", frozenset())
+    output: At | None = _merged("latest", None)
+    error: At | None = _merged("latest", None)
+    session: At | None = _merged("first", None)
+
+    def __add__(self, other: Rollup) -> Rollup:
+        return Rollup(*[merge(getattr(self, name), getattr(other, name)) for name, merge in _FIELDS])
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Known cost, USD; ``None`` when every billable event is unpriced."""
+        if self.num_unpriced_events and not self.num_computed and not self.num_recorded:
+            return None
+        return self.cost_pusd / PUSD_PER_USD
+
+    @property
+    def cost_source(self) -> str | None:
+        """``computed``, ``recorded``, ``mixed``, or ``None`` when no cost is known."""
+        if self.num_computed and self.num_recorded:
+            return "mixed"
+        if self.num_computed:
+            return "computed"
+        return "recorded" if self.num_recorded else None
+
+    @property
+    def duration_ms(self) -> float | None:
+        """Latest end minus earliest start, milliseconds."""
+        if self.start_ns is None or self.end_ns is None:
+            return None
+        return (self.end_ns - self.start_ns) / 1e6
+
+
+_FIELDS = tuple((f.name, _MERGES[f.metadata["merge"]]) for f in fields(Rollup))

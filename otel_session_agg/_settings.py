@@ -1,0 +1,121 @@
+"""Settings: from arguments, else from the environment, else the defaults."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Any
+
+from . import environment_variables as env
+from ._exceptions import SettingsError
+from ._values import flag
+
+_logger = logging.getLogger("otel_session_agg")
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value.strip())
+    return value if type(value) is int and 1 <= value <= _MOST else None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if isfinite(value) and 0 <= value <= _LONGEST_SECONDS else None
+
+
+_MOST = 10**9
+_LONGEST_SECONDS = 3600.0
+
+_Rule = tuple[str, Callable[[object], Any], str]
+_WHOLE = f"a whole number from 1 to {_MOST}"
+_FLAG = "true or false"
+
+_RULES: Mapping[str, _Rule] = {
+    "linger_seconds": (env.OTEL_PYTHON_SESSION_AGG_LINGER, _seconds, f"seconds from 0 to {_LONGEST_SECONDS:.0f}"),
+    "max_open_roots": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS, _whole, _WHOLE),
+    "max_open_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS, _whole, _WHOLE),
+    "max_queue_size": (env.OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE, _whole, _WHOLE),
+    "max_held_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS, _whole, _WHOLE),
+    "outputs": (env.OTEL_PYTHON_SESSION_AGG_OUTPUTS, flag, _FLAG),
+    "max_output_chars": (env.OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS, _whole, _WHOLE),
+    "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, flag, _FLAG),
+}
+"""Field to its environment variable, the reading of a value, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the aggregation behaves.
+
+    Raises:
+        SettingsError: a value is not allowed; the text names the setting, the value and what is allowed.
+
+    """
+
+    linger_seconds: float = 5.0
+    """Seconds that an ended root waits for spans still open below it; long enough for a streamed answer to be read."""
+    max_open_roots: int = 100_000
+    """Roots kept at once; the oldest then leave with what they have.  About 100 MB when they are all open."""
+    max_open_spans: int = 10_000
+    """Open spans remembered per root; the Collector's tail sampling keeps traces of this size, too."""
+    max_queue_size: int = 8_192
+    """Ended spans that may wait for the worker; four times the batch processor's queue."""
+    max_held_spans: int = 65_536
+    """Folded spans that may wait for a downstream that hangs; then new ones are lost and counted."""
+    outputs: bool = True
+    """Whether the last output is written; it may hold what users wrote."""
+    max_output_chars: int = 4_096
+    """Characters of the last output that are written."""
+    prices_update: bool = False
+    """Whether genai-prices may refresh its prices from the network; a library does not call out by itself."""
+
+    def __post_init__(self) -> None:
+        for name, (_, read, allowed) in _RULES.items():
+            value = read(getattr(self, name))
+            if value is None:
+                message = f"{name}={getattr(self, name)!r} is not allowed: use {allowed}"
+                raise SettingsError(message)
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
+        """Settings by name; values may be text.
+
+        Raises:
+            SettingsError: a name is unknown or a value is not allowed.
+
+        """
+        unknown = sorted(set(mapping) - _RULES.keys())
+        if unknown:
+            message = f"unknown setting {unknown[0]!r}: use one of {', '.join(_RULES)}"
+            raise SettingsError(message)
+        return cls(**mapping)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables; a value that is not allowed is logged and left out."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for name, (variable, read, allowed) in _RULES.items():
+            raw = environ.get(variable, "").strip()
+            if raw:
+                value = read(raw)
+                if value is None:
+                    _logger.warning("%s=%r is not allowed: use %s; the default is used", variable, raw, allowed)
+                else:
+                    values[name] = value
+        return cls(**values)
+
+
+FIELDS = tuple(field.name for field in fields(Settings))
+"""Names of all settings."""

@@ -1,0 +1,329 @@
+"""One session root and what is open below it: what counts for it, and when it may leave.
+
+An open span is a ``Node``.  Ended spans leave no node: the calls they told of hang at the nearest open ancestor and move up
+when that ends, so the state is bounded by the open spans and the window of recent calls.  On the way up ``_nesting`` decides
+which of them count.  A parent that is not known (it ends without a start, or later than its child) gets a node of its own
+that nothing waits for.  An ended span that told of a call is met again in the window, so a late descendant still corrects it.
+The root is folded last, when everything below it has ended or waiting is over.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import NamedTuple
+
+from ._calls import WINDOW, Call, Window, absorb
+from ._deadlines import Deadline
+from ._model import Event, Kind, SpanData
+from ._nesting import SETTLED, behind_tool, flags_of, late, nest, tells_of_call
+from ._rollup import MAX_MODELS, At, Rollup
+from ._sums import Price, Sums
+
+MAX_LINKS = 4096
+"""Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
+ended spans come."""
+
+
+class Link(NamedTuple):
+    """Where an ended span hung."""
+
+    trace_id: int
+    parent_id: int | None
+    tool: bool
+
+
+class Links:
+    """Where spans hung that ended a moment ago, in two generations so that forgetting costs nothing."""
+
+    __slots__ = ("_old", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[int, Link] = {}
+        self._old: dict[int, Link] = {}
+
+    def add(self, span: SpanData, kind: Kind) -> None:
+        """Remember a span that ended."""
+        if len(self._young) >= MAX_LINKS // 2:
+            self._old, self._young = self._young, {}
+        self._young[span.span_id] = Link(span.trace_id, span.parent_id, kind is Kind.TOOL)
+
+    def get(self, trace_id: int, span_id: int | None) -> Link | None:
+        """The link of a span, when it is remembered."""
+        if span_id is None:
+            return None
+        link = self._young.get(span_id) or self._old.get(span_id)
+        return link if link is not None and link.trace_id == trace_id else None
+
+
+_ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
+_MAX_CLIMB = 1000
+"""Ended ancestors followed before the root is taken: deeper than any stack, and a ring of parents ends here."""
+
+
+class Node:
+    """An open span, or a parent that children have named."""
+
+    __slots__ = ("calls", "flags", "open", "parent_id")
+
+    def __init__(self, parent_id: int | None, *, is_open: bool) -> None:
+        self.parent_id = parent_id
+        self.open = is_open
+        self.flags = 0
+        self.calls: list[Call] | None = None
+
+    def take(self, calls: list[Call], flags: int) -> None:
+        """Calls of a descendant that has ended."""
+        self.flags |= flags
+        if self.calls is None:
+            self.calls = calls
+        else:
+            self.calls += calls
+            if len(self.calls) > 2 * WINDOW:
+                if any(call.settled for call in self.calls):
+                    self.flags |= SETTLED
+                self.calls = [call for call in self.calls if call.alive]
+
+
+class Trace:
+    """The state of one session root."""
+
+    __slots__ = (
+        "carrier", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events", "num_tools", "open",
+        "output", "partial", "root", "root_event", "root_id", "root_span", "session", "start_ns", "sums", "trace_id",
+        "window",
+    )  # fmt: skip
+
+    def __init__(self, trace_id: int, root_id: int | None) -> None:
+        self.trace_id = trace_id
+        self.root_id = root_id
+        self.root = Node(None, is_open=root_id is not None)
+        self.root_span: SpanData | None = None
+        self.root_event: Event | None = None
+        self.carrier: object = None
+        """What the door handed in for the root; handed back when it leaves."""
+        self.nodes: dict[int, Node] | None = None
+        self.open = 0
+        """Open spans below the root."""
+        self.window: Window | None = None
+        self.sums: Sums | None = None
+        self.num_events = self.num_tools = self.num_errors = 0
+        self.feedback = False
+        self.start_ns: int | None = None
+        self.end_ns: int | None = None
+        self.output: tuple[int, int, object] | None = None
+        self.error: At | None = None
+        self.session: At | None = None
+        self.partial: str | None = None
+        """Why the root leaves before everything below it has ended."""
+        self.deadline: Deadline[Trace] | None = None
+        self.next: Trace | None = None
+        """Another session root with the same trace id."""
+
+    # -- open spans -----------------------------------------------------------------------------------------------------
+
+    def started(self, span_id: int, parent_id: int | None) -> None:
+        """A span below the root began."""
+        if self.nodes is None:
+            self.nodes = {}
+        node = self.nodes.get(span_id)
+        if node is None:
+            self.nodes[span_id] = Node(parent_id, is_open=True)
+        elif not node.open:
+            node.open = True
+            node.parent_id = parent_id
+        else:
+            return
+        self.open += 1
+
+    def is_open(self, span_id: int) -> bool:
+        """Whether a span below the root is open."""
+        node = self.nodes.get(span_id) if self.nodes else None
+        return node is not None and node.open
+
+    def knows(self, span_id: int | None, links: Links) -> bool:
+        """Whether a span is open below this root, or hung there a moment ago."""
+        for _ in range(_MAX_CLIMB):
+            if span_id is None:
+                return False
+            if span_id == self.root_id or (self.nodes is not None and span_id in self.nodes):
+                return True
+            link = links.get(self.trace_id, span_id)
+            span_id = link.parent_id if link is not None else None
+        return False
+
+    def give_up(self, how_many: int, links: Links) -> None:
+        """Stop waiting for the spans that are open the longest."""
+        nodes = self.nodes or {}
+        for span_id in list(islice(nodes, how_many)):
+            node = nodes.pop(span_id)
+            self.open -= node.open
+            if node.calls:
+                self._carry(node.calls, node.flags, node.parent_id, links)
+
+    def settle(self, links: Links, price: Price) -> None:
+        """Shrink to the totals: nothing can be corrected any more."""
+        self._close(links)
+        for call in self.window or ():
+            self._settle(call, price)
+        self.window = None
+        self.root.calls = None
+
+    def _close(self, links: Links) -> None:
+        while self.nodes:
+            self.give_up(len(self.nodes), links)
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
+        """A span below the root ended."""
+        links.add(span, event.kind)
+        node = self.nodes.pop(span.span_id, None) if self.nodes else None
+        if node is not None and node.open:
+            self.open -= 1
+        self._tally(span, event)
+        calls = (node.calls if node is not None else None) or []
+        flags = node.flags if node is not None else 0
+        flags = self._fold(span, event, calls, flags, price)
+        if flags or calls:
+            self._carry(calls, flags, span.parent_id, links)
+
+    def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
+        """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
+        if not tells_of_call(event, calls, flags):
+            return behind_tool(calls, flags) if event.kind is Kind.TOOL else flags
+        outer = Call(span, event)
+        call = nest(outer, event, calls, flags)
+        if event.kind is Kind.TOOL:
+            flags = behind_tool(calls, flags)
+        if call is not None:
+            flags |= flags_of(call)
+            call = self._place(call, calls, price)
+            flags |= flags_of(call)
+        calls[:] = [other for other in calls if other.alive]
+        if call is not None and call not in calls:
+            calls.append(call)
+        elif call is None and self.window is not None:
+            for other in calls:
+                if outer.span_ids and other.span_ids[-1] == outer.span_ids[-1]:
+                    self.window.index(other)
+        return flags
+
+    def _tally(self, span: SpanData, event: Event) -> None:
+        """What every event adds, whatever it is."""
+        self.num_events += 1
+        if event.kind is Kind.TOOL:
+            self.num_tools += 1
+        if self.start_ns is None or span.start_ns < self.start_ns:
+            self.start_ns = span.start_ns
+        if self.end_ns is None or span.end_ns > self.end_ns:
+            self.end_ns = span.end_ns
+        if event.error is not None:
+            self.num_errors += 1
+            self.error = max(filter(None, (self.error, At(span.end_ns, span.span_id, event.error))))
+        if event.output is not None and (self.output is None or (span.end_ns, span.span_id) >= self.output[:2]):
+            self.output = (span.end_ns, span.span_id, event.output)
+        self._note(span, event)
+
+    def _note(self, span: SpanData, event: Event) -> None:
+        self.feedback = self.feedback or event.has_feedback
+        if event.session_id is not None:
+            self.session = min(filter(None, (self.session, At(span.start_ns, span.span_id, event.session_id))))
+
+    def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
+        """Find out whether a call is told of already; take it into the window if not."""
+        window = self.window
+        if window is None:
+            window = self.window = Window()
+        same = window.same_call(call, nested)
+        if same is not None:
+            absorb(same, call)
+            call = same
+        elif call not in window:
+            settled = window.add(call)
+            if settled is not None:
+                self._settle(settled, price)
+            return call
+        window.index(call)
+        return call
+
+    def _settle(self, call: Call, price: Price) -> None:
+        call.alive = False
+        call.settled = True
+        if self.sums is None:
+            self.sums = Sums()
+        self.sums.add(call, price)
+
+    def _carry(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> None:
+        """Hang calls at the nearest open ancestor, deciding again where an ended one told of a call itself."""
+        for _ in range(_MAX_CLIMB):
+            if parent_id is None or parent_id == self.root_id:
+                break
+            node = self.nodes.get(parent_id) if self.nodes else None
+            if node is not None:
+                node.take(calls, flags)
+                return
+            ended = self.window.by_span.get(parent_id) if self.window is not None else None
+            if ended is not None and ended.alive and ended not in calls:
+                calls, flags = late(ended, calls, flags)
+            link = links.get(self.trace_id, parent_id)
+            if link is None:
+                if self.nodes is None:
+                    self.nodes = {}
+                node = self.nodes[parent_id] = Node(None, is_open=False)
+                node.take(calls, flags)
+                return
+            parent_id = link.parent_id
+            if link.tool:
+                flags = behind_tool(calls, flags)
+        self.root.take(calls, flags)
+
+    # -- leaving ----------------------------------------------------------------------------------------------------------
+
+    def rollup(self, links: Links, price: Price) -> Rollup:
+        """The totals; the root's own event is folded here, so this ends the trace."""
+        self._close(links)
+        span, event = self.root_span, self.root_event
+        if span is not None and event is not None:
+            self._fold_root(span, event, price)
+        sums = Sums() if self.sums is None else self.sums
+        for call in self.window or ():
+            sums.add(call, price)
+        usage = sums.usage
+        return Rollup(
+            num_events=self.num_events,
+            num_model_events=sums.num_models,
+            num_tool_events=self.num_tools,
+            num_errors=self.num_errors,
+            num_unpriced_events=sums.unpriced,
+            num_computed=sums.computed,
+            num_recorded=sums.recorded,
+            cost_pusd=sums.cost_pusd,
+            num_winners=sums.winners,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            cache_read_tokens=usage.cache_read_tokens or 0,
+            cache_write_tokens=usage.cache_write_tokens or 0,
+            reasoning_tokens=usage.reasoning_tokens or 0,
+            has_feedback=self.feedback,
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+            models=frozenset(sorted(sums.models)[:MAX_MODELS]),
+            error=self.error,
+            session=self.session,
+        )
+
+    def _fold_root(self, span: SpanData, event: Event, price: Price) -> None:
+        calls = self.root.calls or []
+        self._fold(span, event, calls, self.root.flags, price)
+        if event.kind in _ROOT_IS_EVENT:
+            self._tally(span, event)
+            return
+        self.start_ns = span.start_ns if self.start_ns is None else min(span.start_ns, self.start_ns)
+        self.end_ns = span.end_ns if self.end_ns is None else max(span.end_ns, self.end_ns)
+        if self.error is None and event.error is not None:
+            self.error = At(span.end_ns, span.span_id, event.error)
+        if self.output is None and event.output is not None:
+            self.output = (span.end_ns, span.span_id, event.output)
+        self._note(span, event)
+

@@ -1,0 +1,85 @@
+"""Attribute values made into numbers and text, or refused.
+
+Emitters write integers as floats, strings, and JSON-quoted strings; they also write ``True``, ``NaN`` and ``"unknown"``.
+Every function here takes a value of any type and returns ``None`` for what it refuses; none of them raises.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+
+MAX_TOKENS = 10**12
+"""The largest believable count of one call: the longest context windows are below 10**8 tokens."""
+
+MAX_COST_USD = 10**9
+"""The largest believable cost of one call, USD."""
+
+MAX_TEXT_CHARS = 1024
+"""The longest name or id: long enough for a Bedrock profile ARN, short enough to keep."""
+
+PUSD_PER_USD = 10**12
+
+_MAX_NUMBER_CHARS = 40
+_PUSD = Decimal(PUSD_PER_USD)
+
+
+def _unquoted(value: str) -> str:
+    text = value.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    return text
+
+
+def count(value: object) -> int | None:
+    """A whole number of tokens from 0 to ``MAX_TOKENS``: int, integral float, or text of either."""
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOKENS else None
+    if isinstance(value, float):
+        return int(value) if isfinite(value) and value.is_integer() and 0 <= value <= MAX_TOKENS else None
+    if isinstance(value, str) and len(value) <= _MAX_NUMBER_CHARS:
+        text = _unquoted(value)
+        if text.isascii() and text.isdigit():
+            return count(int(text))
+        try:
+            return count(float(text)) if text.isascii() and text[:1].isdigit() else None
+        except ValueError:
+            return None
+    return None
+
+
+def picodollars(value: object) -> int | None:
+    """USD as whole picodollars, rounded once, half to even; negative, infinite and absurd amounts are refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    text = _unquoted(value) if isinstance(value, str) and len(value) <= _MAX_NUMBER_CHARS else value
+    if isinstance(text, str) and not (text.isascii() and text[:1].isdigit()):
+        return None
+    try:
+        # repr: the shortest text that names the float is the amount its writer meant
+        amount = Decimal(repr(text) if isinstance(text, float) else text)
+        if not amount.is_finite() or not 0 <= amount <= MAX_COST_USD:
+            return None
+    except InvalidOperation:
+        return None
+    return int((amount * _PUSD).to_integral_value())
+
+
+def text(value: object) -> str | None:
+    """A name or id: non-empty text without surrounding blanks or JSON quotes; integers are written out."""
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT_CHARS:
+            return None
+        return _unquoted(value) or None
+    if type(value) is int and abs(value) < 10**18:
+        return str(value)
+    return None
+
+
+def flag(value: object) -> bool | None:
+    """``True`` or ``False``, also as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and len(value) <= len("false"):
+        return {"true": True, "false": False}.get(value.lower())
+    return None

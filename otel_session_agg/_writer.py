@@ -1,0 +1,62 @@
+"""Totals made into attributes, in the ``default`` profile of names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import _names as n
+from ._rollup import Rollup
+
+AttributeValue = str | bool | int | float | tuple[str, ...]
+
+_NS_PER_MS = 1_000_000
+_MAX_INT = 2**63 - 1
+"""The largest integer that OTLP carries."""
+
+_ONLY_WHEN_NOT_ZERO = (
+    (n.CACHE_READ_TOKENS, "cache_read_tokens"),
+    (n.CACHE_WRITE_TOKENS, "cache_write_tokens"),
+    (n.REASONING_TOKENS, "reasoning_tokens"),
+    (n.NUM_TOOL_EVENTS, "num_tool_events"),
+    (n.NUM_ERRORS, "num_errors"),
+    (n.NUM_UNPRICED_EVENTS, "num_unpriced_events"),
+)
+
+
+def attributes(
+    rollup: Rollup, existing: Mapping[str, object], *, partial_reason: str | None = None, output: str | None = None
+) -> dict[str, AttributeValue]:
+    """What is written on the session root; ``existing`` are its own attributes."""
+    nothing = 0 if rollup.num_winners == 0 else None
+    values: dict[str, AttributeValue | None] = {
+        n.NUM_EVENTS: rollup.num_events,
+        n.NUM_MODEL_EVENTS: rollup.num_model_events,
+        n.HAS_FEEDBACK: rollup.has_feedback,
+        n.COST: rollup.cost_usd,
+        n.COST_SOURCE: rollup.cost_source,
+        n.TOTAL_TOKENS: nothing if rollup.total_tokens is None else rollup.total_tokens,
+        n.PROMPT_TOKENS: nothing if rollup.prompt_tokens is None else rollup.prompt_tokens,
+        n.COMPLETION_TOKENS: nothing if rollup.completion_tokens is None else rollup.completion_tokens,
+        n.START_TIME: None if rollup.start_ns is None else rollup.start_ns // _NS_PER_MS,
+        n.END_TIME: None if rollup.end_ns is None else rollup.end_ns // _NS_PER_MS,
+        n.DURATION: rollup.duration_ms,
+        n.OUTPUTS: output,
+        n.ERROR: rollup.error.value if rollup.error is not None else None,
+        n.SESSION_ID: rollup.session.value if rollup.session is not None else None,
+        n.MODELS: tuple(sorted(rollup.models)) or None,
+        n.PARTIAL: True if partial_reason else None,
+        n.PARTIAL_REASON: partial_reason,
+    }
+    values.update({name: getattr(rollup, field) or None for name, field in _ONLY_WHEN_NOT_ZERO})
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None
+        and not (name in n.KEPT_WHEN_SET and existing.get(name) is not None)
+        and not (type(value) is int and value > _MAX_INT)
+    }
+
+
+def overwritten(existing: Mapping[str, object]) -> frozenset[str]:
+    """Reserved names that the user set."""
+    return n.RESERVED & existing.keys()

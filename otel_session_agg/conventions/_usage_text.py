@@ -1,0 +1,235 @@
+"""Usage objects that stand as text in an attribute: JSON, Python ``repr`` or ``name=value`` pairs.
+
+An object is flattened to dotted names, and one table says what each name means.  Names are those of the providers' own
+APIs and of LangChain, Langfuse, MLflow, LiteLLM, CrewAI and Genkit; what differs between sources is only whether the input
+count includes the cached part, which is the *shape* of the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+
+from .._values import count
+from ._table import Says, Text
+
+MAX_TEXT_CHARS = 65_536
+"""Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""
+
+_MAX_DEPTH = 4
+_MAX_SEARCH_DEPTH = 8
+
+_NAMES: Mapping[Says, tuple[str, ...]] = {
+    Says.PROMPT: (
+        "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt_token_count", "promptTokenCount",
+        "input_token_count", "prompt_eval_count", "input", "num_prompt_tokens", "billed_units.input_tokens",
+        "inputTokenCount",
+    ),
+    Says.COMPLETION: (
+        "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion_token_count",
+        "completionTokenCount", "output_token_count", "eval_count", "output", "num_completion_tokens",
+        "candidates_token_count", "candidatesTokenCount", "billed_units.output_tokens", "outputTokenCount",
+        "generated_token_count", "generation_token_count",
+    ),
+    Says.TOTAL: (
+        "total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "total", "num_tokens",
+    ),
+    Says.CACHE_READ: (
+        "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "input_token_details.cache_read",
+        "inputTokenDetails.cacheReadTokens", "cache_read_input_tokens", "cacheReadInputTokens",
+        "cached_content_token_count", "cachedContentTokenCount", "cachedContentTokens", "cached_prompt_tokens",
+        "cachedPromptTokens", "cachedInputTokens", "cache_read_tokens", "cached_tokens", "input_cached_tokens",
+        "input_cache_read", "input_cache_read_tokens", "cacheReadTokens", "cached_input_tokens",
+        "prompt_cache_hit_tokens",
+    ),
+    Says.CACHE_WRITE: (
+        "prompt_tokens_details.cache_write_tokens", "prompt_tokens_details.cache_creation_tokens",
+        "input_tokens_details.cache_write_tokens", "input_tokens_details.cache_creation_tokens",
+        "input_token_details.cache_creation", "inputTokenDetails.cacheWriteTokens", "cache_creation_input_tokens",
+        "cacheWriteInputTokens", "cacheCreationInputTokens", "cache_write_input_tokens", "cache_creation_tokens",
+        "cache_write_tokens", "input_cache_creation", "input_cache_creation_tokens", "input_cache_write",
+        "cacheWriteTokens",
+    ),
+    Says.CACHE_WRITE_5M: (
+        "cache_creation.ephemeral_5m_input_tokens", "input_token_details.ephemeral_5m_input_tokens",
+        "input_cache_creation_5m", "input_cache_creation.ephemeral_5m_input_tokens", "input_ephemeral_5m_input_tokens",
+        "cache_creation_5m_input_tokens", "ephemeral_5m_input_tokens",
+    ),
+    Says.CACHE_WRITE_1H: (
+        "cache_creation.ephemeral_1h_input_tokens", "input_token_details.ephemeral_1h_input_tokens",
+        "input_cache_creation_1h", "input_cache_creation.ephemeral_1h_input_tokens", "input_ephemeral_1h_input_tokens",
+        "cache_creation_1h_input_tokens", "ephemeral_1h_input_tokens",
+    ),
+    Says.REASONING: (
+        "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
+        "output_token_details.reasoning", "outputTokenDetails.reasoningTokens", "reasoning_tokens", "reasoningTokens",
+        "thoughts_token_count", "thoughtsTokenCount", "thoughtsTokens", "output_reasoning", "output_reasoning_tokens",
+    ),
+    Says.AUDIO_PROMPT: (
+        "prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens", "input_token_details.audio",
+        "input_audio", "input_audio_tokens",
+    ),
+    Says.AUDIO_COMPLETION: (
+        "completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens", "output_token_details.audio",
+        "output_audio", "output_audio_tokens",
+    ),
+    Says.AUDIO_CACHE_READ: ("prompt_tokens_details.cached_tokens_details.audio_tokens", "cache_audio_read_tokens"),
+    Says.UNCACHED: ("inputTokenDetails.noCacheTokens", "noCacheTokens"),
+    Says.NUM_CALLS: ("successful_requests",),
+}  # fmt: skip
+
+_SAYS: Mapping[str, tuple[Says, int]] = {
+    name: (says, position) for says, names in _NAMES.items() for position, name in enumerate(names)
+}
+
+_WITHOUT_THOUGHTS = frozenset({"candidates_token_count", "candidatesTokenCount"})
+"""Gemini's candidates leave the thoughts out."""
+
+_RAW_CACHE = frozenset({
+    "cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens",
+    "cacheCreationInputTokens",
+})  # fmt: skip
+"""Cached counts as Anthropic and Bedrock name them ..."""
+
+_RAW_PROMPT = frozenset({"input_tokens", "inputTokens"})
+"""... which their own input count, by this name, leaves out."""
+
+_BUCKETS_OF: Mapping[Says, tuple[Says, ...]] = {
+    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT),
+    Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION),
+}
+
+_PAIR = re.compile(r"([A-Za-z_]\w*)=(\d{1,15})\b")
+
+Found = dict[Says, int]
+
+
+def _parse(text: str) -> object:
+    """The object behind the text, or ``None``."""
+    head = text.lstrip()[:1]
+    try:
+        if head == "{":
+            try:
+                return json.loads(text)
+            except ValueError:
+                return ast.literal_eval(text)
+        return dict(_PAIR.findall(text)) or None
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+
+
+def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]) -> None:
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            if depth:
+                _flatten(item, f"{name}.", depth - 1, into)
+        else:
+            into[name] = item
+
+
+def _named(value: Mapping[object, object]) -> tuple[Found, dict[Says, str]]:
+    """What the object says, and by which name it says it."""
+    flat: dict[str, object] = {}
+    _flatten(value, "", _MAX_DEPTH, flat)
+    best: dict[Says, tuple[int, str, int]] = {}
+    for name, item in flat.items():
+        hit = _SAYS.get(name)
+        number = count(item) if hit else None
+        if hit is not None and number is not None and (hit[0] not in best or hit[1] < best[hit[0]][0]):
+            best[hit[0]] = (hit[1], name, number)
+    return {says: row[2] for says, row in best.items()}, {says: row[1] for says, row in best.items()}
+
+
+def inclusive(value: Mapping[object, object]) -> Found:
+    """Input that includes its cached part: OpenAI, LangChain, CrewAI."""
+    found, names = _named(value)
+    if names.get(Says.COMPLETION) in _WITHOUT_THOUGHTS:
+        found[Says.COMPLETION] += found.get(Says.REASONING, 0)
+    return found
+
+
+def native(value: Mapping[object, object]) -> Found:
+    """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
+    found, names = _named(value)
+    if names.get(Says.COMPLETION) in _WITHOUT_THOUGHTS:
+        found[Says.COMPLETION] += found.get(Says.REASONING, 0)
+    raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & _RAW_CACHE
+    if raw_cache and names.get(Says.PROMPT) in _RAW_PROMPT:
+        found[Says.EXCLUSIVE] = 1
+    return found
+
+
+def buckets(value: Mapping[object, object]) -> Found:
+    """Langfuse's usage details: parts that do not overlap, unless the total shows that they do."""
+    found, names = _named(value)
+    if names.get(Says.PROMPT) != "input" and names.get(Says.COMPLETION) != "output":
+        return inclusive(value)
+    written = found.get(Says.CACHE_WRITE_5M, 0) + found.get(Says.CACHE_WRITE_1H, 0)
+    if written and Says.CACHE_WRITE not in found:
+        found[Says.CACHE_WRITE] = written
+    for whole, parts in _BUCKETS_OF.items():
+        if whole not in found and any(part in found for part in parts):
+            found[whole] = 0
+    net = found.get(Says.PROMPT, 0) + found.get(Says.COMPLETION, 0)
+    if Says.TOTAL in found and found[Says.TOTAL] <= net:
+        return found
+    for whole, parts in _BUCKETS_OF.items():
+        if whole in found:
+            found[whole] += sum(found.get(part, 0) for part in parts)
+    return found
+
+
+def provider_metadata(value: Mapping[object, object]) -> Found:
+    """The AI SDK's provider metadata: one object per provider, usage in or below it."""
+    merged: Found = {}
+    for item in value.values():
+        if isinstance(item, Mapping):
+            usage = next((item[key] for key in ("usage", "usageMetadata") if isinstance(item.get(key), Mapping)), None)
+            found = native(usage) if usage is not None else {}
+            for says, number in _named(item)[0].items():
+                found.setdefault(says, number)
+            merged = {**found, **merged}
+    return merged
+
+
+SHAPES = {
+    "inclusive": inclusive,
+    "native": native,
+    "buckets": buckets,
+    "provider_metadata": provider_metadata,
+    "stated": inclusive,
+}
+"""How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""
+
+
+def _found(value: object, name: str, depth: int) -> object:
+    """The first object of that name, wherever it stands."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get(name), Mapping):
+            return value[name]
+        children: list[object] = list(value.values())
+    elif isinstance(value, list):
+        children = value
+    else:
+        return None
+    below = (_found(child, name, depth - 1) for child in children) if depth else ()
+    return next((found for found in below if found is not None), None)
+
+
+def read(value: object, text: Text) -> Found | None:
+    """What a text attribute says, or ``None`` when it is no usage object (or too long to be one)."""
+    parsed: object = value
+    if isinstance(value, str):
+        parsed = _parse(value) if len(value) <= MAX_TEXT_CHARS else None
+    for key in text.path:
+        parsed = parsed.get(key) if isinstance(parsed, Mapping) else None
+    if text.search:
+        parsed = _found(parsed, text.search, _MAX_SEARCH_DEPTH)
+    if text.within:
+        parsed = {text.within: parsed}
+    if not isinstance(parsed, Mapping):
+        return None
+    return SHAPES[text.shape](parsed) or None

@@ -1,0 +1,28 @@
+"""AgentOps SDK.
+
+Source: its semantic conventions; ``gen_ai.usage.total_cost`` is USD although the constant is named after tools.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_KINDS = {
+    "llm": Kind.MODEL,
+    "tool": Kind.TOOL,
+    "agent": Kind.AGENT,
+    "session": Kind.CHAIN,
+    "workflow": Kind.CHAIN,
+    "operation": Kind.CHAIN,
+    "task": Kind.CHAIN,
+    "guardrail": Kind.GUARDRAIL,
+}
+
+TABLE = Convention(
+    name="agentops",
+    precedence=68,
+    kinds=(Kinds("agentops.span.kind", _KINDS, precedence=33),),
+    cost={"gen_ai.usage.total_cost": 70},
+    output=("agentops.entity.output",),
+)

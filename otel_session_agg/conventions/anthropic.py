@@ -1,0 +1,46 @@
+"""Anthropic's own tracing: the SDKs' spans and Claude Code's native ones.
+
+Source: recordings of anthropic 2.12 (Python) and captures of Claude Code.  The SDKs' input includes the cached part, Claude
+Code's bare ``input_tokens`` does not.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, Kinds, NamedSpans
+
+_TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}
+
+TABLE = Convention(
+    name="anthropic",
+    precedence=70,
+    kinds=(Kinds("span.type", _TYPES, precedence=62),),
+    spans=(
+        NamedSpans(
+            {
+                "claude_code.llm_request": Kind.MODEL,
+                "claude_code.interaction": Kind.AGENT,
+                "claude_code.tool": Kind.TOOL,
+                "claude_code.tool.execution": Kind.SPAN,
+                "claude_code.tool.blocked_on_user": Kind.SPAN,
+            }
+        ),
+    ),
+    prompt=("input_tokens",),
+    completion=("output_tokens",),
+    cache_read=("cache_read_tokens",),
+    cache_write=("cache_creation_tokens",),
+    cache_write_5m=("anthropic.usage.cache_creation.ephemeral_5m_input_tokens",),
+    cache_write_1h=("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
+    request_model=("model",),
+    session={"anthropic.session.id": 91},
+    emitters=(
+        Emitter(
+            scopes=("",),
+            has=("input_tokens",),
+            lacks=("gen_ai.usage.input_tokens", "llm.token_count.prompt"),
+            proof="capture: input 2 beside 84562 read and 7096 written",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)

@@ -1,0 +1,25 @@
+"""Coding agents that trace themselves: Codex, Gemini CLI, Copilot CLI.
+
+Source: captures.  Codex puts one turn's usage on the turn and again, by other names, on the request inside it.  Gemini CLI
+uses the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not read.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, NamedSpans
+
+TABLE = Convention(
+    name="command_lines",
+    precedence=71,
+    spans=(
+        NamedSpans({"handle_responses": Kind.MODEL, "session_task.turn": Kind.AGENT}, scopes=("codex",)),
+        NamedSpans({"handle_responses": Kind.MODEL, "session_task.turn": Kind.AGENT}),
+    ),
+    prompt=("codex.turn.token_usage.input_tokens",),
+    completion=("codex.turn.token_usage.output_tokens",),
+    total=("codex.turn.token_usage.total_tokens",),
+    cache_read=("codex.turn.token_usage.cached_input_tokens",),
+    cache_write=("codex.turn.token_usage.cache_write_input_tokens",),
+    reasoning=("codex.turn.token_usage.reasoning_output_tokens", "codex.usage.reasoning_output_tokens"),
+)

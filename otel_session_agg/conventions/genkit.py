@@ -1,0 +1,38 @@
+"""Firebase Genkit: usage inside the JSON of the output.
+
+Source: captures; Anthropic's input leaves the cached part out (genkit issue 5412), thoughts are inside the output.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, Kinds, Text
+
+_SUBTYPES = {
+    "model": Kind.MODEL,
+    "embedder": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "flow": Kind.CHAIN,
+    "prompt": Kind.CHAIN,
+    "evaluator": Kind.EVALUATOR,
+}
+
+TABLE = Convention(
+    name="genkit",
+    precedence=72,
+    kinds=(Kinds("genkit:metadata:subtype", _SUBTYPES, precedence=63),),
+    texts=(Text("genkit:output", "inclusive", path=("usage",)),),
+    request_model=("genkit:name",),
+    session={"genkit:sessionId": 130},
+    output=("genkit:output",),
+    emitters=(
+        Emitter(
+            scopes=("",),
+            has=("genkit:output",),
+            providers=("anthropic", "claude"),
+            proof="genkit issue 5412",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)

@@ -1,0 +1,25 @@
+"""Google's Agent Development Kit.
+
+Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` and again on its child
+``generate_content``; cached figures of v1 stand only in the response's JSON.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, NamedSpans, Text
+
+TABLE = Convention(
+    name="google_adk",
+    precedence=64,
+    spans=(
+        NamedSpans({"call_llm": Kind.MODEL}, scopes=("gcp.vertex.agent",)),
+        NamedSpans({"invocation": Kind.CHAIN}, scopes=("gcp.vertex.agent",)),
+    ),
+    reasoning=("gen_ai.usage.experimental.reasoning_tokens",),
+    texts=(
+        Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),
+    ),
+    session={"gcp.vertex.agent.session_id": 120},
+    content=("gcp.vertex.agent.llm_request",),
+)

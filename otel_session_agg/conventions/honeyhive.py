@@ -1,0 +1,23 @@
+"""HoneyHive SDK attributes.
+
+Source: its span processor and decorators; tokens come from the instrumentations beside it.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_TYPES = {"model": Kind.MODEL, "tool": Kind.TOOL, "chain": Kind.CHAIN, "session": Kind.CHAIN}
+
+TABLE = Convention(
+    name="honeyhive",
+    precedence=61,
+    kinds=(Kinds("honeyhive_event_type", _TYPES, precedence=36),),
+    prompt=("honeyhive_metadata.prompt_tokens",),
+    completion=("honeyhive_metadata.completion_tokens",),
+    total=("honeyhive_metadata.total_tokens",),
+    session={"honeyhive.session_id": 30},
+    output=("honeyhive_outputs.result", "honeyhive_outputs"),
+    feedback_prefixes=("honeyhive_feedback.",),
+)

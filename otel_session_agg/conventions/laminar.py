@@ -1,0 +1,36 @@
+"""Laminar SDK.
+
+Source: its server's span attributes and the Python SDK.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_TYPES = {
+    "llm": Kind.MODEL,
+    "tool": Kind.TOOL,
+    "evaluator": Kind.EVALUATOR,
+    "human_evaluator": Kind.EVALUATOR,
+    "evaluation": Kind.EVALUATOR,
+    "executor": Kind.CHAIN,
+    "default": Kind.SPAN,
+}
+
+TABLE = Convention(
+    name="laminar",
+    precedence=47,
+    kinds=(Kinds("lmnr.span.type", _TYPES, precedence=31),),
+    cache_write_5m=(
+        "gen_ai.usage.cache_creation.input_tokens.ephemeral_5m",
+        "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
+    ),
+    cache_write_1h=(
+        "gen_ai.usage.cache_creation.input_tokens.ephemeral_1h",
+        "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+    ),
+    cost_parts={"gen_ai.usage.input_cost": 110, "gen_ai.usage.output_cost": 110},
+    session={"lmnr.association.properties.session_id": 40},
+    output=("lmnr.span.output",),
+)

@@ -1,0 +1,38 @@
+"""Langfuse SDK attributes.
+
+Source: its attribute module; recordings of 5.0.  Usage details are JSON, their parts do not overlap.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds, Text
+
+_TYPES = {
+    "generation": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "agent": Kind.AGENT,
+    "chain": Kind.CHAIN,
+    "guardrail": Kind.GUARDRAIL,
+    "evaluator": Kind.EVALUATOR,
+    "span": Kind.SPAN,
+    "event": Kind.SPAN,
+}
+
+TABLE = Convention(
+    name="langfuse",
+    precedence=10,
+    kinds=(Kinds("langfuse.observation.type", _TYPES, precedence=1),),
+    texts=(Text("langfuse.observation.usage_details", "buckets"),),
+    cost_text={"langfuse.observation.cost_details": 10},
+    response_model=("langfuse.observation.model.name",),
+    session={
+        "langfuse.session.id": 10,
+        "langfuse.trace.metadata.langfuse_session_id": 70,
+        "langfuse.observation.metadata.langfuse_session_id": 71,
+    },
+    output=("langfuse.observation.output", "langfuse.trace.output"),
+    content=("langfuse.observation.input", "langfuse.observation.output"),
+)

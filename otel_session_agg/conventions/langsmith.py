@@ -1,0 +1,40 @@
+"""LangSmith's OpenTelemetry exporter.
+
+Source: its exporter; recordings of 0.15.  Details stand in JSON or Python ``repr``.  ``langsmith.trace.session_id`` is the
+project, not a session.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds, Text
+
+_KINDS = {
+    "llm": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "chain": Kind.CHAIN,
+    "prompt": Kind.CHAIN,
+    "parser": Kind.CHAIN,
+}
+
+TABLE = Convention(
+    name="langsmith",
+    precedence=63,
+    kinds=(Kinds("langsmith.span.kind", _KINDS, precedence=30),),
+    texts=(
+        Text("langsmith.usage_metadata", "inclusive"),
+        Text("langsmith.metadata.usage_metadata", "inclusive"),
+        Text("gen_ai.usage.input_token_details", "inclusive", within="input_token_details"),
+        Text("gen_ai.usage.output_token_details", "inclusive", within="output_token_details"),
+    ),
+    request_model=("langsmith.metadata.ls_model_name",),
+    provider=("langsmith.metadata.ls_provider",),
+    session={
+        "langsmith.metadata.session_id": 60,
+        "langsmith.metadata.thread_id": 61,
+        "langsmith.metadata.conversation_id": 62,
+    },
+    feedback_prefixes=("langsmith.feedback.",),
+)

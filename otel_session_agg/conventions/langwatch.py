@@ -1,0 +1,36 @@
+"""LangWatch SDK.
+
+Source: its extractors and cost service.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds, Text
+
+_TYPES = {
+    "llm": Kind.MODEL,
+    "tool": Kind.TOOL,
+    "agent": Kind.AGENT,
+    "rag": Kind.RETRIEVER,
+    "guardrail": Kind.GUARDRAIL,
+    "evaluation": Kind.EVALUATOR,
+    "workflow": Kind.CHAIN,
+    "component": Kind.CHAIN,
+    "module": Kind.CHAIN,
+    "chain": Kind.CHAIN,
+    "span": Kind.SPAN,
+}
+
+TABLE = Convention(
+    name="langwatch",
+    precedence=76,
+    kinds=(Kinds("langwatch.span.type", _TYPES, precedence=34),),
+    cache_write_1h=("gen_ai.usage.cache_creation_1h.input_tokens", "gen_ai.usage.cache_creation_1h_input_tokens"),
+    texts=(Text("langwatch.metrics", "inclusive"),),
+    cost={"langwatch.span.cost": 90},
+    session={"langwatch.thread.id": 100},
+    output=("langwatch.output",),
+    feedback=("langwatch.reserved.evaluations",),
+    feedback_prefixes=("langwatch.evaluation.",),
+)

@@ -1,0 +1,42 @@
+"""LiteLLM's own OpenTelemetry loggers, old (``gen_ai.cost.*``) and v2 (``litellm.cost.*``).
+
+Source: its logger and mappers; recordings of 1.72 and 1.106.  The callback writes a call's figures onto the active span, but
+only once; later calls stand as Python ``repr`` on ``raw_gen_ai_request``.  The other cost keys are parts or prices before
+discount and are never added.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, NamedSpans, Text
+
+_PROVIDERS = (
+    "openai", "anthropic", "azure", "azure_ai", "bedrock", "vertex_ai", "gemini", "mistral", "cohere", "cohere_chat", "groq",
+    "deepseek", "xai", "together_ai", "fireworks_ai", "openrouter", "perplexity", "ollama", "ollama_chat", "hosted_vllm",
+    "huggingface", "databricks", "sagemaker", "watsonx", "replicate", "cerebras", "None",
+)  # fmt: skip
+"""Providers by LiteLLM's names; ``None`` is what it writes for the responses API."""
+
+TABLE = Convention(
+    name="litellm",
+    precedence=66,
+    spans=(NamedSpans({"raw_gen_ai_request": Kind.MODEL}, scopes=("litellm",)),),
+    texts=(
+        Text("metadata.usage_object", "inclusive"),
+        *(Text(f"llm.{provider}.usage", "native", sole=True) for provider in _PROVIDERS),
+    ),
+    emitters=(
+        Emitter(
+            scopes=("",),
+            not_scopes=("litellm",),
+            has=("metadata.usage_object", "hidden_params"),
+            proof="recorded: the callback writes onto the active span, whatever that is",
+            foreign=True,
+        ),
+    ),
+    cost={"gen_ai.cost.total_cost": 50, "litellm.cost.total": 60},
+    cost_text={"hidden_params": 120},
+    cache_hit=("litellm.cache_hit", "gen_ai.cache_hit"),
+    request_model=tuple(f"llm.{provider}.model" for provider in _PROVIDERS),
+    response_id=tuple(f"llm.{provider}.id" for provider in _PROVIDERS),
+)

@@ -1,0 +1,30 @@
+"""LoongSuite and Alibaba Cloud ARMS.
+
+Source: its instrumentation's attribute names.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_KINDS = {
+    "llm": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "reranker": Kind.RETRIEVER,
+    "agent": Kind.AGENT,
+    "chain": Kind.CHAIN,
+    "workflow": Kind.CHAIN,
+    "task": Kind.CHAIN,
+    "entry": Kind.CHAIN,
+    "step": Kind.CHAIN,
+}
+
+TABLE = Convention(
+    name="loongsuite",
+    precedence=77,
+    kinds=(Kinds("gen_ai.span.kind", _KINDS, precedence=37),),
+    session={"gen_ai.session.id": 110},
+)

@@ -1,0 +1,30 @@
+"""Mastra.
+
+Source: its exporter; ``model_generation`` holds the sum of its ``model_step`` children.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_TYPES = {
+    "model_generation": Kind.MODEL,
+    "model_step": Kind.MODEL,
+    "llm_generation": Kind.MODEL,
+    "model_chunk": Kind.SPAN,
+    "llm_chunk": Kind.SPAN,
+    "agent_run": Kind.AGENT,
+    "tool_call": Kind.TOOL,
+    "mcp_tool_call": Kind.TOOL,
+    "workflow_run": Kind.CHAIN,
+    "workflow_step": Kind.CHAIN,
+}
+
+TABLE = Convention(
+    name="mastra",
+    precedence=74,
+    kinds=(Kinds("mastra.span.type", _TYPES, precedence=35),),
+    cache_read=("gen_ai.usage.cached_input_tokens",),
+    session={"mastra.metadata.threadId": 170},
+)

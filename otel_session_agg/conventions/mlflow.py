@@ -1,0 +1,42 @@
+"""MLflow tracing exported over OTLP; values are JSON texts.
+
+Source: its OTel translators; recordings of mlflow-skinny 3.17.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds, Text
+
+_TYPES = {
+    "llm": Kind.MODEL,
+    "chat_model": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "reranker": Kind.RETRIEVER,
+    "agent": Kind.AGENT,
+    "chain": Kind.CHAIN,
+    "workflow": Kind.CHAIN,
+    "task": Kind.CHAIN,
+    "parser": Kind.CHAIN,
+    "guardrail": Kind.GUARDRAIL,
+    "evaluator": Kind.EVALUATOR,
+    "unknown": Kind.SPAN,
+}
+
+TABLE = Convention(
+    name="mlflow",
+    precedence=62,
+    kinds=(Kinds("mlflow.spanType", _TYPES, precedence=38),),
+    texts=(
+        Text("mlflow.chat.tokenUsage", "stated"),
+        Text("mlflow.spanOutputs", "native", sole=True, path=("usage",)),
+    ),
+    cost_text={"mlflow.llm.cost": 105},
+    response_model=("mlflow.llm.model",),
+    provider=("mlflow.llm.provider",),
+    session={"mlflow.trace.session": 95},
+    output=("mlflow.spanOutputs",),
+    content=("mlflow.spanInputs", "mlflow.spanOutputs"),
+)

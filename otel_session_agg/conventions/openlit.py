@@ -1,0 +1,33 @@
+"""OpenLIT.
+
+Source: its semantic conventions and helpers; recordings of 1.45.  Its cost is 0 when it has no price of the model.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention, Emitter
+
+TABLE = Convention(
+    name="openlit",
+    precedence=46,
+    cache_read=("gen_ai.usage.prompt_tokens_details.cached_tokens",),
+    cache_write=("gen_ai.usage.prompt_tokens_details.cache_creation_tokens",),
+    reasoning=("gen_ai.usage.completion_tokens_details.reasoning_tokens",),
+    audio_prompt=("gen_ai.usage.prompt_tokens_details.audio_tokens",),
+    audio_completion=("gen_ai.usage.completion_tokens_details.audio_tokens",),
+    cost={"gen_ai.usage.cost": 20},
+    session={"coding_agent.session.id": 145},
+    emitters=(
+        Emitter(
+            scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),
+            proof="recorded: 1.45 on Anthropic; source: Bedrock",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("openlit.otel.tracing",),
+            providers=("anthropic", "bedrock"),
+            proof="source: one scope for all instrumentations, same figures",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)

@@ -1,0 +1,68 @@
+"""OpenLLMetry and the Traceloop SDK.
+
+Source: its semantic conventions package; quirks from recordings of 0.40.14 and 0.62.4.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, Kinds, Text
+
+_KINDS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN, "agent": Kind.AGENT, "tool": Kind.TOOL}
+_REQUESTS = {
+    "chat": Kind.MODEL,
+    "completion": Kind.MODEL,
+    "acompletion": Kind.MODEL,
+    "responses": Kind.MODEL,
+    "aresponses": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "embeddings": Kind.EMBEDDING,
+    "aembedding": Kind.EMBEDDING,
+    "rerank": Kind.RETRIEVER,
+}
+
+TABLE = Convention(
+    name="openllmetry",
+    precedence=41,
+    kinds=(
+        Kinds("traceloop.span.kind", _KINDS, precedence=32),
+        Kinds("llm.request.type", _REQUESTS, precedence=70),
+    ),
+    total=("llm.usage.total_tokens",),
+    reasoning=("llm.usage.reasoning_tokens",),
+    texts=(
+        Text("crewai.crew.token_usage", "inclusive"),
+        Text("crewai.crew.usage_metrics", "inclusive"),
+    ),
+    session={"traceloop.association.properties.session_id": 50},
+    output=("traceloop.entity.output",),
+    content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),
+    emitters=(
+        Emitter(
+            scopes=("opentelemetry.instrumentation.bedrock", "@traceloop/instrumentation-bedrock"),
+            proof="recorded: 0.62.4 passes Bedrock's own figures on, total is input + output",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("@traceloop/instrumentation-anthropic",),
+            proof="recorded: 0.27",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("opentelemetry.instrumentation.anthropic",),
+            streaming=True,
+            proof="recorded: 0.62.4 adds the stream's first figure, commonly 1, to its last",
+            stream_output_extra=1,
+        ),
+        Emitter(
+            scopes=("opentelemetry.instrumentation.anthropic",),
+            proof="recorded: the stream helper's spans do not say that they were streamed",
+            unsure_output=True,
+        ),
+        Emitter(
+            scopes=("opentelemetry.instrumentation.google_generativeai",),
+            proof="recorded: 0.62.4 takes candidates without thoughts, its total has them",
+            completion_from_total=True,
+        ),
+    ),
+)

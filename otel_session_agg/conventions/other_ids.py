@@ -1,0 +1,15 @@
+"""Session keys that belong to no convention above, asked last.
+
+Source: Opik's and Braintrust's mappings.  OpenTelemetry's ``thread.id`` (a thread of the operating system),
+``mcp.session.id`` and LangSmith's project are no sessions.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention
+
+TABLE = Convention(
+    name="other_ids",
+    precedence=90,
+    session={"thread_id": 190},
+)

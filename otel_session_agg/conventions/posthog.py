@@ -1,0 +1,47 @@
+"""PostHog's AI properties as span attributes.
+
+Source: its Python SDK and the mapping of its server.  Cached input is left out for Anthropic unless the flag says otherwise.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, Kinds
+
+_EVENTS = {
+    "$ai_generation": Kind.MODEL,
+    "$ai_embedding": Kind.EMBEDDING,
+    "$ai_span": Kind.SPAN,
+    "$ai_trace": Kind.CHAIN,
+}
+
+TABLE = Convention(
+    name="posthog",
+    precedence=60,
+    kinds=(Kinds("$ai_event", _EVENTS, precedence=39), Kinds("event", _EVENTS, precedence=39)),
+    prompt=("$ai_input_tokens",),
+    completion=("$ai_output_tokens",),
+    total=("$ai_total_tokens",),
+    cache_read=("$ai_cache_read_input_tokens",),
+    cache_write=("$ai_cache_creation_input_tokens",),
+    cache_write_5m=("$ai_cache_creation_5m_input_tokens",),
+    cache_write_1h=("$ai_cache_creation_1h_input_tokens",),
+    reasoning=("$ai_reasoning_tokens",),
+    exclusive=("$ai_cache_reporting_exclusive",),
+    cost={"$ai_total_cost_usd": 100},
+    cost_parts={"$ai_input_cost_usd": 101, "$ai_output_cost_usd": 101},
+    response_model=("$ai_model",),
+    provider=("$ai_provider",),
+    session={"$ai_session_id": 90},
+    output=("$ai_output_choices",),
+    content=("$ai_input", "$ai_output_choices"),
+    emitters=(
+        Emitter(
+            scopes=("",),
+            has=("$ai_input_tokens",),
+            providers=("anthropic",),
+            proof="source: the server adds the cached part for Anthropic only",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)

@@ -1,0 +1,18 @@
+"""Sentry's older AI attribute names.
+
+Source: its Python SDK's constants.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention
+
+TABLE = Convention(
+    name="sentry",
+    precedence=69,
+    cache_read=("gen_ai.usage.input_tokens.cached",),
+    cache_write=("gen_ai.usage.input_tokens.cache_write",),
+    reasoning=("gen_ai.usage.output_tokens.reasoning",),
+    output=("gen_ai.response.text",),
+    content=("gen_ai.request.messages", "gen_ai.response.text"),
+)

@@ -1,0 +1,14 @@
+"""Spring AI over Micrometer: counts arrive as text.
+
+Source: its observation conventions; operation ``framework`` is the client's wrapper.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention
+
+TABLE = Convention(
+    name="spring_ai",
+    precedence=75,
+    session={"spring.ai.chat.client.conversation.id": 150},
+)

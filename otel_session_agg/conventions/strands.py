@@ -1,0 +1,24 @@
+"""Strands Agents and Bedrock AgentCore.
+
+Source: its tracer; recordings of 1.62.  It writes old and new names of one figure; the scope has no version, so the dotted
+cache names, which came when the input began to include the cached part, tell the two apart.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention, Emitter
+
+TABLE = Convention(
+    name="strands",
+    precedence=65,
+    emitters=(
+        Emitter(
+            scopes=("strands",),
+            has=("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
+            lacks=("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"),
+            providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
+            proof="source: Bedrock's own figures before 1.62",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)

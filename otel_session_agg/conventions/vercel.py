@@ -1,0 +1,83 @@
+"""Vercel AI SDK 4 to 7, also as re-exported by embedders under a scope of their own.
+
+Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests.  4 and 5 hand Anthropic's and Bedrock's input on as it is
+(without the cached part); from 6 on, ``noCacheTokens`` proves that it is included.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Emitter, Kinds, Text
+
+_OPERATIONS = {
+    "ai.toolcall": Kind.TOOL,
+    "ai.rerank": Kind.RETRIEVER,
+    "ai.rerank.dorerank": Kind.RETRIEVER,
+    "ai.generatetext": Kind.CHAIN,
+    "ai.streamtext": Kind.CHAIN,
+    "ai.generateobject": Kind.CHAIN,
+    "ai.streamobject": Kind.CHAIN,
+    "ai.embed": Kind.CHAIN,
+    "ai.embedmany": Kind.CHAIN,
+}
+_STEPS = {".dogenerate": Kind.MODEL, ".dostream": Kind.MODEL, ".doembed": Kind.EMBEDDING}
+_RAW_PROVIDERS = ("anthropic", "bedrock", "claude")
+
+TABLE = Convention(
+    name="vercel",
+    precedence=50,
+    kinds=(
+        Kinds("ai.operationId", _OPERATIONS, precedence=40, suffixes=_STEPS),
+        Kinds("operation.name", _OPERATIONS, precedence=41, suffixes=_STEPS, first_word=True),
+    ),
+    prompt=(
+        "ai.usage.inputTokens", "ai.usage.promptTokens", "stream.usage.inputTokens", "generateText.usage.inputTokens",
+        "streamObject.usage.inputTokens", "generateObject.usage.inputTokens",
+    ),
+    completion=(
+        "ai.usage.outputTokens", "ai.usage.completionTokens", "stream.usage.outputTokens",
+        "generateText.usage.outputTokens", "streamObject.usage.outputTokens", "generateObject.usage.outputTokens",
+    ),
+    total=("ai.usage.totalTokens", "ai.usage.tokens", "stream.usage.totalTokens", "generateText.usage.totalTokens"),
+    cache_read=(
+        "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens", "stream.usage.cachedInputTokens",
+        "generateText.usage.cachedInputTokens", "streamObject.usage.cachedInputTokens",
+    ),
+    cache_write=("ai.usage.inputTokenDetails.cacheWriteTokens",),
+    uncached=("ai.usage.inputTokenDetails.noCacheTokens",),
+    reasoning=(
+        "ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens", "stream.usage.reasoningTokens",
+    ),
+    texts=(Text("ai.response.providerMetadata", "provider_metadata"),),
+    response_model=("ai.response.model",),
+    request_model=("ai.model.id", "aisdk.model.id"),
+    provider=("ai.model.provider", "aisdk.model.provider"),
+    response_id=("ai.response.id",),
+    session={
+        "ai.telemetry.metadata.sessionId": 80,
+        "ai.telemetry.metadata.session_id": 81,
+        "ai.telemetry.metadata.$ai_session_id": 82,
+        "metadata.sessionId": 83,
+        "ai.settings.context.sessionId": 84,
+    },
+    output=("ai.response.text", "ai.response.object", "ai.toolCall.result", "stream.response.text"),
+    content=("ai.prompt.messages", "ai.response.text", "stream.prompt.messages"),
+    tool=("ai.toolCall.id",),
+    emitters=(
+        Emitter(
+            scopes=("",),
+            has=("ai.usage.promptTokens",),
+            providers=_RAW_PROVIDERS,
+            proof="recorded: AI SDK 4",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("",),
+            has=("ai.usage.inputTokens",),
+            lacks=("ai.usage.inputTokenDetails.noCacheTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
+            providers=_RAW_PROVIDERS,
+            proof="recorded: AI SDK 5; 6 brought the details",
+            prompt_excludes_cache=True,
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,19 @@
+"""Voice frameworks: LiveKit Agents and Pipecat.
+
+Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own figures and is not read; ``tts`` and ``stt`` spans
+are no model calls.
+"""
+
+from __future__ import annotations
+
+from ._table import Convention
+
+TABLE = Convention(
+    name="voice",
+    precedence=67,
+    cache_read=("gen_ai.usage.input_cached_tokens",),
+    audio_prompt=("gen_ai.usage.input_audio_tokens",),
+    audio_completion=("gen_ai.usage.output_audio_tokens",),
+    session={"conversation.id": 180, "lk.job_id": 200},
+    output=("lk.response.text",),
+)

@@ -1,0 +1,31 @@
+"""VoltAgent.
+
+Source: its exporter as translated by MLflow.
+"""
+
+from __future__ import annotations
+
+from .._model import Kind
+from ._table import Convention, Kinds
+
+_TYPES = {
+    "llm": Kind.MODEL,
+    "embedding": Kind.EMBEDDING,
+    "tool": Kind.TOOL,
+    "retriever": Kind.RETRIEVER,
+    "agent": Kind.AGENT,
+    "workflow": Kind.CHAIN,
+    "guardrail": Kind.GUARDRAIL,
+}
+
+TABLE = Convention(
+    name="voltagent",
+    precedence=73,
+    kinds=(Kinds("span.type", _TYPES, precedence=61), Kinds("entity.type", _TYPES, precedence=64)),
+    prompt=("usage.prompt_tokens", "llm.usage.prompt_tokens"),
+    completion=("usage.completion_tokens", "llm.usage.completion_tokens"),
+    total=("usage.total_tokens",),
+    cache_read=("usage.cached_tokens",),
+    reasoning=("usage.reasoning_tokens",),
+    session={"voltagent.conversation_id": 160},
+)

@@ -1,0 +1,59 @@
+"""Environment variables of this library; ``opentelemetry-instrument --help`` lists them as options."""
+
+from __future__ import annotations
+
+OTEL_PYTHON_SESSION_AGG_LINGER = "OTEL_PYTHON_SESSION_AGG_LINGER"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_LINGER
+
+Seconds that an ended root waits for spans that are still open below it.  Default: 5
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS = "OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS
+
+Session roots kept open at once; the oldest then leave with what they have.  Default: 100000
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS = "OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS
+
+Open spans remembered per root; beyond that the root stops waiting for the oldest.  Default: 10000
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE = "OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE
+
+Ended spans that may wait for the worker; beyond that the thread that ends a span folds them itself.  Default: 8192
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS = "OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS
+
+Folded spans that may wait for a downstream that hangs; beyond that new ones are lost and counted.  Default: 65536
+"""
+
+OTEL_PYTHON_SESSION_AGG_OUTPUTS = "OTEL_PYTHON_SESSION_AGG_OUTPUTS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_OUTPUTS
+
+Whether the last output is written on the root (``true`` or ``false``).  Default: true
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS = "OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS
+
+Characters of the last output that are written.  Default: 4096
+"""
+
+OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE = "OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE
+
+Whether prices are refreshed from the network while running (``true`` or ``false``).  Default: false
+"""

@@ -1,0 +1,81 @@
+"""Every span set with a known answer, through the real SDK and the real processor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_session_agg import conventions
+from otel_session_agg._model import SpanData
+
+from .replay import Case, load, replay
+
+SPANS = load("spans")
+RECORDINGS = load("recordings")
+
+NOBODY_COULD_KNOW = {
+    "r-o-553": "a streamed call left a span without figures here; its figures are in another trace, counted there",
+    "r-o-563": "a streamed call left a span without figures here; its figures are in another trace, counted there",
+}
+"""Cases whose whole answer is on no span."""
+
+_TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "num_model_events",
+)
+
+
+def _wrong(case: Case) -> dict[str, tuple[Any, Any]]:
+    """Expected and actual of what does not agree."""
+    attributes = dict(replay(case).attributes or {})
+    actual: dict[str, Any] = {key: attributes.get(f"metadata.{key}", 0) for key in _TOKENS}
+    actual["session_id"] = attributes.get("session.id")
+    actual["uncached_input_tokens"] = (
+        actual["prompt_tokens"] - actual["cache_read_tokens"] - actual["cache_write_tokens"]
+    )
+    expected = {key: value for key, value in case["expect"].items() if key in actual}
+    wrong = {key: (value, actual[key]) for key, value in expected.items() if value != actual[key]}
+    cost = attributes.get("metadata.cost")
+    if "cost" in case["expect"] and (cost is None or abs(cost - case["expect"]["cost"]) > 1e-9):
+        wrong["cost"] = (case["expect"]["cost"], cost)
+    if case["expect"].get("cost_is_unknown") and cost is not None:
+        wrong["cost"] = (None, cost)
+    return wrong
+
+
+class TestCases:
+    """The totals on the root."""
+
+    @pytest.mark.parametrize("case", SPANS, ids=[case["id"] for case in SPANS])
+    def test_spans(self, case: Case) -> None:
+        """A peer's own test asserts the same figures."""
+        assert {} == _wrong(case)
+
+    @pytest.mark.parametrize("case", RECORDINGS, ids=[case["id"] for case in RECORDINGS])
+    def test_recordings(self, case: Case) -> None:
+        """The server that answered counted the same figures."""
+        wrong = _wrong(case)
+        if case["id"] in NOBODY_COULD_KNOW:
+            assert {"num_model_events"} == set(wrong)
+        else:
+            assert {} == wrong
+
+
+class TestKinds:
+    """The kind of each span."""
+
+    @pytest.mark.parametrize("case", [c for c in SPANS if "kinds" in c["expect"]], ids=lambda case: case["id"])
+    def test_kinds(self, case: Case) -> None:
+        """Kinds are those that the peer asserts; chains and unknown spans are containers alike."""
+        kinds = []
+        for span in case["spans"]:
+            data = SpanData(span["name"], 1, 1, 0, "INTERNAL", span.get("scope") or "", "", 0, 0, span["attributes"])
+            kinds.append(conventions.read(data).kind.value.replace("span", "chain"))
+        allowed = [{kind.replace("span", "chain")} for kind in case["expect"]["kinds"]]
+        assert all(kind in {"agent", "chain"} if "or" in str(row) else kind in row for kind, row in zip(kinds, allowed, strict=True))
