@@ -1,10 +1,10 @@
 """Session totals for LLM applications, added to spans inside any OpenTelemetry pipeline."""
 
-from ._exceptions import SessionAggError, SettingsError
-from ._pricing import ModelPrice, PriceBook
-from ._processor import SessionSpanProcessor
-from ._rollup import Rollup
-from ._settings import Settings
+from otel_session_agg._exceptions import SessionAggError, SettingsError
+from otel_session_agg._pricing import ModelPrice, PriceBook
+from otel_session_agg._processor import SessionSpanProcessor
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._settings import Settings
 
 __all__ = [
     "ModelPrice",

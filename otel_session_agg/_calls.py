@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from ._model import Event, Kind, SpanData, Usage
+from otel_session_agg._model import Event, Kind, SpanData, Usage
 
 WINDOW = 256
 """Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
@@ -32,9 +32,32 @@ class Call:
     """One call, told by one or several events."""
 
     __slots__ = (
-        "alive", "behind", "counted", "covered", "end_ns", "engine", "events", "failed", "foreign", "kind", "loose_time", "model",
-        "recorded_pusd", "request_models", "response_id", "response_models", "provider", "scopes", "server_address",
-        "service_tier", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
+        "alive",
+        "behind",
+        "counted",
+        "covered",
+        "end_ns",
+        "engine",
+        "events",
+        "failed",
+        "foreign",
+        "kind",
+        "loose_time",
+        "model",
+        "provider",
+        "recorded_pusd",
+        "request_models",
+        "response_id",
+        "response_models",
+        "scopes",
+        "server_address",
+        "service_tier",
+        "settled",
+        "span_ids",
+        "start_ns",
+        "strong",
+        "unsure_output",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, event: Event) -> None:
@@ -58,12 +81,12 @@ class Call:
         self.failed = event.error is not None
         self.start_ns = span.start_ns
         self.end_ns = span.end_ns
-        self.span_ids = (span.span_id,)
-        self.scopes = (span.scope_name,)
+        self.span_ids: tuple[int, ...] = (span.span_id,)
+        self.scopes: tuple[str, ...] = (span.scope_name,)
         self.response_id = event.response_id
         self.provider = event.provider
-        self.response_models = (event.response_model,) if event.response_model else ()
-        self.request_models = (event.request_model,) if event.request_model else ()
+        self.response_models: tuple[str, ...] = (event.response_model,) if event.response_model else ()
+        self.request_models: tuple[str, ...] = (event.request_model,) if event.request_model else ()
         self.recorded_pusd = event.recorded_pusd
         self.service_tier = event.service_tier
         self.server_address = event.server_address

@@ -17,12 +17,13 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
-from ._deadlines import Deadlines
-from ._model import Event, SpanData
-from ._rollup import Rollup
-from ._settings import Settings
-from ._sums import Price
-from ._traces import Links, Trace
+from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._links import Links
+from otel_session_agg._model import Event, SpanData
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._settings import Settings
+from otel_session_agg._sums import Price
+from otel_session_agg._traces import Trace
 
 LINGER = "linger"
 """Partial: waiting for open spans was over."""

@@ -7,7 +7,6 @@ function call.  Times are nanoseconds since the Unix epoch, as OpenTelemetry has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 

@@ -12,8 +12,8 @@ Rules
 
 from __future__ import annotations
 
-from ._calls import Call, absorb, agree, has_usage, same_figures
-from ._model import Event, Kind
+from otel_session_agg._calls import Call, absorb, agree, has_usage, same_figures
+from otel_session_agg._model import Event, Kind
 
 COUNTED = 1
 """Some usage below counted."""
@@ -60,9 +60,7 @@ def tells_of_call(event: Event, calls: list[Call], flags: int) -> bool:
         return True
     if event.kind is not Kind.MODEL:
         return False
-    return not in_sight(Kind.MODEL, flags) & MODEL and not any(
-        call.alive and call.model and not call.behind for call in calls
-    )
+    return not in_sight(Kind.MODEL, flags) & MODEL and not any(call.alive and call.model and not call.behind for call in calls)
 
 
 def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None:
@@ -140,31 +138,30 @@ def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, 
 def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
     """Decide again for a span that told of a call and ended before what is below it; returns what hangs above it now."""
     seen = in_sight(ended.kind, flags)
-    below = [call for call in calls if call.alive]
-    if ended.kind in _CALLS:
-        below = [call for call in below if not call.behind]
+    below = [call for call in calls if call.alive and not (call.behind and ended.kind in _CALLS)]
     if ended.foreign:
         if below and _foreign(ended, below) is not ended:
             flags |= COUNTED
-    elif not seen & COUNTED:
-        if seen & MODEL:
-            ended.model = 0
+    elif seen & COUNTED and not (ended.counted and ended.strong and not seen & STRONG):
+        _late_loses(ended, [call for call in below if call.counted], is_model=not seen & MODEL)
+    elif seen & COUNTED:  # only weak usage below a call: a repeat of it
+        for call in below:
+            call.alive = not call.counted
+    else:
+        ended.model = 0 if seen & MODEL else ended.model
         for call in below:
             call.covered = call.covered or (ended.counted and not call.counted)
-    elif ended.counted and ended.strong and not seen & STRONG:
-        for call in below:
-            call.alive = call.alive and not call.counted
-    else:
-        counted = [call for call in below if call.counted]
-        ended.counted = False
-        ended.failed = True
-        if seen & MODEL:
-            ended.model = 0
-        if len(counted) == 1 and ended.kind in _CALLS:
-            ended.model = 0
-            absorb(counted[0], ended)
-        ended.alive = ended.alive and ended.model > 0
     kept = [call for call in calls if call.alive]
     if ended.alive and ended not in kept:
         kept.append(ended)
     return kept, flags | flags_of(ended)
+
+
+def _late_loses(ended: Call, counted: list[Call], *, is_model: bool) -> None:
+    ended.counted = False
+    ended.failed = True
+    ended.model = ended.model if is_model else 0
+    if len(counted) == 1 and ended.kind in _CALLS:
+        ended.model = 0
+        absorb(counted[0], ended)
+    ended.alive = ended.alive and ended.model > 0

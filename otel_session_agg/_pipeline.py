@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from . import _writer, conventions
-from ._calls import Call
-from ._engine import Engine, Out
-from ._guard import Guard
-from ._outputs import readable
-from ._pricing import PriceBook
-from ._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
-from ._settings import Settings
-from ._traces import Trace
+from otel_session_agg import _writer, conventions
+from otel_session_agg._calls import Call
+from otel_session_agg._engine import Engine, Out
+from otel_session_agg._guard import Guard
+from otel_session_agg._outputs import readable
+from otel_session_agg._pricing import PriceBook
+from otel_session_agg._rollup import At
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
+from otel_session_agg._settings import Settings
+from otel_session_agg._traces import Trace
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
@@ -66,17 +68,22 @@ class Pipeline:
         rollup = self.engine.rollup(trace)
         existing = attributes_of(root)
         for name in _writer.overwritten(existing):
-            _warned.once("reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name)
-        output = None
+            _warned.once(
+                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
+            )
         if self._settings.outputs and trace.output is not None:
-            output = readable(trace.output[2], self._settings.max_output_chars)
-        return EnrichedSpan(root, _writer.attributes(rollup, existing, partial_reason=trace.partial, output=output))
+            time_ns, span_id, raw = trace.output
+            output = readable(raw, self._settings.max_output_chars)
+            rollup = replace(rollup, output=At(time_ns, span_id, output) if output is not None else None)
+        return EnrichedSpan(root, _writer.attributes(rollup, existing, trace.partial))
 
     def _price(self, call: Call) -> int | None:
         cost = self.guard.call("pricing", self._cost, call)
         if cost is None:
             named = call.models[0] if call.models else "a model without a name"
-            self.guard.once("unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider)
+            self.guard.once(
+                "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
+            )
         return cost
 
     def _cost(self, call: Call) -> int | None:

@@ -224,7 +224,7 @@ class RateCard:
         )
         self.window = window
 
-    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: no calls
+    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0912 - the hot path: no calls
         """Price a call in picodollars, rounded once, half to even; ``None`` is unknown."""
         prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out, audio_read = usage
         if prompt is None or completion is None:

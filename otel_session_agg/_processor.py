@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from ._engine import FLUSH, SHUTDOWN
-from ._guard import Guard
-from ._pipeline import Pipeline
-from ._pricing import PriceBook
-from ._settings import Settings
-from ._suppress import suppressed
+from otel_session_agg._engine import FLUSH, SHUTDOWN
+from otel_session_agg._guard import Guard
+from otel_session_agg._pipeline import Pipeline
+from otel_session_agg._pricing import PriceBook
+from otel_session_agg._settings import Settings
+from otel_session_agg._suppress import suppressed
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -87,7 +87,7 @@ class SessionSpanProcessor(SpanProcessor):
             self._guard.call("starting price updates", self._prices.start_updates)
         if hasattr(os, "register_at_fork"):
             reset = weakref.WeakMethod(self._reset)
-            os.register_at_fork(after_in_child=lambda: (reset() or _nothing)())
+            os.register_at_fork(after_in_child=lambda: (reset() or _nothing)())  # noqa: PLW0108 -- looked up after the fork
 
     def _reset(self) -> None:
         """Start empty, with locks that nobody holds."""

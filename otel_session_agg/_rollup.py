@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from ._values import PUSD_PER_USD
+from otel_session_agg._values import PUSD_PER_USD
 
 MAX_MODELS = 32
 """Models named on a root: real sessions use a handful; the names come from user input and need a bound."""
@@ -105,9 +105,9 @@ class Rollup:
     end_ns: int | None = _merged("max", None)
     """Nanoseconds since the Unix epoch."""
     models: frozenset[str] = _merged("union", frozenset())
-    output: At | None = _merged("latest", None)
-    error: At | None = _merged("latest", None)
-    session: At | None = _merged("first", None)
+    output: At | None = _merged("latest", None)  # noqa: RUF009 -- a field
+    error: At | None = _merged("latest", None)  # noqa: RUF009 -- a field
+    session: At | None = _merged("first", None)  # noqa: RUF009 -- a field
 
     def __add__(self, other: Rollup) -> Rollup:
         return Rollup(*[merge(getattr(self, name), getattr(other, name)) for name, merge in _FIELDS])

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from ._model import SpanData, SpanEvent
+from otel_session_agg._model import SpanData, SpanEvent
 
 _NO_ATTRIBUTES: Mapping[str, Any] = {}
 

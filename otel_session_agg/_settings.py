@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
-from . import environment_variables as env
-from ._exceptions import SettingsError
-from ._values import flag
+from otel_session_agg import environment_variables as env
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._values import flag
 
 _logger = logging.getLogger("otel_session_agg")
 

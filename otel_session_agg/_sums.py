@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ._calls import Call, has_usage
-from ._model import Usage
-from ._rollup import MAX_MODELS
+from otel_session_agg._calls import Call, has_usage
+from otel_session_agg._model import Usage
+from otel_session_agg._rollup import MAX_MODELS
 
 Price = Callable[[Call], "int | None"]
 """Cost of a call in picodollars, or ``None`` when it is unknown."""

@@ -10,50 +10,14 @@ The root is folded last, when everything below it has ended or waiting is over.
 from __future__ import annotations
 
 from itertools import islice
-from typing import NamedTuple
 
-from ._calls import WINDOW, Call, Window, absorb
-from ._deadlines import Deadline
-from ._model import Event, Kind, SpanData
-from ._nesting import SETTLED, behind_tool, flags_of, late, nest, tells_of_call
-from ._rollup import MAX_MODELS, At, Rollup
-from ._sums import Price, Sums
-
-MAX_LINKS = 4096
-"""Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
-ended spans come."""
-
-
-class Link(NamedTuple):
-    """Where an ended span hung."""
-
-    trace_id: int
-    parent_id: int | None
-    tool: bool
-
-
-class Links:
-    """Where spans hung that ended a moment ago, in two generations so that forgetting costs nothing."""
-
-    __slots__ = ("_old", "_young")
-
-    def __init__(self) -> None:
-        self._young: dict[int, Link] = {}
-        self._old: dict[int, Link] = {}
-
-    def add(self, span: SpanData, kind: Kind) -> None:
-        """Remember a span that ended."""
-        if len(self._young) >= MAX_LINKS // 2:
-            self._old, self._young = self._young, {}
-        self._young[span.span_id] = Link(span.trace_id, span.parent_id, kind is Kind.TOOL)
-
-    def get(self, trace_id: int, span_id: int | None) -> Link | None:
-        """The link of a span, when it is remembered."""
-        if span_id is None:
-            return None
-        link = self._young.get(span_id) or self._old.get(span_id)
-        return link if link is not None and link.trace_id == trace_id else None
-
+from otel_session_agg._calls import WINDOW, Call, Window, absorb
+from otel_session_agg._deadlines import Deadline
+from otel_session_agg._links import Links
+from otel_session_agg._model import Event, Kind, SpanData
+from otel_session_agg._nesting import SETTLED, behind_tool, flags_of, late, nest, tells_of_call
+from otel_session_agg._rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._sums import Price, Sums
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 _MAX_CLIMB = 1000
@@ -326,4 +290,3 @@ class Trace:
         if self.output is None and event.output is not None:
             self.output = (span.end_ns, span.span_id, event.output)
         self._note(span, event)
-

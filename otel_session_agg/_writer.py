@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import _names as n
-from ._rollup import Rollup
+from otel_session_agg import _names as n
+from otel_session_agg._rollup import Rollup
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
@@ -23,9 +23,7 @@ _ONLY_WHEN_NOT_ZERO = (
 )
 
 
-def attributes(
-    rollup: Rollup, existing: Mapping[str, object], *, partial_reason: str | None = None, output: str | None = None
-) -> dict[str, AttributeValue]:
+def attributes(rollup: Rollup, existing: Mapping[str, object], partial_reason: str | None = None) -> dict[str, AttributeValue]:
     """What is written on the session root; ``existing`` are its own attributes."""
     nothing = 0 if rollup.num_winners == 0 else None
     values: dict[str, AttributeValue | None] = {
@@ -40,7 +38,7 @@ def attributes(
         n.START_TIME: None if rollup.start_ns is None else rollup.start_ns // _NS_PER_MS,
         n.END_TIME: None if rollup.end_ns is None else rollup.end_ns // _NS_PER_MS,
         n.DURATION: rollup.duration_ms,
-        n.OUTPUTS: output,
+        n.OUTPUTS: rollup.output.value if rollup.output is not None else None,
         n.ERROR: rollup.error.value if rollup.error is not None else None,
         n.SESSION_ID: rollup.session.value if rollup.session is not None else None,
         n.MODELS: tuple(sorted(rollup.models)) or None,

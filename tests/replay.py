@@ -84,7 +84,7 @@ def replay(case: Case, processor: Callable[[SimpleSpanProcessor], SessionSpanPro
     known = {span["id"]: number for number, span in enumerate(spans, start=2)}
     root = provider.get_tracer("tests").start_span("session", start_time=steps[0][0])
     below_root = SpanContext(ids.trace_id, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    opened = {}
+    opened: dict[str, Any] = {}
     for time_ns, is_end, span in steps:
         if is_end:
             opened[span["id"]].end(end_time=time_ns)

@@ -36,9 +36,7 @@ def _wrong(case: Case) -> dict[str, tuple[Any, Any]]:
     attributes = dict(replay(case).attributes or {})
     actual: dict[str, Any] = {key: attributes.get(f"metadata.{key}", 0) for key in _TOKENS}
     actual["session_id"] = attributes.get("session.id")
-    actual["uncached_input_tokens"] = (
-        actual["prompt_tokens"] - actual["cache_read_tokens"] - actual["cache_write_tokens"]
-    )
+    actual["uncached_input_tokens"] = actual["prompt_tokens"] - actual["cache_read_tokens"] - actual["cache_write_tokens"]
     expected = {key: value for key, value in case["expect"].items() if key in actual}
     wrong = {key: (value, actual[key]) for key, value in expected.items() if value != actual[key]}
     cost = attributes.get("metadata.cost")
@@ -55,7 +53,7 @@ class TestCases:
     @pytest.mark.parametrize("case", SPANS, ids=[case["id"] for case in SPANS])
     def test_spans(self, case: Case) -> None:
         """A peer's own test asserts the same figures."""
-        assert {} == _wrong(case)
+        assert _wrong(case) == {}
 
     @pytest.mark.parametrize("case", RECORDINGS, ids=[case["id"] for case in RECORDINGS])
     def test_recordings(self, case: Case) -> None:
@@ -64,7 +62,7 @@ class TestCases:
         if case["id"] in NOBODY_COULD_KNOW:
             assert {"num_model_events"} == set(wrong)
         else:
-            assert {} == wrong
+            assert wrong == {}
 
 
 class TestKinds:
@@ -78,4 +76,6 @@ class TestKinds:
             data = SpanData(span["name"], 1, 1, 0, "INTERNAL", span.get("scope") or "", "", 0, 0, span["attributes"])
             kinds.append(conventions.read(data).kind.value.replace("span", "chain"))
         allowed = [{kind.replace("span", "chain")} for kind in case["expect"]["kinds"]]
-        assert all(kind in {"agent", "chain"} if "or" in str(row) else kind in row for kind, row in zip(kinds, allowed, strict=True))
+        assert all(
+            kind in {"agent", "chain"} if "or" in str(row) else kind in row for kind, row in zip(kinds, allowed, strict=True)
+        )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import Event, Kind, SpanData
-from .._values import flag, text
-from . import (
+from otel_session_agg._model import Event, Kind, SpanData
+from otel_session_agg._values import flag, text
+from otel_session_agg.conventions import (
     agentops,
     anthropic,
     command_lines,
@@ -38,10 +38,11 @@ from . import (
     voice,
     voltagent,
 )
-from ._cost import read_cost
-from ._kind import read_kind
-from ._table import Convention, Emitter, Index, Plan, Plans, Says, first, version_tuple
-from ._usage import read_usage
+from otel_session_agg.conventions._convention import Convention, Emitter, Says
+from otel_session_agg.conventions._cost import read_cost
+from otel_session_agg.conventions._kind import read_kind
+from otel_session_agg.conventions._table import Index, Plan, Plans, first_text, version_tuple
+from otel_session_agg.conventions._usage import read_usage
 
 CONVENTIONS: tuple[Convention, ...] = (
     langfuse.TABLE,
@@ -103,7 +104,7 @@ def read(span: SpanData) -> Event:
     kind = read_kind(_INDEX, plan, attributes, span.name, span.scope_name)
     error = _error(span, plan) if failed or span.events or Says.ERROR_TYPE in plan else None
     feedback = Says.FEEDBACK in plan or _event_feedback(span)
-    session = first(plan, Says.SESSION, attributes, text) if Says.SESSION in plan else None
+    session = first_text(plan, Says.SESSION, attributes) if Says.SESSION in plan else None
     output = _output(plan, attributes) if Says.OUTPUT in plan else None
     emitters = _emitters(span, plan)
     usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
@@ -115,13 +116,13 @@ def read(span: SpanData) -> Event:
     return Event(
         kind=kind,
         usage=usage,
-        provider=first(plan, Says.PROVIDER, attributes, text),
-        response_model=first(plan, Says.RESPONSE_MODEL, attributes, text),
-        request_model=first(plan, Says.REQUEST_MODEL, attributes, text),
-        response_id=first(plan, Says.RESPONSE_ID, attributes, text),
+        provider=first_text(plan, Says.PROVIDER, attributes),
+        response_model=first_text(plan, Says.RESPONSE_MODEL, attributes),
+        request_model=first_text(plan, Says.REQUEST_MODEL, attributes),
+        response_id=first_text(plan, Says.RESPONSE_ID, attributes),
         recorded_pusd=recorded,
-        service_tier=first(plan, Says.SERVICE_TIER, attributes, text),
-        server_address=first(plan, Says.SERVER_ADDRESS, attributes, text),
+        service_tier=first_text(plan, Says.SERVICE_TIER, attributes),
+        server_address=first_text(plan, Says.SERVER_ADDRESS, attributes),
         session_id=session,
         output=output,
         error=error,
@@ -159,7 +160,7 @@ def _is_from(row: Emitter, scope: str, version: str) -> bool:
     numbers = version_tuple(version)
     if row.since and numbers and numbers < version_tuple(row.since):
         return False
-    return not row.before or bool(numbers) and numbers < version_tuple(row.before)
+    return not row.before or (bool(numbers) and numbers < version_tuple(row.before))
 
 
 def _mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any]) -> bool:
@@ -188,7 +189,7 @@ def _error(span: SpanData, plan: Plan) -> str | None:
     """What went wrong: the status description, else the last exception, else the error type."""
     if not span.failed and Says.ERROR_TYPE not in plan:
         return None
-    type_ = first(plan, Says.ERROR_TYPE, span.attributes, text)
+    type_ = first_text(plan, Says.ERROR_TYPE, span.attributes)
     if not span.failed and type_ is None:
         return None
     if span.status_description:

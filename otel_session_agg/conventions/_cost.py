@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._values import flag, picodollars, text
-from ._table import Mark, Plan, Says
-from ._usage_text import MAX_TEXT_CHARS
+from otel_session_agg._values import flag, picodollars, text
+from otel_session_agg.conventions._convention import Says
+from otel_session_agg.conventions._table import Mark, Plan
+from otel_session_agg.conventions._usage_text import MAX_TEXT_CHARS
 
 INVALID_COST = "invalid_cost"
 """A cost attribute whose value is no amount of money."""

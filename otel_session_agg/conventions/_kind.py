@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import Kind
-from .._values import text
-from ._table import Index, Kinds, Plan, Says
+from otel_session_agg._model import Kind
+from otel_session_agg._values import text
+from otel_session_agg.conventions._convention import Kinds, Says
+from otel_session_agg.conventions._table import Index, Plan
 
 _USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
 _CALL = frozenset((*_USAGE, Says.CONTENT, Says.PROVIDER))

@@ -13,200 +13,11 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Mapping, Sequence
 
-from .._model import Kind
-
-
-class Says(IntEnum):
-    """What an attribute says about its span."""
-
-    KIND = 0
-    PROMPT = 1
-    COMPLETION = 2
-    TOTAL = 3
-    CACHE_READ = 4
-    CACHE_WRITE = 5
-    CACHE_WRITE_5M = 6
-    CACHE_WRITE_1H = 7
-    REASONING = 8
-    AUDIO_PROMPT = 9
-    AUDIO_COMPLETION = 10
-    AUDIO_CACHE_READ = 11
-    UNCACHED = 12
-    """The part of the prompt that was neither read from nor written to a cache."""
-    EXCLUSIVE = 13
-    """A flag: the prompt count leaves the cached part out."""
-    USAGE_TEXT = 14
-    """Usage as JSON or Python ``repr``."""
-    COST = 15
-    COST_TEXT = 16
-    COST_PART = 17
-    """A part of the cost; all parts of one convention are added."""
-    COST_CURRENCY = 18
-    CACHE_HIT = 19
-    """A flag: the answer came from a response cache, so a cost of 0 is meant."""
-    RESPONSE_MODEL = 20
-    REQUEST_MODEL = 21
-    PROVIDER = 22
-    RESPONSE_ID = 23
-    SERVICE_TIER = 24
-    SERVER_ADDRESS = 25
-    SESSION = 26
-    OUTPUT = 27
-    ERROR_TYPE = 28
-    FEEDBACK = 29
-    CONTENT = 30
-    """Its presence shows messages: with a model name, a model call."""
-    TOOL = 31
-    """Its presence shows a tool call."""
-    AGENT = 32
-    """Its presence shows that a span with a model name is an agent and no call."""
-    NUM_CALLS = 33
-    """How many model calls a usage text is the sum of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An attribute that holds a usage object as text."""
-
-    key: str
-    shape: str
-    """A name in ``_usage_text.SHAPES``: how the object is to be understood."""
-    sole: bool = False
-    """Read only when no other attribute states prompt or completion tokens."""
-    scopes: tuple[str, ...] = ()
-    """Read only on spans of these scopes (prefixes); empty: of any."""
-    path: tuple[str, ...] = ()
-    """Where in the object the usage stands."""
-    search: str = ""
-    """Or: the name it has, wherever it stands."""
-    within: str = ""
-    """The object is only this part of a usage object."""
-    proves: bool = False
-    """It is the provider's own answer: an input count equal to the one in it leaves the cached part out as that does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kinds:
-    """A key whose value names the kind."""
-
-    key: str
-    values: Mapping[str, Kind]
-    """Lower-case value to kind."""
-    precedence: int
-    """Lower decides first, over all conventions."""
-    otherwise: Kind | None = None
-    """The kind for values that are not listed; ``None``: the next key decides."""
-    first_word: bool = False
-    """Only the value's first word counts."""
-    suffixes: Mapping[str, Kind] = field(default_factory=dict)
-    """Kinds by the end of the value, after ``values``."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSpans:
-    """Spans known by scope and name alone."""
-
-    names: Mapping[str, Kind]
-    """Whole names, or the last part of dotted ones, dot included."""
-    scopes: tuple[str, ...] = ()
-    """Prefixes of scope names; empty: any scope."""
-    precedence: int = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Emitter:
-    """What is known of an emitter whose figures do not mean what their key says.
-
-    An unknown version is taken to be the newest: of an emitter that changed, only spans that say they are old are old.
-    """
-
-    scopes: tuple[str, ...]
-    """Prefixes of scope names; an empty prefix stands for any scope."""
-    proof: str
-    """How it is known."""
-    since: str = ""
-    before: str = ""
-    """Versions of the instrumentation scope, ``since`` included, ``before`` not."""
-    providers: tuple[str, ...] = ()
-    """Only for these providers or models (parts of the names); empty: for all."""
-    has: tuple[str, ...] = ()
-    """Only when the span has one of these keys."""
-    lacks: tuple[str, ...] = ()
-    """Only when the span has none of these keys."""
-    prompt_excludes_cache: bool | None = None
-    completion_from_total: bool = False
-    """Completion leaves reasoning out; total minus prompt has it."""
-    completion_excludes_reasoning: bool = False
-    stream_output_extra: int = 0
-    """How much a streamed completion count is too high."""
-    unsure_output: bool = False
-    """Another teller of the same call knows the completion better."""
-    ignore_usage: bool = False
-    """Token attributes on this span are a repeat of another span's."""
-    streaming: bool = False
-    """Only on streamed calls."""
-    not_scopes: tuple[str, ...] = ()
-    """Prefixes of scope names that are left out."""
-    foreign: bool = False
-    """It writes the figures of a call on the span above it."""
-    ends_early: bool = False
-    """The span ends when a stream begins, not when the call ends."""
-    provider: str = ""
-    """The provider behind a name that this emitter gives of itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Convention:
-    """One convention family as data.  Keys of one field stand in order of precedence."""
-
-    name: str
-    precedence: int
-    """Among conventions, for models, providers and tokens: the lower is asked first."""
-    kinds: tuple[Kinds, ...] = ()
-    spans: tuple[NamedSpans, ...] = ()
-    prompt: tuple[str, ...] = ()
-    completion: tuple[str, ...] = ()
-    total: tuple[str, ...] = ()
-    cache_read: tuple[str, ...] = ()
-    cache_write: tuple[str, ...] = ()
-    cache_write_5m: tuple[str, ...] = ()
-    cache_write_1h: tuple[str, ...] = ()
-    reasoning: tuple[str, ...] = ()
-    audio_prompt: tuple[str, ...] = ()
-    audio_completion: tuple[str, ...] = ()
-    audio_cache_read: tuple[str, ...] = ()
-    uncached: tuple[str, ...] = ()
-    exclusive: tuple[str, ...] = ()
-    texts: tuple[Text, ...] = ()
-    cost: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the total cost in USD, with their precedence over all conventions."""
-    cost_text: Mapping[str, int] = field(default_factory=dict)
-    """Keys of cost objects as JSON, with their precedence."""
-    cost_parts: Mapping[str, int] = field(default_factory=dict)
-    """Keys whose sum is the cost, with the precedence of the sum."""
-    cost_currency: tuple[str, ...] = ()
-    cache_hit: tuple[str, ...] = ()
-    response_model: tuple[str, ...] = ()
-    request_model: tuple[str, ...] = ()
-    provider: tuple[str, ...] = ()
-    response_id: tuple[str, ...] = ()
-    service_tier: tuple[str, ...] = ()
-    server_address: tuple[str, ...] = ()
-    session: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the session id, with their precedence over all conventions."""
-    output: tuple[str, ...] = ()
-    error_type: tuple[str, ...] = ()
-    feedback: tuple[str, ...] = ()
-    feedback_prefixes: tuple[str, ...] = ()
-    feedback_events: tuple[str, ...] = ()
-    content: tuple[str, ...] = ()
-    tool: tuple[str, ...] = ()
-    agent: tuple[str, ...] = ()
-    emitters: tuple[Emitter, ...] = ()
+from otel_session_agg._model import Kind
+from otel_session_agg._values import text
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Says
 
 
 class Mark:
@@ -288,8 +99,8 @@ class Index:
         for name, says in _RANKED:
             for key, precedence in getattr(convention, name).items():
                 self._mark(key, says, precedence)
-        for position, text in enumerate(convention.texts):
-            self._mark(text.key, Says.USAGE_TEXT, base + position, text)
+        for position, row in enumerate(convention.texts):
+            self._mark(row.key, Says.USAGE_TEXT, base + position, row)
         for kinds in convention.kinds:
             self._mark(kinds.key, Says.KIND, kinds.precedence, kinds)
         for spans in convention.spans:
@@ -351,15 +162,16 @@ class Plans:
         return plan
 
 
-def first(
-    plan: Plan, says: Says, attributes: Mapping[str, object], convert: Callable[[object], object | None]
-) -> object | None:
-    """The first valid value of what is asked for."""
+def first_text(plan: Plan, says: Says, attributes: Mapping[str, object]) -> str | None:
+    """The first valid name or id of what is asked for."""
     for mark in plan.get(says, ()):
-        value = convert(attributes[mark.key])
+        value = text(attributes[mark.key])
         if value is not None:
             return value
     return None
+
+
+_MAX_DIGITS = 9
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
@@ -367,7 +179,7 @@ def version_tuple(version: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in version.split("."):
         digits = part[: next((i for i, char in enumerate(part) if not char.isdigit()), len(part))]
-        if not digits or len(digits) > 9:
+        if not digits or len(digits) > _MAX_DIGITS:
             break
         numbers.append(int(digits))
         if digits != part:

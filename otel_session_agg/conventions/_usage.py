@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import Kind, Usage
-from .._values import count, flag
-from . import _usage_text
-from ._table import Emitter, Mark, Plan, Says, Text, family
+from otel_session_agg._model import Kind, Usage
+from otel_session_agg._values import count, flag
+from otel_session_agg.conventions import _usage_text
+from otel_session_agg.conventions._convention import Emitter, Says, Text
+from otel_session_agg.conventions._table import Mark, Plan, family
 
 _FIGURES = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
@@ -136,7 +137,7 @@ def read_usage(
     cached = (read or 0) + (write or 0)
     if cached and prompt is not None and _excludes(plan, stated, emitters, prompt, completion, total, cached):
         prompt += cached
-    completion = _completion(emitters, attributes, prompt, completion, total, stated.detail(Says.REASONING))
+    completion = _completion(emitters, prompt, completion, total, stated.detail(Says.REASONING))
     if kind is Kind.EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
@@ -197,9 +198,8 @@ def _excludes(  # noqa: PLR0913 -- the figures of one span
     return stated.chosen().get(Says.EXCLUSIVE) == 1
 
 
-def _completion(  # noqa: PLR0913 -- the figures of one span
+def _completion(
     emitters: tuple[Emitter, ...],
-    attributes: Mapping[str, Any],
     prompt: int | None,
     completion: int | None,
     total: int | None,

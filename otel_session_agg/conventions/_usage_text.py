@@ -12,8 +12,8 @@ import json
 import re
 from collections.abc import Mapping
 
-from .._values import count
-from ._table import Says, Text
+from otel_session_agg._values import count
+from otel_session_agg.conventions._convention import Says, Text
 
 MAX_TEXT_CHARS = 65_536
 """Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""

@@ -6,8 +6,8 @@ Code's bare ``input_tokens`` does not.
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans
 
 _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}
 

@@ -6,8 +6,8 @@ Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` a
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, NamedSpans, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, NamedSpans, Text
 
 TABLE = Convention(
     name="google_adk",
@@ -17,9 +17,7 @@ TABLE = Convention(
         NamedSpans({"invocation": Kind.CHAIN}, scopes=("gcp.vertex.agent",)),
     ),
     reasoning=("gen_ai.usage.experimental.reasoning_tokens",),
-    texts=(
-        Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),
-    ),
+    texts=(Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),),
     session={"gcp.vertex.agent.session_id": 120},
     content=("gcp.vertex.agent.llm_request",),
 )

@@ -5,7 +5,7 @@ Source: recordings; replies carry the provider's own usage in their ``meta``.
 
 from __future__ import annotations
 
-from ._table import Convention, Text
+from otel_session_agg.conventions._convention import Convention, Text
 
 TABLE = Convention(
     name="haystack",

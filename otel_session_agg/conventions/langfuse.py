@@ -5,8 +5,8 @@ Source: its attribute module; recordings of 5.0.  Usage details are JSON, their 
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Kinds, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Kinds, Text
 
 _TYPES = {
     "generation": Kind.MODEL,

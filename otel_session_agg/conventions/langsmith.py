@@ -6,8 +6,8 @@ project, not a session.
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Kinds, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Kinds, Text
 
 _KINDS = {
     "llm": Kind.MODEL,

@@ -7,8 +7,8 @@ discount and are never added.
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, NamedSpans, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
 
 _PROVIDERS = (
     "openai", "anthropic", "azure", "azure_ai", "bedrock", "vertex_ai", "gemini", "mistral", "cohere", "cohere_chat", "groq",

@@ -5,8 +5,8 @@ Source: its instrumentation's attribute names.
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Kinds
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Kinds
 
 _KINDS = {
     "llm": Kind.MODEL,

@@ -6,8 +6,8 @@ writes a token count there.
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans
 
 _KINDS = {
     "llm": Kind.MODEL,

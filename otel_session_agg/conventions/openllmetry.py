@@ -5,8 +5,8 @@ Source: its semantic conventions package; quirks from recordings of 0.40.14 and 
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
 
 _KINDS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN, "agent": Kind.AGENT, "tool": Kind.TOOL}
 _REQUESTS = {

@@ -6,8 +6,8 @@ include the cached part since 1.40; emitters that differ stand in the tables of 
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
 
 OPERATIONS = {
     "chat": Kind.MODEL,
@@ -78,8 +78,14 @@ TABLE = Convention(
     error_type=("error.type",),
     feedback=("gen_ai.evaluation.name", "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"),
     feedback_events=("gen_ai.evaluation.result",),
-    content=("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion",
-             "gen_ai.prompt.0.content", "gen_ai.completion.0.content"),
+    content=(
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.prompt",
+        "gen_ai.completion",
+        "gen_ai.prompt.0.content",
+        "gen_ai.completion.0.content",
+    ),
     tool=("gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.tool.call.arguments"),
     agent=("gen_ai.agent.name", "gen_ai.agent.id"),
     emitters=(

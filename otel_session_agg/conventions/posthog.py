@@ -5,8 +5,8 @@ Source: its Python SDK and the mapping of its server.  Cached input is left out 
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds
 
 _EVENTS = {
     "$ai_generation": Kind.MODEL,

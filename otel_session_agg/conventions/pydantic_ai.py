@@ -7,7 +7,7 @@ count: none of them is read.
 
 from __future__ import annotations
 
-from ._table import Convention
+from otel_session_agg.conventions._convention import Convention
 
 TABLE = Convention(
     name="pydantic_ai",

@@ -5,7 +5,7 @@ Source: its Python SDK's constants.
 
 from __future__ import annotations
 
-from ._table import Convention
+from otel_session_agg.conventions._convention import Convention
 
 TABLE = Convention(
     name="sentry",

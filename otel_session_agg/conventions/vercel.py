@@ -6,8 +6,8 @@ Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests.  4 and 5 ha
 
 from __future__ import annotations
 
-from .._model import Kind
-from ._table import Convention, Emitter, Kinds, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
 
 _OPERATIONS = {
     "ai.toolcall": Kind.TOOL,

@@ -6,7 +6,7 @@ are no model calls.
 
 from __future__ import annotations
 
-from ._table import Convention
+from otel_session_agg.conventions._convention import Convention
 
 TABLE = Convention(
     name="voice",

@@ -1,0 +1,46 @@
+"""Where spans hung that ended a moment ago.
+
+A child that ends after its parent still finds the way up, although nothing is kept of ended spans but this bounded memory,
+which all traces share.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from otel_session_agg._model import Kind, SpanData
+
+MAX_LINKS = 4096
+"""Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
+ended spans come."""
+
+
+class Link(NamedTuple):
+    """Where an ended span hung."""
+
+    trace_id: int
+    parent_id: int | None
+    tool: bool
+
+
+class Links:
+    """Where spans hung that ended a moment ago, in two generations so that forgetting costs nothing."""
+
+    __slots__ = ("_old", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[int, Link] = {}
+        self._old: dict[int, Link] = {}
+
+    def add(self, span: SpanData, kind: Kind) -> None:
+        """Remember a span that ended."""
+        if len(self._young) >= MAX_LINKS // 2:
+            self._old, self._young = self._young, {}
+        self._young[span.span_id] = Link(span.trace_id, span.parent_id, kind is Kind.TOOL)
+
+    def get(self, trace_id: int, span_id: int | None) -> Link | None:
+        """The link of a span, when it is remembered."""
+        if span_id is None:
+            return None
+        link = self._young.get(span_id) or self._old.get(span_id)
+        return link if link is not None and link.trace_id == trace_id else None
