@@ -150,7 +150,8 @@ def _same_model(a: Call, b: Call) -> bool:
     return any(x.startswith(y) or y.startswith(x) for x in map(_plain, ours) for y in plain)
 
 
-def _same_prompt(a: Usage | None, b: Usage | None) -> bool:
+def same_prompt(a: Usage | None, b: Usage | None) -> bool:
+    """Whether both state the same prompt."""
     return a is not None and b is not None and a.prompt_tokens is not None and a.prompt_tokens == b.prompt_tokens
 
 
@@ -164,7 +165,7 @@ def _one_call(call: Call, other: Call) -> bool:
     if call.response_id is not None and call.response_id == other.response_id:
         if agree(call.usage, other.usage) and (has_usage(call.usage) or call.scopes != other.scopes):
             return True
-        if call.scopes != other.scopes and call.kind is other.kind and _same_prompt(call.usage, other.usage):
+        if call.scopes != other.scopes and call.kind is other.kind and same_prompt(call.usage, other.usage):
             return True
     elif call.response_id is not None and other.response_id is not None:
         return False
@@ -187,7 +188,7 @@ def absorb(call: Call, other: Call) -> None:
     elif other.usage is not None and has_usage(other.usage):
         if agree(call.usage, other.usage):
             call.usage = filled(call.usage, other.usage)
-        elif _same_prompt(call.usage, other.usage):
+        elif same_prompt(call.usage, other.usage):
             if call.unsure_output and not other.unsure_output:
                 call.usage, call.unsure_output = filled(other.usage, call.usage), False
             elif call.usage.completion_tokens == other.usage.completion_tokens:

@@ -20,30 +20,23 @@ from itertools import islice
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, SpanData
+from otel_session_agg._reasons import (
+    COMPLETE,
+    DISCARDED,
+    DUPLICATE,
+    FAULT,
+    LATE,
+    LINGER,
+    NO_ROOT,
+    NO_START,
+    OPEN_ROOTS,
+    OPEN_SPANS,
+    SESSION_CONFLICT,
+)
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._settings import Settings
 from otel_session_agg._sums import Price
 from otel_session_agg._traces import Trace
-
-LINGER = "linger"
-"""Partial: waiting for open spans was over."""
-FLUSH = "force_flush"
-"""Partial: the application asked for everything at once."""
-SHUTDOWN = "shutdown"
-"""Partial: the processor was shut down."""
-OPEN_ROOTS = "max_open_roots"
-"""Partial: too many roots at once."""
-OPEN_SPANS = "max_open_spans"
-"""Partial: too many open spans below one root."""
-NO_START = "start_not_seen"
-"""Partial: the root ended, but nothing was seen of it before."""
-
-LATE = "late"
-"""Ignored: the root had left."""
-DUPLICATE = "duplicate_span"
-"""Ignored: the same span ended twice."""
-FAULT = "fault"
-"""Ignored: reading or folding raised."""
 
 MAX_REMEMBERED = 8192
 """Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
@@ -102,6 +95,8 @@ class Engine:
                 return trace
             if trace.root_id is None:  # its children came first
                 trace.root_id = span_id
+                if trace.deadline is not None:
+                    trace.deadline.cancel()
                 return trace
             trace = trace.next
         trace = Trace(trace_id, span_id)
@@ -225,11 +220,13 @@ class Engine:
         self._forget(trace)
         self.open -= 1
         if trace.root_span is None or trace.root_event is None:
-            self.released["no_root"] += 1
+            self.released[NO_ROOT] += 1
             return
         self._remember(trace.trace_id)
         self._links.add(trace.root_span, trace.root_event.kind)
-        self.released[trace.partial or "complete"] += 1
+        self.released[trace.partial or COMPLETE] += 1
+        if trace.conflicts:
+            self.unread[SESSION_CONFLICT] += trace.conflicts
         out.append(trace)
 
     def rollup(self, trace: Trace) -> Rollup:
@@ -288,7 +285,7 @@ class Engine:
         for trace_id in list(islice(self._parked, max(0, len(self._parked) - self._settings.max_open_roots))):
             del self._parked[trace_id]
             self.open -= 1
-            self.released["discarded"] += 1
+            self.released[DISCARDED] += 1
 
 
 def _chain(head: Trace) -> list[Trace]:

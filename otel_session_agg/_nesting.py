@@ -5,26 +5,28 @@ Rules
 * Leaf wins: usage counts if and only if no usage below it counted.
 * Usage of other kinds than model and embedding is weak, and so is a model server's own span: it also loses against a model
   or embedding with usage above it.
-* A tool separates: a model call behind a tool below a model call is another call, not a part of it.
+* What stands behind a tool below a model call is another call, not a part of it; so is an embedding with another input.
 * A model event counts as one when no model event below it does; failed attempts inside one that succeeded do not.
 * A container's recorded cost stands for its calls when none of them has a recorded cost of its own.
 """
 
 from __future__ import annotations
 
-from otel_session_agg._calls import Call, absorb, agree, has_usage, same_figures
+from otel_session_agg._calls import Call, absorb, agree, has_usage, same_figures, same_prompt
 from otel_session_agg._model import Event, Kind
 
 COUNTED = 1
 """Some usage below counted."""
 STRONG = 2
-"""Usage of a model or embedding below counted."""
+"""Usage of a model below counted."""
 MODEL = 4
 """There is a model event below."""
 RECORDED = 8
 """Some recorded cost below counted."""
 SETTLED = 16
 """Some call below can no longer be corrected."""
+EMBEDDED = 32
+"""Usage of an embedding below counted."""
 
 _HERE = 0xFF
 _BEHIND = 8
@@ -36,10 +38,11 @@ _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 def flags_of(call: Call) -> int:
     """What a call means to the spans above it."""
-    flags = (COUNTED | (STRONG if call.strong else 0)) if call.counted else 0
-    if call.model and not call.engine:
-        flags |= MODEL
-    return flags | (RECORDED if call.counted and call.recorded_pusd is not None else 0)
+    flags = MODEL if call.model and not call.engine else 0
+    if call.counted:
+        flags |= EMBEDDED if call.kind is Kind.EMBEDDING else COUNTED | (STRONG if call.strong else 0)
+        flags |= RECORDED if call.recorded_pusd is not None else 0
+    return flags
 
 
 def behind_tool(calls: list[Call], flags: int) -> int:
@@ -49,18 +52,21 @@ def behind_tool(calls: list[Call], flags: int) -> int:
     return (flags & _HERE) << _BEHIND | flags & (_HERE << _BEHIND)
 
 
-def in_sight(kind: Kind, flags: int) -> int:
-    """The flags that matter to a span of this kind: a model call does not look behind tools."""
-    return flags & _HERE if kind in _CALLS else (flags | flags >> _BEHIND) & _HERE
+def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]]:
+    """The flags and calls below that matter to a call: what another call used is no part of its figures."""
+    if call.kind not in _CALLS:
+        seen = (flags | flags >> _BEHIND) & _HERE
+        return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [other for other in calls if other.alive]
+    below = [other for other in calls if other.alive and not other.behind]
+    if call.kind is Kind.MODEL:
+        below = [other for other in below if other.kind is not Kind.EMBEDDING or same_prompt(other.usage, call.usage)]
+    seen = flags & _HERE & ~EMBEDDED
+    return seen | (COUNTED | STRONG if any(other.kind is Kind.EMBEDDING for other in below) else 0), below
 
 
-def tells_of_call(event: Event, calls: list[Call], flags: int) -> bool:
+def tells_of_call(event: Event) -> bool:
     """Whether an event is a call, or the repeat of one."""
-    if has_usage(event.usage) or event.recorded_pusd is not None:
-        return True
-    if event.kind is not Kind.MODEL:
-        return False
-    return not in_sight(Kind.MODEL, flags) & MODEL and not any(call.alive and call.model and not call.behind for call in calls)
+    return event.kind is Kind.MODEL or has_usage(event.usage) or event.recorded_pusd is not None
 
 
 def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None:
@@ -68,8 +74,7 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
 
     Calls that lose are no longer alive.  Returns the call that the event now stands for, or ``None`` when it loses.
     """
-    seen = in_sight(call.kind, flags)
-    below = [other for other in calls if other.alive and not (other.behind and call.kind in _CALLS)]
+    seen, below = in_sight(call, calls, flags)
     settled = bool(seen & SETTLED) or any(other.settled for other in calls)
     if event.foreign:
         return _foreign(call, below)
@@ -88,7 +93,7 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
     call.model = 0 if any(other.alive and other.model for other in below) else call.model
     for other in silent:
         other.covered = call.counted
-    return call
+    return call if call.counted or call.model or call.recorded_pusd is not None else None
 
 
 def _drop_failed(call: Call, below: list[Call]) -> None:
@@ -137,8 +142,7 @@ def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, 
 
 def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
     """Decide again for a span that told of a call and ended before what is below it; returns what hangs above it now."""
-    seen = in_sight(ended.kind, flags)
-    below = [call for call in calls if call.alive and not (call.behind and ended.kind in _CALLS)]
+    seen, below = in_sight(ended, calls, flags)
     if ended.foreign:
         if below and _foreign(ended, below) is not ended:
             flags |= COUNTED

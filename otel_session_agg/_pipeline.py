@@ -13,6 +13,7 @@ from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
+from otel_session_agg._reasons import NO_CONTEXT
 from otel_session_agg._rollup import At
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
 from otel_session_agg._settings import Settings
@@ -43,7 +44,7 @@ class Pipeline:
         data = self.guard.call("reading a span", span_data, span)
         if data is None:
             self.engine.received += 1
-            self.engine.ignored["no_context"] += 1
+            self.engine.ignored[NO_CONTEXT] += 1
             out.append(span)
             return
         before = len(out)

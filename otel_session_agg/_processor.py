@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from otel_session_agg._engine import FLUSH, SHUTDOWN
 from otel_session_agg._guard import Guard
 from otel_session_agg._pipeline import Pipeline
 from otel_session_agg._pricing import PriceBook
+from otel_session_agg._reasons import AFTER_SHUTDOWN, FLUSH, HELD, SHUTDOWN
 from otel_session_agg._settings import Settings
 from otel_session_agg._suppress import suppressed
 
@@ -45,12 +45,6 @@ GATHER_SECONDS = 0.02
 _BATCH = 1024
 """Ended spans folded under one hold of the lock: about 10 ms."""
 
-HELD = "max_held_spans"
-"""Lost: the downstream hangs and too many spans wait for it."""
-
-AFTER_SHUTDOWN = "after_shutdown"
-"""Lost: the span ended after ``shutdown``."""
-
 
 class SessionSpanProcessor(SpanProcessor):
     """Adds the totals of everything below a session root to that root, before it is exported.
@@ -64,6 +58,8 @@ class SessionSpanProcessor(SpanProcessor):
         TypeError: ``downstream`` is neither a processor nor an exporter.
 
     """
+
+    _clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(
         self,
@@ -152,7 +148,7 @@ class SessionSpanProcessor(SpanProcessor):
         pipeline, starts, ends = self._pipeline, self._starts, self._ends
         for _ in range(len(starts)):
             pipeline.guard.call("noting a start", pipeline.started, starts.popleft(), out)
-        now = time.monotonic()
+        now = self._clock()
         for _ in range(number):
             pipeline.ended(ends.popleft(), now, out)
         pipeline.engine.due(now, out)
@@ -193,7 +189,7 @@ class SessionSpanProcessor(SpanProcessor):
             self._awake = True
             return 0.0
         deadline = self._pipeline.engine.next_deadline()
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        return None if deadline is None else max(0.0, deadline - self._clock())
 
     # -- asked for ----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from otel_session_agg._rollup import MAX_MODELS, At, Rollup
 from otel_session_agg._sums import Price, Sums
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
+MAX_AWAITED = 256
+"""Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
 _MAX_CLIMB = 1000
 """Ended ancestors followed before the root is taken: deeper than any stack, and a ring of parents ends here."""
 
@@ -52,7 +54,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "carrier", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events", "num_tools", "open",
+        "carrier", "conflicts", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events", "num_tools", "open",
         "output", "partial", "root", "root_event", "root_id", "root_span", "session", "start_ns", "sums", "trace_id",
         "window",
     )  # fmt: skip
@@ -77,6 +79,8 @@ class Trace:
         self.output: tuple[int, int, object] | None = None
         self.error: At | None = None
         self.session: At | None = None
+        self.conflicts = 0
+        """Events with another session id than the first."""
         self.partial: str | None = None
         """Why the root leaves before everything below it has ended."""
         self.deadline: Deadline[Trace] | None = None
@@ -153,7 +157,7 @@ class Trace:
 
     def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
-        if not tells_of_call(event, calls, flags):
+        if not tells_of_call(event):
             return behind_tool(calls, flags) if event.kind is Kind.TOOL else flags
         outer = Call(span, event)
         call = nest(outer, event, calls, flags)
@@ -191,6 +195,8 @@ class Trace:
     def _note(self, span: SpanData, event: Event) -> None:
         self.feedback = self.feedback or event.has_feedback
         if event.session_id is not None:
+            if self.session is not None and self.session.value != event.session_id:
+                self.conflicts += 1
             self.session = min(filter(None, (self.session, At(span.start_ns, span.span_id, event.session_id))))
 
     def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
@@ -233,6 +239,8 @@ class Trace:
             if link is None:
                 if self.nodes is None:
                     self.nodes = {}
+                if len(self.nodes) - self.open >= MAX_AWAITED:
+                    break
                 node = self.nodes[parent_id] = Node(None, is_open=False)
                 node.take(calls, flags)
                 return

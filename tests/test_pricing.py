@@ -72,9 +72,7 @@ def reference(
     }
     known = {name: count for name, count in counts.items() if count is not None}
     try:
-        price = calc_price(
-            Counts(**known), model, provider_id=provider, genai_request_timestamp=moment, price_context=context
-        )
+        price = calc_price(Counts(**known), model, provider_id=provider, genai_request_timestamp=moment, price_context=context)
     except (LookupError, ValueError):
         return None
     stated = {key for key, value in vars(price.model_price).items() if value is not None}
@@ -98,9 +96,7 @@ def moments(model: ModelInfo) -> Iterator[datetime]:
         for name in ("start_time", "end_time"):
             edge = getattr(conditional.constraint, name, None)
             if edge is not None:
-                yield from (
-                    datetime.combine(JUNE, edge) - offset for offset in (timedelta(0), timedelta(microseconds=1))
-                )
+                yield from (datetime.combine(JUNE, edge) - offset for offset in (timedelta(0), timedelta(microseconds=1)))
 
 
 def tier_bounds(model: ModelInfo) -> set[int]:
@@ -600,9 +596,7 @@ class TestTable:
         assert cost(book, "m", provider="acme", usage=Usage(10, 1, None, 11)) is None
         assert 2 * (30 + 8) * 10**6 == cost(book, "m", provider="acme", usage=Usage(10, 1))
 
-    def test_a_corrupt_price_is_unknown_and_not_tried_again(
-        self, book: PriceBook, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_corrupt_price_is_unknown_and_not_tried_again(self, book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
         """A failing table is asked once for each name."""
         calls = []
 

@@ -1,0 +1,85 @@
+"""A small HTTP server on 127.0.0.1 in threads of its own; the model stub and the OTLP receiver are made of it."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import zlib
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["Handler", "serve"]
+
+_MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""What the OTLP exporters take as the largest request; nobody but the demo itself should ever send here."""
+
+_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps connections open, reads whole bodies, writes no log."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: Nagle and delayed ACK would make 40 ms of them
+
+    def body(self) -> bytes | None:
+        """Read the request's body, unpacked; None after an error was answered because it is too long or damaged."""
+        length = int(self.headers.get("Content-Length", 0))
+        if length > _MAX_BODY_BYTES:
+            self.close_connection = True
+            self.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain", b"request too large\n")
+            return None
+        raw = self.rfile.read(length)
+        unpack = _UNPACK.get(self.headers.get("Content-Encoding", ""))
+        try:
+            return unpack(raw) if unpack else raw
+        except (OSError, EOFError, zlib.error):
+            self.answer(HTTPStatus.BAD_REQUEST, "text/plain", b"body is not what Content-Encoding says\n")
+            return None
+
+    def answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
+        """Send a whole response."""
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+        """Say nothing: stderr belongs to the reader of the demo."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's own asks the resolver for a name, which can take seconds
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that hangs up is its own business, and it sees a broken answer."""
+
+
+@contextmanager
+def serve(handler: type[Handler]) -> Iterator[str]:
+    """Serve on a free port of 127.0.0.1; the value is the base URL, without a trailing slash."""
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(
+        target=server.serve_forever,
+        kwargs={"poll_interval": 0.02},  # seconds that `shutdown` may have to wait
+        name="otel-session-agg-demo",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
