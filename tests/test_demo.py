@@ -1,7 +1,5 @@
 """The demo command: its model server, its receiver, and the whole of it in a process of its own."""
 
-  what is expected stands first
-
 from __future__ import annotations
 
 import errno
