@@ -1,0 +1,74 @@
+"""The README tells the truth: its code runs and prints what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from otel_session_agg import Settings, _names, environment_variables
+from otel_session_agg._settings import FIELDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+SHELL = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+OUTPUT = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+_CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
+
+
+def _run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    assert "" == done.stderr
+    assert 0 == done.returncode
+    return done.stdout
+
+
+class TestCode:
+    """The Python blocks."""
+
+    @pytest.mark.parametrize("number", range(len(PYTHON)))
+    def test_runs(self, number: int) -> None:
+        """Every block runs by itself, without a warning."""
+        _run(PYTHON[number])
+
+    def test_prints_what_it_says(self) -> None:
+        """The first block's output is the one shown, but for the times."""
+        assert _CLOCK.sub(r"\1", OUTPUT[0]) == _CLOCK.sub(r"\1", _run(PYTHON[0]))
+
+    def test_is_short(self) -> None:
+        """Fifteen lines of code, not more."""
+        assert len([line for line in PYTHON[0].splitlines() if line.strip()]) <= 16
+
+
+class TestCommands:
+    """The shell blocks, which ``.ci/run`` takes from here and runs in a clean clone."""
+
+    def test_first_two_do_all_the_set_up(self) -> None:
+        """One shows the demo, the other runs the tests; there are no others."""
+        assert ["otel-session-agg demo", "pytest"] == [block.strip().rsplit(".venv/bin/", 1)[1] for block in SHELL]
+        assert all(block.startswith("python3 -m venv .venv && .venv/bin/pip install ") for block in SHELL)
+
+
+class TestTables:
+    """The tables."""
+
+    def test_attributes(self) -> None:
+        """Every name that is written is in the table."""
+        names = {value for name, value in vars(_names).items() if name.isupper() and isinstance(value, str)}
+        assert set() == {name for name in names if f"`{name}`" not in README}
+
+    def test_settings(self) -> None:
+        """Every setting stands there with its variable and its default."""
+        for name in FIELDS:
+            row = next(line for line in README.partition("## Settings")[2].splitlines() if line.startswith(f"| `{name}` |"))
+            default = str(getattr(Settings(), name)).lower().removesuffix(".0")
+            assert default == row.split("|")[3].strip()
+
+    def test_variables(self) -> None:
+        """Every environment variable is in the table."""
+        names = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
+        assert set() == {name for name in names if f"`{name}`" not in README}
