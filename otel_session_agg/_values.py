@@ -70,6 +70,8 @@ def text(value: object) -> str | None:
     if isinstance(value, str):
         if len(value) > MAX_TEXT_CHARS:
             return None
+        if value and value[0] > '"' < value[-1]:  # neither blank nor quote, as nearly always
+            return value
         return _unquoted(value) or None
     if type(value) is int and abs(value) < 10**18:
         return str(value)

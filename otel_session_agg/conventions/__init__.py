@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._model import Event, Kind, SpanData
+from otel_session_agg._model import Event, Kind, SpanData, Usage
 from otel_session_agg._values import flag, text
 from otel_session_agg.conventions import (
     agentops,
@@ -38,10 +38,10 @@ from otel_session_agg.conventions import (
     voice,
     voltagent,
 )
-from otel_session_agg.conventions._convention import Convention, Emitter, Says
+from otel_session_agg.conventions._convention import Convention, Emitter
 from otel_session_agg.conventions._cost import read_cost
 from otel_session_agg.conventions._kind import read_kind
-from otel_session_agg.conventions._table import Index, Plan, Plans, first_text, version_tuple
+from otel_session_agg.conventions._table import Index, Plan, Scopes, first_text
 from otel_session_agg.conventions._usage import read_usage
 
 CONVENTIONS: tuple[Convention, ...] = (
@@ -82,100 +82,83 @@ MAX_OUTPUT_CHARS = 16_384
 MAX_ERROR_CHARS = 1024
 """Error text kept per root."""
 
-_MAX_SCOPES = 512
-"""Scopes whose emitters are remembered; an application has a few dozen."""
-
 STREAMING_KEYS = ("gen_ai.is_streaming", "gen_ai.request.stream", "llm.is_streaming", "gen_ai.request.is_stream")
 """Flags that say that the answer was streamed."""
 
 _INDEX = Index(CONVENTIONS)
-_PLANS = Plans(_INDEX)
-_EMITTERS: dict[tuple[str, str], tuple[Emitter, ...]] = {}
-_PLAIN = Event(Kind.SPAN)
+_SCOPES = Scopes(_INDEX)
+_PLAIN = {kind: Event(kind) for kind in Kind}
+"""Events that say nothing but their kind, which most spans are."""
 
 
 def read(span: SpanData) -> Event:
     """What one ended span says; never raises, whatever the attributes hold."""
     attributes = span.attributes
-    plan = _PLANS.get(attributes)
-    failed = span.failed
-    if not plan and _INDEX.named(span.name) is None and not failed and not span.events:
-        return _PLAIN
-    kind = read_kind(_INDEX, plan, attributes, span.name, span.scope_name)
-    error = _error(span, plan) if failed or span.events or Says.ERROR_TYPE in plan else None
-    feedback = Says.FEEDBACK in plan or _event_feedback(span)
-    session = first_text(plan, Says.SESSION, attributes) if Says.SESSION in plan else None
-    output = _output(plan, attributes) if Says.OUTPUT in plan else None
-    emitters = _emitters(span, plan)
-    usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
-    recorded, ignored_costs = read_cost(plan, attributes)
-    if usage is None and kind is not Kind.MODEL and recorded is None:
-        return Event(
-            kind, session_id=session, output=output, error=error, has_feedback=feedback, ignored=tuple(ignored + ignored_costs)
-        )
-    return Event(
-        kind=kind,
-        usage=usage,
-        provider=first_text(plan, Says.PROVIDER, attributes),
-        response_model=first_text(plan, Says.RESPONSE_MODEL, attributes),
-        request_model=first_text(plan, Says.REQUEST_MODEL, attributes),
-        response_id=first_text(plan, Says.RESPONSE_ID, attributes),
-        recorded_pusd=recorded,
-        service_tier=first_text(plan, Says.SERVICE_TIER, attributes),
-        server_address=first_text(plan, Says.SERVER_ADDRESS, attributes),
-        session_id=session,
-        output=output,
-        error=error,
-        has_feedback=feedback,
-        num_calls=num_calls,
+    scope = _SCOPES.get(span.scope_name, span.scope_version)
+    plan = scope.plan(attributes)
+    kind = read_kind(scope, plan, attributes, span.name)
+    error = _error(span, plan) if span.failed or plan.error_types else None
+    feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
+    session = first_text(plan.sessions, attributes) if plan.sessions else None
+    output = _output(plan.outputs, attributes) if plan.outputs else None
+    usage: Usage | None = None
+    recorded: int | None = None
+    num_calls = 0
+    ignored: list[str] = []
+    emitters = _emitters(plan, attributes) if plan.emitters else ()
+    if plan.has_usage and not any(emitter.ignore_usage for emitter in emitters):
+        usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
+    if plan.has_cost:
+        recorded, ignored_costs = read_cost(plan, attributes)
+        ignored = ignored + ignored_costs
+    if usage is None and recorded is None and kind is not Kind.MODEL:
+        if session is None and output is None and error is None and not feedback and not ignored:
+            return _PLAIN[kind]
+        return Event(kind, session_id=session, output=output, error=error, has_feedback=feedback, ignored=tuple(ignored))
+    provider, response_model, request_model, response_id, tier, address = [
+        first_text(keys, attributes) if keys else None for keys in plan.names
+    ]
+    event = Event(
+        kind, usage, provider, response_model, request_model, response_id, recorded, tier, address, session, output, error,
+        feedback, num_calls,
+    )  # fmt: skip
+    if not emitters and not ignored:
+        return event
+    return event._replace(
         ends_early=any(emitter.ends_early for emitter in emitters),
         unsure_output=any(emitter.unsure_output for emitter in emitters),
         foreign=any(emitter.foreign for emitter in emitters),
-        ignored=tuple(ignored + ignored_costs),
+        ignored=tuple(ignored),
     )
 
 
-def _emitters(span: SpanData, plan: Plan) -> tuple[Emitter, ...]:
+def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
     """The rows that apply to this span."""
-    key = (span.scope_name, span.scope_version)
-    rows = _EMITTERS.get(key)
-    if rows is None:
-        if len(_EMITTERS) >= _MAX_SCOPES:
-            _EMITTERS.clear()
-        rows = _EMITTERS[key] = tuple(row for row in _INDEX.emitters if _is_from(row, *key))
-    attributes = span.attributes
     return tuple(
         row
-        for row in rows
-        if (not row.has or any(key in attributes for key in row.has))
-        and not any(key in attributes for key in row.lacks)
-        and (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
+        for row in plan.emitters
+        if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
         and (not row.providers or _mentions(row.providers, plan, attributes))
     )
 
 
-def _is_from(row: Emitter, scope: str, version: str) -> bool:
-    if not scope.startswith(row.scopes) or (row.not_scopes and scope.startswith(row.not_scopes)):
-        return False
-    numbers = version_tuple(version)
-    if row.since and numbers and numbers < version_tuple(row.since):
-        return False
-    return not row.before or (bool(numbers) and numbers < version_tuple(row.before))
-
-
 def _mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any]) -> bool:
     """Whether provider or model names contain one of these."""
-    for says in (Says.PROVIDER, Says.RESPONSE_MODEL, Says.REQUEST_MODEL):
-        for mark in plan.get(says, ()):
-            value = text(attributes[mark.key])
+    for keys in plan.names[:_NUM_MODEL_NAMES]:
+        for key in keys:
+            value = text(attributes[key])
             if value is not None and any(name in value.lower() for name in names):
                 return True
     return False
 
 
-def _output(plan: Plan, attributes: Mapping[str, Any]) -> object:
-    for mark in plan[Says.OUTPUT]:
-        value = attributes[mark.key]
+_NUM_MODEL_NAMES = 3
+"""Of ``Plan.names``: provider, response model, request model."""
+
+
+def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:
+    for key in keys:
+        value = attributes[key]
         if isinstance(value, str) and value:
             return value[:MAX_OUTPUT_CHARS]
     return None
@@ -187,9 +170,7 @@ def _event_feedback(span: SpanData) -> bool:
 
 def _error(span: SpanData, plan: Plan) -> str | None:
     """What went wrong: the status description, else the last exception, else the error type."""
-    if not span.failed and Says.ERROR_TYPE not in plan:
-        return None
-    type_ = first_text(plan, Says.ERROR_TYPE, span.attributes)
+    type_ = first_text(plan.error_types, span.attributes)
     if not span.failed and type_ is None:
         return None
     if span.status_description:
@@ -199,4 +180,4 @@ def _error(span: SpanData, plan: Plan) -> str | None:
             parts = [text(event.attributes.get(key)) for key in ("exception.type", "exception.message")]
             if any(parts):
                 return ": ".join(part for part in parts if part)[:MAX_ERROR_CHARS]
-    return str(type_ or "error")
+    return type_ or "error"

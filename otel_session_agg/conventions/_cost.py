@@ -7,7 +7,7 @@ from a response cache.  Costs in other currencies are not used.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._values import flag, picodollars, text
@@ -24,41 +24,38 @@ FOREIGN_CURRENCY = "cost_not_in_usd"
 ZERO_COST = "zero_cost_recorded"
 """A recorded cost of 0 on a call that used tokens."""
 
-_COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART))
-
 
 def read_cost(plan: Plan, attributes: Mapping[str, Any]) -> tuple[int | None, list[str]]:
     """The recorded cost in picodollars, and why values were ignored."""
-    if _COSTS.isdisjoint(plan):
-        return None, []
-    currencies = [text(attributes[mark.key]) for mark in plan.get(Says.COST_CURRENCY, ())]
+    marks = plan.marks
+    currencies = [text(attributes[mark.key]) for mark in marks.get(Says.COST_CURRENCY, ())]
     if any(currency is not None and currency.upper() != "USD" for currency in currencies):
         return None, [FOREIGN_CURRENCY]
     reasons: list[str] = []
-    for amount in _amounts(plan, attributes):
+    for amount in _amounts(marks, attributes):
         if amount is None:
             reasons.append(INVALID_COST)
-        elif amount or any(flag(attributes[mark.key]) for mark in plan.get(Says.CACHE_HIT, ())):
+        elif amount or any(flag(attributes[mark.key]) for mark in marks.get(Says.CACHE_HIT, ())):
             return amount, reasons
         else:
             reasons.append(ZERO_COST)
     return None, reasons
 
 
-def _amounts(plan: Plan, attributes: Mapping[str, Any]) -> list[int | None]:
+def _amounts(marks: Mapping[Says, Sequence[Mark]], attributes: Mapping[str, Any]) -> list[int | None]:
     """All recorded amounts in order of precedence; ``None`` for each that is no amount."""
     ranked: list[tuple[int, int | None]] = [
-        (mark.precedence, picodollars(attributes[mark.key])) for mark in plan.get(Says.COST, ())
+        (mark.precedence, picodollars(attributes[mark.key])) for mark in marks.get(Says.COST, ())
     ]
-    for mark in plan.get(Says.COST_TEXT, ()):
+    for mark in marks.get(Says.COST_TEXT, ()):
         amount = _from_text(attributes[mark.key])
         if amount is not None:
             ranked.append((mark.precedence, amount))
     groups: dict[int, list[Mark]] = {}
-    for mark in plan.get(Says.COST_PART, ()):
+    for mark in marks.get(Says.COST_PART, ()):
         groups.setdefault(mark.precedence, []).append(mark)
-    for precedence, marks in groups.items():
-        ranked.append((precedence, _sum([picodollars(attributes[mark.key]) for mark in marks])))
+    for precedence, parts in groups.items():
+        ranked.append((precedence, _sum([picodollars(attributes[mark.key]) for mark in parts])))
     ranked.sort(key=lambda row: row[0])
     return [amount for _, amount in ranked]
 

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model import Kind
 from otel_session_agg._values import text
 from otel_session_agg.conventions._convention import Kinds, Says
-from otel_session_agg.conventions._table import Index, Plan
+from otel_session_agg.conventions._table import Mark, Plan, Scope
 
 _USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
 _CALL = frozenset((*_USAGE, Says.CONTENT, Says.PROVIDER))
 _MODEL = frozenset((Says.REQUEST_MODEL, Says.RESPONSE_MODEL))
 
 
-def read_kind(index: Index, plan: Plan, attributes: Mapping[str, Any], name: str, scope: str) -> Kind:
+_MAX_MEMO = 64
+"""Values of a kind attribute remembered per plan; real ones are a handful."""
+
+
+def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str) -> Kind:
     """The kind of a span."""
-    rows = index.named(name) or ()
-    named = next(((row.precedence, kind) for row, kind in rows if not row.scopes or scope.startswith(row.scopes)), None)
-    for mark in plan.get(Says.KIND, ()):
+    named = scope.named.get(name)
+    if named is None and scope.has_endings:
+        named = scope.named.get(name[max(name.rfind("."), 0) :])
+    memo = plan.kind_memo
+    if named is None and memo:
+        value = attributes[plan.kinds[0].key]
+        if type(value) is str and value in memo:
+            return memo[value]
+    for position, mark in enumerate(plan.kinds):
         if named is not None and mark.precedence > named[0]:
             return named[1]
-        word = text(attributes[mark.key])
+        value = attributes[mark.key]
+        word = text(value)
         if word is not None and isinstance(mark.extra, Kinds):
             kind = _by_value(mark.extra, word.lower())
             if kind is not None:
+                if position == 0 and type(value) is str and len(memo) < _MAX_MEMO:
+                    memo[value] = kind
                 return kind
-    return named[1] if named is not None else _by_attributes(plan, attributes)
+    return named[1] if named is not None else _by_attributes(plan.marks, attributes)
 
 
 def _by_value(kinds: Kinds, word: str) -> Kind | None:
@@ -39,13 +52,13 @@ def _by_value(kinds: Kinds, word: str) -> Kind | None:
     return next((kind for end, kind in kinds.suffixes.items() if word.endswith(end)), kinds.otherwise)
 
 
-def _by_attributes(plan: Plan, attributes: Mapping[str, Any]) -> Kind:
+def _by_attributes(marks: Mapping[Says, Sequence[Mark]], attributes: Mapping[str, Any]) -> Kind:
     """No convention names a kind: a tool by its attributes, a call by model and usage, messages or provider."""
-    if Says.TOOL in plan:
+    if Says.TOOL in marks:
         return Kind.TOOL
-    if Says.AGENT in plan:
+    if Says.AGENT in marks:
         return Kind.AGENT
-    if _CALL.isdisjoint(plan):
+    if _CALL.isdisjoint(marks):
         return Kind.SPAN
-    named = any(text(attributes[mark.key]) is not None for says in _MODEL for mark in plan.get(says, ()))
+    named = any(text(attributes[mark.key]) is not None for says in _MODEL for mark in marks.get(says, ()))
     return Kind.MODEL if named else Kind.SPAN

@@ -1,8 +1,8 @@
 """The machinery that reads attributes by table; the only place that looks keys up.
 
 A convention is data: which key says what.  All conventions are merged into one index from key to *marks* (what the key
-says, and with which precedence).  For a span, the keys it has in common with the index are found in one step, and the
-marks are kept as a *plan* per set of keys, because an instrumentation writes the same keys again and again.
+says, and with which precedence).  What a set of keys says on spans of one scope is worked out once and kept as a *plan*,
+because an instrumentation writes the same keys again and again.
 
 Rules
 -----
@@ -13,7 +13,8 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from otel_session_agg._model import Kind
 from otel_session_agg._values import text
@@ -111,64 +112,168 @@ class Index:
         self.feedback_prefixes += convention.feedback_prefixes
         self.feedback_events |= frozenset(convention.feedback_events)
 
-    def named(self, name: str) -> list[tuple[NamedSpans, Kind]] | None:
-        """Rows for a span's name."""
-        rows = self.named_spans.get(name)
-        if rows is None:
-            dot = name.rfind(".")
-            rows = self.named_spans.get(name[dot:]) if dot > 0 else None
-        return rows
+    def feeds_back(self, keys: Iterable[str]) -> bool:
+        """Whether some key begins as feedback does."""
+        joined = "\n" + "\n".join(keys)
+        return any(prefix in joined for prefix in self._feedback_marks)
 
-    def plan(self, keys: Sequence[str]) -> Plan:
-        """What these keys say, in order of precedence."""
+    @cached_property
+    def _feedback_marks(self) -> tuple[str, ...]:
+        return tuple("\n" + prefix for prefix in self.feedback_prefixes)
+
+
+class Plan:
+    """What one set of keys says on spans of one scope, worked out once.
+
+    ``marks`` has everything; the other fields are what is asked for most, ready for use.
+    """
+
+    __slots__ = (
+        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "names",
+        "outputs", "parts", "sessions", "texts",
+    )  # fmt: skip
+
+    def __init__(self, marks: Mapping[Says, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
+        self.marks = marks
+        self.emitters = emitters
+        """Rows that apply, as far as keys, scope and version tell."""
+        self.kinds = tuple(marks.get(Says.KIND, ()))
+        self.kind_memo: dict[object, Kind] = {}
+        """Kinds by the value of the first key, where that decides."""
+        self.families = _families(marks)
+        """Keys of prompt, completion and total by convention."""
+        self.parts = tuple((says, _keys(marks, says)) for says in PARTS if says in marks)
+        self.texts = tuple(marks.get(Says.USAGE_TEXT, ()))
+        self.has_usage = bool(self.families or self.texts)
+        self.has_cost = not _COSTS.isdisjoint(marks)
+        self.names = tuple(_keys(marks, says) for says in NAMES)
+        self.sessions = _keys(marks, Says.SESSION)
+        self.outputs = _keys(marks, Says.OUTPUT)
+        self.error_types = _keys(marks, Says.ERROR_TYPE)
+        self.feedback = feedback or Says.FEEDBACK in marks
+
+
+PARTS = (
+    Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
+    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED,
+)  # fmt: skip
+"""Counts that are parts of the prompt or the completion."""
+
+WHOLES = (Says.PROMPT, Says.COMPLETION, Says.TOTAL)
+"""Counts that have to come from one convention."""
+
+NAMES = (
+    Says.PROVIDER, Says.RESPONSE_MODEL, Says.REQUEST_MODEL, Says.RESPONSE_ID, Says.SERVICE_TIER, Says.SERVER_ADDRESS,
+)  # fmt: skip
+"""Names of a call, in the order of ``Plan.names``."""
+
+_COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART))
+
+Family = tuple[int, tuple[tuple[Says, tuple[str, ...]], ...]]
+
+
+def _keys(marks: Mapping[Says, Sequence[Mark]], says: Says) -> tuple[str, ...]:
+    return tuple(mark.key for mark in marks.get(says, ()))
+
+
+def _families(marks: Mapping[Says, Sequence[Mark]]) -> tuple[Family, ...]:
+    families: dict[int, dict[Says, tuple[str, ...]]] = {}
+    for says in WHOLES:
+        for mark in marks.get(says, ()):
+            row = families.setdefault(family(mark.precedence), {})
+            row[says] = (*row.get(says, ()), mark.key)
+    return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
+
+
+_MAX_PLANS = 1024
+"""Sets of keys remembered per scope: a few dozen occur; flattened chat messages are left out below."""
+
+_MAX_SCOPES = 512
+"""Scopes remembered; an application has a few dozen."""
+
+_MAX_PLAN_KEYS = 48
+"""Spans with more keys are flattened messages, whose sets do not repeat: only the keys that say something are looked at."""
+
+
+class Scope:
+    """What is known of one instrumentation scope at one version, and the plans of its spans."""
+
+    def __init__(self, index: Index, name: str, version: str) -> None:
+        self._index = index
+        self._emitters = tuple(row for row in index.emitters if _is_from(row, name, version))
+        self.named: dict[str, tuple[int, Kind]] = {}
+        """Precedence and kind by span name."""
+        for span_name, rows in index.named_spans.items():
+            row = next(((r, kind) for r, kind in rows if not r.scopes or name.startswith(r.scopes)), None)
+            if row is not None:
+                self.named[span_name] = (row[0].precedence, row[1])
+        self.has_endings = any(name.startswith(".") for name in self.named)
+        self._plans: dict[object, Plan] = {}
+
+    def plan(self, attributes: Mapping[str, object]) -> Plan:
+        """The plan of a span's keys."""
+        keys = tuple(attributes)
+        if len(keys) > _MAX_PLAN_KEYS:
+            return self._large(attributes)
+        plan = self._plans.get(keys)
+        return plan if plan is not None else self._made(keys, keys, feedback=self._index.feeds_back(keys))
+
+    def _large(self, attributes: Mapping[str, object]) -> Plan:
+        known = frozenset(self._index.marks.keys() & attributes.keys())
+        feedback = self._index.feeds_back(attributes)
+        plan = self._plans.get((known, feedback))
+        return plan if plan is not None else self._made((known, feedback), known, feedback=feedback)
+
+    def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> Plan:
         marks: dict[Says, list[Mark]] = {}
         for key in keys:
-            for mark in self.marks.get(key, ()):
+            for mark in self._index.marks.get(key, ()):
                 marks.setdefault(mark.says, []).append(mark)
         for found in marks.values():
             found.sort(key=lambda mark: mark.precedence)
-        if any(isinstance(key, str) and key.startswith(self.feedback_prefixes) for key in keys):
-            marks.setdefault(Says.FEEDBACK, [])
-        return marks
-
-
-Plan = Mapping[Says, Sequence[Mark]]
-"""What a set of keys says: marks in order of precedence."""
-
-_MAX_PLANS = 2048
-"""Sets of keys remembered: a few hundred occur in an application; flattened chat messages make more."""
-
-_MAX_PLAN_KEYS = 48
-"""Spans with more keys are flattened messages, whose sets hardly repeat."""
-
-
-class Plans:
-    """Plans by set of keys, bounded."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._plans: dict[tuple[str, ...], Plan] = {}
-
-    def get(self, attributes: Mapping[str, object]) -> Plan:
-        """The plan of a span's keys."""
-        keys = tuple(attributes)
-        plan = self._plans.get(keys)
-        if plan is None:
-            plan = self._index.plan(keys)
-            if len(keys) <= _MAX_PLAN_KEYS:
-                if len(self._plans) >= _MAX_PLANS:
-                    self._plans.clear()
-                self._plans[keys] = plan
+        present = frozenset(keys)
+        emitters = tuple(
+            row for row in self._emitters if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
+        )
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        plan = self._plans[name] = Plan(marks, emitters, feedback=feedback)
         return plan
 
 
-def first_text(plan: Plan, says: Says, attributes: Mapping[str, object]) -> str | None:
-    """The first valid name or id of what is asked for."""
-    for mark in plan.get(says, ()):
-        value = text(attributes[mark.key])
+class Scopes:
+    """Scopes by name and version, bounded."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._scopes: dict[tuple[str, str], Scope] = {}
+
+    def get(self, name: str, version: str) -> Scope:
+        """What is known of a scope."""
+        scope = self._scopes.get((name, version))
+        if scope is None:
+            if len(self._scopes) >= _MAX_SCOPES:
+                self._scopes.clear()
+            scope = self._scopes[name, version] = Scope(self._index, name, version)
+        return scope
+
+
+def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str | None:
+    """The first valid name or id among these keys."""
+    for key in keys:
+        value = text(attributes[key])
         if value is not None:
             return value
     return None
+
+
+def _is_from(row: Emitter, scope: str, version: str) -> bool:
+    if not scope.startswith(row.scopes) or (row.not_scopes and scope.startswith(row.not_scopes)):
+        return False
+    numbers = version_tuple(version)
+    if row.since and numbers and numbers < version_tuple(row.since):
+        return False
+    return not row.before or (bool(numbers) and numbers < version_tuple(row.before))
 
 
 _MAX_DIGITS = 9

@@ -15,16 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model import Kind, Usage
-from otel_session_agg._values import count, flag
+from otel_session_agg._values import MAX_TOKENS, count, flag
 from otel_session_agg.conventions import _usage_text
 from otel_session_agg.conventions._convention import Emitter, Says, Text
 from otel_session_agg.conventions._table import Mark, Plan, family
-
-_FIGURES = (
-    Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
-    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED,
-)  # fmt: skip
-_ANY = frozenset((Says.PROMPT, Says.COMPLETION, Says.TOTAL, Says.USAGE_TEXT, *_FIGURES))
 
 INVALID_COUNT = "invalid_token_count"
 """A token attribute whose value is no count of tokens."""
@@ -38,42 +32,48 @@ _NOTHING: Mapping[Says, int] = {}
 class _Stated:
     """What the attributes of one span state, before it is put together."""
 
-    __slots__ = ("attributes", "figures", "main", "reasons", "texts")
+    __slots__ = ("attributes", "main", "parts", "reasons", "texts")
 
-    def __init__(self, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Plan, attributes: Mapping[str, Any]) -> None:
         self.attributes = attributes
         self.reasons: list[str] = []
         self.texts: list[tuple[Mark, _usage_text.Found]] = []
         self.main: dict[int, dict[Says, int]] = {}
         """Prompt, completion and total by convention."""
-        self.figures: dict[Says, int] = {}
+        for number, rows in plan.families:
+            self.main[number] = found = {}
+            for says, keys in rows:
+                value = self._count(keys)
+                if value is not None:
+                    found[says] = value
+        self.parts: dict[Says, int] = {}
+        for says, keys in plan.parts:
+            value = self._count(keys)
+            if value is not None:
+                self.parts[says] = value
 
-    def read_keys(self, plan: Plan) -> None:
-        for says in (Says.PROMPT, Says.COMPLETION, Says.TOTAL):
-            for mark in plan.get(says, ()):
-                value = count(self.attributes[mark.key])
-                if value is not None:
-                    self.main.setdefault(family(mark.precedence), {}).setdefault(says, value)
-                elif self.attributes[mark.key] is not None:
-                    self.reasons.append(INVALID_COUNT)
-        for says in _FIGURES:
-            for mark in plan.get(says, ()):
-                value = count(self.attributes[mark.key])
-                if value is not None:
-                    self.figures[says] = value
-                    break
+    def _count(self, keys: tuple[str, ...]) -> int | None:
+        """The first valid count among these keys."""
+        for key in keys:
+            raw = self.attributes[key]
+            if type(raw) is int and 0 <= raw <= MAX_TOKENS:
+                return raw
+            value = count(raw)
+            if value is not None:
+                return value
+            if raw is not None:
+                self.reasons.append(INVALID_COUNT)
+        return None
 
     def read_texts(self, plan: Plan, scope: str) -> None:
+        """What usage objects in text state."""
         for sole in (False, True):
-            if sole and self._has_main():
+            if sole and any(Says.PROMPT in found or Says.COMPLETION in found for found in self.main.values()):
                 return
-            for mark in plan.get(Says.USAGE_TEXT, ()):
+            for mark in plan.texts:
                 text = mark.extra
                 if isinstance(text, Text) and text.sole is sole and (not text.scopes or scope.startswith(text.scopes)):
                     self._read_text(mark, text)
-
-    def _has_main(self) -> bool:
-        return any(Says.PROMPT in found or Says.COMPLETION in found for found in self.main.values())
 
     def _read_text(self, mark: Mark, text: Text) -> None:
         value = self.attributes[mark.key]
@@ -91,20 +91,19 @@ class _Stated:
 
     def chosen(self) -> Mapping[Says, int]:
         """Prompt, completion and total of the first convention that has either of the first two."""
-        for key in sorted(self.main):
-            found = self.main[key]
-            if Says.PROMPT in found or Says.COMPLETION in found:
-                if Says.TOTAL not in found:
-                    other = next((row[Says.TOTAL] for _, row in sorted(self.main.items()) if Says.TOTAL in row), None)
-                    if other is not None:
-                        found[Says.TOTAL] = other
-                return found
-        return next((self.main[key] for key in sorted(self.main) if self.main[key]), _NOTHING)
+        rows = [self.main[number] for number in sorted(self.main)]
+        total = next((row[Says.TOTAL] for row in rows if Says.TOTAL in row), None)
+        for row in rows:
+            if Says.PROMPT in row or Says.COMPLETION in row:
+                if total is not None:
+                    row.setdefault(Says.TOTAL, total)
+                return row
+        return next((row for row in rows if row), _NOTHING)
 
-    def detail(self, says: Says) -> int | None:
+    def part(self, says: Says) -> int | None:
         """A part of prompt or completion, from keys or else from texts."""
-        value = self.figures.get(says)
-        if value is None:
+        value = self.parts.get(says)
+        if value is None and self.texts:
             value = next((found[says] for _, found in self.texts if says in found), None)
         return value
 
@@ -123,43 +122,49 @@ def read_usage(
     plan: Plan, attributes: Mapping[str, Any], scope: str, emitters: tuple[Emitter, ...], kind: Kind
 ) -> tuple[Usage | None, int, list[str]]:
     """The usage of a span, the number of calls it says it is the sum of, and why values were ignored."""
-    if _ANY.isdisjoint(plan) or any(emitter.ignore_usage for emitter in emitters):
-        return None, 0, []
-    stated = _Stated(attributes)
-    stated.read_keys(plan)
-    if Says.USAGE_TEXT in plan:
+    stated = _Stated(plan, attributes)
+    if plan.texts:
         stated.read_texts(plan, scope)
     main = stated.chosen()
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
-    read, write, write_1h = stated.detail(Says.CACHE_READ), _written(stated), stated.detail(Says.CACHE_WRITE_1H)
+    if not stated.parts and not stated.texts and not emitters and kind is not Kind.EMBEDDING:
+        known = (prompt or 0) + (completion or 0)
+        return Usage(prompt, completion, known if total is None or total < known else total), 0, stated.reasons
+    return _with_parts(plan, stated, emitters, kind), stated.part(Says.NUM_CALLS) or 0, stated.reasons
+
+
+def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind: Kind) -> Usage:
+    main = stated.chosen()
+    prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
+    read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
+    reasoning = stated.part(Says.REASONING)
     cached = (read or 0) + (write or 0)
     if cached and prompt is not None and _excludes(plan, stated, emitters, prompt, completion, total, cached):
         prompt += cached
-    completion = _completion(emitters, prompt, completion, total, stated.detail(Says.REASONING))
+    completion = _completion(emitters, prompt, completion, total, reasoning)
     if kind is Kind.EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
     known = (prompt or 0) + (completion or 0)
-    usage = Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=known if total is None or total < known else total,
-        cache_read_tokens=read,
-        cache_write_tokens=write,
-        cache_write_1h_tokens=write_1h if write is not None and write_1h is not None and write_1h <= write else None,
-        reasoning_tokens=stated.detail(Says.REASONING),
-        audio_prompt_tokens=stated.detail(Says.AUDIO_PROMPT),
-        audio_completion_tokens=stated.detail(Says.AUDIO_COMPLETION),
-        audio_cache_read_tokens=stated.detail(Says.AUDIO_CACHE_READ),
+    return Usage(
+        prompt,
+        completion,
+        known if total is None or total < known else total,
+        read,
+        write,
+        write_1h if write is not None and write_1h is not None and write_1h <= write else None,
+        reasoning,
+        stated.part(Says.AUDIO_PROMPT),
+        stated.part(Says.AUDIO_COMPLETION),
+        stated.part(Says.AUDIO_CACHE_READ),
     )
-    return usage, stated.detail(Says.NUM_CALLS) or 0, stated.reasons
 
 
 def _written(stated: _Stated) -> int | None:
-    write = stated.detail(Says.CACHE_WRITE)
-    parts = [stated.detail(Says.CACHE_WRITE_5M), stated.detail(Says.CACHE_WRITE_1H)]
+    write = stated.part(Says.CACHE_WRITE)
+    parts = [stated.part(Says.CACHE_WRITE_5M), stated.part(Says.CACHE_WRITE_1H)]
     if write is None and any(part is not None for part in parts):
         return sum(part or 0 for part in parts)
     return write
@@ -175,7 +180,7 @@ def _excludes(  # noqa: PLR0913 -- the figures of one span
     cached: int,
 ) -> bool:
     """Whether the input count leaves the cached part out; the rules stand at the head of the module."""
-    uncached = stated.detail(Says.UNCACHED)
+    uncached = stated.part(Says.UNCACHED)
     if uncached is not None and prompt in (uncached + cached, uncached):
         return prompt == uncached
     raw, proves = stated.raw()
@@ -183,12 +188,12 @@ def _excludes(  # noqa: PLR0913 -- the figures of one span
         return prompt == raw
     if cached > prompt:
         return True
-    read = stated.detail(Says.CACHE_READ) or 0
+    read = stated.part(Says.CACHE_READ) or 0
     if total is not None and read and total in (prompt + (completion or 0) + read, prompt + (completion or 0) + cached):
         return True
     if total is not None and cached and total == prompt + (completion or 0) + cached:
         return True
-    for mark in plan.get(Says.EXCLUSIVE, ()):
+    for mark in plan.marks.get(Says.EXCLUSIVE, ()):
         said = flag(stated.attributes[mark.key])
         if said is not None:
             return said
