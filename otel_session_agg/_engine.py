@@ -27,6 +27,7 @@ from otel_session_agg._reasons import (
     FAULT,
     LATE,
     LINGER,
+    NO_CONTEXT,
     NO_ROOT,
     NO_START,
     OPEN_ROOTS,
@@ -232,6 +233,11 @@ class Engine:
     def rollup(self, trace: Trace) -> Rollup:
         """The totals of a trace that was released."""
         return trace.rollup(self._links, self._price)
+
+    def unreadable(self) -> None:
+        """A span came that cannot be read at all."""
+        self.received += 1
+        self.ignored[NO_CONTEXT] += 1
 
     def fault(self, span: SpanData) -> None:
         """Reading or folding a span raised: forget what it may have left half done."""

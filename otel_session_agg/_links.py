@@ -6,8 +6,6 @@ which all traces share.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from otel_session_agg._model import Kind, SpanData
 
 MAX_LINKS = 4096
@@ -15,12 +13,8 @@ MAX_LINKS = 4096
 ended spans come."""
 
 
-class Link(NamedTuple):
-    """Where an ended span hung."""
-
-    trace_id: int
-    parent_id: int | None
-    tool: bool
+Link = tuple[int, "int | None", bool]
+"""Where an ended span hung: its trace, its parent, and whether it was a tool."""
 
 
 class Links:
@@ -36,11 +30,11 @@ class Links:
         """Remember a span that ended."""
         if len(self._young) >= MAX_LINKS // 2:
             self._old, self._young = self._young, {}
-        self._young[span.span_id] = Link(span.trace_id, span.parent_id, kind is Kind.TOOL)
+        self._young[span.span_id] = (span.trace_id, span.parent_id, kind is Kind.TOOL)
 
     def get(self, trace_id: int, span_id: int | None) -> Link | None:
         """The link of a span, when it is remembered."""
         if span_id is None:
             return None
         link = self._young.get(span_id) or self._old.get(span_id)
-        return link if link is not None and link.trace_id == trace_id else None
+        return link if link is not None and link[0] == trace_id else None

@@ -13,7 +13,6 @@ from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._reasons import NO_CONTEXT
 from otel_session_agg._rollup import At
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
 from otel_session_agg._settings import Settings
@@ -41,20 +40,18 @@ class Pipeline:
 
     def ended(self, span: ReadableSpan, now: float, out: Out) -> None:
         """A span ended; it is appended to ``out``, or is held and comes out later, whatever fails in us."""
-        data = self.guard.call("reading a span", span_data, span)
-        if data is None:
-            self.engine.received += 1
-            self.engine.ignored[NO_CONTEXT] += 1
-            out.append(span)
-            return
         before = len(out)
-        if self.guard.call("folding a span", self._fold, data, span, now, out) is None:
-            self.engine.fault(data)
+        if self.guard.call("folding a span", self._fold, span, now, out) is None:
+            data = self.guard.call("reading a span", span_data, span)
+            if data is None:
+                self.engine.unreadable()
+            else:
+                self.engine.fault(data)
             if span not in out[before:]:
                 out.append(span)
 
-    def _fold(self, data: object, span: ReadableSpan, now: float, out: Out) -> bool:
-        self.engine.ended(data, span, now, out)  # type: ignore[arg-type]  # Guard.call takes any arguments
+    def _fold(self, span: ReadableSpan, now: float, out: Out) -> bool:
+        self.engine.ended(span_data(span), span, now, out)
         return True
 
     def finish(self, out: Out) -> list[ReadableSpan]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_session_agg._model import SpanData, SpanEvent
 
@@ -30,23 +30,27 @@ def span_data(span: ReadableSpan) -> SpanData:
     if context is None:
         message = "span without context"
         raise ValueError(message)
+    parent = span.parent
+    kind = span.kind
     scope = span.instrumentation_scope
     status = span.status
+    failed = status.status_code is StatusCode.ERROR
+    events = span.events
     start = span.start_time or 0
     return SpanData(
         span.name,
         context.trace_id,
         context.span_id,
-        local_parent_id(span),
-        span.kind.name,
+        None if parent is None or parent.is_remote else parent.span_id,
+        "INTERNAL" if kind is SpanKind.INTERNAL else kind.name,
         scope.name if scope is not None else "",
         (scope.version or "") if scope is not None else "",
         start,
         span.end_time or start,
         attributes_of(span),
-        tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in span.events),
-        status.status_code is StatusCode.ERROR,
-        status.description,
+        tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
+        failed,
+        status.description if failed else None,
     )
 
 

@@ -15,11 +15,17 @@ Price = Callable[[Call], "int | None"]
 class Sums:
     """Totals over calls."""
 
-    __slots__ = ("computed", "cost_pusd", "models", "num_models", "recorded", "unpriced", "usage", "winners")
+    __slots__ = (
+        "cache_read_tokens", "cache_write_tokens", "completion_tokens", "computed", "cost_pusd", "models", "num_models",
+        "prompt_tokens", "reasoning_tokens", "recorded", "total_tokens", "unpriced", "winners",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.num_models = self.winners = self.cost_pusd = self.computed = self.recorded = self.unpriced = 0
-        self.usage = Usage()
+        self.prompt_tokens: int | None = None
+        self.completion_tokens: int | None = None
+        self.total_tokens: int | None = None
+        self.cache_read_tokens = self.cache_write_tokens = self.reasoning_tokens = 0
         self.models: set[str] = set()
 
     def add(self, call: Call, price: Price) -> None:
@@ -28,14 +34,25 @@ class Sums:
         if call.counted:
             self.winners += 1
             if call.usage is not None:
-                pairs = zip(self.usage, call.usage, strict=True)
-                self.usage = Usage(*[b if a is None else a if b is None else a + b for a, b in pairs])
-        if call.models and (call.counted or call.model):
-            self.models.add(call.models[0])
+                self._add_tokens(call.usage)
+        models = call.response_models or call.request_models
+        if models and (call.counted or call.model):
+            self.models.add(models[0])
             if len(self.models) > 2 * MAX_MODELS:
                 self.models = set(sorted(self.models)[:MAX_MODELS])
         if not call.covered:
             self._add_cost(call, price)
+
+    def _add_tokens(self, usage: Usage) -> None:
+        if usage.prompt_tokens is not None:
+            self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
+        if usage.completion_tokens is not None:
+            self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
+        if usage.total_tokens is not None:
+            self.total_tokens = usage.total_tokens + (self.total_tokens or 0)
+        self.cache_read_tokens += usage.cache_read_tokens or 0
+        self.cache_write_tokens += usage.cache_write_tokens or 0
+        self.reasoning_tokens += usage.reasoning_tokens or 0
 
     def _add_cost(self, call: Call, price: Price) -> None:
         if call.counted and call.recorded_pusd is not None:

@@ -116,7 +116,7 @@ class Trace:
             if span_id == self.root_id or (self.nodes is not None and span_id in self.nodes):
                 return True
             link = links.get(self.trace_id, span_id)
-            span_id = link.parent_id if link is not None else None
+            span_id = link[1] if link is not None else None
         return False
 
     def give_up(self, how_many: int, links: Links) -> None:
@@ -160,6 +160,9 @@ class Trace:
         if not tells_of_call(event):
             return behind_tool(calls, flags) if event.kind is Kind.TOOL else flags
         outer = Call(span, event)
+        if not calls and not flags:  # a leaf, as nearly all calls are
+            calls.append(self._place(outer, calls, price))
+            return flags_of(outer) | flags_of(calls[0])
         call = nest(outer, event, calls, flags)
         if event.kind is Kind.TOOL:
             flags = behind_tool(calls, flags)
@@ -244,8 +247,8 @@ class Trace:
                 node = self.nodes[parent_id] = Node(None, is_open=False)
                 node.take(calls, flags)
                 return
-            parent_id = link.parent_id
-            if link.tool:
+            _, parent_id, tool = link
+            if tool:
                 flags = behind_tool(calls, flags)
         self.root.take(calls, flags)
 
@@ -260,7 +263,6 @@ class Trace:
         sums = Sums() if self.sums is None else self.sums
         for call in self.window or ():
             sums.add(call, price)
-        usage = sums.usage
         return Rollup(
             num_events=self.num_events,
             num_model_events=sums.num_models,
@@ -271,12 +273,12 @@ class Trace:
             num_recorded=sums.recorded,
             cost_pusd=sums.cost_pusd,
             num_winners=sums.winners,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
-            cache_read_tokens=usage.cache_read_tokens or 0,
-            cache_write_tokens=usage.cache_write_tokens or 0,
-            reasoning_tokens=usage.reasoning_tokens or 0,
+            prompt_tokens=sums.prompt_tokens,
+            completion_tokens=sums.completion_tokens,
+            total_tokens=sums.total_tokens,
+            cache_read_tokens=sums.cache_read_tokens,
+            cache_write_tokens=sums.cache_write_tokens,
+            reasoning_tokens=sums.reasoning_tokens,
             has_feedback=self.feedback,
             start_ns=self.start_ns,
             end_ns=self.end_ns,
