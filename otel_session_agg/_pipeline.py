@@ -65,7 +65,8 @@ class Pipeline:
     def _enriched(self, trace: Trace, root: ReadableSpan) -> ReadableSpan:
         rollup = self.engine.rollup(trace)
         existing = attributes_of(root)
-        for name in _writer.overwritten(existing):
+        replaced = _writer.overwritten(existing)
+        for name in replaced:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
@@ -73,7 +74,7 @@ class Pipeline:
             time_ns, span_id, raw = trace.output
             output = readable(raw, self._settings.max_output_chars)
             rollup = replace(rollup, output=At(time_ns, span_id, output) if output is not None else None)
-        return EnrichedSpan(root, _writer.attributes(rollup, existing, trace.partial))
+        return EnrichedSpan(root, _writer.attributes(rollup, existing, trace.partial), replaced)
 
     def _price(self, call: Call) -> int | None:
         cost = self.guard.call("pricing", self._cost, call)

@@ -2,12 +2,12 @@
 
 How it works
 ------------
-The application's threads only append: a started span to one queue, an ended one to another.  One daemon worker wakes at the
-first append, waits a moment to gather a batch, folds what is there under a lock and forwards it outside the lock, until
-nothing is left; then it sleeps until the next deadline.  When the queue of ended spans is full, the thread that ends a span
-folds what is there itself; it never forwards, so it never waits for I/O.
+The application's threads only append to one queue: a started span in a tuple, an ended one as it is.  One daemon worker wakes
+at the first ended span, waits a moment to gather a batch, folds what is there under a lock and forwards it outside the lock,
+until nothing is left; then it sleeps until the next deadline.  When the queue is full, the thread that appends folds what is
+there itself; it never forwards, so it never waits for I/O.
 
-* Starts are taken before ends, so a span is known before it ends, whatever the threads do.
+* A span is appended when it starts and when it ends, so the queue has them in that order, whatever the threads do.
 * ``force_flush`` and ``shutdown`` fold and forward on the calling thread, inside their own time.
 * A forked child starts empty: what was open belongs to the parent.
 """
@@ -42,8 +42,8 @@ _logger = logging.getLogger("otel_session_agg")
 GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
 
-_BATCH = 1024
-"""Ended spans folded under one hold of the lock: about 10 ms."""
+_BATCH = 2048
+"""Starts and ends folded under one hold of the lock: about 10 ms."""
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -88,8 +88,7 @@ class SessionSpanProcessor(SpanProcessor):
     def _reset(self) -> None:
         """Start empty, with locks that nobody holds."""
         self._pipeline = Pipeline(self._settings, self._prices)
-        self._starts: deque[Span] = deque()
-        self._ends: deque[ReadableSpan] = deque()
+        self._queue: deque[tuple[Span] | ReadableSpan] = deque()
         self._held: deque[ReadableSpan] = deque()
         self._fold_lock = threading.Lock()
         self._forward_lock = threading.Lock()
@@ -103,7 +102,10 @@ class SessionSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note that a span began."""
-        self._starts.append(span)
+        if not self._shut_down:
+            self._queue.append((span,))
+            if len(self._queue) >= self._settings.max_queue_size:
+                self._guard.call("folding on the application thread", self._fold_when_full)
         self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
     def _on_ending(self, span: Span) -> None:
@@ -114,26 +116,27 @@ class SessionSpanProcessor(SpanProcessor):
         if self._shut_down:
             self._lose(AFTER_SHUTDOWN)
             return
-        self._ends.append(span)
+        self._queue.append(span)
         if not self._awake:
             self._guard.call("waking the worker", self._wake_worker)
-        elif len(self._ends) >= self._settings.max_queue_size:
+        elif len(self._queue) >= self._settings.max_queue_size:
             self._guard.call("folding on the application thread", self._fold_when_full)
 
     def _wake_worker(self) -> None:
-        self._awake = True
         if self._worker is None:
             with self._worker_lock:
                 if self._worker is None:
-                    self._worker = threading.Thread(
+                    worker = threading.Thread(
                         target=_work, args=(weakref.ref(self), self._wake), name="otel-session-agg", daemon=True
                     )
-                    self._worker.start()
+                    worker.start()
+                    self._worker = worker
+        self._awake = True  # only now: without a thread the next span tries again
         self._wake.set()
 
     def _fold_when_full(self) -> None:
         # another thread that folds already will take this span, too, unless it falls behind
-        if self._fold_lock.acquire(blocking=len(self._ends) >= 2 * self._settings.max_queue_size):
+        if self._fold_lock.acquire(blocking=len(self._queue) >= 2 * self._settings.max_queue_size):
             try:
                 self._fold_some()
             finally:
@@ -143,14 +146,16 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _fold_some(self) -> bool:
         """Fold one batch; the caller holds the fold lock.  Returns whether there was anything."""
-        number = min(len(self._ends), _BATCH)  # first: the starts of these spans are in the other queue by now
-        out: list[object] = []
-        pipeline, starts, ends = self._pipeline, self._starts, self._ends
-        for _ in range(len(starts)):
-            pipeline.guard.call("noting a start", pipeline.started, starts.popleft(), out)
+        pipeline, queue = self._pipeline, self._queue
+        number = min(len(queue), _BATCH)
         now = self._clock()
+        out: list[object] = []
         for _ in range(number):
-            pipeline.ended(ends.popleft(), now, out)
+            item = queue.popleft()
+            if isinstance(item, tuple):
+                pipeline.guard.call("noting a start", pipeline.started, item[0], out)
+            else:
+                pipeline.ended(item, now, out)
         pipeline.engine.due(now, out)
         self._hold(pipeline.finish(out))
         return number > 0
@@ -185,7 +190,7 @@ class SessionSpanProcessor(SpanProcessor):
             with self._forward_lock:
                 self._forward(_always)
         self._awake = False
-        if self._ends:  # appended before the flag fell
+        if self._queue:  # appended before the flag fell
             self._awake = True
             return 0.0
         deadline = self._pipeline.engine.next_deadline()
@@ -198,8 +203,10 @@ class SessionSpanProcessor(SpanProcessor):
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
         done = self._guard.call("force_flush", self._drain, FLUSH, until) or False
         left = max(0, int((until - time.monotonic()) * 1000))
-        flushed = self._guard.call("downstream force_flush", self._downstream.force_flush, left)
-        return done and flushed is not False
+        return (self._guard.call("downstream force_flush", self._flush_downstream, left) or False) and done
+
+    def _flush_downstream(self, timeout_millis: int) -> bool:
+        return self._downstream.force_flush(timeout_millis) is not False  # some return nothing
 
     def shutdown(self) -> None:
         """Forward everything and shut the downstream down; later spans are lost and counted."""

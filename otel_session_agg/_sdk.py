@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -59,20 +59,26 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
     attributes = span.attributes
     if not attributes:
         return _NO_ATTRIBUTES
-    copy = getattr(attributes, "copy", None)
-    return copy() if copy is not None else dict(attributes)
+    try:
+        return attributes.copy()  # type: ignore[attr-defined, no-any-return]  # not in the declared type, but three times as fast
+    except AttributeError:
+        return dict(attributes)
 
 
 class EnrichedSpan(ReadableSpan):
     """A root with its totals; everything else is carried over, the counts of what was dropped included."""
 
-    def __init__(self, root: ReadableSpan, written: Mapping[str, Any]) -> None:
+    def __init__(self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()) -> None:
+        """``written`` is added to the root's attributes, and those named in ``without`` are left out."""
+        own = attributes_of(root)
+        if without:
+            own = {name: value for name, value in own.items() if name not in without}
         super().__init__(
             name=root.name,
             context=root.context,
             parent=root.parent,
             resource=root.resource,
-            attributes={**attributes_of(root), **written},
+            attributes={**own, **written},
             events=root.events,
             links=root.links,
             kind=root.kind,

@@ -69,7 +69,7 @@ class Settings:
     max_open_spans: int = 10_000
     """Open spans remembered per root; the Collector's tail sampling keeps traces of this size, too."""
     max_queue_size: int = 8_192
-    """Ended spans that may wait for the worker; four times the batch processor's queue."""
+    """Starts and ends of spans that may wait for the worker; four times the batch processor's queue."""
     max_held_spans: int = 65_536
     """Folded spans that may wait for a downstream that hangs; then new ones are lost and counted."""
     outputs: bool = True

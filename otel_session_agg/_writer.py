@@ -56,5 +56,5 @@ def attributes(rollup: Rollup, existing: Mapping[str, object], partial_reason: s
 
 
 def overwritten(existing: Mapping[str, object]) -> frozenset[str]:
-    """Reserved names that the user set."""
+    """Reserved names that the user set: their values leave with the totals, or without any."""
     return n.RESERVED & existing.keys()

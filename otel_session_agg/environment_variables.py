@@ -27,7 +27,7 @@ OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE = "OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE
 
-Ended spans that may wait for the worker; beyond that the thread that ends a span folds them itself.  Default: 8192
+Starts and ends of spans that may wait for the worker; beyond that the thread that adds one folds them itself.  Default: 8192
 """
 
 OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS = "OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS"
