@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import islice
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._links import Links
@@ -35,6 +34,7 @@ from otel_session_agg._reasons import (
     SESSION_CONFLICT,
 )
 from otel_session_agg._rollup import Rollup
+from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
 from otel_session_agg._sums import Price
 from otel_session_agg._traces import Trace
@@ -57,15 +57,11 @@ class Engine:
         self._settings = settings
         self._read = read
         self._price = price
-        self._traces: dict[int, Trace] = {}
-        self._parked: dict[int, Trace] = {}
-        """Open roots beyond the bound: totals only."""
         self._left_young: set[int] = set()
         self._left_old: set[int] = set()
         self._links = Links()
+        self._roots = Roots(self._links)
         self._deadlines: Deadlines[Trace] = Deadlines()
-        self.open = 0
-        """Session roots that are in memory."""
         self.received = self.folded = self.opened = 0
         self.ignored: Counter[str] = Counter()
         """Ended spans that are in no totals, by reason."""
@@ -76,12 +72,20 @@ class Engine:
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
-    def started(self, trace_id: int, span_id: int, parent_id: int | None, out: Out) -> None:
-        """A span began; ``parent_id`` is ``None`` for a session root."""
+    def started(self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None) -> None:
+        """A span began; ``parent_id`` is ``None`` for a session root.
+
+        Some emitters carry a context around inside the process, which makes a parent look remote: a span below it is no root
+        when that parent is known here.
+        """
         if parent_id is None:
-            self._root_started(trace_id, span_id, out)
-            return
-        trace = self._find(trace_id, parent_id)
+            trace = self._roots.knowing(trace_id, carried_parent_id) if carried_parent_id is not None else None
+            if trace is None:
+                self._root_started(trace_id, span_id, out)
+                return
+            parent_id = carried_parent_id
+        else:
+            trace = self._roots.below(trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
             if trace.open > self._settings.max_open_spans:
@@ -89,39 +93,35 @@ class Engine:
                 trace.partial = OPEN_SPANS
 
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
-        head = self._traces.get(trace_id)
-        trace = head
-        while trace is not None:
-            if trace.root_id == span_id:
-                return trace
-            if trace.root_id is None:  # its children came first
-                trace.root_id = span_id
-                if trace.deadline is not None:
-                    trace.deadline.cancel()
-                return trace
-            trace = trace.next
-        trace = Trace(trace_id, span_id)
-        trace.next = head
-        self._traces[trace_id] = trace
+        return self._roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
+
+    def _opened(self, trace: Trace, out: Out) -> Trace:
+        self._roots.add(trace)
         self.opened += 1
-        self.open += 1
-        if self.open - len(self._parked) > self._settings.max_open_roots:
+        if self._roots.num_open > self._settings.max_open_roots:
             self._make_room(out)
         return trace
+
+    @property
+    def open(self) -> int:
+        """Session roots that are in memory."""
+        return len(self._roots)
 
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included."""
         self.received += 1
+        if span.parent_id is None and span.carried_parent_id is not None and self._adopted(span):
+            span = span._replace(parent_id=span.carried_parent_id)
         if span.parent_id is None:
             self._root_ended(span, carrier, now, out)
             return
         out.append(carrier)
-        trace = self._find(span.trace_id, span.parent_id)
+        trace = self._roots.below(span.trace_id, span.parent_id)
         if trace is None:
             if self._has_left(span.trace_id):
                 self.ignored[LATE] += 1
                 return
-            if span.trace_id in self._parked:
+            if self._roots.is_parked(span.trace_id):
                 self.ignored[OPEN_ROOTS] += 1
                 return
             trace = self._rootless(span.trace_id, now, out)
@@ -140,7 +140,7 @@ class Engine:
         return event
 
     def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
-        trace = self._find_root(span.trace_id, span.span_id)
+        trace = self._roots.root(span.trace_id, span.span_id)
         if trace is None:
             if self._has_left(span.trace_id) and self._links.get(span.trace_id, span.span_id) is not None:
                 out.append(carrier)
@@ -163,36 +163,14 @@ class Engine:
 
     def _rootless(self, trace_id: int, now: float, out: Out) -> Trace:
         """A trace whose root is not known yet."""
-        trace = self._root_started(trace_id, 0, out)
-        trace.root_id = None
+        trace = self._opened(Trace(trace_id, None), out)
         self._wait(trace, now)
         return trace
 
-    # -- which trace --------------------------------------------------------------------------------------------------------
-
-    def _find(self, trace_id: int, parent_id: int | None) -> Trace | None:
-        """The root that a span is below: by its parent, else the newest of its trace."""
-        trace = self._traces.get(trace_id)
-        if trace is None or trace.next is None:
-            return trace
-        found: Trace | None = trace
-        while found is not None:
-            if found.knows(parent_id, self._links):
-                return found
-            found = found.next
-        return trace
-
-    def _find_root(self, trace_id: int, span_id: int) -> Trace | None:
-        trace = self._traces.get(trace_id)
-        while trace is not None:
-            if trace.root_id == span_id:
-                return trace
-            if trace.root_id is None:
-                trace.root_id = span_id
-                return trace
-            trace = trace.next
-        parked = self._parked.get(trace_id)
-        return parked if parked is not None and parked.root_id == span_id else None
+    def _adopted(self, span: SpanData) -> bool:
+        """Whether a span with a carried parent was found to be below a root of this process when it began."""
+        trace = self._roots.knowing(span.trace_id, span.span_id)
+        return trace is not None and trace.root_id != span.span_id
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
 
@@ -208,7 +186,7 @@ class Engine:
 
     def drain(self, reason: str, out: Out) -> None:
         """Release every root that has ended, at once."""
-        for trace in [t for head in self._traces.values() for t in _chain(head) if t.root_span is not None]:
+        for trace in [trace for trace in self._roots if trace.root_span is not None]:
             trace.partial = trace.partial or reason
             self._release(trace, out)
 
@@ -218,8 +196,7 @@ class Engine:
         trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
 
     def _release(self, trace: Trace, out: Out) -> None:
-        self._forget(trace)
-        self.open -= 1
+        self._roots.remove(trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
             return
@@ -242,31 +219,10 @@ class Engine:
     def fault(self, span: SpanData) -> None:
         """Reading or folding a span raised: forget what it may have left half done."""
         self.ignored[FAULT] += 1
-        trace = self._find_root(span.trace_id, span.span_id) if span.parent_id is None else None
+        trace = self._roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
         if trace is not None:
-            self._forget(trace)
-            self.open -= 1
+            self._roots.remove(trace)
             self.released[FAULT] += 1
-
-    def _forget(self, trace: Trace) -> None:
-        if trace.deadline is not None:
-            trace.deadline.cancel()
-            trace.deadline = None
-        if self._parked.get(trace.trace_id) is trace:
-            del self._parked[trace.trace_id]
-            return
-        head = self._traces.get(trace.trace_id)
-        if head is trace:
-            if trace.next is None:
-                self._traces.pop(trace.trace_id)
-            else:
-                self._traces[trace.trace_id] = trace.next
-            return
-        while head is not None:
-            if head.next is trace:
-                head.next = trace.next
-                return
-            head = head.next
 
     def _has_left(self, trace_id: int) -> bool:
         return trace_id in self._left_young or trace_id in self._left_old
@@ -278,24 +234,11 @@ class Engine:
 
     def _make_room(self, out: Out) -> None:
         """Too many roots: the oldest leave if they have ended, else keep only their totals."""
-        how_many = 1 + self._settings.max_open_roots // _SHARE
-        for head in list(islice(self._traces.values(), how_many)):
-            for trace in _chain(head):
-                trace.partial = OPEN_ROOTS
-                if trace.root_span is not None or trace.root_id is None:
-                    self._release(trace, out)
-                else:
-                    self._forget(trace)
-                    trace.settle(self._links, self._price)
-                    self._parked[trace.trace_id] = trace
-        for trace_id in list(islice(self._parked, max(0, len(self._parked) - self._settings.max_open_roots))):
-            del self._parked[trace_id]
-            self.open -= 1
-            self.released[DISCARDED] += 1
-
-
-def _chain(head: Trace) -> list[Trace]:
-    traces = [head]
-    while traces[-1].next is not None:
-        traces.append(traces[-1].next)
-    return traces
+        for trace in self._roots.oldest(1 + self._settings.max_open_roots // _SHARE):
+            trace.partial = OPEN_ROOTS
+            if trace.root_span is not None or trace.root_id is None:
+                self._release(trace, out)
+            else:
+                self._roots.park(trace)
+                trace.settle(self._links, self._price)
+        self.released[DISCARDED] += self._roots.drop_parked(self._settings.max_open_roots)

@@ -84,6 +84,8 @@ class SpanData(NamedTuple):
     failed: bool = False
     """The status code is ``ERROR``."""
     status_description: str | None = None
+    carried_parent_id: int | None = None
+    """A parent that looks remote, but may be in this process; with ``parent_id`` ``None``."""
 
 
 class Event(NamedTuple):

@@ -14,7 +14,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._rollup import At
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, local_parent_id, span_data
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -36,7 +36,7 @@ class Pipeline:
         """A span began."""
         context = span.context
         if context is not None:
-            self.engine.started(context.trace_id, context.span_id, local_parent_id(span), out)
+            self.engine.started(context.trace_id, context.span_id, local_parent_id(span), out, carried_parent_id(span))
 
     def ended(self, span: ReadableSpan, now: float, out: Out) -> None:
         """A span ended; it is appended to ``out``, or is held and comes out later, whatever fails in us."""

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_session_agg._model import SpanData, SpanEvent
+from otel_session_agg.conventions import CARRYING_SCOPES
 
 _NO_ATTRIBUTES: Mapping[str, Any] = {}
 
@@ -17,6 +18,15 @@ def local_parent_id(span: ReadableSpan) -> int | None:
     """Id of the parent in this process; ``None`` for a session root."""
     parent = span.parent
     return None if parent is None or parent.is_remote else parent.span_id
+
+
+def carried_parent_id(span: ReadableSpan) -> int | None:
+    """Id of a parent that is called remote by an emitter that hands contexts around inside a process."""
+    parent = span.parent
+    if parent is None or not parent.is_remote:
+        return None
+    scope = span.instrumentation_scope
+    return parent.span_id if scope is not None and scope.name.startswith(CARRYING_SCOPES) else None
 
 
 def span_data(span: ReadableSpan) -> SpanData:
@@ -51,6 +61,7 @@ def span_data(span: ReadableSpan) -> SpanData:
         tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
         failed,
         status.description if failed else None,
+        carried_parent_id(span) if parent is not None and parent.is_remote else None,
     )
 
 

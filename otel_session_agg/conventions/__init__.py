@@ -85,6 +85,9 @@ MAX_ERROR_CHARS = 1024
 STREAMING_KEYS = ("gen_ai.is_streaming", "gen_ai.request.stream", "llm.is_streaming", "gen_ai.request.is_stream")
 """Flags that say that the answer was streamed."""
 
+CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes)
+"""Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
+
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Event(kind) for kind in Kind}
@@ -115,6 +118,8 @@ def read(span: SpanData) -> Event:
         if session is None and output is None and error is None and not feedback and not ignored:
             return _PLAIN[kind]
         return Event(kind, session_id=session, output=output, error=error, has_feedback=feedback, ignored=tuple(ignored))
+    if kind is Kind.MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
+        kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = [
         first_text(keys, attributes) if keys else None for keys in plan.names
     ]

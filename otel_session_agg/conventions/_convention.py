@@ -78,6 +78,8 @@ class Text:
     """Or: the name it has, wherever it stands."""
     within: str = ""
     """The object is only this part of a usage object."""
+    fills: bool = False
+    """Read only when nothing else states the reasoning part, and used only as far as it agrees with what is stated."""
     proves: bool = False
     """It is the provider's own answer: an input count equal to the one in it leaves the cached part out as that does."""
 
@@ -148,8 +150,10 @@ class Emitter:
     """It writes the figures of a call on the span above it."""
     ends_early: bool = False
     """The span ends when a stream begins, not when the call ends."""
-    provider: str = ""
-    """The provider behind a name that this emitter gives of itself."""
+    begins_stream: bool = False
+    """The span is only the beginning of a stream: another span of this emitter tells of the call."""
+    carries_context: bool = False
+    """It hands contexts around inside a process, which makes parents look remote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,15 +72,22 @@ class _Stated:
                 return
             for mark in plan.texts:
                 text = mark.extra
-                if isinstance(text, Text) and text.sole is sole and (not text.scopes or scope.startswith(text.scopes)):
+                if (
+                    isinstance(text, Text)
+                    and text.sole is sole
+                    and (not text.scopes or scope.startswith(text.scopes))
+                    and not (text.fills and self.part(Says.REASONING) is not None)
+                ):
                     self._read_text(mark, text)
 
     def _read_text(self, mark: Mark, text: Text) -> None:
         value = self.attributes[mark.key]
         found = _usage_text.read(value, text)
         if found is None:
-            if not text.sole and isinstance(value, str) and value.strip():
+            if not text.sole and not text.fills and isinstance(value, str) and value.strip():
                 self.reasons.append(UNREADABLE_TEXT)
+            return
+        if text.fills and not self._agrees(found):
             return
         self.texts.append((mark, found))
         own = self.main.setdefault(family(mark.precedence), {})
@@ -88,6 +95,13 @@ class _Stated:
             for says in (Says.PROMPT, Says.COMPLETION, Says.TOTAL, Says.EXCLUSIVE):
                 if says in found:
                     own.setdefault(says, found[says])
+
+    def _agrees(self, found: _usage_text.Found) -> bool:
+        """Whether a text speaks of the same call as the keys do."""
+        stated = self.chosen()
+        return all(
+            says not in stated or says not in found or stated[says] == found[says] for says in (Says.COMPLETION, Says.TOTAL)
+        )
 
     def chosen(self) -> Mapping[Says, int]:
         """Prompt, completion and total of the first convention that has either of the first two."""

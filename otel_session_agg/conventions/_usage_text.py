@@ -103,6 +103,8 @@ _BUCKETS_OF: Mapping[Says, tuple[Says, ...]] = {
 
 _PAIR = re.compile(r"([A-Za-z_]\w*)=(\d{1,15})\b")
 
+_BRACE = re.compile(r"[{}]")
+
 Found = dict[Says, int]
 
 
@@ -205,6 +207,17 @@ SHAPES = {
 """How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""
 
 
+def _written_in(text: str, name: str) -> object:
+    """The first object of that name inside the ``repr`` of an object."""
+    start = next((at + len(name) + 4 for at in (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"") if at >= 0), 0)
+    depth = 0
+    for brace in _BRACE.finditer(text, start) if start else ():
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return _parse(text[start : brace.end()])
+    return None
+
+
 def _found(value: object, name: str, depth: int) -> object:
     """The first object of that name, wherever it stands."""
     if isinstance(value, Mapping):
@@ -213,6 +226,8 @@ def _found(value: object, name: str, depth: int) -> object:
         children: list[object] = list(value.values())
     elif isinstance(value, list):
         children = value
+    elif isinstance(value, str):
+        return _written_in(value, name)
     else:
         return None
     below = (_found(child, name, depth - 1) for child in children) if depth else ()

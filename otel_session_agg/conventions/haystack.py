@@ -1,15 +1,38 @@
 """Haystack: usage only inside the JSON of a component's output, and only where content tracing is on.
 
-Source: recordings; replies carry the provider's own usage in their ``meta``.
+Source: recordings of 2.x and 3.4; replies and embedders carry the provider's own usage in their ``meta``.  Other outputs are
+not read: agents and tool invokers hand on the messages of calls that were made before.
 """
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention, Text
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Kinds, NamedSpans, Text
+
+_COMPONENTS = {
+    "generator": Kind.MODEL,
+    "embedder": Kind.EMBEDDING,
+    "retriever": Kind.RETRIEVER,
+    "ranker": Kind.RETRIEVER,
+    "agent": Kind.AGENT,
+}
+"""Ends of the names of component classes."""
+
+_OUTPUTS = ("haystack.component.output", "haystack.agent.step.llm.output")
 
 TABLE = Convention(
     name="haystack",
     precedence=79,
-    texts=(Text("haystack.component.output", "native", sole=True, search="usage"),),
-    output=("haystack.component.output",),
+    kinds=(Kinds("haystack.component.type", {}, precedence=61, suffixes=_COMPONENTS),),
+    spans=(
+        NamedSpans(
+            {
+                "haystack.agent.run": Kind.AGENT,
+                "haystack.agent.step.llm": Kind.MODEL,
+                "haystack.agent.step.tool": Kind.TOOL,
+            }
+        ),
+    ),
+    texts=tuple(Text(key, "native", sole=True, path=(part,), search="usage") for key in _OUTPUTS for part in ("replies", "meta")),
+    output=_OUTPUTS,
 )

@@ -7,7 +7,7 @@ writes a token count there.
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
 
 _KINDS = {
     "llm": Kind.MODEL,
@@ -41,6 +41,33 @@ TABLE = Convention(
     reasoning=("llm.token_count.completion_details.reasoning",),
     audio_prompt=("llm.token_count.prompt_details.audio",),
     audio_completion=("llm.token_count.completion_details.audio",),
+    texts=(
+        Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
+            "output.value",
+            "native",
+            scopes=("openinference.instrumentation.openai",),
+            path=("usage",),
+            fills=True,
+        ),
+        *(
+            Text(  # recorded: 0.1.46 knows no parts, no embeddings and of the responses API only the total
+                "output.value",
+                "native",
+                scopes=("openinference.instrumentation.haystack",),
+                path=(part,),
+                search="usage",
+                fills=True,
+            )
+            for part in ("replies", "meta")
+        ),
+        Text(  # recorded: 1.1.21 has no figures of its own
+            "output.value",
+            "inclusive",
+            sole=True,
+            scopes=("openinference.instrumentation.crewai",),
+            path=("token_usage",),
+        ),
+    ),
     cost={"llm.cost.total": 30},
     cost_parts={"llm.cost.prompt": 31, "llm.cost.completion": 31},
     response_model=("llm.response.model_name", "llm.model_name", "embedding.model_name"),

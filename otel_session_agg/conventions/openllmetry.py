@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions.otel_genai import OPERATIONS
 
-_KINDS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN, "agent": Kind.AGENT, "tool": Kind.TOOL}
+_KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
+_WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
+"""What instrumentations write on whatever they wrap, a model's own method included: an operation of a model knows better."""
+_MODEL_OPERATIONS = {word: kind for word, kind in OPERATIONS.items() if kind in {Kind.MODEL, Kind.EMBEDDING}}
+
 _REQUESTS = {
     "chat": Kind.MODEL,
     "completion": Kind.MODEL,
@@ -27,10 +32,19 @@ TABLE = Convention(
     kinds=(
         Kinds("traceloop.span.kind", _KINDS, precedence=32),
         Kinds("llm.request.type", _REQUESTS, precedence=70),
+        Kinds("gen_ai.operation.name", _MODEL_OPERATIONS, precedence=44),
+        Kinds("traceloop.span.kind", _WRAPPERS, precedence=45),
     ),
     total=("llm.usage.total_tokens",),
     reasoning=("llm.usage.reasoning_tokens",),
     texts=(
+        Text(  # recorded: 0.62.4 knows no parts, but the provider's answer stands in the output
+            "traceloop.entity.output",
+            "native",
+            scopes=("opentelemetry.instrumentation.llamaindex",),
+            path=("raw", "usage"),
+            fills=True,
+        ),
         Text("crewai.crew.token_usage", "inclusive"),
         Text("crewai.crew.usage_metrics", "inclusive"),
     ),

@@ -7,11 +7,29 @@ count: none of them is read.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention
+from otel_session_agg._model import Kind
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+
+_LOGFIRE = ("logfire.openai", "logfire.anthropic")
 
 TABLE = Convention(
     name="pydantic_ai",
     precedence=45,
+    spans=(
+        NamedSpans(
+            {
+                "Chat Completion with {request_data[model]!r}": Kind.MODEL,
+                "Completion with {request_data[model]!r}": Kind.MODEL,
+                "Responses API with {request_data[model]!r}": Kind.MODEL,
+                "Responses API with {gen_ai.request.model!r}": Kind.MODEL,
+                "Message with {request_data[model]!r}": Kind.MODEL,
+                "streaming response from {request_data[model]!r} took {duration:.2f}s": Kind.MODEL,
+                "Embedding Creation with {request_data[model]!r}": Kind.EMBEDDING,
+            },
+            scopes=_LOGFIRE,
+        ),
+    ),
+    texts=(Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),),
     cache_read=("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cache_read_input_tokens"),
     cache_write=("gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens"),
     cache_write_5m=("gen_ai.usage.details.ephemeral_5m_input_tokens",),
@@ -23,4 +41,24 @@ TABLE = Convention(
     cost={"operation.cost": 40},
     output=("final_result",),
     agent=("agent_name",),
+    emitters=(
+        Emitter(
+            scopes=("logfire",),
+            proof="recorded: 5.2 attaches a context from a carrier around the log of a stream",
+            carries_context=True,
+        ),
+        Emitter(
+            scopes=_LOGFIRE,
+            has=("request_data",),
+            lacks=("duration", "gen_ai.response.id", "gen_ai.output.messages", "response_data"),
+            proof="recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with a duration tells the rest",
+            begins_stream=True,
+        ),
+        Emitter(
+            scopes=_LOGFIRE,
+            has=("duration",),
+            proof="recorded: 5.2 writes the log of a stream when its last part was read, which is after or before others do",
+            ends_early=True,
+        ),
+    ),
 )

@@ -1,0 +1,103 @@
+"""The session roots in memory, by trace id.
+
+A trace id has one root in most processes; when several requests of one distributed trace arrive, it has several, chained.
+Roots beyond the bound are *parked*: still open, but with nothing left of them but their totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from otel_session_agg._links import Links
+from otel_session_agg._traces import Trace
+
+
+class Roots:
+    """Traces by id, each the state of one session root."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._heads: dict[int, Trace] = {}
+        self._parked: dict[int, Trace] = {}
+        self.num_open = 0
+        """Roots that are not parked."""
+
+    def __len__(self) -> int:
+        return self.num_open + len(self._parked)
+
+    def __iter__(self) -> Iterator[Trace]:
+        for head in list(self._heads.values()):
+            yield from _chain(head)
+
+    def add(self, trace: Trace) -> None:
+        """Take in a new root."""
+        trace.next = self._heads.get(trace.trace_id)
+        self._heads[trace.trace_id] = trace
+        self.num_open += 1
+
+    def below(self, trace_id: int, parent_id: int | None) -> Trace | None:
+        """The root that a span is below: by its parent, else the newest of its trace."""
+        head = self._heads.get(trace_id)
+        if head is None or head.next is None:
+            return head
+        return self.knowing(trace_id, parent_id) or head
+
+    def knowing(self, trace_id: int, span_id: int | None) -> Trace | None:
+        """The root that a span is, is open below or was below a moment ago."""
+        head = self._heads.get(trace_id)
+        return next((trace for trace in _chain(head) if trace.knows(span_id, self._links)), None)
+
+    def root(self, trace_id: int, span_id: int) -> Trace | None:
+        """The trace of this root; one whose root was not known yet becomes its own."""
+        for trace in _chain(self._heads.get(trace_id)):
+            if trace.root_id in (span_id, None):
+                if trace.root_id is None and trace.deadline is not None:
+                    trace.deadline.cancel()  # it waited for a root to come
+                trace.root_id = span_id
+                return trace
+        parked = self._parked.get(trace_id)
+        return parked if parked is not None and parked.root_id == span_id else None
+
+    def remove(self, trace: Trace) -> None:
+        """Forget a root."""
+        if trace.deadline is not None:
+            trace.deadline.cancel()
+            trace.deadline = None
+        if self._parked.get(trace.trace_id) is trace:
+            del self._parked[trace.trace_id]
+            return
+        head = self._heads.pop(trace.trace_id)
+        if head is not trace or trace.next is not None:
+            rest = [other for other in _chain(head) if other is not trace]
+            for other, following in zip(rest, [*rest[1:], None], strict=True):
+                other.next = following
+            self._heads[trace.trace_id] = rest[0]
+        self.num_open -= 1
+
+    def park(self, trace: Trace) -> None:
+        """Keep only the totals of a root that is still open."""
+        self.remove(trace)
+        self._parked[trace.trace_id] = trace
+
+    def is_parked(self, trace_id: int) -> bool:
+        """Whether a root of this trace is parked."""
+        return trace_id in self._parked
+
+    def oldest(self, how_many: int) -> list[Trace]:
+        """Roots of the trace ids that are here the longest."""
+        return [trace for head in list(islice(self._heads.values(), how_many)) for trace in _chain(head)]
+
+    def drop_parked(self, keep: int) -> int:
+        """Forget the oldest parked roots for good; returns how many."""
+        trace_ids = list(islice(self._parked, max(0, len(self._parked) - keep)))
+        for trace_id in trace_ids:
+            del self._parked[trace_id]
+        return len(trace_ids)
+
+
+def _chain(trace: Trace | None) -> Iterator[Trace]:
+    while trace is not None:
+        following = trace.next
+        yield trace
+        trace = following
