@@ -13,7 +13,7 @@ Counted, and true at every moment: received = folded + ignored (by reason), open
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from otel_session_agg._deadlines import Deadlines
@@ -42,6 +42,9 @@ from otel_session_agg._traces import Trace
 MAX_REMEMBERED = 8192
 """Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
 
+MAX_RECENT_CALLS = 16_384
+"""Recent calls of all traces that can still be corrected: about 16 MB, and seconds of the busiest process."""
+
 _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
 
@@ -61,6 +64,9 @@ class Engine:
         self._left_old: set[int] = set()
         self._links = Links()
         self._roots = Roots(self._links)
+        self._with_calls: OrderedDict[int, Trace] = OrderedDict()
+        """Traces with calls that can still be corrected."""
+        self._num_calls = 0
         self._deadlines: Deadlines[Trace] = Deadlines()
         self.received = self.folded = self.opened = 0
         self.ignored: Counter[str] = Counter()
@@ -88,8 +94,9 @@ class Engine:
             trace = self._roots.below(trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
-            if trace.open > self._settings.max_open_spans:
-                trace.give_up(1 + trace.open // _SHARE, self._links)
+            num_open = len(trace.opened or ())
+            if num_open > self._settings.max_open_spans:
+                trace.give_up_oldest(1 + num_open // _SHARE, self._links)
                 trace.partial = OPEN_SPANS
 
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
@@ -128,10 +135,25 @@ class Engine:
         if self._links.get(span.trace_id, span.span_id) is not None and not trace.is_open(span.span_id):
             self.ignored[DUPLICATE] += 1
             return
+        before = trace.num_calls
         trace.ended(span, self._event(span), self._links, self._price)
         self.folded += 1
-        if trace.root_span is not None and not trace.open:
+        if trace.num_calls > before:
+            self._remember_call(trace)
+        if trace.root_span is not None and not trace.opened:
             self._release(trace, out)
+
+    def _remember_call(self, trace: Trace) -> None:
+        self._num_calls += 1
+        self._with_calls[id(trace)] = trace
+        while self._num_calls > MAX_RECENT_CALLS:
+            _, oldest = self._with_calls.popitem(last=False)
+            self._num_calls -= oldest.num_calls
+            oldest.settle_calls(self._price)
+
+    def _forget_calls(self, trace: Trace) -> None:
+        if self._with_calls.pop(id(trace), None) is not None:
+            self._num_calls -= trace.num_calls
 
     def _event(self, span: SpanData) -> Event:
         event = self._read(span)
@@ -156,7 +178,7 @@ class Engine:
         trace.root_span = span
         trace.root_event = self._event(span)
         self.folded += 1
-        if trace.open:
+        if trace.opened:
             self._wait(trace, now)
         else:
             self._release(trace, out)
@@ -197,6 +219,7 @@ class Engine:
 
     def _release(self, trace: Trace, out: Out) -> None:
         self._roots.remove(trace)
+        self._forget_calls(trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
             return
@@ -222,6 +245,7 @@ class Engine:
         trace = self._roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
         if trace is not None:
             self._roots.remove(trace)
+            self._forget_calls(trace)
             self.released[FAULT] += 1
 
     def _has_left(self, trace_id: int) -> bool:
@@ -240,5 +264,6 @@ class Engine:
                 self._release(trace, out)
             else:
                 self._roots.park(trace)
+                self._forget_calls(trace)
                 trace.settle(self._links, self._price)
         self.released[DISCARDED] += self._roots.drop_parked(self._settings.max_open_roots)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind, SpanData
 
+_TOOL = Kind.TOOL
+
 MAX_LINKS = 4096
 """Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
 ended spans come."""
@@ -28,9 +30,13 @@ class Links:
 
     def add(self, span: SpanData, kind: Kind) -> None:
         """Remember a span that ended."""
+        self.keep(span.trace_id, span.span_id, span.parent_id, tool=kind is _TOOL)
+
+    def keep(self, trace_id: int, span_id: int, parent_id: int | None, *, tool: bool = False) -> None:
+        """Remember where a span hangs that is not kept any more."""
         if len(self._young) >= MAX_LINKS // 2:
             self._old, self._young = self._young, {}
-        self._young[span.span_id] = (span.trace_id, span.parent_id, kind is Kind.TOOL)
+        self._young[span_id] = (trace_id, parent_id, tool)
 
     def get(self, trace_id: int, span_id: int | None) -> Link | None:
         """The link of a span, when it is remembered."""

@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from otel_session_agg._calls import Call, absorb, agree, has_usage, same_figures, same_prompt
+from otel_session_agg._calls import WINDOW, Call, absorb, agree, has_usage, same_figures, same_prompt
 from otel_session_agg._model import Event, Kind
 
 COUNTED = 1
@@ -34,6 +34,28 @@ _BEHIND = 8
 
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
+
+
+class Node:
+    """What hangs at a span that has not ended: the calls below it and what they mean to it."""
+
+    __slots__ = ("calls", "flags")
+
+    def __init__(self) -> None:
+        self.flags = 0
+        self.calls: list[Call] = []
+
+    def take(self, calls: list[Call], flags: int) -> None:
+        """Calls of a descendant that has ended."""
+        self.flags |= flags
+        if not self.calls:
+            self.calls = calls
+            return
+        self.calls += calls
+        if len(self.calls) > 2 * WINDOW:
+            if any(call.settled for call in self.calls):
+                self.flags |= SETTLED
+            self.calls = [call for call in self.calls if call.alive]
 
 
 def flags_of(call: Call) -> int:

@@ -1,24 +1,26 @@
 """One session root and what is open below it: what counts for it, and when it may leave.
 
-An open span is a ``Node``.  Ended spans leave no node: the calls they told of hang at the nearest open ancestor and move up
-when that ends, so the state is bounded by the open spans and the window of recent calls.  On the way up ``_nesting`` decides
-which of them count.  A parent that is not known (it ends without a start, or later than its child) gets a node of its own
-that nothing waits for.  An ended span that told of a call is met again in the window, so a late descendant still corrects it.
+Of an open span its id and its parent are kept, of an ended one nothing but the call that it told of: that hangs at the nearest
+open ancestor and moves up when that ends, so the state is bounded by the open spans and the window of recent calls.  On the
+way up ``_nesting`` decides which calls count.  Calls also hang at parents that are not known (they end without a start, or
+later than their children); nothing waits for those.  An ended span that told of a call is met again in the window, so a late descendant still corrects it.
 The root is folded last, when everything below it has ended or waiting is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from otel_session_agg._calls import WINDOW, Call, Window, absorb
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
-from otel_session_agg._nesting import SETTLED, behind_tool, flags_of, late, nest, tells_of_call
+from otel_session_agg._nesting import Node, behind_tool, flags_of, late, nest, tells_of_call
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
 from otel_session_agg._sums import Price, Sums
 
+_TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 MAX_AWAITED = 256
 """Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
@@ -26,50 +28,27 @@ _MAX_CLIMB = 1000
 """Ended ancestors followed before the root is taken: deeper than any stack, and a ring of parents ends here."""
 
 
-class Node:
-    """An open span, or a parent that children have named."""
-
-    __slots__ = ("calls", "flags", "open", "parent_id")
-
-    def __init__(self, parent_id: int | None, *, is_open: bool) -> None:
-        self.parent_id = parent_id
-        self.open = is_open
-        self.flags = 0
-        self.calls: list[Call] | None = None
-
-    def take(self, calls: list[Call], flags: int) -> None:
-        """Calls of a descendant that has ended."""
-        self.flags |= flags
-        if self.calls is None:
-            self.calls = calls
-        else:
-            self.calls += calls
-            if len(self.calls) > 2 * WINDOW:
-                if any(call.settled for call in self.calls):
-                    self.flags |= SETTLED
-                self.calls = [call for call in self.calls if call.alive]
-
-
 class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "carrier", "conflicts", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events", "num_tools", "open",
-        "output", "partial", "root", "root_event", "root_id", "root_span", "session", "start_ns", "sums", "trace_id",
-        "window",
+        "carrier", "conflicts", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events",
+        "num_tools", "opened", "output", "partial", "root", "root_event", "root_id", "root_span", "session", "start_ns", "sums",
+        "trace_id", "window",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
         self.trace_id = trace_id
         self.root_id = root_id
-        self.root = Node(None, is_open=root_id is not None)
+        self.root: Node | None = None
         self.root_span: SpanData | None = None
         self.root_event: Event | None = None
         self.carrier: object = None
         """What the door handed in for the root; handed back when it leaves."""
+        self.opened: dict[int, int | None] | None = None
+        """Open spans below the root, and their parents."""
         self.nodes: dict[int, Node] | None = None
-        self.open = 0
-        """Open spans below the root."""
+        """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
         self.sums: Sums | None = None
         self.num_events = self.num_tools = self.num_errors = 0
@@ -91,66 +70,74 @@ class Trace:
 
     def started(self, span_id: int, parent_id: int | None) -> None:
         """A span below the root began."""
-        if self.nodes is None:
-            self.nodes = {}
-        node = self.nodes.get(span_id)
-        if node is None:
-            self.nodes[span_id] = Node(parent_id, is_open=True)
-        elif not node.open:
-            node.open = True
-            node.parent_id = parent_id
-        else:
-            return
-        self.open += 1
+        if self.opened is None:
+            self.opened = {}
+        self.opened[span_id] = parent_id
 
     def is_open(self, span_id: int) -> bool:
         """Whether a span below the root is open."""
-        node = self.nodes.get(span_id) if self.nodes else None
-        return node is not None and node.open
+        return self.opened is not None and span_id in self.opened
 
     def knows(self, span_id: int | None, links: Links) -> bool:
         """Whether a span is open below this root, or hung there a moment ago."""
         for _ in range(_MAX_CLIMB):
             if span_id is None:
                 return False
-            if span_id == self.root_id or (self.nodes is not None and span_id in self.nodes):
+            if span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes):
                 return True
             link = links.get(self.trace_id, span_id)
             span_id = link[1] if link is not None else None
         return False
 
-    def give_up(self, how_many: int, links: Links) -> None:
+    def give_up(self, span_ids: Iterable[int], links: Links) -> None:
+        """Stop waiting for spans; what hangs at them moves up."""
+        for span_id in span_ids:
+            parent_id = self.opened.pop(span_id, None) if self.opened else None
+            links.keep(self.trace_id, span_id, parent_id)
+            node = self.nodes.pop(span_id, None) if self.nodes else None
+            if node is not None:
+                self._carry(node.calls, node.flags, parent_id, links)
+
+    def give_up_oldest(self, how_many: int, links: Links) -> None:
         """Stop waiting for the spans that are open the longest."""
-        nodes = self.nodes or {}
-        for span_id in list(islice(nodes, how_many)):
-            node = nodes.pop(span_id)
-            self.open -= node.open
-            if node.calls:
-                self._carry(node.calls, node.flags, node.parent_id, links)
+        self.give_up(list(islice(self.opened or (), how_many)), links)
+
+    def _close(self, links: Links) -> None:
+        """Stop waiting for everything, the innermost first."""
+        if self.opened:
+            self.give_up(list(reversed(self.opened)), links)
+        while self.nodes:
+            self.give_up(list(self.nodes), links)
 
     def settle(self, links: Links, price: Price) -> None:
         """Shrink to the totals: nothing can be corrected any more."""
         self._close(links)
-        for call in self.window or ():
+        self.settle_calls(price)
+        self.root = None
+
+    def settle_calls(self, price: Price) -> None:
+        """Add all recent calls to the totals for good."""
+        for call in list(self.window or ()):
             self._settle(call, price)
         self.window = None
-        self.root.calls = None
 
-    def _close(self, links: Links) -> None:
-        while self.nodes:
-            self.give_up(len(self.nodes), links)
+    @property
+    def num_calls(self) -> int:
+        """Recent calls that can still be corrected."""
+        return self.window.num_calls if self.window is not None else 0
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
     def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
         """A span below the root ended."""
         links.add(span, event.kind)
+        if self.opened:
+            self.opened.pop(span.span_id, None)
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
-        if node is not None and node.open:
-            self.open -= 1
         self._tally(span, event)
-        calls = (node.calls if node is not None else None) or []
-        flags = node.flags if node is not None else 0
+        if node is None and not tells_of_call(event):
+            return
+        calls, flags = (node.calls, node.flags) if node is not None else ([], 0)
         flags = self._fold(span, event, calls, flags, price)
         if flags or calls:
             self._carry(calls, flags, span.parent_id, links)
@@ -158,22 +145,22 @@ class Trace:
     def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
         if not tells_of_call(event):
-            return behind_tool(calls, flags) if event.kind is Kind.TOOL else flags
+            return behind_tool(calls, flags) if event.kind is _TOOL else flags
         outer = Call(span, event)
         if not calls and not flags:  # a leaf, as nearly all calls are
             calls.append(self._place(outer, calls, price))
             return flags_of(outer) | flags_of(calls[0])
         call = nest(outer, event, calls, flags)
-        if event.kind is Kind.TOOL:
+        if event.kind is _TOOL:
             flags = behind_tool(calls, flags)
         if call is not None:
             flags |= flags_of(call)
             call = self._place(call, calls, price)
             flags |= flags_of(call)
-        calls[:] = [other for other in calls if other.alive]
-        if call is not None and call not in calls:
+        calls[:] = [other for other in calls if other.alive and other is not call]
+        if call is not None:
             calls.append(call)
-        elif call is None and self.window is not None:
+        elif self.window is not None:
             for other in calls:
                 if outer.span_ids and other.span_ids[-1] == outer.span_ids[-1]:
                     self.window.index(other)
@@ -182,7 +169,7 @@ class Trace:
     def _tally(self, span: SpanData, event: Event) -> None:
         """What every event adds, whatever it is."""
         self.num_events += 1
-        if event.kind is Kind.TOOL:
+        if event.kind is _TOOL:
             self.num_tools += 1
         if self.start_ns is None or span.start_ns < self.start_ns:
             self.start_ns = span.start_ns
@@ -207,16 +194,19 @@ class Trace:
         window = self.window
         if window is None:
             window = self.window = Window()
-        same = window.same_call(call, nested)
+        same = window.same_call(call, nested) if window.num_calls else None
         if same is not None:
             absorb(same, call)
-            call = same
-        elif call not in window:
-            settled = window.add(call)
-            if settled is not None:
-                self._settle(settled, price)
+            window.index(same)
+            return same
+        if call in window:
+            window.index(call)
             return call
-        window.index(call)
+        if window.num_calls >= WINDOW:
+            oldest = window.pop_oldest()
+            if oldest.alive:
+                self._settle(oldest, price)
+        window.add(call)
         return call
 
     def _settle(self, call: Call, price: Price) -> None:
@@ -231,26 +221,32 @@ class Trace:
         for _ in range(_MAX_CLIMB):
             if parent_id is None or parent_id == self.root_id:
                 break
-            node = self.nodes.get(parent_id) if self.nodes else None
-            if node is not None:
-                node.take(calls, flags)
+            if self.is_open(parent_id):
+                self._node(parent_id).take(calls, flags)
                 return
-            ended = self.window.by_span.get(parent_id) if self.window is not None else None
-            if ended is not None and ended.alive and ended not in calls:
+            ended = self.window.by_span(parent_id) if self.window is not None else None
+            if ended is not None and ended not in calls:
                 calls, flags = late(ended, calls, flags)
             link = links.get(self.trace_id, parent_id)
             if link is None:
-                if self.nodes is None:
-                    self.nodes = {}
-                if len(self.nodes) - self.open >= MAX_AWAITED:
+                if len(self.nodes or ()) >= MAX_AWAITED + len(self.opened or ()):
                     break
-                node = self.nodes[parent_id] = Node(None, is_open=False)
-                node.take(calls, flags)
+                self._node(parent_id).take(calls, flags)
                 return
             _, parent_id, tool = link
             if tool:
                 flags = behind_tool(calls, flags)
+        if self.root is None:
+            self.root = Node()
         self.root.take(calls, flags)
+
+    def _node(self, span_id: int) -> Node:
+        if self.nodes is None:
+            self.nodes = {}
+        node = self.nodes.get(span_id)
+        if node is None:
+            node = self.nodes[span_id] = Node()
+        return node
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
@@ -288,8 +284,8 @@ class Trace:
         )
 
     def _fold_root(self, span: SpanData, event: Event, price: Price) -> None:
-        calls = self.root.calls or []
-        self._fold(span, event, calls, self.root.flags, price)
+        node = self.root or Node()
+        self._fold(span, event, node.calls, node.flags, price)
         if event.kind in _ROOT_IS_EVENT:
             self._tally(span, event)
             return
