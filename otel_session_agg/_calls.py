@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from otel_session_agg._model import Event, Kind, SpanData, Usage
+from otel_session_agg._figures import agree, blind, filled, has_usage, same_figures, same_prompt
+from otel_session_agg._model import Event, Kind, SpanData
 
 WINDOW = 256
 """Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
@@ -100,59 +101,22 @@ class Call:
         return self.response_models + self.request_models
 
 
-_WHOLES = 3
-"""The first fields of ``Usage`` are whole counts, the others are parts of them."""
-
-
-def has_usage(usage: Usage | None) -> bool:
-    """Whether there is anything to count; all zeros are none."""
-    return usage is not None and bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
-
-
-def agree(a: Usage | None, b: Usage | None) -> bool:
-    """Whether two statements do not contradict, as far as both state a figure.
-
-    All zeros state nothing, and so does 0 for a part: many layers write it for what they do not know.
-    """
-    if a is None or b is None or not has_usage(a) or not has_usage(b):
-        return True
-    if any(x is not None and y is not None and x != y for x, y in zip(a[:_WHOLES], b[:_WHOLES], strict=True)):
-        return False
-    return all(not x or not y or x == y for x, y in zip(a[_WHOLES:], b[_WHOLES:], strict=True))
-
-
-def same_figures(a: Usage | None, b: Usage | None) -> bool:
-    """Whether both state the same prompt and the same completion, and these are not nothing."""
-    return (
-        a is not None
-        and b is not None
-        and a.prompt_tokens == b.prompt_tokens
-        and a.completion_tokens == b.completion_tokens
-        and has_usage(a)
-    )
-
-
-def filled(usage: Usage, more: Usage) -> Usage:
-    """``usage`` with the figures that only ``more`` states."""
-    return Usage(*[x if x or y is None else y for x, y in zip(usage, more, strict=True)])
-
-
 def _plain(model: str) -> str:
     return model.rsplit("/", 1)[-1].lower()
 
 
+_MAKERS = frozenset({"ai21", "amazon", "anthropic", "cohere", "deepseek", "meta", "mistral", "openai", "qwen"})
+"""First parts of Bedrock's model ids; one emitter gives them as the model."""
+
+
 def _same_model(a: Call, b: Call) -> bool:
-    """Whether the model names do not contradict: equal, or one is the other with a date or version behind it."""
-    ours, theirs = a.models, b.models
-    if not ours or not theirs:
-        return True
-    plain = [_plain(name) for name in theirs]
-    return any(x.startswith(y) or y.startswith(x) for x in map(_plain, ours) for y in plain)
+    """Whether the model names do not contradict: equal, or one is the other with more before or behind it.
 
-
-def same_prompt(a: Usage | None, b: Usage | None) -> bool:
-    """Whether both state the same prompt."""
-    return a is not None and b is not None and a.prompt_tokens is not None and a.prompt_tokens == b.prompt_tokens
+    Before it can stand a region or maker (``us.anthropic.``), behind it a date or version.  A maker's name alone, which
+    some emitters give as the model, names none.
+    """
+    ours, theirs = ([plain for plain in map(_plain, call.models) if plain not in _MAKERS] for call in (a, b))
+    return not ours or not theirs or any(x in y or y in x for x in ours for y in theirs)
 
 
 _INSIDE = 0.9
@@ -169,13 +133,17 @@ def _one_call(call: Call, other: Call) -> bool:
             return True
     elif call.response_id is not None and other.response_id is not None:
         return False
-    if call.scopes[0] in other.scopes or call.kind is not other.kind or not _same_model(call, other):
+    if call.scopes[0] in other.scopes or call.kind is not other.kind:
         return False
-    if not agree(call.usage, other.usage):
+    if not _same_model(call, other) and not same_figures(call.usage, other.usage):
+        return False
+    if not agree(call.usage, other.usage) and not blind(call.usage, other.usage) and not blind(other.usage, call.usage):
         return False
     common = min(call.end_ns, other.end_ns) - max(call.start_ns, other.start_ns)
     shorter = min(call.end_ns - call.start_ns, other.end_ns - other.start_ns)
     if common >= 0 and common >= _INSIDE * shorter:
+        return True
+    if common >= 0 and (blind(call.usage, other.usage) or blind(other.usage, call.usage)):
         return True
     return (common >= 0 or call.loose_time or other.loose_time) and same_figures(call.usage, other.usage)
 
@@ -188,6 +156,8 @@ def absorb(call: Call, other: Call) -> None:
     elif other.usage is not None and has_usage(other.usage):
         if agree(call.usage, other.usage):
             call.usage = filled(call.usage, other.usage)
+        elif blind(call.usage, other.usage):
+            call.usage = filled(other.usage, call.usage)
         elif same_prompt(call.usage, other.usage):
             if call.unsure_output and not other.unsure_output:
                 call.usage, call.unsure_output = filled(other.usage, call.usage), False

@@ -12,7 +12,8 @@ Rules
 
 from __future__ import annotations
 
-from otel_session_agg._calls import WINDOW, Call, absorb, agree, has_usage, same_figures, same_prompt
+from otel_session_agg._calls import WINDOW, Call, absorb
+from otel_session_agg._figures import agree, has_usage, same_figures, same_prompt
 from otel_session_agg._model import Event, Kind
 
 COUNTED = 1
@@ -115,6 +116,8 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
     call.model = 0 if any(other.alive and other.model for other in below) else call.model
     for other in silent:
         other.covered = call.counted
+        if call.kind is Kind.EMBEDDING:
+            other.model = 0
     return call if call.counted or call.model or call.recorded_pusd is not None else None
 
 

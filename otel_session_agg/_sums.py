@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_session_agg._calls import Call, has_usage
+from otel_session_agg._calls import Call
+from otel_session_agg._figures import has_usage
 from otel_session_agg._model import Usage
 from otel_session_agg._rollup import MAX_MODELS
 

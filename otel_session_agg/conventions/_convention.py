@@ -133,6 +133,10 @@ class Emitter:
     lacks: tuple[str, ...] = ()
     """Only when the span has none of these keys."""
     prompt_excludes_cache: bool | None = None
+    prompt_excludes_write: bool = False
+    """The prompt count holds what was read from the cache, but not what was written to it."""
+    prompt_from_total: bool = False
+    """A total beyond prompt and completion has the cached part, which the prompt leaves out."""
     completion_from_total: bool = False
     """Completion leaves reasoning out; total minus prompt has it."""
     completion_excludes_reasoning: bool = False

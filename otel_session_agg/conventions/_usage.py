@@ -121,6 +121,10 @@ class _Stated:
             value = next((found[says] for _, found in self.texts if says in found), None)
         return value
 
+    def own_completions(self) -> list[int]:
+        """Outputs with reasoning, by usage objects that state the reasoning themselves."""
+        return [found[Says.COMPLETION] for _, found in self.texts if Says.REASONING in found and Says.COMPLETION in found]
+
     def raw(self) -> tuple[int | None, bool]:
         """Input count of the provider's own usage object, if one that leaves the cached part out is there.
 
@@ -154,10 +158,8 @@ def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
     reasoning = stated.part(Says.REASONING)
-    cached = (read or 0) + (write or 0)
-    if cached and prompt is not None and _excludes(plan, stated, emitters, prompt, completion, total, cached):
-        prompt += cached
-    completion = _completion(emitters, prompt, completion, total, reasoning)
+    prompt = _prompt(plan, stated, emitters, prompt, completion, total, read or 0, write or 0)
+    completion = _completion(stated, emitters, prompt, completion, total, reasoning)
     if kind is Kind.EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
@@ -179,34 +181,51 @@ def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind
 def _written(stated: _Stated) -> int | None:
     write = stated.part(Says.CACHE_WRITE)
     parts = [stated.part(Says.CACHE_WRITE_5M), stated.part(Says.CACHE_WRITE_1H)]
-    if write is None and any(part is not None for part in parts):
+    if not write and any(part is not None for part in parts):  # 0 beside parts: LangChain, against counting twice
         return sum(part or 0 for part in parts)
     return write
 
 
-def _excludes(  # noqa: PLR0913 -- the figures of one span
+def _prompt(  # noqa: PLR0913 -- the figures of one span
     plan: Plan,
     stated: _Stated,
     emitters: tuple[Emitter, ...],
-    prompt: int,
+    prompt: int | None,
     completion: int | None,
     total: int | None,
-    cached: int,
-) -> bool:
-    """Whether the input count leaves the cached part out; the rules stand at the head of the module."""
+    read: int,
+    write: int,
+) -> int | None:
+    """The input with its cached part; the rules stand at the head of the module."""
+    if prompt is None:
+        return None
+    known = prompt + (completion or 0)
+    if not read and not write:
+        hidden = total is not None and total > known and completion is not None and not stated.part(Says.REASONING)
+        return prompt + total - known if hidden and total and any(e.prompt_from_total for e in emitters) else prompt
+    excludes = _figures_say(stated, prompt, known, total, read, write)
+    if excludes is not False and write and read <= prompt and any(emitter.prompt_excludes_write for emitter in emitters):
+        return prompt + write
+    if excludes is None:
+        excludes = _emitter_says(plan, stated, emitters)
+    return prompt + read + write if excludes else prompt
+
+
+def _figures_say(stated: _Stated, prompt: int, known: int, total: int | None, read: int, write: int) -> bool | None:  # noqa: PLR0913
+    """Whether the input leaves the cached part out, as far as figures prove it."""
     uncached = stated.part(Says.UNCACHED)
-    if uncached is not None and prompt in (uncached + cached, uncached):
+    if uncached is not None and prompt in (uncached + read + write, uncached):
         return prompt == uncached
     raw, proves = stated.raw()
-    if raw is not None and (prompt == raw + cached or (proves and prompt == raw)):
+    if raw is not None and (prompt == raw + read + write or (proves and prompt == raw)):
         return prompt == raw
-    if cached > prompt:
+    if read + write > prompt or (total is not None and (total == known + read + write or (read and total == known + read))):
         return True
-    read = stated.part(Says.CACHE_READ) or 0
-    if total is not None and read and total in (prompt + (completion or 0) + read, prompt + (completion or 0) + cached):
-        return True
-    if total is not None and cached and total == prompt + (completion or 0) + cached:
-        return True
+    return None
+
+
+def _emitter_says(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...]) -> bool:
+    """Whether the input leaves the cached part out, by a flag or by what is known of the emitter."""
     for mark in plan.marks.get(Says.EXCLUSIVE, ()):
         said = flag(stated.attributes[mark.key])
         if said is not None:
@@ -217,7 +236,8 @@ def _excludes(  # noqa: PLR0913 -- the figures of one span
     return stated.chosen().get(Says.EXCLUSIVE) == 1
 
 
-def _completion(
+def _completion(  # noqa: PLR0913 -- the figures of one span
+    stated: _Stated,
     emitters: tuple[Emitter, ...],
     prompt: int | None,
     completion: int | None,
@@ -227,6 +247,8 @@ def _completion(
     """Output with reasoning, where the emitter is known to leave it out or the figures prove that it did."""
     if completion is None:
         return None
+    if reasoning and completion + reasoning in stated.own_completions():
+        return completion + reasoning
     if prompt is not None and total is not None and total > prompt + completion:
         if reasoning and total == prompt + completion + reasoning:
             return completion + reasoning

@@ -170,7 +170,7 @@ def buckets(value: Mapping[object, object]) -> Found:
     if names.get(Says.PROMPT) != "input" and names.get(Says.COMPLETION) != "output":
         return inclusive(value)
     written = found.get(Says.CACHE_WRITE_5M, 0) + found.get(Says.CACHE_WRITE_1H, 0)
-    if written and Says.CACHE_WRITE not in found:
+    if written and not found.get(Says.CACHE_WRITE):  # 0 beside its parts: LangChain
         found[Says.CACHE_WRITE] = written
     for whole, parts in _BUCKETS_OF.items():
         if whole not in found and any(part in found for part in parts):

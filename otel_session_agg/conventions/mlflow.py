@@ -31,7 +31,7 @@ TABLE = Convention(
     kinds=(Kinds("mlflow.spanType", _TYPES, precedence=38),),
     texts=(
         Text("mlflow.chat.tokenUsage", "stated"),
-        Text("mlflow.spanOutputs", "native", fills=True, path=("usage",)),
+        Text("mlflow.spanOutputs", "native", fills=True, path=("usage",), proves=True),
         Text("usage", "native", scopes=("mlflow.",), fills=True),  # recorded: the agents' tracing copies the answer's fields
     ),
     cost_text={"mlflow.llm.cost": 105},

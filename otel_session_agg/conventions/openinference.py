@@ -1,7 +1,8 @@
 """OpenInference semantic conventions (Arize).
 
 Source: the specification's semantic conventions and annotations pages.  ``llm.cost.*_details.*`` is never read: one emitter
-writes a token count there.
+writes a token count there.  The Python Bedrock instrumentation needs no row: recorded from 0.1.20 to 0.1.61, its input includes
+the cached part, or its total proves that it does not.
 """
 
 from __future__ import annotations
@@ -79,10 +80,34 @@ TABLE = Convention(
     content=("llm.input_messages.0.message.role", "llm.output_messages.0.message.role", "llm.prompts"),
     emitters=(
         Emitter(
-            scopes=("openinference.instrumentation.bedrock",),
-            before="0.1.61",
-            proof="recorded: 0.1.61 includes the cached part; source of older ones: it does not, the total does",
+            scopes=("@arizeai/openinference-instrumentation-bedrock",),
+            proof="recorded: 0.5.1 passes Bedrock's own figures on",
             prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=(
+                "openinference.instrumentation.bedrock",
+                "openinference.instrumentation.langchain",
+                "@arizeai/openinference-instrumentation-bedrock",
+            ),
+            has=("llm.token_count.total",),
+            providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
+            proof="recorded: Bedrock's total has the cached part (0.1.20, ChatBedrock, 0.5.1); its output has the reasoning",
+            prompt_from_total=True,
+        ),
+        Emitter(
+            scopes=("openinference.instrumentation.langchain",),
+            before="0.1.55",
+            lacks=("llm.token_count.total",),
+            providers=("anthropic", "claude"),
+            proof="recorded: 0.1.50 takes Anthropic's own usage, which has no total; where there is one, it is LangChain's",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("openinference.instrumentation.litellm",),
+            before="0.1.26",
+            proof="recorded: 0.1.22 with litellm 1.72; litellm itself 1.65 to 1.74, inclusive from 1.77",
+            prompt_excludes_write=True,
         ),
         Emitter(
             scopes=("openinference.instrumentation.claude_agent_sdk", "@arizeai/openinference-instrumentation-claude-agent-sdk"),

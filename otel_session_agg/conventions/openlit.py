@@ -24,6 +24,11 @@ TABLE = Convention(
             prompt_excludes_cache=True,
         ),
         Emitter(
+            scopes=("openlit.instrumentation.google_ai_studio",),
+            proof="recorded: 1.45 takes candidates without thoughts and states the thoughts beside them",
+            completion_excludes_reasoning=True,
+        ),
+        Emitter(
             scopes=("openlit.otel.tracing",),
             providers=("anthropic", "bedrock"),
             proof="source: one scope for all instrumentations, same figures",

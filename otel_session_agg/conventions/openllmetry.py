@@ -58,6 +58,12 @@ TABLE = Convention(
             prompt_excludes_cache=True,
         ),
         Emitter(
+            scopes=("opentelemetry.instrumentation.llamaindex",),
+            providers=("anthropic", "claude"),
+            proof="recorded: 0.62.4 passes Anthropic's own figures on, total is input + output",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
             scopes=("@traceloop/instrumentation-anthropic",),
             proof="recorded: 0.27",
             prompt_excludes_cache=True,

@@ -45,7 +45,10 @@ OPERATIONS = {
 TABLE = Convention(
     name="otel_genai",
     precedence=40,
-    kinds=(Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, otherwise=Kind.SPAN),),
+    kinds=(
+        Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, otherwise=Kind.SPAN),
+        Kinds("mistral_ai.operation.id", {"embeddings_v1_embeddings_post": Kind.EMBEDDING}, precedence=64),
+    ),
     prompt=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
     completion=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
     total=("gen_ai.usage.total_tokens",),

@@ -14,6 +14,13 @@ TABLE = Convention(
     emitters=(
         Emitter(
             scopes=("strands",),
+            has=("gen_ai.usage.total_tokens",),
+            providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
+            proof="recorded: 1.0 states no cached part, but Bedrock's total has it",
+            prompt_from_total=True,
+        ),
+        Emitter(
+            scopes=("strands",),
             has=("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
             lacks=("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"),
             providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
