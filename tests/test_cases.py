@@ -13,6 +13,7 @@ from .replay import Case, load, replay
 
 SPANS = load("spans")
 RECORDINGS = load("recordings")
+STACKS = load("stacks")
 
 NOBODY_COULD_KNOW = {
     "r-o-553": "a streamed call left a span without figures here; its figures are in another trace, counted there",
@@ -63,6 +64,11 @@ class TestCases:
             assert {"num_model_events"} == set(wrong)
         else:
             assert wrong == {}
+
+    @pytest.mark.parametrize("case", STACKS, ids=[case["id"] for case in STACKS])
+    def test_stacks(self, case: Case) -> None:
+        """The same for further stacks and versions."""
+        assert {} == _wrong(case)
 
 
 class TestKinds:
