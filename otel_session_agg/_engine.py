@@ -230,9 +230,9 @@ class Engine:
             self.unread[SESSION_CONFLICT] += trace.conflicts
         out.append(trace)
 
-    def rollup(self, trace: Trace) -> Rollup:
-        """The totals of a trace that was released."""
-        return trace.rollup(self._links, self._price)
+    def rollup(self, trace: Trace, text: Callable[[object], str | None]) -> Rollup:
+        """The totals of a trace that was released; ``text`` makes an output readable."""
+        return trace.rollup(self._links, self._price, text)
 
     def unreadable(self) -> None:
         """A span came that cannot be read at all."""

@@ -30,7 +30,11 @@ class Links:
 
     def add(self, span: SpanData, kind: Kind) -> None:
         """Remember a span that ended."""
-        self.keep(span.trace_id, span.span_id, span.parent_id, tool=kind is _TOOL)
+        young = self._young
+        if len(young) >= MAX_LINKS // 2:
+            self._old, self._young = young, {}
+            young = self._young
+        young[span.span_id] = (span.trace_id, span.parent_id, kind is _TOOL)
 
     def keep(self, trace_id: int, span_id: int, parent_id: int | None, *, tool: bool = False) -> None:
         """Remember where a span hangs that is not kept any more."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections import deque
 
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import _writer, conventions
 from otel_session_agg._calls import Call
@@ -13,7 +13,6 @@ from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._rollup import At
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, local_parent_id, span_data
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
@@ -23,36 +22,56 @@ _warned = Guard(_logger)
 """Reserved names are warned of once per process, however many processors there are."""
 
 
+Queue = deque["tuple[Span] | ReadableSpan"]
+"""Started spans, each in a tuple, and ended ones as they are, in the order of their moments."""
+
+
 class Pipeline:
-    """What one processor does, without threads; the caller holds a lock around ``started``, ``ended``, ``due`` and ``drain``."""
+    """What one processor does, without threads; the caller holds a lock around all calls."""
 
     def __init__(self, settings: Settings, prices: PriceBook) -> None:
         self.guard = Guard(_logger)
         self._settings = settings
         self._prices = prices
         self.engine = Engine(settings, conventions.read, self._price)
+        self._left = self._before = 0
+        self._item: ReadableSpan | None = None
+        """The ended span at hand."""
 
-    def started(self, span: ReadableSpan, out: Out) -> None:
-        """A span began."""
-        context = span.context
-        if context is not None:
-            self.engine.started(context.trace_id, context.span_id, local_parent_id(span), out, carried_parent_id(span))
+    def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
+        """Take so many starts and ends from the queue.
 
-    def ended(self, span: ReadableSpan, now: float, out: Out) -> None:
-        """A span ended; it is appended to ``out``, or is held and comes out later, whatever fails in us."""
-        before = len(out)
-        if self.guard.call("folding a span", self._fold, span, now, out) is None:
-            data = self.guard.call("reading a span", span_data, span)
-            if data is None:
-                self.engine.unreadable()
+        Every ended span is appended to ``out``, or is held and comes out later, whatever fails in us.
+        """
+        self._left = number
+        while self.guard.call("folding", self._take, queue, now, out) is None:  # it raised: go on behind that span
+            self._failed(out)
+
+    def _take(self, queue: Queue, now: float, out: Out) -> bool:
+        engine = self.engine
+        while self._left > 0:
+            self._left -= 1
+            item = queue.popleft()
+            if isinstance(item, tuple):
+                self._item, span = None, item[0]
+                context = span.context
+                engine.started(context.trace_id, context.span_id, local_parent_id(span), out, carried_parent_id(span))
             else:
-                self.engine.fault(data)
-            if span not in out[before:]:
-                out.append(span)
-
-    def _fold(self, span: ReadableSpan, now: float, out: Out) -> bool:
-        self.engine.ended(span_data(span), span, now, out)
+                self._item, self._before = item, len(out)
+                engine.ended(span_data(item), item, now, out)
         return True
+
+    def _failed(self, out: Out) -> None:
+        span = self._item
+        if span is None:
+            return
+        data = self.guard.call("reading a span", span_data, span)
+        if data is None:
+            self.engine.unreadable()
+        else:
+            self.engine.fault(data)
+        if span not in out[self._before :]:
+            out.append(span)
 
     def finish(self, out: Out) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
@@ -63,18 +82,17 @@ class Pipeline:
         return self.guard.call("writing a root", self._enriched, trace, root) or root
 
     def _enriched(self, trace: Trace, root: ReadableSpan) -> ReadableSpan:
-        rollup = self.engine.rollup(trace)
         existing = attributes_of(root)
         replaced = _writer.overwritten(existing)
         for name in replaced:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        if self._settings.outputs and trace.output is not None:
-            time_ns, span_id, raw = trace.output
-            output = readable(raw, self._settings.max_output_chars)
-            rollup = replace(rollup, output=At(time_ns, span_id, output) if output is not None else None)
+        rollup = self.engine.rollup(trace, self._readable)
         return EnrichedSpan(root, _writer.attributes(rollup, existing, trace.partial), replaced)
+
+    def _readable(self, raw: object) -> str | None:
+        return readable(raw, self._settings.max_output_chars) if self._settings.outputs else None
 
     def _price(self, call: Call) -> int | None:
         cost = self.guard.call("pricing", self._cost, call)

@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg._guard import Guard
-from otel_session_agg._pipeline import Pipeline
+from otel_session_agg._pipeline import Pipeline, Queue
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN, FLUSH, HELD, SHUTDOWN
 from otel_session_agg._settings import Settings
@@ -75,8 +75,11 @@ class SessionSpanProcessor(SpanProcessor):
             raise TypeError(message)
         self._downstream = downstream
         self._settings = Settings.from_env() if settings is None else settings
+        self._max_queue_size = self._settings.max_queue_size
         self._prices = PriceBook() if prices is None else prices
         self._guard = Guard(_logger)
+        self._calls_on_start = not _is_empty(downstream, "on_start")
+        self._calls_on_ending = not _is_empty(downstream, "_on_ending")
         self._shut_down = False
         self._reset()
         if self._settings.prices_update:
@@ -88,7 +91,7 @@ class SessionSpanProcessor(SpanProcessor):
     def _reset(self) -> None:
         """Start empty, with locks that nobody holds."""
         self._pipeline = Pipeline(self._settings, self._prices)
-        self._queue: deque[tuple[Span] | ReadableSpan] = deque()
+        self._queue: Queue = deque()
         self._held: deque[ReadableSpan] = deque()
         self._fold_lock = threading.Lock()
         self._forward_lock = threading.Lock()
@@ -104,12 +107,14 @@ class SessionSpanProcessor(SpanProcessor):
         """Note that a span began."""
         if not self._shut_down:
             self._queue.append((span,))
-            if len(self._queue) >= self._settings.max_queue_size:
+            if len(self._queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", self._fold_when_full)
-        self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
+        if self._calls_on_start:
+            self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
     def _on_ending(self, span: Span) -> None:
-        self._guard.call("downstream _on_ending", self._downstream._on_ending, span)  # noqa: SLF001 -- part of the interface
+        if self._calls_on_ending:
+            self._guard.call("downstream _on_ending", self._downstream._on_ending, span)  # noqa: SLF001 -- of the interface
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue an ended span for the worker."""
@@ -119,7 +124,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._queue.append(span)
         if not self._awake:
             self._guard.call("waking the worker", self._wake_worker)
-        elif len(self._queue) >= self._settings.max_queue_size:
+        elif len(self._queue) >= self._max_queue_size:
             self._guard.call("folding on the application thread", self._fold_when_full)
 
     def _wake_worker(self) -> None:
@@ -136,7 +141,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _fold_when_full(self) -> None:
         # another thread that folds already will take this span, too, unless it falls behind
-        if self._fold_lock.acquire(blocking=len(self._queue) >= 2 * self._settings.max_queue_size):
+        if self._fold_lock.acquire(blocking=len(self._queue) >= 2 * self._max_queue_size):
             try:
                 self._fold_some()
             finally:
@@ -150,12 +155,7 @@ class SessionSpanProcessor(SpanProcessor):
         number = min(len(queue), _BATCH)
         now = self._clock()
         out: list[object] = []
-        for _ in range(number):
-            item = queue.popleft()
-            if isinstance(item, tuple):
-                pipeline.guard.call("noting a start", pipeline.started, item[0], out)
-            else:
-                pipeline.ended(item, now, out)
+        pipeline.take(queue, number, now, out)
         pipeline.engine.due(now, out)
         self._hold(pipeline.finish(out))
         return number > 0
@@ -168,14 +168,15 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _forward(self, still: Callable[[], bool]) -> None:
         """Hand on what is held; outside the fold lock, so that a downstream that hangs stops nobody else."""
-        held, on_end = self._held, self._downstream.on_end
         with suppressed():
-            while held and still():
-                try:
-                    span = held.popleft()
-                except IndexError:
-                    return
-                self._guard.call("downstream on_end", on_end, span)
+            while self._guard.call("downstream on_end", self._hand_on, still) is None:
+                pass  # it raised: that span was handed on, the next one follows
+
+    def _hand_on(self, still: Callable[[], bool]) -> bool:
+        held, on_end = self._held, self._downstream.on_end
+        while held and still():
+            on_end(held.popleft())
+        return True
 
     def _lose(self, reason: str) -> None:
         self._lost[reason] = self._lost.get(reason, 0) + 1
@@ -271,6 +272,16 @@ class _within(AbstractContextManager[bool]):  # noqa: N801 -- reads as a stateme
     def __exit__(self, *_: object) -> None:
         if self._mine:
             self._lock.release()
+
+
+_EMPTY = {SpanProcessor.on_start.__code__.co_code, (lambda: None).__code__.co_code}
+"""A body that does nothing, with a docstring and without."""
+
+
+def _is_empty(processor: SpanProcessor, hook: str) -> bool:
+    """Whether a hook does nothing, as the batch processor's, and need not be called."""
+    code = getattr(getattr(processor, hook, _nothing), "__code__", None)
+    return code is not None and code.co_code in _EMPTY
 
 
 def _always() -> bool:

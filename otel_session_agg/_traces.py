@@ -9,7 +9,7 @@ The root is folded last, when everything below it has ended or waiting is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from otel_session_agg._calls import WINDOW, Call, Window, absorb
@@ -149,7 +149,7 @@ class Trace:
         outer = Call(span, event)
         if not calls and not flags:  # a leaf, as nearly all calls are
             calls.append(self._place(outer, calls, price))
-            return flags_of(outer) | flags_of(calls[0])
+            return flags_of(outer) if calls[0] is outer else flags_of(outer) | flags_of(calls[0])
         call = nest(outer, event, calls, flags)
         if event.kind is _TOOL:
             flags = behind_tool(calls, flags)
@@ -250,13 +250,14 @@ class Trace:
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
-    def rollup(self, links: Links, price: Price) -> Rollup:
-        """The totals; the root's own event is folded here, so this ends the trace."""
+    def rollup(self, links: Links, price: Price, text: Callable[[object], str | None]) -> Rollup:
+        """The totals; the root's own event is folded here, so this ends the trace.  ``text`` makes an output readable."""
         self._close(links)
         span, event = self.root_span, self.root_event
         if span is not None and event is not None:
             self._fold_root(span, event, price)
         sums = Sums() if self.sums is None else self.sums
+        output = text(self.output[2]) if self.output is not None else None
         for call in self.window or ():
             sums.add(call, price)
         return Rollup(
@@ -279,6 +280,7 @@ class Trace:
             start_ns=self.start_ns,
             end_ns=self.end_ns,
             models=frozenset(sorted(sums.models)[:MAX_MODELS]),
+            output=At(*self.output[:2], output) if self.output is not None and output is not None else None,
             error=self.error,
             session=self.session,
         )

@@ -42,7 +42,7 @@ def read_cost(plan: Plan, attributes: Mapping[str, Any]) -> tuple[int | None, li
     return None, reasons
 
 
-def _amounts(marks: Mapping[Says, Sequence[Mark]], attributes: Mapping[str, Any]) -> list[int | None]:
+def _amounts(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> list[int | None]:
     """All recorded amounts in order of precedence; ``None`` for each that is no amount."""
     ranked: list[tuple[int, int | None]] = [
         (mark.precedence, picodollars(attributes[mark.key])) for mark in marks.get(Says.COST, ())

@@ -52,7 +52,7 @@ def _by_value(kinds: Kinds, word: str) -> Kind | None:
     return next((kind for end, kind in kinds.suffixes.items() if word.endswith(end)), kinds.otherwise)
 
 
-def _by_attributes(marks: Mapping[Says, Sequence[Mark]], attributes: Mapping[str, Any]) -> Kind:
+def _by_attributes(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> Kind:
     """No convention names a kind: a tool by its attributes, a call by model and usage, messages or provider."""
     if Says.TOOL in marks:
         return Kind.TOOL

@@ -19,6 +19,7 @@ from functools import cached_property
 from otel_session_agg._model import Kind
 from otel_session_agg._values import text
 from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Says
+from otel_session_agg.conventions._versions import is_from
 
 
 class Mark:
@@ -26,14 +27,14 @@ class Mark:
 
     __slots__ = ("extra", "key", "precedence", "says")
 
-    def __init__(self, says: Says, precedence: int, key: str, extra: object = None) -> None:
+    def __init__(self, says: int, precedence: int, key: str, extra: object = None) -> None:
         self.says = says
         self.precedence = precedence
         self.key = key
         self.extra = extra
 
 
-_LISTS: tuple[tuple[str, Says], ...] = (
+_LISTS: tuple[tuple[str, int], ...] = (
     ("prompt", Says.PROMPT),
     ("completion", Says.COMPLETION),
     ("total", Says.TOTAL),
@@ -62,7 +63,7 @@ _LISTS: tuple[tuple[str, Says], ...] = (
     ("tool", Says.TOOL),
     ("agent", Says.AGENT),
 )
-_RANKED: tuple[tuple[str, Says], ...] = (
+_RANKED: tuple[tuple[str, int], ...] = (
     ("cost", Says.COST),
     ("cost_text", Says.COST_TEXT),
     ("cost_parts", Says.COST_PART),
@@ -89,7 +90,7 @@ class Index:
         for convention in sorted(conventions, key=lambda c: c.precedence):
             self._add(convention)
 
-    def _mark(self, key: str, says: Says, precedence: int, extra: object = None) -> None:
+    def _mark(self, key: str, says: int, precedence: int, extra: object = None) -> None:
         self.marks.setdefault(key, []).append(Mark(says, precedence, key, extra))
 
     def _add(self, convention: Convention) -> None:
@@ -130,10 +131,10 @@ class Plan:
 
     __slots__ = (
         "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "names",
-        "outputs", "parts", "sessions", "texts",
+        "outputs", "parts", "sessions", "texts", "two_keys",
     )  # fmt: skip
 
-    def __init__(self, marks: Mapping[Says, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
+    def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
         self.marks = marks
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version tell."""
@@ -144,9 +145,11 @@ class Plan:
         """Keys of prompt, completion and total by convention."""
         self.parts = tuple((says, _keys(marks, says)) for says in PARTS if says in marks)
         self.texts = tuple(marks.get(Says.USAGE_TEXT, ()))
+        self.two_keys = _two_keys(self)
+        """The keys of prompt and completion, when there is nothing else about tokens."""
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(marks)
-        self.names = tuple(_keys(marks, says) for says in NAMES)
+        self.names = tuple((position, _keys(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.sessions = _keys(marks, Says.SESSION)
         self.outputs = _keys(marks, Says.OUTPUT)
         self.error_types = _keys(marks, Says.ERROR_TYPE)
@@ -165,24 +168,33 @@ WHOLES = (Says.PROMPT, Says.COMPLETION, Says.TOTAL)
 NAMES = (
     Says.PROVIDER, Says.RESPONSE_MODEL, Says.REQUEST_MODEL, Says.RESPONSE_ID, Says.SERVICE_TIER, Says.SERVER_ADDRESS,
 )  # fmt: skip
-"""Names of a call, in the order of ``Plan.names``."""
+"""Names of a call, in the order of positions in ``Plan.names``."""
 
 _COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART))
 
-Family = tuple[int, tuple[tuple[Says, tuple[str, ...]], ...]]
+Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
 
 
-def _keys(marks: Mapping[Says, Sequence[Mark]], says: Says) -> tuple[str, ...]:
+def _keys(marks: Mapping[int, Sequence[Mark]], says: int) -> tuple[str, ...]:
     return tuple(mark.key for mark in marks.get(says, ()))
 
 
-def _families(marks: Mapping[Says, Sequence[Mark]]) -> tuple[Family, ...]:
-    families: dict[int, dict[Says, tuple[str, ...]]] = {}
+def _families(marks: Mapping[int, Sequence[Mark]]) -> tuple[Family, ...]:
+    families: dict[int, dict[int, tuple[str, ...]]] = {}
     for says in WHOLES:
         for mark in marks.get(says, ()):
             row = families.setdefault(family(mark.precedence), {})
             row[says] = (*row.get(says, ()), mark.key)
     return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
+
+
+def _two_keys(plan: Plan) -> tuple[str, str] | None:
+    if plan.parts or plan.texts or plan.emitters or len(plan.families) != 1:
+        return None
+    rows = plan.families[0][1]
+    if [says for says, keys in rows if len(keys) == 1] != [Says.PROMPT, Says.COMPLETION] or len(rows) != 2:  # noqa: PLR2004
+        return None
+    return rows[0][1][0], rows[1][1][0]
 
 
 _MAX_PLANS = 1024
@@ -200,7 +212,7 @@ class Scope:
 
     def __init__(self, index: Index, name: str, version: str) -> None:
         self._index = index
-        self._emitters = tuple(row for row in index.emitters if _is_from(row, name, version))
+        self._emitters = tuple(row for row in index.emitters if is_from(row, name, version))
         self.named: dict[str, tuple[int, Kind]] = {}
         """Precedence and kind by span name."""
         for span_name, rows in index.named_spans.items():
@@ -225,7 +237,7 @@ class Scope:
         return plan if plan is not None else self._made((known, feedback), known, feedback=feedback)
 
     def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> Plan:
-        marks: dict[Says, list[Mark]] = {}
+        marks: dict[int, list[Mark]] = {}
         for key in keys:
             for mark in self._index.marks.get(key, ()):
                 marks.setdefault(mark.says, []).append(mark)
@@ -265,28 +277,3 @@ def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str |
         if value is not None:
             return value
     return None
-
-
-def _is_from(row: Emitter, scope: str, version: str) -> bool:
-    if not scope.startswith(row.scopes) or (row.not_scopes and scope.startswith(row.not_scopes)):
-        return False
-    numbers = version_tuple(version)
-    if row.since and numbers and numbers < version_tuple(row.since):
-        return False
-    return not row.before or (bool(numbers) and numbers < version_tuple(row.before))
-
-
-_MAX_DIGITS = 9
-
-
-def version_tuple(version: str) -> tuple[int, ...]:
-    """The numbers at the head of a version, for comparing: ``1.3b0`` is ``(1, 3)``."""
-    numbers: list[int] = []
-    for part in version.split("."):
-        digits = part[: next((i for i, char in enumerate(part) if not char.isdigit()), len(part))]
-        if not digits or len(digits) > _MAX_DIGITS:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    return tuple(numbers)

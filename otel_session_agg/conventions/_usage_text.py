@@ -21,7 +21,7 @@ MAX_TEXT_CHARS = 65_536
 _MAX_DEPTH = 4
 _MAX_SEARCH_DEPTH = 8
 
-_NAMES: Mapping[Says, tuple[str, ...]] = {
+_NAMES: Mapping[int, tuple[str, ...]] = {
     Says.PROMPT: (
         "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt_token_count", "promptTokenCount",
         "input_token_count", "prompt_eval_count", "input", "num_prompt_tokens", "billed_units.input_tokens",
@@ -80,7 +80,7 @@ _NAMES: Mapping[Says, tuple[str, ...]] = {
     Says.NUM_CALLS: ("successful_requests",),
 }  # fmt: skip
 
-_SAYS: Mapping[str, tuple[Says, int]] = {
+_SAYS: Mapping[str, tuple[int, int]] = {
     name: (says, position) for says, names in _NAMES.items() for position, name in enumerate(names)
 }
 
@@ -96,7 +96,7 @@ _RAW_CACHE = frozenset({
 _RAW_PROMPT = frozenset({"input_tokens", "inputTokens"})
 """... which their own input count, by this name, leaves out."""
 
-_BUCKETS_OF: Mapping[Says, tuple[Says, ...]] = {
+_BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
     Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT),
     Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION),
 }
@@ -105,7 +105,7 @@ _PAIR = re.compile(r"([A-Za-z_]\w*)=(\d{1,15})\b")
 
 _BRACE = re.compile(r"[{}]")
 
-Found = dict[Says, int]
+Found = dict[int, int]
 
 
 def _parse(text: str) -> object:
@@ -132,11 +132,11 @@ def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict
             into[name] = item
 
 
-def _named(value: Mapping[object, object]) -> tuple[Found, dict[Says, str]]:
+def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
     """What the object says, and by which name it says it."""
     flat: dict[str, object] = {}
     _flatten(value, "", _MAX_DEPTH, flat)
-    best: dict[Says, tuple[int, str, int]] = {}
+    best: dict[int, tuple[int, str, int]] = {}
     for name, item in flat.items():
         hit = _SAYS.get(name)
         number = count(item) if hit else None
