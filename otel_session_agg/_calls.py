@@ -148,11 +148,26 @@ def _one_call(call: Call, other: Call) -> bool:
     return (common >= 0 or call.loose_time or other.loose_time) and same_figures(call.usage, other.usage)
 
 
-def absorb(call: Call, other: Call) -> None:
-    """Let ``call`` know what ``other`` says of the same call; ``other`` is gone."""
+MAX_TELLERS = 16
+"""Spans, scopes and models remembered of one call: the deepest stacks recorded tell of a call five times."""
+
+
+def _joined(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    new = tuple(name for name in more if name not in names)
+    return (names + new)[:MAX_TELLERS] if new else names
+
+
+def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
+    """Let ``call`` know what ``other`` says of the same call; ``other`` is gone.
+
+    ``outer``: it stood above, and what else is below it has nothing to do with ``call``.
+    """
+    # a model without figures does not make a container's figures a call's
+    call.strong = call.strong or (other.strong and (has_usage(other.usage) or not has_usage(call.usage)))
     if call.usage is None or not has_usage(call.usage):
         call.usage = other.usage if other.usage is not None else call.usage
         call.counted = call.counted or other.counted
+        call.covered = other.covered
     elif other.usage is not None and has_usage(other.usage):
         if agree(call.usage, other.usage):
             call.usage = filled(call.usage, other.usage)
@@ -169,13 +184,13 @@ def absorb(call: Call, other: Call) -> None:
     call.provider = call.provider or other.provider
     call.service_tier = call.service_tier or other.service_tier
     call.server_address = call.server_address or other.server_address
-    call.response_models += tuple(name for name in other.response_models if name not in call.response_models)
-    call.request_models += tuple(name for name in other.request_models if name not in call.request_models)
-    call.scopes += tuple(scope for scope in other.scopes if scope not in call.scopes)
-    call.span_ids += () if other.foreign else other.span_ids
+    call.response_models = _joined(call.response_models, other.response_models)
+    call.request_models = _joined(call.request_models, other.request_models)
+    call.scopes = _joined(call.scopes, other.scopes)
+    if not other.foreign and not outer and len(call.span_ids) < MAX_TELLERS:
+        call.span_ids += other.span_ids
     call.failed = call.failed and other.failed
     call.model = call.model or other.model
-    call.strong = call.strong or other.strong
     call.start_ns = min(call.start_ns, other.start_ns)
     call.end_ns = max(call.end_ns, other.end_ns)
     other.alive = False

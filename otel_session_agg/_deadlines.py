@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_MIN_SWEEP = 1024
+"""Entries from which on cancelled ones are swept out whenever their number has doubled."""
 
 
 class Deadline(Generic[T]):
@@ -28,12 +31,17 @@ class Deadlines(Generic[T]):
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Deadline[T]]] = []
         self._count = 0
+        self._sweep_at = _MIN_SWEEP
 
     def add(self, when_seconds: float, item: T) -> Deadline[T]:
         """Remember ``item`` for ``when_seconds`` on the caller's monotonic clock."""
         entry = Deadline(when_seconds, item)
         self._count += 1
         heappush(self._heap, (when_seconds, self._count, entry))
+        if len(self._heap) >= self._sweep_at:
+            self._heap = [row for row in self._heap if row[2].item is not None]
+            heapify(self._heap)
+            self._sweep_at = max(_MIN_SWEEP, 2 * len(self._heap))
         return entry
 
     def next(self) -> float | None:

@@ -37,7 +37,7 @@ from otel_session_agg._rollup import Rollup
 from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
 from otel_session_agg._sums import Price
-from otel_session_agg._traces import Trace
+from otel_session_agg._traces import Trace, no_text
 
 MAX_REMEMBERED = 8192
 """Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
@@ -96,17 +96,17 @@ class Engine:
             trace.started(span_id, parent_id)
             num_open = len(trace.opened or ())
             if num_open > self._settings.max_open_spans:
-                trace.give_up_oldest(1 + num_open // _SHARE, self._links)
+                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self._links)
                 trace.partial = OPEN_SPANS
 
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
         return self._roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
 
     def _opened(self, trace: Trace, out: Out) -> Trace:
-        self._roots.add(trace)
         self.opened += 1
-        if self._roots.num_open > self._settings.max_open_roots:
-            self._make_room(out)
+        if self._roots.num_open >= self._settings.max_open_roots:
+            self._make_room(out)  # first: the new one is not the oldest
+        self._roots.add(trace)
         return trace
 
     @property
@@ -230,8 +230,8 @@ class Engine:
             self.unread[SESSION_CONFLICT] += trace.conflicts
         out.append(trace)
 
-    def rollup(self, trace: Trace, text: Callable[[object], str | None]) -> Rollup:
-        """The totals of a trace that was released; ``text`` makes an output readable."""
+    def rollup(self, trace: Trace, text: Callable[[object], str | None] = no_text) -> Rollup:
+        """The totals of a trace that was released; ``text`` makes an output readable, without it there is none."""
         return trace.rollup(self._links, self._price, text)
 
     def unreadable(self) -> None:

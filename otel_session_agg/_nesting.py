@@ -57,7 +57,7 @@ class Node:
         if len(self.calls) > 2 * WINDOW:
             if any(call.settled for call in self.calls):
                 self.flags |= SETTLED
-            self.calls = [call for call in self.calls if call.alive]
+            self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]  # a call comes again with each repeat
 
 
 def flags_of(call: Call) -> int:
@@ -65,8 +65,7 @@ def flags_of(call: Call) -> int:
     flags = MODEL if call.model and not call.engine else 0
     if call.counted:
         flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
-        flags |= RECORDED if call.recorded_pusd is not None else 0
-    return flags
+    return flags | (RECORDED if call.recorded_pusd is not None else 0)
 
 
 def behind_tool(calls: list[Call], flags: int) -> int:
@@ -103,11 +102,14 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
     if event.foreign:
         return _foreign(call, below)
     if seen & COUNTED and not (call.strong and has_usage(call.usage) and not seen & STRONG and not settled):
+        call.model = 0 if seen & MODEL else call.model
         _outer_loses(call, event, below, settled=settled, recorded=bool(seen & RECORDED))
         return None
     for other in below:  # only weak usage below a call: a repeat of it
         if other.counted and not other.strong:
             other.alive = False
+    if any(other.alive and other.recorded_pusd is not None for other in below):
+        call.recorded_pusd, call.covered = None, True
     if call.kind is _MODEL:
         _drop_failed(call, below)
     silent = [other for other in below if other.alive and other.model and not other.counted and not other.failed]
@@ -149,21 +151,20 @@ def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, 
     counted = [other for other in below if other.counted]
     if call.kind is _MODEL:
         _drop_failed(call, below)
-    if len(counted) == 1 and not settled:
-        inner = counted[0]
-        if call.kind in _CALLS:
-            call.model = 0
-            call.failed = True
-            absorb(inner, call)
-        elif agree(inner.usage, call.usage) and has_usage(call.usage):
-            call.model, call.strong = 0, False
-            call.scopes = call.span_ids = ()
-            absorb(inner, call)
-    elif event.kind in _CONTAINERS and event.recorded_pusd is not None and counted and not settled and not recorded:
+    if event.kind in _CONTAINERS and event.recorded_pusd is not None and counted and not settled and not recorded:
         for other in counted:
             other.covered = True
         counted[0].covered = False
         counted[0].recorded_pusd = event.recorded_pusd
+    if len(counted) != 1 or settled:
+        return
+    if call.kind in _CALLS:
+        call.failed = True
+        absorb(counted[0], call, outer=True)
+    elif agree(counted[0].usage, call.usage) and has_usage(call.usage):
+        call.model, call.strong = 0, False
+        call.scopes = ()
+        absorb(counted[0], call, outer=True)
 
 
 def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
@@ -193,5 +194,5 @@ def _late_loses(ended: Call, counted: list[Call], *, is_model: bool) -> None:
     ended.model = ended.model if is_model else 0
     if len(counted) == 1 and ended.kind in _CALLS:
         ended.model = 0
-        absorb(counted[0], ended)
+        absorb(counted[0], ended, outer=True)
     ended.alive = ended.alive and ended.model > 0

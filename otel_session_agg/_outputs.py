@@ -26,7 +26,7 @@ def readable(value: object, max_chars: int) -> str | None:
             text = _text(json.loads(value), _MAX_DEPTH) or value
         except (ValueError, RecursionError):
             text = value
-    return text[:max_chars]
+    return text[:max_chars].encode(errors="replace").decode()  # half a surrogate pair would not survive the export
 
 
 def _text(value: object, depth: int) -> str | None:

@@ -31,6 +31,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, prices: PriceBook) -> None:
         self.guard = Guard(_logger)
+        self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
         self.engine = Engine(settings, conventions.read, self._price)
@@ -98,7 +99,7 @@ class Pipeline:
         cost = self.guard.call("pricing", self._cost, call)
         if cost is None:
             named = call.models[0] if call.models else "a model without a name"
-            self.guard.once(
+            self._unpriced.once(
                 "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
             )
         return cost

@@ -94,6 +94,8 @@ class SessionSpanProcessor(SpanProcessor):
         self._queue: Queue = deque()
         self._held: deque[ReadableSpan] = deque()
         self._fold_lock = threading.Lock()
+        self._folding: int | None = None
+        """The thread that folds: a log handler of the application may end spans in the middle of it."""
         self._forward_lock = threading.Lock()
         self._wake = threading.Event()
         self._awake = False
@@ -131,9 +133,9 @@ class SessionSpanProcessor(SpanProcessor):
         if self._worker is None:
             with self._worker_lock:
                 if self._worker is None:
-                    worker = threading.Thread(
-                        target=_work, args=(weakref.ref(self), self._wake), name="otel-session-agg", daemon=True
-                    )
+                    wake = self._wake
+                    mine = weakref.ref(self, lambda _: wake.set())
+                    worker = threading.Thread(target=_work, args=(mine, wake), name="otel-session-agg", daemon=True)
                     worker.start()
                     self._worker = worker
         self._awake = True  # only now: without a thread the next span tries again
@@ -141,7 +143,8 @@ class SessionSpanProcessor(SpanProcessor):
 
     def _fold_when_full(self) -> None:
         # another thread that folds already will take this span, too, unless it falls behind
-        if self._fold_lock.acquire(blocking=len(self._queue) >= 2 * self._max_queue_size):
+        must = len(self._queue) >= 2 * self._max_queue_size and self._folding != threading.get_ident()
+        if self._fold_lock.acquire(blocking=must):
             try:
                 self._fold_some()
             finally:
@@ -155,9 +158,11 @@ class SessionSpanProcessor(SpanProcessor):
         number = min(len(queue), _BATCH)
         now = self._clock()
         out: list[object] = []
+        self._folding = threading.get_ident()
         pipeline.take(queue, number, now, out)
         pipeline.engine.due(now, out)
         self._hold(pipeline.finish(out))
+        self._folding = None
         return number > 0
 
     def _hold(self, spans: list[ReadableSpan]) -> None:
@@ -215,6 +220,8 @@ class SessionSpanProcessor(SpanProcessor):
             return
         self._guard.call("shutdown", self._drain, SHUTDOWN, time.monotonic() + 30)
         self._shut_down = True
+        for _ in range(len(self._held) + sum(not isinstance(item, tuple) for item in list(self._queue))):
+            self._lose(SHUTDOWN)
         self._wake.set()
         self._guard.call("stopping price updates", self._prices.stop_updates)
         self._guard.call("downstream shutdown", self._downstream.shutdown)

@@ -19,7 +19,8 @@ class Roots:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._heads: dict[int, Trace] = {}
-        self._parked: dict[int, Trace] = {}
+        self._parked: dict[tuple[int, int | None], Trace] = {}
+        self._parked_ids: dict[int, int] = {}
         self.num_open = 0
         """Roots that are not parked."""
 
@@ -56,16 +57,14 @@ class Roots:
                     trace.deadline.cancel()  # it waited for a root to come
                 trace.root_id = span_id
                 return trace
-        parked = self._parked.get(trace_id)
-        return parked if parked is not None and parked.root_id == span_id else None
+        return self._parked.get((trace_id, span_id))
 
     def remove(self, trace: Trace) -> None:
         """Forget a root."""
         if trace.deadline is not None:
             trace.deadline.cancel()
             trace.deadline = None
-        if self._parked.get(trace.trace_id) is trace:
-            del self._parked[trace.trace_id]
+        if self._unpark((trace.trace_id, trace.root_id)):
             return
         head = self._heads.pop(trace.trace_id)
         if head is not trace or trace.next is not None:
@@ -78,11 +77,20 @@ class Roots:
     def park(self, trace: Trace) -> None:
         """Keep only the totals of a root that is still open."""
         self.remove(trace)
-        self._parked[trace.trace_id] = trace
+        self._parked[trace.trace_id, trace.root_id] = trace
+        self._parked_ids[trace.trace_id] = self._parked_ids.get(trace.trace_id, 0) + 1
 
     def is_parked(self, trace_id: int) -> bool:
         """Whether a root of this trace is parked."""
-        return trace_id in self._parked
+        return trace_id in self._parked_ids
+
+    def _unpark(self, name: tuple[int, int | None]) -> bool:
+        if self._parked.pop(name, None) is None:
+            return False
+        self._parked_ids[name[0]] -= 1
+        if not self._parked_ids[name[0]]:
+            del self._parked_ids[name[0]]
+        return True
 
     def oldest(self, how_many: int) -> list[Trace]:
         """Roots of the trace ids that are here the longest."""
@@ -90,10 +98,8 @@ class Roots:
 
     def drop_parked(self, keep: int) -> int:
         """Forget the oldest parked roots for good; returns how many."""
-        trace_ids = list(islice(self._parked, max(0, len(self._parked) - keep)))
-        for trace_id in trace_ids:
-            del self._parked[trace_id]
-        return len(trace_ids)
+        names = list(islice(self._parked, max(0, len(self._parked) - keep)))
+        return sum(self._unpark(name) for name in names)
 
 
 def _chain(trace: Trace | None) -> Iterator[Trace]:

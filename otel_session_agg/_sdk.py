@@ -47,7 +47,7 @@ def span_data(span: ReadableSpan) -> SpanData:
     status = span.status
     failed = status.status_code is _ERROR
     events = span.events
-    start = span.start_time or 0
+    end = span.end_time or span.start_time or 0
     return SpanData(
         span.name,
         context.trace_id,
@@ -56,8 +56,8 @@ def span_data(span: ReadableSpan) -> SpanData:
         "INTERNAL" if kind is _INTERNAL else kind.name,
         scope.name if scope is not None else "",
         (scope.version or "") if scope is not None else "",
-        start,
-        span.end_time or start,
+        span.start_time or end,
+        end,
         attributes_of(span),
         tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
         failed,

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from math import isfinite
 from typing import Any
 
 from otel_session_agg import environment_variables as env
@@ -17,7 +16,7 @@ _logger = logging.getLogger("otel_session_agg")
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+    if isinstance(value, str) and len(value) <= _MAX_CHARS and value.strip().isascii() and value.strip().isdigit():
         value = int(value.strip())
     return value if type(value) is int and 1 <= value <= _MOST else None
 
@@ -30,9 +29,17 @@ def _seconds(value: object) -> float | None:
             return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if isfinite(value) and 0 <= value <= _LONGEST_SECONDS else None
+    return float(value) if 0 <= value <= _LONGEST_SECONDS else None
 
 
+def _shown(value: object) -> str:
+    """A value for an error's text; Python itself refuses to write very long integers out."""
+    if isinstance(value, int) and abs(value) > _MOST**9:
+        return "a huge number"
+    return repr(value)[:200]
+
+
+_MAX_CHARS = 40
 _MOST = 10**9
 _LONGEST_SECONDS = 3600.0
 
@@ -83,7 +90,7 @@ class Settings:
         for name, (_, read, allowed) in _RULES.items():
             value = read(getattr(self, name))
             if value is None:
-                message = f"{name}={getattr(self, name)!r} is not allowed: use {allowed}"
+                message = f"{name}={_shown(getattr(self, name))} is not allowed: use {allowed}"
                 raise SettingsError(message)
             object.__setattr__(self, name, value)
 

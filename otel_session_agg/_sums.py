@@ -56,7 +56,7 @@ class Sums:
         self.reasoning_tokens += usage.reasoning_tokens or 0
 
     def _add_cost(self, call: Call, price: Price) -> None:
-        if call.counted and call.recorded_pusd is not None:
+        if call.recorded_pusd is not None:
             self.recorded += 1
             self.cost_pusd += call.recorded_pusd
         elif call.counted and has_usage(call.usage):

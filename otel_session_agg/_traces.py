@@ -16,7 +16,7 @@ from otel_session_agg._calls import WINDOW, Call, Window, absorb
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
-from otel_session_agg._nesting import Node, behind_tool, flags_of, late, nest, tells_of_call
+from otel_session_agg._nesting import SETTLED, Node, behind_tool, flags_of, late, nest, tells_of_call
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
 from otel_session_agg._sums import Price, Sums
 
@@ -26,6 +26,10 @@ MAX_AWAITED = 256
 """Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
 _MAX_CLIMB = 1000
 """Ended ancestors followed before the root is taken: deeper than any stack, and a ring of parents ends here."""
+
+
+def no_text(_raw: object) -> None:
+    """Outputs are not wanted."""
 
 
 class Trace:
@@ -70,8 +74,7 @@ class Trace:
 
     def started(self, span_id: int, parent_id: int | None) -> None:
         """A span below the root began."""
-        if self.opened is None:
-            self.opened = {}
+        self.opened = self.opened or {}
         self.opened[span_id] = parent_id
 
     def is_open(self, span_id: int) -> bool:
@@ -98,14 +101,13 @@ class Trace:
             if node is not None:
                 self._carry(node.calls, node.flags, parent_id, links)
 
-    def give_up_oldest(self, how_many: int, links: Links) -> None:
-        """Stop waiting for the spans that are open the longest."""
-        self.give_up(list(islice(self.opened or (), how_many)), links)
+    def oldest_open(self, how_many: int) -> list[int]:
+        """The spans that are open the longest."""
+        return list(islice(self.opened or (), how_many))
 
     def _close(self, links: Links) -> None:
         """Stop waiting for everything, the innermost first."""
-        if self.opened:
-            self.give_up(list(reversed(self.opened)), links)
+        self.give_up(list(reversed(self.opened or {})), links)
         while self.nodes:
             self.give_up(list(self.nodes), links)
 
@@ -157,13 +159,13 @@ class Trace:
             flags |= flags_of(call)
             call = self._place(call, calls, price)
             flags |= flags_of(call)
+        flags |= SETTLED if any(other.settled for other in calls) else 0
         calls[:] = [other for other in calls if other.alive and other is not call]
         if call is not None:
             calls.append(call)
-        elif self.window is not None:
+        elif not outer.alive and self.window is not None:  # what it told went to one of these
             for other in calls:
-                if outer.span_ids and other.span_ids[-1] == outer.span_ids[-1]:
-                    self.window.index(other)
+                self.window.index(other)
         return flags
 
     def _tally(self, span: SpanData, event: Event) -> None:
@@ -241,16 +243,12 @@ class Trace:
         self.root.take(calls, flags)
 
     def _node(self, span_id: int) -> Node:
-        if self.nodes is None:
-            self.nodes = {}
-        node = self.nodes.get(span_id)
-        if node is None:
-            node = self.nodes[span_id] = Node()
-        return node
+        self.nodes = self.nodes or {}
+        return self.nodes.get(span_id) or self.nodes.setdefault(span_id, Node())
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
-    def rollup(self, links: Links, price: Price, text: Callable[[object], str | None]) -> Rollup:
+    def rollup(self, links: Links, price: Price, text: Callable[[object], str | None] = no_text) -> Rollup:
         """The totals; the root's own event is folded here, so this ends the trace.  ``text`` makes an output readable."""
         self._close(links)
         span, event = self.root_span, self.root_event

@@ -6,7 +6,7 @@ Every function here takes a value of any type and returns ``None`` for what it r
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from math import isfinite
 
 MAX_TOKENS = 10**12
@@ -22,6 +22,8 @@ PUSD_PER_USD = 10**12
 
 _MAX_NUMBER_CHARS = 40
 _PUSD = Decimal(PUSD_PER_USD)
+_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+"""Not the application's own context: that may round to a few digits, or raise."""
 
 
 def _unquoted(value: str) -> str:
@@ -57,12 +59,12 @@ def picodollars(value: object) -> int | None:
         return None
     try:
         # repr: the shortest text that names the float is the amount its writer meant
-        amount = Decimal(repr(text) if isinstance(text, float) else text)
+        amount = Decimal(repr(text) if isinstance(text, float) else text, _EXACT)
         if not amount.is_finite() or not 0 <= amount <= MAX_COST_USD:
             return None
     except InvalidOperation:
         return None
-    return int((amount * _PUSD).to_integral_value())
+    return int(_EXACT.multiply(amount, _PUSD).to_integral_value(context=_EXACT))
 
 
 def text(value: object) -> str | None:

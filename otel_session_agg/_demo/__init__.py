@@ -20,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_session_agg._demo._errors import EndpointError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,10 +45,6 @@ _MEANT_FOR_THE_BACKEND: Final = "OTEL_EXPORTER_OTLP_"
 
 _LOGGERS: Final = ("opentelemetry", "openinference", "otel_session_agg")
 _FLUSH_MILLIS: Final = 4_000
-
-
-class EndpointError(ValueError):
-    """What was given as the backend's address is not one."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_session_agg._demo import EndpointError
+from otel_session_agg._demo._errors import EndpointError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -124,6 +124,8 @@ def _parse(text: str) -> object:
 
 def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]) -> None:
     for key, item in value.items():
+        if not isinstance(key, str):  # no name of ours; a huge integer cannot even be written out
+            continue
         name = f"{prefix}{key}"
         if isinstance(item, Mapping):
             if depth:

@@ -1,0 +1,130 @@
+"""Instructions per span under ``valgrind --tool=callgrind``: a figure that a busy machine does not change.
+
+Measures: the workload is run at two sizes in a process of its own, and the difference is divided by the spans between them, so
+that start-up and imports cancel.  ``read`` and ``fold`` are those steps of ours alone, on recorded spans.
+
+Run: ``python -m tests.benchmarks.instructions [--only NAME ...]`` (minutes; valgrind must be installed)
+
+Read: to compare two versions, run it on both and look at the differences.  The first variants repeat to a few parts in a
+million; the last ones wander by about one in a hundred, because how often the worker wakes depends on the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from otel_session_agg import SessionSpanProcessor, conventions
+from otel_session_agg._sdk import span_data
+
+from ._workload import SPANS, Null, provider_of, recorded, run_trace, say
+from .price import check_folding, fold, folding
+
+SIZES = (20, 60)
+"""Traces of the two runs."""
+
+WARM = 5
+"""Traces before, so that prices and plans are there at both sizes."""
+
+_COLLECTED = re.compile(r"Collected : (\d+)")
+
+
+def _pipeline(processor: SpanProcessor | None) -> Callable[[int], None]:
+    provider = provider_of(processor)
+    tracer = provider.get_tracer("bench.workload", "1.0")
+
+    def run(traces: int) -> None:
+        for trace in range(traces):
+            run_trace(tracer, trace)
+        provider.force_flush()
+
+    return run
+
+
+def _read() -> Callable[[int], None]:
+    spans = recorded(max(SIZES))
+
+    def run(traces: int) -> None:
+        for span in spans[: traces * SPANS]:
+            conventions.read(span_data(span))
+
+    return run
+
+
+def _fold() -> Callable[[int], None]:
+    spans, events = folding(max(SIZES))
+
+    def run(traces: int) -> None:
+        fold(spans[: traces * SPANS], events)
+
+    return run
+
+
+VARIANTS: dict[str, Callable[[], Callable[[int], None]]] = {
+    "no processor": lambda: _pipeline(None),
+    "no-op processor": lambda: _pipeline(SpanProcessor()),
+    "BatchSpanProcessor": lambda: _pipeline(BatchSpanProcessor(Null())),
+    "SessionSpanProcessor(BatchSpanProcessor)": lambda: _pipeline(SessionSpanProcessor(BatchSpanProcessor(Null()))),
+    "read": _read,
+    "fold": _fold,
+}
+
+
+def child(name: str, traces: int) -> None:
+    """What runs under valgrind."""
+    run = VARIANTS[name]()
+    run(WARM)
+    run(traces)
+
+
+def _instructions(valgrind: str, name: str, traces: int) -> int:
+    command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m", __spec__.name]
+    result = subprocess.run(  # noqa: S603 -- ourselves
+        [*command, "--child", name, "--traces", str(traces)],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = _COLLECTED.search(result.stderr)
+    if found is None:
+        message = f"valgrind said: {result.stderr[-500:]}"
+        raise RuntimeError(message)
+    return int(found[1])
+
+
+def main() -> None:
+    """Run by hand."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.instructions", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--only", nargs="*", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--child", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--traces", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child is not None:
+        child(arguments.child, arguments.traces)
+        return
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        message = "valgrind is not installed, so nothing was measured: install it with your package manager"
+        raise SystemExit(message)
+    check_folding()
+    say("answers checked; instructions per span")
+    baseline: float | None = None
+    for name in arguments.only:
+        few, many = (_instructions(valgrind, name, traces) for traces in SIZES)
+        per_span = (many - few) / (SPANS * (SIZES[1] - SIZES[0]))
+        baseline = per_span if name == "BatchSpanProcessor" else baseline
+        over = f"   {per_span - baseline:+12,.0f} over BatchSpanProcessor" if name.startswith("Session") and baseline else ""
+        say(f"{name:42} {per_span:12,.0f}{over}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Every benchmark's answers at tiny sizes; no time is looked at."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from . import burst, instructions, memory, overhead, price
+from ._receiver import receiving
+from ._workload import SPANS, expected, is_root, recorded
+
+
+class TestWorkload:
+    """The trace that everything is measured on."""
+
+    def test_one_trace(self) -> None:
+        """One trace has its spans and one root."""
+        spans = recorded(2)
+        assert [2 * SPANS, 2] == [len(spans), sum(map(is_root, spans))]
+
+    def test_traces_differ(self) -> None:
+        """The totals of two traces differ, so that a mix-up shows."""
+        assert expected(0) != expected(1)
+
+
+class TestOverhead:
+    """Side by side."""
+
+    def test_without_network(self) -> None:
+        """All that is compared gives the right answer, and a sample of each can be taken."""
+        pipelines = overhead.variants()
+        for variant in pipelines[1:]:
+            variant.check()
+        samples = overhead.compare(pipelines, rounds=2, traces=1)
+        overhead.report(samples, pipelines[1].name)
+        for variant in pipelines:
+            variant.provider.shutdown()
+        assert [2, 2, 2] == [len(taken) for taken in samples.values()]
+
+    def test_over_otlp(self) -> None:
+        """The totals arrive over OTLP/HTTP."""
+        with receiving() as receiver:
+            for variant in overhead.otlp_variants(receiver):
+                variant.check()
+                variant.provider.shutdown()
+
+    def test_interval(self) -> None:
+        """The interval holds the median."""
+        middle, low, high = overhead.interval([float(value) for value in range(101)])
+        assert middle == 50
+        assert low == 40
+        assert high == 60
+
+
+class TestBurst:
+    """An overflowing downstream."""
+
+    def test_exact_while_downstream_loses(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Surviving roots are exact and nothing is left behind, though the downstream lost spans."""
+        caplog.set_level(logging.ERROR, logger="opentelemetry")
+        exporter = burst.Slow(60.0)
+        downstream = BatchSpanProcessor(exporter, max_queue_size=256, max_export_batch_size=64)
+        outcome = burst.burst(4, 14, exporter, downstream)
+        assert outcome.faults == []
+        assert 0 < outcome.survivors < outcome.traces
+        assert outcome.exported < outcome.handed_on == outcome.traces * SPANS
+
+
+class TestMemory:
+    """State."""
+
+    def test_totals(self) -> None:
+        """Totals are right with the window overflowing, too."""
+        memory.check(600)
+
+    def test_measures(self) -> None:
+        """Ended children that told of no call add nothing that stays."""
+        engine, spans = memory.new_engine(1), memory.Spans()
+        memory.open_roots(engine, 1)
+        assert len(memory.grow_root(engine, (spans.child(0, number, call=False) for number in range(20)), 10)) == 2
+        [trace] = engine._roots
+        assert not trace.nodes
+        assert trace.window is None
+        assert memory.bytes_per_trace(10, open_children=1, tools=2, calls=2) > 0
+
+
+class TestPrice:
+    """The steps of one span."""
+
+    def test_prices(self) -> None:
+        """Ours equals the price table's own arithmetic."""
+        price.check_prices()
+
+    def test_folding(self) -> None:
+        """Folded traces have the right totals."""
+        price.check_folding()
+
+
+class TestInstructions:
+    """What is counted under valgrind, without valgrind."""
+
+    @pytest.mark.parametrize("name", instructions.VARIANTS)
+    def test_child(self, name: str) -> None:
+        """Each variant runs."""
+        instructions.child(name, 2)

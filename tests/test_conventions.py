@@ -1,0 +1,614 @@
+"""What attributes mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from otel_session_agg import conventions
+from otel_session_agg._model import Event, Kind, SpanData, SpanEvent, Usage
+from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions._convention import Convention, Emitter, Says
+from otel_session_agg.conventions._table import (
+    _LISTS,
+    _MAX_PLAN_KEYS,
+    _MAX_PLANS,
+    _MAX_SCOPES,
+    _RANKED,
+    Index,
+    Scope,
+)
+from otel_session_agg.conventions._usage_text import MAX_TEXT_CHARS
+from otel_session_agg.conventions._versions import version_tuple
+
+IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
+READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
+BEDROCK = "opentelemetry.instrumentation.botocore.bedrock-runtime"
+
+
+def read(attributes: dict[str, Any], scope: str = "", version: str = "", name: str = "span", **rest: Any) -> Event:
+    """What a span with these attributes says."""
+    return conventions.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, version, 0, 1, attributes, **rest))
+
+
+def usage(attributes: dict[str, Any], scope: str = "", version: str = "") -> Usage:
+    """The usage of a span that states one."""
+    found = read(attributes, scope, version).usage
+    assert found is not None
+    return found
+
+
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "prompt": lambda event: event.usage and event.usage.prompt_tokens == 7,
+    "completion": lambda event: event.usage and event.usage.completion_tokens == 7,
+    "total": lambda event: event.usage and event.usage.total_tokens == 7,
+    "cache_read": lambda event: event.usage.cache_read_tokens == 7,
+    "cache_write": lambda event: event.usage.cache_write_tokens == 7,
+    "cache_write_5m": lambda event: event.usage.cache_write_tokens == 7,
+    "cache_write_1h": lambda event: (event.usage.cache_write_tokens, event.usage.cache_write_1h_tokens) == (7, 7),
+    "reasoning": lambda event: event.usage.reasoning_tokens == 7,
+    "audio_prompt": lambda event: event.usage.audio_prompt_tokens == 7,
+    "audio_completion": lambda event: event.usage.audio_completion_tokens == 7,
+    "audio_cache_read": lambda event: event.usage.audio_cache_read_tokens == 7,
+    "cost": lambda event: event.recorded_pusd == 7 * 10**12,
+    "cost_parts": lambda event: event.recorded_pusd == 7 * 10**12,
+    "response_model": lambda event: event.response_model == "7",
+    "request_model": lambda event: event.request_model == "7",
+    "provider": lambda event: event.provider == "7",
+    "response_id": lambda event: event.response_id == "7",
+    "service_tier": lambda event: event.service_tier == "7",
+    "server_address": lambda event: event.server_address == "7",
+    "session": lambda event: event.session_id == "7",
+    "output": lambda event: event.output == "7",
+    "error_type": lambda event: event.error == "7",
+    "feedback": lambda event: event.has_feedback,
+}
+"""How it shows that the value 7 of a key was read as this field."""
+_PARTS = ("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "reasoning", "audio_prompt", "audio_completion",
+          "audio_cache_read")  # fmt: skip
+_ROWS = [
+    pytest.param(table, field, key, id=f"{table.name}-{field}-{key}")
+    for table in CONVENTIONS
+    for field in _FIELDS
+    for key in getattr(table, field)
+]
+_OTHER_FIELDS = {"uncached", "exclusive", "cost_text", "cost_currency", "cache_hit", "content", "tool", "agent"}
+_INDIRECT = [
+    pytest.param(field, key, id=f"{table.name}-{field}-{key}")
+    for table in CONVENTIONS
+    for field in sorted(_OTHER_FIELDS)
+    for key in getattr(table, field)
+]
+
+
+class TestEveryKey:
+    """Every key of every table is read as what its table says."""
+
+    def test_fields(self) -> None:
+        """No list of keys is left out here."""
+        assert {name for name, _ in (*_LISTS, *_RANKED)} == _FIELDS.keys() | _OTHER_FIELDS
+
+    @pytest.mark.parametrize(("table", "field", "key"), _ROWS)
+    def test_read(self, table: Convention, field: str, key: str) -> None:
+        """A value under the key arrives in its field."""
+        attributes: dict[str, Any] = {"langfuse.observation.type": "generation"}
+        if field in _PARTS:
+            attributes |= {"llm.token_count.prompt": 100, "llm.token_count.completion": 100}
+        if key.startswith("openai.response") or field != "output":
+            attributes[key] = 7
+        else:
+            attributes[key] = "7"
+        assert _FIELDS[field](read(attributes)), table.name
+
+    @pytest.mark.parametrize(("field", "key"), _INDIRECT)
+    def test_read_indirectly(self, field: str, key: str) -> None:
+        """A key that only bears on other values does so."""
+        tokens = {"llm.token_count.prompt": 100, "llm.token_count.completion": 1}
+        if field == "uncached":
+            assert (
+                130
+                == usage({"ai.usage.inputTokens": 100, "ai.usage.inputTokenDetails.cacheReadTokens": 30, key: 100}).prompt_tokens
+            )
+        elif field == "exclusive":
+            cached = {**tokens, "llm.token_count.prompt_details.cache_read": 30}
+            assert [100, 130] == [usage({**cached, key: flag}).prompt_tokens for flag in (False, True)]
+        elif field == "cost_text":
+            assert 7 * 10**12 == read({key: json.dumps({"total": 7})}).recorded_pusd
+        elif field == "cost_currency":
+            assert [5 * 10**12, None] == [read({"llm.cost.total": 5, key: currency}).recorded_pusd for currency in ("USD", "EUR")]
+        elif field == "cache_hit":
+            assert [None, 0] == [read({"llm.cost.total": 0, key: hit}).recorded_pusd for hit in (False, True)]
+        elif field == "content":
+            assert Kind.MODEL is read({"gen_ai.request.model": "m", key: "x"}).kind
+        elif field == "tool":
+            assert Kind.TOOL is read({key: "x"}).kind
+        else:
+            assert [Kind.MODEL, Kind.AGENT] == [
+                read({"gen_ai.request.model": "m", **tokens, **more}).kind for more in ({}, {key: "x"})
+            ]
+
+    @pytest.mark.parametrize(
+        ("key", "value", "kind"),
+        [
+            pytest.param(kinds.key, value, kind, id=f"{kinds.key}-{value}")
+            for table in CONVENTIONS
+            for kinds in table.kinds
+            for value, kind in kinds.values.items()
+        ],
+    )
+    def test_kinds(self, key: str, value: str, kind: Kind) -> None:
+        """Every value of every kind key decides, whatever its case."""
+        others = {
+            kinds.values[value] for table in CONVENTIONS for kinds in table.kinds if kinds.key == key and value in kinds.values
+        }
+        assert kind in others
+        assert read({key: value}).kind is read({key: value.upper()}).kind
+        assert read({key: value}).kind in others
+
+    @pytest.mark.parametrize(
+        ("name", "scopes", "kind"),
+        [
+            pytest.param(name, row.scopes, kind, id=f"{table.name}-{name}-{row.scopes}")
+            for table in CONVENTIONS
+            for row in table.spans
+            for name, kind in row.names.items()
+        ],
+    )
+    def test_named_spans(self, name: str, scopes: tuple[str, ...], kind: Kind) -> None:
+        """Every span that is known by its name is known."""
+        full = f"Some{name}" if name.startswith(".") else name
+        assert kind is read({"x": 1}, scope=scopes[0] if scopes else "any", name=full).kind
+
+    @pytest.mark.parametrize("text", [text for table in CONVENTIONS for text in table.texts], ids=lambda text: text.key)
+    def test_texts(self, text: Any) -> None:
+        """Every usage text is read, where its table says it stands."""
+        value: Any = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+        if text.within:
+            value, expected = {"cache_read": 3, "reasoning": 3}, None
+        else:
+            expected = (11, 7)
+        if text.search:
+            value = {"replies": [{"meta": {text.search: value}}]}
+        for key in reversed(text.path):
+            value = {key: value}
+        if text.shape == "provider_metadata":
+            value = {"openai": {"usage": value}}
+        attributes = {text.key: json.dumps(value)}
+        if expected is None:
+            found = usage({**attributes, IN: 11, OUT: 7})
+            assert 3 in {found.cache_read_tokens, found.reasoning_tokens}
+        else:
+            found = usage(attributes, scope=text.scopes[0] if text.scopes else "")
+            assert expected == (found.prompt_tokens, found.completion_tokens)
+
+
+class TestInclusive:
+    """Whether the input count has its cached part in it, and by which proof."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 100, OUT: 5, READ: 30}, 100),
+            ({IN: 100, OUT: 5, READ: 30, "ai.usage.inputTokenDetails.noCacheTokens": 70}, 100),
+            ({IN: 100, OUT: 5, READ: 30, "ai.usage.inputTokenDetails.noCacheTokens": 100}, 130),
+            ({IN: 20, OUT: 5, READ: 30}, 50),
+            ({IN: 20, OUT: 5, READ: 15, WRITE: 15}, 50),
+            ({IN: 100, OUT: 5, TOTAL: 135, READ: 30}, 130),
+            ({IN: 100, OUT: 5, TOTAL: 155, READ: 30, WRITE: 20}, 150),
+            ({IN: 100, OUT: 5, TOTAL: 125, WRITE: 20}, 120),
+            ({IN: 100, OUT: 5, TOTAL: 105, READ: 30}, 100),
+            ({IN: 100, OUT: 5, READ: 30, "$ai_cache_reporting_exclusive": True}, 130),
+            ({IN: 100, OUT: 5, READ: 30, "$ai_cache_reporting_exclusive": "false"}, 100),
+            ({IN: 100, OUT: 5, READ: 30, "$ai_cache_reporting_exclusive": "maybe"}, 100),
+            ({IN: 0, OUT: 5, READ: 0}, 0),
+        ],
+    )
+    def test_figures(self, attributes: dict[str, Any], expected: int) -> None:
+        """The figures prove it, or a flag says it, or it is included."""
+        assert expected == usage(attributes).prompt_tokens
+
+    @pytest.mark.parametrize(("raw", "expected"), [(70, 100), (100, 130), (50, 100)])
+    def test_raw(self, raw: int, expected: int) -> None:
+        """The provider's own answer beside the count proves it either way, if it fits."""
+        own = json.dumps({"input_tokens": raw, "cache_read_input_tokens": 30, "output_tokens": 5})
+        assert expected == usage({IN: 100, OUT: 5, READ: 30, "gen_ai.usage.raw": own}).prompt_tokens
+
+    @pytest.mark.parametrize(
+        ("scope", "version", "expected"),
+        [
+            ("opentelemetry.instrumentation.x", "", 100),
+            (BEDROCK, "", 130),
+            ("openinference.instrumentation.openai", "0.1.1", 100),
+        ],
+    )
+    def test_emitters(self, scope: str, version: str, expected: int) -> None:
+        """What is known of an emitter holds for its versions; an unknown version is the newest."""
+        assert expected == usage({IN: 100, OUT: 5, READ: 30}, scope, version).prompt_tokens
+
+    @pytest.mark.parametrize(
+        ("version", "expected"), [("1.2.2", 0), ("1.2.3", 1), ("1.10", 1), ("2.0b1", 0), ("2.1", 0), ("", 0), ("unknown", 0)]
+    )
+    def test_versions(self, version: str, expected: int) -> None:
+        """What is known of an emitter holds from one version to before another; an unknown version is the newest."""
+        row = Emitter(scopes=("scope",), proof="test", since="1.2.3", before="2.0")
+        table = Convention(name="test", precedence=1, prompt=("p",), emitters=(row,))
+        assert expected == len(Scope(Index([table]), "scope.part", version).plan({"p": 1}).emitters)
+
+    @pytest.mark.parametrize(
+        ("scope", "keys", "expected"),
+        [
+            ("a.b", ("p", "h1"), 1),
+            ("a.b", ("p", "h2"), 1),
+            ("a.b", ("p",), 0),
+            ("a.b", ("h1", "l"), 0),
+            ("a.not", ("h1",), 0),
+            ("b", ("h1",), 0),
+        ],
+    )
+    def test_conditions(self, scope: str, keys: tuple[str, ...], expected: int) -> None:
+        """What is known of an emitter holds for its scopes, and only with one of some keys and none of others."""
+        row = Emitter(scopes=("a",), not_scopes=("a.not",), proof="test", has=("h1", "h2"), lacks=("l",))
+        table = Convention(name="test", precedence=1, prompt=("p", "h1", "h2", "l"), emitters=(row,))
+        assert expected == len(Scope(Index([table]), scope, "").plan(dict.fromkeys(keys, 1)).emitters)
+
+    @pytest.mark.parametrize(
+        ("provider", "expected"), [("anthropic", 130), ("bedrock.anthropic", 130), ("openai", 100), (None, 100)]
+    )
+    def test_only_for_providers(self, provider: str | None, expected: int) -> None:
+        """Some emitters pass on what one provider says."""
+        attributes = {
+            "$ai_input_tokens": 100,
+            "$ai_output_tokens": 1,
+            "$ai_cache_read_input_tokens": 30,
+            "$ai_provider": provider,
+        }
+        assert expected == usage(attributes).prompt_tokens
+
+    def test_figures_before_emitter(self) -> None:
+        """Proof by figures goes before what is known of an emitter."""
+        uncached = {"ai.usage.inputTokenDetails.noCacheTokens": 70}
+        assert 100 == usage({IN: 100, OUT: 5, READ: 30, **uncached}, BEDROCK).prompt_tokens
+
+
+class TestTokens:
+    """The other figures."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 10, OUT: 5}, (10, 5, 15)),
+            ({IN: 10}, (10, None, 10)),
+            ({OUT: 5}, (None, 5, 5)),
+            ({TOTAL: 9}, (None, None, 9)),
+            ({IN: 10, OUT: 5, TOTAL: 20}, (10, 5, 20)),
+            ({IN: 10, OUT: 5, TOTAL: 12}, (10, 5, 15)),
+            ({IN: "10", OUT: '"5"'}, (10, 5, 15)),
+            ({IN: 0, OUT: 0}, (0, 0, 0)),
+            ({IN: True, "gen_ai.usage.prompt_tokens": 10, OUT: 5}, (10, 5, 15)),
+            ({IN: 0, "gen_ai.usage.prompt_tokens": 10, OUT: 5}, (0, 5, 5)),
+            ({IN: 10, OUT: 5, "llm.token_count.prompt": 11, "llm.token_count.completion": 6}, (11, 6, 17)),
+            ({IN: 10, "llm.token_count.completion": 6}, (None, 6, 6)),
+            ({IN: 10, OUT: 5, "llm.usage.total_tokens": 18}, (10, 5, 18)),
+        ],
+    )
+    def test_whole(self, attributes: dict[str, Any], expected: tuple[int | None, ...]) -> None:
+        """Prompt and completion are of one convention, the total is believed when it is large enough."""
+        assert expected == usage(attributes)[:3]
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"gen_ai.usage.details.ephemeral_5m_input_tokens": 4}, (4, None)),
+            ({"gen_ai.usage.details.ephemeral_1h_input_tokens": 6}, (6, 6)),
+            ({"gen_ai.usage.details.ephemeral_5m_input_tokens": 4, "gen_ai.usage.details.ephemeral_1h_input_tokens": 6}, (10, 6)),
+            ({WRITE: 12, "gen_ai.usage.details.ephemeral_1h_input_tokens": 6}, (12, 6)),
+            ({WRITE: 5, "gen_ai.usage.details.ephemeral_1h_input_tokens": 6}, (5, None)),
+        ],
+    )
+    def test_cache_writes(self, more: dict[str, int], expected: tuple[int, int | None]) -> None:
+        """Writes for five minutes and for an hour add up, unless a whole is stated."""
+        found = usage({IN: 100, OUT: 5, **more})
+        assert (100, *expected) == (found.prompt_tokens, found.cache_write_tokens, found.cache_write_1h_tokens)
+
+    @pytest.mark.parametrize(("streaming", "output", "expected"), [(True, 6, 5), (False, 6, 6), (None, 6, 6), (True, 1, 1)])
+    def test_stream_extra(self, streaming: bool | None, output: int, expected: int) -> None:  # noqa: FBT001 -- the value under test
+        """An emitter that counts the first chunk twice is corrected, on streams only."""
+        attributes = {IN: 10, OUT: output, "llm.is_streaming": streaming}
+        assert expected == usage(attributes, "opentelemetry.instrumentation.anthropic").completion_tokens
+
+    @pytest.mark.parametrize(("scope", "expected"), [("opentelemetry.instrumentation.vertexai", 25), ("other", 5)])
+    def test_completion_from_total(self, scope: str, expected: int) -> None:
+        """An emitter that leaves the thoughts out of the completion has them in its total."""
+        assert expected == usage({IN: 10, OUT: 5, TOTAL: 35}, scope).completion_tokens
+
+    def test_thoughts_by_figures(self) -> None:
+        """A total that is just prompt, completion and reasoning proves that reasoning was left out."""
+        assert 25 == usage({IN: 10, OUT: 5, TOTAL: 35, "gen_ai.usage.reasoning_tokens": 20}).completion_tokens
+
+    def test_embedding(self) -> None:
+        """The tokens of an embedding are all input."""
+        found = usage({"gen_ai.operation.name": "embeddings", TOTAL: 9})
+        assert (9, 0, 9) == found[:3]
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: -1}, ("invalid_token_count",)),
+            ({IN: "x", OUT: float("nan")}, ("invalid_token_count",) * 2),
+            ({IN: None}, ()),
+            ({"mlflow.chat.tokenUsage": "{"}, ("unreadable_usage_text",)),
+            ({"mlflow.chat.tokenUsage": " "}, ()),
+            ({"mlflow.chat.tokenUsage": "{}" + " " * MAX_TEXT_CHARS}, ("unreadable_usage_text",)),
+            ({"llm.cost.total": "free"}, ("invalid_cost",)),
+            ({"llm.cost.total": 0}, ("zero_cost_recorded",)),
+            ({"llm.cost.total": 1, "gen_ai.usage.cost.currency": "EUR"}, ("cost_not_in_usd",)),
+        ],
+    )
+    def test_ignored(self, attributes: dict[str, Any], expected: tuple[str, ...]) -> None:
+        """Each value that was not used is told of by its reason."""
+        event = read(attributes)
+        assert (None, None, expected) == (event.usage, event.recorded_pusd, event.ignored)
+
+
+class TestTexts:
+    """Usage objects as text."""
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ('{"input_tokens": 10, "output_tokens": 5}', (10, 5)),
+            ("{'input_tokens': 10, 'output_tokens': 5}", (10, 5)),
+            ("prompt_tokens=10 completion_tokens=5", (10, 5)),
+            ({"input_tokens": 10, "output_tokens": 5}, (10, 5)),
+            ('{"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 2}', (10, 5)),
+        ],
+    )
+    def test_forms(self, value: object, expected: tuple[int, int]) -> None:
+        """JSON, ``repr`` and pairs are all read."""
+        assert expected == usage({"langsmith.usage_metadata": value})[:2]
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ({"input": 70, "input_cached_tokens": 30, "output": 5}, (100, 5)),
+            ({"input": 70, "input_cached_tokens": 30, "output": 3, "output_reasoning_tokens": 2, "total": 105}, (100, 5)),
+            ({"input": 100, "input_cached_tokens": 30, "output": 5, "total": 105}, (100, 5)),
+            ({"input": 70, "input_cache_creation_5m": 20, "input_cache_creation_1h": 10, "output": 5}, (100, 5)),
+            ({"output": 5, "input_cached_tokens": 30}, (30, 5)),
+            ({"prompt_tokens": 100, "cache_read_tokens": 30, "completion_tokens": 5}, (100, 5)),
+        ],
+    )
+    def test_buckets(self, value: dict[str, int], expected: tuple[int, int]) -> None:
+        """Langfuse's parts do not overlap, unless the total shows that they do."""
+        assert expected == usage({"langfuse.observation.usage_details": json.dumps(value)})[:2]
+
+    def test_native(self) -> None:
+        """A provider's own input leaves the cached part out where the provider does."""
+        own = {"input_tokens": 70, "cache_read_input_tokens": 30, "output_tokens": 5}
+        assert 100 == usage({"llm.anthropic.usage": json.dumps(own)}).prompt_tokens
+
+    def test_sole(self) -> None:
+        """Some texts are read only when nothing else states tokens."""
+        assert 1 == usage({IN: 1, OUT: 1, "llm.openai.usage": '{"prompt_tokens": 9}'}).prompt_tokens
+
+    def test_only_of_its_scope(self) -> None:
+        """Some texts are read only on spans of one scope."""
+        text = '{"usage_metadata": {"prompt_token_count": 9}}'
+        assert read({"gcp.vertex.agent.llm_response": text}, "other").usage is None
+
+    def test_number_of_calls(self) -> None:
+        """A sum says of how many calls it is."""
+        assert 3 == read({"crewai.crew.token_usage": "prompt_tokens=9 completion_tokens=1 successful_requests=3"}).num_calls
+
+
+class TestKind:
+    """What a span stands for."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "name", "expected"),
+        [
+            ({}, "span", Kind.SPAN),
+            ({"langfuse.observation.type": "tool", "openinference.span.kind": "LLM"}, "span", Kind.TOOL),
+            ({"openinference.span.kind": "CHAIN", "gen_ai.operation.name": "chat"}, "span", Kind.CHAIN),
+            ({"openinference.span.kind": "UNKNOWN", "gen_ai.operation.name": "chat"}, "span", Kind.MODEL),
+            ({"openinference.span.kind": 5, "gen_ai.operation.name": "chat"}, "span", Kind.MODEL),
+            ({"traceloop.span.kind": "workflow", "llm.request.type": "chat"}, "span", Kind.CHAIN),
+            ({"ai.operationId": "ai.generateText.doGenerate", "gen_ai.operation.name": "x"}, "span", Kind.MODEL),
+            ({"ai.operationId": "ai.streamText"}, "span", Kind.CHAIN),
+            ({"operation.name": "ai.embed.doEmbed my-function"}, "span", Kind.EMBEDDING),
+            ({"gen_ai.operation.name": "something", "gen_ai.request.model": "m", IN: 1}, "span", Kind.SPAN),
+            ({"gen_ai.operation.name": "something", "llm.request.type": "chat"}, "claude_code.llm_request", Kind.SPAN),
+            ({"llm.request.type": "chat"}, "claude_code.interaction", Kind.AGENT),
+            ({"llm.request.type": "rerank", "gen_ai.tool.name": "t"}, "span", Kind.RETRIEVER),
+            ({"gen_ai.tool.name": "t", "gen_ai.request.model": "m", IN: 1}, "span", Kind.TOOL),
+            ({"gen_ai.agent.name": "a", "gen_ai.request.model": "m", IN: 1}, "span", Kind.AGENT),
+            ({"gen_ai.request.model": "m", IN: 1}, "span", Kind.MODEL),
+            ({"gen_ai.request.model": "m", "gen_ai.system": "openai"}, "span", Kind.MODEL),
+            ({"gen_ai.request.model": "m"}, "span", Kind.SPAN),
+            ({"gen_ai.request.model": 1.5, IN: 1}, "span", Kind.SPAN),
+            ({IN: 1, OUT: 1}, "span", Kind.SPAN),
+        ],
+    )
+    def test_precedence(self, attributes: dict[str, Any], name: str, expected: Kind) -> None:
+        """The first decisive key wins; an unknown operation is no model call."""
+        assert expected is read(attributes, name=name).kind
+
+
+class TestSession:
+    """The session id."""
+
+    def test_order(self) -> None:
+        """Keys are asked by precedence over all conventions; what is no id is passed over."""
+        ranked = sorted((precedence, key) for table in CONVENTIONS for key, precedence in table.session.items())
+        attributes: dict[str, Any] = {key: key for _, key in ranked}
+        for _, key in ranked:
+            assert key == read(attributes).session_id
+            attributes[key] = " "
+        assert read(attributes).session_id is None
+
+    def test_no_two_alike(self) -> None:
+        """No two keys have the same precedence, so that the order of attributes never decides."""
+        for field in ("session", "cost"):
+            ranks = [precedence for table in CONVENTIONS for precedence in getattr(table, field).values()]
+            assert len(ranks) == len(set(ranks))
+
+    @pytest.mark.parametrize("key", ["thread.id", "mcp.session.id", "langsmith.trace.session_id"])
+    def test_no_sessions(self, key: str) -> None:
+        """Ids of other things are no sessions."""
+        assert read({key: "1", "error.type": "x"}).session_id is None
+
+
+class TestCost:
+    """The recorded cost."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({"llm.cost.total": 0.25}, 250_000_000_000),
+            ({"llm.cost.total": "0.25"}, 250_000_000_000),
+            ({"llm.cost.total": 0.25, "gen_ai.usage.cost": 0.5}, 500_000_000_000),
+            ({"llm.cost.total": 0.25, "gen_ai.usage.cost": 0}, 250_000_000_000),
+            ({"llm.cost.total": 0.25, "gen_ai.usage.cost": "n/a"}, 250_000_000_000),
+            ({"llm.cost.prompt": 0.25, "llm.cost.completion": 0.5}, 750_000_000_000),
+            ({"llm.cost.prompt": 0.25, "llm.cost.completion": "n/a"}, None),
+            ({"llm.cost.prompt": 0.25, "llm.cost.total": 1}, 10**12),
+            ({"langfuse.observation.cost_details": '{"input": 0.25, "output": 0.5}'}, 750_000_000_000),
+            ({"langfuse.observation.cost_details": '{"input": 0.25, "total": 0.5}'}, 500_000_000_000),
+            ({"langfuse.observation.cost_details": '{"other": 0.25}'}, None),
+            ({"langfuse.observation.cost_details": '{"input": null}'}, None),
+            ({"langfuse.observation.cost_details": "[1]"}, None),
+            ({"langfuse.observation.cost_details": "{"}, None),
+            ({"langfuse.observation.cost_details": 5}, None),
+            ({"langfuse.observation.cost_details": "[" * 60_000}, None),
+            ({"langfuse.observation.cost_details": '{"total": 1}' + " " * MAX_TEXT_CHARS}, None),
+            ({"llm.cost.total": -1}, None),
+            ({"llm.cost.total": 0}, None),
+            ({"llm.cost.total": 0, "litellm.cache_hit": True}, 0),
+            ({"llm.cost.total": 0, "litellm.cache_hit": "true"}, 0),
+            ({"llm.cost.total": 0, "litellm.cache_hit": False}, None),
+            ({"llm.cost.total": 1, "gen_ai.usage.cost.currency": "usd"}, 10**12),
+            ({"llm.cost.total": 1, "gen_ai.usage.cost.currency": "EUR"}, None),
+        ],
+    )
+    def test_examples(self, attributes: dict[str, Any], expected: int | None) -> None:
+        """The first valid amount in the design's order; 0 is unknown unless it was a cache hit; other money is not used."""
+        assert expected == read(attributes).recorded_pusd
+
+
+class TestErrors:
+    """What went wrong."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "events", "failed", "description", "expected"),
+        [
+            ({}, (), False, None, None),
+            ({}, (), True, None, "error"),
+            ({}, (), True, "bad", "bad"),
+            ({"error.type": "timeout"}, (), False, None, "timeout"),
+            ({"error.type": ""}, (), False, None, None),
+            ({"error.type": "timeout"}, (), True, "x" * 5000, "x" * 1024),
+            ({}, (SpanEvent("exception", {"exception.type": "E", "exception.message": "m"}),), True, None, "E: m"),
+            ({}, (SpanEvent("exception", {"exception.message": "m"}), SpanEvent("log", {})), True, None, "m"),
+            ({"error.type": "t"}, (SpanEvent("exception", {}),), True, None, "t"),
+            ({}, (SpanEvent("exception", {"exception.type": "E"}),), False, None, None),
+        ],
+    )
+    def test_examples(
+        self,
+        attributes: dict[str, Any],
+        events: tuple[SpanEvent, ...],
+        failed: bool,  # noqa: FBT001 -- the value under test
+        description: str | None,
+        expected: str | None,
+    ) -> None:
+        """The status description, else the last exception, else the error type; bounded."""
+        assert expected == read(attributes, events=events, failed=failed, status_description=description).error
+
+
+class TestFeedback:
+    """Whether somebody judged."""
+
+    @pytest.mark.parametrize("key", [f"{prefix}x" for table in CONVENTIONS for prefix in table.feedback_prefixes])
+    def test_prefixes(self, key: str) -> None:
+        """Every key below a prefix is feedback."""
+        assert read({key: 1}).has_feedback
+
+    @pytest.mark.parametrize("name", [name for table in CONVENTIONS for name in table.feedback_events])
+    def test_events(self, name: str) -> None:
+        """Some events are feedback."""
+        assert read({}, events=(SpanEvent(name, {}),)).has_feedback
+        assert not read({}, events=(SpanEvent("other", {}),)).has_feedback
+
+
+class TestOutput:
+    """The raw output."""
+
+    def test_bounded(self) -> None:
+        """It is text, bounded; other values and empty texts are passed over."""
+        assert 16_384 == len(str(read({"output.value": "x" * 10_000_000}).output))
+        assert "b" == read({"output.value": "", "gen_ai.output.messages": "b"}).output
+        assert read({"output.value": 5}).output is None
+
+
+class TestTables:
+    """The machinery."""
+
+    def test_precedences(self) -> None:
+        """No two conventions have the same precedence, and none has more keys than there is room."""
+        precedences = [table.precedence for table in CONVENTIONS]
+        assert len(precedences) == len(set(precedences))
+        assert all(len(getattr(table, name)) < 100 for table in CONVENTIONS for name, _ in _LISTS)
+
+    def test_emitters_have_proof(self) -> None:
+        """Nothing is claimed of an emitter without a proof."""
+        assert all(row.proof and row.scopes for table in CONVENTIONS for row in table.emitters)
+
+    @pytest.mark.parametrize(
+        ("version", "expected"),
+        [
+            ("1.2.3", (1, 2, 3)),
+            ("1.3b0", (1, 3)),
+            ("0.1.61.dev1", (0, 1, 61)),
+            ("", ()),
+            ("v1", ()),
+            ("1..2", (1,)),
+            ("9" * 5000, ()),
+        ],
+    )
+    def test_versions(self, version: str, expected: tuple[int, ...]) -> None:
+        """Versions are compared by the numbers at their head."""
+        assert expected == version_tuple(version)
+
+    def test_plans_are_bounded(self) -> None:
+        """Sets of keys are remembered up to a bound."""
+        scope = Scope(Index(CONVENTIONS), "scope", "")
+        for number in range(_MAX_PLANS + 10):
+            scope.plan({f"key-{number}": 1, IN: 1})
+            assert len(scope._plans) <= _MAX_PLANS
+
+    def test_many_keys(self) -> None:
+        """Of very many keys only those that say something are remembered."""
+        scope = Scope(Index(CONVENTIONS), "scope", "")
+        for number in range(10):
+            plan = scope.plan({IN: 1, **{f"key-{number}-{index}": 1 for index in range(_MAX_PLAN_KEYS)}})
+            assert Says.PROMPT in plan.marks
+            assert not plan.feedback
+        assert 1 == len(scope._plans)
+        assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(_MAX_PLAN_KEYS)}}).feedback
+
+    def test_scopes_are_bounded(self) -> None:
+        """Scopes are remembered up to a bound."""
+        for number in range(_MAX_SCOPES + 10):
+            read({IN: 1}, scope=f"scope-{number}")
+            assert len(conventions._SCOPES._scopes) <= _MAX_SCOPES
+
+    def test_kinds_are_bounded(self) -> None:
+        """Values of a kind's key are remembered up to a bound, and values of any type are looked at."""
+        scope = conventions._SCOPES.get("kinds", "")
+        for number in range(5000):
+            assert Kind.SPAN is read({"gen_ai.operation.name": f"operation-{number}"}, scope="kinds").kind
+        assert len(scope.plan({"gen_ai.operation.name": ""}).kind_memo) < 1000
+        assert Kind.SPAN is read({"gen_ai.operation.name": ["chat"]}, scope="kinds").kind

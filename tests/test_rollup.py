@@ -1,0 +1,140 @@
+"""Totals and how two of them become one."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_session_agg import Rollup
+from otel_session_agg._rollup import _MERGES, MAX_MODELS, At
+
+_WHOLE = st.integers(0, 2**70)
+_MAYBE = st.none() | _WHOLE
+_AT = st.builds(At, st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
+_BY_MERGE: dict[str, st.SearchStrategy[Any]] = {
+    "sum": _WHOLE,
+    "maybe": _MAYBE,
+    "min": _MAYBE,
+    "max": _MAYBE,
+    "any": st.booleans(),
+    "union": st.frozensets(st.integers(0, 60).map(lambda number: f"model-{number:02}"), max_size=MAX_MODELS),
+    "latest": st.none() | _AT,
+    "first": st.none() | _AT,
+}
+ROLLUPS = st.builds(Rollup, **{field.name: _BY_MERGE[field.metadata["merge"]] for field in fields(Rollup)})
+
+
+class TestLaw1:
+    """A rollup is a commutative monoid."""
+
+    @given(ROLLUPS, ROLLUPS)
+    def test_commutative(self, a: Rollup, b: Rollup) -> None:
+        """The order of what is added does not matter."""
+        assert a + b == b + a
+
+    @given(ROLLUPS, ROLLUPS, ROLLUPS)
+    def test_associative(self, a: Rollup, b: Rollup, c: Rollup) -> None:
+        """The grouping of what is added does not matter."""
+        assert (a + b) + c == a + (b + c)
+
+    @given(ROLLUPS)
+    def test_identity(self, a: Rollup) -> None:
+        """An empty rollup changes nothing."""
+        assert a == a + Rollup() == Rollup() + a
+
+    @given(st.lists(ROLLUPS, min_size=1, max_size=6), st.randoms(use_true_random=False))
+    def test_any_order(self, rollups: list[Rollup], random: Any) -> None:
+        """Parts of a session may be added in whatever order they come."""
+        shuffled = random.sample(rollups, len(rollups))
+        assert reduce(add, rollups) == reduce(add, shuffled)
+
+
+class TestMerges:
+    """How each field is merged."""
+
+    def test_declared(self) -> None:
+        """Every field declares a merge of the closed set, and every merge of the set is in use."""
+        assert _MERGES.keys() == {field.metadata["merge"] for field in fields(Rollup)}
+
+    @pytest.mark.parametrize(
+        ("a", "b", "expected"),
+        [
+            (Rollup(num_events=2, cost_pusd=3), Rollup(num_events=5, cost_pusd=2**80), Rollup(num_events=7, cost_pusd=3 + 2**80)),
+            (Rollup(prompt_tokens=2), Rollup(), Rollup(prompt_tokens=2)),
+            (Rollup(prompt_tokens=2), Rollup(prompt_tokens=0), Rollup(prompt_tokens=2)),
+            (Rollup(start_ns=2, end_ns=2), Rollup(start_ns=1, end_ns=9), Rollup(start_ns=1, end_ns=9)),
+            (Rollup(start_ns=0, end_ns=0), Rollup(), Rollup(start_ns=0, end_ns=0)),
+            (Rollup(), Rollup(has_feedback=True), Rollup(has_feedback=True)),
+            (Rollup(models=frozenset("a")), Rollup(models=frozenset("b")), Rollup(models=frozenset("ab"))),
+            (Rollup(error=At(2, 1, "a")), Rollup(error=At(1, 9, "b")), Rollup(error=At(2, 1, "a"))),
+            (Rollup(error=At(2, 1, "b")), Rollup(error=At(2, 9, "a")), Rollup(error=At(2, 9, "a"))),
+            (Rollup(output=At(2, 1, "a")), Rollup(output=At(3, 0, "b")), Rollup(output=At(3, 0, "b"))),
+            (Rollup(session=At(2, 1, "a")), Rollup(session=At(1, 9, "b")), Rollup(session=At(1, 9, "b"))),
+            (Rollup(session=At(2, 1, "b")), Rollup(session=At(2, 9, "a")), Rollup(session=At(2, 1, "b"))),
+        ],
+    )
+    def test_examples(self, a: Rollup, b: Rollup, expected: Rollup) -> None:
+        """Counts are added, times span both, and of two texts the time and then the span id decide."""
+        assert expected == a + b
+
+    def test_models_are_bounded(self) -> None:
+        """Of too many models those that sort first stay."""
+        names = [f"model-{number:03}" for number in range(2 * MAX_MODELS)]
+        a, b = Rollup(models=frozenset(names[::2])), Rollup(models=frozenset(names[1::2]))
+        assert frozenset(names[:MAX_MODELS]) == (a + b).models
+
+
+class TestCostUsd:
+    """The known cost."""
+
+    @pytest.mark.parametrize(
+        ("rollup", "expected"),
+        [
+            (Rollup(), 0.0),
+            (Rollup(num_unpriced_events=1), None),
+            (Rollup(num_unpriced_events=1, num_computed=1, cost_pusd=10**11), 0.1),
+            (Rollup(num_unpriced_events=1, num_recorded=1, cost_pusd=10**11), 0.1),
+            (Rollup(num_computed=3, cost_pusd=3 * 10**11), 0.3),
+        ],
+    )
+    def test_examples(self, rollup: Rollup, expected: float | None) -> None:
+        """It is unknown, and not zero, when every billable event is unpriced."""
+        assert expected == rollup.cost_usd
+
+
+class TestCostSource:
+    """Where the cost comes from."""
+
+    @pytest.mark.parametrize(
+        ("rollup", "expected"),
+        [
+            (Rollup(), None),
+            (Rollup(num_unpriced_events=1), None),
+            (Rollup(num_computed=1), "computed"),
+            (Rollup(num_recorded=1), "recorded"),
+            (Rollup(num_computed=1, num_recorded=1), "mixed"),
+        ],
+    )
+    def test_examples(self, rollup: Rollup, expected: str | None) -> None:
+        """It names the source of every known cost."""
+        assert expected == rollup.cost_source
+
+
+class TestDurationMs:
+    """The time between earliest start and latest end."""
+
+    def test_known(self) -> None:
+        """It is in milliseconds, with their fractions."""
+        assert Rollup(start_ns=1_000_000, end_ns=3_500_000).duration_ms == 2.5
+
+    @pytest.mark.parametrize("missing", ["start_ns", "end_ns"])
+    def test_unknown(self, missing: str) -> None:
+        """It is unknown without either end."""
+        rollup = replace(Rollup(start_ns=1, end_ns=2), **{missing: None})  # type: ignore[arg-type]  # by name
+        assert rollup.duration_ms is None

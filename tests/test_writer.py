@@ -1,0 +1,120 @@
+"""Totals made into attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_session_agg import Rollup, _names
+from otel_session_agg._rollup import At
+from otel_session_agg._writer import attributes, overwritten
+
+_FULL = Rollup(
+    num_events=9,
+    num_model_events=4,
+    num_tool_events=2,
+    num_errors=1,
+    num_unpriced_events=1,
+    num_computed=2,
+    num_recorded=1,
+    cost_pusd=1_500_000_000_000,
+    num_winners=3,
+    prompt_tokens=100,
+    completion_tokens=20,
+    total_tokens=120,
+    cache_read_tokens=30,
+    cache_write_tokens=10,
+    reasoning_tokens=5,
+    has_feedback=True,
+    start_ns=1_790_000_000_123_999_999,
+    end_ns=1_790_000_002_000_000_001,
+    models=frozenset({"b", "a"}),
+    output=At(1, 1, "Four."),
+    error=At(1, 1, "boom"),
+    session=At(1, 1, "s1"),
+)
+_WRITTEN: dict[str, Any] = {
+    "metadata.num_events": 9,
+    "metadata.num_model_events": 4,
+    "metadata.has_feedback": True,
+    "metadata.cost": 1.5,
+    "metadata.cost_source": "mixed",
+    "metadata.total_tokens": 120,
+    "metadata.prompt_tokens": 100,
+    "metadata.completion_tokens": 20,
+    "start_time": 1_790_000_000_123,
+    "end_time": 1_790_000_002_000,
+    "duration": 1876.000002,
+    "outputs": "Four.",
+    "error": "boom",
+    "session.id": "s1",
+    "metadata.models": ("a", "b"),
+    "metadata.partial": True,
+    "metadata.partial_reason": "linger",
+    "metadata.cache_read_tokens": 30,
+    "metadata.cache_write_tokens": 10,
+    "metadata.reasoning_tokens": 5,
+    "metadata.num_tool_events": 2,
+    "metadata.num_errors": 1,
+    "metadata.num_unpriced_events": 1,
+}
+_NAMES = {name: value for name, value in vars(_names).items() if isinstance(value, str) and name.isupper()}
+
+
+class TestAttributes:
+    """What is written on a root."""
+
+    def test_everything(self) -> None:
+        """Each total has its name, type and unit."""
+        written = attributes(_FULL, {}, "linger")
+        assert _WRITTEN == written
+        assert {name: type(value) for name, value in _WRITTEN.items()} == {name: type(value) for name, value in written.items()}
+
+    def test_names(self) -> None:
+        """Every declared name is written, and none that a backend would sum again."""
+        assert set(_NAMES.values()) == _WRITTEN.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
+        assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
+
+    def test_nothing(self) -> None:
+        """A root without events says 0 for what is known to be nothing and leaves the rest out."""
+        expected = {
+            "metadata.num_events": 0,
+            "metadata.num_model_events": 0,
+            "metadata.has_feedback": False,
+            "metadata.cost": 0.0,
+            "metadata.total_tokens": 0,
+            "metadata.prompt_tokens": 0,
+            "metadata.completion_tokens": 0,
+        }
+        assert expected == attributes(Rollup(), {})
+
+    def test_tokens_that_nobody_states(self) -> None:
+        """A count that no winner states is left out, and not zero."""
+        written = attributes(Rollup(num_winners=1, total_tokens=7), {})
+        assert 7 == written["metadata.total_tokens"]
+        assert not {"metadata.prompt_tokens", "metadata.completion_tokens"} & written.keys()
+
+    def test_unknown_cost(self) -> None:
+        """An unknown cost is left out, and not zero."""
+        assert not {"metadata.cost", "metadata.cost_source"} & attributes(Rollup(num_unpriced_events=2), {}).keys()
+
+    @pytest.mark.parametrize(("name", "value"), [("duration", 7), ("duration", 0), ("session.id", "mine")])
+    def test_kept(self, name: str, value: object) -> None:
+        """Duration and session id stay when they were set by hand."""
+        assert name not in attributes(_FULL, {name: value})
+
+    def test_absurd_numbers(self) -> None:
+        """A number that no exporter could carry is left out."""
+        written = attributes(Rollup(num_winners=1, prompt_tokens=2**63 - 1, total_tokens=2**63), {})
+        assert 2**63 - 1 == written["metadata.prompt_tokens"]
+        assert "metadata.total_tokens" not in written
+
+
+class TestOverwritten:
+    """Reserved names that the user set."""
+
+    def test_examples(self) -> None:
+        """Only reserved names, and not those that are kept."""
+        existing = {"metadata.cost": 1, "error": "x", "duration": 1, "session.id": "s", "mine": 1}
+        assert {"metadata.cost", "error"} == overwritten(existing)
