@@ -72,7 +72,7 @@ class Settings:
     linger_seconds: float = 5.0
     """Seconds that an ended root waits for spans still open below it; long enough for a streamed answer to be read."""
     max_open_roots: int = 100_000
-    """Roots kept at once; the oldest then leave with what they have.  About 100 MB when they are all open."""
+    """Roots kept at once; the oldest then leave with what they have.  About 40 MB when they are all open."""
     max_open_spans: int = 10_000
     """Open spans remembered per root; the Collector's tail sampling keeps traces of this size, too."""
     max_queue_size: int = 8_192

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
-from otel_session_agg.conventions.otel_genai import OPERATIONS
+from otel_session_agg.conventions._operations import OPERATIONS
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
