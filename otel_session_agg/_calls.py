@@ -33,32 +33,9 @@ class Call:
     """One call, told by one or several events."""
 
     __slots__ = (
-        "alive",
-        "behind",
-        "counted",
-        "covered",
-        "end_ns",
-        "engine",
-        "events",
-        "failed",
-        "foreign",
-        "kind",
-        "loose_time",
-        "model",
-        "provider",
-        "recorded_pusd",
-        "request_models",
-        "response_id",
-        "response_models",
-        "scopes",
-        "server_address",
-        "service_tier",
-        "settled",
-        "span_ids",
-        "start_ns",
-        "strong",
-        "unsure_output",
-        "usage",
+        "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
+        "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
+        "service_tier", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, event: Event) -> None:

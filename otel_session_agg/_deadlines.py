@@ -53,11 +53,9 @@ class Deadlines(Generic[T]):
 
     def pop_due(self, now: float) -> list[T]:
         """Take out everything that is due."""
-        due: list[T] = []
+        due: list[T | None] = []
         when = self.next()
         while when is not None and when <= now:
-            item = heappop(self._heap)[2].item
-            if item is not None:
-                due.append(item)
+            due.append(heappop(self._heap)[2].item)
             when = self.next()
-        return due
+        return [item for item in due if item is not None]

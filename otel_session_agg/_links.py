@@ -42,9 +42,7 @@ class Links:
             self._old, self._young = self._young, {}
         self._young[span_id] = (trace_id, parent_id, tool)
 
-    def get(self, trace_id: int, span_id: int | None) -> Link | None:
+    def get(self, trace_id: int, span_id: int) -> Link | None:
         """The link of a span, when it is remembered."""
-        if span_id is None:
-            return None
         link = self._young.get(span_id) or self._old.get(span_id)
         return link if link is not None and link[0] == trace_id else None

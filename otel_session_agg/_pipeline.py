@@ -11,6 +11,7 @@ from otel_session_agg import _writer, conventions
 from otel_session_agg._calls import Call
 from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
+from otel_session_agg._model import Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, local_parent_id, span_data
@@ -105,12 +106,10 @@ class Pipeline:
         return cost
 
     def _cost(self, call: Call) -> int | None:
-        if call.usage is None:
-            return None
         return self._prices.cost_pusd(
             provider=call.provider,
             models=call.models,
-            usage=call.usage,
+            usage=call.usage or Usage(),
             at_ns=call.start_ns,
             server_address=call.server_address,
             service_tier=call.service_tier,

@@ -32,10 +32,9 @@ class Sums:
     def add(self, call: Call, price: Price) -> None:
         """Add one call, which is priced here, once."""
         self.num_models += call.model
-        if call.counted:
+        if call.counted and call.usage is not None:
             self.winners += 1
-            if call.usage is not None:
-                self._add_tokens(call.usage)
+            self._add_tokens(call.usage)
         models = call.response_models or call.request_models
         if models and (call.counted or call.model):
             self.models.add(models[0])
@@ -49,8 +48,7 @@ class Sums:
             self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
         if usage.completion_tokens is not None:
             self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
-        if usage.total_tokens is not None:
-            self.total_tokens = usage.total_tokens + (self.total_tokens or 0)
+        self.total_tokens = (usage.total_tokens or 0) + (self.total_tokens or 0)
         self.cache_read_tokens += usage.cache_read_tokens or 0
         self.cache_write_tokens += usage.cache_write_tokens or 0
         self.reasoning_tokens += usage.reasoning_tokens or 0

@@ -172,7 +172,8 @@ class TestDownstream:
         setup.processor.force_flush(5000)
         setup.processor.shutdown()
         calls = setup.recorder.calls
-        assert ["on_start", "_on_ending", "force_flush", "shutdown"] == [name for name, _ in calls]
+        ending = ["_on_ending"] if hasattr(SpanProcessor, "_on_ending") else []  # not in older SDKs
+        assert ["on_start", *ending, "force_flush", "shutdown"] == [name for name, _ in calls]
         assert (root, context) == calls[0][1]
         assert root is calls[1][1]
         assert 0 < calls[2][1] <= 5000
@@ -551,14 +552,15 @@ class TestFaults:
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The application does not notice a downstream that raises; each type of error is logged once."""
-        for name in ("on_start", "_on_ending", "on_end"):
+        hooks = [name for name in ("on_start", "_on_ending", "on_end") if hasattr(SpanProcessor, name)]  # newer SDKs have three
+        for name in hooks:
             monkeypatch.setattr(Recorder, name, lambda *_args: 1 / 0)
         setup = make()
         for _ in range(3):
             with setup.tracer.start_as_current_span("root"):
                 pass
         setup.provider.force_flush()
-        places = ("downstream on_start", "downstream _on_ending", "downstream on_end")
+        places = [f"downstream {name}" for name in hooks]
         assert dict.fromkeys(places, 3) == setup.processor._guard.faults
         assert [f"{place} failed: ZeroDivisionError: division by zero" for place in places] == caplog.messages
 

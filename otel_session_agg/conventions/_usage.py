@@ -262,6 +262,6 @@ def _completion(  # noqa: PLR0913 -- the figures of one span
     for emitter in emitters:
         if emitter.completion_excludes_reasoning and reasoning:
             return completion + reasoning
-        if emitter.stream_output_extra and completion > emitter.stream_output_extra:
+        if completion > emitter.stream_output_extra > 0:
             return completion - emitter.stream_output_extra
     return completion

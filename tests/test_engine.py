@@ -1,0 +1,197 @@
+"""What leaves when, by values: no SDK processor, clock or thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_session_agg import _engine, conventions
+from otel_session_agg._calls import WINDOW, Call
+from otel_session_agg._engine import Engine
+from otel_session_agg._model import SpanData
+from otel_session_agg._reasons import NO_START
+from otel_session_agg._rollup import MAX_MODELS, Rollup
+from otel_session_agg._settings import Settings
+from otel_session_agg._traces import Trace
+
+CHAT: dict[str, Any] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "m",
+    "gen_ai.usage.input_tokens": 10,
+    "gen_ai.usage.output_tokens": 1,
+}
+
+
+def price(call: Call) -> int:
+    """A picodollar a token."""
+    return 0 if call.usage is None else call.usage.total_tokens or 0
+
+
+def new() -> tuple[Engine, list[object]]:
+    """An engine, and where it puts what leaves."""
+    return Engine(Settings(), conventions.read, price), []
+
+
+def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None = None, **more: Any) -> SpanData:
+    row = {"name": "s", "trace_id": 1, "span_kind": "INTERNAL", "scope_name": "", "scope_version": "", "start_ns": 1, "end_ns": 2}
+    return SpanData(**{**row, "span_id": span_id, "parent_id": parent_id, "attributes": attributes or {}, **more})
+
+
+def rollups(engine: Engine, out: list[object]) -> list[Rollup]:
+    return [engine.rollup(trace) for trace in out if isinstance(trace, Trace)]
+
+
+class TestCarriedContext:
+    """Spans whose parent looks remote and may be in this process."""
+
+    def test_known_parent(self) -> None:
+        """A span below a root of this process is no root."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, None, out, 1)
+        engine.ended(data(2, None, CHAT, carried_parent_id=1), "child", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert "child" == out[0]
+        assert [(1, 11)] == [(rollup.num_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+        assert 1 == engine.opened
+
+    def test_unknown_parent(self) -> None:
+        """A span below a root of another process is a root."""
+        engine, out = new()
+        engine.started(1, 2, None, out, 1)
+        engine.ended(data(2, None, CHAT, carried_parent_id=1), "root", 0, out)
+        assert [(1, 11)] == [(rollup.num_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+
+    def test_parent_that_ended(self) -> None:
+        """The parent may have ended, when its root has not left."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        engine.ended(data(2, 1), "parent", 0, out)
+        engine.started(1, 3, None, out, 2)
+        engine.ended(data(3, None, CHAT, carried_parent_id=2), "child", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert [2] == [rollup.num_events for rollup in rollups(engine, out)]
+
+    def test_start_not_seen(self) -> None:
+        """Without its start, a span with a carried parent is taken for a root."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.ended(data(3, None, CHAT, carried_parent_id=1), "other", 0, out)
+        assert {NO_START: 1} == engine.released
+
+
+class TestRecentCalls:
+    """Calls that can still be corrected, over all traces."""
+
+    def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Beyond the bound the oldest are settled, and every total is exact."""
+        monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 5)
+        engine, out = new()
+        for trace_id in range(1, 11):
+            engine.started(trace_id, 1, None, out)
+            for span_id in (2, 3, 4):
+                engine.ended(data(span_id, 1, CHAT, trace_id=trace_id), "call", 0, out)
+                assert engine._num_calls <= 5
+        for trace_id in range(1, 11):
+            engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
+        assert 10 * [(3, 33, 33)] == [(r.num_model_events, r.total_tokens, r.cost_pusd) for r in rollups(engine, out)]
+        assert (0, 0) == (engine._num_calls, len(engine._with_calls))
+
+    def test_settled_below(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An agent's sum does not count beside calls that are settled."""
+        monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 1)
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        for span_id in (3, 4, 5):
+            engine.ended(data(span_id, 2, CHAT), "call", 0, out)
+        engine.ended(data(2, 1, {**CHAT, "gen_ai.operation.name": "invoke_agent"}), "agent", 0, out)
+        engine.ended(data(1, None, {**CHAT, "gen_ai.operation.name": "invoke_agent"}), "root", 0, out)
+        assert [(3, 33)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+
+    def test_many_below_one_span(self) -> None:
+        """What hangs at an open span is bounded, and its sum is exact."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        for span_id in range(3, 2003):
+            engine.ended(data(span_id, 2, CHAT), "call", 0, out)
+        [trace] = engine._roots
+        assert trace.nodes is not None
+        assert len(trace.nodes[2].calls) <= 2 * WINDOW
+        engine.ended(data(2, 1, {**CHAT, "gen_ai.operation.name": "invoke_agent"}), "agent", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert [(2000, 22000)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+
+    def test_duplicates_fall_out(self) -> None:
+        """Calls that another teller took over fall out of a full window without being counted."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        for number in range(600):
+            scope = "ab"[number % 2]
+            times = {"start_ns": 100 * (number // 2), "end_ns": 100 * (number // 2) + 50}
+            engine.ended(data(number + 2, 1, CHAT, scope_name=scope, **times), "call", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert [(300, 3300)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+
+
+class TestModels:
+    """Models named on a root."""
+
+    def test_bound(self) -> None:
+        """However many are used, a bounded number is kept."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        for number in range(1000):
+            engine.ended(data(number + 2, 1, {**CHAT, "gen_ai.request.model": f"m{number:04}"}), "call", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        [rollup] = rollups(engine, out)
+        assert MAX_MODELS == len(rollup.models)
+        assert 1000 == rollup.num_model_events
+
+
+class TestSessions:
+    """Which session id a root gets."""
+
+    def test_conflict(self) -> None:
+        """The earliest wins, and others are counted."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.ended(data(2, 1, {"session.id": "late"}, start_ns=7), "a", 0, out)
+        engine.ended(data(3, 1, {"session.id": "early"}, start_ns=5), "b", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        [rollup] = rollups(engine, out)
+        assert rollup.session is not None
+        assert "early" == rollup.session.value
+        assert {"session_id_conflict": 1} == engine.unread
+
+
+class TestRootsOwn:
+    """What the root itself says."""
+
+    def test_output_and_error(self) -> None:
+        """Its output and error are written when no event has any."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.ended(data(1, None, {"output.value": "bye"}, failed=True, status_description="no"), "root", 0, out)
+        [trace] = out
+        assert isinstance(trace, Trace)
+        rollup = engine.rollup(trace, str)
+        assert rollup.output is not None
+        assert rollup.error is not None
+        assert ("bye", "no", 0) == (rollup.output.value, rollup.error.value, rollup.num_errors)
+
+    def test_events_come_first(self) -> None:
+        """An event's output and error win over the root's, which mostly repeat them."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.ended(data(2, 1, {"output.value": "hi"}, failed=True, status_description="bad"), "child", 0, out)
+        engine.ended(data(1, None, {"output.value": "bye"}, failed=True, status_description="no"), "root", 0, out)
+        trace = out[1]
+        assert isinstance(trace, Trace)
+        rollup = engine.rollup(trace, str)
+        assert rollup.output is not None
+        assert rollup.error is not None
+        assert ("hi", "bad", 1) == (rollup.output.value, rollup.error.value, rollup.num_errors)
