@@ -55,9 +55,13 @@ class Node:
             return
         self.calls += calls
         if len(self.calls) > 2 * WINDOW:
-            if any(call.settled for call in self.calls):
-                self.flags |= SETTLED
-            self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]  # a call comes again with each repeat
+            self.prune()
+
+    def prune(self) -> None:
+        """Let go of calls that lost or are settled."""
+        if any(call.settled for call in self.calls):
+            self.flags |= SETTLED
+        self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]  # a call comes again with each repeat
 
 
 def flags_of(call: Call) -> int:

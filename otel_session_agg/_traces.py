@@ -122,6 +122,8 @@ class Trace:
         for call in list(self.window or ()):
             self._settle(call, price)
         self.window = None
+        for node in (*(self.nodes or {}).values(), *([self.root] if self.root is not None else [])):
+            node.prune()
 
     @property
     def num_calls(self) -> int:
