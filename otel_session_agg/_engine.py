@@ -132,7 +132,7 @@ class Engine:
                 self.ignored[OPEN_ROOTS] += 1
                 return
             trace = self._rootless(span.trace_id, now, out)
-        if self._links.get(span.trace_id, span.span_id) is not None and not trace.is_open(span.span_id):
+        if not trace.is_open(span.span_id) and self._links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
         before = trace.num_calls

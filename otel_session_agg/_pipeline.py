@@ -14,7 +14,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model import Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, local_parent_id, span_data
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, span_data
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -56,8 +56,11 @@ class Pipeline:
             item = queue.popleft()
             if isinstance(item, tuple):
                 self._item, span = None, item[0]
-                context = span.context
-                engine.started(context.trace_id, context.span_id, local_parent_id(span), out, carried_parent_id(span))
+                context, parent = span.context, span.parent
+                if parent is None or parent.is_remote:
+                    engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
+                else:
+                    engine.started(context.trace_id, context.span_id, parent.span_id, out)
             else:
                 self._item, self._before = item, len(out)
                 engine.ended(span_data(item), item, now, out)

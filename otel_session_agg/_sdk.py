@@ -12,13 +12,8 @@ from otel_session_agg._model import SpanData, SpanEvent
 from otel_session_agg.conventions import CARRYING_SCOPES
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
+_new = tuple.__new__  # the named tuple's own costs twice as much
 _NO_ATTRIBUTES: Mapping[str, Any] = {}
-
-
-def local_parent_id(span: ReadableSpan) -> int | None:
-    """Id of the parent in this process; ``None`` for a session root."""
-    parent = span.parent
-    return None if parent is None or parent.is_remote else parent.span_id
 
 
 def carried_parent_id(span: ReadableSpan) -> int | None:
@@ -48,28 +43,31 @@ def span_data(span: ReadableSpan) -> SpanData:
     failed = status.status_code is _ERROR
     events = span.events
     end = span.end_time or span.start_time or 0
-    return SpanData(
-        span.name,
-        context.trace_id,
-        context.span_id,
-        None if parent is None or parent.is_remote else parent.span_id,
-        "INTERNAL" if kind is _INTERNAL else kind.name,
-        scope.name if scope is not None else "",
-        (scope.version or "") if scope is not None else "",
-        span.start_time or end,
-        end,
-        attributes_of(span),
-        tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
-        failed,
-        status.description if failed else None,
-        carried_parent_id(span) if parent is not None and parent.is_remote else None,
+    return _new(
+        SpanData,
+        (
+            span.name,
+            context.trace_id,
+            context.span_id,
+            None if parent is None or parent.is_remote else parent.span_id,
+            "INTERNAL" if kind is _INTERNAL else kind.name,
+            scope.name if scope is not None else "",
+            (scope.version or "") if scope is not None else "",
+            span.start_time or end,
+            end,
+            attributes_of(span),
+            tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
+            failed,
+            status.description if failed else None,
+            carried_parent_id(span) if parent is not None and parent.is_remote else None,
+        ),
     )
 
 
 def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
     """A span's attributes as a plain dict, which is much faster to read than the SDK's view."""
     attributes = span.attributes
-    if not attributes:
+    if attributes is None:
         return _NO_ATTRIBUTES
     try:
         return attributes.copy()  # type: ignore[attr-defined, no-any-return]  # not in the declared type, but three times as fast

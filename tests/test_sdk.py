@@ -13,7 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from otel_session_agg._model import SpanData, SpanEvent
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, local_parent_id, span_data
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, span_data
 
 _FLAGS = TraceFlags(TraceFlags.SAMPLED)
 _CONTEXT = SpanContext(1, 2, is_remote=False, trace_flags=_FLAGS)
@@ -40,7 +40,7 @@ class TestLocalParentId:
     @pytest.mark.parametrize(("parent", "expected"), [(None, None), (_REMOTE, None), (_LOCAL, 3)])
     def test_examples(self, parent: SpanContext | None, expected: int | None) -> None:
         """A span without a parent, or with a remote one, is a session root."""
-        assert expected == local_parent_id(ReadableSpan("a", _CONTEXT, parent))
+        assert expected == span_data(ReadableSpan("a", _CONTEXT, parent)).parent_id
 
 
 class TestSpanData:

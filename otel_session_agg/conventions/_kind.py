@@ -25,11 +25,11 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
     if named is None and scope.has_endings:
         named = scope.named.get(name[max(name.rfind("."), 0) :])
     memo = plan.kind_memo
-    if named is None and memo:
+    if named is None and memo:  # one key alone decides, as on nearly all spans
         value = attributes[plan.kinds[0].key]
         if type(value) is str and value in memo:
             return memo[value]
-    for position, mark in enumerate(plan.kinds):
+    for mark in plan.kinds:
         if named is not None and mark.precedence > named[0]:
             return named[1]
         value = attributes[mark.key]
@@ -37,7 +37,7 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
         if word is not None and isinstance(mark.extra, Kinds):
             kind = _by_value(mark.extra, word.lower())
             if kind is not None:
-                if position == 0 and type(value) is str and len(memo) < _MAX_MEMO:
+                if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO:
                     memo[value] = kind
                 return kind
     return named[1] if named is not None else _by_attributes(plan.marks, attributes)

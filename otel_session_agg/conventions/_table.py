@@ -131,7 +131,7 @@ class Plan:
 
     __slots__ = (
         "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "names",
-        "outputs", "parts", "sessions", "texts", "two_keys",
+        "one_kind_key", "outputs", "parts", "sessions", "texts", "two_keys",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -139,8 +139,9 @@ class Plan:
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version tell."""
         self.kinds = tuple(marks.get(Says.KIND, ()))
+        self.one_kind_key = len({mark.key for mark in self.kinds}) == 1
         self.kind_memo: dict[object, Kind] = {}
-        """Kinds by the value of the first key, where that decides."""
+        """Kinds by the value of the one key that names a kind."""
         self.families = _families(marks)
         """Keys of prompt, completion and total by convention."""
         self.parts = tuple((says, _keys(marks, says)) for says in PARTS if says in marks)
