@@ -88,7 +88,7 @@ STREAMING_KEYS = ("gen_ai.is_streaming", "gen_ai.request.stream", "llm.is_stream
 CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes)
 """Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
 
-_MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
+_MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
@@ -123,6 +123,8 @@ def read(span: SpanData) -> Event:
     if kind is _MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
+    if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
+        kind = _EMBEDDING  # several emitters know one operation for all of a provider's models
     event = Event(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier, address, session, output, error,
         feedback, num_calls,

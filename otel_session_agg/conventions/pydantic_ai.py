@@ -56,7 +56,7 @@ TABLE = Convention(
         ),
         Emitter(
             scopes=_LOGFIRE,
-            has=("duration",),
+            has=("duration", "gen_ai.usage.raw"),
             proof="recorded: 5.2 writes the log of a stream when its last part was read, which is after or before others do",
             ends_early=True,
         ),
