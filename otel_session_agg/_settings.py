@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from otel_session_agg import environment_variables as env
@@ -122,7 +122,3 @@ class Settings:
                 else:
                     values[name] = value
         return cls(**values)
-
-
-FIELDS = tuple(field.name for field in fields(Settings))
-"""Names of all settings."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
 
 from otel_session_agg import SessionAggError, Settings, SettingsError, environment_variables
-from otel_session_agg._settings import _RULES, FIELDS
+from otel_session_agg._settings import _RULES
 
 _HUGE = pytest.param("max_queue_size", "1" * 5000, id="huge-text")
 _WRONG: list[Any] = [
@@ -55,7 +55,7 @@ class TestSettings:
     def test_rules(self) -> None:
         """Every setting has a rule, and every variable of the module is that of a setting."""
         variables = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
-        assert FIELDS == tuple(_RULES)
+        assert tuple(field.name for field in fields(Settings)) == tuple(_RULES)
         assert variables == {variable for variable, _, _ in _RULES.values()}
 
     @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def read(span: SpanData) -> Event:
     num_calls = 0
     ignored: list[str] = []
     emitters = _emitters(plan, attributes) if plan.emitters else ()
-    if plan.has_usage and not any(emitter.ignore_usage for emitter in emitters):
+    if plan.has_usage:
         usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
     if plan.has_cost:
         recorded, ignored_costs = read_cost(plan, attributes)

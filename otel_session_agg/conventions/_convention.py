@@ -133,6 +133,7 @@ class Emitter:
     lacks: tuple[str, ...] = ()
     """Only when the span has none of these keys."""
     prompt_excludes_cache: bool | None = None
+    """Whether the prompt count leaves the cached part out; ``None``: no word on that."""
     prompt_excludes_write: bool = False
     """The prompt count holds what was read from the cache, but not what was written to it."""
     prompt_from_total: bool = False
@@ -140,12 +141,11 @@ class Emitter:
     completion_from_total: bool = False
     """Completion leaves reasoning out; total minus prompt has it."""
     completion_excludes_reasoning: bool = False
+    """Completion leaves reasoning out; the reasoning stated beside it belongs to it."""
     stream_output_extra: int = 0
     """How much a streamed completion count is too high."""
     unsure_output: bool = False
     """Another teller of the same call knows the completion better."""
-    ignore_usage: bool = False
-    """Token attributes on this span are a repeat of another span's."""
     streaming: bool = False
     """Only on streamed calls."""
     not_scopes: tuple[str, ...] = ()
