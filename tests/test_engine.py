@@ -10,7 +10,7 @@ from otel_session_agg import _engine, conventions
 from otel_session_agg._calls import WINDOW, Call
 from otel_session_agg._engine import Engine
 from otel_session_agg._model import SpanData
-from otel_session_agg._reasons import NO_START
+from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
 from otel_session_agg._rollup import MAX_MODELS, Rollup
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
@@ -135,6 +135,51 @@ class TestRecentCalls:
             engine.ended(data(number + 2, 1, CHAT, scope_name=scope, **times), "call", 0, out)
         engine.ended(data(1, None), "root", 0, out)
         assert [(300, 3300)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+
+    def test_search_is_given_up(self) -> None:
+        """Calls that ended long before are not looked at, however many scopes there are."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        for number in range(60):
+            attributes = {**CHAT, "gen_ai.usage.input_tokens": number}
+            times = {"start_ns": 100 * number, "end_ns": 100 * number + 50}
+            engine.ended(data(number + 2, 1, attributes, scope_name="ab"[number % 2], **times), "call", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert [60] == [rollup.num_model_events for rollup in rollups(engine, out)]
+
+
+class TestParked:
+    """Open roots beyond the bound."""
+
+    def test_span_below(self) -> None:
+        """A span that ends below a parked root leaves, is counted, and is in no totals; the root has what it had."""
+        engine = Engine(Settings(max_open_roots=1), conventions.read, price)
+        out: list[object] = []
+        engine.started(1, 1, None, out)
+        engine.ended(data(2, 1, CHAT), "before", 0, out)
+        engine.started(2, 1, None, out)
+        engine.ended(data(3, 1, CHAT), "after", 0, out)
+        assert ["before", "after"] == out
+        assert {OPEN_ROOTS: 1} == engine.ignored
+        engine.ended(data(1, None), "root", 0, out)
+        assert [(1, 11)] == [(rollup.num_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+        assert {OPEN_ROOTS: 1} == +engine.released
+
+
+class TestTwice:
+    """Spans that end twice."""
+
+    def test_root_that_waits(self) -> None:
+        """A root that ends again while it waits leaves once with its totals, and once as it came."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        engine.ended(data(1, None), "root", 0, out)
+        engine.ended(data(1, None), "again", 0, out)
+        assert ["again"] == out
+        assert {DUPLICATE: 1} == engine.ignored
+        engine.ended(data(2, 1, CHAT), "child", 0, out)
+        assert [11] == [rollup.total_tokens for rollup in rollups(engine, out)]
 
 
 class TestModels:

@@ -149,6 +149,38 @@ class TestCalls:
         attributes = {**CHAT, **usage(100, 10), "gen_ai.response.id": "r"}
         assert (1, 110, 110, 0) == totals(*[span(n, None, attributes, (0, 10), scope="s") for n in "ab"])
 
+    def test_one_response_other_figures(self) -> None:
+        """A response id that repeats with other figures, as mock servers have it, is another call."""
+        spans = [
+            span(n, None, {**CHAT, **usage(p, 10), "gen_ai.response.id": "r"}, (0, 10), scope="s")
+            for n, p in (("a", 1), ("b", 2))
+        ]
+        assert (2, 23, 23, 0) == totals(*spans)
+
+    def test_tellers_that_contradict_in_a_part(self) -> None:
+        """Of two tellers with the same input and output, the first one's cached part stands."""
+        parts = [
+            {**CHAT, **usage(100, 10), "gen_ai.response.id": "r", "gen_ai.usage.cache_read.input_tokens": n} for n in (40, 60)
+        ]
+        spans = [span(name, None, part, (0, 10), scope=name) for name, part in zip("ab", parts, strict=True)]
+        attributes = dict(replay({"spans": spans}).attributes or {})
+        assert (1, 40) == (attributes["metadata.num_model_events"], attributes["metadata.cache_read_tokens"])
+
+    @pytest.mark.parametrize("order", ["ab", "ba"])
+    def test_blind_to_the_cache(self, order: str) -> None:
+        """A teller who leaves the cached part out of the input tells of the same call; the fuller one stands."""
+        told = {"a": usage(100, 10), "b": usage(180, 10, **{"gen_ai.usage.cache_read.input_tokens": 80})}
+        spans = [
+            span(name, None, {**CHAT, **told[name]}, times, scope=name)
+            for name, times in zip(order, [(0, 100), (50, 200)], strict=True)
+        ]
+        assert (1, 190) == totals(*spans)[:2]
+
+    def test_silent_model_below_an_embedding(self) -> None:
+        """A span below an embedding that calls itself a model and says nothing is no model event."""
+        outer = span("outer", None, {**EMBEDDING, "gen_ai.usage.input_tokens": 7}, TIMES[0], scope="a")
+        assert (0, 7, 7, 0) == totals(outer, span("inner", "outer", CHAT, TIMES[1], scope="b"))
+
     def test_server_span(self) -> None:
         """A model server's span below the client's call loses."""
         client = span("client", None, {**CHAT, **usage(100, 10)}, TIMES[0], kind="CLIENT")
