@@ -33,6 +33,7 @@ from otel_session_agg._reasons import (
     OPEN_SPANS,
     SESSION_CONFLICT,
 )
+from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
@@ -60,8 +61,8 @@ class Engine:
         self._settings = settings
         self._read = read
         self._price = price
-        self._left_young: set[int] = set()
-        self._left_old: set[int] = set()
+        self._left: Recent[int, bool] = Recent(MAX_REMEMBERED // 2)
+        """Traces whose root left."""
         self._links = Links()
         self._roots = Roots(self._links)
         self._with_calls: OrderedDict[int, Trace] = OrderedDict()
@@ -223,7 +224,7 @@ class Engine:
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
             return
-        self._remember(trace.trace_id)
+        self._left.put(trace.trace_id, True)  # noqa: FBT003 -- a value
         self._links.add(trace.root_span, trace.root_event.kind)
         self.released[trace.partial or COMPLETE] += 1
         if trace.conflicts:
@@ -249,12 +250,7 @@ class Engine:
             self.released[FAULT] += 1
 
     def _has_left(self, trace_id: int) -> bool:
-        return trace_id in self._left_young or trace_id in self._left_old
-
-    def _remember(self, trace_id: int) -> None:
-        if len(self._left_young) >= MAX_REMEMBERED // 2:
-            self._left_old, self._left_young = self._left_young, set()
-        self._left_young.add(trace_id)
+        return self._left.get(trace_id) is not None
 
     def _make_room(self, out: Out) -> None:
         """Too many roots: the oldest leave if they have ended, else keep only their totals."""

@@ -7,6 +7,7 @@ which all traces share.
 from __future__ import annotations
 
 from otel_session_agg._model import Kind, SpanData
+from otel_session_agg._recent import Recent
 
 _TOOL = Kind.TOOL
 
@@ -20,29 +21,22 @@ Link = tuple[int, "int | None", bool]
 
 
 class Links:
-    """Where spans hung that ended a moment ago, in two generations so that forgetting costs nothing."""
+    """Where spans hung that ended a moment ago."""
 
-    __slots__ = ("_old", "_young")
+    __slots__ = ("_recent",)
 
     def __init__(self) -> None:
-        self._young: dict[int, Link] = {}
-        self._old: dict[int, Link] = {}
+        self._recent: Recent[int, Link] = Recent(MAX_LINKS // 2)
 
     def add(self, span: SpanData, kind: Kind) -> None:
         """Remember a span that ended."""
-        young = self._young
-        if len(young) >= MAX_LINKS // 2:
-            self._old, self._young = young, {}
-            young = self._young
-        young[span.span_id] = (span.trace_id, span.parent_id, kind is _TOOL)
+        self._recent.put(span.span_id, (span.trace_id, span.parent_id, kind is _TOOL))
 
-    def keep(self, trace_id: int, span_id: int, parent_id: int | None, *, tool: bool = False) -> None:
+    def keep(self, trace_id: int, span_id: int, parent_id: int | None) -> None:
         """Remember where a span hangs that is not kept any more."""
-        if len(self._young) >= MAX_LINKS // 2:
-            self._old, self._young = self._young, {}
-        self._young[span_id] = (trace_id, parent_id, tool)
+        self._recent.put(span_id, (trace_id, parent_id, False))
 
     def get(self, trace_id: int, span_id: int) -> Link | None:
         """The link of a span, when it is remembered."""
-        link = self._young.get(span_id) or self._old.get(span_id)
+        link = self._recent.get(span_id)
         return link if link is not None and link[0] == trace_id else None

@@ -9,9 +9,8 @@ service tier) and kept as a rate card that multiplies whole numbers.  A card kno
 because prices change at dates and times of day; up to `MAX_WINDOWS` such stretches are kept side by side.  What is not
 found is remembered too, so that an unknown model costs no more than a known one.
 
-How it stays small.  Names come from the application's users.  What was found is kept in two generations of at most
-`MAX_CARDS` names each: when the young one is full it becomes the old one, and the old one is forgotten.  Names longer
-than `MAX_NAME_LENGTH` are no model's name.
+How it stays small.  Names come from the application's users.  What was found is kept for the last `MAX_CARDS` to
+twice as many of them.  Names longer than `MAX_NAME_LENGTH` are no model's name.
 
 genai-prices takes 0.4 s to import, so that happens when its first price is needed.  If its prices are replaced while
 running (its updater, or a custom snapshot), every card is forgotten.  There is no lock: all state can be rebuilt, and
@@ -26,6 +25,7 @@ from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
 from otel_session_agg._price_overrides import ModelPrice, Overrides, PriceTier
 from otel_session_agg._price_rates import Card, UnknownCard, Window
+from otel_session_agg._recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CARDS", "MAX_NAME_LENGTH", "MAX_WINDOWS", "ModelPrice", "PriceBook", "PriceTier"]
 
 MAX_CARDS = 2048
-"""Names in each of two generations: far more than the models of one application, at most a few MB."""
+"""Far more names than one application has models, at most a few MB."""
 
 MAX_WINDOWS = 4
 """Stretches of time kept for one name: enough for two prices a day around midnight, and for a replay of mixed times."""
@@ -77,8 +77,7 @@ class PriceBook:
 
     def __init__(self, overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None) -> None:
         self._overrides = Overrides({} if overrides is None else overrides)
-        self._young: dict[_Key, tuple[Card, ...]] = {}
-        self._old: dict[_Key, tuple[Card, ...]] = {}
+        self._cards: Recent[_Key, tuple[Card, ...]] = Recent(MAX_CARDS)
         self._get_snapshot: Callable[[], DataSnapshot] | None = None
         self._snapshot: DataSnapshot | None = None
         self._table_failed = False
@@ -110,7 +109,7 @@ class PriceBook:
         if get_snapshot is not None and get_snapshot() is not self._snapshot:
             self._use_snapshot(get_snapshot)
         key = (provider, tuple(models), server_address, service_tier)
-        for card in self._young.get(key, ()):
+        for card in self._cards.young.get(key, ()):
             window = card.window
             if window[0] <= at_ns < window[1]:
                 return card.cost_pusd(usage)
@@ -135,12 +134,12 @@ class PriceBook:
             self._updater.stop()  # type: ignore[no-untyped-call]
 
     def _use_snapshot(self, get_snapshot: Callable[[], DataSnapshot]) -> None:
-        self._young, self._old = {}, {}
+        self._cards = Recent(MAX_CARDS)
         self._snapshot = get_snapshot()
 
     def _remembered(self, key: _Key, at_ns: int) -> Card:
         """Return the card for a key that is not among the young, or not valid at this time; remember it."""
-        cards = self._young.get(key) or self._old.get(key, ())
+        cards = self._cards.get(key) or ()
         for card in cards:
             if card.window[0] <= at_ns < card.window[1]:
                 break
@@ -149,9 +148,7 @@ class PriceBook:
             cards = (card, *cards[: MAX_WINDOWS - 1])
         if any(len(text or "") > MAX_NAME_LENGTH for text in (key[0], *key[1], *key[2:])):
             return card
-        if len(self._young) >= MAX_CARDS:
-            self._young, self._old = {}, self._young
-        self._young[key] = cards
+        self._cards.put(key, cards)
         return card
 
     def _found(self, key: _Key, at_ns: int) -> Card:

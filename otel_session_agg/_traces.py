@@ -3,8 +3,8 @@
 Of an open span its id and its parent are kept, of an ended one nothing but the call that it told of: that hangs at the nearest
 open ancestor and moves up when that ends, so the state is bounded by the open spans and the window of recent calls.  On the
 way up ``_nesting`` decides which calls count.  Calls also hang at parents that are not known (they end without a start, or
-later than their children); nothing waits for those.  An ended span that told of a call is met again in the window, so a late descendant still corrects it.
-The root is folded last, when everything below it has ended or waiting is over.
+later than their children); nothing waits for those.  An ended span that told of a call is met again in the window, so a late
+descendant still corrects it.  The root is folded last, when everything below it has ended or waiting is over.
 """
 
 from __future__ import annotations

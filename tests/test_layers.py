@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         # values, words and small tools
-        "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _suppress _values environment_variables",
+        "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _recent _suppress _values environment_variables",
         "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations",
         "_calls _price_catalogue _price_overrides _writer conventions._usage_text conventions._versions conventions.*",
         # what counts, what it costs, how tables are read

@@ -165,7 +165,7 @@ class TestCatalogue:
         """Every model's rates are expressed as whole numbers."""
         for provider, model in CATALOGUE:
             cost(book, model.id, provider=provider.id)
-            assert not any(isinstance(card, _Reference) for cards in book._young.values() for card in cards)
+            assert not any(isinstance(card, _Reference) for cards in book._cards.young.values() for card in cards)
 
     @given(
         st.sampled_from([pair for pair in CATALOGUE if len(vars(pair[1].get_prices(JUNE))) > 2]),
@@ -662,7 +662,7 @@ class TestBounds:
         book = PriceBook({"*": {"input": 1}})
         for number in range(100):
             cost(book, f"m{number}")
-        assert len(book._young) + len(book._old) <= 16
+        assert len(book._cards.young) + len(book._cards._old) <= 16
         assert MAX_CARDS <= 4096
 
     def test_a_name_in_use_survives_the_change_of_generation(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -686,13 +686,13 @@ class TestBounds:
         """A daily price change does not grow a card's list."""
         for day in range(50):
             cost(book, "deepseek-chat", provider="deepseek", at_ns=ns(JUNE - 400 * DAY + day * DAY))
-        assert max(len(cards) for cards in book._young.values()) <= MAX_WINDOWS
+        assert max(len(cards) for cards in book._cards.young.values()) <= MAX_WINDOWS
 
     def test_a_text_too_long_to_be_a_name_is_not_kept(self, book: PriceBook) -> None:
         """Megabytes on a span stay there."""
         assert cost(book, "gpt-4o" * MAX_NAME_LENGTH) is None
         assert cost(book, "gpt-4o", provider="x" * 10_000) is None
-        assert {} == book._young
+        assert {} == book._cards.young
 
     def test_the_lookup_of_genai_prices_keeps_none_of_our_names(self, book: PriceBook) -> None:
         """Its unbounded caches are not used."""

@@ -1,0 +1,35 @@
+"""A bounded memory of what was put in last."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """The last values by key: at least ``generation`` of them, at most twice as many.
+
+    When the young generation is full it becomes the old one, and the old one is gone, so forgetting costs nothing.
+    """
+
+    __slots__ = ("_generation", "_old", "young")
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+        self.young: dict[K, V] = {}
+        """Those put in last; what is found elsewhere has to be put in again to stay."""
+        self._old: dict[K, V] = {}
+
+    def put(self, key: K, value: V) -> None:
+        """Remember a value."""
+        if len(self.young) >= self._generation:
+            self._old, self.young = self.young, {}
+        self.young[key] = value
+
+    def get(self, key: K) -> V | None:
+        """The value of a key, when it is remembered."""
+        value = self.young.get(key)
+        return self._old.get(key) if value is None else value
