@@ -160,7 +160,7 @@ class SessionSpanProcessor(SpanProcessor):
         out: list[object] = []
         self._folding = threading.get_ident()
         pipeline.take(queue, number, now, out)
-        pipeline.engine.due(now, out)
+        self._guard.call("releasing", pipeline.engine.due, now, out)  # what was taken leaves all the same
         self._hold(pipeline.finish(out))
         self._folding = None
         return number > 0
@@ -234,7 +234,7 @@ class SessionSpanProcessor(SpanProcessor):
                 if time.monotonic() >= until:
                     return False
             out: list[object] = []
-            self._pipeline.engine.drain(reason, out)
+            self._guard.call("releasing", self._pipeline.engine.drain, reason, out)
             self._hold(self._pipeline.finish(out))
         with _within(self._forward_lock, until) as mine:
             if not mine:

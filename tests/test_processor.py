@@ -623,6 +623,17 @@ class TestFaults:
         assert {"fault": 2} == engine.ignored
         assert (2, 0, 1, 0) == (engine.received, engine.folded, engine.released["fault"], engine.open)
 
+    @pytest.mark.parametrize("step", ["due", "drain"])
+    def test_releasing_raises(self, step: str, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """When releasing fails, what was taken from the queue leaves all the same."""
+        setup = make()
+        monkeypatch.setattr(setup.processor._pipeline.engine, step, lambda *_: 1 / 0)
+        with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
+            pass
+        setup.provider.force_flush()
+        assert ["chat", "root"] == setup.recorder.names()
+        assert {"releasing": 1} == {place: min(number, 1) for place, number in setup.processor._guard.faults.items()}
+
     def test_writing_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When writing fails, the root leaves as it came."""
         monkeypatch.setattr("otel_session_agg._writer.attributes", lambda *_: 1 / 0)
