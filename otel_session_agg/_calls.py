@@ -35,7 +35,7 @@ class Call:
     __slots__ = (
         "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
         "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
-        "service_tier", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
+        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, event: Event) -> None:
@@ -71,6 +71,14 @@ class Call:
         self.loose_time = event.ends_early
         self.unsure_output = event.unsure_output
         self.foreign = event.foreign
+        self.session = event.session_id
+        """The session that owns it: its own, or that of an ancestor which has ended."""
+        self.session_is_weak = event.session_is_weak
+
+    def belongs_to(self, session: str | None, *, is_weak: bool) -> None:
+        """An ancestor, or another teller, names a session."""
+        if session is not None and (self.session is None or self.session_is_weak):
+            self.session, self.session_is_weak = session, is_weak
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -166,6 +174,7 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.scopes = _joined(call.scopes, other.scopes)
     if not other.foreign and not outer and len(call.span_ids) < MAX_TELLERS:
         call.span_ids += other.span_ids
+    call.belongs_to(other.session, is_weak=other.session_is_weak)
     call.failed = call.failed and other.failed
     call.model = call.model or other.model
     call.start_ns = min(call.start_ns, other.start_ns)

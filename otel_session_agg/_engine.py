@@ -5,7 +5,7 @@ Rules
 * A span below a session root leaves at once, the root when it has ended and nothing below it is open.
 * A root that ended waits ``linger_seconds`` for spans still open below it, then leaves marked partial.
 * On a bound the oldest leave with what they have, marked partial; a root that is still open keeps only its totals.
-* A span that ends after its root left is *late*: it leaves at once and is counted.
+* A span that ends after its root left is *late*: it leaves at once and corrects what the root's sessions have got of it.
 * What belongs to no root that is known leaves at once; if a root appears within ``linger_seconds``, it gets the totals.
 
 Counted, and true at every moment: received = folded + ignored (by reason), opened = released (by reason) + open.
@@ -14,17 +14,20 @@ Counted, and true at every moment: received = folded + ignored (by reason), open
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
+from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, SpanData
+from otel_session_agg._owners import Text
 from otel_session_agg._reasons import (
     COMPLETE,
     DISCARDED,
     DUPLICATE,
     FAULT,
-    LATE,
     LINGER,
     NO_CONTEXT,
     NO_ROOT,
@@ -50,8 +53,14 @@ _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
 
 
+class Changed(NamedTuple):
+    """A trace without a root to leave: its sessions have to be told what is new."""
+
+    trace: Trace
+
+
 Out = list[object]
-"""What leaves, in order: carriers as they came, and ``Trace`` objects whose roots may leave."""
+"""What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""
 
 
 class Engine:
@@ -61,15 +70,15 @@ class Engine:
         self._settings = settings
         self._read = read
         self._price = price
-        self._left: Recent[int, bool] = Recent(MAX_REMEMBERED // 2)
-        """Traces whose root left."""
+        self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
+        """Traces whose root left: spans may still end below it."""
         self._links = Links()
         self._roots = Roots(self._links)
         self._with_calls: OrderedDict[int, Trace] = OrderedDict()
         """Traces with calls that can still be corrected."""
         self._num_calls = 0
         self._deadlines: Deadlines[Trace] = Deadlines()
-        self.received = self.folded = self.opened = 0
+        self.received = self.folded = self.late = self.opened = 0
         self.ignored: Counter[str] = Counter()
         """Ended spans that are in no totals, by reason."""
         self.unread: Counter[str] = Counter()
@@ -92,7 +101,7 @@ class Engine:
                 return
             parent_id = carried_parent_id
         else:
-            trace = self._roots.below(trace_id, parent_id)
+            trace = self._trace(trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
             num_open = len(trace.opened or ())
@@ -124,11 +133,8 @@ class Engine:
             self._root_ended(span, carrier, now, out)
             return
         out.append(carrier)
-        trace = self._roots.below(span.trace_id, span.parent_id)
+        trace = self._trace(span.trace_id, span.parent_id)
         if trace is None:
-            if self._has_left(span.trace_id):
-                self.ignored[LATE] += 1
-                return
             if self._roots.is_parked(span.trace_id):
                 self.ignored[OPEN_ROOTS] += 1
                 return
@@ -141,8 +147,19 @@ class Engine:
         self.folded += 1
         if trace.num_calls > before:
             self._remember_call(trace)
-        if trace.root_span is not None and not trace.opened:
+        if trace.has_left:
+            self.late += 1
+            out.append(Changed(trace))
+        elif trace.root_span is not None and not trace.opened:
             self._release(trace, out)
+
+    def _trace(self, trace_id: int, parent_id: int | None) -> Trace | None:
+        """The session root that a span is below, be it one that has left."""
+        trace = self._roots.below(trace_id, parent_id)
+        left = self._left.get(trace_id)
+        if left is None or (trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))):
+            return trace
+        return left
 
     def _remember_call(self, trace: Trace) -> None:
         self._num_calls += 1
@@ -165,7 +182,7 @@ class Engine:
     def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         trace = self._roots.root(span.trace_id, span.span_id)
         if trace is None:
-            if self._has_left(span.trace_id) and self._links.get(span.trace_id, span.span_id) is not None:
+            if self._left.get(span.trace_id) is not None and self._links.get(span.trace_id, span.span_id) is not None:
                 out.append(carrier)
                 self.ignored[DUPLICATE] += 1
                 return
@@ -220,20 +237,38 @@ class Engine:
 
     def _release(self, trace: Trace, out: Out) -> None:
         self._roots.remove(trace)
-        self._forget_calls(trace)
+        trace.has_left = True
+        self._left.put(trace.trace_id, trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
-            return
-        self._left.put(trace.trace_id, True)  # noqa: FBT003 -- a value
-        self._links.add(trace.root_span, trace.root_event.kind)
-        self.released[trace.partial or COMPLETE] += 1
-        if trace.conflicts:
-            self.unread[SESSION_CONFLICT] += trace.conflicts
-        out.append(trace)
+            out.append(Changed(trace))
+        else:
+            out.append(trace)
+            self._links.add(trace.root_span, trace.root_event.kind)
+            self.released[trace.partial or COMPLETE] += 1
+        if trace.owners.conflicts:
+            self.unread[SESSION_CONFLICT] += trace.owners.conflicts
 
-    def rollup(self, trace: Trace, text: Callable[[object], str | None] = no_text) -> Rollup:
-        """The totals of a trace that was released; ``text`` makes an output readable, without it there is none."""
-        return trace.rollup(self._links, self._price, text)
+    def rollup(self, trace: Trace, text: Text = no_text) -> Rollup:
+        """The totals of a trace over all of its sessions."""
+        return reduce(add, self.rollups(trace, text).values())
+
+    def rollups(self, trace: Trace, text: Text = no_text) -> dict[str | None, Rollup]:
+        """The totals of a trace by session, so far; ``text`` makes an output readable, without it there is none."""
+        if trace.has_left and not trace.is_folded:
+            trace.fold_root(self._links, self._price)
+            if not trace.can_be_corrected():
+                self._forget_calls(trace)
+                trace.settle_calls(self._price)
+        return trace.rollups(self._links, self._price, text)
+
+    def traces(self) -> Iterable[Trace]:
+        """All session roots that have not left."""
+        return self._roots
+
+    def below(self, trace_id: int, span_id: int | None) -> Trace | None:
+        """The session root that is a span, or that it is below."""
+        return self._trace(trace_id, span_id)
 
     def unreadable(self) -> None:
         """A span came that cannot be read at all."""
@@ -248,9 +283,6 @@ class Engine:
             self._roots.remove(trace)
             self._forget_calls(trace)
             self.released[FAULT] += 1
-
-    def _has_left(self, trace_id: int) -> bool:
-        return self._left.get(trace_id) is not None
 
     def _make_room(self, out: Out) -> None:
         """Too many roots: the oldest leave if they have ended, else keep only their totals."""

@@ -86,6 +86,8 @@ class SpanData(NamedTuple):
     status_description: str | None = None
     carried_parent_id: int | None = None
     """A parent that looks remote, but may be in this process; with ``parent_id`` ``None``."""
+    is_part: bool = False
+    """A session root whose parent is in another process: the trace goes on above it."""
 
 
 class Event(NamedTuple):
@@ -115,5 +117,7 @@ class Event(NamedTuple):
     """Another teller of the same call knows the completion better."""
     foreign: bool = False
     """The figures are those of one call below the span, not of the span."""
+    session_is_weak: bool = False
+    """The session id is that of a conversation or thread, which frameworks set by themselves."""
     ignored: tuple[str, ...] = ()
     """Why values on this span were not used, one reason each; for the counters."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from otel_session_agg._calls import WINDOW, Call, absorb
 from otel_session_agg._figures import agree, has_usage, same_figures, same_prompt
 from otel_session_agg._model import Event, Kind
+from otel_session_agg._tally import Tally
 
 COUNTED = 1
 """Some usage below counted."""
@@ -38,14 +39,28 @@ _CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 
-class Node:
-    """What hangs at a span that has not ended: the calls below it and what they mean to it."""
+class Node(Tally):
+    """What hangs at a span that has not ended: the events below it that no session owns, the calls and what they mean to it."""
 
-    __slots__ = ("calls", "flags")
+    __slots__ = ("calls", "flags", "weak")
 
     def __init__(self) -> None:
+        super().__init__()
         self.flags = 0
         self.calls: list[Call] = []
+        self.weak: dict[str, Tally] | None = None
+        """Events that a conversation owns, as long as no ancestor knows better."""
+
+    def rise(self, below: Node) -> None:
+        """Events of a descendant that has ended."""
+        self.merge(below)
+        for session, tally in (below.weak or {}).items():
+            self.lend(session).merge(tally)
+
+    def lend(self, session: str) -> Tally:
+        """The events that a conversation owns for now."""
+        self.weak = self.weak or {}
+        return self.weak.get(session) or self.weak.setdefault(session, Tally())
 
     def take(self, calls: list[Call], flags: int) -> None:
         """Calls of a descendant that has ended."""
@@ -56,6 +71,12 @@ class Node:
         self.calls += calls
         if len(self.calls) > 2 * WINDOW:
             self.prune()
+
+    def taking(self, calls: list[Call] | tuple[()], flags: int) -> Node:
+        """Itself, after it took calls, if there are any."""
+        if calls or flags:
+            self.take(list(calls), flags)
+        return self
 
     def prune(self) -> None:
         """Let go of calls that lost or are settled."""

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import _writer, conventions
 from otel_session_agg._calls import Call
-from otel_session_agg._engine import Engine, Out
+from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Usage
 from otel_session_agg._outputs import readable
@@ -80,7 +80,7 @@ class Pipeline:
 
     def finish(self, out: Out) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
-        return [self._finished(item) if isinstance(item, Trace) else item for item in out]  # type: ignore[misc]
+        return [self._finished(item) if isinstance(item, Trace) else item for item in out if not isinstance(item, Changed)]  # type: ignore[misc]
 
     def _finished(self, trace: Trace) -> ReadableSpan:
         root: ReadableSpan = trace.carrier  # type: ignore[assignment]  # what this door handed in

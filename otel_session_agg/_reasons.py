@@ -17,8 +17,6 @@ OPEN_SPANS = "max_open_spans"
 NO_START = "start_not_seen"
 """Partial: the root ended, but nothing was seen of it before."""
 
-LATE = "late"
-"""Ignored: the root had left."""
 DUPLICATE = "duplicate_span"
 """Ignored: the same span ended twice."""
 FAULT = "fault"

@@ -60,6 +60,7 @@ def span_data(span: ReadableSpan) -> SpanData:
             failed,
             status.description if failed else None,
             carried_parent_id(span) if parent is not None and parent.is_remote else None,
+            parent is not None and parent.is_remote,
         ),
     )
 

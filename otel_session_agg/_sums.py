@@ -43,6 +43,25 @@ class Sums:
         if not call.covered:
             self._add_cost(call, price)
 
+    def merge(self, other: Sums) -> None:
+        """What another has added up."""
+        self.num_models += other.num_models
+        self.winners += other.winners
+        self.computed += other.computed
+        self.recorded += other.recorded
+        self.unpriced += other.unpriced
+        self.cost_pusd += other.cost_pusd
+        self.models = set(sorted(self.models | other.models)[: 2 * MAX_MODELS])
+        if other.prompt_tokens is not None:
+            self.prompt_tokens = other.prompt_tokens + (self.prompt_tokens or 0)
+        if other.completion_tokens is not None:
+            self.completion_tokens = other.completion_tokens + (self.completion_tokens or 0)
+        if other.total_tokens is not None:
+            self.total_tokens = other.total_tokens + (self.total_tokens or 0)
+        self.cache_read_tokens += other.cache_read_tokens
+        self.cache_write_tokens += other.cache_write_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+
     def _add_tokens(self, usage: Usage) -> None:
         if usage.prompt_tokens is not None:
             self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)

@@ -2,14 +2,15 @@
 
 Of an open span its id and its parent are kept, of an ended one nothing but the call that it told of: that hangs at the nearest
 open ancestor and moves up when that ends, so the state is bounded by the open spans and the window of recent calls.  On the
-way up ``_nesting`` decides which calls count.  Calls also hang at parents that are not known (they end without a start, or
-later than their children); nothing waits for those.  An ended span that told of a call is met again in the window, so a late
-descendant still corrects it.  The root is folded last, when everything below it has ended or waiting is over.
+way up ``_nesting`` decides which calls count, and ``_owners`` which session they belong to.  Calls also hang at parents that
+are not known (they end without a start, or later than their children); nothing waits for those.  An ended span that told of a
+call is met again in the window, so a late descendant still corrects it.  The root is folded last, when everything below it has
+ended or waiting is over.  Spans may end later still; what they add or correct is in the totals that are read then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from otel_session_agg._calls import WINDOW, Call, Window, absorb
@@ -17,8 +18,10 @@ from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
 from otel_session_agg._nesting import SETTLED, Node, behind_tool, flags_of, late, nest, tells_of_call
-from otel_session_agg._rollup import MAX_MODELS, At, Rollup
-from otel_session_agg._sums import Price, Sums
+from otel_session_agg._owners import Owners, Text, rollup, root_tally
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._sums import Price
+from otel_session_agg._tally import Tally
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
@@ -36,9 +39,8 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "carrier", "conflicts", "deadline", "end_ns", "error", "feedback", "next", "nodes", "num_errors", "num_events",
-        "num_tools", "opened", "output", "partial", "root", "root_event", "root_id", "root_span", "session", "start_ns", "sums",
-        "trace_id", "window",
+        "carrier", "deadline", "has_left", "is_folded", "next", "nodes", "opened", "owners", "partial", "reported", "root",
+        "root_event", "root_id", "root_span", "trace_id", "window",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -54,18 +56,15 @@ class Trace:
         self.nodes: dict[int, Node] | None = None
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
-        self.sums: Sums | None = None
-        self.num_events = self.num_tools = self.num_errors = 0
-        self.feedback = False
-        self.start_ns: int | None = None
-        self.end_ns: int | None = None
-        self.output: tuple[int, int, object] | None = None
-        self.error: At | None = None
-        self.session: At | None = None
-        self.conflicts = 0
-        """Events with another session id than the first."""
+        self.owners = Owners()
         self.partial: str | None = None
         """Why the root leaves before everything below it has ended."""
+        self.has_left = False
+        """From now on spans that end are late."""
+        self.is_folded = False
+        """The root itself is in the totals."""
+        self.reported: dict[str, Rollup] | None = None
+        """What its sessions have got of it, for whoever tells them what is new."""
         self.deadline: Deadline[Trace] | None = None
         self.next: Trace | None = None
         """Another session root with the same trace id."""
@@ -99,7 +98,7 @@ class Trace:
             links.keep(self.trace_id, span_id, parent_id)
             node = self.nodes.pop(span_id, None) if self.nodes else None
             if node is not None:
-                self._carry(node.calls, node.flags, parent_id, links)
+                self._home(node.calls, node.flags, parent_id, links).rise(node)
 
     def oldest_open(self, how_many: int) -> list[int]:
         """The spans that are open the longest."""
@@ -115,14 +114,15 @@ class Trace:
         """Shrink to the totals: nothing can be corrected any more."""
         self._close(links)
         self.settle_calls(price)
-        self.root = None
+        if self.root is not None:
+            self.root.flags, self.root.calls = 0, []
 
     def settle_calls(self, price: Price) -> None:
         """Add all recent calls to the totals for good."""
         for call in list(self.window or ()):
             self._settle(call, price)
         self.window = None
-        for node in (*(self.nodes or {}).values(), *([self.root] if self.root is not None else [])):
+        for node in (*(self.nodes or {}).values(), *([self.root] if self.root else [])):
             node.prune()
 
     @property
@@ -138,13 +138,18 @@ class Trace:
         if self.opened:
             self.opened.pop(span.span_id, None)
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
-        self._tally(span, event)
-        if node is None and not tells_of_call(event):
+        if node is None and event.session_id is None and not tells_of_call(event):  # nothing rises
+            self._home((), 0, span.parent_id, links).add(span, event)
             return
-        calls, flags = (node.calls, node.flags) if node is not None else ([], 0)
-        flags = self._fold(span, event, calls, flags, price)
-        if flags or calls:
-            self._carry(calls, flags, span.parent_id, links)
+        node = node or Node()
+        flags = self._fold(span, event, node.calls, node.flags, price)
+        counts_at: Tally | None = None
+        if event.session_id is not None:
+            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            counts_at = self.owners.claim(node, event)
+        home = self._home(node.calls, flags, span.parent_id, links)
+        (counts_at or home).add(span, event)
+        home.rise(node)
 
     def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
@@ -170,29 +175,6 @@ class Trace:
                 self.window.index(other)
         return flags
 
-    def _tally(self, span: SpanData, event: Event) -> None:
-        """What every event adds, whatever it is."""
-        self.num_events += 1
-        if event.kind is _TOOL:
-            self.num_tools += 1
-        if self.start_ns is None or span.start_ns < self.start_ns:
-            self.start_ns = span.start_ns
-        if self.end_ns is None or span.end_ns > self.end_ns:
-            self.end_ns = span.end_ns
-        if event.error is not None:
-            self.num_errors += 1
-            self.error = max(filter(None, (self.error, At(span.end_ns, span.span_id, event.error))))
-        if event.output is not None and (self.output is None or (span.end_ns, span.span_id) >= self.output[:2]):
-            self.output = (span.end_ns, span.span_id, event.output)
-        self._note(span, event)
-
-    def _note(self, span: SpanData, event: Event) -> None:
-        self.feedback = self.feedback or event.has_feedback
-        if event.session_id is not None:
-            if self.session is not None and self.session.value != event.session_id:
-                self.conflicts += 1
-            self.session = min(filter(None, (self.session, At(span.start_ns, span.span_id, event.session_id))))
-
     def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
         """Find out whether a call is told of already; take it into the window if not."""
         window = self.window
@@ -216,33 +198,30 @@ class Trace:
     def _settle(self, call: Call, price: Price) -> None:
         call.alive = False
         call.settled = True
-        if self.sums is None:
-            self.sums = Sums()
-        self.sums.add(call, price)
+        self.owners.settle(call, price)
 
-    def _carry(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> None:
-        """Hang calls at the nearest open ancestor, deciding again where an ended one told of a call itself."""
+    def _home(self, calls: list[Call] | tuple[()], flags: int, parent_id: int | None, links: Links) -> Node:
+        """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         for _ in range(_MAX_CLIMB):
-            if parent_id is None or parent_id == self.root_id:
+            if parent_id is None:
                 break
             if self.is_open(parent_id):
-                self._node(parent_id).take(calls, flags)
-                return
-            ended = self.window.by_span(parent_id) if self.window is not None else None
+                return self._node(parent_id).taking(calls, flags)
+            ended = self.window.by_span(parent_id) if self.window is not None and (calls or flags) else None
             if ended is not None and ended not in calls:
-                calls, flags = late(ended, calls, flags)
+                calls, flags = late(ended, list(calls), flags)
+            if parent_id == self.root_id:
+                break
             link = links.get(self.trace_id, parent_id)
             if link is None:
                 if len(self.nodes or ()) >= MAX_AWAITED + len(self.opened or ()):
                     break
-                self._node(parent_id).take(calls, flags)
-                return
+                return self._node(parent_id).taking(calls, flags)
             _, parent_id, tool = link
             if tool:
-                flags = behind_tool(calls, flags)
-        if self.root is None:
-            self.root = Node()
-        self.root.take(calls, flags)
+                flags = behind_tool(list(calls), flags)
+        self.root = self.root or Node()
+        return self.root.taking(calls, flags)
 
     def _node(self, span_id: int) -> Node:
         self.nodes = self.nodes or {}
@@ -250,51 +229,40 @@ class Trace:
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
-    def rollup(self, links: Links, price: Price, text: Callable[[object], str | None] = no_text) -> Rollup:
-        """The totals; the root's own event is folded here, so this ends the trace.  ``text`` makes an output readable."""
-        self._close(links)
+    def fold_root(self, links: Links, price: Price) -> None:
+        """The root's own event, the last one but for late spans."""
+        self.is_folded = True
+        self._look_ahead(links)
+        self.root = self.root or Node()
         span, event = self.root_span, self.root_event
-        if span is not None and event is not None:
-            self._fold_root(span, event, price)
-        sums = Sums() if self.sums is None else self.sums
-        output = text(self.output[2]) if self.output is not None else None
-        for call in self.window or ():
-            sums.add(call, price)
-        return Rollup(
-            num_events=self.num_events,
-            num_model_events=sums.num_models,
-            num_tool_events=self.num_tools,
-            num_errors=self.num_errors,
-            num_unpriced_events=sums.unpriced,
-            num_computed=sums.computed,
-            num_recorded=sums.recorded,
-            cost_pusd=sums.cost_pusd,
-            num_winners=sums.winners,
-            prompt_tokens=sums.prompt_tokens,
-            completion_tokens=sums.completion_tokens,
-            total_tokens=sums.total_tokens,
-            cache_read_tokens=sums.cache_read_tokens,
-            cache_write_tokens=sums.cache_write_tokens,
-            reasoning_tokens=sums.reasoning_tokens,
-            has_feedback=self.feedback,
-            start_ns=self.start_ns,
-            end_ns=self.end_ns,
-            models=frozenset(sorted(sums.models)[:MAX_MODELS]),
-            output=At(*self.output[:2], output) if self.output is not None and output is not None else None,
-            error=self.error,
-            session=self.session,
-        )
-
-    def _fold_root(self, span: SpanData, event: Event, price: Price) -> None:
-        node = self.root or Node()
-        self._fold(span, event, node.calls, node.flags, price)
-        if event.kind in _ROOT_IS_EVENT:
-            self._tally(span, event)
+        if span is None or event is None:
             return
-        self.start_ns = span.start_ns if self.start_ns is None else min(span.start_ns, self.start_ns)
-        self.end_ns = span.end_ns if self.end_ns is None else max(span.end_ns, self.end_ns)
-        if self.error is None and event.error is not None:
-            self.error = At(span.end_ns, span.span_id, event.error)
-        if self.output is None and event.output is not None:
-            self.output = (span.end_ns, span.span_id, event.output)
-        self._note(span, event)
+        self.root.flags = self._fold(span, event, self.root.calls, self.root.flags, price)
+        if event.session_id is not None:
+            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            self.owners.root = (event.session_id, event.session_is_weak)
+        root_tally(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
+
+    def _look_ahead(self, links: Links) -> None:
+        """Let calls below spans that are still open count against what has ended above them; the spans stay open."""
+        for span_id in [*reversed(self.opened or {}), *(self.nodes or {})]:
+            node = self.nodes.get(span_id) if self.nodes else None
+            if node is not None and node.calls:
+                self._home(list(node.calls), node.flags, self.opened.get(span_id) if self.opened else None, links)
+
+    def can_be_corrected(self) -> bool:
+        """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
+        return bool(self.opened) or any(call.counted and not call.strong for call in self.window or ())
+
+    def rollups(self, links: Links, price: Price, text: Text = no_text) -> dict[str | None, Rollup]:
+        """The totals so far by session; ``None``: no session is known.  ``text`` makes an output readable."""
+        if self.opened and not self.is_folded:
+            self._look_ahead(links)
+        groups = self.owners.groups(self._all_nodes(), self.window or (), price)
+        session = self.owners.session
+        return {name: rollup(tally, sums, session, text) for name, (tally, sums) in groups.items()}
+
+    def _all_nodes(self) -> Iterator[Node]:
+        if self.root is not None:
+            yield self.root
+        yield from (self.nodes or {}).values()

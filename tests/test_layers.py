@@ -20,10 +20,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # values, words and small tools
         "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _recent _suppress _values environment_variables",
         "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations",
-        "_calls _price_catalogue _price_overrides _writer conventions._usage_text conventions._versions conventions.*",
+        "_calls _tally _price_catalogue _price_overrides _writer conventions._usage_text conventions._versions conventions.*",
         # what counts, what it costs, how tables are read
         "_nesting _pricing _sums conventions._table",
-        "_traces conventions._cost conventions._kind conventions._usage",
+        "_owners conventions._cost conventions._kind conventions._usage",
+        "_traces",
         "_roots conventions",
         # the engine; from here on the SDK
         "_engine",

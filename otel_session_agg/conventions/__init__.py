@@ -105,6 +105,7 @@ def read(span: SpanData) -> Event:
     error = _error(span, plan) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session = first_text(plan.sessions, attributes) if plan.sessions else None
+    is_weak = session is not None and first_text(plan.strong_sessions, attributes) is None
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -119,7 +120,10 @@ def read(span: SpanData) -> Event:
     if usage is None and recorded is None and kind is not _MODEL:
         if session is None and output is None and error is None and not feedback and not ignored:
             return _PLAIN[kind]
-        return Event(kind, session_id=session, output=output, error=error, has_feedback=feedback, ignored=tuple(ignored))
+        return Event(
+            kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
+            ignored=tuple(ignored),
+        )  # fmt: skip
     if kind is _MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
@@ -129,9 +133,10 @@ def read(span: SpanData) -> Event:
         kind, usage, provider, response_model, request_model, response_id, recorded, tier, address, session, output, error,
         feedback, num_calls,
     )  # fmt: skip
-    if not emitters and not ignored:
+    if not emitters and not ignored and not is_weak:
         return event
     return event._replace(
+        session_is_weak=is_weak,
         ends_early=any(emitter.ends_early for emitter in emitters),
         unsure_output=any(emitter.unsure_output for emitter in emitters),
         foreign=any(emitter.foreign for emitter in emitters),

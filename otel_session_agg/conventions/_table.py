@@ -131,7 +131,7 @@ class Plan:
 
     __slots__ = (
         "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "names",
-        "one_kind_key", "outputs", "parts", "sessions", "texts", "two_keys",
+        "one_kind_key", "outputs", "parts", "sessions", "strong_sessions", "texts", "two_keys",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -152,10 +152,15 @@ class Plan:
         self.has_cost = not _COSTS.isdisjoint(marks)
         self.names = tuple((position, _keys(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.sessions = _keys(marks, Says.SESSION)
+        self.strong_sessions = tuple(m.key for m in marks.get(Says.SESSION, ()) if m.precedence <= LAST_STRONG_SESSION)
         self.outputs = _keys(marks, Says.OUTPUT)
         self.error_types = _keys(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks
 
+
+LAST_STRONG_SESSION = 50
+"""Precedence of session ids up to which they are set for sessions; those behind are of conversations and threads, which
+frameworks set by themselves, on sub-agents too."""
 
 PARTS = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,

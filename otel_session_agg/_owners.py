@@ -1,0 +1,169 @@
+"""Which session an event of a trace belongs to, and the totals of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from otel_session_agg._calls import Call
+from otel_session_agg._model import Event, SpanData
+from otel_session_agg._nesting import Node
+from otel_session_agg._rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._sums import Price, Sums
+from otel_session_agg._tally import Tally
+
+MAX_SESSIONS = 1024
+"""Sessions told apart below one root: a job that works through a batch has one span above all of them.  The events of more
+belong to the trace's own session."""
+
+Text = Callable[[object], "str | None"]
+"""Makes a raw output readable; ``None`` when there is none or it is not wanted."""
+
+_Owner = tuple["str | None", bool]
+"""A session id and whether it is weak."""
+
+
+class Owners:
+    """The sessions of one trace."""
+
+    __slots__ = ("conflicts", "first", "first_weak", "root", "sums", "tallies")
+
+    def __init__(self) -> None:
+        self.tallies: dict[str, Tally] | None = None
+        """Events whose session is sure."""
+        self.sums: dict[_Owner, Sums] | None = None
+        """Calls that can change no more, by what is known of their session."""
+        self.first: At | None = None
+        self.first_weak: At | None = None
+        """The earliest ids of the trace."""
+        self.root: _Owner | None = None
+        """What the root itself names, once it has ended."""
+        self.conflicts = 0
+        """Events with another session id than the first."""
+
+    @property
+    def session(self) -> At | None:
+        """The id that the trace itself goes by."""
+        return self.first if self.first is not None else self.first_weak
+
+    def note(self, start_ns: int, span_id: int, session: str, *, is_weak: bool) -> None:
+        """A span names a session."""
+        known = self.session
+        if known is not None and known.value != session:
+            self.conflicts += 1
+        at = At(start_ns, span_id, session)
+        if is_weak:
+            self.first_weak = at if self.first_weak is None else min(at, self.first_weak)
+        else:
+            self.first = at if self.first is None else min(at, self.first)
+
+    def claim(self, node: Node, event: Event) -> Tally:
+        """An ended span names a session: what rose to it belongs to that.  Returns where the event itself counts."""
+        session, is_weak = str(event.session_id), event.session_is_weak
+        for call in node.calls:
+            call.belongs_to(session, is_weak=is_weak)
+        home = Tally() if is_weak else self._tally(session)
+        if home is None:
+            return node
+        for tally in (node, *(node.weak or {}).values()):
+            home.merge(tally)
+        node.clear()
+        node.weak = {session: home} if is_weak else None
+        return home
+
+    def _tally(self, session: str) -> Tally | None:
+        self.tallies = self.tallies or {}
+        if session not in self.tallies and len(self.tallies) >= MAX_SESSIONS:
+            return None
+        return self.tallies.get(session) or self.tallies.setdefault(session, Tally())
+
+    def settle(self, call: Call, price: Price) -> None:
+        """Add a call for good."""
+        owner = (call.session, call.session_is_weak)
+        self.sums = self.sums or {}
+        if owner not in self.sums and len(self.sums) >= 2 * MAX_SESSIONS:
+            owner = (None, False)
+        (self.sums.get(owner) or self.sums.setdefault(owner, Sums())).add(call, price)
+
+    # -- reading ----------------------------------------------------------------------------------------------------------
+
+    def groups(self, nodes: Iterable[Node], calls: Iterable[Call], price: Price) -> dict[str | None, tuple[Tally, Sums]]:
+        """Everything, by session; what is there is not changed."""
+        found: dict[str | None, tuple[Tally, Sums]] = {}
+
+        def group(owner: _Owner) -> tuple[Tally, Sums]:
+            session = self._resolved(owner)
+            if session not in found:
+                found[session] = (Tally(), Sums())
+            return found[session]
+
+        for session, tally in (self.tallies or {}).items():
+            group((session, False))[0].merge(tally)
+        for node in nodes:
+            if not node.is_empty:
+                group(_NOBODY)[0].merge(node)
+            for session, tally in (node.weak or {}).items():
+                group((session, True))[0].merge(tally)
+        for owner, sums in (self.sums or {}).items():
+            group(owner)[1].merge(sums)
+        for call in calls:
+            group((call.session, call.session_is_weak))[1].add(call, price)
+        return found or {self._resolved(_NOBODY): (Tally(), Sums())}
+
+    def _resolved(self, owner: _Owner) -> str | None:
+        session, is_weak = owner
+        if session is not None and not is_weak:
+            return session if session in (self.tallies or ()) else self._own
+        if self.root is not None:
+            return self.root[0]
+        if session is None or self.first is not None:
+            return self._own
+        return session
+
+    @property
+    def _own(self) -> str | None:
+        return self.session.value if self.session is not None else None
+
+
+_NOBODY: _Owner = (None, False)
+
+
+def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
+    """Counts and sums as one value."""
+    output = text(tally.output[2]) if tally.output is not None else None
+    return Rollup(
+        num_events=tally.num_events,
+        num_model_events=sums.num_models,
+        num_tool_events=tally.num_tools,
+        num_errors=tally.num_errors,
+        num_unpriced_events=sums.unpriced,
+        num_computed=sums.computed,
+        num_recorded=sums.recorded,
+        cost_pusd=sums.cost_pusd,
+        num_winners=sums.winners,
+        prompt_tokens=sums.prompt_tokens,
+        completion_tokens=sums.completion_tokens,
+        total_tokens=sums.total_tokens,
+        cache_read_tokens=sums.cache_read_tokens,
+        cache_write_tokens=sums.cache_write_tokens,
+        reasoning_tokens=sums.reasoning_tokens,
+        has_feedback=tally.feedback,
+        start_ns=tally.start_ns,
+        end_ns=tally.end_ns,
+        models=frozenset(sorted(sums.models)[:MAX_MODELS]),
+        output=At(*tally.output[:2], output) if tally.output is not None and output is not None else None,
+        error=tally.error,
+        session=session,
+    )
+
+
+def root_tally(tally: Tally, span: SpanData, event: Event, *, is_event: bool) -> None:
+    """What the root itself adds: as an event, or only its time, and its error and output when nothing below has any."""
+    if is_event:
+        tally.add(span, event)
+        return
+    tally.span_time(span)
+    tally.feedback = tally.feedback or event.has_feedback
+    if tally.error is None and event.error is not None:
+        tally.error = At(span.end_ns, span.span_id, event.error)
+    if tally.output is None and event.output is not None:
+        tally.output = (span.end_ns, span.span_id, event.output)

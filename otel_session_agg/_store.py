@@ -1,0 +1,102 @@
+"""What a store of sessions can do: the one contract that all stores keep.
+
+Rules
+-----
+* A *key* names a session or a trace.  Below it stands one *slot* per writer; a writer only ever replaces its own.
+* Of two values of one slot the one with the higher ``seq`` stays, whatever the order they arrive in.  So delivering again,
+  late or twice changes nothing, and no lock crosses a process.
+* Whoever reads a key gets all of its slots and merges them itself: stores know nothing of what is in them.
+* A key lives ``ttl_seconds`` after the last put, and no store keeps anything without an end.
+* A key can be *due*: put again it is due later, settled it is due no more until it is put again.
+* Time is the store's own (a server's, a machine's monotonic clock): the clocks of writers are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+__all__ = ["SessionStore", "Slot", "Stored"]
+
+
+class Slot(NamedTuple):
+    """What one writer has to say below a key."""
+
+    key: str
+    writer: str
+    seq: int
+    """From 1; a higher one replaces a lower one."""
+    value: bytes
+
+
+class Stored(NamedTuple):
+    """What stands below a key."""
+
+    version: int
+    """Grows with every slot that is replaced below this key; 0 when there is nothing."""
+    slots: dict[str, bytes]
+    """Values by writer."""
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """Where the processes of an application meet.
+
+    Methods may raise any exception when the store cannot be reached; whoever calls keeps what it wanted to say and says it
+    again.  They are called by one thread at a time in each process.
+    """
+
+    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+        """Replace slots.
+
+        Args:
+            slots: In any order, of any keys.
+            ttl_seconds: How long the keys live from now on; never shortens the life of a key.
+            due_seconds: When the keys are due, from now; ``None`` leaves that as it is.
+
+        Returns:
+            For each slot whether its key was settled; a key whose slot was replaced is so no more.
+
+        """
+        ...
+
+    def get(self, keys: Sequence[str]) -> list[Stored]:
+        """What stands below each key, in the order of ``keys``."""
+        ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """All keys that begin with ``prefix``, in any order; each at most once."""
+        ...
+
+    def due(self, limit: int) -> list[str]:
+        """At most ``limit`` keys whose time has come, those that are due the longest first."""
+        ...
+
+    def postpone(self, keys: Sequence[str], due_seconds: float) -> None:
+        """Set when keys are due, from now; keys that do not exist are left out of the next ``due``."""
+        ...
+
+    def settle(self, slot: Slot, version: int, *, ttl_seconds: float) -> bool:
+        """Put a slot and, if nothing below the key was replaced since ``version``, make the key due no more.
+
+        Returns:
+            Whether the key is settled now.  Putting this slot does not count as a change.
+
+        """
+        ...
+
+    def claim(self, key: str, owner: str, seconds: float) -> bool:
+        """Take a key for so long; ``False`` while another owner has it.  The owner itself may claim again."""
+        ...
+
+    def unclaim(self, key: str, owner: str) -> None:
+        """Give a claim back; nothing happens when another owner has it."""
+        ...
+
+    def lost_sight(self) -> bool:
+        """Whether the connection was made anew since this was asked last, so that what was put may be gone."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files; the next call opens them again."""
+        ...
