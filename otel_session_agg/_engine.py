@@ -13,14 +13,15 @@ Counted, and true at every moment: received = folded + ignored (by reason), open
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from functools import reduce
 from operator import add
 from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._links import Links
+from otel_session_agg._members import Members
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._owners import Text
 from otel_session_agg._reasons import (
@@ -37,6 +38,7 @@ from otel_session_agg._reasons import (
     SESSION_CONFLICT,
 )
 from otel_session_agg._recent import Recent
+from otel_session_agg._recent_calls import MAX_RECENT_CALLS, RecentCalls
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
@@ -45,9 +47,6 @@ from otel_session_agg._traces import Trace, no_text
 
 MAX_REMEMBERED = 8192
 """Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
-
-MAX_RECENT_CALLS = 16_384
-"""Recent calls of all traces that can still be corrected: about 16 MB, and seconds of the busiest process."""
 
 _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
@@ -74,10 +73,9 @@ class Engine:
         """Traces whose root left: spans may still end below it."""
         self._links = Links()
         self._roots = Roots(self._links)
-        self._with_calls: OrderedDict[int, Trace] = OrderedDict()
-        """Traces with calls that can still be corrected."""
-        self._num_calls = 0
+        self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
+        self.members = Members()
         self.received = self.folded = self.late = self.opened = 0
         self.ignored: Counter[str] = Counter()
         """Ended spans that are in no totals, by reason."""
@@ -88,8 +86,10 @@ class Engine:
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
-    def started(self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None) -> None:
-        """A span began; ``parent_id`` is ``None`` for a session root.
+    def started(
+        self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None
+    ) -> Trace | None:
+        """A span began; ``parent_id`` is ``None`` for a session root.  Returns the trace that it is in, if that is known.
 
         Some emitters carry a context around inside the process, which makes a parent look remote: a span below it is no root
         when that parent is known here.
@@ -97,8 +97,7 @@ class Engine:
         if parent_id is None:
             trace = self._roots.knowing(trace_id, carried_parent_id) if carried_parent_id is not None else None
             if trace is None:
-                self._root_started(trace_id, span_id, out)
-                return
+                return self._root_started(trace_id, span_id, out)
             parent_id = carried_parent_id
         else:
             trace = self._trace(trace_id, parent_id)
@@ -108,6 +107,7 @@ class Engine:
             if num_open > self._settings.max_open_spans:
                 trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self._links)
                 trace.partial = OPEN_SPANS
+        return trace
 
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
         return self._roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
@@ -119,11 +119,6 @@ class Engine:
         self._roots.add(trace)
         return trace
 
-    @property
-    def open(self) -> int:
-        """Session roots that are in memory."""
-        return len(self._roots)
-
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included."""
         self.received += 1
@@ -134,44 +129,42 @@ class Engine:
             return
         out.append(carrier)
         trace = self._trace(span.trace_id, span.parent_id)
-        if trace is None:
-            if self._roots.is_parked(span.trace_id):
-                self.ignored[OPEN_ROOTS] += 1
-                return
-            trace = self._rootless(span.trace_id, now, out)
+        if trace is None and self._roots.is_parked(span.trace_id):
+            self.ignored[OPEN_ROOTS] += 1
+            return
+        trace = trace or self._rootless(span.trace_id, now, out)
         if not trace.is_open(span.span_id) and self._links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
-        before = trace.num_calls
-        trace.ended(span, self._event(span), self._links, self._price)
-        self.folded += 1
-        if trace.num_calls > before:
-            self._remember_call(trace)
+        self._fold(trace, span)
         if trace.has_left:
             self.late += 1
             out.append(Changed(trace))
+            if not trace.opened:
+                self.members.remove(trace)
         elif trace.root_span is not None and not trace.opened:
             self._release(trace, out)
+
+    def _fold(self, trace: Trace, span: SpanData) -> None:
+        before = trace.num_calls
+        event = self._event(span)
+        trace.ended(span, event, self._links, self._price)
+        self.folded += 1
+        if event.session_id is not None:
+            self.members.add(event.session_id, trace)
+            self.members.touched.add(event.session_id)
+        if trace.num_calls > before:
+            self._recent_calls.more(trace)
 
     def _trace(self, trace_id: int, parent_id: int | None) -> Trace | None:
         """The session root that a span is below, be it one that has left."""
         trace = self._roots.below(trace_id, parent_id)
         left = self._left.get(trace_id)
-        if left is None or (trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))):
+        if left is None or (
+            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
+        ):
             return trace
         return left
-
-    def _remember_call(self, trace: Trace) -> None:
-        self._num_calls += 1
-        self._with_calls[id(trace)] = trace
-        while self._num_calls > MAX_RECENT_CALLS:
-            _, oldest = self._with_calls.popitem(last=False)
-            self._num_calls -= oldest.num_calls
-            oldest.settle_calls(self._price)
-
-    def _forget_calls(self, trace: Trace) -> None:
-        if self._with_calls.pop(id(trace), None) is not None:
-            self._num_calls -= trace.num_calls
 
     def _event(self, span: SpanData) -> Event:
         event = self._read(span)
@@ -246,25 +239,32 @@ class Engine:
             out.append(trace)
             self._links.add(trace.root_span, trace.root_event.kind)
             self.released[trace.partial or COMPLETE] += 1
+        if not trace.opened:
+            self.members.remove(trace)
         if trace.owners.conflicts:
             self.unread[SESSION_CONFLICT] += trace.owners.conflicts
-
-    def rollup(self, trace: Trace, text: Text = no_text) -> Rollup:
-        """The totals of a trace over all of its sessions."""
-        return reduce(add, self.rollups(trace, text).values())
 
     def rollups(self, trace: Trace, text: Text = no_text) -> dict[str | None, Rollup]:
         """The totals of a trace by session, so far; ``text`` makes an output readable, without it there is none."""
         if trace.has_left and not trace.is_folded:
             trace.fold_root(self._links, self._price)
             if not trace.can_be_corrected():
-                self._forget_calls(trace)
+                self._recent_calls.forget(trace)
                 trace.settle_calls(self._price)
         return trace.rollups(self._links, self._price, text)
 
-    def traces(self) -> Iterable[Trace]:
-        """All session roots that have not left."""
-        return self._roots
+    def rollup(self, trace: Trace, text: Text = no_text) -> Rollup:
+        """The totals of a trace over all of its sessions."""
+        return reduce(add, self.rollups(trace, text).values())
+
+    @property
+    def open(self) -> int:
+        """Session roots that are in memory."""
+        return len(self._roots)
+
+    def has_root(self, trace_id: int) -> bool:
+        """Whether a session root of a trace has not left."""
+        return self._roots.has_root(trace_id)
 
     def below(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The session root that is a span, or that it is below."""
@@ -281,7 +281,7 @@ class Engine:
         trace = self._roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
         if trace is not None:
             self._roots.remove(trace)
-            self._forget_calls(trace)
+            self._recent_calls.forget(trace)
             self.released[FAULT] += 1
 
     def _make_room(self, out: Out) -> None:
@@ -292,6 +292,6 @@ class Engine:
                 self._release(trace, out)
             else:
                 self._roots.park(trace)
-                self._forget_calls(trace)
+                self._recent_calls.forget(trace)
                 trace.settle(self._links, self._price)
         self.released[DISCARDED] += self._roots.drop_parked(self._settings.max_open_roots)

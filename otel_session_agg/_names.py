@@ -74,6 +74,51 @@ PARTIAL = "metadata.partial"
 PARTIAL_REASON = "metadata.partial_reason"
 """string, with ``metadata.partial``: why it could not wait."""
 
+USER_ID = "user.id"
+"""string: who uses the session, when that is known."""
+
+METADATA_PREFIX = "metadata."
+"""Begins the names of what the application says of a session: ``session(metadata={"plan": "pro"})`` is ``metadata.plan``."""
+
+BUDGET_EXCEEDED = "metadata.budget_exceeded"
+"""bool, only when true: the session had used more than a budget of it when the root left."""
+
+NUM_TRACES = "metadata.num_traces"
+"""int, on session records: traces of the session; one over several processes counts once."""
+
+AVERAGE_TRACE_LATENCY = "metadata.avg_trace_latency"
+"""double, milliseconds, on session records: average duration of the roots of its traces."""
+
+END_REASON = "metadata.end_reason"
+"""string, on session records: why the session ended."""
+
+REVISION = "metadata.revision"
+"""int, on session records: 1 the first time; one more each time that the session came back or changed later."""
+
+SESSION_SPAN = "session"
+"""Name of the span that is the session record."""
+
+FEEDBACK_SPAN = "feedback"
+"""Name of the span that ``record_feedback`` emits."""
+
+EVALUATION_EVENT = "gen_ai.evaluation.result"
+"""Name of the span event that carries feedback; of the OpenTelemetry GenAI conventions, like its attributes below."""
+
+EVALUATION_NAME = "gen_ai.evaluation.name"
+"""string: what was evaluated."""
+
+EVALUATION_SCORE = "gen_ai.evaluation.score.value"
+"""double: the score."""
+
+EVALUATION_LABEL = "gen_ai.evaluation.score.label"
+"""string: the score in words."""
+
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
+"""string: what was said about it."""
+
+OUR_SCOPE = "otel_session_agg"
+"""Instrumentation scope of the spans that this library makes itself; they are no events."""
+
 KEPT_WHEN_SET = frozenset({DURATION, SESSION_ID})
 """Names whose value stays when it was set by hand on the root."""
 
@@ -81,7 +126,8 @@ RESERVED = frozenset(
     {
         NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,
         END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS,
-        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON,
+        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES, AVERAGE_TRACE_LATENCY,
+        END_REASON, REVISION,
     }
 )  # fmt: skip
 """Names that belong to this library: a value set by a user is overwritten, with one warning per name."""

@@ -56,6 +56,11 @@ class Owners:
         else:
             self.first = at if self.first is None else min(at, self.first)
 
+    def names(self) -> set[str]:
+        """The ids of all sessions that the trace is in, or may be in."""
+        firsts = (at.value for at in (self.first, self.first_weak) if at is not None)
+        return {*firsts, *(self.tallies or ()), *(name for name, _ in self.sums or () if name is not None)}
+
     def claim(self, node: Node, event: Event) -> Tally:
         """An ended span names a session: what rose to it belongs to that.  Returns where the event itself counts."""
         session, is_weak = str(event.session_id), event.session_is_weak

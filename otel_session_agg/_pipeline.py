@@ -1,44 +1,90 @@
-"""Engine, prices and writer put together: ended spans in, spans to forward out.  The only place that names concrete parts."""
+"""Engine, sessions, prices and writer put together: ended spans in, spans to forward out.
+
+The only place that names concrete parts.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from uuid import uuid4
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
+from otel_session_agg import _names as n
 from otel_session_agg import _writer, conventions
 from otel_session_agg._calls import Call
+from otel_session_agg._context import Label
+from otel_session_agg._courier import Courier
 from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
-from otel_session_agg._model import Usage
+from otel_session_agg._keeper import Keeper, Ready
+from otel_session_agg._model import Kind, Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, span_data
+from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, span_data
+from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
+from otel_session_agg._store import SessionStore
 from otel_session_agg._traces import Trace
+from otel_session_agg.stores import open_store
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
 """Reserved names are warned of once per process, however many processors there are."""
 
 
-Queue = deque["tuple[Span] | ReadableSpan"]
-"""Started spans, each in a tuple, and ended ones as they are, in the order of their moments."""
+Attributes = dict[str, _writer.AttributeValue]
+_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
+_MAY_STAY = n.KEPT_WHEN_SET | {n.USER_ID}
+"""Names whose value stays when it was set by hand on a root."""
+
+Queue = deque["tuple[Span] | tuple[Span, Label] | ReadableSpan"]
+"""Started spans, each in a tuple, with the label of the session around if there is one, and ended ones as they are, in the order
+of their moments."""
 
 
 class Pipeline:
-    """What one processor does, without threads; the caller holds a lock around all calls."""
+    """What one processor does, without its threads; the caller holds a lock around all calls."""
 
-    def __init__(self, settings: Settings, prices: PriceBook) -> None:
+    engine: Engine
+    keeper: Keeper
+    num_unpriced: int
+    """Calls that were added up without a known cost."""
+
+    def __init__(  # noqa: PLR0913 -- what the processor was given
+        self,
+        settings: Settings,
+        prices: PriceBook,
+        store: SessionStore | None = None,
+        wake: Callable[[], None] = lambda: None,
+        on_record: Callable[[SessionRecord], object] | None = None,
+        *,
+        is_live: bool = False,
+    ) -> None:
         self.guard = Guard(_logger)
         self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
+        self._on_record = on_record
+        self._reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
+        self._kept = frozenset[str]().union(*(names_in(profile, _MAY_STAY) for profile in settings.profiles))
+        self._is_live = is_live
         self.engine = Engine(settings, conventions.read, self._price)
+        process = f"{os.getpid():x}-{uuid4().hex[:16]}"
+        self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
+        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier)
+        self.num_unpriced = 0
         self._left = self._before = 0
         self._item: ReadableSpan | None = None
         """The ended span at hand."""
+        self._resource: Resource | None = None
+        """Of the last root: what our own spans stand for."""
 
     def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
         """Take so many starts and ends from the queue.
@@ -58,9 +104,15 @@ class Pipeline:
                 self._item, span = None, item[0]
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:
-                    engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
+                    trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
+                    if parent is not None and trace is not None and trace.root_id == context.span_id:
+                        self.keeper.part_began(trace)
                 else:
-                    engine.started(context.trace_id, context.span_id, parent.span_id, out)
+                    trace = engine.started(context.trace_id, context.span_id, parent.span_id, out)
+                if self._is_live and trace is not None and trace.root_id == context.span_id:
+                    trace.carrier = span
+                if len(item) > 1:
+                    self.keeper.began(trace, context.span_id, span.start_time or 0, item[1], now)
             else:
                 self._item, self._before = item, len(out)
                 engine.ended(span_data(item), item, now, out)
@@ -78,23 +130,114 @@ class Pipeline:
         if span not in out[self._before :]:
             out.append(span)
 
-    def finish(self, out: Out) -> list[ReadableSpan]:
+    # -- what leaves ------------------------------------------------------------------------------------------------------
+
+    def finish(self, out: Out, now: float) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
-        return [self._finished(item) if isinstance(item, Trace) else item for item in out if not isinstance(item, Changed)]  # type: ignore[misc]
+        spans: list[ReadableSpan] = []
+        for item in out:
+            if isinstance(item, Trace):
+                if self.guard.call("ending a trace", self._left_root, item, now) is None:
+                    spans.append(item.carrier)  # type: ignore[arg-type]  # what this door handed in
+                spans += self._ready()
+            elif isinstance(item, Changed):
+                self.guard.call("a late span", self.keeper.changed, item.trace, now)
+            else:
+                spans.append(item)  # type: ignore[arg-type]  # what this door handed in
+        return spans
 
-    def _finished(self, trace: Trace) -> ReadableSpan:
-        root: ReadableSpan = trace.carrier  # type: ignore[assignment]  # what this door handed in
-        return self.guard.call("writing a root", self._enriched, trace, root) or root
+    def _left_root(self, trace: Trace, now: float) -> bool:
+        self.keeper.left(trace, now)
+        return True
 
-    def _enriched(self, trace: Trace, root: ReadableSpan) -> ReadableSpan:
+    def turn(self, now: float, give_up: str | None = None, *, is_last: bool = False) -> list[ReadableSpan]:
+        """What follows from time and from what other processes say; ``give_up``: why roots wait no longer."""
+        self.guard.call("sessions", self.keeper.turn, now)
+        if give_up is not None:
+            self.guard.call("sessions", self.keeper.give_up, give_up, now)
+            self.guard.call("sessions", self.keeper.turn, now)
+        if is_last:
+            self.guard.call("sessions", self.keeper.ledger.shutdown)
+        records, self.keeper.ledger.records = self.keeper.ledger.records, []
+        for record in records:
+            if self._on_record is not None:
+                self.keeper.calls.append(partial(self._on_record, record))
+        wanted = records if self._settings.session_records else ()
+        made = (self.guard.call("writing a session record", self._record, record) for record in wanted)
+        return self._ready() + [span for span in made if span is not None]
+
+    def _ready(self) -> list[ReadableSpan]:
+        ready, self.keeper.ready = self.keeper.ready, []
+        return [self._finished(row) for row in ready]
+
+    def _finished(self, ready: Ready) -> ReadableSpan:
+        root: ReadableSpan = ready.trace.carrier  # type: ignore[assignment]  # what this door handed in
+        ready.trace.carrier = None
+        self._resource = root.resource
+        return self.guard.call("writing a root", self._enriched, ready, root) or root
+
+    def _enriched(self, ready: Ready, root: ReadableSpan) -> ReadableSpan:
         existing = attributes_of(root)
-        replaced = _writer.overwritten(existing)
+        replaced = self._reserved & existing.keys()
         for name in replaced:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        rollup = self.engine.rollup(trace, self._readable)
-        return EnrichedSpan(root, _writer.attributes(rollup, existing, trace.partial), replaced)
+        written = _writer.attributes(ready.rollup, existing, ready.why_partial)
+        if ready.is_exceeded:
+            written[n.BUDGET_EXCEEDED] = True
+        event = ready.trace.root_event
+        is_call = event is not None and (event.kind in _CALLS or bool(event.response_model or event.request_model))
+        return EnrichedSpan(root, self._named(written, existing, is_call=is_call), replaced)
+
+    def _named(self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False) -> Attributes:
+        """The names of the profiles; what was set by hand and may stay does."""
+        if self._settings.profiles == (DEFAULT,):
+            return written
+        names = named(written, self._settings.profiles, is_call=is_call)
+        return {name: value for name, value in names.items() if name not in self._kept or existing.get(name) is None}
+
+    def write_live(self, trace_id: int, span_id: int) -> None:
+        """Write the totals so far on the root that a span is below, if that is open."""
+        trace = self.engine.below(trace_id, span_id)
+        root = trace.carrier if trace is not None else None
+        if trace is None or not isinstance(root, Span) or not root.is_recording():
+            return
+        rollup = self.keeper.trace_totals(trace_id, span_id)
+        own = root.attributes or {}
+        if rollup is not None:
+            written = _writer.attributes(rollup, {} if trace.is_written else own)
+            names = self._named(written, {} if trace.is_written else own)
+            trace.is_written = True
+            root.set_attributes({name: value for name, value in names.items() if own.get(name) != value})
+
+    def _record(self, record: SessionRecord) -> ReadableSpan:
+        rollup = record.rollup
+        times = (rollup.start_ns or 0, rollup.end_ns or rollup.start_ns or 0)
+        return made_span(
+            n.SESSION_SPAN,
+            (record.trace_id, record.span_id),
+            times,
+            resource=self.resource(),
+            attributes=self._named(_writer.record_attributes(record), {}),
+            links=record.members,
+        )
+
+    def next_deadline(self, now: float) -> float | None:
+        """When there is something to do although nothing ends."""
+        times = (self.engine.next_deadline(), self.keeper.next_deadline(now))
+        return min((time for time in times if time is not None), default=None)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self.courier is not None:
+            self.courier.stop()
+
+    def resource(self) -> Resource:
+        """What our own spans stand for."""
+        if self._resource is None:
+            self._resource = Resource.create()
+        return self._resource
 
     def _readable(self, raw: object) -> str | None:
         return readable(raw, self._settings.max_output_chars) if self._settings.outputs else None
@@ -102,6 +245,7 @@ class Pipeline:
     def _price(self, call: Call) -> int | None:
         cost = self.guard.call("pricing", self._cost, call)
         if cost is None:
+            self.num_unpriced += 1
             named = call.models[0] if call.models else "a model without a name"
             self._unpriced.once(
                 "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
@@ -117,3 +261,10 @@ class Pipeline:
             server_address=call.server_address,
             service_tier=call.service_tier,
         )
+
+
+def shared_store(store: SessionStore | str) -> SessionStore | None:
+    """The store that processes share; ``None`` for a URL that stands for this process alone."""
+    if not isinstance(store, str):
+        return store
+    return None if store.startswith("memory:") else open_store(store)

@@ -135,5 +135,18 @@ class Rollup:
             return None
         return (self.end_ns - self.start_ns) / 1e6
 
+    def since(self, before: Rollup) -> Rollup:
+        """What has to be added to totals that have got ``before`` so that they have got this instead."""
+        values = {name: _less(how, getattr(self, name), getattr(before, name)) for name, how in _HOW}
+        return Rollup(**values)
 
+
+def _less(how: str, now: Any, before: Any) -> Any:
+    """The difference of what is added up; of anything else what it is now, which changes nothing when it was so before."""
+    if how == "sum" or (how == "maybe" and before is not None):
+        return (now or 0) - before
+    return now
+
+
+_HOW = tuple((f.name, f.metadata["merge"]) for f in fields(Rollup))
 _FIELDS = tuple((f.name, _MERGES[f.metadata["merge"]]) for f in fields(Rollup))

@@ -59,6 +59,10 @@ class Roots:
                 return trace
         return self._parked.get((trace_id, span_id))
 
+    def has_root(self, trace_id: int) -> bool:
+        """Whether a root of this trace is here."""
+        return any(trace.root_id is not None for trace in _chain(self._heads.get(trace_id)))
+
     def remove(self, trace: Trace) -> None:
         """Forget a root."""
         if trace.deadline is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from otel_session_agg._model import SpanData, SpanEvent
+from otel_session_agg._names import OUR_SCOPE
 from otel_session_agg.conventions import CARRYING_SCOPES
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
@@ -114,3 +117,39 @@ class EnrichedSpan(ReadableSpan):
     def dropped_links(self) -> int:
         """Links that the SDK's limits dropped from the root."""
         return self._dropped[2]
+
+
+def made_span(  # noqa: PLR0913 -- what such spans have
+    name: str,
+    context: tuple[int, int],
+    times_ns: tuple[int, int],
+    *,
+    resource: Resource | None,
+    attributes: Mapping[str, Any],
+    parent: SpanContext | None = None,
+    links: Iterable[tuple[int, int]] = (),
+    events: Sequence[Event] = (),
+) -> ReadableSpan:
+    """A span of our own: ``context`` is its trace and span id, ``links`` those of others."""
+    return ReadableSpan(
+        name=name,
+        context=_context(*context),
+        parent=parent,
+        resource=resource,
+        attributes=attributes,
+        events=events,
+        links=[Link(_context(trace_id, span_id)) for trace_id, span_id in links if span_id],
+        kind=_INTERNAL,
+        status=Status(),
+        start_time=times_ns[0],
+        end_time=times_ns[1],
+        instrumentation_scope=_SCOPE,
+    )
+
+
+def _context(trace_id: int, span_id: int) -> SpanContext:
+    return SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
+
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_SCOPE = InstrumentationScope(OUR_SCOPE)

@@ -14,6 +14,9 @@ from otel_session_agg._values import flag
 
 _logger = logging.getLogger("otel_session_agg")
 
+_Rule = tuple[Callable[[object], Any], str]
+"""The reading of a value, ``None`` when it is not allowed, and what is."""
+
 
 def _whole(value: object) -> int | None:
     if isinstance(value, str) and len(value) <= _MAX_CHARS and value.strip().isascii() and value.strip().isdigit():
@@ -21,15 +24,32 @@ def _whole(value: object) -> int | None:
     return value if type(value) is int and 1 <= value <= _MOST else None
 
 
-def _seconds(value: object) -> float | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
+def _seconds(most: float) -> _Rule:
+    """Seconds from 0 to ``most``."""
+
+    def read(value: object) -> float | None:
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return float(value) if 0 <= value <= most else None
+
+    return read, f"seconds from 0 to {most:.0f}"
+
+
+def _url(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) and "://" in value else None
+
+
+def _profiles(value: object) -> tuple[str, ...] | None:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
         return None
-    return float(value) if 0 <= value <= _LONGEST_SECONDS else None
+    found = tuple(dict.fromkeys(name.strip() for name in names))
+    return found if found and set(found) <= set(PROFILE_NAMES) else None
 
 
 def _shown(value: object) -> str:
@@ -41,21 +61,32 @@ def _shown(value: object) -> str:
 
 _MAX_CHARS = 40
 _MOST = 10**9
-_LONGEST_SECONDS = 3600.0
+_HOUR = 3600.0
+_MONTH = 31 * 24 * _HOUR
+PROFILE_NAMES = ("default", "honeyhive", "posthog")
+"""Sets of names that roots and records can be written in."""
 
-_Rule = tuple[str, Callable[[object], Any], str]
-_WHOLE = f"a whole number from 1 to {_MOST}"
-_FLAG = "true or false"
+_WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
+_FLAG: _Rule = (flag, "true or false")
+_URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
+_PROFILES: _Rule = (_profiles, f"one or more of {', '.join(PROFILE_NAMES)}")
 
-_RULES: Mapping[str, _Rule] = {
-    "linger_seconds": (env.OTEL_PYTHON_SESSION_AGG_LINGER, _seconds, f"seconds from 0 to {_LONGEST_SECONDS:.0f}"),
-    "max_open_roots": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS, _whole, _WHOLE),
-    "max_open_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS, _whole, _WHOLE),
-    "max_queue_size": (env.OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE, _whole, _WHOLE),
-    "max_held_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS, _whole, _WHOLE),
-    "outputs": (env.OTEL_PYTHON_SESSION_AGG_OUTPUTS, flag, _FLAG),
-    "max_output_chars": (env.OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS, _whole, _WHOLE),
-    "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, flag, _FLAG),
+_RULES: Mapping[str, tuple[str, _Rule]] = {
+    "linger_seconds": (env.OTEL_PYTHON_SESSION_AGG_LINGER, _seconds(_HOUR)),
+    "max_open_roots": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS, _WHOLE),
+    "max_open_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS, _WHOLE),
+    "max_queue_size": (env.OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE, _WHOLE),
+    "max_held_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS, _WHOLE),
+    "outputs": (env.OTEL_PYTHON_SESSION_AGG_OUTPUTS, _FLAG),
+    "max_output_chars": (env.OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS, _WHOLE),
+    "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, _FLAG),
+    "profiles": (env.OTEL_PYTHON_SESSION_AGG_PROFILES, _PROFILES),
+    "store": (env.OTEL_PYTHON_SESSION_AGG_STORE, _URL),
+    "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, _seconds(_MONTH)),
+    "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, _seconds(_MONTH)),
+    "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _FLAG),
+    "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
+    "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
 }
 """Field to its environment variable, the reading of a value, and what is allowed."""
 
@@ -86,8 +117,24 @@ class Settings:
     prices_update: bool = False
     """Whether genai-prices may refresh its prices from the network; a library does not call out by itself."""
 
+    profiles: tuple[str, ...] = ("default",)
+    """Sets of names in which roots and session records are written; several at once are allowed."""
+    store: str = "memory://"
+    """Where the processes of an application meet; the default keeps sessions in this process."""
+    session_idle_seconds: float = 1_800.0
+    """A session ends when nothing new came for so long; web analytics' usual half hour."""
+    session_max_seconds: float = 86_400.0
+    """A session ends after so long in any case, so that a day's report has it."""
+    session_records: bool = True
+    """Whether a span named ``session`` is exported when a session has ended."""
+    max_sessions: int = 10_000
+    """Sessions kept in memory, about 2 kB each; the one that was used longest ago then ends."""
+    trust_baggage: bool = False
+    """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
+    could write into anybody's session."""
+
     def __post_init__(self) -> None:
-        for name, (_, read, allowed) in _RULES.items():
+        for name, (_, (read, allowed)) in _RULES.items():
             value = read(getattr(self, name))
             if value is None:
                 message = f"{name}={_shown(getattr(self, name))} is not allowed: use {allowed}"
@@ -113,7 +160,7 @@ class Settings:
         """Settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables; a value that is not allowed is logged and left out."""
         environ = os.environ if environ is None else environ
         values: dict[str, Any] = {}
-        for name, (variable, read, allowed) in _RULES.items():
+        for name, (variable, (read, allowed)) in _RULES.items():
             raw = environ.get(variable, "").strip()
             if raw:
                 value = read(raw)

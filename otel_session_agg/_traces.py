@@ -39,8 +39,8 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "carrier", "deadline", "has_left", "is_folded", "next", "nodes", "opened", "owners", "partial", "reported", "root",
-        "root_event", "root_id", "root_span", "trace_id", "window",
+        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_written", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "reported", "root", "root_event", "root_id", "root_span", "session_id", "trace_id", "window",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -57,6 +57,8 @@ class Trace:
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
         self.owners = Owners()
+        self.is_written = False
+        """Totals stand on the root although it is open."""
         self.partial: str | None = None
         """Why the root leaves before everything below it has ended."""
         self.has_left = False
@@ -65,6 +67,10 @@ class Trace:
         """The root itself is in the totals."""
         self.reported: dict[str, Rollup] | None = None
         """What its sessions have got of it, for whoever tells them what is new."""
+        self.session_id: str | None = None
+        """The session that others say it is in."""
+        self.num_published = 0
+        """How often it was written to a store."""
         self.deadline: Deadline[Trace] | None = None
         self.next: Trace | None = None
         """Another session root with the same trace id."""
@@ -249,6 +255,11 @@ class Trace:
             node = self.nodes.get(span_id) if self.nodes else None
             if node is not None and node.calls:
                 self._home(list(node.calls), node.flags, self.opened.get(span_id) if self.opened else None, links)
+
+    def feedback(self) -> None:
+        """Somebody gave feedback."""
+        self.root = self.root or Node()
+        self.root.feedback = True
 
     def can_be_corrected(self) -> bool:
         """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""

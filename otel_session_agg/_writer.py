@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_session_agg import _names as n
+from otel_session_agg._reasons import OPEN_TRACES
 from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_record import SessionRecord
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
@@ -55,6 +57,18 @@ def attributes(rollup: Rollup, existing: Mapping[str, object], partial_reason: s
     }
 
 
-def overwritten(existing: Mapping[str, object]) -> frozenset[str]:
-    """Reserved names that the user set: their values leave with the totals, or without any."""
-    return n.RESERVED & existing.keys()
+def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
+    """What is written on the span that is a session record."""
+    more: dict[str, AttributeValue | None] = {n.METADATA_PREFIX + name: value for name, value in record.metadata.items()}
+    more.update(
+        {
+            n.SESSION_ID: record.session_id,
+            n.USER_ID: record.user_id,
+            n.NUM_TRACES: record.num_traces,
+            n.AVERAGE_TRACE_LATENCY: record.average_trace_latency_ms,
+            n.END_REASON: record.end_reason,
+            n.REVISION: record.revision,
+        }
+    )
+    values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None)
+    return {**values, **{name: value for name, value in more.items() if value is not None}}

@@ -57,3 +57,52 @@ OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE = "OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE"
 
 Whether prices are refreshed from the network while running (``true`` or ``false``).  Default: false
 """
+
+OTEL_PYTHON_SESSION_AGG_PROFILES = "OTEL_PYTHON_SESSION_AGG_PROFILES"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_PROFILES
+
+Sets of names in which totals are written, separated by commas: ``default``, ``honeyhive``, ``posthog``.  Default: default
+"""
+
+OTEL_PYTHON_SESSION_AGG_STORE = "OTEL_PYTHON_SESSION_AGG_STORE"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_STORE
+
+Where the processes of an application meet: ``memory://``, ``sqlite:///file``, ``redis://host:6379/0``.  Default: memory://
+"""
+
+OTEL_PYTHON_SESSION_AGG_SESSION_IDLE = "OTEL_PYTHON_SESSION_AGG_SESSION_IDLE"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_IDLE
+
+Seconds without anything new after which a session ends.  Default: 1800
+"""
+
+OTEL_PYTHON_SESSION_AGG_SESSION_MAX = "OTEL_PYTHON_SESSION_AGG_SESSION_MAX"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_MAX
+
+Seconds after which a session ends in any case.  Default: 86400
+"""
+
+OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS = "OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS
+
+Whether a span named ``session`` is exported when a session has ended (``true`` or ``false``).  Default: true
+"""
+
+OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS = "OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS
+
+Sessions kept in memory; beyond that the one that was used longest ago ends.  Default: 10000
+"""
+
+OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE = "OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE
+
+Whether a session id that arrives in W3C baggage is believed (``true`` or ``false``).  Default: false
+"""

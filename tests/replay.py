@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
 from otel_session_agg import PriceBook, SessionSpanProcessor
+from otel_session_agg._names import OUR_SCOPE
 
 CASES = Path(__file__).parent / "cases"
 _EPOCH_NS = 1_790_000_000_000_000_000
@@ -70,6 +71,11 @@ def _steps(spans: list[dict[str, Any]]) -> Iterator[tuple[int, int, dict[str, An
     yield from sorted(moments, key=lambda moment: moment[:2])
 
 
+def is_ours(span: ReadableSpan) -> bool:
+    """Whether a span is a session record."""
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == OUR_SCOPE
+
+
 def replay(case: Case, processor: Callable[[SimpleSpanProcessor], SessionSpanProcessor] | None = None) -> ReadableSpan:
     """Play a case below one session root; returns the root as it was exported."""
     exporter = InMemorySpanExporter()
@@ -96,7 +102,7 @@ def replay(case: Case, processor: Callable[[SimpleSpanProcessor], SessionSpanPro
     root.end(end_time=steps[-1][0])
     provider.force_flush()
     provider.shutdown()
-    exported = exporter.get_finished_spans()
+    exported = [span for span in exporter.get_finished_spans() if not is_ours(span)]
     assert len(spans) + 1 == len(exported)
     return next(span for span in exported if span.context is not None and span.context.span_id == 1)
 

@@ -18,18 +18,29 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         # values, words and small tools
-        "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _recent _suppress _values environment_variables",
-        "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations",
-        "_calls _tally _price_catalogue _price_overrides _writer conventions._usage_text conventions._versions conventions.*",
+        "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _recent _store _suppress _values environment_variables",
+        (
+            "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations"
+            " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
+        ),
+        (
+            "_calls _tally _session_totals _price_catalogue _price_overrides"
+            " conventions._usage_text conventions._versions conventions.* stores.*"
+        ),
         # what counts, what it costs, how tables are read
-        "_nesting _pricing _sums conventions._table",
-        "_owners conventions._cost conventions._kind conventions._usage",
-        "_traces",
-        "_roots conventions",
-        # the engine; from here on the SDK
-        "_engine",
-        "_sdk",
+        "_nesting _pricing _session_codec _session_record _sums conventions._table stores",
+        "_owners _writer conventions._cost conventions._kind conventions._usage",
+        "_profiles _traces",
+        "_gathering _ledger _members _recent_calls _roots conventions",
+        # the engine, and what stands in a store
+        "_desk _engine",
+        # from here on the SDK, clocks and threads
+        "_context _courier _registry _sdk _threads",
+        "_asking _budgets _publisher",
+        "_keeper _session_block",
         "_pipeline",
+        "_runner",
+        "_telemetry",
         # doors
         "_processor",
         "",
@@ -40,20 +51,23 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """Modules from the lowest layer to the highest: each may import those of lower layers only.
 
-``conventions.*`` stands for the convention tables, ``_demo.*`` for the parts of the demo, which import each other.
+``conventions.*`` stands for the convention tables, ``stores.*`` for the stores, ``_demo.*`` for the parts of the demo, which
+import each other.
 """
 
 _IMPURE = frozenset(
     {"opentelemetry", "time", "threading", "socket", "http", "urllib", "ssl", "asyncio", "random", "httpx", "requests"}
 )
 _PURE_BELOW = next(number for number, names in enumerate(LAYERS) if "_sdk" in names)
+_DOES_IO = "stores"
+"""The one package below that whose purpose is I/O: a store has files, connections, a clock, and knows its process."""
 _EXCEPT = {
     "_suppress": "the one key that marks suppressed work belongs to the API",
     "_price_catalogue": "urllib.parse takes an address apart; nothing is sent",
 }
 _MAX_LINES = 300
 _MAX_FUNCTION_LINES = 60
-_HEAVY = ("genai_prices", "typer", "rich", "openai", "httpx", "httpx2", "requests")
+_HEAVY = ("genai_prices", "typer", "rich", "openai", "httpx", "httpx2", "requests", "redis")
 
 
 def _name(path: Path) -> str:
@@ -69,6 +83,9 @@ def rank(module: str) -> int:
     package, _, name = module.rpartition(".")
     group = f"{package}.*" if package and (package == "_demo" or not name.startswith("_")) else module
     return next(number for number, names in enumerate(LAYERS) if group in names or (module == "" and not names))
+
+
+PURE = [module for module in MODULES if rank(module) < _PURE_BELOW and module.split(".")[0] != _DOES_IO]
 
 
 @cache
@@ -114,7 +131,20 @@ class TestImports:
 
     def test_some_are_found(self) -> None:
         """The imports are really read."""
-        assert {"_guard", "_pipeline", "_pricing", "_reasons", "_settings", "_suppress"} == imports_of_ours("_processor")
+        assert {
+            "_guard",
+            "_pipeline",
+            "_keeper",
+            "_pricing",
+            "_reasons",
+            "_session_record",
+            "_settings",
+            "_store",
+            "_suppress",
+        } | {
+            "_courier",
+            "_threads",
+        } == imports_of_ours("_runner")
         assert {"_exceptions", "_values", "environment_variables"} == imports_of_ours("_settings")
 
     @pytest.mark.parametrize("module", MODULES)
@@ -132,12 +162,12 @@ class TestImports:
 class TestPurity:
     """Everything that can be wrong about money is a function call."""
 
-    @pytest.mark.parametrize("module", [module for module in MODULES if rank(module) < _PURE_BELOW and module not in _EXCEPT])
+    @pytest.mark.parametrize("module", [module for module in PURE if module not in _EXCEPT])
     def test_pure(self, module: str) -> None:
         """No SDK, network, clock, thread or chance."""
         assert set() == {name for name in imported(module) if name.split(".")[0] in _IMPURE}
 
-    @pytest.mark.parametrize("module", [module for module in MODULES if rank(module) < _PURE_BELOW and module != "_settings"])
+    @pytest.mark.parametrize("module", [module for module in PURE if module != "_settings"])
     def test_no_environment(self, module: str) -> None:
         """Only the settings read the environment."""
         assert "os" not in imported(module)

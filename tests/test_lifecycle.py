@@ -208,7 +208,7 @@ class TestFork:
     def test_while_locks_are_held(self, tmp_path: Path) -> None:
         """A child that is born while another thread folds and forwards does not inherit the locks."""
         body = """
-            with processor._fold_lock, processor._forward_lock, processor._worker_lock:
+            with processor._runner.fold_lock, processor._runner.forward_lock, processor._runner._worker_lock:
                 pid = os.fork()
                 if pid == 0:
                     session("childs")
@@ -257,15 +257,15 @@ class TestGarbage:
         """Its worker ends with it, and a later fork does not miss it."""
         body = """
             import gc, weakref
-            from otel_session_agg import _processor
+            from otel_session_agg import _runner
 
-            _processor._LOOK_AGAIN_SECONDS = 0.01
+            _runner._LOOK_AGAIN_SECONDS = 0.01
             mine = TracerProvider(shutdown_on_exit=False)
             mine.add_span_processor(SessionSpanProcessor(SimpleSpanProcessor(LineExporter())))
             gone = weakref.ref(mine._active_span_processor._span_processors[0])
             mine.get_tracer("tests").start_span("session").end()
             assert mine.force_flush()
-            worker = gone()._worker
+            worker = gone()._runner._worker
             del mine
             for _ in range(1000):
                 gc.collect()

@@ -26,7 +26,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _processor
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _runner, _threads
 from otel_session_agg._guard import Guard
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
@@ -103,14 +103,14 @@ class Setup:
             downstream or self.recorder, settings=Settings(**settings), prices=_PRICES if prices is None else prices
         )
         if clock is not None:
-            self.processor._clock = clock
+            self.processor._runner.clock = clock
         self.provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         self.tracer = self.provider.get_tracer("tests", "1.0")
 
     def fold(self) -> None:
         """One turn of the worker, here."""
-        self.processor._round()
+        self.processor._runner.turn()
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def make() -> Iterator[Callable[..., Setup]]:
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker: the test folds and forwards."""
-    monkeypatch.setattr(SessionSpanProcessor, "_wake_worker", lambda self: setattr(self, "_awake", True))
+    monkeypatch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
 
 
 def below(span: Any) -> Context:
@@ -140,13 +140,13 @@ def below(span: Any) -> Context:
 
 def queued(processor: SessionSpanProcessor) -> int:
     """How many starts and ends wait to be folded."""
-    return len(processor._queue)
+    return len(processor._runner.queue)
 
 
 class TestDownstream:
     """What may stand behind the processor."""
 
-    @pytest.mark.parametrize("downstream", [None, object(), "otlp", SimpleSpanProcessor])
+    @pytest.mark.parametrize("downstream", [object(), "otlp", SimpleSpanProcessor])
     def test_neither(self, downstream: Any) -> None:
         """Anything that is neither processor nor exporter is refused at once."""
         with pytest.raises(TypeError, match="downstream must be a SpanProcessor or a SpanExporter, not "):
@@ -190,7 +190,7 @@ class TestDownstream:
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat"):
             pass
         setup.recorder.wait_for(2)
-        assert {setup.processor._worker} == setup.recorder.threads
+        assert {setup.processor._runner._worker} == setup.recorder.threads
         assert {True} == setup.recorder.suppressed
         assert get_value(_SUPPRESS_INSTRUMENTATION_KEY) is None
         assert ["chat", "root"] == setup.recorder.names()
@@ -256,7 +256,7 @@ class TestRoot:
         assert _CALL == dict(left.attributes or {})
 
     def test_two_in_one_trace(self, make: Callable[..., Setup]) -> None:
-        """A span with a remote parent is a root of its own, also inside another root of the same trace."""
+        """A span with a remote parent is a root of its own, and what it has is in the totals of the root that begins the trace."""
         setup = make()
         outer = setup.tracer.start_span("outer")
         client = setup.tracer.start_span("client", context=below(outer))
@@ -271,7 +271,7 @@ class TestRoot:
         outer.end()
         setup.provider.force_flush()
         tokens = {span.name: (span.attributes or {}).get("metadata.total_tokens") for span in setup.recorder.spans}
-        assert {"outer": 30, "inner": 15, "client": None, "chat": None} == tokens
+        assert {"outer": 45, "inner": 15, "client": None, "chat": None} == tokens
 
     def test_parallel_children_move_the_times(self, make: Callable[..., Setup]) -> None:
         """Start and end are those of root and events together, so a child that outlasts the root moves them."""
@@ -363,7 +363,7 @@ class TestWaiting:
         root.end()
         setup.fold()
         clock.tick(4.9)
-        assert 0.1 == pytest.approx(setup.processor._round())
+        assert 0.1 == pytest.approx(setup.processor._runner.turn())
         assert ["chat"] == setup.recorder.names()
         clock.tick(0.1)
         setup.fold()
@@ -377,7 +377,7 @@ class TestWaiting:
         late.end()
         setup.fold()
         assert ["chat", "root", "late"] == setup.recorder.names()
-        engine = setup.processor._pipeline.engine
+        engine = setup.processor._runner.pipeline.engine
         assert (1, {}) == (engine.late, engine.ignored)
 
     def test_worker_wakes_for_the_deadline(self, make: Callable[..., Setup]) -> None:
@@ -412,7 +412,7 @@ class TestWaiting:
         assert ["chat", "chat", "root", "root"] == setup.recorder.names()
         tokens = [(span.attributes or {}).get("metadata.total_tokens") for span in setup.recorder.spans]
         assert [None, None, 15, None] == tokens
-        assert {"duplicate_span": 2} == setup.processor._pipeline.engine.ignored
+        assert {"duplicate_span": 2} == setup.processor._runner.pipeline.engine.ignored
 
     @pytest.mark.usefixtures("quiet")
     def test_without_context(self, make: Callable[..., Setup]) -> None:
@@ -423,7 +423,7 @@ class TestWaiting:
         setup.processor.on_end(odd)
         setup.fold()
         assert [odd] == setup.recorder.spans
-        assert {"no_context": 1} == setup.processor._pipeline.engine.ignored
+        assert {"no_context": 1} == setup.processor._runner.pipeline.engine.ignored
 
     @pytest.mark.usefixtures("quiet")
     def test_ring_of_parents(self, make: Callable[..., Setup]) -> None:
@@ -478,7 +478,7 @@ class TestForceFlush:
     def test_keeps_its_time(self, make: Callable[..., Setup]) -> None:
         """It gives up in time when somebody else is folding or forwarding."""
         setup = make()
-        for lock in (setup.processor._fold_lock, setup.processor._forward_lock):
+        for lock in (setup.processor._runner.fold_lock, setup.processor._runner.forward_lock):
             with lock:
                 assert setup.processor.force_flush(10) is False
         assert setup.processor.force_flush() is True
@@ -523,7 +523,7 @@ class TestShutdown:
         for _ in range(3):
             setup.tracer.start_span("late").end()
         assert [] == setup.recorder.spans
-        assert {"after_shutdown": 3} == setup.processor._lost
+        assert {"after_shutdown": 3} == setup.processor._runner.lost
         assert ["spans are lost: after_shutdown"] == caplog.messages
         assert 0 == queued(setup.processor)
 
@@ -532,7 +532,7 @@ class TestShutdown:
         setup = make()
         setup.tracer.start_span("root").end()
         setup.recorder.wait_for(1)
-        worker = setup.processor._worker
+        worker = setup.processor._runner._worker
         assert worker is not None
         setup.processor.shutdown()
         worker.join(DEADLINE_SECONDS)
@@ -582,14 +582,14 @@ class TestFaults:
         assert hanging.wait(DEADLINE_SECONDS)
         for _ in range(100):
             setup.tracer.start_span("root").end()
-            assert len(processor._held) <= 5
+            assert len(processor._runner.held) <= 5
             assert queued(processor) <= 8
         assert processor.force_flush(10) is False
-        lost = processor._lost["max_held_spans"]
+        lost = processor._runner.lost["max_held_spans"]
         assert 0 < lost
         go_on.set()
         assert processor.force_flush() is True
-        assert 101 == len(forwarded) + processor._lost["max_held_spans"]
+        assert 101 == len(forwarded) + processor._runner.lost["max_held_spans"]
 
     def test_price_book_raises(
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -614,11 +614,11 @@ class TestFaults:
     def test_reading_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When reading fails, every span leaves once as it came, and is counted."""
         setup = make()
-        monkeypatch.setattr(setup.processor._pipeline.engine, "_read", lambda _span: 1 / 0)
+        monkeypatch.setattr(setup.processor._runner.pipeline.engine, "_read", lambda _span: 1 / 0)
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
             pass
         setup.fold()
-        engine = setup.processor._pipeline.engine
+        engine = setup.processor._runner.pipeline.engine
         assert ["chat", "root"] == setup.recorder.names()
         assert {} == setup.recorder.root()
         assert {"fault": 2} == engine.ignored
@@ -628,7 +628,7 @@ class TestFaults:
     def test_releasing_raises(self, step: str, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When releasing fails, what was taken from the queue leaves all the same."""
         setup = make()
-        monkeypatch.setattr(setup.processor._pipeline.engine, step, lambda *_: 1 / 0)
+        monkeypatch.setattr(setup.processor._runner.pipeline.engine, step, lambda *_: 1 / 0)
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
             pass
         setup.provider.force_flush()
@@ -676,8 +676,8 @@ class TestQueue:
             setup.processor.on_end(make_span("root", trace_id=1 + number))
             assert queued(setup.processor) < 3
         assert [] == setup.recorder.spans
-        assert 6 == setup.processor._pipeline.engine.folded
-        assert 6 == len(setup.processor._held)
+        assert 6 == setup.processor._runner.pipeline.engine.folded
+        assert 6 == len(setup.processor._runner.held)
         setup.fold()
         assert 7 == len(setup.recorder.spans)
 
@@ -685,7 +685,7 @@ class TestQueue:
     def test_nobody_waits_for_a_fold(self, make: Callable[..., Setup]) -> None:
         """While another thread folds, a full queue may grow to twice its size without anybody waiting."""
         setup = make(max_queue_size=4)
-        with setup.processor._fold_lock:
+        with setup.processor._runner.fold_lock:
             for number in range(7):
                 setup.processor.on_end(make_span("root", trace_id=1 + number))
         assert 7 == queued(setup.processor)
@@ -703,7 +703,7 @@ class TestQueue:
         """Spans that start and end while nobody folds were never open at once: the bound on open spans is not hit."""
         setup = make(max_open_spans=20, max_queue_size=1000)
         root = setup.tracer.start_span("root")
-        with setup.processor._fold_lock:
+        with setup.processor._runner.fold_lock:
             for _ in range(100):
                 agent = setup.tracer.start_span(
                     "agent", context=below(root), attributes={**_CALL, "gen_ai.operation.name": "invoke_agent"}
@@ -744,10 +744,10 @@ class TestQueue:
             tuple(root.get(f"metadata.{name}") for name in ("num_events", "num_model_events", "total_tokens", "cost", "partial"))
             for root in roots
         }
-        engine = setup.processor._pipeline.engine
+        engine = setup.processor._runner.pipeline.engine
         assert (0, 0, None) == (engine.open, len(engine._roots), engine.next_deadline())
-        assert (0, 0) == (queued(setup.processor), len(setup.processor._held))
-        assert {} == setup.processor._lost
+        assert (0, 0) == (queued(setup.processor), len(setup.processor._runner.held))
+        assert {} == setup.processor._runner.lost
 
 
 class TestWorker:
@@ -768,20 +768,20 @@ class TestWorker:
         for thread in threads:
             thread.join(DEADLINE_SECONDS)
         setup.recorder.wait_for(8)
-        assert {setup.processor._worker} == setup.recorder.threads
+        assert {setup.processor._runner._worker} == setup.recorder.threads
 
     def test_none_before_it_is_needed(self, make: Callable[..., Setup]) -> None:
         """A processor that sees nothing end has no thread."""
         setup = make()
         setup.tracer.start_span("root")
-        assert setup.processor._worker is None
+        assert setup.processor._runner._worker is None
 
     @pytest.mark.usefixtures("quiet")
     def test_appended_at_the_last_moment(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """A span that ends just before the worker falls asleep wakes it again."""
         setup = make()
-        setup.processor._awake = True
-        fold = setup.processor._fold_some
+        setup.processor._runner.awake = True
+        fold = setup.processor._runner.fold_some
 
         def _fold_then_end() -> bool:
             busy = fold()
@@ -790,11 +790,11 @@ class TestWorker:
             return busy
 
         with monkeypatch.context() as patch:
-            patch.setattr(setup.processor, "_fold_some", _fold_then_end)
-            assert 0.0 == setup.processor._round()
-        assert setup.processor._awake
-        assert setup.processor._round() is None
-        assert not setup.processor._awake
+            patch.setattr(setup.processor._runner, "fold_some", _fold_then_end)
+            assert 0.0 == setup.processor._runner.turn()
+        assert setup.processor._runner.awake
+        assert setup.processor._runner.turn() is None
+        assert not setup.processor._runner.awake
         assert ["last"] == setup.recorder.names()
 
     def test_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -803,9 +803,9 @@ class TestWorker:
         processor = SessionSpanProcessor(recorder, settings=Settings())
         processor.on_end(make_span("root"))
         recorder.wait_for(1)
-        worker, gone = processor._worker, weakref.ref(processor)
+        worker, gone = processor._runner._worker, weakref.ref(processor)
         assert worker is not None
-        monkeypatch.setattr(_processor, "_LOOK_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(_runner, "_LOOK_AGAIN_SECONDS", 0.01)
         processor.on_end(make_span("root", trace_id=2))
         recorder.wait_for(2)
         del processor
@@ -816,7 +816,7 @@ class TestWorker:
 
     def test_nothing_to_reset(self) -> None:
         """After a fork nothing happens for a processor that is gone."""
-        assert _processor._nothing() is None  # type: ignore[func-returns-value]  # that is what is tested
+        assert _threads.nothing() is None  # type: ignore[func-returns-value]  # that is what is tested
 
 
 @contextmanager

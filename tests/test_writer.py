@@ -8,7 +8,9 @@ import pytest
 
 from otel_session_agg import Rollup, _names
 from otel_session_agg._rollup import At
-from otel_session_agg._writer import attributes, overwritten
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._writer import attributes, record_attributes
 
 _FULL = Rollup(
     num_events=9,
@@ -59,7 +61,6 @@ _WRITTEN: dict[str, Any] = {
     "metadata.num_errors": 1,
     "metadata.num_unpriced_events": 1,
 }
-_NAMES = {name: value for name, value in vars(_names).items() if isinstance(value, str) and name.isupper()}
 
 
 class TestAttributes:
@@ -72,8 +73,10 @@ class TestAttributes:
         assert {name: type(value) for name, value in _WRITTEN.items()} == {name: type(value) for name, value in written.items()}
 
     def test_names(self) -> None:
-        """Every declared name is written, and none that a backend would sum again."""
-        assert set(_NAMES.values()) == _WRITTEN.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
+        """Every reserved name is written, on roots or on records, and none that a backend would sum again."""
+        record = SessionRecord("s", 2, "idle", SessionTotals(_FULL, num_open=1, num_roots=1))
+        written = {**_WRITTEN, **record_attributes(record), _names.BUDGET_EXCEEDED: True}
+        assert written.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
         assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
 
     def test_nothing(self) -> None:
@@ -109,12 +112,3 @@ class TestAttributes:
         written = attributes(Rollup(num_winners=1, prompt_tokens=2**63 - 1, total_tokens=2**63), {})
         assert 2**63 - 1 == written["metadata.prompt_tokens"]
         assert "metadata.total_tokens" not in written
-
-
-class TestOverwritten:
-    """Reserved names that the user set."""
-
-    def test_examples(self) -> None:
-        """Only reserved names, and not those that are kept."""
-        existing = {"metadata.cost": 1, "error": "x", "duration": 1, "session.id": "s", "mine": 1}
-        assert {"metadata.cost", "error"} == overwritten(existing)

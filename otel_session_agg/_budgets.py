@@ -1,0 +1,112 @@
+"""Budgets: how much a session may cost, and what happens when it is more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+
+from otel_session_agg._context import current_label
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._recent import Recent
+from otel_session_agg._registry import session_rollup
+from otel_session_agg._rollup import Rollup
+
+__all__ = ["Budget", "BudgetExceeded"]
+
+_MAX_TOLD = 4096
+"""Sessions of one budget that are remembered as told of: more than are open at once."""
+
+
+class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
+    """A session has used more than its budget; raised by ``Budget.check`` only."""
+
+    def __init__(self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None) -> None:
+        self.session_id = session_id
+        self.rollup = rollup
+        """The session's totals when this was found."""
+        self.cost_usd = cost_usd
+        """The limit, USD."""
+        self.total_tokens = total_tokens
+        """The limit, tokens."""
+        used = []
+        if cost_usd is not None:
+            cost = rollup.cost_usd
+            used.append(f"{'an unknown amount' if cost is None else f'{cost:.6f} USD'} of {cost_usd:g} USD")
+        if total_tokens is not None:
+            used.append(f"{rollup.total_tokens or 0} of {total_tokens} tokens")
+        super().__init__(f"session {session_id} has used {' and '.join(used)}")
+
+
+class Budget:
+    """What a session may use, over all of its traces and processes.
+
+    Give it to ``session(..., budget=...)``.  ``check()`` raises when more was used; an agent loop calls it before the next call.
+    A budget is never enforced behind the application's back.
+
+    Args:
+        cost_usd: Most that the session may cost, USD.  Calls without a known price do not count.
+        total_tokens: Most tokens it may use.
+        on_exceeded: Called once for each session, on a thread of this library, within 100 ms of the end of the span that
+            was too much, or of the news from another process.  It gets the ``BudgetExceeded`` that ``check`` would raise.
+
+    Raises:
+        ValueError: neither limit is given, or one is negative or no number.
+
+    """
+
+    def __init__(
+        self,
+        cost_usd: float | None = None,
+        total_tokens: int | None = None,
+        on_exceeded: Callable[[BudgetExceeded], object] | None = None,
+    ) -> None:
+        if cost_usd is None and total_tokens is None:
+            message = "a budget needs cost_usd or total_tokens"
+            raise ValueError(message)
+        for name, limit in (("cost_usd", cost_usd), ("total_tokens", total_tokens)):
+            if limit is not None and (isinstance(limit, bool) or not isfinite(limit) or limit < 0):
+                message = f"{name}={limit!r} is not allowed: use a number from 0"
+                raise ValueError(message)
+        self.cost_usd = cost_usd
+        self.total_tokens = total_tokens
+        self.on_exceeded = on_exceeded
+        self._last: str | None = None
+        self._told: Recent[str, bool] = Recent(_MAX_TOLD // 2)
+
+    def bind(self, session_id: str) -> None:
+        """Belong to a session; ``session()`` does it."""
+        self._last = session_id
+
+    def exceeded(self, session_id: str, rollup: Rollup) -> BudgetExceeded | None:
+        """What ``check`` raises for these totals, if it does."""
+        cost = rollup.cost_usd
+        over_cost = self.cost_usd is not None and cost is not None and cost > self.cost_usd
+        over_tokens = self.total_tokens is not None and (rollup.total_tokens or 0) > self.total_tokens
+        if not over_cost and not over_tokens:
+            return None
+        return BudgetExceeded(session_id, rollup, self.cost_usd, self.total_tokens)
+
+    def is_news(self, session_id: str) -> bool:
+        """Whether nobody was told yet that this session has used more; from now on somebody was."""
+        if self._told.get(session_id):
+            return False
+        self._told.put(session_id, True)  # noqa: FBT003 -- a value
+        return True
+
+    def check(self) -> None:
+        """Raise when the session has used more than this.
+
+        The session is the one around the call if this is its budget, else the last one that this was given to.
+
+        Raises:
+            BudgetExceeded: it has; the error has the figures.
+
+        """
+        label = current_label()
+        while label is not None and label.budget is not self:
+            label = label.outer
+        session_id = label.session_id if label is not None else self._last
+        rollup = session_rollup(session_id) if session_id is not None else None
+        found = self.exceeded(session_id, rollup) if session_id is not None and rollup is not None else None
+        if found is not None:
+            raise found

@@ -1,0 +1,93 @@
+"""What the OpenTelemetry context says of the session around a call: a label set by ``session()``, or baggage that is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opentelemetry import baggage
+from opentelemetry.context import Context, create_key, get_current, get_value, set_value
+
+from otel_session_agg import _names as n
+from otel_session_agg._values import text
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Span
+
+_LABEL = create_key("otel_session_agg.session")
+
+BAGGAGE_KEYS = (n.SESSION_ID, "session_id", "gen_ai.conversation.id", "langfuse_session_id")
+"""Names under which a session id travels in W3C baggage, in order of trust: ours and OpenInference's, HoneyHive's,
+pydantic-ai's, Langfuse's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """What one ``session()`` block says; spans that start inside carry ``attributes``."""
+
+    session_id: str
+    user_id: str | None = None
+    metadata: Mapping[str, str | bool | int | float] = field(default_factory=dict)
+    budget: object = None
+    propagate: bool = False
+    outer: Label | None = None
+    """The block around this one."""
+
+    def attributes(self) -> dict[str, str | bool | int | float]:
+        """What is stamped on spans."""
+        stamps: dict[str, str | bool | int | float] = {n.METADATA_PREFIX + name: value for name, value in self.metadata.items()}
+        stamps[n.SESSION_ID] = self.session_id
+        if self.user_id is not None:
+            stamps[n.USER_ID] = self.user_id
+        return stamps
+
+
+class _Use:
+    """Whether there was ever a label: until then a span's start costs nothing."""
+
+    any_label = False
+
+
+use = _Use()
+
+
+def current_label(context: Context | None = None) -> Label | None:
+    """The label of the innermost ``session()`` block around."""
+    label = get_value(_LABEL, context)
+    return label if isinstance(label, Label) else None
+
+
+def trusted_label(context: Context | None = None) -> Label | None:
+    """A label for the session that arrived in baggage."""
+    entries = baggage.get_all(get_current() if context is None else context)
+    if not entries:
+        return None
+    session_id = next(filter(None, (text(entries.get(key)) for key in BAGGAGE_KEYS)), None)
+    return Label(session_id) if session_id is not None else None
+
+
+def with_label(label: Label) -> Context:
+    """The current context with a label, and with the id in baggage if the label travels."""
+    use.any_label = True
+    context = set_value(_LABEL, label)
+    if label.propagate:
+        return baggage.set_baggage(n.SESSION_ID, label.session_id, context)
+    if label.outer is not None and label.outer.propagate and label.outer.session_id != label.session_id:
+        return baggage.remove_baggage(n.SESSION_ID, context)  # a callee must not join the outer session
+    return context
+
+
+def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard
+    """Put the session around a span that starts on it; returns the label, unless the span names a session itself."""
+    label = current_label(context)
+    if label is None and trusts_baggage:
+        label = trusted_label(context)
+    if label is None:
+        return None
+    own = span.attributes or {}
+    if n.SESSION_ID in own:
+        return label if own[n.SESSION_ID] == label.session_id else None
+    stamps = label.attributes()
+    span.set_attributes({name: value for name, value in stamps.items() if name not in own} if own else stamps)
+    return label

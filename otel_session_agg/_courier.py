@@ -1,0 +1,290 @@
+"""Between this process and a store that others share: one thread that may wait for it, so that nobody else has to.
+
+How it works
+------------
+Whoever has something to say or to ask leaves it here and goes on; answers come back through ``take``.  The thread then works in
+turns: first what is to be written, the newest value of each slot only; then what is asked; then sessions that are to end.
+
+* While the store cannot be reached, questions are answered at once by "not reached", and writes are kept, up to
+  ``max_sessions`` and a few thousand traces; beyond that the oldest are lost and counted.
+* When it comes back, or has lost what it had, everything that this process wrote lately is written again: a slot holds all that
+  its writer has to say, so repeating changes nothing.
+* A session record is made under a claim and then settled at the version it was made from, so one process makes it; only if
+  that one dies in between another makes the same again, with the same ids.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from otel_session_agg._desk import Desk, Errand
+from otel_session_agg._gathering import Answer
+from otel_session_agg._guard import Guard
+from otel_session_agg._reasons import IDLE
+from otel_session_agg._settings import Settings
+from otel_session_agg._store import SessionStore
+
+GRACE_SECONDS = 0.15
+"""How long other processes get to write what they know: they gather for 20 ms, then write."""
+
+_POLL_SECONDS = 0.04
+"""Between two looks at parts that are open, and at sessions with a budget."""
+
+_BATCH = 256
+"""Slots or keys in one call to the store: a few milliseconds."""
+
+_MAX_TRACES = 8192
+"""Slots of traces that are kept, beside one for each session."""
+
+_BACK_OFF_SECONDS = (0.1, 5.0)
+"""First and longest wait before a store that failed is tried again."""
+
+_MAX_TRIES = 60
+"""Turns in which another process holds the claim on a session, before it is left to that one."""
+
+
+class _Ask(NamedTuple):
+    """A root waits for its parts."""
+
+    when: float
+    until: float
+
+
+class _End(NamedTuple):
+    """A session is to end."""
+
+    reason: str
+    when: float
+    tries: int = 0
+
+
+class Courier:
+    """The thread and what it has to do."""
+
+    def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], None]) -> None:
+        self._settings = settings
+        self._guard = guard
+        self._wake_owner = wake
+        self.counts: Counter[str] = Counter()
+        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots that were ``lost``."""
+        self._desk = Desk(store, settings, process, self.counts)
+        self._lock = threading.Lock()
+        """For what is left here; never held while the store is asked."""
+        self._changed = threading.Condition(self._lock)
+        self._pending: OrderedDict[tuple[str, str], Errand] = OrderedDict()
+        self._asks: dict[int, _Ask] = {}
+        self._ends: dict[str, _End] = {}
+        self._watched: dict[str, str] = {}
+        self._words: list[object] = []
+        self._hurry = False
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        # the thread's own
+        self._sent: OrderedDict[tuple[str, str], Errand] = OrderedDict()
+        self._orphans: set[int] = set()
+        self._seen: dict[str, int] = {}
+        self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
+        self._next_scan = self._next_watch = self._retry_at = 0.0
+        self._back_off = _BACK_OFF_SECONDS[0]
+        self.is_down = False
+
+    # -- left here, from any thread ---------------------------------------------------------------------------------------
+
+    def put(self, errand: Errand) -> None:
+        """Write a slot, as soon as it can be done."""
+        name = (errand.slot.key, errand.slot.writer)
+        with self._changed:
+            before = self._pending.pop(name, errand)
+            self._pending[name] = errand._replace(is_late=errand.is_late and before.is_late)
+            while len(self._pending) > self._settings.max_sessions + _MAX_TRACES:
+                self._pending.popitem(last=False)
+                self.counts["lost"] += 1
+            self._begin()
+
+    def ask(self, trace_id: int, until: float) -> None:
+        """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
+        with self._changed:
+            self._asks[trace_id] = _Ask(min(time.monotonic() + GRACE_SECONDS, until), until)
+            self._begin()
+
+    def end(self, session_id: str, reason: str) -> None:
+        """End a session."""
+        with self._changed:
+            self._ends[session_id] = _End(reason, time.monotonic() + GRACE_SECONDS)
+            self._begin()
+
+    def watch(self, watched: dict[str, str]) -> None:
+        """Keep an eye on what others have of these sessions; with each our own writer."""
+        with self._changed:
+            self._watched = watched
+            self._begin()
+
+    def take(self) -> list[object]:
+        """What has come back."""
+        if not self._words:
+            return []
+        with self._changed:
+            words, self._words = self._words, []
+        return words
+
+    def flush(self, until: float) -> bool:
+        """Do everything at once; ``False`` when the time was not enough or the store cannot be reached."""
+        with self._changed:
+            self._hurry = True
+            self._retry_at = 0.0
+            self._begin()
+            done = self._changed.wait_for(lambda: not self._hurry, max(0.0, until - time.monotonic()))
+            self._hurry = False
+        return done and not self.is_down
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _begin(self) -> None:
+        if self._thread is None and not self._stopped:
+            thread = threading.Thread(target=self._run, name="otel-session-agg-store", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._changed.notify_all()
+
+    # -- the thread -------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                pause = self._pause()
+                if pause > 0 and not self._stopped:
+                    self._changed.wait(pause)
+                if self._stopped:
+                    return
+                if self._pause() > 0:
+                    continue
+            self._guard.call("store thread", self._turn)
+
+    def _pause(self) -> float:
+        """How long there is nothing to do; the lock is held."""
+        now = time.monotonic()
+        if self.is_down or now < self._retry_at:
+            return 0.0 if self._asks else self._retry_at - now
+        if self._pending or self._hurry:
+            return 0.0
+        times = [self._next_scan, *(ask.when for ask in self._asks.values()), *(end.when for end in self._ends.values())]
+        if self._watched:
+            times.append(self._next_watch)
+        return min(times) - now
+
+    def _turn(self) -> None:
+        if time.monotonic() >= self._retry_at:
+            failed = self._guard.call("store", self._work) is None
+            self.is_down = failed
+            self.counts["errors"] += failed
+            self._retry_at = time.monotonic() + self._back_off if failed else 0.0
+            self._back_off = min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
+        if self.is_down:
+            self._refuse()
+        with self._changed:
+            if self._hurry and (self.is_down or not (self._pending or self._asks or self._ends)):
+                self._hurry = False
+                self._changed.notify_all()
+
+    def _refuse(self) -> None:
+        with self._changed:
+            asks, self._asks = self._asks, {}
+        self._say((trace_id, Answer((), is_reached=False)) for trace_id in asks)
+
+    def _work(self) -> bool:
+        self._write()
+        if self._desk.lost_sight():
+            with self._changed:
+                self._pending = OrderedDict({**self._sent, **self._pending})
+            self._write()
+        self._look_at_traces()
+        self._look_at_sessions()
+        self._end_sessions()
+        return True
+
+    def _say(self, words: Iterable[object]) -> None:
+        new = list(words)
+        if new:
+            with self._changed:
+                self._words += new
+            self._wake_owner()
+
+    def _write(self) -> None:
+        while self._pending:
+            with self._changed:
+                batch = dict(self._pending.popitem(last=False) for _ in range(min(_BATCH, len(self._pending))))
+            written = False
+            try:
+                self._desk.write(batch.values())
+                written = True
+            finally:
+                if not written:
+                    with self._changed:  # what came since is newer
+                        self._pending = OrderedDict({**batch, **self._pending})
+            self.counts["written"] += len(batch)
+            self._orphans.update(errand.part_of for errand in batch.values() if errand.part_of is not None)
+            for name, errand in batch.items():
+                self._sent.pop(name, None)
+                self._sent[name] = errand
+            while len(self._sent) > self._settings.max_sessions + _MAX_TRACES:
+                self._sent.popitem(last=False)
+
+    def _look_at_traces(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when <= now]
+        for at in range(0, len(due), _BATCH):
+            self._say(self._answered(due[at : at + _BATCH], now))
+        if self._orphans:
+            orphans = list(self._orphans)[:_BATCH]
+            for errand in self._desk.adoptions(orphans):
+                self.put(errand)
+            self._orphans.difference_update(orphans)
+
+    def _answered(self, trace_ids: list[int], now: float) -> list[tuple[int, Answer]]:
+        words = []
+        answers = self._desk.parts(trace_ids)
+        with self._changed:
+            for trace_id, answer in zip(trace_ids, answers, strict=True):
+                ask = self._asks.pop(trace_id, None)
+                if ask is not None and any(part.is_open for _, part in answer.parts) and now < ask.until and not self._hurry:
+                    self._asks[trace_id] = ask._replace(when=now + _POLL_SECONDS)
+                elif ask is not None:
+                    words.append((trace_id, answer))
+        return words
+
+    def _look_at_sessions(self) -> None:
+        now = time.monotonic()
+        watched = self._watched
+        if watched and now >= self._next_watch:
+            self._seen = {name: version for name, version in self._seen.items() if name in watched}
+            self._say(self._desk.others(watched, self._seen))
+            self._next_watch = now + _POLL_SECONDS
+        if now >= self._next_scan:
+            due = self._desk.due()
+            with self._changed:
+                for session_id in due:
+                    self._ends.setdefault(session_id, _End(IDLE, now))
+            self._next_scan = now + self._scan_seconds
+
+    def _end_sessions(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
+        for session_id, end in due.items():
+            done = self._desk.end(session_id, end.reason, lambda record: self._say([record]))
+            with self._changed:
+                if self._ends.get(session_id) is not end:
+                    continue  # asked for again meanwhile
+                if done or end.tries >= _MAX_TRIES or self._hurry:
+                    del self._ends[session_id]
+                else:
+                    self._ends[session_id] = end._replace(when=now + GRACE_SECONDS, tries=end.tries + 1)

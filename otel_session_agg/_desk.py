@@ -1,0 +1,224 @@
+"""What is written to a store that others share and what is read from it, in its words: keys, slots and bytes.
+
+Keys are sessions (``s:<session id>``) and traces (``t:<trace id>``).  Below a session stands one slot per process, the last
+record, and parts of traces which named no session themselves; below a trace the parts that other processes than the root's have
+of it, and the root once it has left.  Whoever ends a part without a session looks for the root, and whoever ends a root looks
+for parts; each writes first and looks then, so at least one sees the other, and both would write the same slot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from otel_session_agg._gathering import Answer
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_codec import (
+    MalformedError,
+    Part,
+    Recorded,
+    decode,
+    decode_part,
+    decode_recorded,
+    encode,
+    encode_recorded,
+)
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_totals import Member, SessionTotals, of_root
+from otel_session_agg._settings import Settings
+from otel_session_agg._store import SessionStore, Slot, Stored
+
+ROOT, RECORD = "root", "record"
+"""Writers of slots that belong to nobody's process: the root of a trace that has left, the last record of a session."""
+
+_SESSION, _TRACE = "s:", "t:"
+_CLAIM_SECONDS = 30.0
+_TRACE_TTL_SECONDS = 900.0
+"""Parts of traces are of use until their root has left, and for late parts a little longer."""
+
+MAX_DUE = 64
+"""Sessions that are looked at in one turn because they are due."""
+
+
+class Errand(NamedTuple):
+    """A slot to be written."""
+
+    slot: Slot
+    is_late: bool = False
+    """It changes what may have been told already, and is no new activity."""
+    part_of: int | None = None
+    """The trace whose root must be looked for afterwards."""
+
+
+class Others(NamedTuple):
+    """What other processes have of a session."""
+
+    session_id: str
+    totals: SessionTotals
+
+
+def session_slot(session_id: str, writer: str, seq: int, totals: SessionTotals) -> Slot:
+    """A process' part of a session."""
+    return Slot(_SESSION + session_id, writer, seq, encode(totals))
+
+
+def first_record(session_id: str) -> Slot:
+    """That a root has left which was the first record of a session."""
+    return Slot(_SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))
+
+
+def trace_key(trace_id: int) -> str:
+    """The key of a trace."""
+    return f"{_TRACE}{trace_id:032x}"
+
+
+def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
+    """A part that named no session, as one of a session; the same bytes whoever writes it."""
+    rollup = part.rollups.get(None, Rollup())
+    start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
+    span_id = 0 if part.root else int(writer, 16)
+    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root, known=SessionTotals())
+    return session_slot(session_id, f"{_TRACE}{trace_id:032x}:{writer}", part.seq, SessionTotals(rollup=rollup) + root)
+
+
+class Desk:
+    """Calls to the store; any of them may raise what the store raises."""
+
+    def __init__(self, store: SessionStore, settings: Settings, owner: str, counts: Counter[str]) -> None:
+        self._store = store
+        self._settings = settings
+        self._owner = owner
+        self._counts = counts
+        self._ttl_seconds = 2 * settings.session_max_seconds
+        self._made: dict[str, tuple[int, int]] = {}
+        """Revision and version of records that were made here and may not have been settled."""
+
+    # -- writing ----------------------------------------------------------------------------------------------------------
+
+    def write(self, errands: Iterable[Errand]) -> None:
+        """Write slots."""
+        rows = list(errands)
+        traces = [row.slot for row in rows if row.slot.key.startswith(_TRACE)]
+        sessions = [row for row in rows if row.slot.key.startswith(_SESSION)]
+        if traces:
+            self._store.put(traces, ttl_seconds=_TRACE_TTL_SECONDS)
+        if sessions:
+            idle_seconds = self._settings.session_idle_seconds
+            slots = [row.slot for row in sessions]
+            were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
+            late = [row.slot.key for row, settled in zip(sessions, were_settled, strict=True) if row.is_late and settled]
+            if late:
+                self._store.postpone(late, min(self._settings.linger_seconds, idle_seconds))
+
+    def lost_sight(self) -> bool:
+        """Whether what was written may be gone."""
+        return self._store.lost_sight()
+
+    # -- traces -----------------------------------------------------------------------------------------------------------
+
+    def parts(self, trace_ids: list[int]) -> list[Answer]:
+        """What other processes have of traces."""
+        stored = self._store.get([trace_key(trace_id) for trace_id in trace_ids])
+        return [Answer(tuple(self._parts(found).items()), is_reached=True) for found in stored]
+
+    def _parts(self, stored: Stored) -> dict[str, Part]:
+        parts: dict[str, Part] = {}
+        for writer, value in stored.slots.items():
+            if writer != ROOT:
+                part = self._read_part(value)
+                if part is not None:
+                    parts[writer] = part
+        return parts
+
+    def _read_part(self, value: bytes) -> Part | None:
+        try:
+            return decode_part(value)
+        except MalformedError:
+            self._counts["malformed"] += 1
+            return None
+
+    def adoptions(self, trace_ids: list[int]) -> list[Errand]:
+        """What to write for parts that named no session, of traces whose root has left without them."""
+        errands: list[Errand] = []
+        for trace_id, stored in zip(trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True):
+            root = self._read_part(stored.slots[ROOT]) if ROOT in stored.slots else None
+            if root is None:
+                continue
+            missed = {writer: part for writer, part in self._parts(stored).items() if _is_missed(writer, part, root)}
+            session_id = root.session_id
+            if session_id is None and missed:  # the trace is the session, and its root was the first record of it
+                session_id = f"{trace_id:032x}"
+                errands.append(Errand(adoption(session_id, trace_id, ROOT, root), is_late=True))
+                errands.append(Errand(first_record(session_id), is_late=True))
+            for writer, part in missed.items():
+                errands.append(Errand(adoption(str(session_id), trace_id, writer, part), is_late=True))
+        return errands
+
+    # -- sessions ---------------------------------------------------------------------------------------------------------
+
+    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
+        """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
+        found: list[Others] = []
+        names = list(watched)
+        for session_id, stored in zip(names, self._store.get([_SESSION + name for name in names]), strict=True):
+            if stored.version != seen.get(session_id):
+                seen[session_id] = stored.version
+                found.append(Others(session_id, self._sum(stored, without=watched[session_id])))
+        return found
+
+    def _sum(self, stored: Stored, without: str = RECORD) -> SessionTotals:
+        totals = SessionTotals()
+        for writer, value in stored.slots.items():
+            if writer not in (RECORD, without):
+                try:
+                    totals += decode(value)
+                except MalformedError:
+                    self._counts["malformed"] += 1
+        return totals
+
+    def end(self, session_id: str, reason: str, tell: Callable[[SessionRecord], None]) -> bool:
+        """End a session; ``tell`` gets its record if this process is the one to tell.  ``False``: another one is at it."""
+        key = _SESSION + session_id
+        if not self._store.claim(key, self._owner, _CLAIM_SECONDS):
+            return False
+        try:
+            self._record(key, session_id, reason, tell)
+        finally:
+            self._store.unclaim(key, self._owner)
+        return True
+
+    def _record(self, key: str, session_id: str, reason: str, tell: Callable[[SessionRecord], None]) -> None:
+        [stored] = self._store.get([key])
+        recorded = self._recorded(stored)
+        if not stored.slots.keys() - {RECORD}:
+            return
+        if recorded is not None and recorded.version == stored.version:
+            self._store.settle(Slot(key, RECORD, recorded.revision, b""), stored.version, ttl_seconds=self._ttl_seconds)
+            return
+        revision = 1 if recorded is None else recorded.revision + 1
+        slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version)))
+        made = (revision, stored.version)
+        if self._made.get(session_id) != made:
+            tell(SessionRecord(session_id, revision, reason, self._sum(stored)))
+        self._made[session_id] = made  # should settling fail, the next try does not tell again
+        if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):
+            self._store.postpone([key], self._settings.linger_seconds)  # somebody wrote meanwhile
+        del self._made[session_id]
+
+    def _recorded(self, stored: Stored) -> Recorded | None:
+        if RECORD not in stored.slots:
+            return None
+        try:
+            return decode_recorded(stored.slots[RECORD])
+        except MalformedError:
+            self._counts["malformed"] += 1
+            return None
+
+    def due(self) -> list[str]:
+        """Sessions in which nothing has happened for long enough."""
+        return [key[len(_SESSION) :] for key in self._store.due(MAX_DUE) if key.startswith(_SESSION)]
+
+
+def _is_missed(writer: str, part: Part, root: Part) -> bool:
+    return None in part.rollups and not part.is_open and writer not in root.included

@@ -1,0 +1,89 @@
+"""Traces that have several session roots, in one process or in many: their parts come together at the root that begins them.
+
+A root whose parent is remote leaves at once with its own totals; it is a *part*.  The root that begins the trace carries the
+totals of all parts, so it waits for those that are known to be open, at most until lingering is over.  What other processes
+know comes as an answer from the store, when there is one that is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from otel_session_agg._deadlines import Deadline, Deadlines
+from otel_session_agg._recent import Recent
+from otel_session_agg._session_codec import Part
+from otel_session_agg._traces import Trace
+
+MAX_REMEMBERED = 4096
+"""Traces whose parts are remembered: seconds of a busy process, as long as a caller takes to end after its callee."""
+
+
+class Answer(NamedTuple):
+    """What the store says of the parts of a trace."""
+
+    parts: tuple[tuple[str, Part], ...]
+    """By writer."""
+    is_reached: bool
+    """The store could be asked; otherwise parts may be missing."""
+
+
+class Waiting:
+    """A root that begins a trace and waits for its parts."""
+
+    __slots__ = ("answer", "deadline", "trace")
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.answer: Answer | None = None
+        self.deadline: Deadline[Waiting] | None = None
+
+
+class Gathering:
+    """The traces of this process that have parts."""
+
+    def __init__(self) -> None:
+        self._parts: Recent[int, list[Trace]] = Recent(MAX_REMEMBERED // 2)
+        self._waiting: dict[int, Waiting] = {}
+        self._deadlines: Deadlines[Waiting] = Deadlines()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add_part(self, trace: Trace) -> None:
+        """A part has left."""
+        parts = self._parts.get(trace.trace_id) or []
+        self._parts.put(trace.trace_id, [*parts, trace])
+
+    def parts(self, trace_id: int) -> Iterable[Trace]:
+        """Parts of this process that have left."""
+        return self._parts.get(trace_id) or ()
+
+    def wait(self, trace: Trace, until: float) -> Waiting:
+        """A root waits."""
+        waiting = self._waiting[trace.trace_id] = Waiting(trace)
+        waiting.deadline = self._deadlines.add(until, waiting)
+        return waiting
+
+    def waiting(self, trace_id: int) -> Waiting | None:
+        """The root of a trace that waits."""
+        return self._waiting.get(trace_id)
+
+    def all(self) -> list[Waiting]:
+        """All roots that wait."""
+        return list(self._waiting.values())
+
+    def done(self, waiting: Waiting) -> None:
+        """A root waits no more."""
+        if waiting.deadline is not None:
+            waiting.deadline.cancel()
+        if self._waiting.get(waiting.trace.trace_id) is waiting:
+            del self._waiting[waiting.trace.trace_id]
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._deadlines.next()
+
+    def due(self, now: float) -> list[Waiting]:
+        """Roots that have waited long enough."""
+        return self._deadlines.pop_due(now)

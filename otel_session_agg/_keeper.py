@@ -1,0 +1,283 @@
+"""The sessions behind the roots: what is told to them, what comes from other processes, and what follows.
+
+The caller holds a lock around all calls.  What has to be done outside of it is left in ``ready`` (roots that may leave),
+``ledger.records`` and ``calls`` (the application's callbacks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, reduce
+from operator import add
+from typing import NamedTuple
+
+from otel_session_agg._budgets import Budget
+from otel_session_agg._context import Label
+from otel_session_agg._courier import Courier
+from otel_session_agg._desk import Others
+from otel_session_agg._engine import Engine
+from otel_session_agg._gathering import Answer, Gathering, Waiting
+from otel_session_agg._ledger import Ledger
+from otel_session_agg._owners import Text
+from otel_session_agg._publisher import Publisher
+from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_totals import Member
+from otel_session_agg._settings import Settings
+from otel_session_agg._traces import Trace, no_text
+
+_MAX_BUDGETS = 16
+"""Budgets per session: nested blocks have one each; a block that is entered with a new one each time must not fill memory."""
+
+
+class Ready(NamedTuple):
+    """A root that may leave."""
+
+    trace: Trace
+    rollup: Rollup
+    why_partial: str | None
+    is_exceeded: bool
+    """Its session has used more than a budget."""
+
+
+class Keeper:
+    """What one processor knows of sessions."""
+
+    def __init__(self, settings: Settings, engine: Engine, text: Text, process: str, courier: Courier | None) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._text = text
+        self._publisher = Publisher(courier, engine)
+        self.ledger = Ledger(settings, process, is_shared=courier is not None, num_open=engine.members.number)
+        self.gathering = Gathering()
+        self.ready: list[Ready] = []
+        self.calls: list[Callable[[], object]] = []
+        self._budgets: dict[str, list[Budget]] = {}
+        self._label: Label | None = None
+        self._ending: set[str] = set()
+        """Sessions that are to end when nothing of them is open."""
+
+    # -- beginnings -------------------------------------------------------------------------------------------------------
+
+    def began(self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float) -> None:
+        """A span began inside a ``session()`` block."""
+        if trace is not None:
+            if trace.owners.first is None:
+                trace.owners.note(start_ns, span_id, label.session_id, is_weak=False)
+            self._engine.members.add(label.session_id, trace)
+        if label is not self._label or self.ledger.get(label.session_id) is None or (trace and trace.root_id == span_id):
+            self._label = label
+            self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
+            self._bind(label)
+
+    def _bind(self, label: Label) -> None:
+        inner: Label | None = label
+        while inner is not None and inner.session_id == label.session_id:
+            budgets = self._budgets.get(label.session_id, [])
+            if isinstance(inner.budget, Budget) and inner.budget not in budgets:
+                self._budgets[label.session_id] = [*budgets[1 - _MAX_BUDGETS :], inner.budget]
+            inner = inner.outer
+
+    def part_began(self, trace: Trace) -> None:
+        """A root began whose parent is in another process: that one's root has to know."""
+        if trace.root_id is not None:
+            self._publisher.part(trace, _session_of(trace), {}, is_open=True)
+
+    # -- roots that leave -------------------------------------------------------------------------------------------------
+
+    def left(self, trace: Trace, now: float) -> None:
+        """Everything below a root has ended, or waiting is over."""
+        span = trace.root_span
+        if span is None:
+            self.changed(trace, now)
+        elif span.is_part:
+            self._part_left(trace, now)
+        elif not self._publisher.is_shared and not self._engine.has_root(trace.trace_id):
+            self._whole(trace, None, trace.partial, now)
+        else:
+            linger_seconds = self._settings.linger_seconds if trace.partial is None else 0.0  # it has lingered already
+            self.gathering.wait(trace, now + linger_seconds)
+            self._tell(trace, now)
+            self._publisher.root(trace, _session_of(trace), self._engine.rollup(trace))
+            self._publisher.ask(trace, now + linger_seconds)
+
+    def _part_left(self, trace: Trace, now: float) -> None:
+        self.gathering.add_part(trace)
+        self._tell(trace, now)
+        self._publisher.part(trace, _session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
+        rollup = self._engine.rollup(trace, self._text)
+        self._member(trace, now)
+        self._leaves(trace, rollup, trace.partial)
+        waiting = self.gathering.waiting(trace.trace_id)
+        if waiting is not None:
+            self._go_on(waiting, now)
+
+    def _go_on(self, waiting: Waiting, now: float) -> None:
+        """A root waits no longer when nothing more is to come."""
+        if (waiting.answer is not None or not self._publisher.is_shared) and not self._engine.has_root(waiting.trace.trace_id):
+            self._complete(waiting, now)
+
+    def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
+        self.gathering.done(waiting)
+        trace, answer = waiting.trace, waiting.answer
+        why = trace.partial
+        if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
+            why = STORE
+        elif why is None and (self._engine.has_root(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
+            why = reason or OPEN_TRACES
+        self._whole(trace, answer, why, now)
+
+    def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
+        """A root leaves with the totals of the whole trace."""
+        here = {f"{part.root_id or 0:016x}": part for part in self.gathering.parts(trace.trace_id)}
+        rollups = [self._engine.rollup(trace, self._text), *(self._engine.rollup(part, self._text) for part in here.values())]
+        away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
+        rollups += [rollup for part in away.values() for rollup in part.rollups.values()]
+        rollup = reduce(add, rollups)
+        session_id = rollup.session.value if rollup.session is not None else None
+        for mine in (trace, *here.values()):
+            is_new = mine.session_id is None and mine.owners.session is None
+            mine.session_id = session_id
+            self._tell(mine, now)
+            if mine is trace or is_new:
+                self._member(mine, now)
+        self._publisher.root(trace, session_id, rollup, tuple(away))
+        if session_id is not None:
+            self._publisher.adopt(session_id, trace, away.items())
+        self._leaves(trace, rollup, why)
+
+    def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
+        session_id = _session_of(trace)
+        self.ready.append(Ready(trace, rollup, why, session_id is not None and self._is_exceeded(session_id)))
+
+    def _member(self, trace: Trace, now: float) -> None:
+        span, session_id = trace.root_span, _session_of(trace)
+        if span is not None and session_id is not None:
+            member = Member(span.start_ns, span.trace_id, span.span_id)
+            self.ledger.left(session_id, member, span.end_ns, now, is_part=span.is_part)
+
+    def changed(self, trace: Trace, now: float) -> None:
+        """A span ended after its root left, or without one."""
+        if trace.root_span is not None and trace.root_span.is_part:
+            self._publisher.part(trace, _session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
+        elif trace.root_span is not None and trace.is_folded and _session_of(trace) is None:
+            self._becomes_session(trace, now)
+        self._tell(trace, now, is_late=trace.is_folded)
+
+    def _becomes_session(self, trace: Trace, now: float) -> None:
+        """A trace without a session is one itself; its root was the first record of it."""
+        trace.session_id = f"{trace.trace_id:032x}"
+        session = self.ledger.began(trace.session_id, now)
+        session.revision, session.end_reason = 1, LATE
+        self._publisher.is_recorded(trace.session_id)
+        self._member(trace, now)
+        for part in self.gathering.parts(trace.trace_id):
+            part.session_id = trace.session_id
+            self._tell(part, now, is_late=True)
+
+    def _tell(self, trace: Trace, now: float, *, is_late: bool = False) -> None:
+        """Sessions get what is new in a trace; outputs only when its root has left."""
+        own: dict[str, Rollup] = {}
+        rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
+        for name, rollup in rollups.items():
+            session_id = name if name is not None else trace.session_id
+            if session_id is not None:
+                own[session_id] = own[session_id] + rollup if session_id in own else rollup
+        if own or trace.reported:
+            self.ledger.report(trace, own, now, is_late=is_late)
+
+    # -- asked for --------------------------------------------------------------------------------------------------------
+
+    def totals(self, session_id: str, now: float) -> Rollup | None:
+        """What is known of a session at this moment."""
+        for trace in self._engine.members.of(session_id):
+            self._tell(trace, now)
+        session = self.ledger.get(session_id)
+        return session.totals.rollup if session is not None else None
+
+    def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
+        """What is known of the trace that a span is in."""
+        trace = self._engine.below(trace_id, span_id)
+        if trace is None:
+            return None
+        parts = [part for part in self.gathering.parts(trace_id) if part is not trace]
+        return reduce(add, (self._engine.rollup(one, self._text) for one in (trace, *parts)))
+
+    def end(self, session_id: str, reason: str, now: float) -> None:
+        """A session is to end."""
+        self.ledger.end(session_id, reason, now)
+        self._ending.add(session_id)
+
+    def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
+        """Somebody gave feedback, for a session or for the trace in which a span is: its trace and span id."""
+        trace = self._engine.below(*above) if above is not None else None
+        if trace is not None:
+            trace.feedback()
+            if trace.has_left:
+                self.changed(trace, now)
+            session_id = session_id or _session_of(trace)
+        if session_id is not None:
+            self.ledger.feedback(session_id, now)
+
+    # -- turns ------------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self, now: float) -> float | None:
+        """When ``turn`` has something to do although nothing ends."""
+        times = [self.gathering.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now)]
+        return min((time for time in times if time is not None), default=None)
+
+    def turn(self, now: float) -> None:
+        """Do what follows from what has ended, from time, and from what others say."""
+        for word in self._publisher.heard():
+            self._heard(word, now)
+        for waiting in self.gathering.due(now):
+            self._complete(waiting, now)
+        touched, self._engine.members.touched = self._engine.members.touched, set()
+        for session_id in touched & self._budgets.keys():
+            self._look_at_budgets(session_id, now)
+        for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
+            self._ending.discard(session_id)
+            self.ledger.settled(session_id)
+        self.ledger.due(now)
+        self._publisher.turn(self.ledger, touched, self._budgets, lambda session_id: self.totals(session_id, now), now)
+        for record in self.ledger.records:
+            self._budgets.pop(record.session_id, None)
+
+    def give_up(self, reason: str, now: float) -> None:
+        """Roots that wait for parts leave with what is known."""
+        for waiting in self.gathering.all():
+            self._complete(waiting, now, reason)
+
+    def _heard(self, word: object, now: float) -> None:
+        if isinstance(word, SessionRecord):
+            self.ledger.records.append(word)
+        elif isinstance(word, Others):
+            session = self.ledger.get(word.session_id)
+            if session is not None:
+                session.others = word.totals
+                self._look_at_budgets(word.session_id, now)
+        elif isinstance(word, tuple):
+            waiting = self.gathering.waiting(word[0])
+            if waiting is not None:
+                waiting.answer = word[1]
+                self._go_on(waiting, now)
+
+    # -- budgets ----------------------------------------------------------------------------------------------------------
+
+    def _look_at_budgets(self, session_id: str, now: float) -> None:
+        rollup = self.totals(session_id, now)
+        for budget in self._budgets.get(session_id, ()):
+            found = budget.exceeded(session_id, rollup) if rollup is not None else None
+            if found is not None and budget.on_exceeded is not None and budget.is_news(session_id):
+                self.calls.append(partial(budget.on_exceeded, found))
+
+    def _is_exceeded(self, session_id: str) -> bool:
+        session = self.ledger.get(session_id)
+        budgets = self._budgets.get(session_id, ())
+        return session is not None and any(budget.exceeded(session_id, session.totals.rollup) for budget in budgets)
+
+
+def _session_of(trace: Trace) -> str | None:
+    """The session that a trace itself goes by."""
+    return trace.session_id or (trace.owners.session.value if trace.owners.session is not None else None)

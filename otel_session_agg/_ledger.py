@@ -1,0 +1,261 @@
+"""The sessions of this process: what each has got of its traces, and when it ends.  No clock, thread or lock.
+
+Rules
+-----
+* A trace tells its sessions what is new: the totals now, less what it has told before.  So a session may be asked while its
+  traces are open, and a late span corrects it.
+* Without a store that is shared, a session ends here: asked to, after ``session_idle_seconds`` without anything new and with
+  nothing open, after ``session_max_seconds``, or at shutdown.  One record is made; one more each time that something changed
+  since, ``linger_seconds`` after a late span or feedback, or when it ends again after it came back.
+* With one, the store says when a session is idle and who writes the record; here is only this process' part.
+* The ``max_sessions`` that were used last stay in memory, so that one that comes back goes on; older ones end.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
+from otel_session_agg._rollup import At, Rollup
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_totals import Labelled, Member, SessionTotals, of_root
+from otel_session_agg._settings import Settings
+from otel_session_agg._traces import Trace
+
+
+class Session:
+    """One session, as far as this process is in it."""
+
+    __slots__ = (
+        "active_seconds", "born_seconds", "changed", "end_reason", "ending", "is_due", "others", "own", "published_seconds",
+        "revision", "seq", "session_id", "writer",
+    )  # fmt: skip
+
+    def __init__(self, session_id: str, writer: str, now: float) -> None:
+        self.session_id = session_id
+        self.writer = writer
+        """Its slot in the store.  A session that was forgotten and comes back gets another one."""
+        self.own = SessionTotals()
+        self.others: SessionTotals | None = None
+        """What other processes have, as far as it was read."""
+        self.seq = 0
+        """Of the slot as it was written last."""
+        self.changed = False
+        """Something is new since the last record."""
+        self.ending: str | None = None
+        """Why it is to end as soon as nothing is open."""
+        self.end_reason: str | None = None
+        """Why it has ended."""
+        self.revision = 0
+        self.is_due = False
+        """It stands in the heap."""
+        self.born_seconds = self.active_seconds = now
+        self.published_seconds = float("-inf")
+
+    @property
+    def totals(self) -> SessionTotals:
+        """All that is known of it here."""
+        return self.own if self.others is None else self.own + self.others
+
+
+class Ledger:
+    """All sessions of a process."""
+
+    def __init__(self, settings: Settings, process: str, *, is_shared: bool, num_open: Callable[[str], int]) -> None:
+        self._settings = settings
+        self._process = process
+        self._is_shared = is_shared
+        self._num_open = num_open
+        """Traces of a session that have not come to their end."""
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._deadlines: Deadlines[str] = Deadlines()
+        self._num_writers = 0
+        self.records: list[SessionRecord] = []
+        """Made and not taken yet."""
+        self.ends: list[tuple[str, str]] = []
+        """Sessions that are to end in the shared store, and why; not taken yet."""
+        self.dropped: list[Session] = []
+        """Forgotten here, as the store has them; not taken yet."""
+        self.news: dict[str, bool] = {}
+        """Sessions with something new for the store, and whether it is only late."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def get(self, session_id: str) -> Session | None:
+        """A session that is in memory."""
+        return self._sessions.get(session_id)
+
+    # -- what is new ------------------------------------------------------------------------------------------------------
+
+    def began(self, session_id: str, now: float) -> Session:
+        """Something begins in a session: it is there, and goes on if it had ended."""
+        session = self._session(session_id, now)
+        if session.end_reason is not None:  # it comes back
+            session.end_reason = None
+            session.born_seconds = now
+            session.is_due = False
+        self._active(session, now)
+        return session
+
+    def label(
+        self, session_id: str, now: float, at_ns: int, user_id: str | None, metadata: Mapping[str, str | bool | int | float]
+    ) -> None:
+        """The application says something of a session; times in nanoseconds since the Unix epoch."""
+        session = self.began(session_id, now)
+        session.own += SessionTotals(
+            user=At(at_ns, 0, user_id) if user_id is not None else None,
+            metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
+        )
+        self._new(session)
+
+    def report(self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False) -> None:
+        """A trace says what its sessions have of it by now."""
+        told = trace.reported or {}
+        for session_id in rollups.keys() | told.keys():
+            before, after = told.get(session_id), rollups.get(session_id, _NOTHING)
+            if before == after:
+                continue
+            session = self._session(session_id, now) if is_late else self.began(session_id, now)
+            session.own += SessionTotals(rollup=after if before is None else after.since(before))
+            self._active(session, now)
+            self._new(session, is_late=is_late)
+        trace.reported = dict(rollups)
+
+    def left(self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool) -> None:
+        """A root of a session has left."""
+        session = self.began(session_id, now)
+        session.own += of_root(member, end_ns, is_part=is_part, known=session.own)
+        self._new(session)
+
+    def feedback(self, session_id: str, now: float) -> None:
+        """Somebody gave feedback."""
+        session = self._session(session_id, now)
+        session.own += SessionTotals(rollup=Rollup(has_feedback=True))
+        self._active(session, now)
+        self._new(session, is_late=True)
+
+    def _session(self, session_id: str, now: float) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            while len(self._sessions) >= self._settings.max_sessions:
+                self._forget(next(iter(self._sessions)), MAX_SESSIONS)
+            self._num_writers += 1
+            session = self._sessions[session_id] = Session(session_id, f"{self._process}.{self._num_writers}", now)
+        else:
+            self._sessions.move_to_end(session_id)
+        return session
+
+    def _new(self, session: Session, *, is_late: bool = False) -> None:
+        session.changed = True
+        if self._is_shared:
+            self.news[session.session_id] = is_late and self.news.get(session.session_id, True)
+
+    def _active(self, session: Session, now: float) -> None:
+        session.active_seconds = now
+        if not session.is_due:
+            session.is_due = True
+            waits = self._settings.linger_seconds if session.end_reason is not None else self._settings.session_idle_seconds
+            self._deadlines.add(now + min(waits, self._settings.session_max_seconds), session.session_id)
+
+    # -- ends -------------------------------------------------------------------------------------------------------------
+
+    def end(self, session_id: str, reason: str, now: float) -> None:
+        """A session is to end as soon as nothing of it is open, at the latest when lingering is over."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            if self._is_shared:
+                self.ends.append((session_id, reason))
+            return
+        session.ending = reason
+        if not self._num_open(session_id):
+            self._end(session)
+        else:
+            self._deadlines.add(now + self._settings.linger_seconds, session_id)
+
+    def settled(self, session_id: str) -> None:
+        """Nothing of a session is open any more."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.ending is not None:
+            self._end(session)
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._deadlines.next()
+
+    def due(self, now: float) -> None:
+        """End what has waited long enough."""
+        for session_id in self._deadlines.pop_due(now):
+            session = self._sessions.get(session_id)
+            if session is not None:
+                session.is_due = False
+                self._look_at(session, now)
+
+    def _look_at(self, session: Session, now: float) -> None:
+        settings = self._settings
+        is_old = now - session.born_seconds >= settings.session_max_seconds
+        is_idle = now - session.active_seconds >= settings.session_idle_seconds and not self._num_open(session.session_id)
+        if session.ending is not None:
+            self._end(session)
+        elif session.end_reason is not None:
+            if session.changed:
+                session.ending = session.end_reason
+                self._end(session)
+        elif is_old:
+            session.ending = MAX_AGE
+            self._end(session)
+        elif is_idle and self._is_shared:
+            self._forget(session.session_id, IDLE)
+        elif is_idle:
+            session.ending = IDLE
+            self._end(session)
+        else:
+            again = min(
+                session.active_seconds + settings.session_idle_seconds, session.born_seconds + settings.session_max_seconds
+            )
+            session.is_due = True
+            self._deadlines.add(again if again > now else now + settings.session_idle_seconds, session.session_id)
+
+    def _end(self, session: Session) -> None:
+        reason, session.ending = session.ending or IDLE, None
+        session.end_reason = reason
+        session.is_due = False  # what stands in the heap is for the idle time
+        if not session.changed:
+            return
+        session.changed = False
+        if self._is_shared:
+            self.ends.append((session.session_id, reason))
+        else:
+            session.revision += 1
+            session.own = with_open(session.own, self._num_open(session.session_id))
+            self.records.append(SessionRecord(session.session_id, session.revision, reason, session.totals))
+
+    def _forget(self, session_id: str, reason: str) -> None:
+        session = self._sessions[session_id]
+        if self._is_shared:
+            self.dropped.append(session)
+        elif session.changed:
+            session.ending = session.end_reason or reason
+            self._end(session)
+        del self._sessions[session_id]
+
+    def shutdown(self) -> None:
+        """End what ends with the process."""
+        for session in self:
+            if session.changed and not self._is_shared:
+                session.ending = session.ending or session.end_reason or SHUTDOWN
+                self._end(session)
+
+
+def with_open(totals: SessionTotals, num_open: int) -> SessionTotals:
+    """The totals with the number of traces that have not come to their end."""
+    return totals if totals.num_open == num_open else replace(totals, num_open=num_open)
+
+
+_NOTHING = Rollup()

@@ -1,0 +1,48 @@
+"""Which traces are in a session and have not come to their end: open ones, and those that left before all below them ended."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+from otel_session_agg._traces import Trace
+
+_MIN_SWEEP = 1024
+"""Sessions from which on those without traces are swept out whenever their number has doubled."""
+
+
+class Members:
+    """Open traces by session id."""
+
+    def __init__(self) -> None:
+        self._traces: dict[str, WeakSet[Trace]] = {}
+        self._sweep_at = _MIN_SWEEP
+        self.touched: set[str] = set()
+        """Sessions in which a span has ended; whoever looks at them clears it."""
+
+    def add(self, session_id: str, trace: Trace) -> None:
+        """A trace is in a session."""
+        traces = self._traces.get(session_id)
+        if traces is None:
+            if len(self._traces) >= self._sweep_at:
+                self._traces = {name: traces for name, traces in self._traces.items() if traces}
+                self._sweep_at = max(_MIN_SWEEP, 2 * len(self._traces))
+            traces = self._traces[session_id] = WeakSet()
+        traces.add(trace)
+
+    def remove(self, trace: Trace) -> None:
+        """A trace has come to its end."""
+        for session_id in trace.owners.names():
+            traces = self._traces.get(session_id)
+            if traces is not None:
+                traces.discard(trace)
+                if not traces:
+                    del self._traces[session_id]
+
+    def of(self, session_id: str) -> list[Trace]:
+        """The traces of a session that have not come to their end."""
+        return list(self._traces.get(session_id, ()))
+
+    def number(self, session_id: str) -> int:
+        """How many those are."""
+        traces = self._traces.get(session_id)
+        return len(traces) if traces is not None else 0

@@ -1,0 +1,35 @@
+"""Which traces have calls that can still be corrected, and when they can no more."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from otel_session_agg._sums import Price
+from otel_session_agg._traces import Trace
+
+MAX_RECENT_CALLS = 16_384
+"""Recent calls of all traces that can still be corrected: about 16 MB, and seconds of the busiest process."""
+
+
+class RecentCalls:
+    """A bound on the recent calls of all traces together: beyond it those of the trace that began first are settled."""
+
+    def __init__(self, price: Price, most: int) -> None:
+        self._price = price
+        self._most = most
+        self._traces: OrderedDict[int, Trace] = OrderedDict()
+        self._number = 0
+
+    def more(self, trace: Trace) -> None:
+        """A trace has got one more."""
+        self._number += 1
+        self._traces[id(trace)] = trace
+        while self._number > self._most:
+            _, oldest = self._traces.popitem(last=False)
+            self._number -= oldest.num_calls
+            oldest.settle_calls(self._price)
+
+    def forget(self, trace: Trace) -> None:
+        """A trace is no concern any more."""
+        if self._traces.pop(id(trace), None) is not None:
+            self._number -= trace.num_calls

@@ -1,0 +1,53 @@
+"""The aggregators of this process, for functions that are called without one at hand."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from weakref import WeakSet
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._rollup import Rollup
+
+
+class Aggregator(Protocol):
+    """What a processor answers, from any thread and without waiting for I/O."""
+
+    def session_rollup(self, session_id: str) -> Rollup | None:
+        """The totals of a session at this moment; ``None`` when it is not known here."""
+        ...
+
+    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
+        """The totals of the trace that a span is in, at this moment."""
+        ...
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """A session is to end."""
+        ...
+
+    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
+        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        ...
+
+
+_LIVE: WeakSet[Aggregator] = WeakSet()
+
+
+def register(aggregator: Aggregator) -> None:
+    """An aggregator is there, until it is gone or unregistered."""
+    _LIVE.add(aggregator)
+
+
+def unregister(aggregator: Aggregator) -> None:
+    """An aggregator was shut down."""
+    _LIVE.discard(aggregator)
+
+
+def aggregators() -> list[Aggregator]:
+    """All that are there."""
+    return list(_LIVE)
+
+
+def session_rollup(session_id: str) -> Rollup | None:
+    """The totals of a session at this moment, of the first aggregator that knows it."""
+    return next(filter(None, (one.session_rollup(session_id) for one in aggregators())), None)

@@ -1,0 +1,211 @@
+"""``session()``: the block in which everything belongs to one session."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from opentelemetry.context import attach, detach
+
+from otel_session_agg import _names as n
+from otel_session_agg import _registry
+from otel_session_agg._budgets import Budget
+from otel_session_agg._context import Label, current_label, with_label
+from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_totals import MAX_LABELS
+from otel_session_agg._values import MAX_TEXT_CHARS, text
+
+__all__ = ["end_session", "session"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):``, ``@session()``
+    """Everything inside belongs to a session: a context manager, also asynchronous, and a decorator.
+
+    Spans that start inside carry ``session.id``, ``user.id`` and the metadata; threads and tasks belong to it as far as the
+    OpenTelemetry context reaches them.  Blocks nest: inside the inner one, the inner session holds.
+
+    Args:
+        session_id: The session; what is no text (an integer, a ``UUID``) is made into it.  ``None`` or blank: the session
+            around this block, else a new id.
+        user_id: Who uses it.
+        metadata: What else is to stand on its spans and in its record, as ``metadata.<name>``.  Values are text, numbers or
+            flags.  Names that this library writes itself are refused.
+        budget: What the session may use.
+        propagate: Whether the id travels to other services in W3C baggage.  There it is believed only with the setting
+            ``trust_baggage``.
+        end_on_exit: Whether the session ends when the outermost block with its id is left.
+
+    Raises:
+        ValueError: a name of the metadata is reserved, a value is of another type, or an id is longer than 1024 characters.
+
+    """
+
+    def __init__(  # noqa: PLR0913 -- all that a session has
+        self,
+        session_id: object = None,
+        *,
+        user_id: object = None,
+        metadata: Mapping[str, str | bool | int | float] | None = None,
+        budget: Budget | None = None,
+        propagate: bool = False,
+        end_on_exit: bool = False,
+    ) -> None:
+        self._wanted = _id(session_id)
+        self._user_id = _id(user_id)
+        self._metadata = _checked(metadata or {})
+        self._budget = budget
+        self._propagate = propagate
+        self._end_on_exit = end_on_exit
+        self._entered: list[tuple[object, Label]] = []
+        self._last: str | None = self._wanted
+
+    @property
+    def session_id(self) -> str:
+        """The session's id.
+
+        Raises:
+            RuntimeError: it is chosen when the block is entered, and it was not entered yet.
+
+        """
+        if self._last is None:
+            message = "the session has no id before its block is entered"
+            raise RuntimeError(message)
+        return self._last
+
+    def rollup(self) -> Rollup:
+        """The session's totals at this moment: exact for this process, of others as far as they are known here."""
+        return _registry.session_rollup(self.session_id) or Rollup()
+
+    def check(self) -> None:
+        """Raise when the session has used more than its budget.
+
+        Raises:
+            BudgetExceeded: it has; the error has the figures.
+
+        """
+        if self._budget is not None:
+            found = self._budget.exceeded(self.session_id, self.rollup())
+            if found is not None:
+                raise found
+
+    def end(self) -> None:
+        """End the session as soon as nothing of it is open."""
+        end_session(self.session_id)
+
+    def __enter__(self) -> session:  # noqa: PYI034 -- final in effect
+        outer = current_label()
+        session_id = self._wanted or (outer.session_id if outer is not None else uuid4().hex)
+        same = outer is not None and outer.session_id == session_id
+        label = Label(
+            session_id,
+            self._user_id or (outer.user_id if same and outer is not None else None),
+            {**(outer.metadata if same and outer is not None else {}), **self._metadata},
+            self._budget,
+            self._propagate or (same and outer is not None and outer.propagate),
+            outer,
+        )
+        if self._budget is not None:
+            self._budget.bind(session_id)
+        self._last = session_id
+        self._entered.append((attach(with_label(label)), label))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        token, label = self._entered.pop()
+        detach(token)  # type: ignore[arg-type]  # what ``attach`` returned
+        if self._end_on_exit and not _is_inside(label):
+            for aggregator in _registry.aggregators():
+                aggregator.end_session(label.session_id, END_ON_EXIT)
+
+    async def __aenter__(self) -> session:  # noqa: PYI034
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: F) -> F:
+        """Run a function, or a coroutine function, inside such a block; each call in one of its own.
+
+        Raises:
+            TypeError: a generator function; it gives control away in the middle, so use a block inside it.
+
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            message = "session() cannot decorate a generator function: use a with block inside it"
+            raise TypeError(message)
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def inside_async(*args: Any, **kwargs: Any) -> Any:
+                with self._another():
+                    return await function(*args, **kwargs)
+
+            return inside_async  # type: ignore[return-value]  # the same signature
+
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self._another():
+                return function(*args, **kwargs)
+
+        return inside  # type: ignore[return-value]  # the same signature
+
+    def _another(self) -> session:
+        return session(
+            self._wanted,
+            user_id=self._user_id,
+            metadata=self._metadata,
+            budget=self._budget,
+            propagate=self._propagate,
+            end_on_exit=self._end_on_exit,
+        )
+
+
+def end_session(session_id: object) -> None:
+    """End a session as soon as nothing of it is open: its record is written, once over all processes.
+
+    Works from any process with the same store.  A session that comes back goes on, and gets a record with a higher revision.
+    """
+    wanted = _id(session_id)
+    if wanted is not None:
+        for aggregator in _registry.aggregators():
+            aggregator.end_session(wanted, END_SESSION)
+
+
+def _id(value: object) -> str | None:
+    if value is None:
+        return None
+    if len(str(value)) > MAX_TEXT_CHARS:
+        message = f"an id of {len(str(value))} characters is not allowed: use at most {MAX_TEXT_CHARS}"
+        raise ValueError(message)
+    return text(str(value))  # as it will be read from the spans
+
+
+def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str | bool | int | float]:
+    for name, value in metadata.items():
+        if not isinstance(name, str) or not name or n.METADATA_PREFIX + name in n.RESERVED:
+            message = f"metadata name {name!r} is not allowed: {n.METADATA_PREFIX}{name} is written by this library"
+            raise ValueError(message)
+        if not isinstance(value, (str, bool, int, float)):
+            message = f"metadata {name}={value!r:.60} is not allowed: use text, a number or a flag"
+            raise ValueError(message)  # noqa: TRY004 -- one error for whoever gives a wrong label
+    if len(metadata) > MAX_LABELS:
+        message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
+        raise ValueError(message)
+    return dict(metadata)
+
+
+def _is_inside(label: Label) -> bool:
+    """Whether a block with the same id is around one that was left."""
+    outer = label.outer
+    while outer is not None:
+        if outer.session_id == label.session_id:
+            return True
+        outer = outer.outer
+    return False

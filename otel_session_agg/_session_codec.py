@@ -1,0 +1,231 @@
+"""Totals as bytes for a store, and back.
+
+JSON with a version, so that a newer process can tell what an older one wrote.  What comes back is trusted in nothing: every
+field is checked for its type, and anything else is ``MalformedError``, which whoever reads counts and skips.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple, TypeVar
+
+from otel_session_agg._rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, Labelled, Member, SessionTotals
+
+T = TypeVar("T")
+
+VERSION = 1
+"""Of the form below; another one is malformed."""
+
+_TRACE_BYTES = 16
+_MAX_BYTES = 1_000_000
+"""Of one value: ten times the largest that is ever written."""
+
+
+class MalformedError(ValueError):
+    """A value in the store is not what this version writes."""
+
+
+class Part(NamedTuple):
+    """What one process says of a trace that other processes are in, too."""
+
+    rollups: Mapping[str | None, Rollup]
+    """By session; ``None``: no session is known."""
+    is_open: bool
+    """The root is still open: there is more to come."""
+    root: bool
+    """It begins the trace, and has left."""
+    session_id: str | None
+    """The id that the trace goes by, as far as this process knows."""
+    seq: int = 1
+    """Of the slot it stands in."""
+    included: tuple[str, ...] = ()
+    """With ``root``: writers whose parts the root carries."""
+
+
+class Recorded(NamedTuple):
+    """What the last session record was about."""
+
+    revision: int
+    version: int
+    """Of the key in the store that the record was made from."""
+
+
+# -- out ------------------------------------------------------------------------------------------------------------------
+
+
+def encode(totals: SessionTotals) -> bytes:
+    """Totals as bytes."""
+    row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup)}
+    if totals.traces:
+        packed = b"".join(trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in sorted(totals.traces))
+        row["traces"] = b64encode(packed).decode()
+    if totals.members:
+        row["members"] = [[m.start_ns, f"{m.trace_id:032x}", f"{m.span_id:016x}"] for m in totals.members]
+    for name in _COUNTS:
+        if getattr(totals, name):
+            row[name] = getattr(totals, name)
+    if totals.user is not None:
+        row["user"] = list(totals.user)
+    if totals.metadata:
+        row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
+    return _out(row)
+
+
+def encode_part(part: Part) -> bytes:
+    """A part of a trace as bytes."""
+    rollups = [[session, _rollup_out(rollup)] for session, rollup in part.rollups.items()]
+    row = {"parts": rollups, "open": part.is_open, "root": part.root, "session": part.session_id, "seq": part.seq}
+    return _out({**row, "included": part.included} if part.included else row)
+
+
+def encode_recorded(recorded: Recorded) -> bytes:
+    """What a record was about, as bytes."""
+    return _out({"revision": recorded.revision, "version": recorded.version})
+
+
+def _out(row: dict[str, Any]) -> bytes:
+    return json.dumps({"v": VERSION, **row}, separators=(",", ":")).encode()
+
+
+def _rollup_out(rollup: Rollup) -> dict[str, Any]:
+    row = {}
+    for name, default in _DEFAULTS.items():
+        value = getattr(rollup, name)
+        if value != default:
+            row[name] = sorted(value) if isinstance(value, frozenset) else value
+    return row
+
+
+# -- in -------------------------------------------------------------------------------------------------------------------
+
+
+def decode(value: bytes) -> SessionTotals:
+    """Totals from bytes.
+
+    Raises:
+        MalformedError: another version wrote it, or nothing of ours did.
+
+    """
+    return _checked(value, _totals)
+
+
+def decode_part(value: bytes) -> Part:
+    """A part of a trace from bytes; raises like ``decode``."""
+    return _checked(value, _part)
+
+
+def decode_recorded(value: bytes) -> Recorded:
+    """What a record was about, from bytes; raises like ``decode``."""
+    return _checked(value, lambda row: Recorded(_whole(row["revision"]), _whole(row["version"])))
+
+
+def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+    if len(value) > _MAX_BYTES:
+        message = f"{len(value)} bytes"
+        raise MalformedError(message)
+    try:
+        row = json.loads(value)
+        if not isinstance(row, dict) or row.get("v") != VERSION:
+            message = "another version"
+            raise MalformedError(message)
+        return read(row)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Base64Error) as error:
+        message = f"{type(error).__name__}: {error}"
+        raise MalformedError(message) from error
+
+
+def _totals(row: dict[str, Any]) -> SessionTotals:
+    packed = b64decode(_text(row.get("traces", "")), validate=True)
+    if len(packed) % _TRACE_BYTES:
+        message = "half a trace id"
+        raise MalformedError(message)
+    traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
+    members = [Member(_whole(start), _id(trace, 32), _id(span, 16)) for start, trace, span in row.get("members", ())]
+    labels = [(_text(name), _labelled(*label)) for name, label in row.get("metadata", {}).items()]
+    return SessionTotals(
+        rollup=_rollup(row["rollup"]),
+        traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
+        members=tuple(sorted(members)[:MAX_LINKS]),
+        user=_at(row["user"]) if row.get("user") is not None else None,
+        metadata=dict(labels[:MAX_LABELS]),
+        **{name: _whole(row.get(name, 0)) for name in _COUNTS},
+    )
+
+
+def _part(row: dict[str, Any]) -> Part:
+    rollups = {_text_or_none(session): _rollup(rollup) for session, rollup in row["parts"]}
+    included = tuple(_text(writer) for writer in row.get("included", ()))
+    session_id = _text_or_none(row["session"])
+    return Part(rollups, _flag(row["open"]), _flag(row["root"]), session_id, _whole(row["seq"]), included)
+
+
+def _rollup(row: dict[str, Any]) -> Rollup:
+    if not row.keys() <= _DEFAULTS.keys():
+        message = f"unknown fields {sorted(row.keys() - _DEFAULTS.keys())}"
+        raise MalformedError(message)
+    return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        message = f"no count: {value!r:.40}"
+        raise MalformedError(message)
+    return value
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        message = f"no flag: {value!r:.40}"
+        raise MalformedError(message)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = f"no text: {value!r:.40}"
+        raise MalformedError(message)
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _id(value: object, digits: int) -> int:
+    if len(_text(value)) != digits:
+        message = f"no id: {value!r:.40}"
+        raise MalformedError(message)
+    return int(_text(value), 16)
+
+
+def _at(value: Any) -> At:
+    time_ns, span_id, said = value
+    return At(_whole(time_ns), _whole(span_id), _text(said))
+
+
+def _labelled(time_ns: object, value: object) -> Labelled:
+    if isinstance(value, (str, bool, int, float)):
+        return Labelled(_whole(time_ns), value)
+    message = f"no label: {value!r:.40}"
+    raise MalformedError(message)
+
+
+_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
+_DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
+_HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "sum": _whole,
+    "maybe": _whole,
+    "min": _whole,
+    "max": _whole,
+    "any": _flag,
+    "union": lambda names: frozenset([_text(name) for name in names][:MAX_MODELS]),
+    "latest": _at,
+    "first": _at,
+}
+"""How a field's value is checked, by the way it is merged."""

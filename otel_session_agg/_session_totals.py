@@ -1,0 +1,125 @@
+"""The totals of a whole session, and how those of its traces and processes become one.
+
+``SessionTotals`` is a commutative monoid like ``Rollup``: every process adds up what it has seen, and whoever wants to know
+adds up the processes.  Merging is declared per field; besides the ways of ``Rollup`` there are
+
+``set``       all members of both
+``earliest``  the ``MAX_LINKS`` members that sort first of both
+``labels``    by name the value with the later time; the value that sorts last decides a tie
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from otel_session_agg._rollup import At, Rollup
+
+MAX_LINKS = 128
+"""Member roots that a session record links to: the default limit of links that SDKs and backends keep on one span."""
+
+MAX_TRACES = 4096
+"""Traces of a session that one process tells apart; beyond that it counts the roots that begin one.  Sixteen bytes each in the
+store: 90 kB at most, and a chat of this many turns is a machine."""
+
+MAX_LABELS = 64
+"""Names of metadata per session: they come from user code and need a bound."""
+
+
+class Member(NamedTuple):
+    """A session root that belongs to a session; sorts by time."""
+
+    start_ns: int
+    trace_id: int
+    span_id: int
+
+
+class Labelled(NamedTuple):
+    """A piece of metadata with what decides which of two is the later one."""
+
+    time_ns: int
+    value: str | bool | int | float
+
+
+def _labels(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Mapping[str, Labelled]:
+    if not a or not b:
+        return a or b
+    both = dict(a)
+    for name, label in b.items():
+        mine = both.get(name)
+        both[name] = label if mine is None else max(mine, label, key=lambda row: (row.time_ns, repr(row.value)))
+    return both if len(both) <= MAX_LABELS else {name: both[name] for name in sorted(both)[:MAX_LABELS]}
+
+
+def _first(a: At | None, b: At | None) -> At | None:
+    return min((at for at in (a, b) if at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTotals:
+    """Totals of a session, or of one process' part of it."""
+
+    rollup: Rollup = field(default_factory=Rollup)
+    num_open: int = 0
+    """Session roots that were open, or left before everything below them had ended; summed."""
+    traces: frozenset[int] = frozenset()
+    """Trace ids; merged as a set."""
+    more_traces: int = 0
+    """Traces beyond ``MAX_TRACES``; summed."""
+    members: tuple[Member, ...] = ()
+    """Session roots; the earliest are kept."""
+    num_roots: int = 0
+    """Roots that begin a trace; summed."""
+    root_ns: int = 0
+    """Their durations, nanoseconds; summed."""
+    num_parts: int = 0
+    """Roots of traces that began in another process; summed."""
+    part_ns: int = 0
+    """Their durations, nanoseconds; summed."""
+    user: At | None = None
+    """Who uses it; the first that was named."""
+    metadata: Mapping[str, Labelled] = field(default_factory=dict)
+    """What the application says of the session; by name the latest."""
+
+    def __add__(self, other: SessionTotals) -> SessionTotals:
+        return SessionTotals(
+            rollup=self.rollup + other.rollup,
+            num_open=self.num_open + other.num_open,
+            traces=self.traces | other.traces,
+            more_traces=self.more_traces + other.more_traces,
+            members=tuple(sorted({*self.members, *other.members})[:MAX_LINKS]),
+            num_roots=self.num_roots + other.num_roots,
+            root_ns=self.root_ns + other.root_ns,
+            num_parts=self.num_parts + other.num_parts,
+            part_ns=self.part_ns + other.part_ns,
+            user=_first(self.user, other.user),
+            metadata=_labels(self.metadata, other.metadata),
+        )
+
+    @property
+    def num_traces(self) -> int:
+        """Traces of the session; a trace over several processes counts once."""
+        return len(self.traces) + self.more_traces
+
+    @property
+    def average_trace_ms(self) -> float | None:
+        """Average duration of its traces, milliseconds: of roots that begin one, else of the parts that were seen."""
+        number, total_ns = (self.num_roots, self.root_ns) if self.num_roots else (self.num_parts, self.part_ns)
+        return total_ns / number / 1e6 if number else None
+
+
+def of_root(member: Member, end_ns: int, *, is_part: bool, known: SessionTotals) -> SessionTotals:
+    """What a session root adds to the session beside its rollup; ``known`` is what its process has of the session."""
+    duration_ns = max(0, end_ns - member.start_ns)
+    is_new = member.trace_id not in known.traces
+    fits = len(known.traces) < MAX_TRACES
+    return SessionTotals(
+        traces=frozenset((member.trace_id,)) if is_new and fits else frozenset(),
+        more_traces=1 if is_new and not fits and not is_part else 0,
+        members=(member,),
+        num_roots=0 if is_part else 1,
+        root_ns=0 if is_part else duration_ns,
+        num_parts=1 if is_part else 0,
+        part_ns=duration_ns if is_part else 0,
+    )

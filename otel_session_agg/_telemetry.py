@@ -1,0 +1,131 @@
+"""Metrics: sessions that have ended, and what this library itself has done and lost.
+
+Everything goes through OpenTelemetry's metrics API, which does nothing without a meter provider.
+
+============================================= ========= =========== ====================================================
+instrument                                    kind      unit        attributes
+============================================= ========= =========== ====================================================
+``otel_session_agg.session.cost``             histogram {USD}       ``end_reason``, ``partial``
+``otel_session_agg.session.tokens``           histogram {token}     ``end_reason``, ``partial``
+``otel_session_agg.session.duration``         histogram s           ``end_reason``, ``partial``
+``otel_session_agg.session.traces``           histogram {trace}     ``end_reason``, ``partial``
+``otel_session_agg.session.events``           histogram {event}     ``end_reason``, ``partial``
+``otel_session_agg.spans.received``           counter   {span}
+``otel_session_agg.spans.folded``             counter   {span}
+``otel_session_agg.spans.late``               counter   {span}      folded after their root had left
+``otel_session_agg.spans.ignored``            counter   {span}      ``reason``
+``otel_session_agg.spans.lost``               counter   {span}      ``reason``: never forwarded
+``otel_session_agg.values.unread``            counter   {value}     ``reason``
+``otel_session_agg.roots.opened``             counter   {root}
+``otel_session_agg.roots.released``           counter   {root}      ``reason``
+``otel_session_agg.roots.open``               gauge     {root}
+``otel_session_agg.sessions.open``            gauge     {session}   in memory
+``otel_session_agg.calls.unpriced``           counter   {call}
+``otel_session_agg.faults``                   counter   {fault}     ``place``: caught, and logged once a kind
+``otel_session_agg.queue.size``               gauge     {item}
+``otel_session_agg.held.size``                gauge     {span}      waiting for the downstream
+``otel_session_agg.store.slots``              counter   {slot}      ``outcome``: written, lost, malformed
+``otel_session_agg.store.errors``             counter   {error}
+============================================= ========= =========== ====================================================
+
+No session, user, model or metadata is ever an attribute, so the number of time series is fixed.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from otel_session_agg._runner import Runner
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._threads import weakly
+
+_NAME = "otel_session_agg"
+_PREFIX = "otel_session_agg."
+
+_Numbers = Mapping[str, int] | int
+_Read = Callable[[Runner], _Numbers]
+
+_COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
+    ("spans.received", "{span}", "", "Ended spans that came in", lambda r: r.pipeline.engine.received),
+    ("spans.folded", "{span}", "", "Ended spans that are in totals", lambda r: r.pipeline.engine.folded),
+    ("spans.late", "{span}", "", "Spans folded after their root had left", lambda r: r.pipeline.engine.late),
+    ("spans.ignored", "{span}", "reason", "Ended spans that are in no totals", lambda r: r.pipeline.engine.ignored),
+    ("spans.lost", "{span}", "reason", "Spans that were never forwarded", lambda r: r.lost),
+    ("values.unread", "{value}", "reason", "Attribute values that were not used", lambda r: r.pipeline.engine.unread),
+    ("roots.opened", "{root}", "", "Session roots that began", lambda r: r.pipeline.engine.opened),
+    ("roots.released", "{root}", "reason", "Session roots that left", lambda r: r.pipeline.engine.released),
+    ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.num_unpriced),
+    ("faults", "{fault}", "place", "Faults that were caught", lambda r: r.faults()),
+    ("store.slots", "{slot}", "outcome", "Slots of the store", lambda r: r.store_counts("written", "lost", "malformed")),
+    (
+        "store.errors",
+        "{error}",
+        "",
+        "Times that the store could not be used",
+        lambda r: r.store_counts("errors").get("errors", 0),
+    ),
+)
+_GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
+    ("roots.open", "{root}", "Session roots in memory", lambda r: r.pipeline.engine.open),
+    ("sessions.open", "{session}", "Sessions in memory", lambda r: len(r.pipeline.keeper.ledger)),
+    ("queue.size", "{item}", "Starts and ends that wait to be folded", lambda r: len(r.queue)),
+    ("held.size", "{span}", "Spans that wait for the downstream", lambda r: len(r.held)),
+)
+
+
+class Meters:
+    """The instruments of one processor."""
+
+    def __init__(self, runner: Runner, provider: metrics.MeterProvider | None = None) -> None:
+        meter = metrics.get_meter(_NAME, meter_provider=provider)
+        self._runner: weakref.ref[Runner] | None = weakref.ref(runner)
+        self._cost = meter.create_histogram(_PREFIX + "session.cost", "{USD}", "Known cost of a session")
+        self._tokens = meter.create_histogram(_PREFIX + "session.tokens", "{token}", "Tokens of a session")
+        self._duration = meter.create_histogram(_PREFIX + "session.duration", "s", "First start to last end of a session")
+        self._traces = meter.create_histogram(_PREFIX + "session.traces", "{trace}", "Traces of a session")
+        self._events = meter.create_histogram(_PREFIX + "session.events", "{event}", "Events of a session")
+        observed = weakly(self._observed)  # meters are never given back: they must not keep the processor alive
+        for name, unit, key, description, read in _COUNTERS:
+            callback = partial(_observe, observed, read, key)
+            meter.create_observable_counter(_PREFIX + name, [callback], unit, description)
+        for name, unit, description, read in _GAUGES:
+            callback = partial(_observe, observed, read, "")
+            meter.create_observable_gauge(_PREFIX + name, [callback], unit, description)
+
+    def ended(self, record: SessionRecord) -> None:
+        """A session has ended.  Later revisions of a record are not measured again."""
+        if record.revision > 1:
+            return
+        attributes: dict[str, str | bool] = {"end_reason": record.end_reason, "partial": record.is_partial}
+        rollup = record.rollup
+        if rollup.cost_usd is not None:
+            self._cost.record(rollup.cost_usd, attributes)
+        if rollup.duration_ms is not None:
+            self._duration.record(rollup.duration_ms / 1000, attributes)
+        self._tokens.record(rollup.total_tokens or 0, attributes)
+        self._traces.record(record.num_traces, attributes)
+        self._events.record(rollup.num_events, attributes)
+
+    def stop(self) -> None:
+        """Nothing is observed any more."""
+        self._runner = None
+
+    def _observed(self, read: _Read, key: str) -> list[Observation]:
+        runner = self._runner() if self._runner is not None else None
+        if runner is None:
+            return []
+        numbers = read(runner)
+        if isinstance(numbers, int):
+            return [Observation(numbers)]
+        return [Observation(number, {key: name}) for name, number in dict(numbers).items()]
+
+
+def _observe(
+    observed: Callable[[_Read, str], list[Observation] | None], read: _Read, key: str, _: CallbackOptions
+) -> Iterable[Observation]:
+    return observed(read, key) or ()
