@@ -280,7 +280,8 @@ class Courier:
         with self._changed:
             due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
         for session_id, end in due.items():
-            done = self._desk.end(session_id, end.reason, lambda record: self._say([record]))
+            patiently = end.reason != IDLE and end.tries < self._settings.linger_seconds / GRACE_SECONDS and not self._hurry
+            done = self._desk.end(session_id, end.reason, lambda record: self._say([record]), patiently=patiently)
             with self._changed:
                 if self._ends.get(session_id) is not end:
                     continue  # asked for again meanwhile

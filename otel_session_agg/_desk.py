@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from otel_session_agg._gathering import Answer
@@ -177,34 +178,40 @@ class Desk:
                     self._counts["malformed"] += 1
         return totals
 
-    def end(self, session_id: str, reason: str, tell: Callable[[SessionRecord], None]) -> bool:
-        """End a session; ``tell`` gets its record if this process is the one to tell.  ``False``: another one is at it."""
+    def end(self, session_id: str, reason: str, tell: Callable[[SessionRecord], None], *, patiently: bool = False) -> bool:
+        """End a session; ``tell`` gets its record if this process is the one to tell.
+
+        ``False``: not now, because another process is at it, or ``patiently`` because something of it is open.
+        """
         key = _SESSION + session_id
         if not self._store.claim(key, self._owner, _CLAIM_SECONDS):
             return False
         try:
-            self._record(key, session_id, reason, tell)
+            return self._record(key, SessionRecord(session_id, 0, reason, SessionTotals()), tell, patiently=patiently)
         finally:
             self._store.unclaim(key, self._owner)
-        return True
 
-    def _record(self, key: str, session_id: str, reason: str, tell: Callable[[SessionRecord], None]) -> None:
+    def _record(self, key: str, draft: SessionRecord, tell: Callable[[SessionRecord], None], *, patiently: bool) -> bool:
         [stored] = self._store.get([key])
         recorded = self._recorded(stored)
         if not stored.slots.keys() - {RECORD}:
-            return
+            return True
         if recorded is not None and recorded.version == stored.version:
             self._store.settle(Slot(key, RECORD, recorded.revision, b""), stored.version, ttl_seconds=self._ttl_seconds)
-            return
+            return True
+        totals = self._sum(stored)
+        if patiently and totals.num_open:
+            return False
         revision = 1 if recorded is None else recorded.revision + 1
         slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version)))
         made = (revision, stored.version)
-        if self._made.get(session_id) != made:
-            tell(SessionRecord(session_id, revision, reason, self._sum(stored)))
-        self._made[session_id] = made  # should settling fail, the next try does not tell again
+        if self._made.get(key) != made:
+            tell(replace(draft, revision=revision, totals=totals))
+        self._made[key] = made  # should settling fail, the next try does not tell again
         if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):
             self._store.postpone([key], self._settings.linger_seconds)  # somebody wrote meanwhile
-        del self._made[session_id]
+        del self._made[key]
+        return True
 
     def _recorded(self, stored: Stored) -> Recorded | None:
         if RECORD not in stored.slots:

@@ -244,18 +244,18 @@ class Engine:
         if trace.owners.conflicts:
             self.unread[SESSION_CONFLICT] += trace.owners.conflicts
 
-    def rollups(self, trace: Trace, text: Text = no_text) -> dict[str | None, Rollup]:
-        """The totals of a trace by session, so far; ``text`` makes an output readable, without it there is none."""
+    def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
+        """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
         if trace.has_left and not trace.is_folded:
             trace.fold_root(self._links, self._price)
             if not trace.can_be_corrected():
                 self._recent_calls.forget(trace)
                 trace.settle_calls(self._price)
-        return trace.rollups(self._links, self._price, text)
+        return trace.rollups(self._links, self._price, text, above=above)
 
-    def rollup(self, trace: Trace, text: Text = no_text) -> Rollup:
-        """The totals of a trace over all of its sessions."""
-        return reduce(add, self.rollups(trace, text).values())
+    def rollup(self, trace: Trace, text: Text = no_text, *, above: bool = False) -> Rollup:
+        """The totals of a trace over all of its sessions, as its root sees them."""
+        return reduce(add, self.rollups(trace, text, above=above).values())
 
     @property
     def open(self) -> int:

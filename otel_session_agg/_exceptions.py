@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SessionAggError", "SettingsError"]
+__all__ = ["SessionAggError", "SettingsError", "StoreError"]
 
 
 class SessionAggError(Exception):
@@ -11,3 +11,10 @@ class SessionAggError(Exception):
 
 class SettingsError(SessionAggError, ValueError):
     """A setting has a value that is not allowed; the text names the setting, the value and what is allowed."""
+
+
+class StoreError(SessionAggError):
+    """A store cannot be opened as it was asked for; the text says what is wrong and what to do.
+
+    That a store cannot be reached just now is another thing: then the errors of ``sqlite3`` or ``redis`` come out.
+    """

@@ -99,6 +99,7 @@ class Keeper:
             linger_seconds = self._settings.linger_seconds if trace.partial is None else 0.0  # it has lingered already
             self.gathering.wait(trace, now + linger_seconds)
             self._tell(trace, now)
+            self._member(trace, now)
             self._publisher.root(trace, _session_of(trace), self._engine.rollup(trace))
             self._publisher.ask(trace, now + linger_seconds)
 
@@ -131,17 +132,15 @@ class Keeper:
     def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
         """A root leaves with the totals of the whole trace."""
         here = {f"{part.root_id or 0:016x}": part for part in self.gathering.parts(trace.trace_id)}
-        rollups = [self._engine.rollup(trace, self._text), *(self._engine.rollup(part, self._text) for part in here.values())]
+        rollups = [self._engine.rollup(one, self._text, above=True) for one in (trace, *here.values())]
         away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
         rollups += [rollup for part in away.values() for rollup in part.rollups.values()]
         rollup = reduce(add, rollups)
         session_id = rollup.session.value if rollup.session is not None else None
         for mine in (trace, *here.values()):
-            is_new = mine.session_id is None and mine.owners.session is None
             mine.session_id = session_id
             self._tell(mine, now)
-            if mine is trace or is_new:
-                self._member(mine, now)
+            self._member(mine, now)
         self._publisher.root(trace, session_id, rollup, tuple(away))
         if session_id is not None:
             self._publisher.adopt(session_id, trace, away.items())
@@ -152,8 +151,10 @@ class Keeper:
         self.ready.append(Ready(trace, rollup, why, session_id is not None and self._is_exceeded(session_id)))
 
     def _member(self, trace: Trace, now: float) -> None:
+        """The session gets to know a root that has left."""
         span, session_id = trace.root_span, _session_of(trace)
-        if span is not None and session_id is not None:
+        if span is not None and session_id is not None and not trace.is_member:
+            trace.is_member = True
             member = Member(span.start_ns, span.trace_id, span.span_id)
             self.ledger.left(session_id, member, span.end_ns, now, is_part=span.is_part)
 
@@ -178,6 +179,8 @@ class Keeper:
 
     def _tell(self, trace: Trace, now: float, *, is_late: bool = False) -> None:
         """Sessions get what is new in a trace; outputs only when its root has left."""
+        if _session_of(trace) is None and not trace.reported:
+            return
         own: dict[str, Rollup] = {}
         rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
         for name, rollup in rollups.items():
@@ -202,7 +205,8 @@ class Keeper:
         if trace is None:
             return None
         parts = [part for part in self.gathering.parts(trace_id) if part is not trace]
-        return reduce(add, (self._engine.rollup(one, self._text) for one in (trace, *parts)))
+        mine = self._engine.rollup(trace, self._text)
+        return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
 
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""

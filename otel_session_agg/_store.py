@@ -25,7 +25,7 @@ class Slot(NamedTuple):
     key: str
     writer: str
     seq: int
-    """From 1; a higher one replaces a lower one."""
+    """From 1 to 2**63 - 1; a higher one replaces a lower one."""
     value: bytes
 
 
@@ -33,7 +33,8 @@ class Stored(NamedTuple):
     """What stands below a key."""
 
     version: int
-    """Grows with every slot that is replaced below this key; 0 when there is nothing."""
+    """Grows when a put replaces slots below this key; 0 when there is nothing.  A key that comes back after its end has none
+    again that it had before."""
     slots: dict[str, bytes]
     """Values by writer."""
 
@@ -52,10 +53,10 @@ class SessionStore(Protocol):
         Args:
             slots: In any order, of any keys.
             ttl_seconds: How long the keys live from now on; never shortens the life of a key.
-            due_seconds: When the keys are due, from now; ``None`` leaves that as it is.
+            due_seconds: When the keys are due, from now, also those where nothing is replaced; ``None`` leaves that as it is.
 
         Returns:
-            For each slot whether its key was settled; a key whose slot was replaced is so no more.
+            For each slot whether its key was settled before this call; a key whose slot was replaced is so no more.
 
         """
         ...
@@ -80,7 +81,7 @@ class SessionStore(Protocol):
         """Put a slot and, if nothing below the key was replaced since ``version``, make the key due no more.
 
         Returns:
-            Whether the key is settled now.  Putting this slot does not count as a change.
+            Whether this settled the key.  Putting this slot does not count as a change; the key lives on as after a put.
 
         """
         ...

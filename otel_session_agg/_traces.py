@@ -39,7 +39,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_written", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_member", "is_written", "next", "nodes", "num_published", "opened", "owners", "partial",
         "reported", "root", "root_event", "root_id", "root_span", "session_id", "trace_id", "window",
     )  # fmt: skip
 
@@ -57,6 +57,8 @@ class Trace:
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
         self.owners = Owners()
+        self.is_member = False
+        """Its session knows of the root."""
         self.is_written = False
         """Totals stand on the root although it is open."""
         self.partial: str | None = None
@@ -265,13 +267,23 @@ class Trace:
         """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
         return bool(self.opened) or any(call.counted and not call.strong for call in self.window or ())
 
-    def rollups(self, links: Links, price: Price, text: Text = no_text) -> dict[str | None, Rollup]:
-        """The totals so far by session; ``None``: no session is known.  ``text`` makes an output readable."""
+    def rollups(self, links: Links, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
+        """The totals so far by session; ``None``: no session is known.
+
+        ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
+        """
         if self.opened and not self.is_folded:
             self._look_ahead(links)
-        groups = self.owners.groups(self._all_nodes(), self.window or (), price)
+        groups = self.owners.groups([*self._all_nodes(), *(self._root_as_event() if above else ())], self.window or (), price)
         session = self.owners.session
         return {name: rollup(tally, sums, session, text) for name, (tally, sums) in groups.items()}
+
+    def _root_as_event(self) -> Iterator[Node]:
+        span, event = self.root_span, self.root_event
+        if self.is_folded and span is not None and event is not None and span.is_part and event.kind not in _ROOT_IS_EVENT:
+            node = Node()
+            node.add(span, event)
+            yield node
 
     def _all_nodes(self) -> Iterator[Node]:
         if self.root is not None:

@@ -1,0 +1,51 @@
+"""Where the processes of an application meet: stores of sessions, by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from otel_session_agg._exceptions import StoreError
+from otel_session_agg._store import SessionStore, Slot, Stored
+from otel_session_agg.stores._masked import masked
+from otel_session_agg.stores.memory import MemoryStore
+from otel_session_agg.stores.redis import SCHEMES, RedisStore
+from otel_session_agg.stores.sqlite import SqliteStore
+
+__all__ = ["MemoryStore", "RedisStore", "SessionStore", "Slot", "SqliteStore", "Stored", "open_store"]
+
+
+def open_store(url: str) -> SessionStore:
+    """The store that a URL names.  Nothing is opened or connected before it is used.
+
+    Args:
+        url: ``memory://``; ``sqlite:///file.db`` for a path from the working directory, ``sqlite:////var/file.db`` for one from
+            the root; ``redis://host:6379`` and the other forms of :class:`RedisStore`.
+
+    Raises:
+        StoreError: It is none of these, or an extra is missing that it needs.
+
+    """
+    scheme, colon, _ = url.partition("://")
+    opener = _OPENERS.get(scheme.lower())
+    if not colon or opener is None:
+        message = f"no store is named {masked(url)!r}: {', '.join(f'{name}://' for name in _OPENERS)} are known"
+        raise StoreError(message)
+    return opener(url)
+
+
+def _memory(url: str) -> SessionStore:
+    if url.partition("://")[2]:
+        message = f"{masked(url)!r}: nothing may follow memory://"
+        raise StoreError(message)
+    return MemoryStore()
+
+
+def _sqlite(url: str) -> SessionStore:
+    host, slash, path = url.partition("://")[2].partition("/")
+    if host or not slash or not path or "?" in path or path == ":memory:":
+        message = f"{masked(url)!r} names no file: sqlite:///file.db or sqlite:////var/file.db, or memory:// for none"
+        raise StoreError(message)
+    return SqliteStore(path)
+
+
+_OPENERS: dict[str, Callable[[str], SessionStore]] = {"memory": _memory, "sqlite": _sqlite, **dict.fromkeys(SCHEMES, RedisStore)}

@@ -1,0 +1,204 @@
+"""Connections to a Redis or Valkey server, or to a cluster of them.
+
+Rules
+-----
+* An error reaches the caller at once.  redis-py's own repetitions are switched off, and its cluster pipelines are not used: after
+  an error those send every command once more, each with a timeout of its own.  Only where a cluster says that a key has moved,
+  the command follows.
+* A batch has phases; no command of a phase is run before those of the phases before it.
+* Whether a server may have forgotten what it was told is seen when a connection is made, by whoever makes it: the server says
+  which run of its it is.  In a cluster, an error counts too, since it may be followed by a failover, which loses the last writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import AskError, ClusterDownError, RedisClusterException, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+_TIMEOUT_SECONDS = 1.0
+"""For connecting and for each answer: whoever waits here, holds back the totals of all sessions."""
+_PAGE_KEYS = 1000
+"""Keys that a server looks at before it answers."""
+_RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
+_UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ClusterDownError, RedisClusterException)
+
+
+class Command(NamedTuple):
+    """A command of one physical key."""
+
+    key: str
+    args: tuple[str | bytes | int, ...]
+
+
+class Link(Protocol):
+    """The way to a server or a cluster."""
+
+    def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
+        """The answers of each phase; raises the first error."""
+        ...
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        """Physical keys that match, some of them perhaps more than once."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Sight:
+    """Remembers with which run of each server we spoke."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        """Whether a server may have forgotten something."""
+        self._runs: dict[str, bytes] = {}
+
+    def greet(self, connection: Any) -> None:
+        """Ask the server behind a new connection which run it is."""
+        address = f"{connection.host}:{connection.port}"
+        connection.send_command("INFO", "server")
+        try:
+            found = _RUN_ID.search(connection.read_response())
+        except ResponseError:  # not everybody may ask; then every further connection could be to another run
+            found = None
+        run = found[1] if found else b""
+        self.lost |= address in self._runs and (not run or run != self._runs[address])
+        self._runs[address] = run
+
+
+def open_link(url: str, sight: Sight, *, cluster: bool) -> Link:
+    """Connect; a server that is part of a cluster is noticed."""
+    if cluster:
+        return _Cluster(url, sight)
+    server = _Server(url, sight)
+    if not server.is_in_cluster():
+        return server
+    server.close()
+    return _Cluster(url, sight)
+
+
+class _Server:
+    """One server: the phases are one pipeline, which it runs in order."""
+
+    def __init__(self, url: str, sight: Sight) -> None:
+        def greet(connection: Any) -> None:
+            connection.on_connect()  # redis-py leaves its own part to the function it is given
+            sight.greet(connection)
+
+        self._client = Redis.from_url(url, redis_connect_func=greet, **_options())
+
+    def is_in_cluster(self) -> bool:
+        try:
+            found: Any = self._client.info("cluster")
+        except ResponseError:  # not everybody may ask
+            return False
+        return bool(found.get("cluster_enabled"))
+
+    def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
+        replies = iter(_checked(_pipelined(self._client, list(chain(*phases)))))
+        return [[next(replies) for _ in phase] for phase in phases]
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        yield from self._client.scan_iter(match=pattern, count=_PAGE_KEYS)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Cluster:
+    """A cluster: each phase is one pipeline for every node that has some of its keys."""
+
+    def __init__(self, url: str, sight: Sight) -> None:
+        self._url = url
+        self._sight = sight
+        self._unsure = False
+        """Whether nodes may have changed their parts since we asked."""
+        self._client = self._connect()
+
+    def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
+        with self._known_nodes():
+            return [_checked(self._phase(phase)) for phase in phases]
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        with self._known_nodes():
+            for node in self._client.get_primaries():
+                yield from self._client.get_redis_connection(node).scan_iter(match=pattern, count=_PAGE_KEYS)
+
+    def close(self) -> None:
+        self._client.disconnect_connection_pools()  # close() alone leaves that to the garbage collector
+        self._client.close()
+
+    @contextmanager
+    def _known_nodes(self) -> Iterator[None]:
+        try:
+            if self._unsure:
+                self._look_again()
+                self._unsure = False
+                self._sight.lost = True
+            yield
+        except _UNREACHABLE:
+            self._unsure = True
+            raise
+
+    def _connect(self) -> Any:
+        return RedisCluster.from_url(self._url, redis_connect_func=self._sight.greet, **_options())
+
+    def _look_again(self) -> None:
+        try:
+            self._client.nodes_manager.initialize()
+        except RedisClusterException:  # none of the nodes we knew answers: begin with that of the URL
+            self.close()
+            self._client = self._connect()
+
+    def _phase(self, commands: Sequence[Command]) -> list[Any]:
+        nodes = [self._client.get_node_from_key(command.key) for command in commands]
+        by_node: dict[str, list[int]] = {}
+        for position, node in enumerate(nodes):
+            by_node.setdefault(node.name, []).append(position)
+        replies: list[Any] = [None] * len(commands)
+        for positions in by_node.values():
+            client = self._client.get_redis_connection(nodes[positions[0]])
+            answers = _pipelined(client, [commands[position] for position in positions])
+            for position, answer in zip(positions, answers, strict=True):
+                moved = isinstance(answer, AskError)  # MovedError is one too
+                replies[position] = self._client.execute_command(*commands[position].args) if moved else answer
+        return replies
+
+
+def _options() -> dict[str, Any]:
+    """What holds unless the URL says otherwise; RESP 2 is what every server and proxy speaks."""
+    return {
+        "socket_timeout": _TIMEOUT_SECONDS,
+        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "decode_responses": False,
+    }
+
+
+def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
+    """Answers, and errors among them."""
+    with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command.args)
+        replies: list[Any] = pipeline.execute(raise_on_error=False)
+    return replies
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
