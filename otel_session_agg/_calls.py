@@ -225,6 +225,20 @@ class Window:
         if call.response_id is not None:
             self._by_name.setdefault(call.response_id, call)
 
+    def place(self, call: Call, nested: list[Call]) -> tuple[Call, Call | None]:
+        """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
+        same = self.same_call(call, nested) if self.num_calls else None
+        if same is not None:
+            absorb(same, call)
+            self.index(same)
+            return same, None
+        if call in self:
+            self.index(call)
+            return call, None
+        oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
+        self.add(call)
+        return call, oldest
+
     def pop_oldest(self) -> Call:
         """Forget the call that is here the longest."""
         call = next(iter(self._by_name.values()))

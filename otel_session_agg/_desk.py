@@ -33,7 +33,10 @@ from otel_session_agg._store import SessionStore, Slot, Stored
 ROOT, RECORD = "root", "record"
 """Writers of slots that belong to nobody's process: the root of a trace that has left, the last record of a session."""
 
-_SESSION, _TRACE = "s:", "t:"
+SESSION = "s:"
+"""Begins the keys of sessions."""
+
+_TRACE = "t:"
 _CLAIM_SECONDS = 30.0
 _TRACE_TTL_SECONDS = 900.0
 """Parts of traces are of use until their root has left, and for late parts a little longer."""
@@ -61,12 +64,12 @@ class Others(NamedTuple):
 
 def session_slot(session_id: str, writer: str, seq: int, totals: SessionTotals) -> Slot:
     """A process' part of a session."""
-    return Slot(_SESSION + session_id, writer, seq, encode(totals))
+    return Slot(SESSION + session_id, writer, seq, encode(totals))
 
 
 def first_record(session_id: str) -> Slot:
     """That a root has left which was the first record of a session."""
-    return Slot(_SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))
+    return Slot(SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))
 
 
 def trace_key(trace_id: int) -> str:
@@ -101,7 +104,7 @@ class Desk:
         """Write slots."""
         rows = list(errands)
         traces = [row.slot for row in rows if row.slot.key.startswith(_TRACE)]
-        sessions = [row for row in rows if row.slot.key.startswith(_SESSION)]
+        sessions = [row for row in rows if row.slot.key.startswith(SESSION)]
         if traces:
             self._store.put(traces, ttl_seconds=_TRACE_TTL_SECONDS)
         if sessions:
@@ -162,7 +165,7 @@ class Desk:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
         found: list[Others] = []
         names = list(watched)
-        for session_id, stored in zip(names, self._store.get([_SESSION + name for name in names]), strict=True):
+        for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
             if stored.version != seen.get(session_id):
                 seen[session_id] = stored.version
                 found.append(Others(session_id, self._sum(stored, without=watched[session_id])))
@@ -183,7 +186,7 @@ class Desk:
 
         ``False``: not now, because another process is at it, or ``patiently`` because something of it is open.
         """
-        key = _SESSION + session_id
+        key = SESSION + session_id
         if not self._store.claim(key, self._owner, _CLAIM_SECONDS):
             return False
         try:
@@ -224,7 +227,7 @@ class Desk:
 
     def due(self) -> list[str]:
         """Sessions in which nothing has happened for long enough."""
-        return [key[len(_SESSION) :] for key in self._store.due(MAX_DUE) if key.startswith(_SESSION)]
+        return [key[len(SESSION) :] for key in self._store.due(MAX_DUE) if key.startswith(SESSION)]
 
 
 def _is_missed(writer: str, part: Part, root: Part) -> bool:

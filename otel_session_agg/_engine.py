@@ -100,7 +100,9 @@ class Engine:
                 return self._root_started(trace_id, span_id, out)
             parent_id = carried_parent_id
         else:
-            trace = self._trace(trace_id, parent_id)
+            trace = self._roots.below(trace_id, parent_id)
+            if trace is None or trace.shares_id:
+                trace = self._sharing(trace, trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
             num_open = len(trace.opened or ())
@@ -116,7 +118,7 @@ class Engine:
         self.opened += 1
         if self._roots.num_open >= self._settings.max_open_roots:
             self._make_room(out)  # first: the new one is not the oldest
-        self._roots.add(trace)
+        self._roots.add(trace, shares_id=self._left.get(trace.trace_id) is not None)
         return trace
 
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
@@ -128,7 +130,9 @@ class Engine:
             self._root_ended(span, carrier, now, out)
             return
         out.append(carrier)
-        trace = self._trace(span.trace_id, span.parent_id)
+        trace = self._roots.below(span.trace_id, span.parent_id)
+        if trace is None or trace.shares_id:
+            trace = self._sharing(trace, span.trace_id, span.parent_id)
         if trace is None and self._roots.is_parked(span.trace_id):
             self.ignored[OPEN_ROOTS] += 1
             return
@@ -156,13 +160,10 @@ class Engine:
         if trace.num_calls > before:
             self._recent_calls.more(trace)
 
-    def _trace(self, trace_id: int, parent_id: int | None) -> Trace | None:
-        """The session root that a span is below, be it one that has left."""
-        trace = self._roots.below(trace_id, parent_id)
+    def _sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
+        """Of roots with the same trace id, in memory or gone, the one that a span is below."""
         left = self._left.get(trace_id)
-        if left is None or (
-            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
-        ):
+        if left is None or (trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))):
             return trace
         return left
 
@@ -268,7 +269,7 @@ class Engine:
 
     def below(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The session root that is a span, or that it is below."""
-        return self._trace(trace_id, span_id)
+        return self._sharing(self._roots.below(trace_id, span_id), trace_id, span_id)
 
     def unreadable(self) -> None:
         """A span came that cannot be read at all."""

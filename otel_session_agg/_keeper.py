@@ -6,7 +6,7 @@ The caller holds a lock around all calls.  What has to be done outside of it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from operator import add
 from typing import NamedTuple
@@ -93,6 +93,11 @@ class Keeper:
             self.changed(trace, now)
         elif span.is_part:
             self._part_left(trace, now)
+        elif not self._publisher.is_shared and not trace.shares_id:  # all of it is here, as nearly always
+            rollups = self._engine.rollups(trace, self._text)
+            self._tell(trace, now, rollups)
+            self._member(trace, now)
+            self._leaves(trace, reduce(add, rollups.values()), trace.partial)
         elif not self._publisher.is_shared and not self._engine.has_root(trace.trace_id):
             self._whole(trace, None, trace.partial, now)
         else:
@@ -149,6 +154,7 @@ class Keeper:
     def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
         session_id = _session_of(trace)
         self.ready.append(Ready(trace, rollup, why, session_id is not None and self._is_exceeded(session_id)))
+        trace.has_told()
 
     def _member(self, trace: Trace, now: float) -> None:
         """The session gets to know a root that has left."""
@@ -177,12 +183,15 @@ class Keeper:
             part.session_id = trace.session_id
             self._tell(part, now, is_late=True)
 
-    def _tell(self, trace: Trace, now: float, *, is_late: bool = False) -> None:
+    def _tell(
+        self, trace: Trace, now: float, rollups: Mapping[str | None, Rollup] | None = None, *, is_late: bool = False
+    ) -> None:
         """Sessions get what is new in a trace; outputs only when its root has left."""
         if _session_of(trace) is None and not trace.reported:
             return
         own: dict[str, Rollup] = {}
-        rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
+        if rollups is None:
+            rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
         for name, rollup in rollups.items():
             session_id = name if name is not None else trace.session_id
             if session_id is not None:

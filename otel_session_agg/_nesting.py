@@ -72,10 +72,10 @@ class Node(Tally):
         if len(self.calls) > 2 * WINDOW:
             self.prune()
 
-    def taking(self, calls: list[Call] | tuple[()], flags: int) -> Node:
+    def taking(self, calls: list[Call], flags: int) -> Node:
         """Itself, after it took calls, if there are any."""
         if calls or flags:
-            self.take(list(calls), flags)
+            self.take(calls, flags)
         return self
 
     def prune(self) -> None:

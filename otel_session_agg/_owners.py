@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from otel_session_agg._calls import Call
 from otel_session_agg._model import Event, SpanData
@@ -89,10 +89,21 @@ class Owners:
             owner = (None, False)
         (self.sums.get(owner) or self.sums.setdefault(owner, Sums())).add(call, price)
 
+    def forget_outputs(self, nodes: Iterable[Node]) -> None:
+        """Outputs have been written: they are large."""
+        for tally in (self.tallies or {}).values():
+            tally.output = None
+        for node in nodes:
+            node.output = None
+            for tally in (node.weak or {}).values():
+                tally.output = None
+
     # -- reading ----------------------------------------------------------------------------------------------------------
 
-    def groups(self, nodes: Iterable[Node], calls: Iterable[Call], price: Price) -> dict[str | None, tuple[Tally, Sums]]:
+    def groups(self, nodes: Sequence[Node], calls: Iterable[Call], price: Price) -> dict[str | None, tuple[Tally, Sums]]:
         """Everything, by session; what is there is not changed."""
+        if self.tallies is None and len(nodes) == 1 and nodes[0].weak is None:
+            return {self._resolved(_NOBODY): (nodes[0], self._all_sums(calls, price))}
         found: dict[str | None, tuple[Tally, Sums]] = {}
 
         def group(owner: _Owner) -> tuple[Tally, Sums]:
@@ -113,6 +124,19 @@ class Owners:
         for call in calls:
             group((call.session, call.session_is_weak))[1].add(call, price)
         return found or {self._resolved(_NOBODY): (Tally(), Sums())}
+
+    def _all_sums(self, calls: Iterable[Call], price: Price) -> Sums:
+        """The calls of a trace that has one session, or none."""
+        settled = list((self.sums or {}).values())
+        waiting = list(calls)
+        if len(settled) == 1 and not waiting:
+            return settled[0]
+        sums = Sums()
+        for row in settled:
+            sums.merge(row)
+        for call in waiting:
+            sums.add(call, price)
+        return sums
 
     def _resolved(self, owner: _Owner) -> str | None:
         session, is_weak = owner

@@ -31,9 +31,12 @@ class Roots:
         for head in list(self._heads.values()):
             yield from _chain(head)
 
-    def add(self, trace: Trace) -> None:
-        """Take in a new root."""
+    def add(self, trace: Trace, *, shares_id: bool = False) -> None:
+        """Take in a new root; ``shares_id``: another one with its trace id has left."""
         trace.next = self._heads.get(trace.trace_id)
+        trace.shares_id = shares_id
+        for other in _chain(trace.next):
+            other.shares_id = trace.shares_id = True
         self._heads[trace.trace_id] = trace
         self.num_open += 1
 

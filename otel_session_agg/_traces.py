@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from otel_session_agg._calls import WINDOW, Call, Window, absorb
+from otel_session_agg._calls import Call, Window
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
@@ -40,7 +40,7 @@ class Trace:
 
     __slots__ = (
         "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_member", "is_written", "next", "nodes", "num_published", "opened", "owners", "partial",
-        "reported", "root", "root_event", "root_id", "root_span", "session_id", "trace_id", "window",
+        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -74,6 +74,8 @@ class Trace:
         self.num_published = 0
         """How often it was written to a store."""
         self.deadline: Deadline[Trace] | None = None
+        self.shares_id = False
+        """Other roots have, or had, the same trace id."""
         self.next: Trace | None = None
         """Another session root with the same trace id."""
 
@@ -130,8 +132,10 @@ class Trace:
         for call in list(self.window or ()):
             self._settle(call, price)
         self.window = None
-        for node in (*(self.nodes or {}).values(), *([self.root] if self.root else [])):
-            node.prune()
+        for node in self._all_nodes():
+            if node.calls:
+                node.flags |= SETTLED
+                node.calls = []
 
     @property
     def num_calls(self) -> int:
@@ -146,8 +150,10 @@ class Trace:
         if self.opened:
             self.opened.pop(span.span_id, None)
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
-        if node is None and event.session_id is None and not tells_of_call(event):  # nothing rises
-            self._home((), 0, span.parent_id, links).add(span, event)
+        if node is None and event.session_id is None:  # a leaf, as nearly all are: only its own call rises
+            calls: list[Call] = []
+            flags = self._fold(span, event, calls, 0, price)
+            self._home(calls, flags, span.parent_id, links).add(span, event)
             return
         node = node or Node()
         flags = self._fold(span, event, node.calls, node.flags, price)
@@ -185,31 +191,23 @@ class Trace:
 
     def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
         """Find out whether a call is told of already; take it into the window if not."""
-        window = self.window
-        if window is None:
-            window = self.window = Window()
-        same = window.same_call(call, nested) if window.num_calls else None
-        if same is not None:
-            absorb(same, call)
-            window.index(same)
-            return same
-        if call in window:
-            window.index(call)
-            return call
-        if window.num_calls >= WINDOW:
-            oldest = window.pop_oldest()
-            if oldest.alive:
-                self._settle(oldest, price)
-        window.add(call)
-        return call
+        if self.window is None:
+            self.window = Window()
+        placed, oldest = self.window.place(call, nested)
+        if oldest is not None and oldest.alive:
+            self._settle(oldest, price)
+        return placed
 
     def _settle(self, call: Call, price: Price) -> None:
         call.alive = False
         call.settled = True
         self.owners.settle(call, price)
 
-    def _home(self, calls: list[Call] | tuple[()], flags: int, parent_id: int | None, links: Links) -> Node:
+    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
+        known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
+        if known is not None:  # something hangs there already, as it mostly does
+            return known.taking(calls, flags)
         for _ in range(_MAX_CLIMB):
             if parent_id is None:
                 break
@@ -217,7 +215,7 @@ class Trace:
                 return self._node(parent_id).taking(calls, flags)
             ended = self.window.by_span(parent_id) if self.window is not None and (calls or flags) else None
             if ended is not None and ended not in calls:
-                calls, flags = late(ended, list(calls), flags)
+                calls, flags = late(ended, calls, flags)
             if parent_id == self.root_id:
                 break
             link = links.get(self.trace_id, parent_id)
@@ -227,7 +225,7 @@ class Trace:
                 return self._node(parent_id).taking(calls, flags)
             _, parent_id, tool = link
             if tool:
-                flags = behind_tool(list(calls), flags)
+                flags = behind_tool(calls, flags)
         self.root = self.root or Node()
         return self.root.taking(calls, flags)
 
@@ -257,6 +255,13 @@ class Trace:
             node = self.nodes.get(span_id) if self.nodes else None
             if node is not None and node.calls:
                 self._home(list(node.calls), node.flags, self.opened.get(span_id) if self.opened else None, links)
+
+    def has_told(self) -> None:
+        """Its totals are out: let go of what only they needed.  An output that comes later is a later one."""
+        if self.root_span is not None and self.root_event is not None:
+            self.root_span = self.root_span._replace(attributes={}, events=())
+            self.root_event = self.root_event._replace(output=None)
+        self.owners.forget_outputs(self._all_nodes())
 
     def feedback(self) -> None:
         """Somebody gave feedback."""

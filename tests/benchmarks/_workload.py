@@ -28,6 +28,11 @@ SPANS = 24
 CALLS = 10
 """Model calls of one trace, and tools."""
 
+CHATS = 16
+"""Sessions that the traces of a run belong to, when they belong to any."""
+
+SESSION_ID = "session.id"
+
 TRACE = "bench.trace"
 """The root's attribute that says which trace it is."""
 
@@ -53,10 +58,11 @@ def completion_tokens(trace: int, call: int) -> int:
     return 100 + trace % 31 + call
 
 
-def run_trace(tracer: Tracer, trace: int = 0) -> None:
-    """Make the spans of one session."""
+def run_trace(tracer: Tracer, trace: int = 0, *, in_session: bool = False) -> None:
+    """Make the spans of one trace; ``in_session``: it is one of the turns of a chat, which says so on its root."""
     call = 0
-    with tracer.start_as_current_span("session", attributes={TRACE: trace}):
+    chat = {SESSION_ID: f"chat-{trace % CHATS}"} if in_session else {}
+    with tracer.start_as_current_span("session", attributes={TRACE: trace, **chat}):
         for agent, steps in enumerate(_AGENTS):
             with tracer.start_as_current_span(
                 f"invoke_agent {agent}",

@@ -2,9 +2,10 @@
 
 Measures: per span, the wall time and CPU of the application's thread, and the CPU of the whole process with everything done.
 Variants: a no-op processor, ``BatchSpanProcessor`` with an exporter that throws away (the baseline), ours around it; with
-``--otlp`` also the two last with real OTLP/HTTP to a receiver in another process.
+``--otlp`` also the two last with real OTLP/HTTP to a receiver in another process; with ``--store`` also the two last with
+traces that belong to sessions, and ours with these sessions in a real Valkey server.
 
-Run: ``python -m tests.benchmarks.overhead --rounds 200 [--otlp]``
+Run: ``python -m tests.benchmarks.overhead --rounds 200 [--otlp] [--store]``
 
 Read: the variants take turns, block by block, in shuffled order.  Only the differences and ratios against the baseline of the
 same round mean anything on a shared machine: the median is given with its 95 % interval.  After a block the process rests for
@@ -22,7 +23,7 @@ import gc
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg import SessionSpanProcessor
+from tests.servers import valkey
 
 from ._receiver import Receiver, otlp_exporter, receiving
 from ._workload import SPANS, TRACE, Null, is_root, provider_of, run_trace, say, wrong
@@ -60,6 +62,8 @@ class Variant:
     """Attributes of all spans exported since the last call; keeps them from the first call on."""
     totals: bool
     """Whether its roots must have totals."""
+    in_session: bool = False
+    """Whether its traces are turns of chats."""
 
     def check(self) -> None:
         """Run a few traces and compare what comes out with what must."""
@@ -79,7 +83,7 @@ class Variant:
     def _run(self, traces: int) -> None:
         tracer = self.provider.get_tracer("bench.workload", "1.0")
         for trace in range(traces):
-            run_trace(tracer, trace)
+            run_trace(tracer, trace, in_session=self.in_session)
 
     def sample(self, traces: int) -> Sample:
         """Time one block."""
@@ -118,6 +122,20 @@ def variants() -> list[Variant]:
         _null("BatchSpanProcessor", BatchSpanProcessor, totals=False),
         _null("SessionSpanProcessor(BatchSpanProcessor)", _ours, totals=True),
     ]
+
+
+def store_variants(url: str) -> list[Variant]:
+    """Turns of chats, without a network but for the store; the first is the baseline."""
+    chats = [
+        _null("BatchSpanProcessor, chats", BatchSpanProcessor, totals=False),
+        _null("SessionSpanProcessor, chats", _ours, totals=True),
+        _null(
+            "SessionSpanProcessor, chats, Valkey",
+            lambda exporter: SessionSpanProcessor(BatchSpanProcessor(exporter), store=url),
+            totals=True,
+        ),
+    ]
+    return [replace(variant, in_session=True) for variant in chats]
 
 
 def otlp_variants(receiver: Receiver) -> list[Variant]:
@@ -171,12 +189,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--traces", type=int, default=50, help="traces per block")
     parser.add_argument("--otlp", action="store_true", help="also with OTLP/HTTP to a receiver in another process")
+    parser.add_argument("--store", action="store_true", help="also with sessions in a real Valkey server")
     arguments = parser.parse_args()
     pipelines = variants()
     for variant in pipelines[1:]:
         variant.check()
     say("answers checked; microseconds per span")
     report(compare(pipelines, arguments.rounds, arguments.traces), pipelines[1].name)
+    if arguments.store:
+        with valkey() as server:
+            pipelines = store_variants(server.url)
+            for variant in pipelines:
+                variant.check()
+            report(compare(pipelines, arguments.rounds, arguments.traces), pipelines[0].name)
     if arguments.otlp:
         with receiving() as receiver:
             pipelines = otlp_variants(receiver)

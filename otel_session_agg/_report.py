@@ -1,0 +1,173 @@
+"""What a store knows of its sessions, for people who ask: one value for each session, and its columns.
+
+A session is what all of its slots add up to.  A slot that is no value of ours (garbage, or of another version) is left out and
+counted.  Nothing is written, and nothing but the store is asked: what a process has not written yet is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from otel_session_agg._desk import RECORD, SESSION
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_codec import MalformedError, decode, decode_recorded
+from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._store import SessionStore, Stored
+
+T = TypeVar("T")
+
+_BATCH = 256
+"""Keys in one call to the store: a few milliseconds."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+Value = str | bool | int | float | datetime | tuple[str, ...] | None
+"""Of a column; ``None``: it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """One session, as the processes that wrote to the store have seen it."""
+
+    session_id: str
+    totals: SessionTotals
+    has_ended: bool
+    """Its record was made, and nothing came since."""
+    revision: int
+    """Of the last record; 0 when there was none."""
+
+    @property
+    def rollup(self) -> Rollup:
+        """Events, tokens, cost, times, last output and error."""
+        return self.totals.rollup
+
+
+class SessionReader:
+    """Reads the sessions of a store; raises what the store raises."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self.num_malformed = 0
+        """Entries that were left out so far."""
+
+    def all(self) -> Iterator[StoredSession]:
+        """All sessions, in any order."""
+        keys = self._store.keys(SESSION)
+        while batch := list(islice(keys, _BATCH)):
+            for key, stored in zip(batch, self._store.get(batch), strict=True):
+                found = self._read(key[len(SESSION) :], stored)
+                if found is not None:
+                    yield found
+
+    def get(self, session_id: str) -> StoredSession | None:
+        """One session; ``None`` when nothing that can be read is there."""
+        [stored] = self._store.get([SESSION + session_id])
+        return self._read(session_id, stored)
+
+    def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
+        parts = [self._decoded(decode, value) for writer, value in stored.slots.items() if writer != RECORD]
+        known = [part for part in parts if part is not None]
+        recorded = self._decoded(decode_recorded, stored.slots[RECORD]) if RECORD in stored.slots else None
+        if not known:
+            return None
+        return StoredSession(
+            session_id,
+            sum(known, SessionTotals()),
+            has_ended=recorded is not None and recorded.version == stored.version,
+            revision=recorded.revision if recorded is not None else 0,
+        )
+
+    def _decoded(self, read: Callable[[bytes], T], value: bytes) -> T | None:
+        try:
+            return read(value)
+        except MalformedError:
+            self.num_malformed += 1
+            return None
+
+
+# -- columns --------------------------------------------------------------------------------------------------------------
+
+
+class Form(Enum):
+    """What kind of values a column has."""
+
+    TEXT = "text"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    TIME = "a time such as 2026-01-31 or 2026-01-31T12:00, in UTC"
+    NAMES = "a name"
+
+
+class Column(NamedTuple):
+    """One thing that can be told of a session."""
+
+    form: Form
+    read: Callable[[StoredSession], Value]
+
+
+def _time(ns: int | None) -> datetime | None:
+    """A time in nanoseconds since the Unix epoch, to the millisecond; ``None`` also for one that no calendar has."""
+    try:
+        return _EPOCH + timedelta(milliseconds=ns // 1_000_000) if ns is not None else None
+    except OverflowError:
+        return None
+
+
+def _of_rollup(name: str, form: Form = Form.NUMBER) -> Column:
+    return Column(form, lambda session: getattr(session.rollup, name))
+
+
+COLUMNS: Mapping[str, Column] = {
+    "session": Column(Form.TEXT, lambda session: session.session_id),
+    "state": Column(Form.TEXT, lambda session: "ended" if session.has_ended else "open"),
+    "revision": Column(Form.NUMBER, lambda session: session.revision),
+    "user": Column(Form.TEXT, lambda session: session.totals.user.value if session.totals.user is not None else None),
+    "cost": _of_rollup("cost_usd"),
+    "cost_source": _of_rollup("cost_source", Form.TEXT),
+    "unpriced": _of_rollup("num_unpriced_events"),
+    "tokens": _of_rollup("total_tokens"),
+    "prompt_tokens": _of_rollup("prompt_tokens"),
+    "completion_tokens": _of_rollup("completion_tokens"),
+    "cache_read_tokens": _of_rollup("cache_read_tokens"),
+    "cache_write_tokens": _of_rollup("cache_write_tokens"),
+    "reasoning_tokens": _of_rollup("reasoning_tokens"),
+    "traces": Column(Form.NUMBER, lambda session: session.totals.num_traces),
+    "open_roots": Column(Form.NUMBER, lambda session: session.totals.num_open),
+    "events": _of_rollup("num_events"),
+    "model_events": _of_rollup("num_model_events"),
+    "tool_events": _of_rollup("num_tool_events"),
+    "errors": _of_rollup("num_errors"),
+    "feedback": _of_rollup("has_feedback", Form.FLAG),
+    "models": Column(Form.NAMES, lambda session: tuple(sorted(session.rollup.models))),
+    "start_time": Column(Form.TIME, lambda session: _time(session.rollup.start_ns)),
+    "end_time": Column(Form.TIME, lambda session: _time(session.rollup.end_ns)),
+    "duration": _of_rollup("duration_ms"),
+    "avg_trace_latency": Column(Form.NUMBER, lambda session: session.totals.average_trace_ms),
+}
+"""By name, in the order in which they are shown; cost in USD, durations in milliseconds.
+
+``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the first one; ``unpriced`` counts
+the billable events whose cost is unknown and therefore not in ``cost``; ``open_roots`` counts roots that had not ended, or left
+before everything below them had.
+"""
+
+
+def read_row(session: StoredSession) -> dict[str, Value]:
+    """The values of all columns."""
+    return {name: column.read(session) for name, column in COLUMNS.items()}
+
+
+def ordered(sessions: Iterable[StoredSession], by: Sequence[tuple[str, bool]]) -> list[StoredSession]:
+    """Sessions sorted by columns, each with whether it descends; what is not known comes last, equals by session id."""
+    rows = sorted(sessions, key=lambda session: session.session_id)
+    for name, descends in reversed(by):
+        read = COLUMNS[name].read
+        known = [row for row in rows if read(row) is not None]
+        known.sort(key=lambda row: read(row), reverse=descends)  # type: ignore[arg-type, return-value]  # one form a column
+        rows = known + [row for row in rows if read(row) is None]
+    return rows
