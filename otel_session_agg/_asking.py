@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanContext
 
 from otel_session_agg import _names as n
-from otel_session_agg._context import current_label
-from otel_session_agg._registry import aggregators, session_rollup
+from otel_session_agg._context import current_label, given_id
+from otel_session_agg._registry import aggregators, fullest, session_rollup
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import made_span
-from otel_session_agg._values import text
 
 __all__ = ["current_rollup", "record_feedback"]
 
@@ -38,7 +39,7 @@ def current_rollup() -> Rollup | None:
     if not context.is_valid:
         return None
     found = (one.trace_rollup(context.trace_id, context.span_id) for one in aggregators())
-    return next(filter(None, found), None)
+    return fullest(found)
 
 
 def record_feedback(
@@ -60,9 +61,12 @@ def record_feedback(
         comment: What was said.
         session_id: The session, when it is not the active one.
 
+    Raises:
+        ValueError: the score is no number, or the id is longer than 1024 characters.
+
     """
     active = current_label()
-    wanted = text(str(session_id)) if session_id is not None else (active.session_id if active is not None else None)
+    wanted = given_id(session_id) or (active.session_id if active is not None else None)
     given = (
         (n.EVALUATION_NAME, _FEEDBACK),
         (n.EVALUATION_SCORE, None if score is None else float(score)),
@@ -71,10 +75,10 @@ def record_feedback(
     )
     said = {name: value for name, value in given if value is not None}
     current = trace.get_current_span()
-    span = _span(wanted, said, current, is_elsewhere=session_id is not None and not _is_in(current, wanted))
+    span = _span(wanted, said, current, is_elsewhere=given_id(session_id) is not None and not _is_in(current, wanted))
     told = [one.feedback(wanted, span) for one in aggregators()]
     if not any(told):
-        _emit(wanted, said)
+        _emit(wanted, said, None if span.parent is not None else Context())
 
 
 def _is_in(span: trace.Span, session_id: str | None) -> bool:
@@ -87,7 +91,7 @@ def _span(session_id: str | None, said: Mapping[str, str | float], current: trac
     context: SpanContext | None = current.get_span_context()
     if is_elsewhere or context is None or not context.is_valid:
         context = None
-    resource = current.resource if isinstance(current, ReadableSpan) else Resource.create()
+    resource = current.resource if isinstance(current, ReadableSpan) else _resource()
     return made_span(
         n.FEEDBACK_SPAN,
         (context.trace_id if context is not None else _IDS.generate_trace_id(), _IDS.generate_span_id()),
@@ -99,10 +103,16 @@ def _span(session_id: str | None, said: Mapping[str, str | float], current: trac
     )
 
 
-def _emit(session_id: str | None, said: Mapping[str, str | float]) -> None:
+@lru_cache(maxsize=1)
+def _resource() -> Resource:
+    """What the environment says of this process; making it takes milliseconds."""
+    return Resource.create()
+
+
+def _emit(session_id: str | None, said: Mapping[str, str | float], context: Context | None) -> None:
     """Export the span by the application's own pipeline: no processor of ours has one."""
     span = trace.get_tracer(n.OUR_SCOPE).start_span(
-        n.FEEDBACK_SPAN, attributes={n.SESSION_ID: session_id} if session_id is not None else None
+        n.FEEDBACK_SPAN, context, attributes={n.SESSION_ID: session_id} if session_id is not None else None
     )
     span.add_event(n.EVALUATION_EVENT, said)
     span.end()

@@ -36,6 +36,9 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
             used.append(f"{rollup.total_tokens or 0} of {total_tokens} tokens")
         super().__init__(f"session {session_id} has used {' and '.join(used)}")
 
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, Rollup, float | None, int | None]]:
+        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens)
+
 
 class Budget:
     """What a session may use, over all of its traces and processes.
@@ -64,14 +67,14 @@ class Budget:
             message = "a budget needs cost_usd or total_tokens"
             raise ValueError(message)
         for name, limit in (("cost_usd", cost_usd), ("total_tokens", total_tokens)):
-            if limit is not None and (isinstance(limit, bool) or not isfinite(limit) or limit < 0):
+            if limit is not None and not _is_limit(limit):
                 message = f"{name}={limit!r} is not allowed: use a number from 0"
                 raise ValueError(message)
         self.cost_usd = cost_usd
         self.total_tokens = total_tokens
         self.on_exceeded = on_exceeded
         self._last: str | None = None
-        self._told: Recent[str, bool] = Recent(_MAX_TOLD // 2)
+        self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
 
     def bind(self, session_id: str) -> None:
         """Belong to a session; ``session()`` does it."""
@@ -88,10 +91,8 @@ class Budget:
 
     def is_news(self, session_id: str) -> bool:
         """Whether nobody was told yet that this session has used more; from now on somebody was."""
-        if self._told.get(session_id):
-            return False
-        self._told.put(session_id, True)  # noqa: FBT003 -- a value
-        return True
+        mine = object()
+        return self._told.setdefault(session_id, mine) is mine  # several processors may see the same spans, at once
 
     def check(self) -> None:
         """Raise when the session has used more than this.
@@ -110,3 +111,7 @@ class Budget:
         found = self.exceeded(session_id, rollup) if session_id is not None and rollup is not None else None
         if found is not None:
             raise found
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from otel_session_agg._cli_sessions import Told, list_sessions, show_session, store_url
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._report import COLUMNS
+from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE
+from otel_session_agg.stores._masked import masked
 
 if TYPE_CHECKING:
     import typer
@@ -13,7 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _DISTRIBUTION: Final = "otel-session-agg"
-_NEEDS_EXTRA: Final = "{error}. This command needs the extra 'demo': pip install 'otel-session-agg[demo]'"
+_NEEDS_EXTRA: Final = "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
+_SESSIONS_HELP: Final = "\n\n".join(
+    (
+        "List the sessions of a store, those that were active last first.",
+        f"--json and --csv print all columns, and --sort and --where take any of them: {', '.join(COLUMNS)}.",
+        "Cost is in USD, durations are in milliseconds, times in UTC.",
+        "What is not known, such as a cost, is blank or null; it comes last and meets no condition.",
+    )
+)
 _OTEL_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 
 
@@ -22,7 +39,7 @@ def main() -> None:
     try:
         app = _app()
     except ModuleNotFoundError as error:
-        sys.exit(_NEEDS_EXTRA.format(error=error))
+        sys.exit(_NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli"))
     app(prog_name=_DISTRIBUTION)
 
 
@@ -56,7 +73,43 @@ def _app() -> typer.Typer:
         """Run agents against a local model server and show the totals that arrive over OTLP: no key, no network."""
         raise typer.Exit(_demo(endpoint))
 
+    _add_session_commands(app)
     return app
+
+
+def _add_session_commands(app: typer.Typer) -> None:
+    import typer
+
+    store_help = f"The store: sqlite:///file, redis://host:6379/0 ... Default: the variable {OTEL_PYTHON_SESSION_AGG_STORE}."
+
+    @app.command(help=_SESSIONS_HELP)
+    def sessions(  # noqa: PLR0913  one for each option
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help=store_help),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON array of objects."),  # noqa: FBT003  typer's way
+        as_csv: bool = typer.Option(False, "--csv", help="Print CSV with a header."),  # noqa: FBT003
+        sort: str = typer.Option("-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."),
+        where: str | None = typer.Option(
+            None,
+            metavar="CONDITION",
+            help="For example 'cost > 0.10 and user = \"Ann Lee\"'; joined by and, with < <= > >= = !=.",
+        ),
+        limit: int | None = typer.Option(None, metavar="N", min=1, help="Print the first N only."),
+    ) -> None:
+        form = "json" if as_json else "csv" if as_csv else "table"
+        if as_json and as_csv:
+            raise typer.Exit(_fail("Give --json or --csv, not both."))
+        raise typer.Exit(_tell(store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit)))
+
+    @app.command()
+    def session(
+        session_id: str = typer.Argument(metavar="ID"),
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help=store_help),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Show one session: its totals, what is known of it, and its roots."""
+        raise typer.Exit(_tell(store, partial(show_session, session_id=session_id, form="json" if as_json else "text")))
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  the signature is typer's
@@ -79,10 +132,37 @@ def _demo(endpoint: str | None) -> int:
     except EndpointError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(_NEEDS_EXTRA.format(error=error))
+        return _fail(_NEEDS_EXTRA.format(error=error, extra="demo"))
     except Exception as error:  # noqa: BLE001  the boundary: whoever tries the demo must not be met by a traceback
         return _fail(f"The demo could not run: {type(error).__name__}: {error}")
     return 1 if outcome.differences or outcome.problem else 0
+
+
+def _tell(store: str | None, make: Callable[[str], Told]) -> int:
+    """Print what is made of the store with a URL; the result is the exit code."""
+    url = store or ""
+    try:
+        url = store_url(store)
+        told = make(url)
+    except SessionAggError as error:
+        return _fail(str(error))
+    except Exception as error:  # noqa: BLE001  the boundary: drivers of stores have errors of their own, many of them
+        return _fail(f"{masked(url)} cannot be read: {' '.join(str(error).split()) or type(error).__name__}")
+    _print(told)
+    return 0
+
+
+def _print(told: Told) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace", newline="\n")  # CSV ends its lines itself
+    if told.header is not None:
+        import typer
+
+        typer.echo(typer.style(told.header, bold=True))  # plain where it is no terminal
+    sys.stdout.write(told.text)
+    sys.stdout.flush()
+    for note in told.notes:
+        print(note, file=sys.stderr)  # noqa: T201
 
 
 def _fail(message: str) -> int:

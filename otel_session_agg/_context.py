@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from opentelemetry import baggage
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 
 from otel_session_agg import _names as n
-from otel_session_agg._values import text
+from otel_session_agg._sdk import attributes_of
+from otel_session_agg._values import MAX_TEXT_CHARS, text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
@@ -24,7 +26,7 @@ pydantic-ai's, Langfuse's."""
 
 @dataclass(frozen=True, eq=False)
 class Label:
-    """What one ``session()`` block says; spans that start inside carry ``attributes``."""
+    """What one ``session()`` block says; spans that start inside carry ``stamps``."""
 
     session_id: str
     user_id: str | None = None
@@ -34,8 +36,9 @@ class Label:
     outer: Label | None = None
     """The block around this one."""
 
-    def attributes(self) -> dict[str, str | bool | int | float]:
-        """What is stamped on spans."""
+    @cached_property
+    def stamps(self) -> Mapping[str, str | bool | int | float]:
+        """The attributes of spans that start inside."""
         stamps: dict[str, str | bool | int | float] = {n.METADATA_PREFIX + name: value for name, value in self.metadata.items()}
         stamps[n.SESSION_ID] = self.session_id
         if self.user_id is not None:
@@ -52,6 +55,24 @@ class _Use:
 use = _Use()
 
 
+def given_id(value: object) -> str | None:
+    """An id that the application gives, as it will be read from spans; ``None`` for none or a blank one.
+
+    Raises:
+        ValueError: no span could be read with it.
+
+    """
+    if value is None:
+        return None
+    if len(str(value)) > MAX_TEXT_CHARS:
+        message = f"an id of {len(str(value))} characters is not allowed: use at most {MAX_TEXT_CHARS}"
+        raise ValueError(message)
+    found = text(str(value))
+    while found != text(found):
+        found = text(found)
+    return found
+
+
 def current_label(context: Context | None = None) -> Label | None:
     """The label of the innermost ``session()`` block around."""
     label = get_value(_LABEL, context)
@@ -64,7 +85,13 @@ def trusted_label(context: Context | None = None) -> Label | None:
     if not entries:
         return None
     session_id = next(filter(None, (text(entries.get(key)) for key in BAGGAGE_KEYS)), None)
-    return Label(session_id) if session_id is not None else None
+    return _of_baggage(session_id) if session_id is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _of_baggage(session_id: str) -> Label:
+    """The same label for all spans, as a block would give."""
+    return Label(session_id)
 
 
 def with_label(label: Label) -> Context:
@@ -85,9 +112,9 @@ def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label 
         label = trusted_label(context)
     if label is None:
         return None
-    own = span.attributes or {}
-    if n.SESSION_ID in own:
-        return label if own[n.SESSION_ID] == label.session_id else None
-    stamps = label.attributes()
+    own = attributes_of(span)
+    if own.get(n.SESSION_ID, label.session_id) != label.session_id:
+        return None
+    stamps = label.stamps
     span.set_attributes({name: value for name, value in stamps.items() if name not in own} if own else stamps)
     return label

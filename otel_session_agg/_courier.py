@@ -17,19 +17,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from otel_session_agg._desk import Desk, Errand
+from otel_session_agg._desk import MAX_DUE, SESSION, Desk, Errand
 from otel_session_agg._gathering import Answer
 from otel_session_agg._guard import Guard
+from otel_session_agg._outbox import Outbox
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 
 GRACE_SECONDS = 0.15
 """How long other processes get to write what they know: they gather for 20 ms, then write."""
+
+ANSWER_SECONDS = 0.25
+"""How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
 
 _POLL_SECONDS = 0.04
 """Between two looks at parts that are open, and at sessions with a budget."""
@@ -65,27 +69,28 @@ class _End(NamedTuple):
 class Courier:
     """The thread and what it has to do."""
 
-    def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], None]) -> None:
+    def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], object]) -> None:
+        self._store = store
         self._settings = settings
         self._guard = guard
         self._wake_owner = wake
         self.counts: Counter[str] = Counter()
-        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots that were ``lost``."""
+        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
         self._desk = Desk(store, settings, process, self.counts)
         self._lock = threading.Lock()
         """For what is left here; never held while the store is asked."""
         self._changed = threading.Condition(self._lock)
-        self._pending: OrderedDict[tuple[str, str], Errand] = OrderedDict()
+        self._max_slots = settings.max_sessions + _MAX_TRACES
+        self._outbox = Outbox(self._max_slots)
         self._asks: dict[int, _Ask] = {}
         self._ends: dict[str, _End] = {}
         self._watched: dict[str, str] = {}
+        self._fetches: dict[str, str] = {}
         self._words: list[object] = []
         self._hurry = False
         self._stopped = False
         self._thread: threading.Thread | None = None
         # the thread's own
-        self._sent: OrderedDict[tuple[str, str], Errand] = OrderedDict()
-        self._orphans: set[int] = set()
         self._seen: dict[str, int] = {}
         self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
         self._next_scan = self._next_watch = self._retry_at = 0.0
@@ -96,13 +101,8 @@ class Courier:
 
     def put(self, errand: Errand) -> None:
         """Write a slot, as soon as it can be done."""
-        name = (errand.slot.key, errand.slot.writer)
         with self._changed:
-            before = self._pending.pop(name, errand)
-            self._pending[name] = errand._replace(is_late=errand.is_late and before.is_late)
-            while len(self._pending) > self._settings.max_sessions + _MAX_TRACES:
-                self._pending.popitem(last=False)
-                self.counts["lost"] += 1
+            self.counts["lost"] += self._outbox.put(errand)
             self._begin()
 
     def ask(self, trace_id: int, until: float) -> None:
@@ -112,8 +112,11 @@ class Courier:
             self._begin()
 
     def end(self, session_id: str, reason: str) -> None:
-        """End a session."""
+        """End a session; of too many that wait for the store, those that wait the longest are left to end when they are idle."""
         with self._changed:
+            if len(self._ends) >= self._max_slots:
+                del self._ends[next(iter(self._ends))]
+                self.counts["lost"] += 1
             self._ends[session_id] = _End(reason, time.monotonic() + GRACE_SECONDS)
             self._begin()
 
@@ -122,6 +125,13 @@ class Courier:
         with self._changed:
             self._watched = watched
             self._begin()
+
+    def fetch(self, session_id: str, writer: str, until: float) -> None:
+        """Wait for what others have of a session; it comes back like everything else."""
+        with self._changed:
+            self._fetches[session_id] = writer
+            self._begin()
+            self._changed.wait_for(lambda: session_id not in self._fetches or self.is_down, max(0.0, until - time.monotonic()))
 
     def take(self) -> list[object]:
         """What has come back."""
@@ -134,12 +144,18 @@ class Courier:
     def flush(self, until: float) -> bool:
         """Do everything at once; ``False`` when the time was not enough or the store cannot be reached."""
         with self._changed:
+            if self._stopped:
+                return False
             self._hurry = True
             self._retry_at = 0.0
             self._begin()
             done = self._changed.wait_for(lambda: not self._hurry, max(0.0, until - time.monotonic()))
             self._hurry = False
         return done and not self.is_down
+
+    def abandon(self) -> None:
+        """Let the thread end by itself: whoever had it is gone without a word.  Takes no lock, so it may be called at any point."""
+        self._stopped = True
 
     def stop(self) -> None:
         """End the thread."""
@@ -163,17 +179,18 @@ class Courier:
                 if pause > 0 and not self._stopped:
                     self._changed.wait(pause)
                 if self._stopped:
-                    return
+                    break
                 if self._pause() > 0:
                     continue
             self._guard.call("store thread", self._turn)
+        self._guard.call("closing the store", self._store.close)
 
     def _pause(self) -> float:
         """How long there is nothing to do; the lock is held."""
         now = time.monotonic()
         if self.is_down or now < self._retry_at:
             return 0.0 if self._asks else self._retry_at - now
-        if self._pending or self._hurry:
+        if self._outbox or self._hurry or self._fetches:
             return 0.0
         times = [self._next_scan, *(ask.when for ask in self._asks.values()), *(end.when for end in self._ends.values())]
         if self._watched:
@@ -190,20 +207,22 @@ class Courier:
         if self.is_down:
             self._refuse()
         with self._changed:
-            if self._hurry and (self.is_down or not (self._pending or self._asks or self._ends)):
+            if self._hurry and (self.is_down or not (self._outbox or self._asks or self._ends)):
                 self._hurry = False
                 self._changed.notify_all()
 
     def _refuse(self) -> None:
         with self._changed:
             asks, self._asks = self._asks, {}
+            self._fetches = {}
+            self._changed.notify_all()
         self._say((trace_id, Answer((), is_reached=False)) for trace_id in asks)
 
     def _work(self) -> bool:
         self._write()
         if self._desk.lost_sight():
             with self._changed:
-                self._pending = OrderedDict({**self._sent, **self._pending})
+                self._outbox.again()
             self._write()
         self._look_at_traces()
         self._look_at_sessions()
@@ -218,24 +237,17 @@ class Courier:
             self._wake_owner()
 
     def _write(self) -> None:
-        while self._pending:
+        while self._outbox:
             with self._changed:
-                batch = dict(self._pending.popitem(last=False) for _ in range(min(_BATCH, len(self._pending))))
-            written = False
+                batch = self._outbox.take(_BATCH)
             try:
-                self._desk.write(batch.values())
-                written = True
-            finally:
-                if not written:
-                    with self._changed:  # what came since is newer
-                        self._pending = OrderedDict({**batch, **self._pending})
+                self._desk.write(batch)
+            except BaseException:
+                with self._changed:
+                    self.counts["lost"] += self._outbox.give_back(batch)
+                raise
             self.counts["written"] += len(batch)
-            self._orphans.update(errand.part_of for errand in batch.values() if errand.part_of is not None)
-            for name, errand in batch.items():
-                self._sent.pop(name, None)
-                self._sent[name] = errand
-            while len(self._sent) > self._settings.max_sessions + _MAX_TRACES:
-                self._sent.popitem(last=False)
+            self._outbox.written(batch)
 
     def _look_at_traces(self) -> None:
         now = time.monotonic()
@@ -243,11 +255,8 @@ class Courier:
             due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when <= now]
         for at in range(0, len(due), _BATCH):
             self._say(self._answered(due[at : at + _BATCH], now))
-        if self._orphans:
-            orphans = list(self._orphans)[:_BATCH]
-            for errand in self._desk.adoptions(orphans):
-                self.put(errand)
-            self._orphans.difference_update(orphans)
+        for errand in self._desk.adoptions():
+            self.put(errand)
 
     def _answered(self, trace_ids: list[int], now: float) -> list[tuple[int, Answer]]:
         words = []
@@ -263,6 +272,12 @@ class Courier:
 
     def _look_at_sessions(self) -> None:
         now = time.monotonic()
+        if self._fetches:
+            fetches = dict(self._fetches)
+            self._say(self._desk.others(fetches, {}))
+            with self._changed:
+                self._fetches = {name: writer for name, writer in self._fetches.items() if name not in fetches}
+                self._changed.notify_all()
         watched = self._watched
         if watched and now >= self._next_watch:
             self._seen = {name: version for name, version in self._seen.items() if name in watched}
@@ -273,12 +288,14 @@ class Courier:
             with self._changed:
                 for session_id in due:
                     self._ends.setdefault(session_id, _End(IDLE, now))
-            self._next_scan = now + self._scan_seconds
+            self._next_scan = now + (self._scan_seconds if len(due) < MAX_DUE else _POLL_SECONDS)
 
     def _end_sessions(self) -> None:
         now = time.monotonic()
         with self._changed:
+            unwritten = self._outbox.keys() if self._ends else ()
             due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
+            due = {name: end for name, end in due.items() if SESSION + name not in unwritten}
         for session_id, end in due.items():
             patiently = end.reason != IDLE and end.tries < self._settings.linger_seconds / GRACE_SECONDS and not self._hurry
             done = self._desk.end(session_id, end.reason, lambda record: self._say([record]), patiently=patiently)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from otel_session_agg._gathering import Answer
+from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import (
     MalformedError,
@@ -40,6 +41,12 @@ _TRACE = "t:"
 _CLAIM_SECONDS = 30.0
 _TRACE_TTL_SECONDS = 900.0
 """Parts of traces are of use until their root has left, and for late parts a little longer."""
+
+_MAX_ENDED = 4096
+"""Sessions of which is remembered that they had ended: more than get late spans at once."""
+
+_BATCH = 256
+"""Traces in one call to the store."""
 
 MAX_DUE = 64
 """Sessions that are looked at in one turn because they are due."""
@@ -82,7 +89,7 @@ def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
     rollup = part.rollups.get(None, Rollup())
     start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
     span_id = 0 if part.root else int(writer, 16)
-    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root, known=SessionTotals())
+    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root)
     return session_slot(session_id, f"{_TRACE}{trace_id:032x}:{writer}", part.seq, SessionTotals(rollup=rollup) + root)
 
 
@@ -95,6 +102,10 @@ class Desk:
         self._owner = owner
         self._counts = counts
         self._ttl_seconds = 2 * settings.session_max_seconds
+        self._ended: Recent[str, bool] = Recent(_MAX_ENDED // 2)
+        """Whether what came last to a session came after its end, and is not recorded yet."""
+        self._orphans: set[int] = set()
+        """Traces with parts that were written and may have nobody to carry them."""
         self._made: dict[str, tuple[int, int]] = {}
         """Revision and version of records that were made here and may not have been settled."""
 
@@ -107,11 +118,15 @@ class Desk:
         sessions = [row for row in rows if row.slot.key.startswith(SESSION)]
         if traces:
             self._store.put(traces, ttl_seconds=_TRACE_TTL_SECONDS)
+            self._orphans.update(row.part_of for row in rows if row.part_of is not None)
         if sessions:
             idle_seconds = self._settings.session_idle_seconds
             slots = [row.slot for row in sessions]
             were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
-            late = [row.slot.key for row, settled in zip(sessions, were_settled, strict=True) if row.is_late and settled]
+            for row, settled in zip(sessions, were_settled, strict=True):
+                if settled or row.slot.writer == RECORD or not row.is_late:
+                    self._ended.put(row.slot.key, row.is_late)
+            late = [row.slot.key for row in sessions if row.is_late and self._ended.get(row.slot.key)]
             if late:
                 self._store.postpone(late, min(self._settings.linger_seconds, idle_seconds))
 
@@ -142,21 +157,30 @@ class Desk:
             self._counts["malformed"] += 1
             return None
 
-    def adoptions(self, trace_ids: list[int]) -> list[Errand]:
-        """What to write for parts that named no session, of traces whose root has left without them."""
+    def adoptions(self) -> list[Errand]:
+        """What to write for parts that named no session and were written, of traces whose root has left without them."""
+        errands: list[Errand] = []
+        while self._orphans:
+            trace_ids = list(self._orphans)[:_BATCH]
+            errands += self._adoptions(trace_ids)
+            self._orphans.difference_update(trace_ids)
+        return errands
+
+    def _adoptions(self, trace_ids: list[int]) -> list[Errand]:
         errands: list[Errand] = []
         for trace_id, stored in zip(trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True):
             root = self._read_part(stored.slots[ROOT]) if ROOT in stored.slots else None
             if root is None:
                 continue
-            missed = {writer: part for writer, part in self._parts(stored).items() if _is_missed(writer, part, root)}
+            parts = {writer: part for writer, part in self._parts(stored).items() if _is_homeless(part)}
+            missed = [writer for writer, part in parts.items() if inclusion(writer, part.seq) not in root.included]
+            is_late = inclusion(ROOT, root.seq) not in root.included
             session_id = root.session_id
-            if session_id is None and missed:  # the trace is the session, and its root was the first record of it
-                session_id = f"{trace_id:032x}"
+            if session_id is None and (missed or is_late):  # the trace is the session, and its root was the first record of it
+                session_id, missed = f"{trace_id:032x}", [*parts]
                 errands.append(Errand(adoption(session_id, trace_id, ROOT, root), is_late=True))
                 errands.append(Errand(first_record(session_id), is_late=True))
-            for writer, part in missed.items():
-                errands.append(Errand(adoption(str(session_id), trace_id, writer, part), is_late=True))
+            errands += [Errand(adoption(str(session_id), trace_id, name, parts[name]), is_late=True) for name in missed]
         return errands
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -230,5 +254,10 @@ class Desk:
         return [key[len(SESSION) :] for key in self._store.due(MAX_DUE) if key.startswith(SESSION)]
 
 
-def _is_missed(writer: str, part: Part, root: Part) -> bool:
-    return None in part.rollups and not part.is_open and writer not in root.included
+def inclusion(writer: str, seq: int) -> str:
+    """How a root says that it carries a part, as it was then."""
+    return f"{writer}:{seq}"
+
+
+def _is_homeless(part: Part) -> bool:
+    return None in part.rollups and not part.is_open

@@ -154,16 +154,16 @@ class Engine:
         event = self._event(span)
         trace.ended(span, event, self._links, self._price)
         self.folded += 1
-        if event.session_id is not None:
-            self.members.add(event.session_id, trace)
-            self.members.touched.add(event.session_id)
+        self.members.ended(event.session_id, trace)
         if trace.num_calls > before:
             self._recent_calls.more(trace)
 
     def _sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
         """Of roots with the same trace id, in memory or gone, the one that a span is below."""
         left = self._left.get(trace_id)
-        if left is None or (trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))):
+        if left is None or (
+            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
+        ):
             return trace
         return left
 

@@ -28,6 +28,11 @@ class Answer(NamedTuple):
     """The store could be asked; otherwise parts may be missing."""
 
 
+def writer_of(part: Trace) -> str:
+    """Whose slot a part stands in."""
+    return f"{part.root_id or 0:016x}"
+
+
 class Waiting:
     """A root that begins a trace and waits for its parts."""
 
@@ -58,6 +63,10 @@ class Gathering:
     def parts(self, trace_id: int) -> Iterable[Trace]:
         """Parts of this process that have left."""
         return self._parts.get(trace_id) or ()
+
+    def published(self, trace_id: int) -> dict[str, int]:
+        """The same parts, by the writer of each, with the ``seq`` of what was last written of it."""
+        return {writer_of(part): part.num_published for part in self.parts(trace_id)}
 
     def wait(self, trace: Trace, until: float) -> Waiting:
         """A root waits."""

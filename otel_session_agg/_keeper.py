@@ -1,7 +1,7 @@
 """The sessions behind the roots: what is told to them, what comes from other processes, and what follows.
 
 The caller holds a lock around all calls.  What has to be done outside of it is left in ``ready`` (roots that may leave),
-``ledger.records`` and ``calls`` (the application's callbacks).
+``ledger.records`` and ``limits.calls`` (the application's callbacks).
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from functools import partial, reduce
 from operator import add
 from typing import NamedTuple
 
-from otel_session_agg._budgets import Budget
 from otel_session_agg._context import Label
-from otel_session_agg._courier import Courier
+from otel_session_agg._courier import ANSWER_SECONDS, Courier
 from otel_session_agg._desk import Others
 from otel_session_agg._engine import Engine
-from otel_session_agg._gathering import Answer, Gathering, Waiting
+from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
 from otel_session_agg._ledger import Ledger
+from otel_session_agg._limits import Limits
 from otel_session_agg._owners import Text
 from otel_session_agg._publisher import Publisher
 from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
+from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_totals import Member
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace, no_text
 
-_MAX_BUDGETS = 16
-"""Budgets per session: nested blocks have one each; a block that is entered with a new one each time must not fill memory."""
+_MAX_LABELS = 2048
+"""Blocks that are remembered; one that is forgotten is told of again."""
 
 
 class Ready(NamedTuple):
@@ -49,12 +50,12 @@ class Keeper:
         self._engine = engine
         self._text = text
         self._publisher = Publisher(courier, engine)
-        self.ledger = Ledger(settings, process, is_shared=courier is not None, num_open=engine.members.number)
+        self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.gathering = Gathering()
         self.ready: list[Ready] = []
-        self.calls: list[Callable[[], object]] = []
-        self._budgets: dict[str, list[Budget]] = {}
-        self._label: Label | None = None
+        self.limits = Limits()
+        self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
+        """Blocks that the ledger knows of."""
         self._ending: set[str] = set()
         """Sessions that are to end when nothing of them is open."""
 
@@ -66,18 +67,12 @@ class Keeper:
             if trace.owners.first is None:
                 trace.owners.note(start_ns, span_id, label.session_id, is_weak=False)
             self._engine.members.add(label.session_id, trace)
-        if label is not self._label or self.ledger.get(label.session_id) is None or (trace and trace.root_id == span_id):
-            self._label = label
+        if self._labels.get(label) is None:
+            self._labels.put(label, True)  # noqa: FBT003 -- a value
             self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
-            self._bind(label)
-
-    def _bind(self, label: Label) -> None:
-        inner: Label | None = label
-        while inner is not None and inner.session_id == label.session_id:
-            budgets = self._budgets.get(label.session_id, [])
-            if isinstance(inner.budget, Budget) and inner.budget not in budgets:
-                self._budgets[label.session_id] = [*budgets[1 - _MAX_BUDGETS :], inner.budget]
-            inner = inner.outer
+            self.limits.bind(label)
+        elif trace is not None and trace.root_id == span_id:
+            self.ledger.root_began(label.session_id, now)
 
     def part_began(self, trace: Trace) -> None:
         """A root began whose parent is in another process: that one's root has to know."""
@@ -91,10 +86,11 @@ class Keeper:
         span = trace.root_span
         if span is None:
             self.changed(trace, now)
-        elif span.is_part:
-            self._part_left(trace, now)
+            return
+        rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
+        if span.is_part:
+            self._part_left(trace, rollups, now)
         elif not self._publisher.is_shared and not trace.shares_id:  # all of it is here, as nearly always
-            rollups = self._engine.rollups(trace, self._text)
             self._tell(trace, now, rollups)
             self._member(trace, now)
             self._leaves(trace, reduce(add, rollups.values()), trace.partial)
@@ -102,20 +98,23 @@ class Keeper:
             self._whole(trace, None, trace.partial, now)
         else:
             linger_seconds = self._settings.linger_seconds if trace.partial is None else 0.0  # it has lingered already
-            self.gathering.wait(trace, now + linger_seconds)
-            self._tell(trace, now)
+            until = now + max(linger_seconds, ANSWER_SECONDS)
+            self.gathering.wait(trace, until)
+            self._tell(trace, now, rollups)
             self._member(trace, now)
-            self._publisher.root(trace, _session_of(trace), self._engine.rollup(trace))
-            self._publisher.ask(trace, now + linger_seconds)
+            if _session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
+                self._publisher.root(trace, _session_of(trace), Rollup(), self.gathering.published(trace.trace_id), looks=False)
+            self._publisher.ask(trace, until - ANSWER_SECONDS)
 
-    def _part_left(self, trace: Trace, now: float) -> None:
+    def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
+        waiting = self.gathering.waiting(trace.trace_id)
+        trace.session_id = _session_of(trace) or (_session_of(waiting.trace) if waiting is not None else None)
         self.gathering.add_part(trace)
-        self._tell(trace, now)
-        self._publisher.part(trace, _session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
+        self._tell(trace, now, rollups)
+        self._publisher.part(trace, _session_of(trace), rollups, is_open=False)
         rollup = self._engine.rollup(trace, self._text)
         self._member(trace, now)
         self._leaves(trace, rollup, trace.partial)
-        waiting = self.gathering.waiting(trace.trace_id)
         if waiting is not None:
             self._go_on(waiting, now)
 
@@ -136,25 +135,27 @@ class Keeper:
 
     def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
         """A root leaves with the totals of the whole trace."""
-        here = {f"{part.root_id or 0:016x}": part for part in self.gathering.parts(trace.trace_id)}
+        here = {writer_of(part): part for part in self.gathering.parts(trace.trace_id)}
         rollups = [self._engine.rollup(one, self._text, above=True) for one in (trace, *here.values())]
         away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
-        rollups += [rollup for part in away.values() for rollup in part.rollups.values()]
-        rollup = reduce(add, rollups)
+        rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
         session_id = rollup.session.value if rollup.session is not None else None
         for mine in (trace, *here.values()):
             mine.session_id = session_id
             self._tell(mine, now)
             self._member(mine, now)
-        self._publisher.root(trace, session_id, rollup, tuple(away))
+        carried = self.gathering.published(trace.trace_id)
+        carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
+        is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
+        self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
         if session_id is not None:
             self._publisher.adopt(session_id, trace, away.items())
         self._leaves(trace, rollup, why)
 
     def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
-        session_id = _session_of(trace)
-        self.ready.append(Ready(trace, rollup, why, session_id is not None and self._is_exceeded(session_id)))
-        trace.has_told()
+        self.ready.append(Ready(trace, rollup, why, self.is_exceeded(trace)))
+        # the root above a part still needs the output of that
+        trace.has_told(self._text if trace.root_span is not None and trace.root_span.is_part else no_text)
 
     def _member(self, trace: Trace, now: float) -> None:
         """The session gets to know a root that has left."""
@@ -174,11 +175,12 @@ class Keeper:
 
     def _becomes_session(self, trace: Trace, now: float) -> None:
         """A trace without a session is one itself; its root was the first record of it."""
+        if self._publisher.is_shared:  # whoever sees it in the store makes it one, with all of its parts
+            self._publisher.root(trace, None, self._engine.rollup(trace, self._text), looks=True)
+            return
         trace.session_id = f"{trace.trace_id:032x}"
-        session = self.ledger.began(trace.session_id, now)
-        session.revision, session.end_reason = 1, LATE
-        self._publisher.is_recorded(trace.session_id)
         self._member(trace, now)
+        self.ledger.was_recorded(trace.session_id, LATE, now)
         for part in self.gathering.parts(trace.trace_id):
             part.session_id = trace.session_id
             self._tell(part, now, is_late=True)
@@ -208,6 +210,12 @@ class Keeper:
         session = self.ledger.get(session_id)
         return session.totals.rollup if session is not None else None
 
+    def waits_for_others(self, session_id: str, now: float) -> Callable[[float], None] | None:
+        """What waits until it is known what other processes have of a session; ``None``: there are none."""
+        if not self._publisher.is_shared:
+            return None
+        return partial(self._publisher.fetch, self.ledger.seen(session_id, now))
+
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
         """What is known of the trace that a span is in."""
         trace = self._engine.below(trace_id, span_id)
@@ -216,6 +224,11 @@ class Keeper:
         parts = [part for part in self.gathering.parts(trace_id) if part is not trace]
         mine = self._engine.rollup(trace, self._text)
         return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
+
+    def is_exceeded(self, trace: Trace) -> bool:
+        """Whether the session of a trace has used more than a budget."""
+        session = self.ledger.get(_session_of(trace) or "") if len(self.limits) else None
+        return session is not None and self.limits.is_exceeded(session.session_id, session.totals.rollup)
 
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""
@@ -247,15 +260,23 @@ class Keeper:
         for waiting in self.gathering.due(now):
             self._complete(waiting, now)
         touched, self._engine.members.touched = self._engine.members.touched, set()
-        for session_id in touched & self._budgets.keys():
-            self._look_at_budgets(session_id, now)
+        for session_id in touched.intersection(self.limits):
+            self.limits.look_at(session_id, self.totals(session_id, now))
         for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
             self._ending.discard(session_id)
             self.ledger.settled(session_id)
         self.ledger.due(now)
-        self._publisher.turn(self.ledger, touched, self._budgets, lambda session_id: self.totals(session_id, now), now)
+        for session in self.ledger.dropped:
+            self.limits.forget(session.session_id)
+        self._publisher.turn(self.ledger, touched, self.limits, lambda session_id: self.totals(session_id, now), now)
         for record in self.ledger.records:
-            self._budgets.pop(record.session_id, None)
+            self.limits.forget(record.session_id)
+
+    def shutdown(self, now: float) -> None:
+        """Sessions end with the process, with what their open traces have by now."""
+        for session in self.ledger:
+            self.totals(session.session_id, now)
+        self.ledger.shutdown()
 
     def give_up(self, reason: str, now: float) -> None:
         """Roots that wait for parts leave with what is known."""
@@ -269,26 +290,12 @@ class Keeper:
             session = self.ledger.get(word.session_id)
             if session is not None:
                 session.others = word.totals
-                self._look_at_budgets(word.session_id, now)
+                self.limits.look_at(word.session_id, self.totals(word.session_id, now))
         elif isinstance(word, tuple):
             waiting = self.gathering.waiting(word[0])
             if waiting is not None:
                 waiting.answer = word[1]
                 self._go_on(waiting, now)
-
-    # -- budgets ----------------------------------------------------------------------------------------------------------
-
-    def _look_at_budgets(self, session_id: str, now: float) -> None:
-        rollup = self.totals(session_id, now)
-        for budget in self._budgets.get(session_id, ()):
-            found = budget.exceeded(session_id, rollup) if rollup is not None else None
-            if found is not None and budget.on_exceeded is not None and budget.is_news(session_id):
-                self.calls.append(partial(budget.on_exceeded, found))
-
-    def _is_exceeded(self, session_id: str) -> bool:
-        session = self.ledger.get(session_id)
-        budgets = self._budgets.get(session_id, ())
-        return session is not None and any(budget.exceeded(session_id, session.totals.rollup) for budget in budgets)
 
 
 def _session_of(trace: Trace) -> str | None:

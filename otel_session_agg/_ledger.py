@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._deadlines import Deadline, Deadlines
 from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._rollup import At, Rollup
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_totals import Labelled, Member, SessionTotals, of_root
+from otel_session_agg._session_totals import GrowingTotals, Labelled, Member, SessionTotals
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -30,7 +29,7 @@ class Session:
     """One session, as far as this process is in it."""
 
     __slots__ = (
-        "active_seconds", "born_seconds", "changed", "end_reason", "ending", "is_due", "others", "own", "published_seconds",
+        "active_seconds", "born_seconds", "changed", "deadline", "end_reason", "ending", "grown", "others", "published_seconds",
         "revision", "seq", "session_id", "writer",
     )  # fmt: skip
 
@@ -38,7 +37,8 @@ class Session:
         self.session_id = session_id
         self.writer = writer
         """Its slot in the store.  A session that was forgotten and comes back gets another one."""
-        self.own = SessionTotals()
+        self.grown = GrowingTotals()
+        """What this process has of it."""
         self.others: SessionTotals | None = None
         """What other processes have, as far as it was read."""
         self.seq = 0
@@ -50,10 +50,15 @@ class Session:
         self.end_reason: str | None = None
         """Why it has ended."""
         self.revision = 0
-        self.is_due = False
-        """It stands in the heap."""
+        self.deadline: Deadline[str] | None = None
+        """When it is looked at next."""
         self.born_seconds = self.active_seconds = now
         self.published_seconds = float("-inf")
+
+    @property
+    def own(self) -> SessionTotals:
+        """What this process has of it, as a value."""
+        return self.grown.totals
 
     @property
     def totals(self) -> SessionTotals:
@@ -64,12 +69,22 @@ class Session:
 class Ledger:
     """All sessions of a process."""
 
-    def __init__(self, settings: Settings, process: str, *, is_shared: bool, num_open: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        process: str,
+        *,
+        is_shared: bool,
+        num_open: Callable[[str], int],
+        refresh: Callable[[str, float], object] | None = None,
+    ) -> None:
         self._settings = settings
         self._process = process
         self._is_shared = is_shared
         self._num_open = num_open
         """Traces of a session that have not come to their end."""
+        self._refresh = refresh
+        """Lets those say what they have by now."""
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._deadlines: Deadlines[str] = Deadlines()
         self._num_writers = 0
@@ -94,26 +109,45 @@ class Ledger:
 
     # -- what is new ------------------------------------------------------------------------------------------------------
 
+    def seen(self, session_id: str, now: float) -> Session:
+        """Somebody asks for a session."""
+        session = self._session(session_id, now)
+        self._active(session, now)
+        return session
+
+    def was_recorded(self, session_id: str, reason: str, now: float) -> None:
+        """A session root was the first record of a session; what is new goes into the next one."""
+        session = self.began(session_id, now)
+        session.revision, session.end_reason = 1, reason
+        self._look_later(session, now + self._settings.linger_seconds)
+
     def began(self, session_id: str, now: float) -> Session:
         """Something begins in a session: it is there, and goes on if it had ended."""
         session = self._session(session_id, now)
         if session.end_reason is not None:  # it comes back
             session.end_reason = None
             session.born_seconds = now
-            session.is_due = False
+            _look_no_more(session)
         self._active(session, now)
+        return session
+
+    def root_began(self, session_id: str, now: float) -> Session:
+        """A root begins in a session: whoever reads the store gets to know that something is open."""
+        session = self.began(session_id, now)
+        self._new(session)
         return session
 
     def label(
         self, session_id: str, now: float, at_ns: int, user_id: str | None, metadata: Mapping[str, str | bool | int | float]
     ) -> None:
         """The application says something of a session; times in nanoseconds since the Unix epoch."""
-        session = self.began(session_id, now)
-        session.own += SessionTotals(
+        session = self.root_began(session_id, now)
+        labels = SessionTotals(
             user=At(at_ns, 0, user_id) if user_id is not None else None,
             metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
         )
-        self._new(session)
+        if labels.user is not None or labels.metadata:
+            session.grown.add_labels(labels)
 
     def report(self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False) -> None:
         """A trace says what its sessions have of it by now."""
@@ -123,7 +157,7 @@ class Ledger:
             if before == after:
                 continue
             session = self._session(session_id, now) if is_late else self.began(session_id, now)
-            session.own += SessionTotals(rollup=after if before is None else after.since(before))
+            session.grown.add_rollup(after if before is None else after.since(before))
             self._active(session, now)
             self._new(session, is_late=is_late)
         trace.reported = dict(rollups)
@@ -131,13 +165,13 @@ class Ledger:
     def left(self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool) -> None:
         """A root of a session has left."""
         session = self.began(session_id, now)
-        session.own += of_root(member, end_ns, is_part=is_part, known=session.own)
+        session.grown.add_root(member, end_ns, is_part=is_part)
         self._new(session)
 
     def feedback(self, session_id: str, now: float) -> None:
         """Somebody gave feedback."""
         session = self._session(session_id, now)
-        session.own += SessionTotals(rollup=Rollup(has_feedback=True))
+        session.grown.add_rollup(Rollup(has_feedback=True))
         self._active(session, now)
         self._new(session, is_late=True)
 
@@ -159,10 +193,13 @@ class Ledger:
 
     def _active(self, session: Session, now: float) -> None:
         session.active_seconds = now
-        if not session.is_due:
-            session.is_due = True
+        if session.deadline is None:
             waits = self._settings.linger_seconds if session.end_reason is not None else self._settings.session_idle_seconds
-            self._deadlines.add(now + min(waits, self._settings.session_max_seconds), session.session_id)
+            self._look_later(session, now + min(waits, self._settings.session_max_seconds))
+
+    def _look_later(self, session: Session, when: float) -> None:
+        _look_no_more(session)
+        session.deadline = self._deadlines.add(when, session.session_id)
 
     # -- ends -------------------------------------------------------------------------------------------------------------
 
@@ -173,11 +210,11 @@ class Ledger:
             if self._is_shared:
                 self.ends.append((session_id, reason))
             return
-        session.ending = reason
+        waits, session.ending = session.ending is not None, reason
         if not self._num_open(session_id):
             self._end(session)
-        else:
-            self._deadlines.add(now + self._settings.linger_seconds, session_id)
+        elif not waits:
+            self._look_later(session, now + self._settings.linger_seconds)
 
     def settled(self, session_id: str) -> None:
         """Nothing of a session is open any more."""
@@ -192,9 +229,11 @@ class Ledger:
     def due(self, now: float) -> None:
         """End what has waited long enough."""
         for session_id in self._deadlines.pop_due(now):
+            if self._refresh is not None and session_id in self._sessions and self._num_open(session_id):
+                self._refresh(session_id, now)
             session = self._sessions.get(session_id)
             if session is not None:
-                session.is_due = False
+                _look_no_more(session)
                 self._look_at(session, now)
 
     def _look_at(self, session: Session, now: float) -> None:
@@ -219,21 +258,18 @@ class Ledger:
             again = min(
                 session.active_seconds + settings.session_idle_seconds, session.born_seconds + settings.session_max_seconds
             )
-            session.is_due = True
-            self._deadlines.add(again if again > now else now + settings.session_idle_seconds, session.session_id)
+            self._look_later(session, again if again > now else now + settings.session_idle_seconds)
 
     def _end(self, session: Session) -> None:
         reason, session.ending = session.ending or IDLE, None
         session.end_reason = reason
-        session.is_due = False  # what stands in the heap is for the idle time
-        if not session.changed:
-            return
-        session.changed = False
-        if self._is_shared:
+        _look_no_more(session)  # it was for the idle time
+        changed, session.changed = session.changed, False
+        if self._is_shared:  # also when nothing is new here: other processes may have more
             self.ends.append((session.session_id, reason))
-        else:
+        elif changed:
             session.revision += 1
-            session.own = with_open(session.own, self._num_open(session.session_id))
+            session.grown.set_open(self._num_open(session.session_id))
             self.records.append(SessionRecord(session.session_id, session.revision, reason, session.totals))
 
     def _forget(self, session_id: str, reason: str) -> None:
@@ -243,6 +279,7 @@ class Ledger:
         elif session.changed:
             session.ending = session.end_reason or reason
             self._end(session)
+        _look_no_more(session)
         del self._sessions[session_id]
 
     def shutdown(self) -> None:
@@ -253,9 +290,10 @@ class Ledger:
                 self._end(session)
 
 
-def with_open(totals: SessionTotals, num_open: int) -> SessionTotals:
-    """The totals with the number of traces that have not come to their end."""
-    return totals if totals.num_open == num_open else replace(totals, num_open=num_open)
+def _look_no_more(session: Session) -> None:
+    if session.deadline is not None:
+        session.deadline.cancel()
+        session.deadline = None
 
 
 _NOTHING = Rollup()

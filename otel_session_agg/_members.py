@@ -29,6 +29,16 @@ class Members:
             traces = self._traces[session_id] = WeakSet()
         traces.add(trace)
 
+    def ended(self, session_id: str | None, trace: Trace) -> None:
+        """A span of a trace has ended, which may name a session; else it is in the trace's."""
+        if session_id is not None:
+            self.add(session_id, trace)
+            self.touched.add(session_id)
+        else:
+            session = trace.owners.session
+            if session is not None:
+                self.touched.add(session.value)
+
     def remove(self, trace: Trace) -> None:
         """A trace has come to its end."""
         for session_id in trace.owners.names():

@@ -89,14 +89,13 @@ class Owners:
             owner = (None, False)
         (self.sums.get(owner) or self.sums.setdefault(owner, Sums())).add(call, price)
 
-    def forget_outputs(self, nodes: Iterable[Node]) -> None:
-        """Outputs have been written: they are large."""
-        for tally in (self.tallies or {}).values():
-            tally.output = None
-        for node in nodes:
-            node.output = None
-            for tally in (node.weak or {}).values():
-                tally.output = None
+    def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
+        """Raw outputs are needed no more: they are large."""
+        below = (tally for node in nodes for tally in (node, *(node.weak or {}).values()))
+        for tally in (*(self.tallies or {}).values(), *below):
+            if tally.output is not None:
+                output = short(tally.output[2], text)
+                tally.output = None if output is None else (*tally.output[:2], output)
 
     # -- reading ----------------------------------------------------------------------------------------------------------
 
@@ -156,9 +155,21 @@ class Owners:
 _NOBODY: _Owner = (None, False)
 
 
+class Short(str):
+    """An output that was made readable."""
+
+    __slots__ = ()
+
+
+def short(raw: object, text: Text) -> Short | None:
+    """The readable text of an output, once."""
+    output = raw if isinstance(raw, Short) else text(raw)
+    return Short(output) if output is not None else None
+
+
 def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
     """Counts and sums as one value."""
-    output = text(tally.output[2]) if tally.output is not None else None
+    output = short(tally.output[2], text) if tally.output is not None else None
     return Rollup(
         num_events=tally.num_events,
         num_model_events=sums.num_models,
@@ -179,7 +190,7 @@ def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
         start_ns=tally.start_ns,
         end_ns=tally.end_ns,
         models=frozenset(sorted(sums.models)[:MAX_MODELS]),
-        output=At(*tally.output[:2], output) if tally.output is not None and output is not None else None,
+        output=At(*tally.output[:2], str(output)) if tally.output is not None and output is not None else None,
         error=tally.error,
         session=session,
     )

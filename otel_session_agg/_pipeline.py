@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from uuid import uuid4
+from weakref import finalize
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -23,7 +25,7 @@ from otel_session_agg._courier import Courier
 from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper, Ready
-from otel_session_agg._model import Kind, Usage
+from otel_session_agg._model import Event, Kind, Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
@@ -78,6 +80,8 @@ class Pipeline:
         self.engine = Engine(settings, conventions.read, self._price)
         process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
+        if self.courier is not None:
+            finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
         self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier)
         self.num_unpriced = 0
         self._left = self._before = 0
@@ -157,11 +161,11 @@ class Pipeline:
             self.guard.call("sessions", self.keeper.give_up, give_up, now)
             self.guard.call("sessions", self.keeper.turn, now)
         if is_last:
-            self.guard.call("sessions", self.keeper.ledger.shutdown)
+            self.guard.call("sessions", self.keeper.shutdown, now)
         records, self.keeper.ledger.records = self.keeper.ledger.records, []
         for record in records:
             if self._on_record is not None:
-                self.keeper.calls.append(partial(self._on_record, record))
+                self.keeper.limits.calls.append(partial(self._on_record, record))
         wanted = records if self._settings.session_records else ()
         made = (self.guard.call("writing a session record", self._record, record) for record in wanted)
         return self._ready() + [span for span in made if span is not None]
@@ -183,12 +187,16 @@ class Pipeline:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        written = _writer.attributes(ready.rollup, existing, ready.why_partial)
+        written = _writer.attributes(ready.rollup, self._kept_by(existing), ready.why_partial)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         event = ready.trace.root_event
-        is_call = event is not None and (event.kind in _CALLS or bool(event.response_model or event.request_model))
+        is_call = event is not None and _is_call(event)
         return EnrichedSpan(root, self._named(written, existing, is_call=is_call), replaced)
+
+    def _kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
+        """What the writer is to leave alone; with other profiles that is known when the names are."""
+        return existing if self._settings.profiles == (DEFAULT,) else {}
 
     def _named(self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False) -> Attributes:
         """The names of the profiles; what was set by hand and may stay does."""
@@ -204,16 +212,23 @@ class Pipeline:
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return
         rollup = self.keeper.trace_totals(trace_id, span_id)
-        own = root.attributes or {}
         if rollup is not None:
-            written = _writer.attributes(rollup, {} if trace.is_written else own)
-            names = self._named(written, {} if trace.is_written else own)
-            trace.is_written = True
-            root.set_attributes({name: value for name, value in names.items() if own.get(name) != value})
+            own, before = attributes_of(root), trace.written or {}
+            by_hand = {name: value for name, value in own.items() if before.get(name) != value}
+            written = _writer.attributes(rollup, self._kept_by(by_hand))
+            if rollup.cost_source is None:
+                written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
+            if self.keeper.is_exceeded(trace):
+                written[n.BUDGET_EXCEEDED] = True
+            is_call = self._settings.profiles != (DEFAULT,) and _is_call(conventions.read(span_data(root)))
+            now = self._named(written, by_hand, is_call=is_call)
+            trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
+            root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
 
     def _record(self, record: SessionRecord) -> ReadableSpan:
         rollup = record.rollup
-        times = (rollup.start_ns or 0, rollup.end_ns or rollup.start_ns or 0)
+        at_ns = rollup.start_ns or rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
+        times = (at_ns, rollup.end_ns or at_ns)
         return made_span(
             n.SESSION_SPAN,
             (record.trace_id, record.span_id),
@@ -261,6 +276,11 @@ class Pipeline:
             server_address=call.server_address,
             service_tier=call.service_tier,
         )
+
+
+def _is_call(event: Event) -> bool:
+    """Whether a root is a call, or would be read as one with totals on it."""
+    return event.kind in _CALLS or bool(event.response_model or event.request_model)
 
 
 def shared_store(store: SessionStore | str) -> SessionStore | None:

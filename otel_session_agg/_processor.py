@@ -15,12 +15,14 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg._context import Label, stamped, use
+from otel_session_agg._keeper import Keeper
 from otel_session_agg._pipeline import shared_store
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN, FLUSH, SHUTDOWN
 from otel_session_agg._registry import register, unregister
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._runner import Runner
+from otel_session_agg._sdk import is_ours
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -75,6 +77,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
         store = shared_store(settings.store if store is None else store)
+        self._is_shared = store is not None
         self._runner = Runner(downstream, settings, self._prices, store, weakly(self._told))
         self._guard = self._runner.guard
         self._meters = self._guard.call("starting metrics", Meters, self._runner, meter_provider)
@@ -89,11 +92,13 @@ class SessionSpanProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note that a span began."""
         runner = self._runner
-        if not runner.is_shut_down:
+        if not runner.is_shut_down and not (self._is_live and is_ours(span)):
             label: Label | None = None
             if use.any_label or self._trusts_baggage:
                 label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
             runner.queue.append((span,) if label is None else (span, label))
+            if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
+                self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
             if len(runner.queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", runner.fold_when_full)
         if self._calls_on_start:
@@ -109,7 +114,8 @@ class SessionSpanProcessor(SpanProcessor):
         if runner.is_shut_down:
             runner.lose(AFTER_SHUTDOWN)
             return
-        runner.queue.append(span)
+        if not (self._is_live and is_ours(span)):  # feedback that went out by the application's own pipeline
+            runner.queue.append(span)
         if self._is_live:
             self._guard.call("writing on an open root", runner.write_live, span)
         if not runner.awake:
@@ -149,8 +155,15 @@ class SessionSpanProcessor(SpanProcessor):
 
     # -- asked about --------------------------------------------------------------------------------------------------------
 
-    def session_rollup(self, session_id: str) -> Rollup | None:
-        """The totals of a session at this moment; ``None`` when it is not known here."""
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+        """The totals of a session at this moment; ``None`` when it is not known here.
+
+        ``wait_seconds``: how long to wait for what other processes have written, when there is a store that is shared.
+        """
+        if wait_seconds > 0:
+            wait = self._runner.asked(lambda keeper, now: keeper.waits_for_others(session_id, now))
+            if wait is not None:
+                self._guard.call("asking the store", wait, time.monotonic() + wait_seconds)
         return self._runner.asked(lambda keeper, now: keeper.totals(session_id, now))
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
@@ -165,8 +178,12 @@ class SessionSpanProcessor(SpanProcessor):
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
         """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
-        self._runner.asked(lambda keeper, now: keeper.feedback(session_id, above, now))
-        if not self._is_live:
+        def note(keeper: Keeper, now: float) -> bool:
+            keeper.feedback(session_id, above, now)
+            self._runner.hold([span])
+            return True
+
+        if self._runner.asked(note) is None:  # from within a fold
             self._runner.hold([span])
         self._guard.call("waking the worker", self._runner.wake_worker)
         return not self._is_live

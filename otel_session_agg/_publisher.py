@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from otel_session_agg._courier import Courier
-from otel_session_agg._desk import ROOT, Errand, adoption, first_record, session_slot, trace_key
+from otel_session_agg._desk import ROOT, Errand, adoption, inclusion, session_slot, trace_key
 from otel_session_agg._engine import Engine
-from otel_session_agg._ledger import Ledger, Session, with_open
+from otel_session_agg._gathering import writer_of
+from otel_session_agg._ledger import Ledger, Session
+from otel_session_agg._limits import Limits
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, encode_part
 from otel_session_agg._store import Slot
@@ -42,22 +44,30 @@ class Publisher:
 
     # -- traces -----------------------------------------------------------------------------------------------------------
 
-    def part(self, trace: Trace, session_id: str | None, rollups: dict[str | None, Rollup], *, is_open: bool) -> None:
+    def part(self, trace: Trace, session_id: str | None, rollups: Mapping[str | None, Rollup], *, is_open: bool) -> None:
         """A root whose parent is in another process began, or has left."""
         if self._courier is not None:
             trace.num_published += 1
-            part = Part(rollups, is_open, root=False, session_id=session_id, seq=trace.num_published)
-            slot = Slot(trace_key(trace.trace_id), f"{trace.root_id or 0:016x}", part.seq, encode_part(part))
-            self._courier.put(Errand(slot, part_of=trace.trace_id if None in rollups else None))
+            part = Part(_owned(rollups, session_id), is_open, root=False, session_id=session_id, seq=trace.num_published)
+            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part))
+            self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
 
-    def root(self, trace: Trace, session_id: str | None, rollup: Rollup, included: tuple[str, ...] = ()) -> None:
-        """A root that begins a trace has ended."""
+    def root(
+        self, trace: Trace, session_id: str | None, rollup: Rollup, carried: Mapping[str, int] | None = None, *, looks: bool
+    ) -> None:
+        """A root that begins a trace has ended, or has changed later.
+
+        ``rollup``: what its session has to get when nobody else gives it that.  ``carried``: parts that it carries, with the
+        ``seq`` of each; ``None`` when it is too late for that.  ``looks``: whether to look for parts that it does not carry.
+        """
         if self._courier is not None:
             trace.num_published += 1
-            part = Part(
-                {None: rollup}, is_open=False, root=True, session_id=session_id, seq=trace.num_published, included=included
-            )
-            self._courier.put(Errand(Slot(trace_key(trace.trace_id), ROOT, part.seq, encode_part(part))))
+            seq = trace.num_published
+            included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
+            own: dict[str | None, Rollup] = {None: Rollup() if session_id is not None else rollup}  # a session has got it already
+            part = Part(own, is_open=False, root=True, session_id=session_id, seq=seq, included=included)
+            slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part))
+            self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))
 
     def ask(self, trace: Trace, until: float) -> None:
         """Find out what others have of a trace."""
@@ -70,15 +80,10 @@ class Publisher:
             if self._courier is not None and None in part.rollups:
                 self._courier.put(Errand(adoption(session_id, trace.trace_id, writer, part)))
 
-    def is_recorded(self, session_id: str) -> None:
-        """The root of a trace that is a session itself was the first record of it."""
-        if self._courier is not None:
-            self._courier.put(Errand(first_record(session_id), is_late=True))
-
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
     def turn(
-        self, ledger: Ledger, touched: set[str], watched: Collection[str], refresh: Callable[[str], object], now: float
+        self, ledger: Ledger, touched: set[str], watched: Limits, refresh: Callable[[str], object], now: float
     ) -> None:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""
         if self._courier is None:
@@ -92,7 +97,8 @@ class Publisher:
                 self._stale.add(session_id)
         dropped, ledger.dropped = ledger.dropped, []
         for session in dropped:
-            self._write(session, now, is_late=ledger.news.pop(session.session_id, True))
+            if session.session_id in ledger.news:  # else it stands there already, and may be recorded
+                self._write(session, now, is_late=ledger.news[session.session_id])
         news, ledger.news = ledger.news, {}
         for session_id, is_late in news.items():
             self._write(ledger.get(session_id), now, is_late=is_late)
@@ -104,10 +110,24 @@ class Publisher:
             self._watched = writers
             self._courier.watch(writers)
 
+    def fetch(self, session: Session, until: float) -> None:
+        """Wait for what others have of a session."""
+        if self._courier is not None:
+            self._courier.fetch(session.session_id, session.writer, until)
+
     def _write(self, session: Session | None, now: float, *, is_late: bool) -> None:
         if session is not None and self._courier is not None:
             session.seq += 1
             session.published_seconds = now
-            session.own = with_open(session.own, self._engine.members.number(session.session_id))
+            session.grown.set_open(self._engine.members.number(session.session_id))
             slot = session_slot(session.session_id, session.writer, session.seq, session.own)
             self._courier.put(Errand(slot, is_late=is_late))
+
+
+def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:
+    """What named no session belongs to that of the trace, when it is known."""
+    owned: dict[str | None, Rollup] = {}
+    for name, rollup in rollups.items():
+        owner = session_id if name is None else name
+        owned[owner] = owned[owner] + rollup if owner in owned else rollup
+    return owned

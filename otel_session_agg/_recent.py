@@ -33,3 +33,10 @@ class Recent(Generic[K, V]):
         """The value of a key, when it is remembered."""
         value = self.young.get(key)
         return self._old.get(key) if value is None else value
+
+    def setdefault(self, key: K, value: V) -> V:
+        """The value of a key, which is this one when none is remembered; of threads that ask at once, one puts its own."""
+        if len(self.young) >= self._generation:
+            self._old, self.young = self.young, {}
+        old = self._old.get(key)
+        return self.young.setdefault(key, value) if old is None else old

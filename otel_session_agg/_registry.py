@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -11,9 +12,9 @@ from otel_session_agg._rollup import Rollup
 
 
 class Aggregator(Protocol):
-    """What a processor answers, from any thread and without waiting for I/O."""
+    """What a processor answers, from any thread; without waiting for I/O, unless it is told to."""
 
-    def session_rollup(self, session_id: str) -> Rollup | None:
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here."""
         ...
 
@@ -48,6 +49,11 @@ def aggregators() -> list[Aggregator]:
     return list(_LIVE)
 
 
-def session_rollup(session_id: str) -> Rollup | None:
-    """The totals of a session at this moment, of the first aggregator that knows it."""
-    return next(filter(None, (one.session_rollup(session_id) for one in aggregators())), None)
+def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+    """The totals of a session at this moment, of the aggregator that knows most of it: several may see the same spans."""
+    return fullest(one.session_rollup(session_id, wait_seconds) for one in aggregators())
+
+
+def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:
+    """The totals with the most events; ``None`` when there are none."""
+    return max((rollup for rollup in rollups if rollup is not None), key=lambda rollup: rollup.num_events, default=None)

@@ -6,7 +6,7 @@ counted.  Nothing is written, and nothing but the store is asked: what a process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
@@ -110,7 +110,7 @@ class Column(NamedTuple):
     read: Callable[[StoredSession], Value]
 
 
-def _time(ns: int | None) -> datetime | None:
+def time_of(ns: int | None) -> datetime | None:
     """A time in nanoseconds since the Unix epoch, to the millisecond; ``None`` also for one that no calendar has."""
     try:
         return _EPOCH + timedelta(milliseconds=ns // 1_000_000) if ns is not None else None
@@ -119,7 +119,16 @@ def _time(ns: int | None) -> datetime | None:
 
 
 def _of_rollup(name: str, form: Form = Form.NUMBER) -> Column:
-    return Column(form, lambda session: getattr(session.rollup, name))
+    return Column(form, lambda session: _known(session.rollup, name))
+
+
+def _known(values: Rollup | SessionTotals, name: str) -> Value:
+    """A figure; ``None`` also for one that no float has, which nobody but garbage in the store brings about."""
+    try:
+        value: Value = getattr(values, name)
+    except OverflowError:
+        return None
+    return value
 
 
 COLUMNS: Mapping[str, Column] = {
@@ -144,10 +153,10 @@ COLUMNS: Mapping[str, Column] = {
     "errors": _of_rollup("num_errors"),
     "feedback": _of_rollup("has_feedback", Form.FLAG),
     "models": Column(Form.NAMES, lambda session: tuple(sorted(session.rollup.models))),
-    "start_time": Column(Form.TIME, lambda session: _time(session.rollup.start_ns)),
-    "end_time": Column(Form.TIME, lambda session: _time(session.rollup.end_ns)),
+    "start_time": Column(Form.TIME, lambda session: time_of(session.rollup.start_ns)),
+    "end_time": Column(Form.TIME, lambda session: time_of(session.rollup.end_ns)),
     "duration": _of_rollup("duration_ms"),
-    "avg_trace_latency": Column(Form.NUMBER, lambda session: session.totals.average_trace_ms),
+    "avg_trace_latency": Column(Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")),
 }
 """By name, in the order in which they are shown; cost in USD, durations in milliseconds.
 
@@ -157,17 +166,18 @@ before everything below them had.
 """
 
 
-def read_row(session: StoredSession) -> dict[str, Value]:
-    """The values of all columns."""
+Row = Mapping[str, Value]
+"""The values of all columns by name."""
+
+
+def read_row(session: StoredSession) -> Row:
+    """What is told of a session."""
     return {name: column.read(session) for name, column in COLUMNS.items()}
 
 
-def ordered(sessions: Iterable[StoredSession], by: Sequence[tuple[str, bool]]) -> list[StoredSession]:
-    """Sessions sorted by columns, each with whether it descends; what is not known comes last, equals by session id."""
-    rows = sorted(sessions, key=lambda session: session.session_id)
-    for name, descends in reversed(by):
-        read = COLUMNS[name].read
-        known = [row for row in rows if read(row) is not None]
-        known.sort(key=lambda row: read(row), reverse=descends)  # type: ignore[arg-type, return-value]  # one form a column
-        rows = known + [row for row in rows if read(row) is None]
-    return rows
+def ordered(rows: Iterable[Row], column: str, *, descends: bool = False) -> list[Row]:
+    """Rows sorted by a column; those where it is not known come last in either direction, equals by session id."""
+    by_session: list[Row] = sorted(rows, key=lambda row: str(row["session"]))
+    known = [row for row in by_session if row[column] is not None]
+    known.sort(key=lambda row: row[column], reverse=descends)  # type: ignore[arg-type, return-value]  # one type per column
+    return known + [row for row in by_session if row[column] is None]

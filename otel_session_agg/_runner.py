@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from otel_session_agg._caller import Caller
 from otel_session_agg._courier import Courier
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
@@ -41,6 +42,9 @@ T = TypeVar("T")
 
 GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
+
+_CALLBACK_SECONDS = 1.0
+"""How long ``drain`` waits for the application's callbacks: they are not what is drained."""
 
 _BATCH = 2048
 """Starts and ends folded under one hold of the lock: about 10 ms."""
@@ -81,8 +85,7 @@ class Runner:
         )
         self.queue: Queue = deque()
         self.held: deque[ReadableSpan] = deque()
-        self.calls: deque[Callable[[], object]] = deque()
-        """The application's functions that are to be called."""
+        self.caller = Caller(self.guard)
         self.fold_lock = threading.Lock()
         self.folding: int | None = None
         """The thread that folds: a log handler of the application may end spans in the middle of it."""
@@ -131,21 +134,22 @@ class Runner:
         return number > 0
 
     def hold(self, spans: list[ReadableSpan]) -> None:
-        if self.pipeline.keeper.calls:
-            self.calls.extend(self.pipeline.keeper.calls)
-            self.pipeline.keeper.calls.clear()
+        calls = self.pipeline.keeper.limits.calls
+        if calls:
+            self.caller.add(calls)
+            calls.clear()
         if self._downstream is None:
             return
         room = self._settings.max_held_spans - len(self.held)
         for _ in spans[room:] if room < len(spans) else ():
             self.lose(HELD)
         self.held.extend(spans[: max(room, 0)])
+        if self.held and not self.awake:  # the caller folded what the worker was not woken for
+            self.wake_worker()
 
     def forward(self, still: Callable[[], bool]) -> None:
         """Hand on what is held; outside the fold lock, so that a downstream that hangs stops nobody else."""
         with suppressed():
-            while self.calls:
-                self.guard.call("a callback", self.calls.popleft())
             while self.guard.call("downstream on_end", self._hand_on, still) is None:
                 pass  # it raised: that span was handed on, the next one follows
 
@@ -170,13 +174,14 @@ class Runner:
             with self.forward_lock:
                 self.forward(always)
         self.awake = False
-        if self.queue:  # appended before the flag fell
+        if self.queue or self.held:  # appended before the flag fell
             self.awake = True
             return 0.0
         deadline = self.pipeline.next_deadline(self.clock())
         return None if deadline is None else max(0.0, deadline - self.clock())
 
     def drain(self, reason: str, until: float) -> bool:
+        """Release and forward everything; returns whether there was time enough."""
         with within(self.fold_lock, until) as mine:
             if not mine:
                 return False
@@ -194,6 +199,7 @@ class Runner:
             if not mine:
                 return False
             self.forward(lambda: time.monotonic() < until)
+        self.caller.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
         return not self.held
 
     def _exchange(self, courier: Courier, reason: str, until: float) -> bool:
@@ -240,6 +246,7 @@ class Runner:
         for _ in range(len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))):
             self.lose(SHUTDOWN)
         self.wake.set()
+        self.caller.stop()
         self.pipeline.close()
 
 

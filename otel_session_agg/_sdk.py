@@ -68,6 +68,12 @@ def span_data(span: ReadableSpan) -> SpanData:
     )
 
 
+def is_ours(span: ReadableSpan) -> bool:
+    """Whether this library made a span itself."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == OUR_SCOPE
+
+
 def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
     """A span's attributes as a plain dict, which is much faster to read than the SDK's view."""
     attributes = span.attributes

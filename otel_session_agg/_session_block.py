@@ -14,11 +14,10 @@ from opentelemetry.context import attach, detach
 from otel_session_agg import _names as n
 from otel_session_agg import _registry
 from otel_session_agg._budgets import Budget
-from otel_session_agg._context import Label, current_label, with_label
+from otel_session_agg._context import Label, current_label, given_id, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
-from otel_session_agg._values import MAX_TEXT_CHARS, text
 
 __all__ = ["end_session", "session"]
 
@@ -57,13 +56,14 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         propagate: bool = False,
         end_on_exit: bool = False,
     ) -> None:
-        self._wanted = _id(session_id)
-        self._user_id = _id(user_id)
+        self._wanted = given_id(session_id)
+        self._user_id = given_id(user_id)
         self._metadata = _checked(metadata or {})
         self._budget = budget
         self._propagate = propagate
         self._end_on_exit = end_on_exit
-        self._entered: list[tuple[object, Label]] = []
+        self._entered: dict[Label | None, object] = {}
+        """Labels of the blocks that are entered; threads and tasks may enter one object at once."""
         self._last: str | None = self._wanted
 
     @property
@@ -79,9 +79,13 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             raise RuntimeError(message)
         return self._last
 
-    def rollup(self) -> Rollup:
-        """The session's totals at this moment: exact for this process, of others as far as they are known here."""
-        return _registry.session_rollup(self.session_id) or Rollup()
+    def rollup(self, *, wait_seconds: float = 0.0) -> Rollup:
+        """The session's totals at this moment: exact for this process, of others as far as they are known here.
+
+        What others have is known for sessions with a budget, a moment late.  With ``wait_seconds`` the store is asked for it,
+        and waited for so long; that is the one call of this library that waits for I/O.
+        """
+        return _registry.session_rollup(self.session_id, wait_seconds) or Rollup()
 
     def check(self) -> None:
         """Raise when the session has used more than its budget.
@@ -114,13 +118,15 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         if self._budget is not None:
             self._budget.bind(session_id)
         self._last = session_id
-        self._entered.append((attach(with_label(label)), label))
+        self._entered[label] = attach(with_label(label))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        token, label = self._entered.pop()
-        detach(token)  # type: ignore[arg-type]  # what ``attach`` returned
-        if self._end_on_exit and not _is_inside(label):
+        label = current_label()
+        if label not in self._entered:  # somebody left another context behind
+            label = next(reversed(self._entered))
+        detach(self._entered.pop(label))  # type: ignore[arg-type]  # what ``attach`` returned
+        if self._end_on_exit and label is not None and not _is_inside(label):
             for aggregator in _registry.aggregators():
                 aggregator.end_session(label.session_id, END_ON_EXIT)
 
@@ -172,19 +178,10 @@ def end_session(session_id: object) -> None:
 
     Works from any process with the same store.  A session that comes back goes on, and gets a record with a higher revision.
     """
-    wanted = _id(session_id)
+    wanted = given_id(session_id)
     if wanted is not None:
         for aggregator in _registry.aggregators():
             aggregator.end_session(wanted, END_SESSION)
-
-
-def _id(value: object) -> str | None:
-    if value is None:
-        return None
-    if len(str(value)) > MAX_TEXT_CHARS:
-        message = f"an id of {len(str(value))} characters is not allowed: use at most {MAX_TEXT_CHARS}"
-        raise ValueError(message)
-    return text(str(value))  # as it will be read from the spans
 
 
 def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str | bool | int | float]:

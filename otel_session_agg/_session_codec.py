@@ -22,6 +22,7 @@ VERSION = 1
 """Of the form below; another one is malformed."""
 
 _TRACE_BYTES = 16
+_HEX = frozenset("0123456789abcdef")
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
 
@@ -44,7 +45,7 @@ class Part(NamedTuple):
     seq: int = 1
     """Of the slot it stands in."""
     included: tuple[str, ...] = ()
-    """With ``root``: writers whose parts the root carries."""
+    """With ``root``: what has left with it, itself too; writer and ``seq`` of each.  Its rollup here is its own."""
 
 
 class Recorded(NamedTuple):
@@ -130,7 +131,7 @@ def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
         raise MalformedError(message)
     try:
         row = json.loads(value)
-        if not isinstance(row, dict) or row.get("v") != VERSION:
+        if not isinstance(row, dict) or type(row.get("v")) is not int or row["v"] != VERSION:
             message = "another version"
             raise MalformedError(message)
         return read(row)
@@ -145,7 +146,7 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         message = "half a trace id"
         raise MalformedError(message)
     traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
-    members = [Member(_whole(start), _id(trace, 32), _id(span, 16)) for start, trace, span in row.get("members", ())]
+    members = [Member(_whole(start), _id(trace, 32), _id(span, 16)) for start, trace, span in _list(row.get("members", []))]
     labels = [(_text(name), _labelled(*label)) for name, label in row.get("metadata", {}).items()]
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
@@ -158,8 +159,8 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
 
 
 def _part(row: dict[str, Any]) -> Part:
-    rollups = {_text_or_none(session): _rollup(rollup) for session, rollup in row["parts"]}
-    included = tuple(_text(writer) for writer in row.get("included", ()))
+    rollups = {_text_or_none(session): _rollup(rollup) for session, rollup in _list(row["parts"])}
+    included = tuple(_text(writer) for writer in _list(row.get("included", [])))
     session_id = _text_or_none(row["session"])
     return Part(rollups, _flag(row["open"]), _flag(row["root"]), session_id, _whole(row["seq"]), included)
 
@@ -178,6 +179,13 @@ def _whole(value: object) -> int:
     return value
 
 
+def _number(value: object) -> int:
+    if type(value) is not int:
+        message = f"no whole number: {value!r:.40}"
+        raise MalformedError(message)
+    return value
+
+
 def _flag(value: object) -> bool:
     if type(value) is not bool:
         message = f"no flag: {value!r:.40}"
@@ -192,12 +200,19 @@ def _text(value: object) -> str:
     return value
 
 
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        message = f"no list: {value!r:.40}"
+        raise MalformedError(message)
+    return value
+
+
 def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
 
 
 def _id(value: object, digits: int) -> int:
-    if len(_text(value)) != digits:
+    if len(_text(value)) != digits or not _HEX.issuperset(_text(value)):
         message = f"no id: {value!r:.40}"
         raise MalformedError(message)
     return int(_text(value), 16)
@@ -219,12 +234,12 @@ _COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "sum": _whole,
-    "maybe": _whole,
+    "sum": _number,  # below 0 when a late span takes back what stands in another slot
+    "maybe": _number,
     "min": _whole,
     "max": _whole,
     "any": _flag,
-    "union": lambda names: frozenset([_text(name) for name in names][:MAX_MODELS]),
+    "union": lambda names: frozenset([_text(name) for name in _list(names)][:MAX_MODELS]),
     "latest": _at,
     "first": _at,
 }

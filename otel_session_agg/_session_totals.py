@@ -10,8 +10,10 @@ adds up the processes.  Merging is declared per field; besides the ways of ``Rol
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from otel_session_agg._rollup import At, Rollup
@@ -109,11 +111,11 @@ class SessionTotals:
         return total_ns / number / 1e6 if number else None
 
 
-def of_root(member: Member, end_ns: int, *, is_part: bool, known: SessionTotals) -> SessionTotals:
-    """What a session root adds to the session beside its rollup; ``known`` is what its process has of the session."""
+def of_root(member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[int] = frozenset()) -> SessionTotals:
+    """What a session root adds to the session beside its rollup; ``known`` are the traces that its process knows already."""
     duration_ns = max(0, end_ns - member.start_ns)
-    is_new = member.trace_id not in known.traces
-    fits = len(known.traces) < MAX_TRACES
+    is_new = member.trace_id not in known
+    fits = len(known) < MAX_TRACES
     return SessionTotals(
         traces=frozenset((member.trace_id,)) if is_new and fits else frozenset(),
         more_traces=1 if is_new and not fits and not is_part else 0,
@@ -123,3 +125,52 @@ def of_root(member: Member, end_ns: int, *, is_part: bool, known: SessionTotals)
         num_parts=1 if is_part else 0,
         part_ns=duration_ns if is_part else 0,
     )
+
+
+class GrowingTotals:
+    """The same totals while they grow: adding a root costs the same however many there are."""
+
+    __slots__ = ("_frozen", "_links", "_rest", "_traces", "rollup")
+
+    def __init__(self, totals: SessionTotals | None = None) -> None:
+        totals = totals or SessionTotals()
+        self.rollup = totals.rollup
+        self._traces = set(totals.traces)
+        self._links = list(totals.members)
+        self._rest = replace(totals, rollup=Rollup(), traces=frozenset(), members=())
+        self._frozen: SessionTotals | None = None
+
+    def add_rollup(self, rollup: Rollup) -> None:
+        """Totals over more events."""
+        self.rollup += rollup
+        self._frozen = None
+
+    def add_root(self, member: Member, end_ns: int, *, is_part: bool) -> None:
+        """A session root has left."""
+        root = of_root(member, end_ns, is_part=is_part, known=self._traces)
+        self._traces |= root.traces
+        at = bisect_left(self._links, member)
+        if at < MAX_LINKS and self._links[at : at + 1] != [member]:
+            self._links.insert(at, member)
+            del self._links[MAX_LINKS:]
+        self._rest += replace(root, traces=frozenset(), members=())
+        self._frozen = None
+
+    def add_labels(self, labels: SessionTotals) -> None:
+        """The user and metadata."""
+        self._rest += labels
+        self._frozen = None
+
+    def set_open(self, num_open: int) -> None:
+        """How many roots are open by now."""
+        if self._rest.num_open != num_open:
+            self._rest = replace(self._rest, num_open=num_open)
+            self._frozen = None
+
+    @property
+    def totals(self) -> SessionTotals:
+        """As a value."""
+        if self._frozen is None:
+            traces, members = frozenset(self._traces), tuple(self._links)
+            self._frozen = replace(self._rest, rollup=self.rollup, traces=traces, members=members)
+        return self._frozen

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 from otel_session_agg._calls import Call, Window
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
 from otel_session_agg._nesting import SETTLED, Node, behind_tool, flags_of, late, nest, tells_of_call
-from otel_session_agg._owners import Owners, Text, rollup, root_tally
+from otel_session_agg._owners import Owners, Text, rollup, root_tally, short
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sums import Price
 from otel_session_agg._tally import Tally
@@ -39,8 +40,8 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_member", "is_written", "next", "nodes", "num_published", "opened", "owners", "partial",
-        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window",
+        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_member", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window", "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -59,8 +60,8 @@ class Trace:
         self.owners = Owners()
         self.is_member = False
         """Its session knows of the root."""
-        self.is_written = False
-        """Totals stand on the root although it is open."""
+        self.written: dict[str, Any] | None = None
+        """The totals that stand on the root although it is open."""
         self.partial: str | None = None
         """Why the root leaves before everything below it has ended."""
         self.has_left = False
@@ -256,12 +257,12 @@ class Trace:
             if node is not None and node.calls:
                 self._home(list(node.calls), node.flags, self.opened.get(span_id) if self.opened else None, links)
 
-    def has_told(self) -> None:
-        """Its totals are out: let go of what only they needed.  An output that comes later is a later one."""
+    def has_told(self, text: Text = no_text) -> None:
+        """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
         if self.root_span is not None and self.root_event is not None:
             self.root_span = self.root_span._replace(attributes={}, events=())
-            self.root_event = self.root_event._replace(output=None)
-        self.owners.forget_outputs(self._all_nodes())
+            self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
+        self.owners.shorten_outputs(self._all_nodes(), text)
 
     def feedback(self) -> None:
         """Somebody gave feedback."""

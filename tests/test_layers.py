@@ -35,8 +35,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # the engine, and what stands in a store
         "_desk _engine",
         # from here on the SDK, clocks and threads
-        "_context _courier _registry _sdk _threads",
-        "_asking _budgets _publisher",
+        "_outbox _registry _report _sdk _threads",
+        "_caller _conditions _context _courier",
+        "_asking _budgets",
+        "_limits",
+        "_publisher",
         "_keeper _session_block",
         "_pipeline",
         "_runner",
@@ -44,7 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # doors
         "_processor",
         "",
-        "testing _demo _demo.*",
+        "testing _cli_sessions _demo _demo.*",
         "_cli",
         "__main__",
     )
@@ -142,6 +145,7 @@ class TestImports:
             "_store",
             "_suppress",
         } | {
+            "_caller",
             "_courier",
             "_threads",
         } == imports_of_ours("_runner")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 SHELL = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
-OUTPUT = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+SHOWN = re.findall(r"```python\n([^`]*)```\n\n```text\n([^`]*)```", README)
 _CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
 
 
@@ -35,9 +35,15 @@ class TestCode:
         """Every block runs by itself, without a warning."""
         _run(PYTHON[number])
 
-    def test_prints_what_it_says(self) -> None:
-        """The first block's output is the one shown, but for the times."""
-        assert _CLOCK.sub(r"\1", OUTPUT[0]) == _CLOCK.sub(r"\1", _run(PYTHON[0]))
+    @pytest.mark.parametrize("number", range(len(SHOWN)))
+    def test_prints_what_it_says(self, number: int) -> None:
+        """A block that is followed by its output prints that, but for the times."""
+        code, output = SHOWN[number]
+        assert _CLOCK.sub(r"\1", output) == _CLOCK.sub(r"\1", _run(code))
+
+    def test_some_are_shown(self) -> None:
+        """Outputs are really found."""
+        assert len(SHOWN) >= 2
 
     def test_is_short(self) -> None:
         """Fifteen lines of code, not more."""
@@ -58,14 +64,15 @@ class TestTables:
 
     def test_attributes(self) -> None:
         """Every name that is written is in the table."""
-        names = {value for name, value in vars(_names).items() if name.isupper() and isinstance(value, str)}
+        names = _names.RESERVED | _names.KEPT_WHEN_SET | {_names.USER_ID, _names.EVALUATION_EVENT}
         assert set() == {name for name in names if f"`{name}`" not in README}
 
     def test_settings(self) -> None:
         """Every setting stands there with its variable and its default."""
         for name in (field.name for field in fields(Settings)):
             row = next(line for line in README.partition("## Settings")[2].splitlines() if line.startswith(f"| `{name}` |"))
-            default = str(getattr(Settings(), name)).lower().removesuffix(".0")
+            value = getattr(Settings(), name)
+            default = (",".join(value) if isinstance(value, tuple) else str(value)).lower().removesuffix(".0")
             assert default == row.split("|")[3].strip()
 
     def test_variables(self) -> None:

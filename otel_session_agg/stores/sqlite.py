@@ -75,6 +75,11 @@ class SqliteStore:
                 after_in_parent=lambda: (go_on() or _nothing)(),  # noqa: PLW0108
             )
 
+    @property
+    def path(self) -> Path:
+        """The file, from the root."""
+        return self._path
+
     def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         by_key: dict[str, list[Slot]] = {}

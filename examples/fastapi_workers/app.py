@@ -1,0 +1,161 @@
+"""A chat service with several workers: each chat is a session, and its totals are those of all workers together.
+
+    pip install 'otel-session-agg[demo,redis]' fastapi uvicorn
+    uvicorn --app-dir examples/fastapi_workers app:app --workers 4
+
+Each request is a trace of its own, handled by whichever worker takes it.  The workers meet in a store, so there is one answer
+to what a chat has cost, one budget, and one span named ``session`` with the totals when the chat ends:
+
+    POST   /chats/{id}/messages   {"text": "..."}: asks the model; 402 when the chat has used up its budget
+    GET    /chats/{id}/totals     what the chat has used so far, in all workers
+    POST   /chats/{id}/feedback   {"score": 1, "comment": "..."}: what somebody thinks of the chat
+    DELETE /chats/{id}            ends the chat
+
+Only three places know of sessions: the processor in ``lifespan``, ``session(...)`` around a request's work, and the endpoints
+that ask for totals, give feedback and end a chat.  The spans are those of real instrumentations: FastAPI itself makes one for
+each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless ``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``model_server.py``).
+
+A budget is checked by what the worker knows: its own part at once, that of others a moment after they wrote it, once it has
+handled a request of the chat itself.  So each worker may let one call too many through.
+
+Variables:
+
+    OTEL_PYTHON_SESSION_AGG_STORE   where the workers meet; sqlite:///chats.db unless given, redis://host:6379/0 for many hosts
+    OTEL_TRACES_EXPORTER            ``console`` (default: one line for each root), or ``otlp`` (OTLP/HTTP, by the OTEL_EXPORTER_OTLP_*)
+    CHAT_BUDGET_USD                 what a chat may cost, 0.01 unless given
+
+With gunicorn: ``gunicorn --chdir examples/fastapi_workers -k asgi -w 4 app:app``, with ``--preload`` or without.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import model_server
+import openai
+from fastapi import FastAPI, HTTPException
+from openinference.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
+from pydantic import BaseModel
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from otel_session_agg import (
+    Budget,
+    BudgetExceeded,
+    SessionSpanProcessor,
+    Settings,
+    end_session,
+    record_feedback,
+    session,
+)
+
+SETTINGS = Settings.from_env({"OTEL_PYTHON_SESSION_AGG_STORE": "sqlite:///chats.db", **os.environ})
+BUDGET = Budget(cost_usd=float(os.environ.get("CHAT_BUDGET_USD", "0.01")))
+MODEL = "gpt-4o-mini"
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Set up what each worker has of its own; this runs after a fork, so preloading does no harm."""
+    provider = TracerProvider(resource=Resource.create({"service.name": "chats", "process.pid": os.getpid()}))
+    provider.add_span_processor(SessionSpanProcessor(exporter(), settings=SETTINGS))
+    trace.set_tracer_provider(provider)
+    OpenAIInstrumentor().instrument()
+    with ExitStack() as stack:
+        base_url = os.environ.get("OPENAI_BASE_URL") or stack.enter_context(model_server.running())
+        api_key = os.environ.get("OPENAI_API_KEY", "not-a-key")
+        http_client = openai.DefaultHttpxClient(trust_env="OPENAI_BASE_URL" in os.environ)  # no proxy in front of our own
+        app.state.model = stack.enter_context(openai.OpenAI(base_url=base_url, api_key=api_key, http_client=http_client))
+        yield
+    provider.shutdown()
+
+
+def exporter() -> SpanExporter:
+    """Where spans go."""
+    if os.environ.get("OTEL_TRACES_EXPORTER", "console") == "otlp":
+        return OTLPSpanExporter()
+    return ConsoleSpanExporter(formatter=line)
+
+
+def line(span: ReadableSpan) -> str:
+    """A session root or record as one line, nothing for any other span."""
+    totals = span.attributes or {}
+    if "session.id" not in totals or "metadata.num_events" not in totals:
+        return ""
+    figures = (totals["session.id"], totals.get("metadata.cost"), "USD", totals.get("metadata.total_tokens"), "tokens")
+    return " ".join(map(str, (span.name, *figures))) + "\n"
+
+
+class RequestSpans:
+    """A root span for each request, where nobody has made one: FastAPI does since 0.165, or an instrumentation of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request inside a span."""
+        if scope["type"] != "http" or trace.get_current_span().is_recording():
+            await self._app(scope, receive, send)
+            return
+        with trace.get_tracer("chats").start_as_current_span(scope["method"], kind=trace.SpanKind.SERVER):
+            await self._app(scope, receive, send)
+
+
+app = FastAPI(lifespan=lifespan, telemetry={"operation_spans": False})  # of its own spans, the one for each request is enough
+app.add_middleware(RequestSpans)
+
+
+class Message(BaseModel):
+    """What somebody says."""
+
+    text: str
+    user: str | None = None
+
+
+class Feedback(BaseModel):
+    """What somebody thinks."""
+
+    score: float | None = None
+    comment: str | None = None
+
+
+@app.post("/chats/{chat_id}/messages")
+def post_message(chat_id: str, message: Message) -> dict[str, object]:
+    """Ask the model, unless the chat has used up its budget."""
+    with session(chat_id, user_id=message.user, budget=BUDGET) as chat:
+        try:
+            chat.check()
+        except BudgetExceeded as error:
+            raise HTTPException(402, str(error)) from error
+        answer = app.state.model.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": message.text}])
+        return {"text": answer.choices[0].message.content, "usage": answer.usage.model_dump(exclude_none=True)}
+
+
+@app.get("/chats/{chat_id}/totals")
+def get_totals(chat_id: str) -> dict[str, object]:
+    """What the chat has used so far: exact for this worker, for others what they have written, a moment after each request."""
+    rollup = session(chat_id).rollup(wait_seconds=1)
+    return {
+        "cost_usd": rollup.cost_usd,
+        "total_tokens": rollup.total_tokens,
+        "model_events": rollup.num_model_events,
+        "has_feedback": rollup.has_feedback,
+    }
+
+
+@app.post("/chats/{chat_id}/feedback", status_code=204)
+def post_feedback(chat_id: str, feedback: Feedback) -> None:
+    """Note what somebody thinks of the chat; it need not be known here, nor be open."""
+    record_feedback(feedback.score, comment=feedback.comment, session_id=chat_id)
+
+
+@app.delete("/chats/{chat_id}", status_code=202)
+def delete_chat(chat_id: str) -> None:
+    """End the chat, whichever workers it was in: one of them writes its record."""
+    end_session(chat_id)

@@ -1,0 +1,69 @@
+"""Slots on their way to a store: those that are to be written, and those that were written lately.
+
+Of each slot only what was said last is kept, and of both kinds at most ``max_slots``.  A store may lose what was written; then
+all that is still known of it goes out again.  The caller holds a lock around all calls.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from otel_session_agg._desk import Errand
+
+_Name = tuple[str, str]
+
+
+class Outbox:
+    """What one process writes."""
+
+    def __init__(self, max_slots: int) -> None:
+        self._max_slots = max_slots
+        self._pending: OrderedDict[_Name, Errand] = OrderedDict()
+        self._written: OrderedDict[_Name, Errand] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def keys(self) -> set[str]:
+        """Keys of which something is not written yet."""
+        return {key for key, _ in self._pending}
+
+    def put(self, errand: Errand) -> int:
+        """A slot is to be written; returns how many are lost for that."""
+        name = _name(errand)
+        before = self._pending.pop(name, errand)
+        self._pending[name] = errand._replace(is_late=errand.is_late and before.is_late)
+        return _shrink(self._pending, self._max_slots)
+
+    def take(self, number: int) -> list[Errand]:
+        """Those that wait the longest."""
+        return [self._pending.popitem(last=False)[1] for _ in range(min(number, len(self._pending)))]
+
+    def give_back(self, errands: Iterable[Errand]) -> int:
+        """They could not be written; what was said since is newer.  Returns how many are lost for that."""
+        self._pending = OrderedDict({**{_name(errand): errand for errand in errands}, **self._pending})
+        return _shrink(self._pending, self._max_slots)
+
+    def written(self, errands: Iterable[Errand]) -> None:
+        """They were written."""
+        for errand in errands:
+            self._written.pop(_name(errand), None)
+            self._written[_name(errand)] = errand
+        _shrink(self._written, self._max_slots)
+
+    def again(self) -> None:
+        """The store may have lost what was written."""
+        self.give_back(self._written.values())
+
+
+def _name(errand: Errand) -> _Name:
+    return errand.slot.key, errand.slot.writer
+
+
+def _shrink(errands: OrderedDict[_Name, Errand], max_slots: int) -> int:
+    """Drop those that are there the longest."""
+    too_many = max(0, len(errands) - max_slots)
+    for _ in range(too_many):
+        errands.popitem(last=False)
+    return too_many

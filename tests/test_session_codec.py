@@ -1,0 +1,363 @@
+"""Totals as bytes for a store, and back."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otel_session_agg import Rollup
+from otel_session_agg._rollup import MAX_MODELS, At
+from otel_session_agg._session_codec import (
+    VERSION,
+    MalformedError,
+    Part,
+    Recorded,
+    decode,
+    decode_part,
+    decode_recorded,
+    encode,
+    encode_part,
+    encode_recorded,
+)
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, Labelled, Member, SessionTotals
+
+from .test_rollup import ROLLUPS
+from .test_session_totals import TOTALS
+
+_TEXT = st.text(st.characters(), max_size=6)
+"""Any characters, halves of surrogate pairs too."""
+_PARTS = st.builds(
+    Part,
+    st.dictionaries(st.none() | _TEXT, ROLLUPS, max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.none() | _TEXT,
+    st.integers(1, 2**63 - 1),
+    st.lists(_TEXT, max_size=3).map(tuple),
+)
+_RECORDED = st.builds(Recorded, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+_slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+_READERS: list[Callable[[bytes], object]] = [decode, decode_part, decode_recorded]
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_JSON = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12
+)
+_FULL = SessionTotals(
+    Rollup(
+        num_events=3,
+        prompt_tokens=0,
+        has_feedback=True,
+        start_ns=0,
+        end_ns=9,
+        models=frozenset({"a", "b"}),
+        output=At(9, 1, "hi"),
+        error=At(8, 2, "no"),
+        session=At(1, 3, "s"),
+    ),
+    num_open=1,
+    traces=frozenset({1, 2**128 - 1}),
+    more_traces=2,
+    members=(Member(1, 2, 3), Member(4, 2**128 - 1, 2**64 - 1)),
+    num_roots=2,
+    root_ns=11,
+    num_parts=1,
+    part_ns=5,
+    user=At(1, 0, "u"),
+    metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
+)
+"""Totals with everything that totals can have."""
+_FULL_PART = Part(
+    {None: Rollup(num_events=1), "s": Rollup()}, is_open=False, root=True, session_id="s", seq=7, included=("a", "b")
+)
+
+
+def _row(value: bytes) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads(value)
+    return row
+
+
+def _bytes(row: object) -> bytes:
+    return json.dumps(row).encode()
+
+
+class TestRoundTrip:
+    """What is written is read again as it was."""
+
+    @_slow
+    @given(TOTALS)
+    def test_totals(self, totals: SessionTotals) -> None:
+        """Totals of a session, whatever is in them."""
+        back = decode(encode(totals))
+        assert totals == back
+        assert [type(label.value) for _, label in sorted(totals.metadata.items())] == [
+            type(label.value) for _, label in sorted(back.metadata.items())
+        ]
+
+    @_slow
+    @given(_PARTS)
+    def test_part(self, part: Part) -> None:
+        """A part of a trace."""
+        assert part == decode_part(encode_part(part))
+
+    @given(_RECORDED)
+    def test_recorded(self, recorded: Recorded) -> None:
+        """What a record was about."""
+        assert recorded == decode_recorded(encode_recorded(recorded))
+
+    def test_all_fields(self) -> None:
+        """Everything that totals can have survives."""
+        assert _FULL == decode(encode(_FULL))
+
+    def test_equal_totals(self) -> None:
+        """Equal totals are the same bytes, so two who write the same slot write the same."""
+        again = replace(_FULL, traces=frozenset({2**128 - 1, 1}), rollup=replace(_FULL.rollup, models=frozenset({"b", "a"})))
+        assert encode(_FULL) == encode(again)
+
+    def test_largest(self) -> None:
+        """The largest session that is ever written is read."""
+        text = "\ud800" * 1024
+        names = [f"{number:02}{text}"[:1024] for number in range(MAX_LABELS)]
+        totals = SessionTotals(
+            Rollup(
+                models=frozenset(f"{number:02}{text}"[:1024] for number in range(MAX_MODELS)),
+                output=At(1, 1, "\u20ac" * 4096),
+                error=At(1, 1, text),
+            ),
+            traces=frozenset(2**128 - 1 - number for number in range(MAX_TRACES)),
+            members=tuple(Member(2**63, 2**128 - 1, number) for number in range(MAX_LINKS)),
+            metadata={name: Labelled(2**63, 0.1) for name in names[:1]},
+        )
+        assert totals == decode(encode(totals))
+
+
+class TestMalformed:
+    """What no process of this version wrote is refused, and nothing else happens."""
+
+    @pytest.mark.parametrize("read", _READERS)
+    @given(value=st.binary(max_size=60))
+    def test_bytes(self, read: Callable[[bytes], object], value: bytes) -> None:
+        """Bytes that are no value at all."""
+        with pytest.raises(MalformedError):
+            read(value)
+
+    @pytest.mark.parametrize("read", _READERS)
+    @given(row=_JSON)
+    def test_other_json(self, read: Callable[[bytes], object], row: object) -> None:
+        """JSON of another shape."""
+        with pytest.raises(MalformedError):
+            read(_bytes(row))
+
+    @pytest.mark.parametrize("read", _READERS)
+    @pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, True, 1.0, [1], -1])
+    def test_versions(self, read: Callable[[bytes], object], version: object) -> None:
+        """Values of other versions, also those that look alike."""
+        for value in (encode(_FULL), encode_part(_FULL_PART), encode_recorded(Recorded(1, 2))):
+            with pytest.raises(MalformedError):
+                read(_bytes({**_row(value), "v": version}))
+
+    @pytest.mark.parametrize("read", _READERS)
+    def test_no_version(self, read: Callable[[bytes], object]) -> None:
+        """A value without a version."""
+        for value in (encode(_FULL), encode_part(_FULL_PART), encode_recorded(Recorded(1, 2))):
+            with pytest.raises(MalformedError):
+                read(_bytes({name: field for name, field in _row(value).items() if name != "v"}))
+
+    @pytest.mark.parametrize(
+        ("read", "value"),
+        [(decode, encode(_FULL)), (decode_part, encode_part(_FULL_PART)), (decode_recorded, encode_recorded(Recorded(1, 2)))],
+    )
+    def test_truncated(self, read: Callable[[bytes], object], value: bytes) -> None:
+        """A value of which the end is missing, wherever it was cut."""
+        for length in range(len(value)):
+            with pytest.raises(MalformedError):
+                read(value[:length])
+
+    @pytest.mark.parametrize("read", _READERS)
+    @pytest.mark.parametrize(
+        "value",
+        [
+            b'{"v":1,"rollup":{},"pad":"' + b"x" * 2_000_000 + b'"}',
+            b"[" * 500_000,
+            b'{"a":' * 150_000,
+            b'{"v":1,"rollup":{"num_events":' + b"9" * 500_000 + b"}}",
+            b'{"v":1,"revision":' + b"9" * 500_000 + b',"version":1}',
+            b'{"v":1,"revision":1e999,"version":1}',
+        ],
+        ids=["long", "deep", "deep-objects", "long-number", "long-revision", "infinite"],
+    )
+    def test_huge(self, read: Callable[[bytes], object], value: bytes) -> None:
+        """Values that are too long, too deep or too large."""
+        with pytest.raises(MalformedError):
+            read(value)
+
+    @pytest.mark.parametrize("read", _READERS)
+    def test_others(self, read: Callable[[bytes], object]) -> None:
+        """One kind of value is not another."""
+        values = {decode: encode(_FULL), decode_part: encode_part(_FULL_PART), decode_recorded: encode_recorded(Recorded(1, 2))}
+        for value in [value for own, value in values.items() if own is not read]:
+            with pytest.raises(MalformedError):
+                read(value)
+
+
+_WRONG: list[object] = [None, True, -1, 1.0, "1", [], {}, [1], {"a": 1}, "", float("nan")]
+_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
+_IDS: list[object] = [
+    "0" * 31,
+    "0" * 33,
+    "g" * 32,
+    "-" + "0" * 30 + "1",
+    "+" + "0" * 31,
+    "0x" + "0" * 30,
+    "1_" + "0" * 30,
+    " " + "0" * 31,
+    "\u0661" * 32,
+    7,
+    None,
+]
+"""None of them is a trace id in hexadecimal digits."""
+
+
+_WRONG_PARTS: list[tuple[str, list[Any]]] = [
+    ("parts", [None, 1, "", {}, [1], [["s"]], [[1, {}]], [["s", None]], [["s", {"num_events": -1}]]]),
+    ("open", [None, 0, 1, "true", []]),
+    ("root", [None, 0, 1, "true", []]),
+    ("session", [1, True, [], {}]),
+    ("seq", _WRONG),
+    ("included", [None, 1, "abc", {"a": 1}, [1], [None], [["a"]]]),
+]
+
+
+class TestWrongFields:
+    """A value with one field that is wrong is refused as a whole."""
+
+    @pytest.mark.parametrize("name", _COUNTS)
+    @pytest.mark.parametrize("wrong", _WRONG)
+    def test_counts(self, name: str, wrong: object) -> None:
+        """Counts are whole numbers from 0: no flag, no float, no text."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), name: wrong}))
+
+    @pytest.mark.parametrize("name", ["num_events", "cost_pusd", "prompt_tokens", "start_ns", "end_ns"])
+    @pytest.mark.parametrize("wrong", _WRONG)
+    def test_rollup_numbers(self, name: str, wrong: object) -> None:
+        """So are the numbers of a rollup."""
+        row = _row(encode(_FULL))
+        with pytest.raises(MalformedError):
+            decode(_bytes({**row, "rollup": {**row["rollup"], name: wrong}}))
+
+    @pytest.mark.parametrize("wrong", [None, 1, 0, "true", [], {}, ["a"]])
+    def test_flag(self, wrong: object) -> None:
+        """A flag is true or false."""
+        row = _row(encode(_FULL))
+        with pytest.raises(MalformedError):
+            decode(_bytes({**row, "rollup": {**row["rollup"], "has_feedback": wrong}}))
+
+    @pytest.mark.parametrize("wrong", [None, 1, True, "ab", {"a": 1}, [1], [None], [["a"]]])
+    def test_models(self, wrong: object) -> None:
+        """Models are a list of texts."""
+        row = _row(encode(_FULL))
+        with pytest.raises(MalformedError):
+            decode(_bytes({**row, "rollup": {**row["rollup"], "models": wrong}}))
+
+    @pytest.mark.parametrize("name", ["output", "error", "session"])
+    @pytest.mark.parametrize("wrong", [None, 1, "abc", [], [1, 2], [1, 2, 3], [1, -2, "a"], [True, 2, "a"], [1, 2, "a", 4], {}])
+    def test_texts(self, name: str, wrong: object) -> None:
+        """A text has its time and its span."""
+        row = _row(encode(_FULL))
+        with pytest.raises(MalformedError):
+            decode(_bytes({**row, "rollup": {**row["rollup"], name: wrong}}))
+
+    def test_unknown_field(self) -> None:
+        """A sum that this version does not know would be lost when totals are merged."""
+        row = _row(encode(_FULL))
+        with pytest.raises(MalformedError):
+            decode(_bytes({**row, "rollup": {**row["rollup"], "num_dreams": 1}}))
+
+    @pytest.mark.parametrize(
+        "wrong", [None, 1, "not base64!", b64encode(b"x" * 15).decode(), b64encode(b"x" * 17).decode(), [], {}]
+    )
+    def test_traces(self, wrong: object) -> None:
+        """Trace ids are whole."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "traces": wrong}))
+
+    @pytest.mark.parametrize("wrong", _IDS)
+    def test_member_trace(self, wrong: object) -> None:
+        """The trace id of a member is 32 hexadecimal digits."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "members": [[1, wrong, "0" * 16]]}))
+
+    @pytest.mark.parametrize(
+        "wrong", [None, 1, {}, "", "abc", [1], [[1, "0" * 32]], [["1", "0" * 32, "0" * 16]], [[-1, "0" * 32, "0" * 16]]]
+    )
+    def test_members(self, wrong: object) -> None:
+        """A member has a time and two ids."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "members": wrong}))
+
+    @pytest.mark.parametrize("wrong", [1, True, "abc", [], [1, 2], [1, 2, 3], [1.0, 2, "a"]])
+    def test_user(self, wrong: object) -> None:
+        """A user has a time."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "user": wrong}))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [None, 1, [], "a", {"a": 1}, {"a": []}, {"a": [1]}, {"a": [1, None]}, {"a": [1, [2]]}, {"a": [True, 1]}, {"a": [-1, 1]}],
+    )
+    def test_metadata(self, wrong: object) -> None:
+        """A label has a time and a value that an attribute can have."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "metadata": wrong}))
+
+    @pytest.mark.parametrize(("name", "wrong"), [(name, wrong) for name, all_ in _WRONG_PARTS for wrong in all_])
+    def test_part(self, name: str, wrong: object) -> None:
+        """A part is checked in all that it has."""
+        with pytest.raises(MalformedError):
+            decode_part(_bytes({**_row(encode_part(_FULL_PART)), name: wrong}))
+
+    @pytest.mark.parametrize("name", ["parts", "open", "root", "session", "seq"])
+    def test_part_without(self, name: str) -> None:
+        """A part has all of its fields."""
+        with pytest.raises(MalformedError):
+            decode_part(_bytes({key: value for key, value in _row(encode_part(_FULL_PART)).items() if key != name}))
+
+    @pytest.mark.parametrize("name", ["revision", "version"])
+    @pytest.mark.parametrize("wrong", _WRONG)
+    def test_recorded(self, name: str, wrong: object) -> None:
+        """What a record was about is two counts."""
+        with pytest.raises(MalformedError):
+            decode_recorded(_bytes({**_row(encode_recorded(Recorded(1, 2))), name: wrong}))
+
+    @_slow
+    @given(st.sampled_from(sorted(_row(encode(_FULL)))), _JSON)
+    def test_any_field(self, name: str, value: object) -> None:
+        """Whatever stands in a field, the value is refused or what is read can be written again."""
+        try:
+            totals = decode(_bytes({**_row(encode(_FULL)), name: value}))
+        except MalformedError:
+            return
+        assert encode(totals) == encode(decode(encode(totals)))
+
+
+class TestBounds:
+    """What is read is bounded as what is written."""
+
+    def test_all(self) -> None:
+        """A value with more than this version writes is cut."""
+        row = {
+            **_row(encode(_FULL)),
+            "members": [[number, f"{number + 1:032x}", f"{1:016x}"] for number in reversed(range(2 * MAX_LINKS))],
+            "metadata": {f"n{number:03}": [1, 1] for number in range(2 * MAX_LABELS)},
+            "rollup": {"models": [f"m{number:02}" for number in range(2 * MAX_MODELS)]},
+        }
+        totals = decode(_bytes(row))
+        assert (MAX_LINKS, MAX_LABELS, MAX_MODELS) == (len(totals.members), len(totals.metadata), len(totals.rollup.models))
+        assert 0 == totals.members[0].start_ns

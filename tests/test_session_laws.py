@@ -1,0 +1,552 @@
+"""Laws 2 and 5: the totals of a session do not depend on how it is split over traces and processes, on the order in which
+things arrive, nor on what the store is told twice, late or by processes that die.
+
+Processes are real processors with the real SDK; their workers and the threads that talk to the store are moved by hand, so
+that each example runs the same way every time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
+
+from otel_session_agg import PriceBook, Rollup, SessionSpanProcessor, Settings, _courier, _runner
+from otel_session_agg._courier import Courier
+from otel_session_agg._desk import RECORD
+from otel_session_agg._rollup import At
+from otel_session_agg._session_codec import decode
+from otel_session_agg._session_totals import MAX_LINKS, Member, SessionTotals
+from otel_session_agg.stores import MemoryStore, SessionStore, Slot, Stored
+from otel_session_agg.testing import FakeClock
+
+_PRICES = PriceBook({"*": {"input": 1_000_000, "output": 2_000_000}})
+"""One dollar a token in, two out."""
+_LINGER_SECONDS = 2.0
+_slow = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+# -- what happens -----------------------------------------------------------------------------------------------------------
+
+
+class Node(NamedTuple):
+    """A span of a session."""
+
+    span_id: int
+    parent_id: int | None
+    kind: str
+    """``root`` is a root that is no event itself."""
+    trace_id: int
+    session_id: str
+    process: int
+    is_cut: bool = False
+    """It is the first of its trace in another request: a root whose parent is remote."""
+    is_stamped: bool = True
+    """It names its session."""
+    tokens: tuple[int, int] | None = None
+    error: str | None = None
+    output: str | None = None
+    has_feedback: bool = False
+    start_ns: int = 0
+    end_ns: int = 0
+
+    @property
+    def is_root(self) -> bool:
+        """It is the root of a trace, or of what one process has of it."""
+        return self.parent_id is None or self.is_cut
+
+    def attributes(self) -> dict[str, Any]:
+        """As an instrumentation writes them."""
+        found: dict[str, Any] = {"session.id": self.session_id} if self.is_stamped else {}
+        if self.kind != "root":
+            found["openinference.span.kind"] = "LLM" if self.kind == "model" else self.kind.upper()
+        if self.kind == "model":
+            found["llm.model_name"] = f"m{self.span_id % 3}"
+        if self.tokens is not None:
+            found["llm.token_count.prompt"], found["llm.token_count.completion"] = self.tokens
+        if self.output is not None:
+            found["output.value"] = self.output
+        return found
+
+
+def rollup_of(nodes: Sequence[Node]) -> Rollup:
+    """The totals of spans, added up by hand."""
+    events = [node for node in nodes if node.kind != "root"]
+    calls = [node.tokens for node in nodes if node.tokens is not None]
+    prompt, completion = (sum(call[at] for call in calls) if calls else None for at in (0, 1))
+    outputs = [At(node.end_ns, node.span_id, node.output) for node in events if node.output is not None]
+    errors = [At(node.end_ns, node.span_id, node.error) for node in events if node.error is not None]
+    return Rollup(
+        num_events=len(events),
+        num_model_events=sum(node.kind == "model" for node in events),
+        num_tool_events=sum(node.kind == "tool" for node in events),
+        num_errors=len(errors),
+        num_computed=len(calls),
+        num_winners=len(calls),
+        cost_pusd=((prompt or 0) + 2 * (completion or 0)) * 10**12,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion if prompt is not None and completion is not None else None,
+        has_feedback=any(node.has_feedback for node in nodes),
+        start_ns=min((node.start_ns for node in nodes), default=None),
+        end_ns=max((node.end_ns for node in nodes), default=None),
+        models=frozenset(f"m{node.span_id % 3}" for node in nodes if node.kind == "model"),
+        output=max(outputs, default=None),
+        error=max(errors, default=None),
+    )
+
+
+def totals_of(nodes: Sequence[Node]) -> SessionTotals:
+    """The totals of a session, added up by hand."""
+    roots = [node for node in nodes if node.parent_id is None]
+    parts = [node for node in nodes if node.is_cut]
+    members = sorted(Member(node.start_ns, node.trace_id, node.span_id) for node in (*roots, *parts))
+    return SessionTotals(
+        rollup_of(nodes),
+        traces=frozenset(node.trace_id for node in nodes),
+        members=tuple(members[:MAX_LINKS]),
+        num_roots=len(roots),
+        root_ns=sum(node.end_ns - node.start_ns for node in roots),
+        num_parts=len(parts),
+        part_ns=sum(node.end_ns - node.start_ns for node in parts),
+    )
+
+
+_KINDS = ("model", "model", "tool", "agent", "chain", "retriever")
+_LEAF_ONLY = frozenset({"model"})
+"""Only the innermost state usage: an agent's sum in one process cannot be held against a call in another."""
+
+
+@st.composite
+def sessions(draw: st.DrawFn, *, max_processes: int = 3, cuts: bool = True) -> list[Node]:
+    """Sessions of one to three traces each, cut and spread over processes."""
+    nodes: list[Node] = []
+    for session_id in draw(st.sampled_from([["a"], ["a", "b"]])):
+        is_stamped = draw(st.booleans())
+        num_traces = draw(st.integers(1, 3))
+        for _ in range(num_traces):
+            nodes += _trace(draw, session_id, len(nodes), max_processes, cuts=cuts, is_stamped=is_stamped or not cuts)
+    return nodes
+
+
+def _trace(draw: st.DrawFn, session_id: str, known: int, max_processes: int, *, cuts: bool, is_stamped: bool) -> list[Node]:
+    first = known + 1
+    process = st.integers(0, max_processes - 1)
+    nodes = [Node(first, None, "root", first, session_id, draw(process))]
+    for span_id in range(first + 1, first + 1 + draw(st.integers(0, 5))):
+        above = draw(st.sampled_from([node for node in nodes if node.kind not in _LEAF_ONLY]))
+        kind = draw(st.sampled_from(_KINDS))
+        is_cut = cuts and draw(st.booleans())
+        nodes.append(
+            Node(
+                span_id,
+                above.span_id,
+                kind,
+                first,
+                session_id,
+                draw(process) if is_cut else above.process,
+                is_cut,
+                is_stamped,
+                draw(st.tuples(st.integers(0, 99), st.integers(1, 99))) if kind == "model" else None,
+                draw(st.none() | st.just(f"bad {span_id}")),
+                draw(st.none() | st.just(f"said {span_id}")),
+                draw(st.integers(0, 5)) == 0,
+            )
+        )
+    return _timed(nodes)
+
+
+def _timed(nodes: list[Node]) -> list[Node]:
+    """Each inside the time of its parent; all traces begin at the same time, as the pieces of one trace would."""
+    clock = 1000
+    done: dict[int, Node] = {}
+
+    def walk(node: Node) -> None:
+        nonlocal clock
+        start = clock = clock + 1
+        for child in nodes:
+            if child.parent_id == node.span_id:
+                walk(child)
+        clock += 1
+        done[node.span_id] = node._replace(start_ns=start, end_ns=clock)
+
+    walk(nodes[0])
+    return [done[node.span_id] for node in nodes]
+
+
+def any_order(nodes: Sequence[Node], chance: random.Random) -> list[tuple[bool, Node]]:
+    """Starts (``False``) and ends in some order in which they can happen: a start is behind that of the parent."""
+    by_id = {node.span_id: node for node in nodes}
+    waiting = [(False, node) for node in nodes]
+    started: set[int] = set()
+    found = []
+    while waiting:
+        able = [row for row in waiting if row[0] or row[1].parent_id is None or row[1].parent_id in started]
+        row = chance.choice(able)
+        waiting.remove(row)
+        found.append(row)
+        if not row[0]:
+            started.add(row[1].span_id)
+            waiting.append((True, by_id[row[1].span_id]))
+    return found
+
+
+# -- processes --------------------------------------------------------------------------------------------------------------
+
+
+class _Ids(IdGenerator):
+    """The ids that are wanted next."""
+
+    def __init__(self) -> None:
+        self.trace_id = self.span_id = 1
+
+    def generate_trace_id(self) -> int:
+        """Of the trace."""
+        return self.trace_id
+
+    def generate_span_id(self) -> int:
+        """Of the span."""
+        return self.span_id
+
+
+class Sink(SpanProcessor):
+    """Where spans go."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep it."""
+        self.spans.append(span)
+
+
+class Process:
+    """What one process of an application does."""
+
+    def __init__(self, store: SessionStore | None, clock: FakeClock | None, **more: Any) -> None:
+        self.sink = Sink()
+        self.processor = SessionSpanProcessor(
+            self.sink,
+            settings=Settings(linger_seconds=_LINGER_SECONDS, session_records=False, **more),
+            prices=_PRICES,
+            store="memory://" if store is None else store,
+        )
+        if clock is not None:
+            self.processor._runner.clock = clock
+        self._ids = _Ids()
+        provider = TracerProvider(id_generator=self._ids, shutdown_on_exit=False)
+        provider.add_span_processor(self.processor)
+        self._tracer = provider.get_tracer("tests")
+        self._spans: dict[int, Span] = {}
+
+    def start(self, node: Node) -> None:
+        """A span begins."""
+        self._ids.trace_id, self._ids.span_id = node.trace_id, node.span_id
+        span = self._tracer.start_span("s", self._around(node), attributes=node.attributes(), start_time=node.start_ns)
+        assert isinstance(span, Span)
+        self._spans[node.span_id] = span
+
+    def _around(self, node: Node) -> Context:
+        if node.parent_id is None:
+            return Context()
+        if node.is_cut:
+            above = SpanContext(node.trace_id, node.parent_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+            return set_span_in_context(NonRecordingSpan(above), Context())
+        return set_span_in_context(self._spans[node.parent_id], Context())
+
+    def end(self, node: Node) -> None:
+        """A span ends."""
+        span = self._spans[node.span_id]
+        if node.error is not None:
+            span.set_status(StatusCode.ERROR, node.error)
+        if node.has_feedback:
+            span.add_event("gen_ai.evaluation.result", {"gen_ai.evaluation.score.value": 1.0})
+        span.end(node.end_ns)
+
+    def turn(self) -> None:
+        """One turn of the worker."""
+        self.processor._runner.turn()
+
+    def talk(self) -> None:
+        """One turn of the thread that talks to the store, if it has anything to do."""
+        courier = self.processor._runner.pipeline.courier
+        if courier is not None and courier._pause() <= 0:
+            courier._turn()
+
+    def flush(self) -> None:
+        """All that is known leaves."""
+        assert self.processor.force_flush()
+        assert {} == self.processor._runner.faults()
+
+
+def _flush_by_hand(courier: Courier, _until: float) -> bool:
+    courier._hurry = True
+    courier._retry_at = 0.0
+    for _ in range(100):
+        courier._turn()
+        if not courier._hurry:
+            break
+    assert not courier._hurry
+    return not courier.is_down
+
+
+@contextmanager
+def by_hand(clock: FakeClock) -> Iterator[None]:
+    """No threads: the test moves everything, and time passes when it says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
+        patch.setattr(Courier, "_begin", lambda _: None)
+        patch.setattr(Courier, "flush", _flush_by_hand)
+        patch.setattr(_courier, "time", _Time(clock))
+        yield
+
+
+@dataclass
+class _Time:
+    """The module of that name, as far as it is used."""
+
+    monotonic: Callable[[], float]
+
+
+def read(store: SessionStore, session_id: str) -> SessionTotals:
+    """What a reader finds of a session."""
+    [stored] = store.get([f"s:{session_id}"])
+    return reduce(add, (decode(value) for writer, value in stored.slots.items() if writer != RECORD), SessionTotals())
+
+
+def plain(totals: SessionTotals, session_id: str) -> SessionTotals:
+    """Totals without the name of their session, which has to be right."""
+    named = totals.rollup.session
+    assert named is not None
+    assert session_id == named.value
+    return replace(totals, rollup=replace(totals.rollup, session=None))
+
+
+def of_session(nodes: Sequence[Node], session_id: str) -> list[Node]:
+    """The spans of one session."""
+    return [node for node in nodes if node.session_id == session_id]
+
+
+def play(processes: Sequence[Process], nodes: Sequence[Node], chance: random.Random, clock: FakeClock) -> None:
+    """Let everything happen in some order, with turns of all threads in between."""
+    for is_end, node in any_order(nodes, chance):
+        process = processes[node.process]
+        (process.end if is_end else process.start)(node)
+        for _ in range(chance.choice([0, 0, 1, 3])):
+            one = chance.choice(processes)
+            chance.choice([one.turn, one.talk])()
+        if chance.random() < 0.1:
+            clock.tick(chance.choice([0.05, 0.5, _LINGER_SECONDS]))
+
+
+class TestLaw2:
+    """Any split over traces, processes and arrival orders gives the same session totals."""
+
+    @_slow
+    @given(sessions(), st.randoms(use_true_random=False))
+    def test_processes(self, nodes: list[Node], chance: random.Random) -> None:
+        """Cut anywhere, in any order, with whatever happens in between: after a flush of each process the totals are exact."""
+        clock = FakeClock(100.0)
+        with by_hand(clock):
+            store = MemoryStore(clock=clock)
+            processes = [Process(store, clock) for _ in range(3)]
+            play(processes, nodes, chance, clock)
+            for process in chance.sample(processes, len(processes)):
+                process.flush()
+        for session_id in {node.session_id for node in nodes}:
+            assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+
+    @_slow
+    @given(sessions(), st.randoms(use_true_random=False))
+    def test_unsplit(self, nodes: list[Node], chance: random.Random) -> None:
+        """In one process without a store, each trace whole or in several roots, they are the same."""
+        clock = FakeClock(100.0)
+        with by_hand(clock):
+            process = Process(None, clock)
+            here = [node._replace(process=0) for node in nodes]
+            play([process], here, chance, clock)
+            process.flush()
+            ledger = process.processor._runner.pipeline.keeper.ledger
+            for session in ledger:
+                expected = totals_of(of_session(nodes, session.session_id))
+                assert expected == plain(session.own, session.session_id)
+            assert {node.session_id for node in nodes} == {session.session_id for session in ledger}
+
+    @settings(max_examples=12, deadline=None)
+    @given(sessions(), st.randoms(use_true_random=False))
+    def test_threads(self, nodes: list[Node], chance: random.Random) -> None:
+        """So they are with the threads that there are in life, and when each process is shut down."""
+        store = MemoryStore()
+        processes = [Process(store, None) for _ in range(3)]
+        for is_end, node in any_order(nodes, chance):
+            (processes[node.process].end if is_end else processes[node.process].start)(node)
+        for process in chance.sample(processes, len(processes)):
+            process.flush()
+            process.processor.shutdown()
+        for session_id in {node.session_id for node in nodes}:
+            assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+
+
+class TestLive:
+    """The totals of a session at any moment."""
+
+    @_slow
+    @given(sessions(max_processes=1, cuts=False), st.randoms(use_true_random=False))
+    def test_at_any_moment(self, nodes: list[Node], chance: random.Random) -> None:
+        """They are those of all events that have ended by then."""
+        clock = FakeClock(100.0)
+        ended: dict[str, list[Node]] = {node.session_id: [] for node in nodes}
+        with by_hand(clock):
+            process = Process(None, clock)
+            for is_end, node in any_order(nodes, chance):
+                if is_end:
+                    process.end(node)
+                    ended[node.session_id] += [node] if node.kind != "root" else []
+                else:
+                    process.start(node)
+                if chance.random() < 0.5:
+                    session_id = chance.choice(sorted(ended))
+                    expected = rollup_of(ended[session_id]) if ended[session_id] else None
+                    assert _counts(expected) == _counts(process.processor.session_rollup(session_id))
+
+
+def _counts(rollup: Rollup | None) -> Rollup:
+    """All but times, which the root has a part in, and texts, which are read when the root leaves."""
+    return replace(rollup or Rollup(), start_ns=None, end_ns=None, output=None, error=None, session=None)
+
+
+# -- law 5 ------------------------------------------------------------------------------------------------------------------
+
+
+class Unsure(MemoryStore):
+    """A store behind a bad network: what is put arrives late, twice, in another order, or again after newer values."""
+
+    def __init__(self, clock: FakeClock, chance: random.Random) -> None:
+        super().__init__(clock=clock)
+        self._chance = chance
+        self.arriving: list[Slot] = []
+        """On their way."""
+        self.sent: list[Slot] = []
+        """All that was ever put."""
+        self.faults = 0.0
+        """How often a call fails, after it did what it was asked or before."""
+
+    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+        """Take slots; some of them arrive later."""
+        self._fail()
+        self.sent += slots
+        now = [slot for slot in slots if self._chance.random() < 0.7]
+        self.arriving += [slot for slot in slots if slot not in now]
+        now += [slot for slot in self.sent if self._chance.random() < 0.2]
+        super().put(self._chance.sample(now, len(now)), ttl_seconds=ttl_seconds, due_seconds=due_seconds)
+        self._fail()
+        return [False] * len(slots)
+
+    def get(self, keys: Sequence[str]) -> list[Stored]:
+        """Read; it may fail."""
+        self._fail()
+        return super().get(keys)
+
+    def settle_down(self) -> None:
+        """Everything arrives that is on its way, the last first."""
+        self.faults = 0.0
+        super().put(self.arriving[::-1] + self.sent[::-1], ttl_seconds=1e6)
+
+    def _fail(self) -> None:
+        if self._chance.random() < self.faults:
+            message = "no answer"
+            raise ConnectionError(message)
+
+
+class TestLaw5:
+    """Delivering what a process has written again changes nothing."""
+
+    @_slow
+    @given(sessions(), st.randoms(use_true_random=False))
+    def test_delivery(self, nodes: list[Node], chance: random.Random) -> None:
+        """Late, twice, in any order: when everything has arrived, readers find each session's own totals."""
+        clock = FakeClock(100.0)
+        stamped = [node._replace(is_stamped=True) for node in nodes]
+        with by_hand(clock):
+            store = Unsure(clock, chance)
+            processes = [Process(store, clock) for _ in range(3)]
+            play(processes, stamped, chance, clock)
+            for process in chance.sample(processes, len(processes)):
+                process.flush()
+            store.settle_down()
+        for session_id in {node.session_id for node in nodes}:
+            assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+
+    @_slow
+    @given(sessions(), st.randoms(use_true_random=False), st.floats(0.1, 0.9))
+    def test_faults(self, nodes: list[Node], chance: random.Random, faults: float) -> None:
+        """A store that fails now and then, before or after it did what it was asked, has the same totals in the end."""
+        clock = FakeClock(100.0)
+        with by_hand(clock):
+            store = _Failing(clock, chance)
+            store.faults = faults
+            processes = [Process(store, clock) for _ in range(3)]
+            play(processes, nodes, chance, clock)
+            for process in chance.sample(processes, len(processes)):
+                process.processor.force_flush()
+            store.faults = 0.0
+            clock.tick(10.0)
+            for process in chance.sample(processes, len(processes)):
+                assert process.processor.force_flush()
+        for session_id in {node.session_id for node in nodes}:
+            assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+
+    @_slow
+    @given(sessions(), st.randoms(use_true_random=False), st.data())
+    def test_crashes(self, nodes: list[Node], chance: random.Random, data: st.DataObject) -> None:
+        """A process that dies leaves what it had written; one that comes after it has a slot of its own."""
+        clock = FakeClock(100.0)
+        stamped = [node._replace(is_stamped=True, process=0) for node in nodes]
+        stop = data.draw(st.integers(0, 2 * len(nodes)))
+        with by_hand(clock):
+            store = MemoryStore(clock=clock)
+            first = Process(store, clock)
+            play([first], _whole_traces(stamped, stop), chance, clock)
+            written = {name: read(store, name) for name in "ab"}
+            del first  # it dies: nothing is flushed
+            again = Process(store, clock)
+            rest = [node for node in stamped if node not in _whole_traces(stamped, stop)]
+            play([again], rest, chance, clock)
+            again.flush()
+            for session_id in {node.session_id for node in rest}:
+                expected = written[session_id] + totals_of(of_session(rest, session_id))
+                assert _unnamed(expected) == _unnamed(read(store, session_id))
+            for session_id in {node.session_id for node in nodes} - {node.session_id for node in rest}:
+                assert written[session_id] == read(store, session_id)
+
+
+class _Failing(Unsure):
+    """What arrives arrives at once, but calls may fail before and after."""
+
+    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+        """Take slots, or fail."""
+        self._fail()
+        found = MemoryStore.put(self, slots, ttl_seconds=ttl_seconds, due_seconds=due_seconds)
+        self._fail()
+        return found
+
+
+def _whole_traces(nodes: Sequence[Node], stop: int) -> list[Node]:
+    """The traces that begin before so many spans."""
+    return [node for node in nodes if node.trace_id <= stop]
+
+
+def _unnamed(totals: SessionTotals) -> SessionTotals:
+    return replace(totals, rollup=replace(totals.rollup, session=None))

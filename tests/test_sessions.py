@@ -1,0 +1,609 @@
+"""Session records, and sessions over many traces, through the real SDK."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
+
+from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, session
+from otel_session_agg.stores import MemoryStore
+from otel_session_agg.testing import RecordingExporter
+
+from .apps import CALL, DEADLINE_SECONDS, PRICES, App, alone, below, beyond, in_threads
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
+    """Makes applications."""
+    with alone(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def app(make: Callable[..., App]) -> App:
+    """An application without a worker."""
+    return make()
+
+
+def told(app: App) -> list[tuple[str, int, str]]:
+    """Session, revision and reason of the records."""
+    return [(record.session_id, record.revision, record.end_reason) for record in app.records]
+
+
+def ids(span: ReadableSpan) -> tuple[int, int]:
+    """Trace and span id."""
+    assert span.context is not None
+    return span.context.trace_id, span.context.span_id
+
+
+def at(app: App, start_ms: int, end_ms: int, *, call_ms: tuple[int, int] | None = None, **attributes: Any) -> ReadableSpan:
+    """A root with these times, with a call below it."""
+    root = app.tracer.start_span("request", start_time=start_ms * 1_000_000, attributes=attributes)
+    if call_ms is not None:
+        call = app.tracer.start_span("chat", below(root), start_time=call_ms[0] * 1_000_000, attributes=CALL)
+        call.end(call_ms[1] * 1_000_000)
+    root.end(end_ms * 1_000_000)
+    assert isinstance(root, ReadableSpan)
+    return root
+
+
+class TestRecordSpan:
+    """The span named ``session``."""
+
+    def test_attributes(self, app: App) -> None:
+        """It answers what is asked of a session: traces, cost, tokens, duration, average latency, events, and who and why."""
+        with session("s", user_id="u", metadata={"plan": "pro"}):
+            for number, (start, end) in enumerate(((1000, 2000), (5000, 8000))):
+                root = app.tracer.start_span("request", start_time=start * 1_000_000)
+                call = app.tracer.start_span(
+                    "chat",
+                    below(root),
+                    start_time=start * 1_000_000,
+                    attributes={
+                        **CALL,
+                        "gen_ai.usage.cache_read.input_tokens": 3,
+                        "gen_ai.usage.reasoning.output_tokens": 2,
+                        "gen_ai.output.messages": f'[{{"role": "assistant", "parts": [{{"content": "answer {number}"}}]}}]',
+                    },
+                )
+                call.end((end - 100) * 1_000_000)
+                tool = app.tracer.start_span(
+                    "tool", below(root), start_time=start * 1_000_000, attributes={"gen_ai.tool.name": "x"}
+                )
+                tool.set_status(StatusCode.ERROR, f"bad {number}")
+                tool.end((end - 50) * 1_000_000)
+                root.end(end * 1_000_000)
+        end_session("s")
+        app.flush()
+        (span,) = app.named("session")
+        expected = {
+            "session.id": "s",
+            "user.id": "u",
+            "metadata.plan": "pro",
+            "metadata.num_traces": 2,
+            "metadata.num_events": 4,
+            "metadata.num_model_events": 2,
+            "metadata.num_tool_events": 2,
+            "metadata.num_errors": 2,
+            "metadata.prompt_tokens": 20,
+            "metadata.completion_tokens": 10,
+            "metadata.total_tokens": 30,
+            "metadata.cache_read_tokens": 6,
+            "metadata.reasoning_tokens": 4,
+            "metadata.cost": 40.0,
+            "metadata.cost_source": "computed",
+            "metadata.models": ("m",),
+            "metadata.has_feedback": False,
+            "metadata.avg_trace_latency": 2000.0,
+            "metadata.end_reason": "end_session",
+            "metadata.revision": 1,
+            "start_time": 1000,
+            "end_time": 8000,
+            "duration": 7000.0,
+            "outputs": "answer 1",
+            "error": "bad 1",
+        }
+        assert expected == dict(span.attributes or {})
+        assert (1_000_000_000, 8_000_000_000) == (span.start_time, span.end_time)
+        assert (None, SpanKind.INTERNAL, "shop") == (span.parent, span.kind, span.resource.attributes["service.name"])
+        assert [ids(root) for root in app.named("request")] == [(link.context.trace_id, link.context.span_id) for link in span.links]
+        assert ids(span)[0] not in {ids(root)[0] for root in app.named("request")}
+        assert span.instrumentation_scope is not None
+        assert "otel_session_agg" == span.instrumentation_scope.name
+
+    def test_value(self, app: App) -> None:
+        """The callback gets the same as a value."""
+        with session("s", user_id="u", metadata={"plan": "pro", "n": 1}):
+            at(app, 1000, 2000, call_ms=(1000, 1500))
+            at(app, 3000, 6000)
+        end_session("s")
+        app.flush()
+        (record,) = app.records
+        assert ("s", 1, "end_session", 2, 2000.0, False, "u", {"plan": "pro", "n": 1}) == (
+            record.session_id,
+            record.revision,
+            record.end_reason,
+            record.num_traces,
+            record.average_trace_latency_ms,
+            record.is_partial,
+            record.user_id,
+            record.metadata,
+        )
+        assert (15, 20.0, 5000.0) == (record.rollup.total_tokens, record.rollup.cost_usd, record.rollup.duration_ms)
+        (span,) = app.named("session")
+        assert (record.trace_id, record.span_id) == ids(span)
+        assert [(link.context.trace_id, link.context.span_id) for link in span.links] == list(record.members)
+
+    def test_links(self, app: App) -> None:
+        """It links to the earliest 128 roots; all are counted."""
+        with session("s"):
+            roots = [at(app, 1000 * number, 1000 * number + 1) for number in reversed(range(1, 201))]
+        end_session("s")
+        app.flush()
+        (span,) = app.named("session")
+        assert 200 == (span.attributes or {})["metadata.num_traces"]
+        expected = [ids(root) for root in reversed(roots)][:128]
+        assert expected == [(link.context.trace_id, link.context.span_id) for link in span.links]
+
+    def test_same_everywhere(self, make: Callable[..., App]) -> None:
+        """The ids depend on session and revision only, so that backends see one record however often it is written."""
+
+        def ids_of(session_id: str, revisions: int) -> list[tuple[int, int]]:
+            app = make()
+            for _ in range(revisions):
+                with session(session_id, end_on_exit=True):
+                    app.trace(1)
+                app.turn()
+            return [(record.trace_id, record.span_id) for record in app.records]
+
+        first, second = ids_of("s", 2)
+        assert [first, second] == ids_of("s", 2)
+        assert 4 == len({first, second, *ids_of("other", 2)})
+        assert all(0 < trace_id < 2**128 and 0 < span_id < 2**64 for trace_id, span_id in (first, second))
+
+    @pytest.mark.parametrize("profile", ["honeyhive", "posthog"])
+    def test_profiles(self, profile: str, make: Callable[..., App]) -> None:
+        """Roots and records are written in all chosen profiles at once."""
+        app = make(profiles=("default", profile))
+        with session("s", user_id="u", metadata={"plan": "pro"}, end_on_exit=True):
+            app.trace(2)
+        app.flush()
+        prefix = "honeyhive_metadata." if profile == "honeyhive" else "ai_session_"
+        for name in ("request", "session"):
+            found = app.attributes(name)
+            assert (2, 2) == (found["metadata.num_events"], found[f"{prefix}num_events"])
+        assert ("end_on_exit", 1, 1) == tuple(
+            app.attributes("session")[f"{prefix}{key}"] for key in ("end_reason", "revision", "num_traces")
+        )
+
+    def test_all_profiles(self, make: Callable[..., App]) -> None:
+        """All three at once do not get into each other's way."""
+        app = make(profiles=("default", "honeyhive", "posthog"))
+        with session("s", end_on_exit=True):
+            app.trace(2)
+        app.flush()
+        for name in ("request", "session"):
+            found = app.attributes(name)
+            names = ("metadata.total_tokens", "honeyhive_metadata.total_tokens", "$ai_total_tokens")
+            assert (30, 30, 30) == tuple(found[key] for key in names)
+            assert ("s", "s", "s") == tuple(found[key] for key in ("session.id", "honeyhive.session_id", "$ai_session_id"))
+
+    def test_without_default(self, make: Callable[..., App]) -> None:
+        """Without the default profile its names are not written, but ``session.id`` stays where it was stamped."""
+        app = make(profiles=("posthog",))
+        with session("s", end_on_exit=True):
+            app.trace(2)
+        app.flush()
+        assert not [name for name in app.attributes("request") if name.startswith("metadata.")]
+        assert "metadata.num_traces" not in app.attributes("session")
+        assert 1 == app.attributes("session")["ai_session_num_traces"]
+
+    def test_switched_off(self, make: Callable[..., App]) -> None:
+        """``session_records=False`` writes no span; the callback is called all the same."""
+        app = make(session_records=False)
+        with session("s", end_on_exit=True):
+            app.trace(1)
+        app.flush()
+        assert [] == app.named("session")
+        assert [("s", 1, "end_on_exit")] == told(app)
+
+    def test_no_sessions(self, app: App) -> None:
+        """Traces without a session have no record: their root is one."""
+        app.trace(2)
+        app.provider.shutdown()
+        assert [] == app.named("session")
+        assert [] == app.records
+        assert "session.id" not in app.attributes("request")
+
+    def test_conversation(self, app: App) -> None:
+        """Sessions that instrumentations name have records as well."""
+        app.trace(1, **{"gen_ai.conversation.id": "c"})
+        app.trace(1, **{"gen_ai.conversation.id": "c"})
+        end_session("c")
+        app.flush()
+        assert [("c", 2, 30)] == [(r.session_id, r.num_traces, r.rollup.total_tokens) for r in app.records]
+
+
+class TestCallback:
+    """``on_session``."""
+
+    def test_raising(self, make: Callable[..., App], caplog: pytest.LogCaptureFixture) -> None:
+        """A callback that raises harms nothing and is logged once."""
+        seen: list[str] = []
+
+        def bad(record: SessionRecord) -> None:
+            seen.append(record.session_id)
+            raise LookupError
+
+        app = make(on_session=bad)
+        for name in ("one", "two"):
+            with session(name, end_on_exit=True):
+                app.trace(1)
+        app.flush()
+        assert ["one", "two"] == seen
+        assert 2 == len(app.named("session"))
+        assert {"a callback": 2} == app.runner.faults()
+        assert 1 == len([message for message in caplog.messages if "a callback failed: LookupError" in message])
+
+    def test_not_on_our_thread(self, make: Callable[..., App]) -> None:
+        """It is called on a thread of this library, so one that takes its time stops nobody."""
+        go_on, done = threading.Event(), threading.Event()
+        threads: list[threading.Thread] = []
+
+        def slow(_: SessionRecord) -> None:
+            threads.append(threading.current_thread())
+            assert go_on.wait(DEADLINE_SECONDS)
+            done.set()
+
+        app = make(quiet=False, on_session=slow)
+        with session("s", end_on_exit=True):
+            app.trace(1)
+        app.provider.force_flush(2000)
+        assert ["chat", "request", "session"] == [span.name for span in app.exporter.spans]
+        go_on.set()
+        assert done.wait(DEADLINE_SECONDS)
+        assert threading.current_thread() not in threads
+
+    def test_uses_everything(self, make: Callable[..., App]) -> None:
+        """It may trace, ask, flush and end sessions."""
+        found: list[Any] = []
+        done = threading.Event()
+
+        def use(record: SessionRecord) -> None:
+            if record.session_id == "s":
+                with session("audit", end_on_exit=True):
+                    app.trace(1)
+                    rollup = current_rollup()
+                    found.append(rollup.total_tokens if rollup is not None else None)
+                found.append(app.provider.force_flush(5000))
+                done.set()
+
+        app = make(quiet=False, on_session=use)
+        with session("s", end_on_exit=True):
+            app.trace(2)
+        assert done.wait(DEADLINE_SECONDS)
+        assert [15, True] == found
+        app.flush()
+        assert ["audit", "s"] == sorted(str((span.attributes or {})["session.id"]) for span in app.named("session"))
+
+
+class TestEnds:
+    """Why and when a session ends."""
+
+    def test_idle(self, make: Callable[..., App]) -> None:
+        """Half an hour after the last thing happened, not earlier."""
+        app = make()
+        with session("s"):
+            app.trace(1)
+            app.turn()
+            app.clock.tick(1000)
+            app.trace(1)
+            app.turn()
+        app.turn(1799)
+        assert [] == told(app)
+        app.turn(1.5)
+        assert [("s", 1, "idle")] == told(app)
+        assert [30] == [record.rollup.total_tokens for record in app.records]
+
+    def test_not_idle_while_open(self, app: App) -> None:
+        """A session with an open trace is not idle."""
+        with session("s"):
+            root = app.tracer.start_span("request")
+        app.turn()
+        for _ in range(5):
+            app.turn(1801)
+        assert [] == told(app)
+        root.end()
+        app.turn()
+        app.turn(1801)
+        assert [("s", 1, "idle")] == told(app)
+
+    def test_max_age(self, app: App) -> None:
+        """A session that never rests ends after a day, with what it has, open traces included, and goes on as another revision."""
+        with session("s"):
+            root = app.tracer.start_span("request")
+            for _ in range(60):
+                app.call(below(root))
+                app.trace(1)
+                app.turn(1500)
+            assert [("s", 1, "max_age")] == told(app)
+            assert app.records[0].is_partial
+            total = app.records[0].rollup.total_tokens
+            assert total is not None
+            assert 0 == total % 30  # the open trace has as many calls as the closed ones
+            root.end()
+        app.turn()
+        app.turn(1801)
+        assert [("s", 1, "max_age"), ("s", 2, "idle")] == told(app)
+        assert (1800, False) == (app.records[1].rollup.total_tokens, app.records[1].is_partial)
+
+    def test_max_sessions(self, make: Callable[..., App]) -> None:
+        """Of too many sessions the one used longest ago ends."""
+        app = make(max_sessions=3)
+        for name in ("a", "b", "c", "a", "d", "e"):
+            with session(name):
+                app.trace(1)
+            app.turn()
+        assert [("b", 1, "max_sessions"), ("c", 1, "max_sessions")] == told(app)
+
+    def test_shutdown(self, app: App) -> None:
+        """Sessions of this process end with it, open traces included."""
+        with session("done"):
+            app.trace(2)
+        with session("open"):
+            root = app.tracer.start_span("request")
+            app.call(below(root))
+        app.provider.shutdown()
+        assert {("done", 1, "shutdown"), ("open", 1, "shutdown")} == set(told(app))
+        assert {"done": (30, False), "open": (15, True)} == {
+            record.session_id: (record.rollup.total_tokens, record.is_partial) for record in app.records
+        }
+        assert "open_traces" == next(
+            (span.attributes or {})["metadata.partial_reason"]
+            for span in app.named("session")
+            if (span.attributes or {})["session.id"] == "open"
+        )
+
+    def test_once(self, app: App) -> None:
+        """Ending an ended session again makes no other record."""
+        with session("s", end_on_exit=True):
+            app.trace(1)
+        for _ in range(3):
+            end_session("s")
+            app.turn(10)
+        app.turn(5000)
+        app.provider.shutdown()
+        assert [("s", 1, "end_on_exit")] == told(app)
+
+    def test_comes_back(self, app: App) -> None:
+        """A session that comes back goes on: the next record has all of it."""
+        for _ in range(3):
+            with session("s", user_id="u", end_on_exit=True):
+                app.trace(1)
+            app.turn()
+        assert [("s", number, "end_on_exit") for number in (1, 2, 3)] == told(app)
+        assert [(15, 1), (30, 2), (45, 3)] == [(r.rollup.total_tokens, r.num_traces) for r in app.records]
+        assert [1, 2, 3] == [(span.attributes or {})["metadata.revision"] for span in app.named("session")]
+
+    def test_same_label_goes_on(self, app: App) -> None:
+        """One that is ended inside its own block goes on inside it."""
+        with session("s", user_id="u", metadata={"plan": "pro"}) as block:
+            app.trace(1)
+            block.end()
+            app.turn()
+            app.trace(1)
+            block.end()
+            app.turn()
+        assert [("s", 1, "end_session"), ("s", 2, "end_session")] == told(app)
+        assert [("u", {"plan": "pro"})] * 2 == [(record.user_id, record.metadata) for record in app.records]
+
+    def test_many_at_once(self, make: Callable[..., App]) -> None:
+        """Many threads with many sessions: each record is exact."""
+        app = make(quiet=False)
+
+        def work(index: int) -> None:
+            for number in range(10):
+                with session(f"s{(index + number) % 10}"):
+                    app.trace(1 + number)
+
+        in_threads(8, work)
+        for index in range(10):
+            end_session(f"s{index}")
+        app.flush()
+        expected = {f"s{index}": 0 for index in range(10)}
+        for index in range(8):
+            for number in range(10):
+                expected[f"s{(index + number) % 10}"] += 15 * (1 + number)
+        assert expected == {record.session_id: record.rollup.total_tokens for record in app.records}
+        assert {8} == {record.num_traces for record in app.records}
+
+
+class TestLate:
+    """Spans that end after their root left."""
+
+    def test_forwarded_at_once(self, app: App) -> None:
+        """A late span is forwarded at once and is in its session's totals."""
+        with session("s") as block:
+            root = app.tracer.start_span("request")
+            late = app.tracer.start_span("chat", below(root), attributes=CALL)
+            root.end()
+        app.flush()
+        assert ["request"] == [span.name for span in app.exporter.spans]
+        late.end()
+        app.turn()
+        assert ["request", "chat"] == [span.name for span in app.exporter.spans]
+        assert 15 == block.rollup().total_tokens
+        assert ("force_flush", 0) == tuple(app.attributes("request")[f"metadata.{name}"] for name in ("partial_reason", "num_events"))
+
+    def test_ended_session(self, app: App) -> None:
+        """After the session ended a late span makes one more revision, a moment later, with the same reason."""
+        with session("s", end_on_exit=True):
+            root = app.tracer.start_span("request")
+            late = [app.tracer.start_span("chat", below(root), attributes=CALL) for _ in range(3)]
+            root.end()
+        app.flush()
+        app.turn(5.0)
+        assert [("s", 1, "end_on_exit")] == told(app)
+        assert app.records[0].is_partial
+        for span in late:
+            span.end()
+        app.turn()
+        assert [("s", 1, "end_on_exit")] == told(app)
+        app.turn(5.0)
+        assert [("s", 1, "end_on_exit"), ("s", 2, "end_on_exit")] == told(app)
+        assert [(None, True), (45, False)] == [(r.rollup.total_tokens, r.is_partial) for r in app.records]
+
+    def test_trace_without_session(self, app: App) -> None:
+        """A trace without a session is one itself: its root was revision 1, and late spans make a record of revision 2."""
+        root = app.tracer.start_span("request")
+        late = [app.tracer.start_span("chat", below(root), attributes=CALL) for _ in range(2)]
+        app.call(below(root))
+        root.end()
+        app.flush()
+        late[0].end()
+        app.turn()
+        assert [] == told(app)
+        app.turn(5.0)
+        name = f"{root.get_span_context().trace_id:032x}"
+        assert [(name, 2, "late")] == told(app)
+        assert [(30, 2, 1)] == [(r.rollup.total_tokens, r.rollup.num_events, r.num_traces) for r in app.records]
+        assert [root.get_span_context().span_id] == [link.context.span_id for link in app.named("session")[0].links]
+        late[1].end()
+        app.turn()
+        app.turn(5.0)
+        assert [(name, 2, "late"), (name, 3, "late")] == told(app)
+        assert 45 == app.records[1].rollup.total_tokens
+
+    def test_linger(self, app: App) -> None:
+        """A root waits for what is open below it and then leaves marked partial."""
+        with session("s"):
+            root = app.tracer.start_span("request")
+            late = app.tracer.start_span("chat", below(root), attributes=CALL)
+            root.end()
+        app.turn()
+        app.turn(4.9)
+        assert [] == app.named("request")
+        app.turn(0.2)
+        app.turn()
+        late.end()
+        app.turn()
+        assert (True, "linger") == tuple(app.attributes("request")[f"metadata.{name}"] for name in ("partial", "partial_reason"))
+        assert "s" == app.attributes("request")["session.id"]
+
+
+class TestProcesses:
+    """Two processors that share a store, as two processes do."""
+
+    def test_one_record(self, make: Callable[..., App]) -> None:
+        """Both know of the session, both end it, one writes the record, with the totals of both."""
+        store = MemoryStore()
+        apps = [make(quiet=False, store=store) for _ in range(2)]
+        with session("s", user_id="u"):
+            for app in apps:
+                app.trace(2)
+        for app in apps:
+            app.flush()
+        end_session("s")
+        for app in apps:
+            app.flush()
+        assert [("s", 1, "end_session")] == told(apps[0]) + told(apps[1])
+        (record,) = apps[0].records + apps[1].records
+        assert (60, 80.0, 2, "u") == (record.rollup.total_tokens, record.rollup.cost_usd, record.num_traces, record.user_id)
+        assert 1 == sum(len(app.named("session")) for app in apps)
+
+    def test_one_trace(self, make: Callable[..., App]) -> None:
+        """A trace over both is one trace: its true root carries all of it, and so does the record."""
+        store = MemoryStore()
+        caller, callee = (make(quiet=False, store=store) for _ in range(2))
+        with session("s"), caller.tracer.start_as_current_span("request") as root:
+            caller.call()
+            with callee.tracer.start_as_current_span("server", beyond(root)):
+                callee.call()
+        callee.flush()
+        caller.flush()
+        assert (30, 15) == (
+            caller.attributes("request")["metadata.total_tokens"],
+            callee.attributes("server")["metadata.total_tokens"],
+        )
+        end_session("s")
+        caller.flush()
+        callee.flush()
+        (record,) = caller.records + callee.records
+        assert (30, 1, False) == (record.rollup.total_tokens, record.num_traces, record.is_partial)
+
+    def test_shutdown_goes_on(self, make: Callable[..., App]) -> None:
+        """A session in a shared store outlives a process."""
+        store = MemoryStore()
+        first, second = (make(quiet=False, store=store) for _ in range(2))
+        with session("s"):
+            first.trace(1)
+        first.provider.shutdown()
+        assert [] == told(first)
+        with session("s", end_on_exit=True):
+            second.trace(1)
+        second.flush()
+        assert [(30, 2)] == [(record.rollup.total_tokens, record.num_traces) for record in second.records]
+
+
+class RecordOnly(Sampler):
+    """Spans are recorded and not sampled."""
+
+    def should_sample(  # noqa: PLR0917 -- the interface
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Any = None,
+        links: Sequence[Any] | None = None,
+        trace_state: Any = None,
+    ) -> SamplingResult:
+        """Record only."""
+        return SamplingResult(Decision.RECORD_ONLY, attributes)
+
+    def get_description(self) -> str:
+        """Its name."""
+        return "RecordOnly"
+
+
+class TestSampling:
+    """Spans that are not sampled."""
+
+    def test_dropped(self, make: Callable[..., App]) -> None:
+        """Spans that nobody records are in no totals; nothing fails."""
+        app = make()
+        silent = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+        silent.add_span_processor(app.processor)
+        with session("s", end_on_exit=True) as block, silent.get_tracer("tests").start_as_current_span("request"):
+            assert 0 == block.rollup().num_events
+        with silent.get_tracer("tests").start_as_current_span("request"):
+            assert current_rollup() is None
+        app.flush()
+        assert [] == app.records
+        assert (0, {}) == (app.runner.pipeline.engine.received, app.runner.faults())
+
+    def test_recorded_only(self, make: Callable[..., App]) -> None:
+        """Spans that are recorded and not sampled are in the totals, and the pipeline decides that their roots do not leave."""
+        app = make()
+        exporter = RecordingExporter()
+        processor = SessionSpanProcessor(BatchSpanProcessor(exporter), settings=Settings(), prices=PRICES)
+        provider = TracerProvider(sampler=RecordOnly(), shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        with session("s") as block, provider.get_tracer("tests").start_as_current_span("request") as root:
+            provider.get_tracer("tests").start_span("chat", attributes=CALL).end()
+            assert 15 == block.rollup().total_tokens
+        assert TraceFlags(0) == root.get_span_context().trace_flags & TraceFlags.SAMPLED
+        end_session("s")
+        assert provider.force_flush()
+        provider.shutdown()
+        assert ["session"] == [span.name for span in exporter.spans]
+        assert 15 == (exporter.spans[0].attributes or {})["metadata.total_tokens"]
+        assert [] == app.records
