@@ -77,9 +77,8 @@ class Courier:
         self.counts: Counter[str] = Counter()
         """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
         self._desk = Desk(store, settings, process, self.counts)
-        self._lock = threading.Lock()
+        self._changed = threading.Condition(threading.Lock())
         """For what is left here; never held while the store is asked."""
-        self._changed = threading.Condition(self._lock)
         self._max_slots = settings.max_sessions + _MAX_TRACES
         self._outbox = Outbox(self._max_slots)
         self._asks: dict[int, _Ask] = {}
@@ -175,13 +174,10 @@ class Courier:
     def _run(self) -> None:
         while True:
             with self._changed:
-                pause = self._pause()
-                if pause > 0 and not self._stopped:
+                while not self._stopped and (pause := self._pause()) > 0:
                     self._changed.wait(pause)
                 if self._stopped:
                     break
-                if self._pause() > 0:
-                    continue
             self._guard.call("store thread", self._turn)
         self._guard.call("closing the store", self._store.close)
 
@@ -222,7 +218,7 @@ class Courier:
         self._write()
         if self._desk.lost_sight():
             with self._changed:
-                self._outbox.again()
+                self.counts["lost"] += self._outbox.again()
             self._write()
         self._look_at_traces()
         self._look_at_sessions()
@@ -239,15 +235,11 @@ class Courier:
     def _write(self) -> None:
         while self._outbox:
             with self._changed:
-                batch = self._outbox.take(_BATCH)
-            try:
-                self._desk.write(batch)
-            except BaseException:
-                with self._changed:
-                    self.counts["lost"] += self._outbox.give_back(batch)
-                raise
+                batch = self._outbox.first(_BATCH)
+            self._desk.write(batch)
+            with self._changed:
+                self._outbox.written(batch)
             self.counts["written"] += len(batch)
-            self._outbox.written(batch)
 
     def _look_at_traces(self) -> None:
         now = time.monotonic()

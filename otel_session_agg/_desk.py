@@ -8,6 +8,7 @@ for parts; each writes first and looks then, so at least one sees the other, and
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -39,6 +40,7 @@ SESSION = "s:"
 
 _TRACE = "t:"
 _CLAIM_SECONDS = 30.0
+_SPAN_ID = re.compile("[0-9a-f]{16}")
 _TRACE_TTL_SECONDS = 900.0
 """Parts of traces are of use until their root has left, and for late parts a little longer."""
 
@@ -145,7 +147,7 @@ class Desk:
         parts: dict[str, Part] = {}
         for writer, value in stored.slots.items():
             if writer != ROOT:
-                part = self._read_part(value)
+                part = self._read_part(value if _SPAN_ID.fullmatch(writer) else b"")
                 if part is not None:
                     parts[writer] = part
         return parts
@@ -159,11 +161,10 @@ class Desk:
 
     def adoptions(self) -> list[Errand]:
         """What to write for parts that named no session and were written, of traces whose root has left without them."""
-        errands: list[Errand] = []
-        while self._orphans:
-            trace_ids = list(self._orphans)[:_BATCH]
-            errands += self._adoptions(trace_ids)
-            self._orphans.difference_update(trace_ids)
+        orphans = list(self._orphans)
+        batches = [orphans[at : at + _BATCH] for at in range(0, len(orphans), _BATCH)]
+        errands = [errand for batch in batches for errand in self._adoptions(batch)]
+        self._orphans.clear()  # only now: should the store fail, all of them are looked at again
         return errands
 
     def _adoptions(self, trace_ids: list[int]) -> list[Errand]:

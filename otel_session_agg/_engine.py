@@ -40,7 +40,7 @@ from otel_session_agg._reasons import (
 from otel_session_agg._recent import Recent
 from otel_session_agg._recent_calls import MAX_RECENT_CALLS, RecentCalls
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._roots import Roots
+from otel_session_agg._roots import Roots, below_left, chain_left
 from otel_session_agg._settings import Settings
 from otel_session_agg._sums import Price
 from otel_session_agg._traces import Trace, no_text
@@ -160,7 +160,7 @@ class Engine:
 
     def _sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
         """Of roots with the same trace id, in memory or gone, the one that a span is below."""
-        left = self._left.get(trace_id)
+        left = below_left(self._left.get(trace_id), parent_id, self._links)
         if left is None or (
             trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
         ):
@@ -232,6 +232,7 @@ class Engine:
     def _release(self, trace: Trace, out: Out) -> None:
         self._roots.remove(trace)
         trace.has_left = True
+        chain_left(trace, self._left.get(trace.trace_id))
         self._left.put(trace.trace_id, trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1

@@ -49,6 +49,7 @@ class Gathering:
 
     def __init__(self) -> None:
         self._parts: Recent[int, list[Trace]] = Recent(MAX_REMEMBERED // 2)
+        self._sessions: Recent[int, str] = Recent(MAX_REMEMBERED // 2)
         self._waiting: dict[int, Waiting] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines()
 
@@ -67,6 +68,14 @@ class Gathering:
     def published(self, trace_id: int) -> dict[str, int]:
         """The same parts, by the writer of each, with the ``seq`` of what was last written of it."""
         return {writer_of(part): part.num_published for part in self.parts(trace_id)}
+
+    def found(self, trace_id: int, session_id: str) -> None:
+        """The root of a trace is here, and names the session."""
+        self._sessions.put(trace_id, session_id)
+
+    def session_of(self, trace_id: int) -> str | None:
+        """The session that the root of a trace named here."""
+        return self._sessions.get(trace_id)
 
     def wait(self, trace: Trace, until: float) -> Waiting:
         """A root waits."""

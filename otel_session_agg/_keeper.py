@@ -18,7 +18,7 @@ from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
-from otel_session_agg._owners import Text
+from otel_session_agg._owners import Text, by_session
 from otel_session_agg._publisher import Publisher
 from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
 from otel_session_agg._recent import Recent
@@ -107,14 +107,14 @@ class Keeper:
             self._publisher.ask(trace, until - ANSWER_SECONDS)
 
     def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
-        waiting = self.gathering.waiting(trace.trace_id)
-        trace.session_id = _session_of(trace) or (_session_of(waiting.trace) if waiting is not None else None)
+        trace.session_id = _session_of(trace) or self.gathering.session_of(trace.trace_id)
         self.gathering.add_part(trace)
         self._tell(trace, now, rollups)
         self._publisher.part(trace, _session_of(trace), rollups, is_open=False)
         rollup = self._engine.rollup(trace, self._text)
         self._member(trace, now)
         self._leaves(trace, rollup, trace.partial)
+        waiting = self.gathering.waiting(trace.trace_id)
         if waiting is not None:
             self._go_on(waiting, now)
 
@@ -140,6 +140,7 @@ class Keeper:
         away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
         rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
         session_id = rollup.session.value if rollup.session is not None else None
+        is_news = away or not trace.num_published or session_id != _session_of(trace)
         for mine in (trace, *here.values()):
             mine.session_id = session_id
             self._tell(mine, now)
@@ -147,7 +148,8 @@ class Keeper:
         carried = self.gathering.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
         is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
-        self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
+        if is_news or not is_sure:
+            self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
         if session_id is not None:
             self._publisher.adopt(session_id, trace, away.items())
         self._leaves(trace, rollup, why)
@@ -164,13 +166,18 @@ class Keeper:
             trace.is_member = True
             member = Member(span.start_ns, span.trace_id, span.span_id)
             self.ledger.left(session_id, member, span.end_ns, now, is_part=span.is_part)
+            if not span.is_part:
+                self.gathering.found(trace.trace_id, session_id)
 
     def changed(self, trace: Trace, now: float) -> None:
         """A span ended after its root left, or without one."""
         if trace.root_span is not None and trace.root_span.is_part:
+            trace.session_id = _session_of(trace) or self.gathering.session_of(trace.trace_id)
             self._publisher.part(trace, _session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
         elif trace.root_span is not None and trace.is_folded and _session_of(trace) is None:
             self._becomes_session(trace, now)
+        if trace.is_folded:
+            self._member(trace, now)  # if only now it is known in which session it is
         self._tell(trace, now, is_late=trace.is_folded)
 
     def _becomes_session(self, trace: Trace, now: float) -> None:
@@ -191,13 +198,9 @@ class Keeper:
         """Sessions get what is new in a trace; outputs only when its root has left."""
         if _session_of(trace) is None and not trace.reported:
             return
-        own: dict[str, Rollup] = {}
         if rollups is None:
             rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
-        for name, rollup in rollups.items():
-            session_id = name if name is not None else trace.session_id
-            if session_id is not None:
-                own[session_id] = own[session_id] + rollup if session_id in own else rollup
+        own = by_session(rollups, trace.session_id)
         if own or trace.reported:
             self.ledger.report(trace, own, now, is_late=is_late)
 
@@ -253,8 +256,8 @@ class Keeper:
         times = [self.gathering.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now)]
         return min((time for time in times if time is not None), default=None)
 
-    def turn(self, now: float) -> None:
-        """Do what follows from what has ended, from time, and from what others say."""
+    def turn(self, now: float, *, all_now: bool = False) -> None:
+        """Do what follows from what has ended, from time, and from what others say; ``all_now``: nothing waits to be written."""
         for word in self._publisher.heard():
             self._heard(word, now)
         for waiting in self.gathering.due(now):
@@ -268,7 +271,7 @@ class Keeper:
         self.ledger.due(now)
         for session in self.ledger.dropped:
             self.limits.forget(session.session_id)
-        self._publisher.turn(self.ledger, touched, self.limits, lambda session_id: self.totals(session_id, now), now)
+        self._publisher.turn(self.ledger, touched, self.limits, lambda name: self.totals(name, now), now, all_now=all_now)
         for record in self.ledger.records:
             self.limits.forget(record.session_id)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 from otel_session_agg._desk import Errand
 
@@ -36,25 +37,24 @@ class Outbox:
         self._pending[name] = errand._replace(is_late=errand.is_late and before.is_late)
         return _shrink(self._pending, self._max_slots)
 
-    def take(self, number: int) -> list[Errand]:
-        """Those that wait the longest."""
-        return [self._pending.popitem(last=False)[1] for _ in range(min(number, len(self._pending)))]
-
-    def give_back(self, errands: Iterable[Errand]) -> int:
-        """They could not be written; what was said since is newer.  Returns how many are lost for that."""
-        self._pending = OrderedDict({**{_name(errand): errand for errand in errands}, **self._pending})
-        return _shrink(self._pending, self._max_slots)
+    def first(self, number: int) -> list[Errand]:
+        """Those that wait the longest; they wait until they are ``written``."""
+        return list(islice(self._pending.values(), number))
 
     def written(self, errands: Iterable[Errand]) -> None:
         """They were written."""
         for errand in errands:
-            self._written.pop(_name(errand), None)
-            self._written[_name(errand)] = errand
+            name = _name(errand)
+            if self._pending.get(name) is errand:  # else something newer was said meanwhile
+                del self._pending[name]
+            self._written.pop(name, None)
+            self._written[name] = errand
         _shrink(self._written, self._max_slots)
 
-    def again(self) -> None:
-        """The store may have lost what was written."""
-        self.give_back(self._written.values())
+    def again(self) -> int:
+        """The store may have lost what was written; returns how many are lost for that."""
+        self._pending = OrderedDict({**self._written, **self._pending})
+        return _shrink(self._pending, self._max_slots)
 
 
 def _name(errand: Errand) -> _Name:

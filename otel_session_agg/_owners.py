@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from otel_session_agg._calls import Call
 from otel_session_agg._model import Event, SpanData
@@ -194,6 +194,16 @@ def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
         error=tally.error,
         session=session,
     )
+
+
+def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dict[str, Rollup]:
+    """Totals by session; what no session is known of is in the ``default`` one, if there is any."""
+    own: dict[str, Rollup] = {}
+    for name, one in rollups.items():
+        session_id = name if name is not None else default
+        if session_id is not None:
+            own[session_id] = own[session_id] + one if session_id in own else one
+    return own
 
 
 def root_tally(tally: Tally, span: SpanData, event: Event, *, is_event: bool) -> None:

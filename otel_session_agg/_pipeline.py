@@ -29,6 +29,8 @@ from otel_session_agg._model import Event, Kind, Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._reasons import SHUTDOWN
+from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
@@ -154,18 +156,22 @@ class Pipeline:
         self.keeper.left(trace, now)
         return True
 
-    def turn(self, now: float, give_up: str | None = None, *, is_last: bool = False) -> list[ReadableSpan]:
-        """What follows from time and from what other processes say; ``give_up``: why roots wait no longer."""
-        self.guard.call("sessions", self.keeper.turn, now)
-        if give_up is not None:
-            self.guard.call("sessions", self.keeper.give_up, give_up, now)
-            self.guard.call("sessions", self.keeper.turn, now)
-        if is_last:
-            self.guard.call("sessions", self.keeper.shutdown, now)
-        records, self.keeper.ledger.records = self.keeper.ledger.records, []
+    def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> list[ReadableSpan]:
+        """What follows from time and from what other processes say.
+
+        ``reason``: why everything is to leave now; unless ``gives_up`` is false, roots wait for their parts no longer.
+        """
+        keeper = self.keeper
+        self.guard.call("sessions", partial(keeper.turn, now, all_now=reason is not None))
+        if reason is not None and gives_up:
+            self.guard.call("sessions", keeper.give_up, reason, now)
+            self.guard.call("sessions", partial(keeper.turn, now, all_now=True))
+        if reason == SHUTDOWN:
+            self.guard.call("sessions", keeper.shutdown, now)
+        records, keeper.ledger.records = keeper.ledger.records, []
         for record in records:
             if self._on_record is not None:
-                self.keeper.limits.calls.append(partial(self._on_record, record))
+                keeper.limits.calls.append(partial(self._on_record, record))
         wanted = records if self._settings.session_records else ()
         made = (self.guard.call("writing a session record", self._record, record) for record in wanted)
         return self._ready() + [span for span in made if span is not None]
@@ -213,6 +219,7 @@ class Pipeline:
             return
         rollup = self.keeper.trace_totals(trace_id, span_id)
         if rollup is not None:
+            rollup += Rollup(start_ns=root.start_time)  # its end is not known yet
             own, before = attributes_of(root), trace.written or {}
             by_hand = {name: value for name, value in own.items() if before.get(name) != value}
             written = _writer.attributes(rollup, self._kept_by(by_hand))

@@ -178,6 +178,7 @@ class SessionSpanProcessor(SpanProcessor):
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
         """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
+
         def note(keeper: Keeper, now: float) -> bool:
             keeper.feedback(session_id, above, now)
             self._runner.hold([span])

@@ -18,6 +18,9 @@ from otel_session_agg._traces import Trace
 PUBLISH_SECONDS = 1.0
 """How often a session is written while nothing of it leaves, so that little is lost when the process dies."""
 
+HOT_SECONDS = 0.1
+"""How often a session is written while its traces come one after the other; less than what others wait before they end one."""
+
 
 class Publisher:
     """Writes sessions and parts of traces."""
@@ -28,6 +31,8 @@ class Publisher:
         self._stale: set[str] = set()
         """Sessions with open traces that said something since they were written."""
         self._watched: dict[str, str] = {}
+        self._is_behind = False
+        """Something is to be written that was not, because its session was written a moment ago."""
 
     @property
     def is_shared(self) -> bool:
@@ -36,6 +41,8 @@ class Publisher:
 
     def next_deadline(self, now: float) -> float | None:
         """When something has to be written although nothing ends."""
+        if self._is_behind:
+            return now + HOT_SECONDS
         return now + PUBLISH_SECONDS if self._stale else None
 
     def heard(self) -> Iterable[object]:
@@ -83,7 +90,7 @@ class Publisher:
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
     def turn(
-        self, ledger: Ledger, touched: set[str], watched: Limits, refresh: Callable[[str], object], now: float
+        self, ledger: Ledger, touched: set[str], watched: Limits, refresh: Callable[[str], object], now: float, *, all_now: bool
     ) -> None:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""
         if self._courier is None:
@@ -95,14 +102,8 @@ class Publisher:
                 refresh(session_id)
             elif self._engine.members.number(session_id):
                 self._stale.add(session_id)
-        dropped, ledger.dropped = ledger.dropped, []
-        for session in dropped:
-            if session.session_id in ledger.news:  # else it stands there already, and may be recorded
-                self._write(session, now, is_late=ledger.news[session.session_id])
-        news, ledger.news = ledger.news, {}
-        for session_id, is_late in news.items():
-            self._write(ledger.get(session_id), now, is_late=is_late)
         ends, ledger.ends = ledger.ends, []
+        self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
         for session_id, reason in ends:
             self._courier.end(session_id, reason)
         writers = {name: session.writer for name in watched if (session := ledger.get(name)) is not None}
@@ -110,13 +111,29 @@ class Publisher:
             self._watched = writers
             self._courier.watch(writers)
 
+    def _write_news(self, ledger: Ledger, now: float, at_once: set[str], *, all_now: bool) -> None:
+        dropped, ledger.dropped = ledger.dropped, []
+        for session in dropped:
+            if session.session_id in ledger.news:  # else it stands there already, and may be recorded
+                self._write(session, now, is_late=ledger.news[session.session_id])
+        news, ledger.news = ledger.news, {}
+        for session_id, is_late in news.items():
+            known = ledger.get(session_id)
+            if known is None:
+                continue
+            if all_now or session_id in at_once or now - known.published_seconds >= HOT_SECONDS:
+                self._write(known, now, is_late=is_late)
+            else:
+                ledger.news[session_id] = is_late
+        self._is_behind = bool(ledger.news)
+
     def fetch(self, session: Session, until: float) -> None:
         """Wait for what others have of a session."""
         if self._courier is not None:
             self._courier.fetch(session.session_id, session.writer, until)
 
-    def _write(self, session: Session | None, now: float, *, is_late: bool) -> None:
-        if session is not None and self._courier is not None:
+    def _write(self, session: Session, now: float, *, is_late: bool) -> None:
+        if self._courier is not None:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(self._engine.members.number(session.session_id))

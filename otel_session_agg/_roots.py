@@ -12,6 +12,9 @@ from itertools import islice
 from otel_session_agg._links import Links
 from otel_session_agg._traces import Trace
 
+_MAX_LEFT = 4
+"""Roots of one trace that are remembered beside the one that left last: calls to itself that a process has at once."""
+
 
 class Roots:
     """Traces by id, each the state of one session root."""
@@ -107,6 +110,20 @@ class Roots:
         """Forget the oldest parked roots for good; returns how many."""
         names = list(islice(self._parked, max(0, len(self._parked) - keep)))
         return sum(self._unpark(name) for name in names)
+
+
+def below_left(head: Trace | None, span_id: int | None, links: Links) -> Trace | None:
+    """Of roots of one trace that have left the one that a span is below, else the one that left last."""
+    if head is None or head.next is None:
+        return head
+    return next((trace for trace in _chain(head) if trace.knows(span_id, links)), head)
+
+
+def chain_left(trace: Trace, older: Trace | None) -> None:
+    """Keep other roots of its trace that left before behind one that leaves: spans may still end below them."""
+    kept = [trace, *islice(_chain(older), _MAX_LEFT)]
+    for other, following in zip(kept, [*kept[1:], None], strict=True):
+        other.next = following
 
 
 def _chain(trace: Trace | None) -> Iterator[Trace]:

@@ -192,7 +192,7 @@ class Runner:
             now = self.clock()
             self.guard.call("releasing", self.pipeline.engine.drain, reason, out)
             self.hold(self.pipeline.finish(out, now))
-            self.hold(self.pipeline.turn(now, None if self.pipeline.courier is not None else reason, is_last=reason == SHUTDOWN))
+            self.hold(self.pipeline.turn(now, reason, gives_up=self.pipeline.courier is None))
         if self.pipeline.courier is not None and not self._exchange(self.pipeline.courier, reason, until):
             return False
         with within(self.forward_lock, until) as mine:
@@ -209,7 +209,7 @@ class Runner:
             with within(self.fold_lock, until) as mine:
                 if not mine:
                     return False
-                self.hold(self.pipeline.turn(self.clock(), reason, is_last=reason == SHUTDOWN))
+                self.hold(self.pipeline.turn(self.clock(), reason))
         return True
 
     def asked(self, ask: Callable[[Keeper, float], T]) -> T | None:

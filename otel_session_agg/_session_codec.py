@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
@@ -66,7 +67,7 @@ def encode(totals: SessionTotals) -> bytes:
         packed = b"".join(trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in sorted(totals.traces))
         row["traces"] = b64encode(packed).decode()
     if totals.members:
-        row["members"] = [[m.start_ns, f"{m.trace_id:032x}", f"{m.span_id:016x}"] for m in totals.members]
+        row["members"] = _members_out(totals.members)
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
@@ -75,6 +76,12 @@ def encode(totals: SessionTotals) -> bytes:
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
     return _out(row)
+
+
+@lru_cache(maxsize=64)
+def _members_out(members: tuple[Member, ...]) -> list[list[int | str]]:
+    """The earliest roots of a session: they stay the same while it is written again and again."""
+    return [[member.start_ns, f"{member.trace_id:032x}", f"{member.span_id:016x}"] for member in members]
 
 
 def encode_part(part: Part) -> bytes:

@@ -38,7 +38,14 @@ class App:
     """A provider with a processor; ``quiet`` ones have no worker, their time is ``clock`` and ``turn`` is the worker's turn."""
 
     def __init__(
-        self, *, live: bool = False, quiet: bool = True, store: Any = None, on_session: Any = None, more: Any = None, **settings: Any
+        self,
+        *,
+        live: bool = False,
+        quiet: bool = True,
+        store: Any = None,
+        on_session: Any = None,
+        more: Any = None,
+        **settings: Any,
     ) -> None:
         self.exporter = RecordingExporter()
         self.records: list[SessionRecord] = []
@@ -71,11 +78,11 @@ class App:
         """Everything leaves that can."""
         assert self.provider.force_flush()
 
-    def call(self, context: Context | None = None, **attributes: Any) -> None:
+    def call(self, context: Context | None = None, /, **attributes: Any) -> None:
         """A model call; ``attributes`` replace its own."""
         self.tracer.start_span("chat", context, attributes={**CALL, **attributes}).end()
 
-    def trace(self, number: int = 1, **attributes: Any) -> int:
+    def trace(self, number: int = 1, /, **attributes: Any) -> int:
         """A root named ``request`` with so many calls below it; returns its trace id."""
         with self.tracer.start_as_current_span("request", context=None, attributes=attributes) as root:
             for _ in range(number):

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _cli, end_session, open_store, record_feedback, session
-from otel_session_agg._cli_sessions import IN_TABLE, _csv, _decimal, _shown, printable
 from otel_session_agg._report import COLUMNS, StoredSession, read_row
+from otel_session_agg._report_text import IN_TABLE, _decimal, as_csv, printable, shown
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._store import Slot
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
@@ -335,11 +335,11 @@ class TestSessionsCsv:
 
     @given(st.text())
     def test_any_id(self, session_id: str) -> None:
-        """Whatever an id is, a reader of CSV gets it back, but for the apostrophe before what could be a formula."""
+        """Whatever an id is, a reader of CSV gets it back, but for NUL and the apostrophe before what could be a formula."""
         row = read_row(StoredSession(session_id, SessionTotals(), has_ended=False, revision=0))
-        _, [read, *_] = csv.reader(StringIO(_csv([row]), newline=""))
-        is_formula = session_id[:1] in set("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 -- full width
-        assert (f"'{session_id}" if is_formula and session_id else session_id) == read
+        _, [read, *_] = csv.reader(StringIO(as_csv([row]), newline=""))
+        is_formula = bool(session_id) and session_id[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+        assert "'" * is_formula + session_id.replace("\0", r"\x00") == read
 
     @pytest.mark.parametrize(
         ("usd", "expected"), [(0.0, "0"), (1e-12, "0.000000000001"), (0.1, "0.1"), (1234.5, "1234.5"), (100.0, "100")]
@@ -474,8 +474,8 @@ class TestArguments:
 
     def test_help_names_the_columns(self, commands: Commands) -> None:
         """Whoever asks for help sees what can be sorted by."""
-        shown = commands.out("sessions", "--help")
-        assert [] == [name for name in COLUMNS if name not in shown]
+        text = commands.out("sessions", "--help")
+        assert [] == [name for name in COLUMNS if name not in text]
 
     def test_names_the_extra(self, url: str) -> None:
         """Without a package of the extra, the message says what to install."""
@@ -514,14 +514,14 @@ class TestValues:
     )
     def test_money(self, usd: float, expected: str) -> None:
         """Six decimals; what is less is not 0."""
-        assert expected == _shown("cost", usd)
+        assert expected == shown("cost", usd)
 
     @given(st.text())
     def test_printable(self, text: str) -> None:
         """Nothing that moves a cursor is left, and what is printable stays as it is."""
-        shown = printable(text)
-        assert shown.isprintable()
-        assert not text.isprintable() or shown == text
+        found = printable(text)
+        assert found.isprintable()
+        assert not text.isprintable() or found == text
 
     def test_lone_surrogates(self) -> None:
         """What no encoding has is escaped, too."""

@@ -164,7 +164,7 @@ def chat_away(service: Service, pool: ThreadPoolExecutor, outcome: Outcome) -> N
 
     for chat, usage in pool.map(ask, range(NUM_CHATS * NUM_REQUESTS)):
         outcome.usage.setdefault(chat, []).append(usage)
-    assert 204 == service.call("POST", f"/chats/{LIKED}/feedback", {"score": 1, "comment": "nice"})[0]
+    assert 202 == service.call("POST", f"/chats/{LIKED}/feedback", {"score": 1, "comment": "nice"})[0]
 
 
 def spend_too_much(service: Service, outcome: Outcome) -> None:

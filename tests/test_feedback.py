@@ -334,6 +334,25 @@ class TestWhen:
         assert feedback.start_time <= record.start_time <= record.end_time
         assert (True, 0) == tuple((record.attributes or {})[f"metadata.{name}"] for name in ("has_feedback", "num_events"))
 
+    def test_from_a_log_handler(self, app: App) -> None:
+        """A log handler may give feedback, also while this library logs in the middle of its work: it is exported."""
+
+        class Handler(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                record_feedback(0, comment=record.getMessage(), session_id="s")
+
+        handler = Handler()
+        logging.getLogger("otel_session_agg").addHandler(handler)
+        try:
+            with session("s"):
+                app.trace(1, **{"metadata.cost": 1.0})
+                app.call(**{"gen_ai.request.model": "nobody-knows-that-price-either"})
+            app.flush()
+        finally:
+            logging.getLogger("otel_session_agg").removeHandler(handler)
+        assert app.named("feedback")
+        assert {} == app.runner.faults()
+
     def test_after_shutdown(self, app: App, everywhere: Callable[[TracerProvider], None]) -> None:
         """After the shutdown nothing fails."""
         everywhere(TracerProvider(shutdown_on_exit=False))

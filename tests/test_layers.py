@@ -36,7 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine",
         # from here on the SDK, clocks and threads
         "_outbox _registry _report _sdk _threads",
-        "_caller _conditions _context _courier",
+        "_caller _conditions _context _courier _report_text",
         "_asking _budgets",
         "_limits",
         "_publisher",

@@ -61,7 +61,9 @@ class TestBlock:
         """Every span that starts inside carries id, user and metadata, whichever instrumentation starts it."""
         expected = {"session.id": "s", "user.id": "u", "metadata.plan": "pro", "metadata.seats": 3, "metadata.beta": True}
         with session("s", user_id="u", metadata={"plan": "pro", "seats": 3, "beta": True}):
-            spans = [app.provider.get_tracer(name).start_span("span") for name in ("tests", "opentelemetry.instrumentation.httpx")]
+            spans = [
+                app.provider.get_tracer(name).start_span("span") for name in ("tests", "opentelemetry.instrumentation.httpx")
+            ]
             spans.append(app.tracer.start_span("child", below(spans[0])))
         for span in spans:
             assert isinstance(span, ReadableSpan)
@@ -157,7 +159,7 @@ class TestBlock:
 
         async def main() -> list[list[Any]]:
             first, second, both = (asyncio.Event() for _ in range(3))
-            return await asyncio.gather(task(first, second, both), task(second, both, first))  # first in, first out
+            return list(await asyncio.gather(task(first, second, both), task(second, both, first)))  # first in, first out
 
         with caplog.at_level(logging.ERROR):
             assert 2 * [["s", None]] == asyncio.run(main())
@@ -235,7 +237,7 @@ class TestDecorator:
             return ids
 
         async def main() -> list[list[Any]]:
-            return await asyncio.gather(*(turn() for _ in range(5)))
+            return list(await asyncio.gather(*(turn() for _ in range(5))))
 
         found = asyncio.run(main())
         assert 5 == len({ids[0] for ids in found})
@@ -463,7 +465,7 @@ class TestIds:
     @pytest.mark.parametrize("name", ["session_id", "user_id"])
     def test_too_long(self, name: str, wrong: object) -> None:
         """Ids that no span could be read with are refused where they are given."""
-        with pytest.raises(ValueError, match="an id of [0-9]+ characters is not allowed: use at most 1024"):
+        with pytest.raises(ValueError, match=r"an id of [0-9]+ characters is not allowed: use at most 1024"):
             session(**{name: wrong})  # type: ignore[arg-type]  # one of two names
         if name == "session_id":
             with pytest.raises(ValueError, match="is not allowed"):
@@ -579,9 +581,14 @@ class TestEndOnExit:
 
     def test_exception(self, app: App) -> None:
         """It ends also when the block is left by an exception."""
-        with pytest.raises(LookupError), session("s", end_on_exit=True):
+
+        @session("s", end_on_exit=True)
+        def turn() -> None:
             app.trace()
             raise LookupError
+
+        with pytest.raises(LookupError):
+            turn()
         app.flush()
         assert ["s"] == [record.session_id for record in app.records]
 

@@ -1,6 +1,7 @@
-"""Laws 2 and 5: the totals of a session do not depend on how it is split over traces and processes, on the order in which
-things arrive, nor on what the store is told twice, late or by processes that die.
+"""Laws 2 and 5: the totals of a session depend on what happened, and on nothing else.
 
+Neither on how it is split over traces and processes, nor on the order in which things arrive, nor on what the store is told
+twice, late or by processes that die.
 Processes are real processors with the real SDK; their workers and the threads that talk to the store are moved by hand, so
 that each example runs the same way every time.
 """
@@ -35,7 +36,7 @@ from otel_session_agg.testing import FakeClock
 _PRICES = PriceBook({"*": {"input": 1_000_000, "output": 2_000_000}})
 """One dollar a token in, two out."""
 _LINGER_SECONDS = 2.0
-_slow = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+_slow = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 # -- what happens -----------------------------------------------------------------------------------------------------------
@@ -397,6 +398,125 @@ class TestLaw2:
             process.processor.shutdown()
         for session_id in {node.session_id for node in nodes}:
             assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+
+
+def _of_two(part_process: int, **more: Any) -> list[Node]:
+    """A root and one call in a part of its trace."""
+    root = Node(1, None, "root", 1, "a", 0, start_ns=10, end_ns=90)
+    call = Node(2, 1, "model", 1, "a", part_process, is_cut=True, tokens=(3, 4), output="hi", start_ns=20, end_ns=30)
+    return [root, call._replace(**more)]
+
+
+@pytest.fixture
+def clock() -> Iterator[FakeClock]:
+    """Time, with all threads moved by hand."""
+    one = FakeClock(100.0)
+    with by_hand(one):
+        yield one
+
+
+class TestPartsOfTraces:
+    """Orders that are rare and were wrong once."""
+
+    def test_only_the_root_of_a_part_names_it(self, clock: FakeClock) -> None:
+        """A part whose only name is on its root span is in the session."""
+        store = MemoryStore(clock=clock)
+        _, call = _of_two(0)
+        process = Process(store, clock)
+        process.start(call)
+        process.end(call)
+        process.flush()
+        assert totals_of([call]) == plain(read(store, "a"), "a")
+
+    @pytest.mark.parametrize("is_shared", [False, True])
+    def test_call_to_itself_that_ends_late(self, clock: FakeClock, is_shared: bool) -> None:  # noqa: FBT001 -- of the table
+        """A part that names no session and ends after its root has left here is in the session of that."""
+        store = MemoryStore(clock=clock)
+        nodes = _of_two(0, is_stamped=False)
+        process = Process(store if is_shared else None, clock)
+        for node in nodes:
+            process.start(node)
+        process.end(nodes[0])
+        process.turn()
+        clock.tick(2 * _LINGER_SECONDS)
+        process.turn()
+        assert [1] == [span.context.span_id for span in process.sink.spans if span.context is not None]
+        process.end(nodes[1])
+        process.flush()
+        session = process.processor._runner.pipeline.keeper.ledger.get("a")
+        assert session is not None
+        assert totals_of(nodes) == plain(read(store, "a") if is_shared else session.own, "a")
+
+    def test_store_is_not_asked_in_time(self, clock: FakeClock) -> None:
+        """A root that leaves before the store could be asked looks for its parts as soon as it can."""
+        store = MemoryStore(clock=clock)
+        nodes = _of_two(1, is_stamped=False)
+        caller, callee = Process(store, clock), Process(store, clock)
+        caller.start(nodes[0])
+        caller.end(nodes[0])
+        caller.turn()
+        callee.start(nodes[1])
+        callee.end(nodes[1])
+        callee.flush()
+        clock.tick(2 * _LINGER_SECONDS)
+        caller.turn()
+        [root] = caller.sink.spans
+        assert "store" == (root.attributes or {})["metadata.partial_reason"]
+        caller.flush()
+        assert totals_of(nodes) == plain(read(store, "a"), "a")
+
+    def test_late_below_the_older_root(self, clock: FakeClock) -> None:
+        """A span that ends late below one root is not taken for one below another that left after it."""
+        nodes = _of_two(0)
+        late = Node(3, 1, "model", 1, "a", 0, tokens=(5, 6), start_ns=40, end_ns=50)
+        process = Process(None, clock)
+        for node in (*nodes, late):
+            process.start(node)
+        process.end(nodes[0])
+        process.turn()
+        clock.tick(2 * _LINGER_SECONDS)
+        process.turn()
+        process.end(nodes[1])
+        process.end(late)  # in one batch
+        process.flush()
+        session = process.processor._runner.pipeline.keeper.ledger.get("a")
+        assert session is not None
+        assert totals_of([*nodes, late]) == plain(session.own, "a")
+
+    @pytest.mark.parametrize("is_stamped", [False, True])
+    @pytest.mark.parametrize("part_process", [0, 1])
+    def test_output(self, clock: FakeClock, part_process: int, is_stamped: bool) -> None:  # noqa: FBT001 -- of the table
+        """A root carries the output of its parts, wherever they ran."""
+        store = MemoryStore(clock=clock)
+        nodes = _of_two(part_process, is_stamped=is_stamped)
+        processes = [Process(store, clock) for _ in range(2)]
+        for node in nodes:
+            processes[node.process].start(node)
+        processes[part_process].end(nodes[1])
+        processes[part_process].flush()
+        processes[0].end(nodes[0])
+        processes[0].flush()
+        attributes = processes[0].sink.spans[-1].attributes or {}
+        assert ("hi", 1, 7) == tuple(attributes[name] for name in ("outputs", "metadata.num_events", "metadata.total_tokens"))
+        assert totals_of(nodes) == plain(read(store, "a"), "a")
+
+    def test_changes_while_the_root_waits(self, clock: FakeClock) -> None:
+        """A part of the same process that left and changes while its root waits is counted once."""
+        store = MemoryStore(clock=clock)
+        nodes = _of_two(0, is_stamped=False, kind="agent", tokens=None)
+        call = Node(3, 2, "model", 1, "a", 0, is_stamped=False, tokens=(5, 6), start_ns=22, end_ns=24)
+        process = Process(store, clock)
+        for node in (*nodes, call):
+            process.start(node)
+        process.end(nodes[1])
+        process.turn()
+        clock.tick(2 * _LINGER_SECONDS)
+        process.turn()
+        process.end(nodes[0])
+        process.turn()
+        process.end(call)
+        process.flush()
+        assert totals_of([*nodes, call]) == plain(read(store, "a"), "a")
 
 
 class TestLive:

@@ -114,7 +114,9 @@ class TestRecordSpan:
         assert expected == dict(span.attributes or {})
         assert (1_000_000_000, 8_000_000_000) == (span.start_time, span.end_time)
         assert (None, SpanKind.INTERNAL, "shop") == (span.parent, span.kind, span.resource.attributes["service.name"])
-        assert [ids(root) for root in app.named("request")] == [(link.context.trace_id, link.context.span_id) for link in span.links]
+        assert [ids(root) for root in app.named("request")] == [
+            (link.context.trace_id, link.context.span_id) for link in span.links
+        ]
         assert ids(span)[0] not in {ids(root)[0] for root in app.named("request")}
         assert span.instrumentation_scope is not None
         assert "otel_session_agg" == span.instrumentation_scope.name
@@ -275,10 +277,12 @@ class TestCallback:
     def test_uses_everything(self, make: Callable[..., App]) -> None:
         """It may trace, ask, flush and end sessions."""
         found: list[Any] = []
+        made: list[App] = []
         done = threading.Event()
 
         def use(record: SessionRecord) -> None:
             if record.session_id == "s":
+                (app,) = made
                 with session("audit", end_on_exit=True):
                     app.trace(1)
                     rollup = current_rollup()
@@ -287,6 +291,7 @@ class TestCallback:
                 done.set()
 
         app = make(quiet=False, on_session=use)
+        made.append(app)
         with session("s", end_on_exit=True):
             app.trace(2)
         assert done.wait(DEADLINE_SECONDS)
@@ -441,7 +446,9 @@ class TestLate:
         app.turn()
         assert ["request", "chat"] == [span.name for span in app.exporter.spans]
         assert 15 == block.rollup().total_tokens
-        assert ("force_flush", 0) == tuple(app.attributes("request")[f"metadata.{name}"] for name in ("partial_reason", "num_events"))
+        assert ("force_flush", 0) == tuple(
+            app.attributes("request")[f"metadata.{name}"] for name in ("partial_reason", "num_events")
+        )
 
     def test_ended_session(self, app: App) -> None:
         """After the session ended a late span makes one more revision, a moment later, with the same reason."""
@@ -481,6 +488,21 @@ class TestLate:
         app.turn(5.0)
         assert [(name, 2, "late"), (name, 3, "late")] == told(app)
         assert 45 == app.records[1].rollup.total_tokens
+
+    def test_late_id(self, app: App) -> None:
+        """A trace whose session is only named by a late span is one of that session, with all that it has."""
+        root = app.tracer.start_span("request")
+        late = app.tracer.start_span("chat", below(root), attributes={**CALL, "session.id": "s"})
+        app.call(below(root))
+        root.end()
+        app.flush()
+        assert "session.id" not in app.attributes("request")
+        late.end()
+        end_session("s")
+        app.turn()
+        (record,) = app.records
+        assert (30, 1) == (record.rollup.total_tokens, record.num_traces)
+        assert ((root.get_span_context().trace_id, root.get_span_context().span_id),) == record.members
 
     def test_linger(self, app: App) -> None:
         """A root waits for what is open below it and then leaves marked partial."""
@@ -553,18 +575,51 @@ class TestProcesses:
         assert [(30, 2)] == [(record.rollup.total_tokens, record.num_traces) for record in second.records]
 
 
+class Interrupted(MemoryStore):
+    """A store in which something happens between what is written and what is ended."""
+
+    then: Callable[[], None] | None = None
+
+    def lost_sight(self) -> bool:
+        """Asked in between."""
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return super().lost_sight()
+
+
+class TestFlush:
+    """What ``force_flush`` promises."""
+
+    def test_ended_meanwhile(self, make: Callable[..., App]) -> None:
+        """A session that ends while the store is written to is not ended before it is there."""
+        store = Interrupted()
+        app = make(store=store)
+
+        def turn() -> None:
+            with session("s", end_on_exit=True):
+                app.trace(2)
+            app.turn()
+
+        store.then = turn
+        app.flush()
+        app.flush()
+        assert [("s", 1, "end_on_exit")] == told(app)
+        assert 30 == app.records[0].rollup.total_tokens
+
+
 class RecordOnly(Sampler):
     """Spans are recorded and not sampled."""
 
-    def should_sample(  # noqa: PLR0917 -- the interface
+    def should_sample(
         self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
+        parent_context: Context | None,  # noqa: ARG002 -- the interface
+        trace_id: int,  # noqa: ARG002 -- the interface
+        name: str,  # noqa: ARG002 -- the interface
+        kind: SpanKind | None = None,  # noqa: ARG002 -- the interface
         attributes: Any = None,
-        links: Sequence[Any] | None = None,
-        trace_state: Any = None,
+        links: Sequence[Any] | None = None,  # noqa: ARG002 -- the interface
+        trace_state: Any = None,  # noqa: ARG002 -- the interface
     ) -> SamplingResult:
         """Record only."""
         return SamplingResult(Decision.RECORD_ONLY, attributes)

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Span, set_span_in_context
 
-from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, Settings, end_session, session
+from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, SessionStore, Settings, session
 from otel_session_agg.testing import RecordingExporter
 
 T = TypeVar("T")
@@ -99,14 +98,14 @@ def _timed(function: Callable[[], T]) -> tuple[T, float]:
 class App:
     """An application with a processor of its own; its methods are what a test can ask of it."""
 
-    def __init__(self, url: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, store: SessionStore | str, settings: Mapping[str, Any]) -> None:
         self._exporter = RecordingExporter()
         self._records: list[SessionRecord] = []
         self._open: dict[str, Span] = {}
         self._processor = SessionSpanProcessor(
             SimpleSpanProcessor(self._exporter),
             settings=Settings(**settings),
-            store=url,
+            store=store,
             prices=_PRICES,
             on_session=self._records.append,
         )
@@ -168,7 +167,7 @@ class App:
     def end(self, *session_ids: str) -> None:
         """End sessions."""
         for session_id in session_ids:
-            end_session(session_id)
+            self._processor.end_session(session_id, "end_session")
 
     def end_at(self, when_seconds: float, *session_ids: str) -> None:
         """End sessions at a time of the clock that all processes of this machine share."""
@@ -186,10 +185,12 @@ class App:
     def close(self) -> list[str]:
         """Shut down; returns the names of threads of ours that are still there soon after."""
         self._provider.shutdown()
-        ours = [thread for thread in threading.enumerate() if thread.name.startswith("otel-session-agg")]
-        for thread in ours:
-            thread.join(5)
-        return [thread.name for thread in ours if thread.is_alive()]
+        runner = self._processor._runner
+        courier = runner.pipeline.courier
+        ours = [runner._worker, runner.caller._thread, courier._thread if courier is not None else None]
+        for thread in filter(None, ours):
+            thread.join(TIMEOUT_SECONDS)
+        return [thread.name for thread in ours if thread is not None and thread.is_alive()]
 
     def records(self) -> list[Told]:
         """Records that this process wrote."""
@@ -220,6 +221,12 @@ class App:
     def faults(self) -> dict[str, int]:
         """Faults of ours that were caught."""
         return self._processor._runner.faults()
+
+    def forget(self) -> None:
+        """Forget what the process this one was forked from has exported."""
+        self._exporter.clear()
+        self._records.clear()
+        self._open.clear()
 
     def pid(self) -> int:
         """Of this process."""
@@ -258,6 +265,7 @@ def _preloaded(connections: list[Connection], url: str, settings: Mapping[str, A
             for other in connections:
                 if other is not mine:
                     other.close()
+            app.forget()
             _serve(app, mine)
             os._exit(0)
         children.append(pid)

@@ -13,10 +13,11 @@ to what a chat has cost, one budget, and one span named ``session`` with the tot
 
 Only three places know of sessions: the processor in ``lifespan``, ``session(...)`` around a request's work, and the endpoints
 that ask for totals, give feedback and end a chat.  The spans are those of real instrumentations: FastAPI itself makes one for
-each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless ``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``model_server.py``).
+each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless
+``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``model_server.py``).
 
-A budget is checked by what the worker knows: its own part at once, that of others a moment after they wrote it, once it has
-handled a request of the chat itself.  So each worker may let one call too many through.
+The budget is checked against what all workers have written, so a chat that asks again within milliseconds may be answered once
+more.  Where nothing may wait for the store, ``chat.check()`` looks at what this worker knows already.
 
 Variables:
 
@@ -47,7 +48,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from otel_session_agg import (
     Budget,
-    BudgetExceeded,
     SessionSpanProcessor,
     Settings,
     end_session,
@@ -93,7 +93,7 @@ def line(span: ReadableSpan) -> str:
 
 
 class RequestSpans:
-    """A root span for each request, where nobody has made one: FastAPI does since 0.165, or an instrumentation of it."""
+    """A root span for each request, where nobody has made one: newer versions of FastAPI do, as do instrumentations of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -129,10 +129,9 @@ class Feedback(BaseModel):
 def post_message(chat_id: str, message: Message) -> dict[str, object]:
     """Ask the model, unless the chat has used up its budget."""
     with session(chat_id, user_id=message.user, budget=BUDGET) as chat:
-        try:
-            chat.check()
-        except BudgetExceeded as error:
-            raise HTTPException(402, str(error)) from error
+        exceeded = BUDGET.exceeded(chat_id, chat.rollup(wait_seconds=1))
+        if exceeded is not None:
+            raise HTTPException(402, str(exceeded))
         answer = app.state.model.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": message.text}])
         return {"text": answer.choices[0].message.content, "usage": answer.usage.model_dump(exclude_none=True)}
 
@@ -149,7 +148,7 @@ def get_totals(chat_id: str) -> dict[str, object]:
     }
 
 
-@app.post("/chats/{chat_id}/feedback", status_code=204)
+@app.post("/chats/{chat_id}/feedback", status_code=202)
 def post_feedback(chat_id: str, feedback: Feedback) -> None:
     """Note what somebody thinks of the chat; it need not be known here, nor be open."""
     record_feedback(feedback.score, comment=feedback.comment, session_id=chat_id)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid4
+
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 
-from otel_session_agg import ModelPrice, PriceBook, Rollup, SessionSpanProcessor, Settings, SettingsError
+from otel_session_agg import (
+    Budget,
+    BudgetExceeded,
+    ModelPrice,
+    PriceBook,
+    Rollup,
+    SessionRecord,
+    SessionSpanProcessor,
+    SessionStore,
+    Settings,
+    SettingsError,
+    current_rollup,
+    end_session,
+    open_store,
+    record_feedback,
+    session,
+)
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 by_exporter: SpanProcessor = SessionSpanProcessor(ConsoleSpanExporter())
@@ -22,3 +41,75 @@ settings: Settings = Settings.from_mapping({"max_open_roots": "10"})
 span: ReadableSpan = make_span("chat", attributes={"gen_ai.operation.name": "chat"})
 roots: tuple[ReadableSpan, ...] = RecordingExporter().roots
 now: float = FakeClock(1.0)()
+
+
+def on_session(record: SessionRecord) -> object:
+    """What a record has."""
+    figures: tuple[str, int, str, int, float | None, bool, str | None] = (
+        record.session_id,
+        record.revision,
+        record.end_reason,
+        record.num_traces,
+        record.average_trace_latency_ms,
+        record.is_partial,
+        record.user_id,
+    )
+    totals: Rollup = record.rollup
+    links: tuple[tuple[int, int], ...] = record.members
+    return figures, totals, links, record.metadata["plan"]
+
+
+def on_exceeded(error: BudgetExceeded) -> tuple[str, float | None, int | None, float | None]:
+    """What the error has."""
+    return (
+        error.session_id,
+        error.cost_usd,
+        error.total_tokens,
+        error.rollup.cost_usd,
+    )
+
+
+store: SessionStore = open_store("sqlite:///sessions.db")
+records: list[SessionRecord] = []
+live = SessionSpanProcessor(store=store, on_session=on_session, meter_provider=NoOpMeterProvider())
+by_url = SessionSpanProcessor(ConsoleSpanExporter(), store="redis://localhost:6379/0", on_session=records.append)
+budget = Budget(cost_usd=1, total_tokens=1000, on_exceeded=on_exceeded)
+an_id: UUID = uuid4()
+
+
+@session("chat", user_id=7, metadata={"plan": "pro", "seats": 3, "share": 0.5, "beta": True})
+def turn(question: str, *, times: int = 1) -> list[str]:
+    """A decorated function keeps its type."""
+    return [question] * times
+
+
+@session()
+async def turn_async(question: str) -> str:
+    """A decorated coroutine keeps its type."""
+    async with session(an_id) as inner:
+        return question + inner.session_id
+
+
+def main() -> tuple[Rollup, Rollup | None, list[str]]:
+    """Blocks, totals, feedback."""
+    with session(an_id, budget=budget, propagate=True, end_on_exit=True) as block:
+        name: str = block.session_id
+        mine: Rollup = block.rollup()
+        active: Rollup | None = current_rollup()
+        answers: list[str] = turn("why?", times=2)
+        block.check()
+        budget.check()
+        block.end()
+        record_feedback(0.5, "fair", "could be shorter")
+        record_feedback(score=False, session_id=an_id)
+    end_session(name)
+    return mine, active, answers
+
+
+async def main_async() -> str:
+    """Awaited like the function itself."""
+    answer: str = await turn_async("why?")
+    turn(7)  # type: ignore[arg-type]  # the parameters are the function's
+    record_feedback("good")  # type: ignore[arg-type]  # a label is not a score
+    session(metadata={"tags": ["a"]})  # type: ignore[dict-item]  # not an attribute
+    return answer

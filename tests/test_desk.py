@@ -1,0 +1,525 @@
+"""What is written to a store that others share and what is read from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from otel_session_agg import Rollup, SessionRecord, Settings
+from otel_session_agg._desk import RECORD, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
+from otel_session_agg._session_codec import Part, decode, encode_part, encode_recorded
+from otel_session_agg._session_codec import Recorded as Told
+from otel_session_agg._session_totals import Member, SessionTotals
+from otel_session_agg.stores import MemoryStore, Slot
+from otel_session_agg.testing import FakeClock
+
+TRACE = 7
+TRACE_ID = f"{TRACE:032x}"
+A, B = f"{0xA:016x}", f"{0xB:016x}"
+IDLE, LINGER = 100.0, 5.0
+ONE = SessionTotals(Rollup(num_events=1))
+
+
+class Office:
+    """Desks of several processes at one store."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.clock = FakeClock(50.0)
+        self.store = store or MemoryStore(clock=self.clock)
+        self.counts: Counter[str] = Counter()
+        self.records: list[SessionRecord] = []
+        self.one, self.two = self.desk("one"), self.desk("two")
+
+    def desk(self, owner: str) -> Desk:
+        """The desk of another process."""
+        return Desk(self.store, Settings(session_idle_seconds=IDLE, linger_seconds=LINGER), owner, self.counts)
+
+    def end(self, session_id: str = "s", desk: Desk | None = None, **more: Any) -> bool:
+        """End a session."""
+        return (desk or self.one).end(session_id, "end_session", self.records.append, **more)
+
+    def revisions(self) -> list[tuple[int, int]]:
+        """Revisions that were told, and their events."""
+        return [(record.revision, record.rollup.num_events) for record in self.records]
+
+    def slots(self, key: str) -> dict[str, bytes]:
+        """What stands below a key."""
+        return self.store.get([key])[0].slots
+
+    def totals(self, session_id: str) -> SessionTotals:
+        """What readers find of a session."""
+        values = [decode(value) for writer, value in self.slots(f"s:{session_id}").items() if writer != RECORD]
+        return sum(values, SessionTotals())
+
+
+def part(num_events: int = 1, seq: int = 2, session: str | None = None, *, is_open: bool = False) -> Part:
+    """What a process says of its part of a trace."""
+    rollups = {} if is_open else {session: Rollup(num_events=num_events, start_ns=3, end_ns=9)}
+    return Part(rollups, is_open=is_open, root=False, session_id=session, seq=seq)
+
+
+def part_errand(writer: str, one: Part) -> Errand:
+    """A part on its way; who writes it looks for the root."""
+    slot = Slot(trace_key(TRACE), writer, one.seq, encode_part(one))
+    return Errand(slot, part_of=TRACE if None in one.rollups else None)
+
+
+def root_errand(session_id: str | None, *included: tuple[str, int], seq: int = 1) -> Errand:
+    """The root of the trace on its way, with what it carries."""
+    carried = tuple(inclusion(*row) for row in (*included, (ROOT, seq)))
+    rollup = Rollup() if session_id is not None else Rollup(num_events=5, start_ns=1, end_ns=10)
+    one = Part({None: rollup}, is_open=False, root=True, session_id=session_id, seq=seq, included=carried)
+    return Errand(Slot(trace_key(TRACE), ROOT, seq, encode_part(one)), part_of=TRACE)
+
+
+class TestParts:
+    """Parts of a trace."""
+
+    def test_all(self) -> None:
+        """All of a trace but the root are read, those that are open too."""
+        office = Office()
+        office.one.write([part_errand(A, part()), part_errand(B, part(is_open=True)), root_errand("s")])
+        [answer, nothing] = office.two.parts([TRACE, 8])
+        assert {A: part(), B: part(is_open=True)} == dict(answer.parts)
+        assert ((), True) == (nothing.parts, nothing.is_reached)
+
+    def test_newest(self) -> None:
+        """Of a part what was said last counts, whatever comes first."""
+        office = Office()
+        for seq in (2, 3, 1):
+            office.one.write([part_errand(A, part(seq, seq))])
+        [answer] = office.one.parts([TRACE])
+        assert [(A, part(3, 3))] == list(answer.parts)
+
+    @pytest.mark.parametrize(
+        ("writer", "value"),
+        [
+            (A, b"garbage"),
+            (A, b'{"v":2}'),
+            (A, b""),
+            ("zz", encode_part(part())),
+            ("-00000000000000a", encode_part(part())),
+            ("\u0661" * 16, encode_part(part())),
+            ("a" * 40, encode_part(part())),
+        ],
+    )
+    def test_malformed(self, writer: str, value: bytes) -> None:
+        """What is no part, or is nobody's, is skipped and counted."""
+        office = Office()
+        office.store.put([Slot(trace_key(TRACE), writer, 1, value)], ttl_seconds=10)
+        office.one.write([part_errand(B, part()), root_errand("s")])
+        assert [(B, part())] == list(office.two.parts([TRACE])[0].parts)
+        assert [f"t:{TRACE_ID}:{B}"] == [errand.slot.writer for errand in office.one.adoptions()]
+        assert 2 == office.counts["malformed"]
+
+    def test_malformed_root(self) -> None:
+        """A root that cannot be read is none."""
+        office = Office()
+        office.one.write([part_errand(A, part())])
+        office.store.put([Slot(trace_key(TRACE), ROOT, 1, b"garbage")], ttl_seconds=10)
+        assert [] == office.one.adoptions()
+        assert 1 == office.counts["malformed"]
+
+
+class TestAdoption:
+    """Parts that named no session."""
+
+    def test_slot(self) -> None:
+        """A part becomes a slot of the session that says what the part did."""
+        slot = adoption("s", TRACE, A, part())
+        assert ("s:s", f"t:{TRACE_ID}:{A}", 2) == slot[:3]
+        assert decode(slot.value) == SessionTotals(
+            Rollup(num_events=1, start_ns=3, end_ns=9),
+            traces=frozenset({TRACE}),
+            members=(Member(3, TRACE, 0xA),),
+            num_parts=1,
+            part_ns=6,
+        )
+
+    def test_root_first(self) -> None:
+        """A part that ends after the root finds it, and is in its session."""
+        office = Office()
+        office.one.write([root_errand("s")])
+        assert [] == office.one.adoptions()
+        office.two.write([part_errand(A, part())])
+        assert [Errand(adoption("s", TRACE, A, part()), is_late=True)] == office.two.adoptions()
+
+    def test_part_first(self) -> None:
+        """A part that ends before the root is found by it."""
+        office = Office()
+        office.two.write([part_errand(A, part())])
+        assert [] == office.two.adoptions()
+        office.one.write([root_errand("s")])
+        assert [Errand(adoption("s", TRACE, A, part()), is_late=True)] == office.one.adoptions()
+
+    def test_both(self) -> None:
+        """When both see each other, both write the same slot."""
+        office = Office()
+        office.one.write([root_errand("s")])
+        office.two.write([part_errand(A, part())])
+        [mine], [yours] = office.one.adoptions(), office.two.adoptions()
+        assert mine == yours
+        office.one.write([mine])
+        office.two.write([yours])
+        assert 1 == office.totals("s").rollup.num_events
+
+    def test_carried(self) -> None:
+        """A part that the root carries has found its session."""
+        office = Office()
+        office.two.write([part_errand(A, part())])
+        office.one.write([root_errand("s", (A, 2))])
+        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
+
+    def test_carried_and_changed(self) -> None:
+        """When it changes after that, the session gets what it is now."""
+        office = Office()
+        office.two.write([part_errand(A, part())])
+        office.one.write([root_errand("s", (A, 2)), Errand(adoption("s", TRACE, A, part()))])
+        office.two.write([part_errand(A, part(4, 3))])
+        office.two.write(office.two.adoptions())
+        assert 4 == office.totals("s").rollup.num_events
+
+    @pytest.mark.parametrize("other", [part(is_open=True), part(session="t")])
+    def test_others(self, other: Part) -> None:
+        """A part that is open, or that named a session, needs none."""
+        office = Office()
+        office.one.write([root_errand("s"), part_errand(A, other)])
+        assert [] == office.one.adoptions()
+
+    def test_once(self) -> None:
+        """Who has looked does not look again until there is something to look for."""
+        office = Office()
+        office.one.write([root_errand("s"), part_errand(A, part())])
+        assert 1 == len(office.one.adoptions())
+        assert [] == office.one.adoptions()
+
+    def test_store_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When the store fails meanwhile, the next look finds it."""
+        office = Office()
+        office.one.write([root_errand("s"), part_errand(A, part())])
+        with monkeypatch.context() as patch:
+            patch.setattr(office.store, "get", _refuse)
+            with pytest.raises(ConnectionError):
+                office.one.adoptions()
+        assert 1 == len(office.one.adoptions())
+
+    def test_many(self) -> None:
+        """Any number of traces are looked at."""
+        office = Office()
+        for number in range(1, 600):
+            for errand in (root_errand("s"), part_errand(A, part())):
+                slot = errand.slot._replace(key=trace_key(number))
+                office.one.write([errand._replace(slot=slot, part_of=number)])
+        assert 599 == len({errand.slot.writer for errand in office.one.adoptions()})
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    message = "no answer"
+    raise ConnectionError(message)
+
+
+class TestBecomesSession:
+    """A trace without a session, of which a part was missed."""
+
+    def test_second_revision(self) -> None:
+        """It becomes a session itself; what its root told was the first revision, so the record is the second."""
+        office = Office()
+        office.one.write([root_errand(None)])
+        assert [] == office.one.adoptions()
+        office.two.write([part_errand(A, part())])
+        office.two.write(office.two.adoptions())
+        assert [] == office.two.due()
+        office.clock.tick(LINGER)
+        assert [TRACE_ID] == office.two.due()
+        assert office.end(TRACE_ID, office.two)
+        assert [(2, 6)] == office.revisions()
+        [record] = office.records
+        assert (1, 9e-6) == (record.num_traces, record.average_trace_latency_ms)
+
+    def test_with_all_parts(self) -> None:
+        """The parts that the root carried are in it, too, once."""
+        office = Office()
+        office.two.write([part_errand(A, part(2))])
+        office.one.write([root_errand(None, (A, 2))])
+        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
+        office.two.write([part_errand(B, part(4))])
+        for desk in (office.two, office.one):
+            desk.write(office.two.adoptions())
+        assert 11 == office.totals(TRACE_ID).rollup.num_events
+
+    def test_nothing_missed(self) -> None:
+        """A trace of which nothing was missed is no session."""
+        office = Office()
+        office.two.write([part_errand(A, part())])
+        office.one.write([root_errand(None, (A, 2))])
+        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
+        assert [] == list(office.store.keys("s:"))
+
+    def test_twice(self) -> None:
+        """Two processes that find it at once make one session, with one record."""
+        office = Office()
+        office.one.write([root_errand(None)])
+        office.one.write([part_errand(A, part())])
+        office.two.write([part_errand(B, part())])
+        for errands, desk in ((office.one.adoptions(), office.one), (office.two.adoptions(), office.two)):
+            desk.write(errands)
+        for desk in (office.one, office.two):
+            assert office.end(TRACE_ID, desk)
+        assert [(2, 7)] == office.revisions()
+
+
+class TestEnd:
+    """Sessions that end."""
+
+    def test_all_slots(self) -> None:
+        """The record has what all processes have, and says why it was made."""
+        office = Office()
+        for desk, writer in ((office.one, "p.1"), (office.two, "q.1")):
+            desk.write([Errand(session_slot("s", writer, 1, ONE))])
+        assert office.end()
+        assert [(1, 2)] == office.revisions()
+        assert ("s", "end_session") == (office.records[0].session_id, office.records[0].end_reason)
+
+    def test_twice(self) -> None:
+        """Ended by two one after the other, one record is made."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        assert office.end(desk=office.one)
+        assert office.end(desk=office.two)
+        assert [(1, 1)] == office.revisions()
+
+    def test_at_once(self) -> None:
+        """Ended by two at the same time, one record is made: the second has to wait for the first."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        other: list[bool] = []
+
+        def tell(record: SessionRecord) -> None:
+            office.records.append(record)
+            other.append(office.end(desk=office.two))
+
+        assert office.one.end("s", "end_session", tell)
+        assert [False] == other
+        assert office.end(desk=office.two)
+        assert [(1, 1)] == office.revisions()
+
+    def test_comes_back(self) -> None:
+        """Each time that something changed there is one more record, with all that happened."""
+        office = Office()
+        for seq in range(1, 4):
+            office.one.write([Errand(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq))))])
+            assert office.end(desk=office.two)
+        assert [(1, 1), (2, 2), (3, 3)] == office.revisions()
+
+    def test_nothing_there(self) -> None:
+        """Of a session that nobody knows nothing is told."""
+        office = Office()
+        assert office.end()
+        assert [] == office.records
+
+    def test_changed_meanwhile(self) -> None:
+        """What is written while the record is made is told soon after, with the next revision."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+
+        def tell(record: SessionRecord) -> None:
+            office.records.append(record)
+            office.two.write([Errand(session_slot("s", "q.1", 1, ONE))])
+
+        assert office.one.end("s", "end_session", tell)
+        assert [] == office.one.due()
+        office.clock.tick(LINGER)
+        assert ["s"] == office.one.due()
+        assert office.end()
+        assert [(1, 1), (2, 2)] == office.revisions()
+
+    def test_settling_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When settling fails it is tried again, and told once."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        with monkeypatch.context() as patch:
+            patch.setattr(office.store, "settle", _refuse)
+            for _ in range(3):
+                with pytest.raises(ConnectionError):
+                    office.end()
+        assert office.end()
+        assert office.end(desk=office.two)
+        assert [(1, 1)] == office.revisions()
+
+    def test_settling_fails_after_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also when it was done, and only the answer was lost."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        settle = office.store.settle
+
+        def done_but(slot: Slot, version: int, *, ttl_seconds: float) -> bool:
+            settle(slot, version, ttl_seconds=ttl_seconds)
+            return bool(_refuse())
+
+        with monkeypatch.context() as patch:
+            patch.setattr(office.store, "settle", done_but)
+            with pytest.raises(ConnectionError):
+                office.end()
+        for desk in (office.one, office.two):
+            assert office.end(desk=desk)
+        assert [(1, 1)] == office.revisions()
+
+    def test_fails_then_changes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What changed before the second try is told, too."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        with monkeypatch.context() as patch:
+            patch.setattr(office.store, "settle", _refuse)
+            with pytest.raises(ConnectionError):
+                office.end()
+        office.two.write([Errand(session_slot("s", "q.1", 1, ONE))])
+        assert office.end()
+        assert 2 == office.revisions()[-1][1]
+
+    def test_dies(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When the one that made a record dies before it could say so, another makes the same again."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        with monkeypatch.context() as patch:
+            patch.setattr(office.store, "settle", _refuse)
+            patch.setattr(office.store, "unclaim", lambda *_: None)
+            with pytest.raises(ConnectionError):
+                office.end()
+        assert not office.end(desk=office.two)
+        office.clock.tick(60)
+        assert office.end(desk=office.two)
+        first, second = office.records
+        assert (first.trace_id, first.span_id) == (second.trace_id, second.span_id)
+
+    def test_gives_claim_back(self) -> None:
+        """A callback that fails leaves the session to others."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        with pytest.raises(ConnectionError):
+            office.one.end("s", "end_session", _refuse)
+        assert office.end(desk=office.two)
+        assert [(1, 1)] == office.revisions()
+
+    def test_malformed(self) -> None:
+        """Slots that cannot be read are left out and counted."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.store.put([Slot("s:s", name, 1, value) for name, value in (("x", b"{"), ("y", b'{"v":9}'))], ttl_seconds=100)
+        assert office.end()
+        assert ([(1, 1)], 2) == (office.revisions(), office.counts["malformed"])
+
+    def test_malformed_record(self) -> None:
+        """So is a record that cannot be read."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE)), Errand(Slot("s:s", RECORD, 1, b"garbage"))])
+        assert office.end()
+        assert ([(1, 1)], 1) == (office.revisions(), office.counts["malformed"])
+
+
+class TestPatiently:
+    """Sessions that end as soon as nothing of them is open."""
+
+    def test_waits(self) -> None:
+        """While something is open it is not now; without patience the record says so."""
+        office = Office()
+        still_open = SessionTotals(Rollup(num_events=1), num_open=1)
+        office.one.write([Errand(session_slot("s", "p.1", 1, still_open)), Errand(session_slot("s", "q.1", 1, ONE))])
+        assert not office.end(patiently=True)
+        assert [] == office.records
+        office.one.write([Errand(session_slot("s", "p.1", 2, ONE))])
+        assert office.end(patiently=True)
+        assert [False] == [record.is_partial for record in office.records]
+
+    def test_no_patience(self) -> None:
+        """Without patience the record says that more is to come."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
+        assert office.end()
+        assert [True] == [record.is_partial for record in office.records]
+
+    def test_others_may_go_on(self) -> None:
+        """Who waits does not keep others from it."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
+        assert not office.end(patiently=True)
+        assert office.end(desk=office.two)
+
+
+class TestDue:
+    """Sessions in which nothing happens any more."""
+
+    def test_idle(self) -> None:
+        """A session is due when nobody wrote for so long, and no more when it has ended."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.clock.tick(IDLE - 1)
+        office.two.write([Errand(session_slot("s", "q.1", 1, ONE)), root_errand("s")])
+        office.clock.tick(IDLE - 1)
+        assert [] == office.one.due()
+        office.clock.tick(1)
+        assert ["s"] == office.one.due()
+        office.end()
+        assert [] == office.one.due()
+
+    def test_late(self) -> None:
+        """What comes late after the end is told a moment later; what comes late before waits with the rest."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE), is_late=True)])
+        office.clock.tick(LINGER)
+        assert [] == office.one.due()
+        office.end()
+        office.two.write([Errand(session_slot("s", "p.1", 2, ONE), is_late=True)])
+        office.clock.tick(LINGER)
+        assert ["s"] == office.two.due()
+
+    def test_late_and_later(self) -> None:
+        """Late spans that follow each other do not put the record off until the session is idle."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.end()
+        for seq in (2, 3):
+            office.one.write([Errand(session_slot("s", "p.1", seq, ONE), is_late=True)])
+        office.clock.tick(LINGER)
+        assert ["s"] == office.one.due()
+
+
+class TestOthers:
+    """What other processes have of a session."""
+
+    def test_without_own(self) -> None:
+        """All slots but the own and the record."""
+        office = Office()
+        slots = [session_slot("s", name, 1, ONE) for name in ("p.1", "q.1", "q.2")]
+        office.one.write([*map(Errand, slots), Errand(Slot("s:s", RECORD, 1, encode_recorded(Told(1, 1))))])
+        [others] = office.one.others({"s": "p.1"}, {})
+        assert ("s", 2) == (others.session_id, others.totals.rollup.num_events)
+
+    def test_only_news(self) -> None:
+        """What was seen is not told again."""
+        office = Office()
+        seen: dict[str, int] = {}
+        watched = {"s": "p.1", "t": "p.1"}
+        assert ["s", "t"] == [others.session_id for others in office.one.others(watched, seen)]
+        assert [] == list(office.one.others(watched, seen))
+        office.two.write([Errand(session_slot("t", "q.1", 1, ONE))])
+        assert ["t"] == [others.session_id for others in office.one.others(watched, seen)]
+
+
+class TestWrite:
+    """Slots on their way to the store."""
+
+    def test_repeated(self) -> None:
+        """Written again, also in another order, nothing changes."""
+        office = Office()
+        errands = [Errand(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq)))) for seq in (1, 2, 3)]
+        orders: Sequence[Sequence[Errand]] = (errands, errands[::-1], errands[:1])
+        for order in orders:
+            office.one.write(order)
+        assert 3 == office.totals("s").rollup.num_events
+
+    def test_lost_sight(self) -> None:
+        """Whether something may be gone is the store's to say."""
+        assert Office().one.lost_sight() is False
