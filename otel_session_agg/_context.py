@@ -100,8 +100,8 @@ def with_label(label: Label) -> Context:
     context = set_value(_LABEL, label)
     if label.propagate:
         return baggage.set_baggage(n.SESSION_ID, label.session_id, context)
-    if label.outer is not None and label.outer.propagate and label.outer.session_id != label.session_id:
-        return baggage.remove_baggage(n.SESSION_ID, context)  # a callee must not join the outer session
+    if baggage.get_baggage(n.SESSION_ID, context) not in (None, label.session_id):
+        return baggage.remove_baggage(n.SESSION_ID, context)  # a callee must not join the session around this one
     return context
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from operator import add
 
 from otel_session_agg._courier import Courier
 from otel_session_agg._desk import ROOT, Errand, adoption, inclusion, session_slot, trace_key
@@ -142,9 +144,5 @@ class Publisher:
 
 
 def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:
-    """What named no session belongs to that of the trace, when it is known."""
-    owned: dict[str | None, Rollup] = {}
-    for name, rollup in rollups.items():
-        owner = session_id if name is None else name
-        owned[owner] = owned[owner] + rollup if owner in owned else rollup
-    return owned
+    """All of it under one name, however many sessions there are: each of those has its own already."""
+    return {session_id: reduce(add, rollups.values())} if rollups else {}

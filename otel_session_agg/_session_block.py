@@ -18,6 +18,7 @@ from otel_session_agg._context import Label, current_label, given_id, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
+from otel_session_agg._values import MAX_TEXT_CHARS
 
 __all__ = ["end_session", "session"]
 
@@ -42,7 +43,8 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         end_on_exit: Whether the session ends when the outermost block with its id is left.
 
     Raises:
-        ValueError: a name of the metadata is reserved, a value is of another type, or an id is longer than 1024 characters.
+        ValueError: a name of the metadata is reserved, a value is of another type, or a text or an id is longer than
+            1024 characters.
 
     """
 
@@ -192,6 +194,9 @@ def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str 
         if not isinstance(value, (str, bool, int, float)):
             message = f"metadata {name}={value!r:.60} is not allowed: use text, a number or a flag"
             raise ValueError(message)  # noqa: TRY004 -- one error for whoever gives a wrong label
+        if max(len(name), len(value) if isinstance(value, str) else 0) > MAX_TEXT_CHARS:
+            message = f"metadata {name:.60} is not allowed: names and texts have at most {MAX_TEXT_CHARS} characters"
+            raise ValueError(message)
     if len(metadata) > MAX_LABELS:
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
         raise ValueError(message)

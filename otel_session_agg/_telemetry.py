@@ -22,6 +22,7 @@ instrument                                    kind      unit        attributes
 ``otel_session_agg.sessions.open``            gauge     {session}   in memory
 ``otel_session_agg.calls.unpriced``           counter   {call}
 ``otel_session_agg.faults``                   counter   {fault}     ``place``: caught, and logged once a kind
+``otel_session_agg.callbacks.lost``           counter   {call}      not made because one does not come back
 ``otel_session_agg.queue.size``               gauge     {item}
 ``otel_session_agg.held.size``                gauge     {span}      waiting for the downstream
 ``otel_session_agg.store.slots``              counter   {slot}      ``outcome``: written, lost, malformed
@@ -33,16 +34,18 @@ No session, user, model or metadata is ever an attribute, so the number of time 
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
+from weakref import WeakKeyDictionary, WeakSet
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_session_agg._runner import Runner
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._threads import weakly
 
 _NAME = "otel_session_agg"
 _PREFIX = "otel_session_agg."
@@ -61,6 +64,7 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
     ("roots.released", "{root}", "reason", "Session roots that left", lambda r: r.pipeline.engine.released),
     ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.num_unpriced),
     ("faults", "{fault}", "place", "Faults that were caught", lambda r: r.faults()),
+    ("callbacks.lost", "{call}", "", "Callbacks that were not made because one does not come back", lambda r: r.caller.num_lost),
     ("store.slots", "{slot}", "outcome", "Slots of the store", lambda r: r.store_counts("written", "lost", "malformed")),
     (
         "store.errors",
@@ -70,7 +74,7 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
         lambda r: r.store_counts("errors").get("errors", 0),
     ),
 )
-_GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
+_GAUGES: tuple[tuple[str, str, str, Callable[[Runner], int]], ...] = (
     ("roots.open", "{root}", "Session roots in memory", lambda r: r.pipeline.engine.open),
     ("sessions.open", "{session}", "Sessions in memory", lambda r: len(r.pipeline.keeper.ledger)),
     ("queue.size", "{item}", "Starts and ends that wait to be folded", lambda r: len(r.queue)),
@@ -78,54 +82,77 @@ _GAUGES: tuple[tuple[str, str, str, _Read], ...] = (
 )
 
 
+class _Instruments:
+    """The instruments of one meter provider; the processors that it observes are added up."""
+
+    def __init__(self, provider: metrics.MeterProvider) -> None:
+        meter = metrics.get_meter(_NAME, meter_provider=provider)
+        self.runners: WeakSet[Runner] = WeakSet()
+        self.retired: dict[str, Counter[str]] = {}
+        """What processors had counted that were shut down, by instrument: counters never fall."""
+        self.cost = meter.create_histogram(_PREFIX + "session.cost", "{USD}", "Known cost of a session")
+        self.tokens = meter.create_histogram(_PREFIX + "session.tokens", "{token}", "Tokens of a session")
+        self.duration = meter.create_histogram(_PREFIX + "session.duration", "s", "First start to last end of a session")
+        self.traces = meter.create_histogram(_PREFIX + "session.traces", "{trace}", "Traces of a session")
+        self.events = meter.create_histogram(_PREFIX + "session.events", "{event}", "Events of a session")
+        for name, unit, key, description, read in _COUNTERS:
+            meter.create_observable_counter(_PREFIX + name, [partial(self._counted, name, key, read)], unit, description)
+        for name, unit, description, read in _GAUGES:
+            meter.create_observable_gauge(_PREFIX + name, [partial(self._gauged, read)], unit, description)
+
+    def retire(self, runner: Runner) -> None:
+        """A processor is shut down."""
+        if runner in self.runners:
+            self.runners.discard(runner)
+            for name, _, _, _, read in _COUNTERS:
+                self.retired.setdefault(name, Counter()).update(_by_name(read(runner)))
+
+    def _counted(self, name: str, key: str, read: _Read, _: CallbackOptions) -> list[Observation]:
+        """What all processors have together; they are not kept alive, as meters are never given back."""
+        sums = Counter(self.retired.get(name))
+        for runner in list(self.runners):
+            sums.update(_by_name(read(runner)))
+        return [Observation(number, {key: name} if key else None) for name, number in sums.items()]
+
+    def _gauged(self, read: Callable[[Runner], int], _: CallbackOptions) -> list[Observation]:
+        runners = list(self.runners)
+        return [Observation(sum(map(read, runners)))] if runners else []
+
+
+def _by_name(numbers: _Numbers) -> Mapping[str, int]:
+    return {"": numbers} if isinstance(numbers, int) else dict(numbers)
+
+
+_instruments: WeakKeyDictionary[metrics.MeterProvider, _Instruments] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
 class Meters:
-    """The instruments of one processor."""
+    """What one processor measures."""
 
     def __init__(self, runner: Runner, provider: metrics.MeterProvider | None = None) -> None:
-        meter = metrics.get_meter(_NAME, meter_provider=provider)
-        self._runner: weakref.ref[Runner] | None = weakref.ref(runner)
-        self._cost = meter.create_histogram(_PREFIX + "session.cost", "{USD}", "Known cost of a session")
-        self._tokens = meter.create_histogram(_PREFIX + "session.tokens", "{token}", "Tokens of a session")
-        self._duration = meter.create_histogram(_PREFIX + "session.duration", "s", "First start to last end of a session")
-        self._traces = meter.create_histogram(_PREFIX + "session.traces", "{trace}", "Traces of a session")
-        self._events = meter.create_histogram(_PREFIX + "session.events", "{event}", "Events of a session")
-        observed = weakly(self._observed)  # meters are never given back: they must not keep the processor alive
-        for name, unit, key, description, read in _COUNTERS:
-            callback = partial(_observe, observed, read, key)
-            meter.create_observable_counter(_PREFIX + name, [callback], unit, description)
-        for name, unit, description, read in _GAUGES:
-            callback = partial(_observe, observed, read, "")
-            meter.create_observable_gauge(_PREFIX + name, [callback], unit, description)
+        provider = metrics.get_meter_provider() if provider is None else provider
+        with _lock:
+            self._instruments = _instruments.get(provider) or _instruments.setdefault(provider, _Instruments(provider))
+        self._runner = weakref.ref(runner)
+        self._instruments.runners.add(runner)
 
     def ended(self, record: SessionRecord) -> None:
         """A session has ended.  Later revisions of a record are not measured again."""
         if record.revision > 1:
             return
         attributes: dict[str, str | bool] = {"end_reason": record.end_reason, "partial": record.is_partial}
-        rollup = record.rollup
+        rollup, into = record.rollup, self._instruments
         if rollup.cost_usd is not None:
-            self._cost.record(rollup.cost_usd, attributes)
+            into.cost.record(rollup.cost_usd, attributes)
         if rollup.duration_ms is not None:
-            self._duration.record(rollup.duration_ms / 1000, attributes)
-        self._tokens.record(rollup.total_tokens or 0, attributes)
-        self._traces.record(record.num_traces, attributes)
-        self._events.record(rollup.num_events, attributes)
+            into.duration.record(rollup.duration_ms / 1000, attributes)
+        into.tokens.record(rollup.total_tokens or 0, attributes)
+        into.traces.record(record.num_traces, attributes)
+        into.events.record(rollup.num_events, attributes)
 
     def stop(self) -> None:
-        """Nothing is observed any more."""
-        self._runner = None
-
-    def _observed(self, read: _Read, key: str) -> list[Observation]:
-        runner = self._runner() if self._runner is not None else None
-        if runner is None:
-            return []
-        numbers = read(runner)
-        if isinstance(numbers, int):
-            return [Observation(numbers)]
-        return [Observation(number, {key: name}) for name, number in dict(numbers).items()]
-
-
-def _observe(
-    observed: Callable[[_Read, str], list[Observation] | None], read: _Read, key: str, _: CallbackOptions
-) -> Iterable[Observation]:
-    return observed(read, key) or ()
+        """The processor has counted all that it will."""
+        runner = self._runner()
+        if runner is not None:
+            self._instruments.retire(runner)

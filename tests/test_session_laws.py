@@ -500,6 +500,26 @@ class TestPartsOfTraces:
         assert ("hi", 1, 7) == tuple(attributes[name] for name in ("outputs", "metadata.num_events", "metadata.total_tokens"))
         assert totals_of(nodes) == plain(read(store, "a"), "a")
 
+    def test_part_of_many_sessions(self, clock: FakeClock) -> None:
+        """A part that works for many sessions is carried by its root, however much they said."""
+        store = MemoryStore(clock=clock)
+        root, part = _of_two(1, kind="agent", tokens=None, output=None, end_ns=80)
+        calls = [
+            Node(3 + number, 2, "model", 1, f"s{number}", 1, tokens=(1, 1), output="x" * 4000, start_ns=30, end_ns=40 + number)
+            for number in range(400)
+        ]
+        processes = [Process(store, clock) for _ in range(2)]
+        for node in (root, part, *calls):
+            processes[node.process].start(node)
+        for node in (*calls, part):
+            processes[1].end(node)
+        processes[1].flush()
+        processes[0].end(root)
+        processes[0].flush()
+        attributes = processes[0].sink.spans[-1].attributes or {}
+        assert (401, 800) == (attributes["metadata.num_events"], attributes["metadata.total_tokens"])
+        assert rollup_of(calls[:1]) == plain(read(store, "s0"), "s0").rollup
+
     def test_changes_while_the_root_waits(self, clock: FakeClock) -> None:
         """A part of the same process that left and changes while its root waits is counted once."""
         store = MemoryStore(clock=clock)

@@ -69,7 +69,7 @@ def record(
     num_calls = sum(calls for calls, _ in mine)
     tokens = sum(calls * prompt_tokens for calls, prompt_tokens in mine)
     total_tokens, cost_usd = tokens + num_calls * COMPLETION_TOKENS, tokens + num_calls * CALL_USD
-    return Told(session_id, revision, end_reason, is_partial, len(mine), num_calls, total_tokens, cost_usd)
+    return Told(session_id, revision, end_reason, len(mine), num_calls, total_tokens, cost_usd, is_partial)
 
 
 def names(jobs: Sequence[Job]) -> list[str]:
@@ -114,8 +114,9 @@ def wait_for_records(workers: Workers, number: int) -> list[Told]:
 def root_of(worker: Worker, name: str) -> Root:
     """A root, as soon as it has left."""
     wait_until(lambda: any(root.name == name for root in worker.do("roots")))
-    (found,) = [root for root in worker.do("roots") if root.name == name]
-    return found
+    found: list[Root] = [root for root in worker.do("roots") if root.name == name]
+    assert 1 == len(found)
+    return found[0]
 
 
 class TestManyRequests:
@@ -140,9 +141,23 @@ class TestManyRequests:
         with spawned(3, url, linger_seconds=SOON_SECONDS, session_idle_seconds=2) as workers:
             workers.every("work", shares(jobs, 3))
             workers[0].do("end", *names(jobs))
-            wait_until(lambda: {told[5:] for told in records_of(jobs)} <= {told[5:] for told in workers.records()})
-            last = {told.session_id: told for told in workers.records()}
-            assert [told[4:] for told in records_of(jobs)] == [last[name][4:] for name in names(jobs)]
+            expected = [(told.session_id, *told[3:]) for told in records_of(jobs)]
+            wait_until(lambda: {*expected} <= {(told.session_id, *told[3:]) for told in workers.records()})
+            last = {told.session_id: (told.session_id, *told[3:]) for told in workers.records()}
+            assert expected == [last[name] for name in names(jobs)]
+
+    @pytest.mark.skipif("fork" not in STARTS, reason="no fork here")
+    def test_forked(self, url: str) -> None:
+        """A process that is forked begins with nothing of its parent's, and writes into slots of its own."""
+        with STARTS["fork"](2, url) as workers:
+            assert [[], []] == workers.each("roots")
+            workers.each("work", [("of the master", 1, 1)])
+            workers.each("flush")
+            store = open_store(url)
+            (stored,) = store.get(["s:of the master"])
+            store.close()
+            parts = [decode(value) for value in stored.slots.values()]
+            assert [(6, 0), (6, 0), (15, 1)] == sorted((part.rollup.total_tokens, part.num_open) for part in parts)
 
     def test_shutdown(self, url: str) -> None:
         """A process that shuts down leaves its part behind, and ends no session that others are in."""
@@ -177,7 +192,7 @@ class TestTraces:
             assert Root("end", None, 1, 305, None) == root_of(c, "end")
             workers.each("flush")
             c.do("end", "s")
-            assert [Told("s", 1, "end_session", False, 1, 5, 336, 351.0)] == wait_for_records(workers, 1)
+            assert [Told("s", 1, "end_session", 1, 5, 336, 351.0)] == wait_for_records(workers, 1)
 
     @pytest.mark.parametrize("session_id", ["s", None])
     def test_callee_later(self, session_id: str | None, url: str) -> None:
@@ -199,7 +214,7 @@ class TestTraces:
             workers.each("flush")
             b.do("work", [("later", 1, 10)])
             wait_until(lambda: "later" in {told.session_id for told in workers.records()})
-            expected = [] if session_id is None else [Told("s", 1, "idle", False, 1, 3, 31, 41.0)]
+            expected = [] if session_id is None else [Told("s", 1, "idle", 1, 3, 31, 41.0)]
             assert [record([("later", 1, 10)], "later", end_reason="idle"), *expected] == workers.records()
 
     def test_later_than_lingering(self, url: str) -> None:
@@ -213,11 +228,11 @@ class TestTraces:
             a.do("finish", "root")
             assert Root("root", "s", 1, 6, "open_traces") == root_of(a, "root")
             a.do("end", "s")
-            first = Told("s", 1, "end_session", False, 1, 1, 6, 11.0)
+            first = Told("s", 1, "end_session", 1, 1, 6, 11.0)
             assert [first] == wait_for_records(workers, 1)
             b.do("chat", "part", 20)
             b.do("finish", "part")
-            assert [first, Told("s", 2, "idle", False, 1, 3, 31, 41.0)] == wait_for_records(workers, 2)
+            assert [first, Told("s", 2, "idle", 1, 3, 31, 41.0)] == wait_for_records(workers, 2)
 
     def test_part_of_what_is_known(self, url: str) -> None:
         """A root that waited in vain for one callee has what another one did."""
@@ -246,7 +261,7 @@ class TestTraces:
             assert Root("root", None, 1, 6, "open_traces") == root_of(a, "root")
             b.do("chat", "part", 20)
             b.do("finish", "part")
-            assert [Told(trace_id, 2, "idle", False, 1, 3, 31, 41.0)] == wait_for_records(workers, 1)
+            assert [Told(trace_id, 2, "idle", 1, 3, 31, 41.0)] == wait_for_records(workers, 1)
 
     @pytest.mark.parametrize(("trusts", "propagates", "joins"), [(True, True, True), (False, True, False), (True, False, False)])
     def test_baggage(self, trusts: bool, propagates: bool, joins: bool, url: str) -> None:  # noqa: FBT001 -- parameters
@@ -265,8 +280,8 @@ class TestTraces:
             assert 2 * ["s" if joins else None] == [root_of(b, name).session_id for name in ("part", "other")]
             workers.each("flush")
             b.do("end", "s")
-            expected = Told("s", 1, "end_session", False, 2, 3, 330, 340.0) if joins else None
-            assert [expected or Told("s", 1, "end_session", False, 1, 2, 25, 30.0)] == wait_for_records(workers, 1)
+            expected = Told("s", 1, "end_session", 2, 3, 330, 340.0) if joins else None
+            assert [expected or Told("s", 1, "end_session", 1, 2, 25, 30.0)] == wait_for_records(workers, 1)
 
 
 class TestKilled:
@@ -346,7 +361,7 @@ class TestEnds:
             wait_until(lambda: seen == workers.records())
             for name in ("later", "later still"):  # twice the time in which a second one would come
                 workers[0].do("work", [(name, 1, 1)])
-                wait_until(lambda: len(workers.records()) > len(seen))  # noqa: B023 -- called here
+                wait_until(lambda: len(workers.records()) > len(seen))
                 seen.append(record([(name, 1, 1)], name, end_reason="idle"))
                 assert seen == workers.records()
 
@@ -361,7 +376,7 @@ class TestEnds:
             assert seen == wait_for_records(workers, 1)
             for name in ("later", "later still"):
                 workers[0].do("work", [(name, 1, 1)])
-                wait_until(lambda: len(workers.records()) > len(seen))  # noqa: B023 -- called here
+                wait_until(lambda: len(workers.records()) > len(seen))
                 seen.append(record([(name, 1, 1)], name, end_reason="idle"))
                 assert seen == workers.records()
 

@@ -325,13 +325,25 @@ class TestProviders:
             assert 2 == meter.number("spans.received")
 
     def test_shut_down(self, make: Callable[..., App], meter: Meter) -> None:
-        """A processor that was shut down is not observed."""
+        """What a processor had counted stays after its shutdown, and nothing of it is in a gauge."""
         app = make()
         app.trace(1)
         app.turn()
         assert 2 == meter.number("spans.received")
         app.provider.shutdown()
-        assert "otel_session_agg.spans.received" not in meter.metrics()
+        assert 2 == meter.number("spans.received")
+        assert "otel_session_agg.roots.open" not in meter.metrics()
+
+    def test_two(self, make: Callable[..., App], meter: Meter) -> None:
+        """Processors with one meter provider are added up."""
+        apps = make(), make()
+        for number, app in enumerate(apps, start=1):
+            app.trace(number)
+            app.turn()
+        received = meter.number("spans.received")
+        assert 5 == received
+        apps[0].provider.shutdown()
+        assert received == meter.number("spans.received")
 
     def test_gone(self, monkeypatch: pytest.MonkeyPatch, meter: Meter) -> None:
         """A processor that is gone without a shutdown is not observed, nor kept alive by the instruments."""

@@ -48,11 +48,11 @@ class Told(NamedTuple):
     session_id: str
     revision: int
     end_reason: str
-    is_partial: bool
     num_traces: int
     num_events: int
     total_tokens: int | None
     cost_usd: float | None
+    is_partial: bool = False
 
 
 class Root(NamedTuple):
@@ -82,11 +82,11 @@ def told(record: SessionRecord) -> Told:
         record.session_id,
         record.revision,
         record.end_reason,
-        record.is_partial,
         record.num_traces,
         rollup.num_events,
         rollup.total_tokens,
         rollup.cost_usd,
+        record.is_partial,
     )
 
 
