@@ -31,7 +31,7 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
         used = []
         if cost_usd is not None:
             cost = rollup.cost_usd
-            used.append(f"{'an unknown amount' if cost is None else f'{cost:.6f} USD'} of {cost_usd:g} USD")
+            used.append(f"{'an unknown amount' if cost is None else f'{cost:.6f} USD'} of {cost_usd:.6f} USD")
         if total_tokens is not None:
             used.append(f"{rollup.total_tokens or 0} of {total_tokens} tokens")
         super().__init__(f"session {session_id} has used {' and '.join(used)}")

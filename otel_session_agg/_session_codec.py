@@ -24,6 +24,12 @@ VERSION = 1
 
 _TRACE_BYTES = 16
 _HEX = frozenset("0123456789abcdef")
+_MOST = 10**30
+"""Larger sums are nobody's: a million USD in picodollars is 10**18."""
+
+_LATEST_NS = 2**63 - 1
+"""The latest time that OTLP carries, nanoseconds since the Unix epoch."""
+
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
 
@@ -153,7 +159,7 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         message = "half a trace id"
         raise MalformedError(message)
     traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
-    members = [Member(_whole(start), _id(trace, 32), _id(span, 16)) for start, trace, span in _list(row.get("members", []))]
+    members = [Member(_time(start), _id(trace, 32), _id(span, 16)) for start, trace, span in _list(row.get("members", []))]
     labels = [(_text(name), _labelled(*label)) for name, label in row.get("metadata", {}).items()]
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
@@ -179,15 +185,22 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
 
 
+def _time(value: object) -> int:
+    if _whole(value) > _LATEST_NS:
+        message = f"no time: {value!r:.40}"
+        raise MalformedError(message)
+    return _whole(value)
+
+
 def _whole(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= _MOST:
         message = f"no count: {value!r:.40}"
         raise MalformedError(message)
     return value
 
 
 def _number(value: object) -> int:
-    if type(value) is not int:
+    if type(value) is not int or abs(value) > _MOST:
         message = f"no whole number: {value!r:.40}"
         raise MalformedError(message)
     return value
@@ -227,12 +240,12 @@ def _id(value: object, digits: int) -> int:
 
 def _at(value: Any) -> At:
     time_ns, span_id, said = value
-    return At(_whole(time_ns), _whole(span_id), _text(said))
+    return At(_time(time_ns), _whole(span_id), _text(said))
 
 
 def _labelled(time_ns: object, value: object) -> Labelled:
     if isinstance(value, (str, bool, int, float)):
-        return Labelled(_whole(time_ns), value)
+        return Labelled(_time(time_ns), value)
     message = f"no label: {value!r:.40}"
     raise MalformedError(message)
 
@@ -243,8 +256,8 @@ _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "sum": _number,  # below 0 when a late span takes back what stands in another slot
     "maybe": _number,
-    "min": _whole,
-    "max": _whole,
+    "min": _time,
+    "max": _time,
     "any": _flag,
     "union": lambda names: frozenset([_text(name) for name in _list(names)][:MAX_MODELS]),
     "latest": _at,

@@ -441,6 +441,11 @@ def apps() -> Iterator[Callable[..., App]]:
         app.close()
 
 
+def wait_for_root(app: App, name: str) -> None:
+    """Wait until a root has left."""
+    wait_until(lambda: any(root.name == name for root in app.roots()))
+
+
 class TestParts:
     """A trace with parts in two processes that meet in a store, and in one."""
 
@@ -476,7 +481,7 @@ class TestParts:
         for app, root, prompt_tokens in ((b, "part", 1), (a, "root", 20)):
             app.chat(root, prompt_tokens)
             app.finish(root)
-            wait_until(lambda: any(found.name == root for found in app.roots()))
+            wait_for_root(app, root)
         for app, prompt_tokens in ((b, 300), (a, 4000)):
             app.chat("slow", prompt_tokens)
             app.finish("slow")

@@ -518,7 +518,7 @@ class TestPartsOfTraces:
         processes[0].flush()
         attributes = processes[0].sink.spans[-1].attributes or {}
         assert (401, 800) == (attributes["metadata.num_events"], attributes["metadata.total_tokens"])
-        assert rollup_of(calls[:1]) == plain(read(store, "s0"), "s0").rollup
+        assert rollup_of(calls[:1]) == _unnamed(read(store, "s0")).rollup
 
     def test_changes_while_the_root_waits(self, clock: FakeClock) -> None:
         """A part of the same process that left and changes while its root waits is counted once."""

@@ -47,7 +47,7 @@ TOTALS = st.builds(
     user=st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
     metadata=st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
 )
-_slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+_slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 class TestMonoid:
