@@ -22,9 +22,10 @@ from otel_session_agg import _writer, conventions
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
+from otel_session_agg._departures import Ready
 from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
-from otel_session_agg._keeper import Keeper, Ready
+from otel_session_agg._keeper import Keeper
 from otel_session_agg._model import Event, Kind, Usage
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
@@ -112,7 +113,7 @@ class Pipeline:
                 if parent is None or parent.is_remote:
                     trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
                     if parent is not None and trace is not None and trace.root_id == context.span_id:
-                        self.keeper.part_began(trace)
+                        self.keeper.departures.part_began(trace)
                 else:
                     trace = engine.started(context.trace_id, context.span_id, parent.span_id, out)
                 if self._is_live and trace is not None and trace.root_id == context.span_id:
@@ -147,13 +148,13 @@ class Pipeline:
                     spans.append(item.carrier)  # type: ignore[arg-type]  # what this door handed in
                 spans += self._ready()
             elif isinstance(item, Changed):
-                self.guard.call("a late span", self.keeper.changed, item.trace, now)
+                self.guard.call("a late span", self.keeper.departures.changed, item.trace, now)
             else:
                 spans.append(item)  # type: ignore[arg-type]  # what this door handed in
         return spans
 
     def _left_root(self, trace: Trace, now: float) -> bool:
-        self.keeper.left(trace, now)
+        self.keeper.departures.left(trace, now)
         return True
 
     def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> list[ReadableSpan]:
@@ -164,7 +165,7 @@ class Pipeline:
         keeper = self.keeper
         self.guard.call("sessions", partial(keeper.turn, now, all_now=reason is not None))
         if reason is not None and gives_up:
-            self.guard.call("sessions", keeper.give_up, reason, now)
+            self.guard.call("sessions", keeper.departures.give_up, reason, now)
             self.guard.call("sessions", partial(keeper.turn, now, all_now=True))
         if reason == SHUTDOWN:
             self.guard.call("sessions", keeper.shutdown, now)
@@ -177,7 +178,8 @@ class Pipeline:
         return self._ready() + [span for span in made if span is not None]
 
     def _ready(self) -> list[ReadableSpan]:
-        ready, self.keeper.ready = self.keeper.ready, []
+        departures = self.keeper.departures
+        ready, departures.ready = departures.ready, []
         return [self._finished(row) for row in ready]
 
     def _finished(self, ready: Ready) -> ReadableSpan:
@@ -217,7 +219,7 @@ class Pipeline:
         root = trace.carrier if trace is not None else None
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return
-        rollup = self.keeper.trace_totals(trace_id, span_id)
+        rollup = self.keeper.departures.trace_totals(trace_id, span_id)
         if rollup is not None:
             rollup += Rollup(start_ns=root.start_time)  # its end is not known yet
             own, before = attributes_of(root), trace.written or {}
@@ -225,7 +227,7 @@ class Pipeline:
             written = _writer.attributes(rollup, self._kept_by(by_hand))
             if rollup.cost_source is None:
                 written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
-            if self.keeper.is_exceeded(trace):
+            if self.keeper.departures.is_exceeded(trace):
                 written[n.BUDGET_EXCEEDED] = True
             is_call = self._settings.profiles != (DEFAULT,) and _is_call(conventions.read(span_data(root)))
             now = self._named(written, by_hand, is_call=is_call)

@@ -168,7 +168,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
-        return self._runner.asked(lambda keeper, _: keeper.trace_totals(trace_id, span_id))
+        return self._runner.asked(lambda keeper, _: keeper.departures.trace_totals(trace_id, span_id))
 
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""

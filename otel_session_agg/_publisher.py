@@ -91,7 +91,7 @@ class Publisher:
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
-    def turn(
+    def turn(  # noqa: PLR0913 -- what the keeper knows
         self, ledger: Ledger, touched: set[str], watched: Limits, refresh: Callable[[str], object], now: float, *, all_now: bool
     ) -> None:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""

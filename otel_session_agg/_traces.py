@@ -40,7 +40,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "is_member", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
         "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -58,8 +58,8 @@ class Trace:
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
         self.owners = Owners()
-        self.is_member = False
-        """Its session knows of the root."""
+        self.member_of: set[str] | None = None
+        """Sessions that know of the root."""
         self.written: dict[str, Any] | None = None
         """The totals that stand on the root although it is open."""
         self.partial: str | None = None

@@ -105,7 +105,7 @@ class TestCheck:
             error.cost_usd,
             error.total_tokens,
         )
-        assert "session s has used 40.000000 USD of 1.5 USD and 30 of 10 tokens" == str(error)
+        assert "session s has used 40.000000 USD of 1.500000 USD and 30 of 10 tokens" == str(error)
         assert isinstance(error, SessionAggError)
 
     def test_crosses_processes(self) -> None:
@@ -135,7 +135,7 @@ class TestCheck:
         with session("s", budget=cost), session("s", budget=tokens):
             app.call(**{"gen_ai.request.model": "nobody-knows"})
             assert not exceeded(cost)
-            with pytest.raises(BudgetExceeded, match="has used an unknown amount of 1 USD and 15 of 1 tokens"):
+            with pytest.raises(BudgetExceeded, match="has used an unknown amount of 1.000000 USD and 15 of 1 tokens"):
                 tokens.check()
             app.call()
             assert exceeded(cost)

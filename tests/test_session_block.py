@@ -488,7 +488,9 @@ class TestMetadata:
         with pytest.raises(ValueError, match=f"metadata name '{name.removeprefix('metadata.')}' is not allowed"):
             session(metadata={name.removeprefix("metadata."): 1})
 
-    @pytest.mark.parametrize("metadata", [{"": 1}, {1: 1}, {"a": None}, {"a": [1]}, {"a": object()}, {"a": b"x"}])
+    @pytest.mark.parametrize(
+        "metadata", [{"": 1}, {1: 1}, {"a": None}, {"a": [1]}, {"a": object()}, {"a": b"x"}, {"a": "x" * 1025}, {"a" * 1025: 1}]
+    )
     def test_wrong(self, metadata: Any) -> None:
         """Names that are no text and values that no attribute can have are refused."""
         with pytest.raises(ValueError, match="is not allowed"):

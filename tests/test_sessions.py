@@ -234,6 +234,24 @@ class TestRecordSpan:
         assert [("c", 2, 30)] == [(r.session_id, r.num_traces, r.rollup.total_tokens) for r in app.records]
 
 
+class TestBatch:
+    """A job that works through sessions below one root."""
+
+    def test_each_has_its_own(self, app: App) -> None:
+        """Each session has its tokens, the trace and a link to the root; the root has them all."""
+        root = app.tracer.start_span("job")
+        for name in ("a", "b", "b"):
+            with session(name):
+                app.tracer.start_span("chat", below(root), attributes=CALL).end()
+        root.end()
+        app.turn()
+        for name in ("a", "b"):
+            end_session(name)
+        app.turn()
+        found = {record.session_id: (record.rollup.num_model_events, record.num_traces, record.members) for record in app.records}
+        assert {"a": (1, 1, (ids(root),)), "b": (2, 1, (ids(root),))} == found
+
+
 class TestCallback:
     """``on_session``."""
 

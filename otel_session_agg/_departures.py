@@ -1,0 +1,225 @@
+"""Roots that leave: what their trace comes to over all of its parts, and what its sessions get of it.
+
+A root with everything in this process leaves at once; one that begins a trace which other roots are in, here or in other
+processes, waits for those that are open.  Spans that end later still are told to the sessions, and to whoever reads the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import add
+from typing import NamedTuple
+
+from otel_session_agg._courier import ANSWER_SECONDS
+from otel_session_agg._engine import Engine
+from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
+from otel_session_agg._ledger import Ledger
+from otel_session_agg._limits import Limits
+from otel_session_agg._owners import Text, by_session
+from otel_session_agg._publisher import Publisher
+from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_totals import Member
+from otel_session_agg._traces import Trace, no_text
+
+
+class Ready(NamedTuple):
+    """A root that may leave."""
+
+    trace: Trace
+    rollup: Rollup
+    why_partial: str | None
+    is_exceeded: bool
+    """Its session has used more than a budget."""
+
+
+class Departures:
+    """The roots of one processor that leave, or have left."""
+
+    def __init__(  # noqa: PLR0913 -- what the keeper has
+        self, engine: Engine, text: Text, publisher: Publisher, ledger: Ledger, limits: Limits, linger_seconds: float
+    ) -> None:
+        self._engine = engine
+        self._text = text
+        self._publisher = publisher
+        self._ledger = ledger
+        self._limits = limits
+        self._linger_seconds = linger_seconds
+        self._gathering = Gathering()
+        self.ready: list[Ready] = []
+
+    def part_began(self, trace: Trace) -> None:
+        """A root began whose parent is in another process: that one's root has to know."""
+        if trace.root_id is not None:
+            self._publisher.part(trace, session_of(trace), {}, is_open=True)
+
+    def left(self, trace: Trace, now: float) -> None:
+        """Everything below a root has ended, or waiting is over."""
+        span = trace.root_span
+        if span is None:
+            self.changed(trace, now)
+            return
+        rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
+        if span.is_part:
+            self._part_left(trace, rollups, now)
+        elif not self._publisher.is_shared and not trace.shares_id:  # all of it is here, as nearly always
+            self.tell(trace, now, rollups)
+            self._member(trace, now)
+            self._leaves(trace, reduce(add, rollups.values()), trace.partial)
+        elif not self._publisher.is_shared and not self._engine.has_root(trace.trace_id):
+            self._whole(trace, None, trace.partial, now)
+        else:
+            linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
+            until = now + max(linger_seconds, ANSWER_SECONDS)
+            self._gathering.wait(trace, until)
+            self.tell(trace, now, rollups)
+            self._member(trace, now)
+            if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
+                self._publisher.root(trace, session_of(trace), Rollup(), self._gathering.published(trace.trace_id), looks=False)
+            self._publisher.ask(trace, until - ANSWER_SECONDS)
+
+    def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
+        trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
+        self._gathering.add_part(trace)
+        self.tell(trace, now, rollups)
+        self._publisher.part(trace, session_of(trace), rollups, is_open=False)
+        rollup = self._engine.rollup(trace, self._text)
+        self._member(trace, now)
+        self._leaves(trace, rollup, trace.partial)
+        waiting = self._gathering.waiting(trace.trace_id)
+        if waiting is not None:
+            self._go_on(waiting, now)
+
+    def _go_on(self, waiting: Waiting, now: float) -> None:
+        """A root waits no longer when nothing more is to come."""
+        if (waiting.answer is not None or not self._publisher.is_shared) and not self._engine.has_root(waiting.trace.trace_id):
+            self._complete(waiting, now)
+
+    def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
+        self._gathering.done(waiting)
+        trace, answer = waiting.trace, waiting.answer
+        why = trace.partial
+        if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
+            why = STORE
+        elif why is None and (self._engine.has_root(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
+            why = reason or OPEN_TRACES
+        self._whole(trace, answer, why, now)
+
+    def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
+        """A root leaves with the totals of the whole trace."""
+        here = {writer_of(part): part for part in self._gathering.parts(trace.trace_id)}
+        rollups = [self._engine.rollup(one, self._text, above=True) for one in (trace, *here.values())]
+        away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
+        rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
+        session_id = rollup.session.value if rollup.session is not None else None
+        is_news = away or not trace.num_published or session_id != session_of(trace)
+        for mine in (trace, *here.values()):
+            mine.session_id = session_id
+            self.tell(mine, now)
+            self._member(mine, now)
+        carried = self._gathering.published(trace.trace_id)
+        carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
+        is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
+        if is_news or not is_sure:
+            self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
+        if session_id is not None:
+            self._publisher.adopt(session_id, trace, away.items())
+        self._leaves(trace, rollup, why)
+
+    def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
+        self.ready.append(Ready(trace, rollup, why, self.is_exceeded(trace)))
+        # the root above a part still needs the output of that
+        trace.has_told(self._text if trace.root_span is not None and trace.root_span.is_part else no_text)
+
+    def _member(self, trace: Trace, now: float) -> None:
+        """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
+        span = trace.root_span
+        if span is None:
+            return
+        own = session_of(trace)
+        told = trace.reported or {}
+        trace.member_of = known = trace.member_of or set()
+        for session_id in ({*told, own} if own is not None else {*told}) - known:
+            known.add(session_id)
+            is_whole, rollup = session_id == own, told.get(session_id, Rollup())
+            start_ns, end_ns = (span.start_ns, span.end_ns) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
+            member = Member(start_ns, span.trace_id, span.span_id)
+            self._ledger.left(session_id, member, end_ns, now, is_part=span.is_part or not is_whole)
+            if is_whole and not span.is_part:
+                self._gathering.found(trace.trace_id, session_id)
+
+    def changed(self, trace: Trace, now: float) -> None:
+        """A span ended after its root left, or without one."""
+        if trace.root_span is not None and trace.root_span.is_part:
+            trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
+            self._publisher.part(trace, session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
+        elif trace.root_span is not None and trace.is_folded and session_of(trace) is None:
+            self._becomes_session(trace, now)
+        if trace.is_folded:
+            self._member(trace, now)  # if only now it is known in which session it is
+        self.tell(trace, now, is_late=trace.is_folded)
+
+    def _becomes_session(self, trace: Trace, now: float) -> None:
+        """A trace without a session is one itself; its root was the first record of it."""
+        if self._publisher.is_shared:  # whoever sees it in the store makes it one, with all of its parts
+            self._publisher.root(trace, None, self._engine.rollup(trace, self._text), looks=True)
+            return
+        trace.session_id = f"{trace.trace_id:032x}"
+        self._member(trace, now)
+        self._ledger.was_recorded(trace.session_id, LATE, now)
+        for part in self._gathering.parts(trace.trace_id):
+            part.session_id = trace.session_id
+            self.tell(part, now, is_late=True)
+
+    def tell(
+        self, trace: Trace, now: float, rollups: Mapping[str | None, Rollup] | None = None, *, is_late: bool = False
+    ) -> None:
+        """Sessions get what is new in a trace; outputs only when its root has left."""
+        if session_of(trace) is None and not trace.reported:
+            return
+        if rollups is None:
+            rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
+        own = by_session(rollups, trace.session_id)
+        if own or trace.reported:
+            self._ledger.report(trace, own, now, is_late=is_late)
+
+    def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
+        """What is known of the trace that a span is in."""
+        trace = self._engine.below(trace_id, span_id)
+        if trace is None:
+            return None
+        parts = [part for part in self._gathering.parts(trace_id) if part is not trace]
+        mine = self._engine.rollup(trace, self._text)
+        return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
+
+    def is_exceeded(self, trace: Trace) -> bool:
+        """Whether the session of a trace has used more than a budget."""
+        session = self._ledger.get(session_of(trace) or "") if len(self._limits) else None
+        return session is not None and self._limits.is_exceeded(session.session_id, session.totals.rollup)
+
+    def answered(self, trace_id: int, answer: Answer, now: float) -> None:
+        """The store has said what other processes have of a trace."""
+        waiting = self._gathering.waiting(trace_id)
+        if waiting is not None:
+            waiting.answer = answer
+            self._go_on(waiting, now)
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._gathering.next_deadline()
+
+    def due(self, now: float) -> None:
+        """Roots that have waited long enough leave with what is known."""
+        for waiting in self._gathering.due(now):
+            self._complete(waiting, now)
+
+    def give_up(self, reason: str, now: float) -> None:
+        """Roots that wait for parts leave with what is known."""
+        for waiting in self._gathering.all():
+            self._complete(waiting, now, reason)
+
+
+def session_of(trace: Trace) -> str | None:
+    """The session that a trace itself goes by."""
+    return trace.session_id or (trace.owners.session.value if trace.owners.session is not None else None)
