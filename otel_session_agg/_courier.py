@@ -35,6 +35,9 @@ GRACE_SECONDS = 0.15
 ANSWER_SECONDS = 0.25
 """How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
 
+_GATHER_SECONDS = 0.01
+"""How long the thread waits after waking, so that what comes together goes in one call."""
+
 _POLL_SECONDS = 0.04
 """Between two looks at parts that are open, and at sessions with a budget."""
 
@@ -178,6 +181,9 @@ class Courier:
                     self._changed.wait(pause)
                 if self._stopped:
                     break
+                in_haste = self._hurry or bool(self._fetches)
+            if not in_haste:
+                time.sleep(_GATHER_SECONDS)
             self._guard.call("store thread", self._turn)
         self._guard.call("closing the store", self._store.close)
 

@@ -1,25 +1,33 @@
 """The bare install at work: run by itself, with nothing but the core's dependencies."""
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_session_agg import SessionSpanProcessor
+from otel_session_agg import SessionSpanProcessor, end_session, session
 from otel_session_agg.testing import RecordingExporter
 
+folder = TemporaryDirectory()
 exporter = RecordingExporter()
 provider = TracerProvider()
-provider.add_span_processor(SessionSpanProcessor(exporter))
+provider.add_span_processor(SessionSpanProcessor(exporter, store=f"sqlite:///{Path(folder.name) / 'sessions.db'}"))
 with (
+    session("chat"),
     provider.get_tracer("bare").start_as_current_span("session"),
     provider.get_tracer("bare").start_as_current_span("chat") as span,
 ):
     span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.usage.input_tokens": 10})
     span.set_attribute("gen_ai.usage.output_tokens", 1)
+end_session("chat")
 provider.force_flush()
 provider.shutdown()
-attributes = dict(exporter.roots[0].attributes or {})
+folder.cleanup()
+attributes, record = (dict(root.attributes or {}) for root in exporter.roots)
 if attributes["metadata.total_tokens"] != 11 or not attributes["metadata.cost"]:
     sys.exit(f"wrong totals: {attributes}")
-if {"typer", "rich", "openai"} & sys.modules.keys():
+if record["metadata.cost"] != attributes["metadata.cost"] or record["metadata.num_traces"] != 1:
+    sys.exit(f"wrong record: {record}")
+if {"typer", "rich", "openai", "redis"} & sys.modules.keys():
     sys.exit("an extra was imported")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Status, StatusCode, Tracer
+from opentelemetry.trace import Status, StatusCode, Tracer, use_span
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _cli, end_session, open_store, record_feedback, session
 from otel_session_agg._report import COLUMNS, StoredSession, read_row
@@ -87,9 +87,7 @@ def fill(url: str) -> None:
     request(one, "dear", prompt=100_000, completion=50_000)
     request(other, "dear", prompt=100_000, completion=50_000, error="boom\x1b[0m")
     record_feedback(1, session_id="dear")
-    with session("open"):
-        still_open = one.start_as_current_span("request")
-        still_open.__enter__()
+    with session("open"), use_span(one.start_span("request"), end_on_exit=False):
         call(one)
     for processor in (first, second):
         assert processor.force_flush()

@@ -231,6 +231,20 @@ class TestWrites:
         assert courier.flush(soon())
         assert [*range(300), 7] == tokens(store, *(f"s{number}" for number in range(300)), "new")
 
+    def test_many_due(self, make: Callable[..., Courier], store: FakeStore) -> None:
+        """When more sessions are idle than are looked at in one turn, the others do not wait for the next time."""
+        slots = [errand(f"s{number}").slot for number in range(200)]
+        store.put(slots, ttl_seconds=NEVER_SECONDS, due_seconds=0.0)
+        courier = make(session_idle_seconds=1800)
+        courier.watch({})
+        found: list[object] = []
+
+        def have_come() -> bool:
+            found.extend(courier.take())
+            return len(found) == 200
+
+        wait_until(have_come, seconds=10)
+
     def test_ends_are_bounded(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sessions that are to end while the store is away do not fill memory."""
         monkeypatch.setattr(_courier, "_MAX_TRACES", 0)
@@ -396,7 +410,9 @@ class TestThread:
         wait_until(lambda: not alive(courier))
         assert store.is_closed
         courier.put(errand("b"))
-        assert not courier.flush(soon())
+        before = time.monotonic()
+        assert not courier.flush(soon(2 * AT_ONCE_SECONDS))
+        assert time.monotonic() - before < AT_ONCE_SECONDS
         assert not alive(courier)
 
     def test_shutdown(self, store: FakeStore) -> None:

@@ -307,5 +307,5 @@ class TestBudget:
         """402 with the figures, from each worker at the latest with the second request that it gets."""
         status, answer = outcome.refused
         assert 402 == status
-        assert f" USD of {BUDGET_USD:g} USD" in answer["detail"]
+        assert f" USD of {BUDGET_USD:.6f} USD" in answer["detail"]
         assert 1 <= outcome.num_let_through <= WORKERS

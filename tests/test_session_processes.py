@@ -108,6 +108,7 @@ def wait_for_records(workers: Workers, number: int) -> list[Told]:
     with suppress(TimeoutError):  # what is missing says more
         wait_until(lambda: len(workers.records()) >= number)
     workers.each("flush")
+    assert set() == {place for faults in workers.each("faults") for place in faults} - {"store"}
     return workers.records()
 
 
