@@ -19,21 +19,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from otel_session_agg._desk import MAX_DUE, SESSION, Desk, Errand
 from otel_session_agg._gathering import Answer
 from otel_session_agg._guard import Guard
-from otel_session_agg._outbox import Outbox
+from otel_session_agg._outbox import Ask, End, Outbox
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 
 GRACE_SECONDS = 0.15
 """How long other processes get to write what they know: they gather for 20 ms, then write."""
-
-ANSWER_SECONDS = 0.25
-"""How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
 
 _GATHER_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
@@ -54,21 +50,6 @@ _MAX_TRIES = 60
 """Turns in which another process holds the claim on a session, before it is left to that one."""
 
 
-class _Ask(NamedTuple):
-    """A root waits for its parts."""
-
-    when: float
-    until: float
-
-
-class _End(NamedTuple):
-    """A session is to end."""
-
-    reason: str
-    when: float
-    tries: int = 0
-
-
 class Courier:
     """The thread and what it has to do."""
 
@@ -84,8 +65,8 @@ class Courier:
         """For what is left here; never held while the store is asked."""
         self._max_slots = settings.max_sessions + _MAX_TRACES
         self._outbox = Outbox(self._max_slots)
-        self._asks: dict[int, _Ask] = {}
-        self._ends: dict[str, _End] = {}
+        self._asks: dict[int, Ask] = {}
+        self._ends: dict[str, End] = {}
         self._watched: dict[str, str] = {}
         self._fetches: dict[str, str] = {}
         self._words: list[object] = []
@@ -110,7 +91,7 @@ class Courier:
     def ask(self, trace_id: int, until: float) -> None:
         """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
         with self._changed:
-            self._asks[trace_id] = _Ask(min(time.monotonic() + GRACE_SECONDS, until), until)
+            self._asks[trace_id] = Ask(min(time.monotonic() + GRACE_SECONDS, until), until)
             self._begin()
 
     def end(self, session_id: str, reason: str) -> None:
@@ -119,7 +100,7 @@ class Courier:
             if len(self._ends) >= self._max_slots:
                 del self._ends[next(iter(self._ends))]
                 self.counts["lost"] += 1
-            self._ends[session_id] = _End(reason, time.monotonic() + GRACE_SECONDS)
+            self._ends[session_id] = End(reason, time.monotonic() + GRACE_SECONDS)
             self._begin()
 
     def watch(self, watched: dict[str, str]) -> None:
@@ -285,7 +266,7 @@ class Courier:
             due = self._desk.due()
             with self._changed:
                 for session_id in due:
-                    self._ends.setdefault(session_id, _End(IDLE, now))
+                    self._ends.setdefault(session_id, End(IDLE, now))
             self._next_scan = now + (self._scan_seconds if len(due) < MAX_DUE else _POLL_SECONDS)
 
     def _end_sessions(self) -> None:

@@ -11,7 +11,6 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
-from otel_session_agg._courier import ANSWER_SECONDS
 from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
 from otel_session_agg._ledger import Ledger
@@ -22,6 +21,9 @@ from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import Member
 from otel_session_agg._traces import Trace, no_text
+
+ANSWER_SECONDS = 0.25
+"""How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
 
 
 class Ready(NamedTuple):

@@ -1,4 +1,4 @@
-"""Slots on their way to a store: those that are to be written, and those that were written lately.
+"""What waits for a store: questions, sessions that are to end, and slots that are to be written or were written lately.
 
 Of each slot only what was said last is kept, and of both kinds at most ``max_slots``.  A store may lose what was written; then
 all that is still known of it goes out again.  The caller holds a lock around all calls.
@@ -9,10 +9,26 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from otel_session_agg._desk import Errand
 
 _Name = tuple[str, str]
+
+
+class Ask(NamedTuple):
+    """A root waits for its parts."""
+
+    when: float
+    until: float
+
+
+class End(NamedTuple):
+    """A session is to end."""
+
+    reason: str
+    when: float
+    tries: int = 0
 
 
 class Outbox:

@@ -248,6 +248,7 @@ class TestBatch:
         for name in ("a", "b"):
             end_session(name)
         app.turn()
+        assert isinstance(root, ReadableSpan)
         found = {record.session_id: (record.rollup.num_model_events, record.num_traces, record.members) for record in app.records}
         assert {"a": (1, 1, (ids(root),)), "b": (2, 1, (ids(root),))} == found
 
