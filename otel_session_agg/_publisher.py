@@ -116,15 +116,15 @@ class Publisher:
     def _write_news(self, ledger: Ledger, now: float, at_once: set[str], *, all_now: bool) -> None:
         dropped, ledger.dropped = ledger.dropped, []
         for session in dropped:
-            if session.session_id in ledger.news:  # else it stands there already, and may be recorded
-                self._write(session, now, is_late=ledger.news[session.session_id])
+            if session.session_id in ledger.news or session.own.num_open:  # else it stands there already, and may be recorded
+                self._write(session, now, 0, is_late=ledger.news.get(session.session_id, True))
         news, ledger.news = ledger.news, {}
         for session_id, is_late in news.items():
             known = ledger.get(session_id)
             if known is None:
                 continue
             if all_now or session_id in at_once or now - known.published_seconds >= HOT_SECONDS:
-                self._write(known, now, is_late=is_late)
+                self._write(known, now, self._engine.members.number(session_id), is_late=is_late)
             else:
                 ledger.news[session_id] = is_late
         self._is_behind = bool(ledger.news)
@@ -134,11 +134,11 @@ class Publisher:
         if self._courier is not None:
             self._courier.fetch(session.session_id, session.writer, until)
 
-    def _write(self, session: Session, now: float, *, is_late: bool) -> None:
+    def _write(self, session: Session, now: float, num_open: int, *, is_late: bool) -> None:
         if self._courier is not None:
             session.seq += 1
             session.published_seconds = now
-            session.grown.set_open(self._engine.members.number(session.session_id))
+            session.grown.set_open(num_open)
             slot = session_slot(session.session_id, session.writer, session.seq, session.own)
             self._courier.put(Errand(slot, is_late=is_late))
 
