@@ -78,6 +78,10 @@ class SessionSpanProcessor(SpanProcessor):
         self._max_queue_size = settings.max_queue_size
         store = shared_store(settings.store if store is None else store)
         self._is_shared = store is not None
+        self._plain_ends = not self._is_live
+        """Ends only have to be queued, as nearly always."""
+        self._plain_starts = not (self._is_live or self._is_shared or self._trusts_baggage)
+        """So do starts, until a session is named."""
         self._runner = Runner(downstream, settings, self._prices, store, weakly(self._told))
         self._guard = self._runner.guard
         self._meters = self._guard.call("starting metrics", Meters, self._runner, meter_provider)
@@ -92,17 +96,26 @@ class SessionSpanProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note that a span began."""
         runner = self._runner
-        if not runner.is_shut_down and not (self._is_live and is_ours(span)):
-            label: Label | None = None
-            if use.any_label or self._trusts_baggage:
-                label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
-            runner.queue.append((span,) if label is None else (span, label))
-            if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
-                self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
-            if len(runner.queue) >= self._max_queue_size:
+        if self._plain_starts and not use.any_label:
+            queue = runner.queue
+            queue.append((span,))
+            if len(queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", runner.fold_when_full)
+        elif not runner.is_shut_down and not (self._is_live and is_ours(span)):
+            self._started(runner, span, parent_context)
         if self._calls_on_start:
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
+
+    def _started(self, runner: Runner, span: Span, parent_context: Context | None) -> None:
+        """The same where sessions are named, or other processes have to know that something is open."""
+        label: Label | None = None
+        if use.any_label or self._trusts_baggage:
+            label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
+        runner.queue.append((span,) if label is None else (span, label))
+        if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
+            self._guard.call("waking the worker", runner.wake_worker)
+        if len(runner.queue) >= self._max_queue_size:
+            self._guard.call("folding on the application thread", runner.fold_when_full)
 
     def _on_ending(self, span: Span) -> None:
         if self._calls_on_ending:
@@ -111,17 +124,24 @@ class SessionSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Queue an ended span for the worker."""
         runner = self._runner
-        if runner.is_shut_down:
+        if self._plain_ends:
+            runner.queue.append(span)
+        elif runner.is_shut_down:
             runner.lose(AFTER_SHUTDOWN)
             return
-        if not (self._is_live and is_ours(span)):  # feedback that went out by the application's own pipeline
+        elif self._is_live:
+            self._ended_live(runner, span)
+        else:  # shutting down
             runner.queue.append(span)
-        if self._is_live:
-            self._guard.call("writing on an open root", runner.write_live, span)
         if not runner.awake:
             self._guard.call("waking the worker", runner.wake_worker)
         elif len(runner.queue) >= self._max_queue_size:
             self._guard.call("folding on the application thread", runner.fold_when_full)
+
+    def _ended_live(self, runner: Runner, span: ReadableSpan) -> None:
+        if not is_ours(span):  # feedback that went out by the application's own pipeline
+            runner.queue.append(span)
+        self._guard.call("writing on an open root", runner.write_live, span)
 
     # -- asked for ----------------------------------------------------------------------------------------------------------
 
@@ -147,6 +167,7 @@ class SessionSpanProcessor(SpanProcessor):
         if self._runner.is_shut_down:
             return
         self._guard.call("shutdown", self._runner.drain, SHUTDOWN, time.monotonic() + 30)
+        self._plain_starts = self._plain_ends = False
         self._guard.call("shutdown", self._runner.shut_down)
         unregister(self)
         self._guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
