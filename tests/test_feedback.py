@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 
-from .apps import App, alone, below
+from .apps import App, below
 
 KEYS = sorted(
     {key for table in CONVENTIONS for key in table.feedback}
@@ -33,19 +33,6 @@ PREFIXES_OF_THE_ATLAS = (
     "langwatch.evaluation.",
     "langwatch.reserved.evaluations",
 )
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
-    """Makes applications."""
-    with alone(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def app(make: Callable[..., App]) -> App:
-    """An application without a worker."""
-    return make()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,20 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from otel_session_agg import Rollup, SessionSpanProcessor, Settings, current_rollup, session
 from otel_session_agg.testing import RecordingExporter
 
-from .apps import CALL, PRICES, App, alone, below, beyond, in_threads
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
-    """Makes applications."""
-    with alone(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def app(make: Callable[..., App]) -> App:
-    """An application without a worker."""
-    return make()
+from .apps import CALL, PRICES, App, below, beyond, in_threads
 
 
 @pytest.fixture

@@ -28,19 +28,6 @@ from .apps import CALL, App, alone, below, beyond, in_threads
 SESSION_KEYS = sorted(key for table in CONVENTIONS for key in table.session)
 
 
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
-    """Makes applications."""
-    with alone(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def app(make: Callable[..., App]) -> App:
-    """An application without a worker."""
-    return make()
-
-
 def stamped(span: Any) -> Any:
     """The session that stands on a span."""
     assert isinstance(span, ReadableSpan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,20 +17,7 @@ from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, curr
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 
-from .apps import CALL, DEADLINE_SECONDS, PRICES, App, alone, below, beyond, in_threads
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
-    """Makes applications."""
-    with alone(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def app(make: Callable[..., App]) -> App:
-    """An application without a worker."""
-    return make()
+from .apps import CALL, DEADLINE_SECONDS, PRICES, App, below, beyond, in_threads
 
 
 def told(app: App) -> list[tuple[str, int, str]]:
