@@ -128,7 +128,7 @@ class Settings:
     session_records: bool = True
     """Whether a span named ``session`` is exported when a session has ended."""
     max_sessions: int = 10_000
-    """Sessions kept in memory, about 2 kB each; the one that was used longest ago then ends."""
+    """Sessions kept in memory, about 3 kB each; the one that was used longest ago then ends."""
     trust_baggage: bool = False
     """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
     could write into anybody's session."""
