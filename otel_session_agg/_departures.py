@@ -51,9 +51,10 @@ class Departures:
         self._gathering = Gathering()
         self.ready: list[Ready] = []
 
-    def part_began(self, trace: Trace) -> None:
-        """A root began whose parent is in another process: that one's root has to know."""
-        if trace.root_id is not None:
+    def root_began(self, trace: Trace, *, is_part: bool) -> None:
+        """A root began; when its parent is in another process, that one's root has to know."""
+        self._publisher.claim(trace)
+        if is_part and trace.root_id is not None:
             self._publisher.part(trace, session_of(trace), {}, is_open=True)
 
     def left(self, trace: Trace, now: float) -> None:
@@ -62,6 +63,7 @@ class Departures:
         if span is None:
             self.changed(trace, now)
             return
+        self._publisher.claim(trace)
         rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
         if span.is_part:
             self._part_left(trace, rollups, now)
@@ -137,7 +139,7 @@ class Departures:
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
         span = trace.root_span
-        if span is None:
+        if span is None or trace.is_elsewhere:
             return
         own = session_of(trace)
         told = trace.reported or {}
@@ -178,7 +180,7 @@ class Departures:
         self, trace: Trace, now: float, rollups: Mapping[str | None, Rollup] | None = None, *, is_late: bool = False
     ) -> None:
         """Sessions get what is new in a trace; outputs only when its root has left."""
-        if session_of(trace) is None and not trace.reported:
+        if trace.is_elsewhere or (session_of(trace) is None and not trace.reported):
             return
         if rollups is None:
             rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)

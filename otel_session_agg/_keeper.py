@@ -6,7 +6,7 @@ The caller holds a lock around all calls.  What has to be done outside of it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from otel_session_agg._context import Label
@@ -31,9 +31,11 @@ _MAX_LABELS = 2048
 class Keeper:
     """What one processor knows of sessions."""
 
-    def __init__(self, settings: Settings, engine: Engine, text: Text, process: str, courier: Courier | None) -> None:
+    def __init__(  # noqa: PLR0913 -- what the pipeline has
+        self, settings: Settings, engine: Engine, text: Text, process: str, courier: Courier | None, store: Hashable = None
+    ) -> None:
         self._engine = engine
-        self._publisher = Publisher(courier, engine)
+        self._publisher = Publisher(courier, engine, process, store)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds)
@@ -46,6 +48,10 @@ class Keeper:
 
     def began(self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float) -> None:
         """A span began inside a ``session()`` block."""
+        if trace is not None and trace.is_elsewhere:
+            self.ledger.seen(label.session_id, now)
+            self.limits.bind(label)
+            return
         if trace is not None:
             if trace.owners.first is None:
                 trace.owners.note(start_ns, span_id, label.session_id, is_weak=False)

@@ -37,7 +37,7 @@ from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 from otel_session_agg._traces import Trace
-from otel_session_agg.stores import open_store
+from otel_session_agg.stores import name_of
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
@@ -85,7 +85,7 @@ class Pipeline:
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
         if self.courier is not None:
             finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
-        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier)
+        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier, name_of(store))
         self.num_unpriced = 0
         self._left = self._before = 0
         self._item: ReadableSpan | None = None
@@ -112,8 +112,8 @@ class Pipeline:
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:
                     trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
-                    if parent is not None and trace is not None and trace.root_id == context.span_id:
-                        self.keeper.departures.part_began(trace)
+                    if trace is not None and trace.root_id == context.span_id:
+                        self.keeper.departures.root_began(trace, is_part=parent is not None)
                 else:
                     trace = engine.started(context.trace_id, context.span_id, parent.span_id, out)
                 if self._is_live and trace is not None and trace.root_id == context.span_id:
@@ -290,10 +290,3 @@ class Pipeline:
 def _is_call(event: Event) -> bool:
     """Whether a root is a call, or would be read as one with totals on it."""
     return event.kind in _CALLS or bool(event.response_model or event.request_model)
-
-
-def shared_store(store: SessionStore | str) -> SessionStore | None:
-    """The store that processes share; ``None`` for a URL that stands for this process alone."""
-    if not isinstance(store, str):
-        return store
-    return None if store.startswith("memory:") else open_store(store)

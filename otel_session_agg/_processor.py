@@ -16,7 +16,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._keeper import Keeper
-from otel_session_agg._pipeline import shared_store
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN, FLUSH, SHUTDOWN
 from otel_session_agg._registry import register, unregister
@@ -28,6 +27,7 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 from otel_session_agg._telemetry import Meters
 from otel_session_agg._threads import is_empty, nothing, weakly
+from otel_session_agg.stores import shared_store
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

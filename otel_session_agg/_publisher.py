@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import reduce
 from operator import add
 
+from otel_session_agg._claims import claim
 from otel_session_agg._courier import Courier
 from otel_session_agg._desk import ROOT, Errand, adoption, inclusion, session_slot, trace_key
 from otel_session_agg._engine import Engine
@@ -27,14 +28,22 @@ HOT_SECONDS = 0.1
 class Publisher:
     """Writes sessions and parts of traces."""
 
-    def __init__(self, courier: Courier | None, engine: Engine) -> None:
+    def __init__(self, courier: Courier | None, engine: Engine, process: str, store: Hashable) -> None:
         self._courier = courier
+        self._process = process
+        self._store = store
+        """What the store is known by in this process; ``None``: there is none."""
         self._engine = engine
         self._stale: set[str] = set()
         """Sessions with open traces that said something since they were written."""
         self._watched: dict[str, str] = {}
         self._is_behind = False
         """Something is to be written that was not, because its session was written a moment ago."""
+
+    def claim(self, trace: Trace) -> None:
+        """A root began, or was seen for the first time."""
+        if self._store is not None and trace.root_id is not None:
+            trace.is_elsewhere = not claim(self._store, trace.trace_id, trace.root_id, self._process)
 
     @property
     def is_shared(self) -> bool:
@@ -55,7 +64,7 @@ class Publisher:
 
     def part(self, trace: Trace, session_id: str | None, rollups: Mapping[str | None, Rollup], *, is_open: bool) -> None:
         """A root whose parent is in another process began, or has left."""
-        if self._courier is not None:
+        if self._courier is not None and not trace.is_elsewhere:
             trace.num_published += 1
             part = Part(_owned(rollups, session_id), is_open, root=False, session_id=session_id, seq=trace.num_published)
             slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part))
@@ -69,7 +78,7 @@ class Publisher:
         ``rollup``: what its session has to get when nobody else gives it that.  ``carried``: parts that it carries, with the
         ``seq`` of each; ``None`` when it is too late for that.  ``looks``: whether to look for parts that it does not carry.
         """
-        if self._courier is not None:
+        if self._courier is not None and not trace.is_elsewhere:
             trace.num_published += 1
             seq = trace.num_published
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
@@ -86,7 +95,7 @@ class Publisher:
     def adopt(self, session_id: str, trace: Trace, parts: Iterable[tuple[str, Part]]) -> None:
         """Parts that named no session are in that of the root."""
         for writer, part in parts:
-            if self._courier is not None and None in part.rollups:
+            if self._courier is not None and None in part.rollups and not trace.is_elsewhere:
                 self._courier.put(Errand(adoption(session_id, trace.trace_id, writer, part)))
 
     # -- sessions ---------------------------------------------------------------------------------------------------------

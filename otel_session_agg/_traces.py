@@ -40,7 +40,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "__weakref__", "carrier", "deadline", "has_left", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
         "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -66,6 +66,8 @@ class Trace:
         """Why the root leaves before everything below it has ended."""
         self.has_left = False
         """From now on spans that end are late."""
+        self.is_elsewhere = False
+        """Another processor of this process tells the store of it."""
         self.is_folded = False
         """The root itself is in the totals."""
         self.reported: dict[str, Rollup] | None = None

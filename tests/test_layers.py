@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
         (
-            "_calls _tally _session_totals _price_catalogue _price_overrides"
+            "_calls _claims _tally _session_totals _price_catalogue _price_overrides"
             " conventions._usage_text conventions._versions conventions.* stores.*"
         ),
         # what counts, what it costs, how tables are read

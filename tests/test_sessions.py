@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -592,6 +593,32 @@ class Interrupted(MemoryStore):
         if then is not None:
             then()
         return super().lost_sight()
+
+
+class TestTwoProcessors:
+    """Two processors that see the same spans, as for two backends, and have the same store."""
+
+    @pytest.mark.parametrize("is_url", [True, False])
+    def test_told_once(self, tmp_path: Path, is_url: bool) -> None:  # noqa: FBT001 -- of the table
+        """Both write the totals on their roots; the store has them once."""
+        store: Any = f"sqlite:///{tmp_path / 'sessions.db'}" if is_url else MemoryStore()
+        exporters = RecordingExporter(), RecordingExporter()
+        records: list[SessionRecord] = []
+        provider = TracerProvider(shutdown_on_exit=False)
+        for exporter in exporters:
+            provider.add_span_processor(SessionSpanProcessor(exporter, store=store, prices=PRICES, on_session=records.append))
+        tracer = provider.get_tracer("tests")
+        for _ in range(3):
+            with session("chat"), tracer.start_as_current_span("request"):
+                tracer.start_span("chat", attributes=CALL).end()
+        provider.force_flush()
+        end_session("chat")
+        provider.force_flush()
+        provider.shutdown()
+        calls = [[(root.attributes or {})["metadata.num_model_events"] for root in exporter.roots] for exporter in exporters]
+        assert [1, 1, 1] == calls[0][:3] == calls[1][:3]
+        found = [(record.revision, record.num_traces, record.rollup.num_model_events, record.is_partial) for record in records]
+        assert [(1, 3, 3, False)] == found
 
 
 class TestFlush:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._store import SessionStore, Slot, Stored
@@ -49,3 +49,15 @@ def _sqlite(url: str) -> SessionStore:
 
 
 _OPENERS: dict[str, Callable[[str], SessionStore]] = {"memory": _memory, "sqlite": _sqlite, **dict.fromkeys(SCHEMES, RedisStore)}
+
+
+def name_of(store: SessionStore | None) -> Hashable:
+    """What a store is known by in this process: two objects may stand for one."""
+    return None if store is None else getattr(store, "name", None) or id(store)
+
+
+def shared_store(store: SessionStore | str) -> SessionStore | None:
+    """The store that processes share; ``None`` for a URL that stands for this process alone."""
+    if not isinstance(store, str):
+        return store
+    return None if store.startswith("memory:") else open_store(store)

@@ -77,6 +77,11 @@ class RedisStore:
         self._link: Link | None = None
         self._pid = os.getpid()
 
+    @property
+    def name(self) -> str:
+        """What this store is, whichever object stands for it; with the password, so not to be shown."""
+        return f"{self._prefix}@{self._url}"
+
     def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         by_name: dict[str, list[Slot]] = {}

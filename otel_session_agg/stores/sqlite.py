@@ -80,6 +80,11 @@ class SqliteStore:
         """The file, from the root."""
         return self._path
 
+    @property
+    def name(self) -> str:
+        """What this store is, whichever object stands for it."""
+        return str(self._path)
+
     def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         by_key: dict[str, list[Slot]] = {}
