@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from weakref import WeakKeyDictionary
 
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._store import SessionStore, Slot, Stored
@@ -51,9 +52,15 @@ def _sqlite(url: str) -> SessionStore:
 _OPENERS: dict[str, Callable[[str], SessionStore]] = {"memory": _memory, "sqlite": _sqlite, **dict.fromkeys(SCHEMES, RedisStore)}
 
 
+_tokens: WeakKeyDictionary[SessionStore, object] = WeakKeyDictionary()
+"""What stores without a name are known by; an ``id`` would be used again."""
+
+
 def name_of(store: SessionStore | None) -> Hashable:
     """What a store is known by in this process: two objects may stand for one."""
-    return None if store is None else getattr(store, "name", None) or id(store)
+    if store is None:
+        return None
+    return getattr(store, "name", None) or _tokens.setdefault(store, object())
 
 
 def shared_store(store: SessionStore | str) -> SessionStore | None:
