@@ -121,8 +121,8 @@ class Keeper:
 
     def shutdown(self, now: float) -> None:
         """Sessions end with the process, with what their open traces have by now."""
-        for session in self.ledger:
-            self.totals(session.session_id, now)
+        for session_id in self._engine.members.names():
+            self.totals(session_id, now)
         self.ledger.shutdown()
 
     def _heard(self, word: object, now: float) -> None:

@@ -52,6 +52,10 @@ class Members:
         """The traces of a session that have not come to their end."""
         return list(self._traces.get(session_id, ()))
 
+    def names(self) -> list[str]:
+        """Sessions that have such traces."""
+        return [session_id for session_id, traces in self._traces.items() if traces]
+
     def number(self, session_id: str) -> int:
         """How many those are."""
         traces = self._traces.get(session_id)

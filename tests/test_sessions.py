@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
 
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, session
 from otel_session_agg.stores import MemoryStore
-from otel_session_agg.testing import RecordingExporter
+from otel_session_agg.testing import RecordingExporter, make_span
 
 from .apps import CALL, DEADLINE_SECONDS, PRICES, App, below, beyond, in_threads
 
@@ -239,6 +239,26 @@ class TestBatch:
         assert isinstance(root, ReadableSpan)
         found = {record.session_id: (record.rollup.num_model_events, record.num_traces, record.members) for record in app.records}
         assert {"a": (1, 1, (ids(root),)), "b": (2, 1, (ids(root),))} == found
+
+
+class TestNoRoot:
+    """Spans of a trace whose root never comes."""
+
+    def test_session_has_them(self, app: App) -> None:
+        """They are in their session's totals all the same."""
+        app.processor.on_end(make_span("chat", trace_id=7, span_id=8, parent_id=9, attributes={**CALL, "session.id": "s"}))
+        app.turn()
+        app.provider.shutdown()
+        assert [("s", 1)] == [(record.session_id, record.rollup.num_model_events) for record in app.records]
+
+    def test_open_root(self, app: App) -> None:
+        """So are those below a root that is open when the process ends."""
+        root = app.tracer.start_span("job")
+        app.tracer.start_span("chat", below(root), attributes={**CALL, "session.id": "s"}).end()
+        app.turn()
+        app.provider.shutdown()
+        found = [(record.session_id, record.rollup.num_model_events, record.is_partial) for record in app.records]
+        assert [("s", 1, True)] == found
 
 
 class TestCallback:
