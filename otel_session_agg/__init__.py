@@ -3,6 +3,7 @@
 from otel_session_agg._asking import current_rollup, record_feedback
 from otel_session_agg._budgets import Budget, BudgetExceeded
 from otel_session_agg._exceptions import SessionAggError, SettingsError, StoreError
+from otel_session_agg._exporter import SessionSpanExporter
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._processor import SessionSpanProcessor
 from otel_session_agg._rollup import Rollup
@@ -19,6 +20,7 @@ __all__ = [
     "Rollup",
     "SessionAggError",
     "SessionRecord",
+    "SessionSpanExporter",
     "SessionSpanProcessor",
     "SessionStore",
     "Settings",

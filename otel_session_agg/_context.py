@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -49,7 +49,10 @@ class Label:
 class _Use:
     """Whether there was ever a label: until then a span's start costs nothing."""
 
-    any_label = False
+    def __init__(self) -> None:
+        self.any_label = False
+        self.hooks: list[Callable[[], object]] = []
+        """Called once, before the first label that comes is there."""
 
 
 use = _Use()
@@ -97,6 +100,8 @@ def _of_baggage(session_id: str) -> Label:
 def with_label(label: Label) -> Context:
     """The current context with a label, and with the id in baggage if the label travels."""
     use.any_label = True
+    while use.hooks:
+        use.hooks.pop()()
     context = set_value(_LABEL, label)
     if label.propagate:
         return baggage.set_baggage(n.SESSION_ID, label.session_id, context)

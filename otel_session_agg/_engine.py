@@ -37,16 +37,12 @@ from otel_session_agg._reasons import (
     OPEN_SPANS,
     SESSION_CONFLICT,
 )
-from otel_session_agg._recent import Recent
 from otel_session_agg._recent_calls import MAX_RECENT_CALLS, RecentCalls
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._roots import Roots, below_left, chain_left
+from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
 from otel_session_agg._sums import Price
 from otel_session_agg._traces import Trace, no_text
-
-MAX_REMEMBERED = 8192
-"""Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
 
 _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
@@ -65,12 +61,13 @@ Out = list[object]
 class Engine:
     """All session roots of a process."""
 
-    def __init__(self, settings: Settings, read: Callable[[SpanData], Event], price: Price) -> None:
+    def __init__(
+        self, settings: Settings, read: Callable[[SpanData], Event], price: Price, rootless_seconds: float | None = None
+    ) -> None:
         self._settings = settings
+        self._rootless_seconds = settings.linger_seconds if rootless_seconds is None else rootless_seconds
         self._read = read
         self._price = price
-        self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
-        """Traces whose root left: spans may still end below it."""
         self._links = Links()
         self._roots = Roots(self._links)
         self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
@@ -102,7 +99,7 @@ class Engine:
         else:
             trace = self._roots.below(trace_id, parent_id)
             if trace is None or trace.shares_id:
-                trace = self._sharing(trace, trace_id, parent_id)
+                trace = self._roots.sharing(trace, trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
             num_open = len(trace.opened or ())
@@ -118,21 +115,21 @@ class Engine:
         self.opened += 1
         if self._roots.num_open >= self._settings.max_open_roots:
             self._make_room(out)  # first: the new one is not the oldest
-        self._roots.add(trace, shares_id=self._left.get(trace.trace_id) is not None)
+        self._roots.add(trace)
         return trace
 
-    def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
-        """A span ended; what may leave is appended to ``out``, the span itself included."""
+    def ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None = None) -> None:
+        """A span ended; what may leave is appended to ``out``, the span itself included.  ``event``: if it was read already."""
         self.received += 1
         if span.parent_id is None and span.carried_parent_id is not None and self._adopted(span):
             span = span._replace(parent_id=span.carried_parent_id)
         if span.parent_id is None:
-            self._root_ended(span, carrier, now, out)
+            self._root_ended(span, carrier, now, out, event)
             return
         out.append(carrier)
         trace = self._roots.below(span.trace_id, span.parent_id)
         if trace is None or trace.shares_id:
-            trace = self._sharing(trace, span.trace_id, span.parent_id)
+            trace = self._roots.sharing(trace, span.trace_id, span.parent_id)
         if trace is None and self._roots.is_parked(span.trace_id):
             self.ignored[OPEN_ROOTS] += 1
             return
@@ -140,7 +137,7 @@ class Engine:
         if not trace.is_open(span.span_id) and self._links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
-        self._fold(trace, span)
+        self._fold(trace, span, event or self.event_of(span))
         if trace.has_left:
             self.late += 1
             out.append(Changed(trace))
@@ -149,34 +146,25 @@ class Engine:
         elif trace.root_span is not None and not trace.opened:
             self._release(trace, out)
 
-    def _fold(self, trace: Trace, span: SpanData) -> None:
+    def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
         before = trace.num_calls
-        event = self._event(span)
         trace.ended(span, event, self._links, self._price)
         self.folded += 1
         self.members.ended(event.session_id, trace)
         if trace.num_calls > before:
             self._recent_calls.more(trace)
 
-    def _sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
-        """Of roots with the same trace id, in memory or gone, the one that a span is below."""
-        left = below_left(self._left.get(trace_id), parent_id, self._links)
-        if left is None or (
-            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
-        ):
-            return trace
-        return left
-
-    def _event(self, span: SpanData) -> Event:
+    def event_of(self, span: SpanData) -> Event:
+        """What a span says; what of it is not used is counted."""
         event = self._read(span)
         for reason in event.ignored:
             self.unread[reason] += 1
         return event
 
-    def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+    def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None) -> None:
         trace = self._roots.root(span.trace_id, span.span_id)
         if trace is None:
-            if self._left.get(span.trace_id) is not None and self._links.get(span.trace_id, span.span_id) is not None:
+            if self._roots.left(span.trace_id) is not None and self._links.get(span.trace_id, span.span_id) is not None:
                 out.append(carrier)
                 self.ignored[DUPLICATE] += 1
                 return
@@ -188,17 +176,17 @@ class Engine:
             return
         trace.carrier = carrier
         trace.root_span = span
-        trace.root_event = self._event(span)
+        trace.root_event = event or self.event_of(span)
         self.folded += 1
         if trace.opened:
-            self._wait(trace, now)
+            self._wait(trace, now + self._settings.linger_seconds)
         else:
             self._release(trace, out)
 
     def _rootless(self, trace_id: int, now: float, out: Out) -> Trace:
         """A trace whose root is not known yet."""
         trace = self._opened(Trace(trace_id, None), out)
-        self._wait(trace, now)
+        self._wait(trace, now + self._rootless_seconds)
         return trace
 
     def _adopted(self, span: SpanData) -> bool:
@@ -218,22 +206,17 @@ class Engine:
             trace.partial = trace.partial or LINGER
             self._release(trace, out)
 
-    def drain(self, reason: str, out: Out) -> None:
+    def drain(self, reason: str, _now: float, out: Out) -> None:
         """Release every root that has ended, at once."""
         for trace in [trace for trace in self._roots if trace.root_span is not None]:
             trace.partial = trace.partial or reason
             self._release(trace, out)
 
-    def _wait(self, trace: Trace, now: float) -> None:
-        if trace.deadline is not None:
-            trace.deadline.cancel()
-        trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
+    def _wait(self, trace: Trace, until: float) -> None:
+        trace.deadline = self._deadlines.add(until, trace)
 
     def _release(self, trace: Trace, out: Out) -> None:
-        self._roots.remove(trace)
-        trace.has_left = True
-        chain_left(trace, self._left.get(trace.trace_id))
-        self._left.put(trace.trace_id, trace)
+        self._roots.leave(trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
@@ -270,7 +253,24 @@ class Engine:
 
     def below(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The session root that is a span, or that it is below."""
-        return self._sharing(self._roots.below(trace_id, span_id), trace_id, span_id)
+        return self._roots.sharing(self._roots.below(trace_id, span_id), trace_id, span_id)
+
+    def has_open(self, trace_id: int) -> bool:
+        """Whether something of a trace is in memory that has not left."""
+        return self._roots.has_any(trace_id)
+
+    def remembers(self, trace_id: int, span_id: int | None) -> bool:
+        """Whether a span is or was below a root that has left."""
+        return self._roots.remembers(trace_id, span_id)
+
+    def has_ended(self, trace_id: int, span_id: int) -> bool:
+        """Whether a span is remembered as one that has ended."""
+        return self._links.get(trace_id, span_id) is not None
+
+    def repeated(self) -> None:
+        """A span ended again."""
+        self.received += 1
+        self.ignored[DUPLICATE] += 1
 
     def unreadable(self) -> None:
         """A span came that cannot be read at all."""

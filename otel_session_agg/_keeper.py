@@ -32,8 +32,16 @@ class Keeper:
     """What one processor knows of sessions."""
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
-        self, settings: Settings, engine: Engine, text: Text, process: str, courier: Courier | None, store: Hashable = None
+        self,
+        settings: Settings,
+        engine: Engine,
+        text: Text,
+        process: str,
+        courier: Courier | None,
+        store: Hashable = None,
+        settles_seconds: float = 0.0,
     ) -> None:
+        """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
         self._publisher = Publisher(courier, engine, process, store)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
@@ -41,8 +49,9 @@ class Keeper:
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds)
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that the ledger knows of."""
-        self._ending: set[str] = set()
-        """Sessions that are to end when nothing of them is open."""
+        self._settles_seconds = settles_seconds
+        self._ending: dict[str, float] = {}
+        """Sessions that are to end when nothing of them is open, and from when on that is known."""
 
     # -- beginnings -------------------------------------------------------------------------------------------------------
 
@@ -81,7 +90,7 @@ class Keeper:
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""
         self.ledger.end(session_id, reason, now)
-        self._ending.add(session_id)
+        self._ending[session_id] = now + self._settles_seconds
 
     def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
         """Somebody gave feedback, for a session or for the trace in which a span is: its trace and span id."""
@@ -98,7 +107,8 @@ class Keeper:
 
     def next_deadline(self, now: float) -> float | None:
         """When ``turn`` has something to do although nothing ends."""
-        times = [self.departures.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now)]
+        settling = min((when for when in self._ending.values() if when > now), default=None)
+        times = [self.departures.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now), settling]
         return min((time for time in times if time is not None), default=None)
 
     def turn(self, now: float, *, all_now: bool = False) -> None:
@@ -109,8 +119,9 @@ class Keeper:
         touched, self._engine.members.touched = self._engine.members.touched, set()
         for session_id in touched.intersection(self.limits):
             self.limits.look_at(session_id, self.totals(session_id, now))
-        for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
-            self._ending.discard(session_id)
+        settled = [name for name, when in self._ending.items() if when <= now or all_now]
+        for session_id in [name for name in settled if not self._engine.members.number(name)]:
+            del self._ending[session_id]
             self.ledger.settled(session_id)
         self.ledger.due(now)
         for session in self.ledger.dropped:

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 from weakref import finalize
@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import _names as n
 from otel_session_agg import _writer, conventions
+from otel_session_agg._arrivals import Arrivals
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
@@ -27,9 +28,9 @@ from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._model import Event, Kind, Usage
+from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, span_data
@@ -44,14 +45,11 @@ _warned = Guard(_logger)
 """Reserved names are warned of once per process, however many processors there are."""
 
 
-Attributes = dict[str, _writer.AttributeValue]
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
-_MAY_STAY = n.KEPT_WHEN_SET | {n.USER_ID}
-"""Names whose value stays when it was set by hand on a root."""
 
-Queue = deque["tuple[Span] | tuple[Span, Label] | ReadableSpan"]
+Queue = deque["tuple[Span] | tuple[Span, Label] | tuple[None, Label] | ReadableSpan"]
 """Started spans, each in a tuple, with the label of the session around if there is one, and ended ones as they are, in the order
-of their moments."""
+of their moments.  Where starts are not seen, only the label."""
 
 
 class Pipeline:
@@ -71,21 +69,29 @@ class Pipeline:
         on_record: Callable[[SessionRecord], object] | None = None,
         *,
         is_live: bool = False,
+        batch_seconds: float | None = None,
     ) -> None:
+        """``batch_seconds``: how late ends come where starts are not seen; ``None``: they are."""
         self.guard = Guard(_logger)
         self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
         self._on_record = on_record
-        self._reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
-        self._kept = frozenset[str]().union(*(names_in(profile, _MAY_STAY) for profile in settings.profiles))
+        self._naming = Naming(settings)
         self._is_live = is_live
-        self.engine = Engine(settings, conventions.read, self._price)
+        rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
+        self.engine = Engine(settings, conventions.read, self._price, rootless_seconds)
+        self._fronts: list[Arrivals | Engine] = [self.engine]
+        """What ended spans go to, the first first."""
+        if batch_seconds is not None:
+            parts_seconds = batch_seconds if store is not None else 0.0
+            self._fronts.insert(0, Arrivals(settings, self.engine, self.guard, parts_seconds))
         process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
         if self.courier is not None:
             finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
-        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier, name_of(store))
+        settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
+        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier, name_of(store), settles_seconds)
         self.num_unpriced = 0
         self._left = self._before = 0
         self._item: ReadableSpan | None = None
@@ -103,12 +109,15 @@ class Pipeline:
             self._failed(out)
 
     def _take(self, queue: Queue, now: float, out: Out) -> bool:
-        engine = self.engine
+        engine, ended = self.engine, self._fronts[0].ended
         while self._left > 0:
             self._left -= 1
             item = queue.popleft()
             if isinstance(item, tuple):
                 self._item, span = None, item[0]
+                if span is None:
+                    self.keeper.began(None, 0, time.time_ns(), item[-1], now)  # type: ignore[arg-type]  # a label
+                    continue
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:
                     trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
@@ -122,7 +131,7 @@ class Pipeline:
                     self.keeper.began(trace, context.span_id, span.start_time or 0, item[1], now)
             else:
                 self._item, self._before = item, len(out)
-                engine.ended(span_data(item), item, now, out)
+                ended(span_data(item), item, now, out)
         return True
 
     def _failed(self, out: Out) -> None:
@@ -138,6 +147,16 @@ class Pipeline:
             out.append(span)
 
     # -- what leaves ------------------------------------------------------------------------------------------------------
+
+    def due(self, now: float, out: Out) -> None:
+        """Release what has waited long enough."""
+        for front in self._fronts:
+            front.due(now, out)
+
+    def drain(self, reason: str, now: float, out: Out) -> None:
+        """Release every root that has ended, at once."""
+        for front in self._fronts:
+            front.drain(reason, now, out)
 
     def finish(self, out: Out, now: float) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
@@ -190,28 +209,17 @@ class Pipeline:
 
     def _enriched(self, ready: Ready, root: ReadableSpan) -> ReadableSpan:
         existing = attributes_of(root)
-        replaced = self._reserved & existing.keys()
+        replaced = self._naming.reserved & existing.keys()
         for name in replaced:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        written = _writer.attributes(ready.rollup, self._kept_by(existing), ready.why_partial)
+        written = _writer.attributes(ready.rollup, self._naming.kept_by(existing), ready.why_partial)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         event = ready.trace.root_event
         is_call = event is not None and _is_call(event)
-        return EnrichedSpan(root, self._named(written, existing, is_call=is_call), replaced)
-
-    def _kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
-        """What the writer is to leave alone; with other profiles that is known when the names are."""
-        return existing if self._settings.profiles == (DEFAULT,) else {}
-
-    def _named(self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False) -> Attributes:
-        """The names of the profiles; what was set by hand and may stay does."""
-        if self._settings.profiles == (DEFAULT,):
-            return written
-        names = named(written, self._settings.profiles, is_call=is_call)
-        return {name: value for name, value in names.items() if name not in self._kept or existing.get(name) is None}
+        return EnrichedSpan(root, self._naming.named(written, existing, is_call=is_call), replaced)
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""
@@ -224,13 +232,13 @@ class Pipeline:
             rollup += Rollup(start_ns=root.start_time)  # its end is not known yet
             own, before = attributes_of(root), trace.written or {}
             by_hand = {name: value for name, value in own.items() if before.get(name) != value}
-            written = _writer.attributes(rollup, self._kept_by(by_hand))
+            written = _writer.attributes(rollup, self._naming.kept_by(by_hand))
             if rollup.cost_source is None:
                 written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
             if self.keeper.departures.is_exceeded(trace):
                 written[n.BUDGET_EXCEEDED] = True
-            is_call = self._settings.profiles != (DEFAULT,) and _is_call(conventions.read(span_data(root)))
-            now = self._named(written, by_hand, is_call=is_call)
+            is_call = not self._naming.is_default and _is_call(conventions.read(span_data(root)))
+            now = self._naming.named(written, by_hand, is_call=is_call)
             trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
             root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
 
@@ -243,13 +251,13 @@ class Pipeline:
             (record.trace_id, record.span_id),
             times,
             resource=self.resource(),
-            attributes=self._named(_writer.record_attributes(record), {}),
+            attributes=self._naming.named(_writer.record_attributes(record), {}),
             links=record.members,
         )
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""
-        times = (self.engine.next_deadline(), self.keeper.next_deadline(now))
+        times = [*(front.next_deadline() for front in self._fronts), self.keeper.next_deadline(now)]
         return min((time for time in times if time is not None), default=None)
 
     def close(self) -> None:

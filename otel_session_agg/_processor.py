@@ -6,28 +6,24 @@ queue.  What follows from that is the runner's.
 
 from __future__ import annotations
 
-import os
-import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._context import Label, stamped, use
-from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._reasons import AFTER_SHUTDOWN, FLUSH, SHUTDOWN
-from otel_session_agg._registry import register, unregister
-from otel_session_agg._rollup import Rollup
+from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._runner import Runner
 from otel_session_agg._sdk import is_ours
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
-from otel_session_agg._telemetry import Meters
-from otel_session_agg._threads import is_empty, nothing, weakly
-from otel_session_agg.stores import shared_store
+from otel_session_agg._threads import is_empty
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -67,29 +63,22 @@ class SessionSpanProcessor(SpanProcessor):
         if downstream is not None and not isinstance(downstream, SpanProcessor):
             message = f"downstream must be a SpanProcessor or a SpanExporter, not {type(downstream).__name__}"
             raise TypeError(message)
+        settings = Settings.from_env() if settings is None else settings
         self._is_live = downstream is None
         self._downstream = SpanProcessor() if downstream is None else downstream
-        self._settings = settings = Settings.from_env() if settings is None else settings
-        self._prices = PriceBook() if prices is None else prices
-        self._on_session = on_session
         self._calls_on_start = not is_empty(self._downstream, "on_start")
         self._calls_on_ending = not is_empty(self._downstream, "_on_ending")
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
-        store = shared_store(settings.store if store is None else store)
-        self._is_shared = store is not None
+        hand_on = None if self._is_live else partial(_one_by_one, self._downstream)
+        self._aggregation = Aggregation(hand_on, settings, store, prices, on_session, meter_provider)
+        self._runner = self._aggregation.runner
+        self._guard = self._aggregation.guard
+        self._is_shared = self._aggregation.is_shared
         self._plain_ends = not self._is_live
         """Ends only have to be queued, as nearly always."""
         self._plain_starts = not (self._is_live or self._is_shared or self._trusts_baggage)
         """So do starts, until a session is named."""
-        self._runner = Runner(downstream, settings, self._prices, store, weakly(self._told))
-        self._guard = self._runner.guard
-        self._meters = self._guard.call("starting metrics", Meters, self._runner, meter_provider)
-        register(self)
-        if settings.prices_update:
-            self._guard.call("starting price updates", self._prices.start_updates)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=weakly(self._runner.reset))
 
     # -- the application's threads ------------------------------------------------------------------------------------------
 
@@ -151,13 +140,7 @@ class SessionSpanProcessor(SpanProcessor):
         With a store that is shared, what this process knows is written to it, too; a store that cannot be reached does not
         make this ``False``.
         """
-        until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
-        done = self._guard.call("force_flush", self._runner.drain, FLUSH, until) or False
-        left = max(0, int((until - time.monotonic()) * 1000))
-        return (self._guard.call("downstream force_flush", self._flush_downstream, left) or False) and done
-
-    def _flush_downstream(self, timeout_millis: int) -> bool:
-        return self._downstream.force_flush(timeout_millis) is not False  # some return nothing
+        return self._aggregation.flush(timeout_millis, self._downstream.force_flush)
 
     def shutdown(self) -> None:
         """Forward everything and shut the downstream down; later spans are lost and counted.
@@ -166,53 +149,12 @@ class SessionSpanProcessor(SpanProcessor):
         """
         if self._runner.is_shut_down:
             return
-        self._guard.call("shutdown", self._runner.drain, SHUTDOWN, time.monotonic() + 30)
         self._plain_starts = self._plain_ends = False
-        self._guard.call("shutdown", self._runner.shut_down)
-        unregister(self)
-        self._guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
-        self._guard.call("stopping price updates", self._prices.stop_updates)
+        self._aggregation.shut_down()
         self._guard.call("downstream shutdown", self._downstream.shutdown)
 
-    # -- asked about --------------------------------------------------------------------------------------------------------
 
-    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
-        """The totals of a session at this moment; ``None`` when it is not known here.
-
-        ``wait_seconds``: how long to wait for what other processes have written, when there is a store that is shared.
-        """
-        if wait_seconds > 0:
-            wait = self._runner.asked(lambda keeper, now: keeper.waits_for_others(session_id, now))
-            if wait is not None:
-                self._guard.call("asking the store", wait, time.monotonic() + wait_seconds)
-        return self._runner.asked(lambda keeper, now: keeper.totals(session_id, now))
-
-    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
-        """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
-        return self._runner.asked(lambda keeper, _: keeper.departures.trace_totals(trace_id, span_id))
-
-    def end_session(self, session_id: str, reason: str) -> None:
-        """End a session as soon as nothing of it is open."""
-        self._runner.asked(lambda keeper, now: keeper.end(session_id, reason, now))
-        self._guard.call("waking the worker", self._runner.wake_worker)
-
-    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
-        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
-        above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
-
-        def note(keeper: Keeper, now: float) -> bool:
-            keeper.feedback(session_id, above, now)
-            self._runner.hold([span])
-            return True
-
-        if self._runner.asked(note) is None:  # from within a fold
-            self._runner.hold([span])
-        self._guard.call("waking the worker", self._runner.wake_worker)
-        return not self._is_live
-
-    def _told(self, record: SessionRecord) -> None:
-        """A session has ended."""
-        if self._meters is not None:
-            self._meters.ended(record)
-        if self._on_session is not None:
-            self._on_session(record)
+def _one_by_one(downstream: SpanProcessor, held: deque[ReadableSpan], still: Callable[[], bool]) -> bool:
+    while held and still():
+        downstream.on_end(held.popleft())
+    return True

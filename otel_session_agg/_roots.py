@@ -1,4 +1,4 @@
-"""The session roots in memory, by trace id.
+"""The session roots in memory, by trace id, and those that left lately: spans may still end below them.
 
 A trace id has one root in most processes; when several requests of one distributed trace arrive, it has several, chained.
 Roots beyond the bound are *parked*: still open, but with nothing left of them but their totals.
@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from otel_session_agg._links import Links
+from otel_session_agg._recent import Recent
 from otel_session_agg._traces import Trace
+
+MAX_REMEMBERED = 8192
+"""Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
 
 _MAX_LEFT = 4
 """Roots of one trace that are remembered beside the one that left last: calls to itself that a process has at once."""
@@ -24,6 +28,7 @@ class Roots:
         self._heads: dict[int, Trace] = {}
         self._parked: dict[tuple[int, int | None], Trace] = {}
         self._parked_ids: dict[int, int] = {}
+        self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
         self.num_open = 0
         """Roots that are not parked."""
 
@@ -34,10 +39,10 @@ class Roots:
         for head in list(self._heads.values()):
             yield from _chain(head)
 
-    def add(self, trace: Trace, *, shares_id: bool = False) -> None:
-        """Take in a new root; ``shares_id``: another one with its trace id has left."""
+    def add(self, trace: Trace) -> None:
+        """Take in a new root."""
         trace.next = self._heads.get(trace.trace_id)
-        trace.shares_id = shares_id
+        trace.shares_id = self._left.get(trace.trace_id) is not None
         for other in _chain(trace.next):
             other.shares_id = trace.shares_id = True
         self._heads[trace.trace_id] = trace
@@ -55,6 +60,17 @@ class Roots:
         head = self._heads.get(trace_id)
         return next((trace for trace in _chain(head) if trace.knows(span_id, self._links)), None)
 
+    def sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
+        """Of roots with the same trace id, in memory or gone, the one that a span is below."""
+        left = self._left.get(trace_id)
+        if left is not None and left.next is not None:
+            left = next((other for other in _chain(left) if other.knows(parent_id, self._links)), left)
+        if left is None or (
+            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
+        ):
+            return trace
+        return left
+
     def root(self, trace_id: int, span_id: int) -> Trace | None:
         """The trace of this root; one whose root was not known yet becomes its own."""
         for trace in _chain(self._heads.get(trace_id)):
@@ -68,6 +84,27 @@ class Roots:
     def has_root(self, trace_id: int) -> bool:
         """Whether a root of this trace is here."""
         return any(trace.root_id is not None for trace in _chain(self._heads.get(trace_id)))
+
+    def has_any(self, trace_id: int) -> bool:
+        """Whether anything of this trace is here."""
+        return trace_id in self._heads or trace_id in self._parked_ids
+
+    def left(self, trace_id: int) -> Trace | None:
+        """The root of this trace that left last."""
+        return self._left.get(trace_id)
+
+    def remembers(self, trace_id: int, span_id: int | None) -> bool:
+        """Whether a span is, or was below, a root that left."""
+        return any(trace.knows(span_id, self._links) for trace in _chain(self._left.get(trace_id)))
+
+    def leave(self, trace: Trace) -> None:
+        """A root leaves; others of its trace that left before are kept behind it."""
+        self.remove(trace)
+        trace.has_left = True
+        kept = [trace, *islice(_chain(self._left.get(trace.trace_id)), _MAX_LEFT)]
+        for other, following in zip(kept, [*kept[1:], None], strict=True):
+            other.next = following
+        self._left.put(trace.trace_id, trace)
 
     def remove(self, trace: Trace) -> None:
         """Forget a root."""
@@ -110,20 +147,6 @@ class Roots:
         """Forget the oldest parked roots for good; returns how many."""
         names = list(islice(self._parked, max(0, len(self._parked) - keep)))
         return sum(self._unpark(name) for name in names)
-
-
-def below_left(head: Trace | None, span_id: int | None, links: Links) -> Trace | None:
-    """Of roots of one trace that have left the one that a span is below, else the one that left last."""
-    if head is None or head.next is None:
-        return head
-    return next((trace for trace in _chain(head) if trace.knows(span_id, links)), head)
-
-
-def chain_left(trace: Trace, older: Trace | None) -> None:
-    """Keep other roots of its trace that left before behind one that leaves: spans may still end below them."""
-    kept = [trace, *islice(_chain(older), _MAX_LEFT)]
-    for other, following in zip(kept, [*kept[1:], None], strict=True):
-        other.next = following
 
 
 def _chain(trace: Trace | None) -> Iterator[Trace]:

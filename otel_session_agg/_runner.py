@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._caller import Caller
 from otel_session_agg._courier import Courier
@@ -40,6 +40,9 @@ from otel_session_agg._threads import always, weakly, within
 
 T = TypeVar("T")
 
+HandOn = Callable[["deque[ReadableSpan]", Callable[[], bool]], bool]
+"""Takes spans and hands them on, as long as there are any and it may; returns true."""
+
 GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
 
@@ -51,21 +54,24 @@ _BATCH = 2048
 
 
 class Runner:
-    """Queue, locks and worker of one processor; ``downstream`` is ``None`` in live mode."""
+    """Queue, locks and worker of one door."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     pipeline: Pipeline
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a door was given
         self,
-        downstream: SpanProcessor | None,
+        hand_on: HandOn | None,
         settings: Settings,
         prices: PriceBook,
         store: SessionStore | None,
         on_record: Callable[[SessionRecord], object],
+        batch_seconds: float | None = None,
     ) -> None:
+        """``hand_on``: ``None`` in live mode.  ``batch_seconds``: see ``Pipeline``."""
         self.guard = Guard(logging.getLogger("otel_session_agg"))
-        self._downstream = downstream
+        self._hand_on = hand_on
+        self._batch_seconds = batch_seconds
         self._settings = settings
         self._prices = prices
         self._store = store
@@ -81,7 +87,8 @@ class Runner:
             self._store,
             weakly(self.wake_worker),
             self._on_record,
-            is_live=self._downstream is None,
+            is_live=self._hand_on is None,
+            batch_seconds=self._batch_seconds,
         )
         self.queue: Queue = deque()
         self.held: deque[ReadableSpan] = deque()
@@ -90,6 +97,8 @@ class Runner:
         self.folding: int | None = None
         """The thread that folds: a log handler of the application may end spans in the middle of it."""
         self.forward_lock = threading.Lock()
+        self.forwarding: int | None = None
+        """The thread that forwards: a downstream may end spans in the middle of it."""
         self.wake = threading.Event()
         self.awake = False
         self._worker: threading.Thread | None = None
@@ -127,7 +136,7 @@ class Runner:
         out: list[object] = []
         self.folding = threading.get_ident()
         pipeline.take(queue, number, now, out)
-        self.guard.call("releasing", pipeline.engine.due, now, out)  # what was taken leaves all the same
+        self.guard.call("releasing", pipeline.due, now, out)  # what was taken leaves all the same
         self.hold(pipeline.finish(out, now))
         self.hold(pipeline.turn(now))
         self.folding = None
@@ -138,7 +147,7 @@ class Runner:
         if calls:
             self.caller.add(calls)
             calls.clear()
-        if self._downstream is None:
+        if self._hand_on is None:
             return
         room = self._settings.max_held_spans - len(self.held)
         for _ in spans[room:] if room < len(spans) else ():
@@ -149,17 +158,26 @@ class Runner:
 
     def forward(self, still: Callable[[], bool]) -> None:
         """Hand on what is held; outside the fold lock, so that a downstream that hangs stops nobody else."""
+        if self._hand_on is None:
+            return
+        self.forwarding = threading.get_ident()
         with suppressed():
-            while self.guard.call("downstream on_end", self._hand_on, still) is None:
-                pass  # it raised: that span was handed on, the next one follows
+            while self.guard.call("downstream on_end", self._hand_on, self.held, still) is None:
+                pass  # it raised: what it had taken was handed on, the rest follows
+        self.forwarding = None
 
-    def _hand_on(self, still: Callable[[], bool]) -> bool:
-        if self._downstream is None:
-            return True
-        held, on_end = self.held, self._downstream.on_end
-        while held and still():
-            on_end(held.popleft())
-        return True
+    @property
+    def is_inside(self) -> bool:
+        """Whether the calling thread is in the middle of folding or forwarding."""
+        return threading.get_ident() in (self.folding, self.forwarding)
+
+    def run_here(self) -> None:
+        """Fold and forward everything on the calling thread; roots that wait go on waiting."""
+        with self.fold_lock:
+            while self.fold_some():
+                pass
+        with self.forward_lock:
+            self.forward(always)
 
     def lose(self, reason: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1
@@ -190,7 +208,7 @@ class Runner:
                     return False
             out: list[object] = []
             now = self.clock()
-            self.guard.call("releasing", self.pipeline.engine.drain, reason, out)
+            self.guard.call("releasing", self.pipeline.drain, reason, now, out)
             self.hold(self.pipeline.finish(out, now))
             self.hold(self.pipeline.turn(now, reason, gives_up=self.pipeline.courier is None))
         if self.pipeline.courier is not None and not self._exchange(self.pipeline.courier, reason, until):

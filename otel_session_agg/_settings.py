@@ -44,6 +44,10 @@ def _url(value: object) -> str | None:
     return value.strip() if isinstance(value, str) and "://" in value else None
 
 
+def _name(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) and len(value) <= _MAX_CHARS else None
+
+
 def _profiles(value: object) -> tuple[str, ...] | None:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
@@ -69,6 +73,7 @@ PROFILE_NAMES = ("default", "honeyhive", "posthog")
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
 _FLAG: _Rule = (flag, "true or false")
 _URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
+_NAME: _Rule = (_name, f"a name of at most {_MAX_CHARS} characters")
 _PROFILES: _Rule = (_profiles, f"one or more of {', '.join(PROFILE_NAMES)}")
 
 _RULES: Mapping[str, tuple[str, _Rule]] = {
@@ -87,6 +92,7 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _FLAG),
     "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
     "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
+    "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
 }
 """Field to its environment variable, the reading of a value, and what is allowed."""
 
@@ -132,6 +138,8 @@ class Settings:
     trust_baggage: bool = False
     """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
     could write into anybody's session."""
+    exporter: str = "otlp"
+    """The exporter behind ``SessionSpanExporter`` when it is given none: an entry point ``opentelemetry_traces_exporter``."""
 
     def __post_init__(self) -> None:
         for name, (_, (read, allowed)) in _RULES.items():

@@ -106,3 +106,10 @@ OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE = "OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE"
 
 Whether a session id that arrives in W3C baggage is believed (``true`` or ``false``).  Default: false
 """
+
+OTEL_PYTHON_SESSION_AGG_EXPORTER = "OTEL_PYTHON_SESSION_AGG_EXPORTER"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_EXPORTER
+
+The exporter behind ``OTEL_TRACES_EXPORTER=session_agg``, such as ``console``.  Default: otlp, by the standard variables
+"""

@@ -389,7 +389,7 @@ class TestOtherProcesses:
 
 def only(monkeypatch: pytest.MonkeyPatch, app: App) -> None:
     """From now on this is the only process."""
-    monkeypatch.setattr("otel_session_agg._registry._LIVE", {app.processor})
+    monkeypatch.setattr("otel_session_agg._registry._LIVE", {app.processor._aggregation})
 
 
 class TestWithoutDownstream:

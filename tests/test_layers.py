@@ -33,7 +33,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_profiles _traces",
         "_gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store
-        "_desk _engine",
+        "_desk _engine _naming",
+        "_arrivals",
         # from here on the SDK, clocks and threads
         "_outbox _registry _report _sdk _threads",
         "_caller _conditions _context _courier _report_text",
@@ -45,8 +46,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_pipeline",
         "_runner",
         "_telemetry",
+        "_aggregation",
         # doors
-        "_processor",
+        "_companion _downstreams _processor",
+        "_exporter",
         "",
         "testing _cli_sessions _demo _demo.*",
         "_cli",

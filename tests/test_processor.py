@@ -182,7 +182,7 @@ class TestDownstream:
     def test_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Settings come from the environment when none are given."""
         monkeypatch.setenv("OTEL_PYTHON_SESSION_AGG_LINGER", "7")
-        assert 7.0 == SessionSpanProcessor(Recorder())._settings.linger_seconds
+        assert 7.0 == SessionSpanProcessor(Recorder())._runner._settings.linger_seconds
 
     def test_worker_forwards(self, make: Callable[..., Setup]) -> None:
         """The application's threads never call the downstream's ``on_end``; the worker does, with instrumentation suppressed."""

@@ -559,7 +559,7 @@ class TestLive:
                 if chance.random() < 0.5:
                     session_id = chance.choice(sorted(ended))
                     expected = rollup_of(ended[session_id]) if ended[session_id] else None
-                    assert _counts(expected) == _counts(process.processor.session_rollup(session_id))
+                    assert _counts(expected) == _counts(process.processor._aggregation.session_rollup(session_id))
 
 
 def _counts(rollup: Rollup | None) -> Rollup:

@@ -1,0 +1,116 @@
+"""What stands behind a door: the runner with all its parts, and the answers for functions that are called without a door."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._keeper import Keeper
+from otel_session_agg._pricing import PriceBook
+from otel_session_agg._reasons import FLUSH, SHUTDOWN
+from otel_session_agg._registry import register, unregister
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._runner import HandOn, Runner
+from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._settings import Settings
+from otel_session_agg._store import SessionStore
+from otel_session_agg._telemetry import Meters
+from otel_session_agg._threads import nothing, weakly
+from otel_session_agg.stores import shared_store
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+
+class Aggregation:
+    """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``."""
+
+    def __init__(  # noqa: PLR0913 -- all that a door can be given
+        self,
+        hand_on: HandOn | None,
+        settings: Settings,
+        store: SessionStore | str | None,
+        prices: PriceBook | None,
+        on_session: Callable[[SessionRecord], object] | None,
+        meter_provider: MeterProvider | None,
+        batch_seconds: float | None = None,
+    ) -> None:
+        self._prices = PriceBook() if prices is None else prices
+        self._on_session = on_session
+        self._is_live = hand_on is None
+        found = shared_store(settings.store if store is None else store)
+        self.is_shared = found is not None
+        self.runner = Runner(hand_on, settings, self._prices, found, weakly(self._told), batch_seconds)
+        self.guard = self.runner.guard
+        self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider)
+        register(self)
+        if settings.prices_update:
+            self.guard.call("starting price updates", self._prices.start_updates)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=weakly(self.runner.reset))
+
+    def flush(self, timeout_millis: int | None, downstream: Callable[[int], object]) -> bool:
+        """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
+        until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
+        done = self.guard.call("force_flush", self.runner.drain, FLUSH, until) or False
+        left = max(0, int((until - time.monotonic()) * 1000))
+        return (self.guard.call("downstream force_flush", self._flushed, downstream, left) or False) and done
+
+    @staticmethod
+    def _flushed(downstream: Callable[[int], object], timeout_millis: int) -> bool:
+        return downstream(timeout_millis) is not False  # some return nothing
+
+    def shut_down(self, timeout_millis: float = 30000) -> None:
+        """Forward everything; what comes later is lost."""
+        self.guard.call("shutdown", self.runner.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
+        self.guard.call("shutdown", self.runner.shut_down)
+        unregister(self)
+        self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
+        self.guard.call("stopping price updates", self._prices.stop_updates)
+
+    # -- asked about --------------------------------------------------------------------------------------------------------
+
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+        """The totals of a session at this moment; ``None`` when it is not known here.
+
+        ``wait_seconds``: how long to wait for what other processes have written, when there is a store that is shared.
+        """
+        if wait_seconds > 0:
+            wait = self.runner.asked(lambda keeper, now: keeper.waits_for_others(session_id, now))
+            if wait is not None:
+                self.guard.call("asking the store", wait, time.monotonic() + wait_seconds)
+        return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
+
+    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
+        """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
+        return self.runner.asked(lambda keeper, _: keeper.departures.trace_totals(trace_id, span_id))
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """End a session as soon as nothing of it is open."""
+        self.runner.asked(lambda keeper, now: keeper.end(session_id, reason, now))
+        self.guard.call("waking the worker", self.runner.wake_worker)
+
+    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
+        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
+
+        def note(keeper: Keeper, now: float) -> bool:
+            keeper.feedback(session_id, above, now)
+            self.runner.hold([span])
+            return True
+
+        if self.runner.asked(note) is None:  # from within a fold
+            self.runner.hold([span])
+        self.guard.call("waking the worker", self.runner.wake_worker)
+        return not self._is_live
+
+    def _told(self, record: SessionRecord) -> None:
+        """A session has ended."""
+        if self._meters is not None:
+            self._meters.ended(record)
+        if self._on_session is not None:
+            self._on_session(record)

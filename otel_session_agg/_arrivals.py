@@ -1,0 +1,228 @@
+"""Ended spans of which nobody saw the beginning, until it is known what they are below.  No clock, thread or lock.
+
+An exporter gets spans when they have ended: children mostly before what is above them, and nothing says what is still open.
+So they are kept, without their attributes, until the root of their trace has come and has waited for spans that end later.
+Then the engine gets them as if it had seen it all: first every start, from the root down, then the ends as they came.
+
+Rules
+-----
+* A root waits ``linger_seconds``; one that begins a trace longer when other processes tell of parts of it in the same way.
+* What hangs at a root by parents that have come goes with it.  What hangs at a parent that has not come goes with the root that
+  begins the trace, which is then partial; a root in the middle of a trace leaves without it, partial, too.
+* A span below what the engine remembers goes there at once: it is late.
+* What waits for a root longer than ``session_idle_seconds``, and what is too much, goes to the engine as it is.  That adds up
+  to the same, but for the share of each root where one trace has several of them in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._engine import Engine, Out
+from otel_session_agg._guard import Guard
+from otel_session_agg._model import Event, SpanData
+from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
+from otel_session_agg._settings import Settings
+from otel_session_agg._traces import Trace
+
+MAX_KEPT = 50_000
+"""Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
+
+
+class _Kept(NamedTuple):
+    span: SpanData
+    """Without attributes, which may hold whole conversations."""
+    event: Event
+    carrier: object
+    """Of a root what the door handed in; other spans have left."""
+
+
+class _Waiting:
+    """The spans of one trace."""
+
+    __slots__ = ("has_idle", "last_seconds", "roots", "spans", "trace_id")
+
+    def __init__(self, trace_id: int) -> None:
+        self.trace_id = trace_id
+        self.spans: dict[int, _Kept] = {}
+        """In the order in which they came."""
+        self.roots: set[int] = set()
+        self.last_seconds = 0.0
+        """When the last span came."""
+        self.has_idle = False
+        """A deadline looks after what waits for a root."""
+
+
+_Due = tuple[_Waiting, "int | None"]
+"""A root that has waited, or ``None`` for what waits for one."""
+
+
+class Arrivals:
+    """What stands before the engine where only ends are seen."""
+
+    def __init__(self, settings: Settings, engine: Engine, guard: Guard, wait_for_parts_seconds: float = 0.0) -> None:
+        self._engine = engine
+        self._guard = guard
+        self._linger_seconds = settings.linger_seconds
+        self._wait_for_parts_seconds = wait_for_parts_seconds
+        self._idle_seconds = settings.session_idle_seconds
+        self._max_spans = settings.max_open_spans
+        self._traces: dict[int, _Waiting] = {}
+        self._deadlines: Deadlines[_Due] = Deadlines()
+        self.number = 0
+        """Spans that are kept."""
+
+    # -- arrivals -----------------------------------------------------------------------------------------------------------
+
+    def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+        """A span ended; what may leave is appended to ``out``."""
+        waiting = self._traces.get(span.trace_id)
+        if (waiting is not None and span.span_id in waiting.spans) or self._engine.has_ended(span.trace_id, span.span_id):
+            self._engine.repeated()
+            out.append(carrier)
+            return
+        if self._engine.has_open(span.trace_id):
+            self._engine.ended(span, carrier, now, out)
+            return
+        is_root = span.parent_id is None
+        kept = _Kept(span._replace(attributes={}, events=()), self._engine.event_of(span), carrier if is_root else None)
+        if not is_root:
+            out.append(carrier)
+        if waiting is None:
+            waiting = self._traces[span.trace_id] = _Waiting(span.trace_id)
+        waiting.spans[span.span_id] = kept
+        waiting.last_seconds = now
+        self.number += 1
+        if is_root:
+            waits = self._linger_seconds + (0.0 if span.is_part else self._wait_for_parts_seconds)
+            waiting.roots.add(span.span_id)
+            self._deadlines.add(now + waits, (waiting, span.span_id))
+        elif self._engine.remembers(span.trace_id, span.parent_id):
+            self._hand_on(waiting, _below(waiting.spans, {span.span_id}), now, out)
+        if len(waiting.spans) > self._max_spans:
+            self._give_up(waiting, now, out)
+        while self.number > MAX_KEPT:
+            self._give_up(next(iter(self._traces.values())), now, out)
+        self._settled(waiting)
+
+    def _settled(self, waiting: _Waiting) -> None:
+        """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
+        if not waiting.spans:
+            self._traces.pop(waiting.trace_id, None)
+        elif not waiting.roots and not waiting.has_idle:
+            waiting.has_idle = True
+            self._deadlines.add(waiting.last_seconds + self._idle_seconds, (waiting, None))
+
+    # -- leaving ------------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._deadlines.next()
+
+    def due(self, now: float, out: Out) -> None:
+        """Release what has waited long enough."""
+        for waiting, root_id in self._deadlines.pop_due(now):
+            if root_id is None:
+                waiting.has_idle = False
+                if waiting.spans and not waiting.roots and waiting.last_seconds + self._idle_seconds <= now:
+                    self._give_up(waiting, now, out)
+            elif root_id in waiting.roots:
+                self._root_due(waiting, root_id, now, LINGER, out)
+            self._settled(waiting)
+
+    def drain(self, reason: str, now: float, out: Out) -> None:
+        """Release every root that has come, at once; at the end also what has none."""
+        for waiting in list(self._traces.values()):
+            self._roots_due(waiting, now, reason, out)
+            if reason == SHUTDOWN:
+                self._give_up(waiting, now, out)
+            self._settled(waiting)
+
+    def _roots_due(self, waiting: _Waiting, now: float, reason: str, out: Out) -> None:
+        for root_id in [one for one in waiting.spans if one in waiting.roots]:
+            if root_id in waiting.roots:
+                self._root_due(waiting, root_id, now, reason, out)
+
+    def _root_due(self, waiting: _Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
+        """A root waits no longer; ``reason``: why it is partial, if it is."""
+        waiting.roots.discard(root_id)
+        spans = waiting.spans
+        root = spans[root_id].span
+        if _parent_in(spans, root) is not None:
+            return  # no root: a context was carried around inside the process
+        if not root.is_part:
+            self._roots_due(waiting, now, reason, out)  # its parts first
+        own, others = _below(spans, {root_id}), _below(spans, waiting.roots)
+        orphans = [one for one in spans if one not in own and one not in others]
+        is_partial = any(root.start_ns <= spans[one].span.start_ns <= root.end_ns for one in orphans)
+        if not root.is_part:
+            own, is_partial = {*own, *orphans}, bool(orphans)
+        self._hand_on(waiting, own, now, out, reason if is_partial else None)
+
+    def _give_up(self, waiting: _Waiting, now: float, out: Out) -> None:
+        """Let the engine have the spans of a trace as they are."""
+        self._roots_due(waiting, now, OPEN_SPANS, out)
+        for kept in list(waiting.spans.values()):
+            self._end(waiting, kept, now, out)
+        self._settled(waiting)
+
+    def _hand_on(self, waiting: _Waiting, span_ids: Iterable[int], now: float, out: Out, why_partial: str | None = None) -> None:
+        """Let the engine have spans as if it had seen them begin."""
+        spans, wanted = waiting.spans, set(span_ids)
+        group = [kept for span_id, kept in spans.items() if span_id in wanted]
+        for span in _downwards({kept.span.span_id: kept.span for kept in group}):
+            trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
+            if trace is not None and trace.root_id == span.span_id:
+                trace.partial = why_partial
+        for kept in group:
+            self._end(waiting, kept, now, out)
+
+    def _end(self, waiting: _Waiting, kept: _Kept, now: float, out: Out) -> None:
+        """One span; of roots what the door handed in leaves, whatever fails."""
+        del waiting.spans[kept.span.span_id]
+        self.number -= 1
+        mine: Out = []
+        if self._guard.call("folding", self._ended, kept, now, mine) is None:
+            self._engine.fault(kept.span)
+            if not any(isinstance(item, Trace) and item.carrier is kept.carrier for item in mine):
+                mine.append(kept.carrier)
+        out += [item for item in mine if item is not None]  # what is no root has left
+
+    def _ended(self, kept: _Kept, now: float, out: Out) -> bool:
+        self._engine.ended(kept.span, kept.carrier, now, out, kept.event)
+        return True
+
+
+def _parent_in(spans: Mapping[int, _Kept], span: SpanData) -> int | None:
+    """The parent of a span, if that has come."""
+    parent_id = span.parent_id if span.parent_id is not None else span.carried_parent_id
+    return parent_id if parent_id in spans else None
+
+
+def _below(spans: Mapping[int, _Kept], above: Collection[int]) -> set[int]:
+    """Spans that hang below some, by parents that have come; those included."""
+    found = {one: one in above for one in spans if one in above or _parent_in(spans, spans[one].span) is None}
+    for span_id in spans:
+        path = []
+        at: int | None = span_id
+        while at is not None and at not in found:
+            found[at] = False  # where a ring of parents ends
+            path.append(at)
+            at = _parent_in(spans, spans[at].span)
+        found.update(dict.fromkeys(path, at is not None and found[at]))
+    return {span_id for span_id, is_below in found.items() if is_below}
+
+
+def _downwards(spans: Mapping[int, SpanData]) -> Iterator[SpanData]:
+    """Spans in such an order that each comes after its parent."""
+    done: set[int] = set()
+    for span_id in spans:
+        path = []
+        at: int | None = span_id
+        while at is not None and at in spans and at not in done:
+            done.add(at)
+            path.append(spans[at])
+            at = spans[at].parent_id if spans[at].parent_id is not None else spans[at].carried_parent_id
+        yield from reversed(path)

@@ -1,0 +1,76 @@
+"""What an exporter cannot do itself, since it sees spans only when they have ended: a small processor beside it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+
+from otel_session_agg._aggregation import Aggregation
+from otel_session_agg._context import Label, stamped, use
+from otel_session_agg._recent import Recent
+from otel_session_agg._threads import weakly
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+_MAX_LABELS = 2048
+"""Blocks that are remembered; one that is forgotten is told of again."""
+
+
+_LOOK_SECONDS = 0.02
+_MAX_LOOKS = 500
+"""How often it is looked for a tracer provider after the start: it is there when the application's set-up is done."""
+
+
+class Companion(SpanProcessor):
+    """Puts the session around a span that starts on it, and hears of ``force_flush``, which does not reach exporters."""
+
+    def __init__(self, aggregation: Aggregation, flush: Callable[[int], bool], *, trusts_baggage: bool) -> None:
+        self._aggregation = aggregation
+        self._flush = flush
+        self._trusts_baggage = trusts_baggage
+        self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
+        self._lock = threading.Lock()
+        self._is_attached = False
+        use.hooks.append(weakly(self.attach))
+        threading.Thread(target=self._attach_soon, name="otel-session-agg-joins", daemon=True).start()
+
+    def attach(self) -> bool:
+        """Go into the application's tracer provider, behind what is there; returns whether there is one."""
+        with self._lock:
+            if not self._is_attached:
+                self._is_attached = self._aggregation.guard.call("joining the provider", self._joined) or False
+            return self._is_attached
+
+    def _joined(self) -> bool:
+        provider = trace.get_tracer_provider()
+        if isinstance(provider, TracerProvider):
+            provider.add_span_processor(self)
+        return isinstance(provider, TracerProvider)
+
+    def _attach_soon(self) -> None:
+        """An exporter is made before the processor that it is for is in the provider, and that before all know the provider."""
+        for _ in range(_MAX_LOOKS):
+            time.sleep(_LOOK_SECONDS)
+            if self._aggregation.runner.is_shut_down or self.attach():
+                return
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamp a span."""
+        if use.any_label or self._trusts_baggage:
+            self._aggregation.guard.call("stamping a span", self._stamp, span, parent_context)
+
+    def _stamp(self, span: Span, parent_context: Context | None) -> None:
+        label = stamped(span, parent_context, self._trusts_baggage)
+        if label is not None and self._labels.get(label) is None:
+            self._labels.put(label, True)  # noqa: FBT003 -- a value
+            self._aggregation.runner.queue.append((None, label))
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Let go of the roots that wait."""
+        return self._flush(timeout_millis)

@@ -1,0 +1,36 @@
+"""The names under which a processor writes totals, as its settings choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otel_session_agg import _names as n
+from otel_session_agg import _writer
+from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._settings import Settings
+
+Attributes = dict[str, _writer.AttributeValue]
+
+_MAY_STAY = n.KEPT_WHEN_SET | {n.USER_ID}
+"""Names whose value stays when it was set by hand on a root."""
+
+
+class Naming:
+    """The names of one or several profiles."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._profiles = settings.profiles
+        self.is_default = settings.profiles == (DEFAULT,)
+        self.reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
+        self._kept = frozenset[str]().union(*(names_in(profile, _MAY_STAY) for profile in settings.profiles))
+
+    def kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
+        """What the writer is to leave alone; with other profiles that is known when the names are."""
+        return existing if self.is_default else {}
+
+    def named(self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False) -> Attributes:
+        """The names of the profiles; what was set by hand and may stay does."""
+        if self.is_default:
+            return written
+        names = named(written, self._profiles, is_call=is_call)
+        return {name: value for name, value in names.items() if name not in self._kept or existing.get(name) is None}
