@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._deadlines import Deadline, Deadlines
 from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, SpanData
@@ -42,7 +42,7 @@ class _Kept(NamedTuple):
 class _Waiting:
     """The spans of one trace."""
 
-    __slots__ = ("has_idle", "last_seconds", "roots", "spans", "trace_id")
+    __slots__ = ("idle", "last_seconds", "roots", "spans", "trace_id")
 
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
@@ -51,8 +51,8 @@ class _Waiting:
         self.roots: set[int] = set()
         self.last_seconds = 0.0
         """When the last span came."""
-        self.has_idle = False
-        """A deadline looks after what waits for a root."""
+        self.idle: Deadline[_Due] | None = None
+        """When to look after what waits for a root."""
 
 
 _Due = tuple[_Waiting, "int | None"]
@@ -111,9 +111,10 @@ class Arrivals:
         """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
         if not waiting.spans:
             self._traces.pop(waiting.trace_id, None)
-        elif not waiting.roots and not waiting.has_idle:
-            waiting.has_idle = True
-            self._deadlines.add(waiting.last_seconds + self._idle_seconds, (waiting, None))
+            if waiting.idle is not None:
+                waiting.idle.cancel()
+        elif not waiting.roots and waiting.idle is None:
+            waiting.idle = self._deadlines.add(waiting.last_seconds + self._idle_seconds, (waiting, None))
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ class Arrivals:
         """Release what has waited long enough."""
         for waiting, root_id in self._deadlines.pop_due(now):
             if root_id is None:
-                waiting.has_idle = False
+                waiting.idle = None
                 if waiting.spans and not waiting.roots and waiting.last_seconds + self._idle_seconds <= now:
                     self._give_up(waiting, now, out)
             elif root_id in waiting.roots:
@@ -142,18 +143,19 @@ class Arrivals:
 
     def _roots_due(self, waiting: _Waiting, now: float, reason: str, out: Out) -> None:
         for root_id in [one for one in waiting.spans if one in waiting.roots]:
-            if root_id in waiting.roots:
+            if root_id in waiting.roots:  # it may have gone with the one that begins its trace
                 self._root_due(waiting, root_id, now, reason, out)
 
     def _root_due(self, waiting: _Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
         """A root waits no longer; ``reason``: why it is partial, if it is."""
-        waiting.roots.discard(root_id)
         spans = waiting.spans
         root = spans[root_id].span
+        if not root.is_part:  # its parts first
+            for part_id in [one for one in spans if one in waiting.roots and spans[one].span.is_part]:
+                self._root_due(waiting, part_id, now, reason, out)
+        waiting.roots.discard(root_id)
         if _parent_in(spans, root) is not None:
             return  # no root: a context was carried around inside the process
-        if not root.is_part:
-            self._roots_due(waiting, now, reason, out)  # its parts first
         own, others = _below(spans, {root_id}), _below(spans, waiting.roots)
         orphans = [one for one in spans if one not in own and one not in others]
         is_partial = any(root.start_ns <= spans[one].span.start_ns <= root.end_ns for one in orphans)

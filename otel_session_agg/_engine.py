@@ -221,7 +221,7 @@ class Engine:
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
         else:
-            out.append(trace)
+            out.insert(0 if trace.root_span.is_part else len(out), trace)  # a root that begins a trace sums up its parts
             self._links.add(trace.root_span, trace.root_event.kind)
             self.released[trace.partial or COMPLETE] += 1
         if not trace.opened:

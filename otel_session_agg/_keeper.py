@@ -50,8 +50,10 @@ class Keeper:
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that the ledger knows of."""
         self._settles_seconds = settles_seconds
-        self._ending: dict[str, float] = {}
-        """Sessions that are to end when nothing of them is open, and from when on that is known."""
+        self._later: dict[str, tuple[float, str]] = {}
+        """Sessions that are to end when what is on its way has come: when that is, and why they end."""
+        self._ending: set[str] = set()
+        """Sessions that are to end when nothing of them is open."""
 
     # -- beginnings -------------------------------------------------------------------------------------------------------
 
@@ -89,8 +91,14 @@ class Keeper:
 
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""
+        if self._settles_seconds:
+            self._later[session_id] = (now + self._settles_seconds, reason)
+        else:
+            self._end(session_id, reason, now)
+
+    def _end(self, session_id: str, reason: str, now: float) -> None:
         self.ledger.end(session_id, reason, now)
-        self._ending[session_id] = now + self._settles_seconds
+        self._ending.add(session_id)
 
     def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
         """Somebody gave feedback, for a session or for the trace in which a span is: its trace and span id."""
@@ -107,7 +115,7 @@ class Keeper:
 
     def next_deadline(self, now: float) -> float | None:
         """When ``turn`` has something to do although nothing ends."""
-        settling = min((when for when in self._ending.values() if when > now), default=None)
+        settling = min((when for when, _ in self._later.values()), default=None)
         times = [self.departures.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now), settling]
         return min((time for time in times if time is not None), default=None)
 
@@ -119,9 +127,10 @@ class Keeper:
         touched, self._engine.members.touched = self._engine.members.touched, set()
         for session_id in touched.intersection(self.limits):
             self.limits.look_at(session_id, self.totals(session_id, now))
-        settled = [name for name, when in self._ending.items() if when <= now or all_now]
-        for session_id in [name for name in settled if not self._engine.members.number(name)]:
-            del self._ending[session_id]
+        for session_id in [name for name, (when, _) in self._later.items() if when <= now or all_now]:
+            self._end(session_id, self._later.pop(session_id)[1], now)
+        for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
+            self._ending.discard(session_id)
             self.ledger.settled(session_id)
         self.ledger.due(now)
         for session in self.ledger.dropped:
