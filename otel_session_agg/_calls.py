@@ -109,7 +109,7 @@ _INSIDE = 0.9
 same order, so the inner one may end microseconds after the outer."""
 
 
-def _one_call(call: Call, other: Call) -> bool:
+def one_call(call: Call, other: Call) -> bool:
     """Whether two events that do not nest tell of one call."""
     if call.response_id is not None and call.response_id == other.response_id:
         if agree(call.usage, other.usage) and (has_usage(call.usage) or call.scopes != other.scopes):
@@ -189,7 +189,7 @@ _MISSES = 16
 class Window:
     """The recent calls of one trace, bounded; the trace settles what falls out."""
 
-    __slots__ = ("_by_name", "_last_scope", "_mixed", "num_calls")
+    __slots__ = ("_by_name", "_last_scope", "_mixed", "newest", "num_calls")
 
     def __init__(self) -> None:
         self._by_name: dict[int | str, Call] = {}
@@ -197,6 +197,8 @@ class Window:
         self._mixed = False
         """Calls of more than one scope are here: duplicates are possible."""
         self._last_scope = ""
+        self.newest: Call | None = None
+        """The call that was taken in last."""
         self.num_calls = 0
 
     def __contains__(self, call: object) -> bool:
@@ -215,6 +217,7 @@ class Window:
         scope = call.scopes[0] if call.scopes else ""
         self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
         self._last_scope = scope
+        self.newest = call
         self.num_calls += 1
         self.index(call)
 
@@ -252,7 +255,7 @@ class Window:
         """The call that ``call`` also tells of, leaving out those it nests with."""
         if call.response_id is not None:
             other = self._by_name.get(call.response_id)
-            if other is not None and other.alive and other is not call and other not in nested and _one_call(other, call):
+            if other is not None and other.alive and other is not call and other not in nested and one_call(other, call):
                 return other
         if not self._mixed and call.scopes[:1] == (self._last_scope,):
             return None
@@ -261,7 +264,7 @@ class Window:
         for other in self._calls(reversed(self._by_name)):
             if other is call or other in nested:
                 continue
-            if _one_call(other, call):
+            if one_call(other, call):
                 if same_figures(other.usage, call.usage):
                     return other
                 fallback = fallback or other

@@ -20,6 +20,7 @@ from operator import add
 from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._elsewhere import Elsewhere
 from otel_session_agg._links import Links
 from otel_session_agg._members import Members
 from otel_session_agg._model import Event, SpanData
@@ -28,6 +29,7 @@ from otel_session_agg._reasons import (
     COMPLETE,
     DISCARDED,
     DUPLICATE,
+    ELSEWHERE,
     FAULT,
     LINGER,
     NO_CONTEXT,
@@ -72,6 +74,7 @@ class Engine:
         self._roots = Roots(self._links)
         self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
+        self._elsewhere = Elsewhere()
         self.members = Members()
         self.received = self.folded = self.late = self.opened = 0
         self.ignored: Counter[str] = Counter()
@@ -153,6 +156,7 @@ class Engine:
         self.members.ended(event.session_id, trace)
         if trace.num_calls > before:
             self._recent_calls.more(trace)
+            self._elsewhere.note(trace)
 
     def event_of(self, span: SpanData) -> Event:
         """What a span says; what of it is not used is counted."""
@@ -233,6 +237,8 @@ class Engine:
         """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
         if trace.has_left and not trace.is_folded:
             trace.fold_root(self._links, self._price)
+            self._elsewhere.note(trace)
+            self.unread[ELSEWHERE] += self._elsewhere.leave_out(trace)
             if not trace.can_be_corrected():
                 self._recent_calls.forget(trace)
                 trace.settle_calls(self._price)

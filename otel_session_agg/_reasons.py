@@ -22,6 +22,8 @@ DUPLICATE = "duplicate_span"
 FAULT = "fault"
 """Ignored: reading or folding raised."""
 
+ELSEWHERE = "told_in_another_trace"
+"""Unread: a call that a trace which left before tells of, too."""
 SESSION_CONFLICT = "session_id_conflict"
 """Unread: a session id that differs from the first of its trace."""
 

@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_nesting _pricing _session_codec _session_record _sums conventions._table stores",
         "_owners _writer conventions._cost conventions._kind conventions._usage",
         "_profiles _traces",
-        "_gathering _ledger _members _recent_calls _roots conventions",
+        "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _naming",
         "_arrivals",

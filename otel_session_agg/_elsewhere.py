@@ -1,0 +1,116 @@
+"""Calls that two traces tell of.
+
+Where nothing of the application is above a call, or a framework keeps its spans to itself, each instrumentation that tells of the
+call may do it in another trace, so neither nesting nor the window of a trace shows that it is one call.  It is, when different
+scopes tell of it and
+
+* both name the same response, with figures that do not contradict, or
+* one of them names none, they state the same figures, one is in the time of the other, and the root of the trace that leaves is
+  of a scope that tells of the call: nothing of the application is above it.
+
+Of two such traces the one that leaves later has the call, with what both say of it; when the other one has left already, that
+keeps it.  But what is in a session is never left out for the sake of a trace that is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple, TypeVar
+
+from otel_session_agg._calls import Call, absorb, one_call
+from otel_session_agg._figures import agree, has_usage, same_figures
+from otel_session_agg._recent import Recent
+from otel_session_agg._traces import Trace
+
+MAX_CALLS = 4096
+"""Calls that are remembered: seconds of a busy process; tellers of one call end within milliseconds."""
+
+_MAX_ALIKE = 16
+"""Calls with the same figures that are remembered: those that are made at once, mostly."""
+
+_Figures = tuple["int | None", "int | None"]
+
+
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+class _Told(NamedTuple):
+    """A call and the trace that tells of it."""
+
+    call: Call
+    trace: Trace
+
+    @property
+    def session(self) -> str | None:
+        """The session that the call is in, as far as it is known."""
+        own = self.trace.owners.session
+        return self.call.session or (own.value if own is not None else None)
+
+
+class Elsewhere:
+    """The recent calls of all traces."""
+
+    def __init__(self) -> None:
+        self._by_response: Recent[str, list[_Told]] = Recent(MAX_CALLS // 2)
+        self._by_figures: Recent[_Figures, list[_Told]] = Recent(MAX_CALLS // 2)
+
+    def note(self, trace: Trace) -> None:
+        """A trace tells of one call more."""
+        call = trace.window.newest if trace.window is not None else None
+        if call is not None and call.strong and call.counted and has_usage(call.usage):
+            mine = _Told(call, trace)
+            if call.response_id is not None:
+                _put(self._by_response, call.response_id, mine)
+            _put(self._by_figures, _figures(call), mine)
+
+    def leave_out(self, trace: Trace) -> int:
+        """Of the calls of a trace that leaves, leave out those that another one has, or will have; returns how many."""
+        number = 0
+        root_scope = trace.root_span.scope_name if trace.root_span is not None else None
+        for call in list(trace.window or ()):
+            if not call.strong or not call.counted:
+                continue
+            mine = _Told(call, trace)
+            other = self._same(mine, begins=root_scope in call.scopes)
+            if other is not None:
+                number += _settled_between(mine, other)
+        return number
+
+    def _same(self, mine: _Told, *, begins: bool) -> _Told | None:
+        call = mine.call
+        named = self._by_response.get(call.response_id) if call.response_id is not None else None
+        for other in named or ():
+            if _are_two(mine, other) and call.scopes != other.call.scopes and agree(call.usage, other.call.usage):
+                return other
+        if not begins:
+            return None
+        for other in self._by_figures.get(_figures(call)) or ():
+            is_named = call.response_id is not None and other.call.response_id is not None
+            if not is_named and _are_two(mine, other) and same_figures(call.usage, other.call.usage) and one_call(other.call, call):
+                return other
+        return None
+
+
+def _put(told: Recent[_Name, list[_Told]], name: _Name, mine: _Told) -> None:
+    told.put(name, [*(told.get(name) or ()), mine][-_MAX_ALIKE:])
+
+
+def _figures(call: Call) -> _Figures:
+    return (call.usage.prompt_tokens, call.usage.completion_tokens) if call.usage is not None else (None, None)
+
+
+def _are_two(mine: _Told, other: _Told) -> bool:
+    return other.trace is not mine.trace and (other.call.alive or other.call.settled) and other.call.counted
+
+
+def _settled_between(mine: _Told, other: _Told) -> bool:
+    """Let one of two traces have the call; returns whether that is the other one."""
+    if mine.session not in (None, other.session):
+        if not other.trace.has_left:
+            absorb(mine.call, other.call)
+        return False
+    if other.trace.has_left:
+        mine.call.alive = False
+    else:
+        absorb(other.call, mine.call)
+    return True
