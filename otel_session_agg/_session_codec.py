@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, Labelled, Member, SessionTotals
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Labelled, Member, SessionTotals
 
 T = TypeVar("T")
 
@@ -68,12 +68,33 @@ class Recorded(NamedTuple):
 
 def encode(totals: SessionTotals) -> bytes:
     """Totals as bytes."""
+    return _totals_out(totals, _packed(sorted(totals.traces)), map(_member_out, totals.members))
+
+
+class Words:
+    """Puts totals that grow into bytes again and again; what stands in them already is not put into words anew."""
+
+    __slots__ = ("_members", "_texts", "_traces")
+
+    def __init__(self) -> None:
+        self._members: tuple[Member, ...] = ()
+        self._texts: list[str] = []
+        self._traces = bytearray()
+
+    def encode(self, grown: GrowingTotals) -> bytes:
+        """The totals as bytes; always the same object's."""
+        new = len(grown.traces) - len(self._traces) // _TRACE_BYTES
+        self._traces += _packed(list(islice(reversed(grown.traces), new))[::-1])
+        members = grown.members
+        if members is not self._members:
+            keep = len(self._members) if members[: len(self._members)] == self._members else 0
+            self._texts[keep:] = map(_member_out, members[keep:])
+            self._members = members
+        return _totals_out(grown, self._traces, self._texts)
+
+
+def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes | bytearray, members: Iterable[str]) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup)}
-    if totals.traces:
-        packed = b"".join(trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in sorted(totals.traces))
-        row["traces"] = b64encode(packed).decode()
-    if totals.members:
-        row["members"] = _members_out(totals.members)
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
@@ -81,13 +102,19 @@ def encode(totals: SessionTotals) -> bytes:
         row["user"] = list(totals.user)
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
-    return _out(row)
+    if traces:
+        row["traces"] = b64encode(traces).decode()
+    out = _out(row)
+    links = ",".join(members)
+    return out if not links else b'%b,"members":[%b]}' % (out[:-1], links.encode())
 
 
-@lru_cache(maxsize=64)
-def _members_out(members: tuple[Member, ...]) -> list[list[int | str]]:
-    """The earliest roots of a session: they stay the same while it is written again and again."""
-    return [[member.start_ns, f"{member.trace_id:032x}", f"{member.span_id:016x}"] for member in members]
+def _packed(trace_ids: Iterable[int]) -> bytes:
+    return b"".join([trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in trace_ids])
+
+
+def _member_out(member: Member) -> str:
+    return f'[{member.start_ns},"{member.trace_id:032x}","{member.span_id:016x}"]'
 
 
 def encode_part(part: Part) -> bytes:
