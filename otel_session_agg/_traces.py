@@ -132,9 +132,8 @@ class Trace:
 
     def settle_calls(self, price: Price) -> None:
         """Add all recent calls to the totals for good."""
-        for call in list(self.window or ()):
-            self._settle(call, price)
-        self.window = None
+        calls, self.window = list(self.window or ()), None
+        self.owners.settle(calls, price)
         for node in self._all_nodes():
             if node.calls:
                 node.flags |= SETTLED
@@ -198,13 +197,8 @@ class Trace:
             self.window = Window()
         placed, oldest = self.window.place(call, nested)
         if oldest is not None and oldest.alive:
-            self._settle(oldest, price)
+            self.owners.settle((oldest,), price)
         return placed
-
-    def _settle(self, call: Call, price: Price) -> None:
-        call.alive = False
-        call.settled = True
-        self.owners.settle(call, price)
 
     def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
@@ -263,7 +257,8 @@ class Trace:
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
         if self.root_span is not None and self.root_event is not None:
             self.root_span = self.root_span._replace(attributes={}, events=())
-            self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
+            if self.root_event.output is not None:
+                self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
         self.owners.shorten_outputs(self._all_nodes(), text)
 
     def feedback(self) -> None:
