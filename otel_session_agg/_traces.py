@@ -10,7 +10,7 @@ ended or waiting is over.  Spans may end later still; what they add or correct i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -41,7 +41,7 @@ class Trace:
 
     __slots__ = (
         "__weakref__", "carrier", "deadline", "has_left", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
-        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window", "written",
+        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -74,6 +74,8 @@ class Trace:
         """What its sessions have got of it, for whoever tells them what is new."""
         self.session_id: str | None = None
         """The session that others say it is in."""
+        self.totals: Mapping[str | None, Rollup] | None = None
+        """What ``rollups`` said when the root began to wait, as long as nothing came since."""
         self.num_published = 0
         """How often it was written to a store."""
         self.deadline: Deadline[Trace] | None = None
@@ -88,6 +90,7 @@ class Trace:
         """A span below the root began."""
         self.opened = self.opened or {}
         self.opened[span_id] = parent_id
+        self.totals = None  # it may name a session
 
     def is_open(self, span_id: int) -> bool:
         """Whether a span below the root is open."""
@@ -106,6 +109,7 @@ class Trace:
 
     def give_up(self, span_ids: Iterable[int], links: Links) -> None:
         """Stop waiting for spans; what hangs at them moves up."""
+        self.totals = None
         for span_id in span_ids:
             parent_id = self.opened.pop(span_id, None) if self.opened else None
             links.keep(self.trace_id, span_id, parent_id)
@@ -148,6 +152,7 @@ class Trace:
 
     def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
         """A span below the root ended."""
+        self.totals = None
         links.add(span, event.kind)
         if self.opened:
             self.opened.pop(span.span_id, None)
@@ -263,6 +268,7 @@ class Trace:
 
     def feedback(self) -> None:
         """Somebody gave feedback."""
+        self.totals = None
         self.root = self.root or Node()
         self.root.feedback = True
 
