@@ -24,6 +24,7 @@ VERSION = 1
 """Of the form below; another one is malformed."""
 
 _TRACE_BYTES = 16
+_WORD_BYTES = 3 * _TRACE_BYTES  # base64 of it ends without padding, so more can follow
 _HEX = frozenset("0123456789abcdef")
 _MOST = 10**30
 """Larger sums are nobody's: a million USD in picodollars is 10**18."""
@@ -32,7 +33,6 @@ _LATEST_NS = 2**63 - 1
 """The latest time that OTLP carries, nanoseconds since the Unix epoch."""
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
-
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
 
@@ -71,32 +71,38 @@ class Recorded(NamedTuple):
 
 def encode(totals: SessionTotals) -> bytes:
     """Totals as bytes."""
-    return _totals_out(totals, _packed(sorted(totals.traces)), map(_member_out, totals.members))
+    return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members))
 
 
 class Words:
     """Puts totals that grow into bytes again and again; what stands in them already is not put into words anew."""
 
-    __slots__ = ("_members", "_texts", "_traces")
+    __slots__ = ("_members", "_num_traces", "_rest", "_texts", "_traces")
 
     def __init__(self) -> None:
         self._members: tuple[Member, ...] = ()
         self._texts: list[str] = []
-        self._traces = bytearray()
+        self._num_traces = 0
+        self._traces = self._rest = b""
+        """Traces in base64, as many as make whole words of it, and the others as they are."""
 
     def encode(self, grown: GrowingTotals) -> bytes:
         """The totals as bytes; always the same object's."""
-        new = len(grown.traces) - len(self._traces) // _TRACE_BYTES
-        self._traces += _packed(list(islice(reversed(grown.traces), new))[::-1])
-        members = grown.members
-        if members is not self._members:
-            keep = len(self._members) if members[: len(self._members)] == self._members else 0
+        new = list(islice(reversed(grown.traces), len(grown.traces) - self._num_traces))
+        rest = self._rest + _packed(reversed(new))
+        self._num_traces += len(new)
+        whole = len(rest) - len(rest) % _WORD_BYTES
+        self._traces += b64encode(rest[:whole])
+        self._rest = rest[whole:]
+        members, before = grown.members, self._members
+        if members is not before:
+            keep = len(before) if members[: len(before)] == before else 0
             self._texts[keep:] = map(_member_out, members[keep:])
             self._members = members
-        return _totals_out(grown, self._traces, self._texts)
+        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts)
 
 
-def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes | bytearray, members: Iterable[str]) -> bytes:
+def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str]) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup)}
     for name in _COUNTS:
         if getattr(totals, name):
@@ -105,11 +111,9 @@ def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes | bytearray
         row["user"] = list(totals.user)
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
-    if traces:
-        row["traces"] = b64encode(traces).decode()
-    out = _out(row)
-    links = ",".join(members)
-    return out if not links else b'%b,"members":[%b]}' % (out[:-1], links.encode())
+    links = ",".join(members).encode()
+    more = (b',"traces":"%b"' % traces if traces else b"") + (b',"members":[%b]' % links if links else b"")
+    return _out(row)[:-1] + more + b"}"  # these are long and need no quoting
 
 
 def _packed(trace_ids: Iterable[int]) -> bytes:
@@ -137,8 +141,8 @@ def _out(row: dict[str, Any]) -> bytes:
 
 
 def _rollup_out(rollup: Rollup) -> dict[str, Any]:
-    values = zip(_DEFAULTS.items(), _values(rollup), strict=True)
-    row: dict[str, Any] = {name: value for (name, default), value in values if value != default}
+    pairs = zip(_DEFAULTS.items(), _values(rollup), strict=True)
+    row: dict[str, Any] = {name: value for (name, default), value in pairs if value != default}
     if rollup.models:
         row["models"] = sorted(rollup.models)
     return row
