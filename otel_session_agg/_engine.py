@@ -137,7 +137,7 @@ class Engine:
             self.ignored[OPEN_ROOTS] += 1
             return
         trace = trace or self._rootless(span.trace_id, now, out)
-        if not trace.is_open(span.span_id) and self._links.get(span.trace_id, span.span_id) is not None:
+        if (not trace.opened or span.span_id not in trace.opened) and self._links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span)
@@ -150,12 +150,13 @@ class Engine:
             self._release(trace, out)
 
     def _fold(self, trace: Trace, span: SpanData) -> None:
-        before = trace.num_calls
+        before = trace.window.num_calls if trace.window is not None else 0
         event = self._event(span)
         trace.ended(span, event, self._links, self._price)
         self.folded += 1
-        self.members.ended(event.session_id, trace)
-        if trace.num_calls > before:
+        if event.session_id is not None or trace.owners.first is not None or trace.owners.first_weak is not None:
+            self.members.ended(event.session_id, trace)
+        if trace.window is not None and trace.window.num_calls > before:
             self._recent_calls.more(trace)
 
     def _sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
@@ -169,8 +170,8 @@ class Engine:
 
     def _event(self, span: SpanData) -> Event:
         event = self._read(span)
-        for reason in event.ignored:
-            self.unread[reason] += 1
+        if event.ignored:
+            self.unread.update(event.ignored)
         return event
 
     def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:

@@ -209,7 +209,7 @@ class Trace:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
         if known is not None:  # something hangs there already, as it mostly does
-            return known.taking(calls, flags)
+            return known.taking(calls, flags) if flags or calls else known
         for _ in range(_MAX_CLIMB):
             if parent_id is None:
                 break
