@@ -205,7 +205,8 @@ class Window:
         return isinstance(call, Call) and self._by_name.get(call.span_ids[0]) is call
 
     def __iter__(self) -> Iterator[Call]:
-        return iter(self._calls(self._by_name))
+        names = self._by_name  # as ``_calls``, for those who want them all
+        return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
 
     def by_span(self, span_id: int) -> Call | None:
         """The call that a span told of, if it is not given up."""

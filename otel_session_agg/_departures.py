@@ -77,6 +77,7 @@ class Departures:
             linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
             until = now + max(linger_seconds, ANSWER_SECONDS)
             self._gathering.wait(trace, until)
+            trace.totals = rollups
             self.tell(trace, now, rollups)
             self._member(trace, now)
             if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
@@ -113,14 +114,15 @@ class Departures:
     def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
         """A root leaves with the totals of the whole trace."""
         here = {writer_of(part): part for part in self._gathering.parts(trace.trace_id)}
-        rollups = [self._engine.rollup(one, self._text, above=True) for one in (trace, *here.values())]
+        told = [(one, one.totals or self._engine.rollups(one, self._text)) for one in (trace, *here.values())]
+        rollups = [reduce(add, totals.values()) for _, totals in told]
         away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
         rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
         session_id = rollup.session.value if rollup.session is not None else None
         is_news = away or not trace.num_published or session_id != session_of(trace)
-        for mine in (trace, *here.values()):
-            mine.session_id = session_id
-            self.tell(mine, now)
+        for mine, totals in told:
+            mine.session_id, mine.totals = session_id, None
+            self.tell(mine, now, totals)
             self._member(mine, now)
         carried = self._gathering.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})

@@ -18,7 +18,7 @@ from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._calls import Call, absorb, one_call
-from otel_session_agg._figures import agree, has_usage, same_figures
+from otel_session_agg._figures import has_usage, same_figures
 from otel_session_agg._recent import Recent
 from otel_session_agg._traces import Trace
 
@@ -77,16 +77,15 @@ class Elsewhere:
         return number
 
     def _same(self, mine: _Told, *, begins: bool) -> _Told | None:
+        """Another one that tells of the same call; ``begins``: nothing of the application is above it."""
         call = mine.call
         named = self._by_response.get(call.response_id) if call.response_id is not None else None
         for other in named or ():
-            if _are_two(mine, other) and call.scopes != other.call.scopes and agree(call.usage, other.call.usage):
+            if _may_be_one(mine, other):
                 return other
-        if not begins:
-            return None
-        for other in self._by_figures.get(_figures(call)) or ():
-            is_named = call.response_id is not None and other.call.response_id is not None
-            if not is_named and _are_two(mine, other) and same_figures(call.usage, other.call.usage) and one_call(other.call, call):
+        alike = self._by_figures.get(_figures(call)) if begins else None
+        for other in alike or ():
+            if same_figures(call.usage, other.call.usage) and _may_be_one(mine, other):
                 return other
         return None
 
@@ -99,17 +98,21 @@ def _figures(call: Call) -> _Figures:
     return (call.usage.prompt_tokens, call.usage.completion_tokens) if call.usage is not None else (None, None)
 
 
-def _are_two(mine: _Told, other: _Told) -> bool:
-    return other.trace is not mine.trace and (other.call.alive or other.call.settled) and other.call.counted
+def _may_be_one(mine: _Told, other: _Told) -> bool:
+    call, told = mine.call, other.call
+    if other.trace is mine.trace or not (told.alive or told.settled) or not told.counted:
+        return False
+    return told.scopes != call.scopes and one_call(told, call)
 
 
 def _settled_between(mine: _Told, other: _Told) -> bool:
     """Let one of two traces have the call; returns whether that is the other one."""
     if mine.session not in (None, other.session):
-        if not other.trace.has_left:
+        if not other.trace.is_closed:
+            other.trace.totals = None
             absorb(mine.call, other.call)
         return False
-    if other.trace.has_left:
+    if other.trace.is_closed:
         mine.call.alive = False
     else:
         absorb(other.call, mine.call)

@@ -137,7 +137,7 @@ class Engine:
             self.ignored[OPEN_ROOTS] += 1
             return
         trace = trace or self._rootless(span.trace_id, now, out)
-        if not trace.is_open(span.span_id) and self._links.get(span.trace_id, span.span_id) is not None:
+        if (not trace.opened or span.span_id not in trace.opened) and self._links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span, event or self.event_of(span))
@@ -150,19 +150,20 @@ class Engine:
             self._release(trace, out)
 
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
-        before = trace.num_calls
+        before = trace.window.num_calls if trace.window is not None else 0
         trace.ended(span, event, self._links, self._price)
         self.folded += 1
-        self.members.ended(event.session_id, trace)
-        if trace.num_calls > before:
+        if event.session_id is not None or trace.owners.first is not None or trace.owners.first_weak is not None:
+            self.members.ended(event.session_id, trace)
+        if trace.window is not None and trace.window.num_calls > before:
             self._recent_calls.more(trace)
             self._elsewhere.note(trace)
 
     def event_of(self, span: SpanData) -> Event:
         """What a span says; what of it is not used is counted."""
         event = self._read(span)
-        for reason in event.ignored:
-            self.unread[reason] += 1
+        if event.ignored:
+            self.unread.update(event.ignored)
         return event
 
     def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None) -> None:
@@ -233,11 +234,17 @@ class Engine:
         if trace.owners.conflicts:
             self.unread[SESSION_CONFLICT] += trace.owners.conflicts
 
-    def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
-        """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
-        if trace.has_left and not trace.is_folded:
+    def fold_root(self, trace: Trace) -> None:
+        """Fold the root of a trace that leaves; all that leave at once, before the totals of any of them are asked for."""
+        if not trace.is_folded:
             trace.fold_root(self._links, self._price)
             self._elsewhere.note(trace)
+
+    def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
+        """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
+        if trace.has_left and not trace.is_closed:
+            self.fold_root(trace)
+            trace.is_closed = True
             self.unread[ELSEWHERE] += self._elsewhere.leave_out(trace)
             if not trace.can_be_corrected():
                 self._recent_calls.forget(trace)

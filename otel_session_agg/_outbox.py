@@ -50,7 +50,7 @@ class Outbox:
         """A slot is to be written; returns how many are lost for that."""
         name = _name(errand)
         before = self._pending.pop(name, errand)
-        self._pending[name] = errand._replace(is_late=errand.is_late and before.is_late)
+        self._pending[name] = errand._replace(is_late=False) if errand.is_late and not before.is_late else errand
         return _shrink(self._pending, self._max_slots)
 
     def first(self, number: int) -> list[Errand]:

@@ -81,13 +81,18 @@ class Owners:
             return None
         return self.tallies.get(session) or self.tallies.setdefault(session, Tally())
 
-    def settle(self, call: Call, price: Price) -> None:
-        """Add a call for good."""
-        owner = (call.session, call.session_is_weak)
-        self.sums = self.sums or {}
-        if owner not in self.sums and len(self.sums) >= 2 * MAX_SESSIONS:
-            owner = (None, False)
-        (self.sums.get(owner) or self.sums.setdefault(owner, Sums())).add(call, price)
+    def settle(self, calls: Iterable[Call], price: Price) -> None:
+        """Add calls for good: nothing corrects them any more."""
+        self.sums = found = self.sums or {}
+        for call in calls:
+            call.alive, call.settled = False, True
+            owner = (call.session, call.session_is_weak)
+            sums = found.get(owner)
+            if sums is None:
+                if len(found) >= 2 * MAX_SESSIONS:
+                    owner = (None, False)
+                sums = found.get(owner) or found.setdefault(owner, Sums())
+            sums.add(call, price)
 
     def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
         """Raw outputs are needed no more: they are large."""

@@ -8,13 +8,14 @@ from operator import add
 
 from otel_session_agg._claims import claim
 from otel_session_agg._courier import Courier
-from otel_session_agg._desk import ROOT, Errand, adoption, inclusion, session_slot, trace_key
+from otel_session_agg._desk import ROOT, SESSION, Errand, adoption, inclusion, trace_key
 from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import writer_of
-from otel_session_agg._ledger import Ledger, Session
+from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, encode_part
+from otel_session_agg._session_state import Session
 from otel_session_agg._store import Slot
 from otel_session_agg._traces import Trace
 
@@ -125,7 +126,7 @@ class Publisher:
     def _write_news(self, ledger: Ledger, now: float, at_once: set[str], *, all_now: bool) -> None:
         dropped, ledger.dropped = ledger.dropped, []
         for session in dropped:
-            if session.session_id in ledger.news or session.own.num_open:  # else it stands there already, and may be recorded
+            if session.session_id in ledger.news or session.grown.num_open:  # else it stands there already, and may be recorded
                 self._write(session, now, 0, is_late=ledger.news.get(session.session_id, True))
         news, ledger.news = ledger.news, {}
         for session_id, is_late in news.items():
@@ -148,7 +149,7 @@ class Publisher:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(num_open)
-            slot = session_slot(session.session_id, session.writer, session.seq, session.own)
+            slot = Slot(SESSION + session.session_id, session.writer, session.seq, session.words.encode(session.grown))
             self._courier.put(Errand(slot, is_late=is_late))
 
 

@@ -40,6 +40,7 @@ def span_data(span: ReadableSpan) -> SpanData:
         message = "span without context"
         raise ValueError(message)
     parent = span.parent
+    is_remote = parent is not None and parent.is_remote
     kind = span.kind
     scope = span.instrumentation_scope
     status = span.status
@@ -52,7 +53,7 @@ def span_data(span: ReadableSpan) -> SpanData:
             span.name,
             context.trace_id,
             context.span_id,
-            None if parent is None or parent.is_remote else parent.span_id,
+            None if parent is None or is_remote else parent.span_id,
             "INTERNAL" if kind is _INTERNAL else kind.name,
             scope.name if scope is not None else "",
             (scope.version or "") if scope is not None else "",
@@ -62,8 +63,8 @@ def span_data(span: ReadableSpan) -> SpanData:
             tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
             failed,
             status.description if failed else None,
-            carried_parent_id(span) if parent is not None and parent.is_remote else None,
-            parent is not None and parent.is_remote,
+            carried_parent_id(span) if is_remote else None,
+            is_remote,
         ),
     )
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache
+from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, Labelled, Member, SessionTotals
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Labelled, Member, SessionTotals
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ VERSION = 1
 """Of the form below; another one is malformed."""
 
 _TRACE_BYTES = 16
+_WORD_BYTES = 3 * _TRACE_BYTES  # base64 of it ends without padding, so more can follow
 _HEX = frozenset("0123456789abcdef")
 _MOST = 10**30
 """Larger sums are nobody's: a million USD in picodollars is 10**18."""
@@ -30,6 +32,7 @@ _MOST = 10**30
 _LATEST_NS = 2**63 - 1
 """The latest time that OTLP carries, nanoseconds since the Unix epoch."""
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
 
@@ -68,12 +71,39 @@ class Recorded(NamedTuple):
 
 def encode(totals: SessionTotals) -> bytes:
     """Totals as bytes."""
+    return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members))
+
+
+class Words:
+    """Puts totals that grow into bytes again and again; what stands in them already is not put into words anew."""
+
+    __slots__ = ("_members", "_num_traces", "_rest", "_texts", "_traces")
+
+    def __init__(self) -> None:
+        self._members: tuple[Member, ...] = ()
+        self._texts: list[str] = []
+        self._num_traces = 0
+        self._traces = self._rest = b""
+        """Traces in base64, as many as make whole words of it, and the others as they are."""
+
+    def encode(self, grown: GrowingTotals) -> bytes:
+        """The totals as bytes; always the same object's."""
+        new = list(islice(reversed(grown.traces), len(grown.traces) - self._num_traces))
+        rest = self._rest + _packed(reversed(new))
+        self._num_traces += len(new)
+        whole = len(rest) - len(rest) % _WORD_BYTES
+        self._traces += b64encode(rest[:whole])
+        self._rest = rest[whole:]
+        members, before = grown.members, self._members
+        if members is not before:
+            keep = len(before) if members[: len(before)] == before else 0
+            self._texts[keep:] = map(_member_out, members[keep:])
+            self._members = members
+        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts)
+
+
+def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str]) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup)}
-    if totals.traces:
-        packed = b"".join(trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in sorted(totals.traces))
-        row["traces"] = b64encode(packed).decode()
-    if totals.members:
-        row["members"] = _members_out(totals.members)
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
@@ -81,13 +111,17 @@ def encode(totals: SessionTotals) -> bytes:
         row["user"] = list(totals.user)
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
-    return _out(row)
+    links = ",".join(members).encode()
+    more = (b',"traces":"%b"' % traces if traces else b"") + (b',"members":[%b]' % links if links else b"")
+    return _out(row)[:-1] + more + b"}"  # these are long and need no quoting
 
 
-@lru_cache(maxsize=64)
-def _members_out(members: tuple[Member, ...]) -> list[list[int | str]]:
-    """The earliest roots of a session: they stay the same while it is written again and again."""
-    return [[member.start_ns, f"{member.trace_id:032x}", f"{member.span_id:016x}"] for member in members]
+def _packed(trace_ids: Iterable[int]) -> bytes:
+    return b"".join([trace_id.to_bytes(_TRACE_BYTES, "big") for trace_id in trace_ids])
+
+
+def _member_out(member: Member) -> str:
+    return f'[{member.start_ns},"{member.trace_id:032x}","{member.span_id:016x}"]'
 
 
 def encode_part(part: Part) -> bytes:
@@ -103,15 +137,14 @@ def encode_recorded(recorded: Recorded) -> bytes:
 
 
 def _out(row: dict[str, Any]) -> bytes:
-    return json.dumps({"v": VERSION, **row}, separators=(",", ":")).encode()
+    return _JSON.encode({"v": VERSION, **row}).encode()
 
 
 def _rollup_out(rollup: Rollup) -> dict[str, Any]:
-    row = {}
-    for name, default in _DEFAULTS.items():
-        value = getattr(rollup, name)
-        if value != default:
-            row[name] = sorted(value) if isinstance(value, frozenset) else value
+    pairs = zip(_DEFAULTS.items(), _values(rollup), strict=True)
+    row: dict[str, Any] = {name: value for (name, default), value in pairs if value != default}
+    if rollup.models:
+        row["models"] = sorted(rollup.models)
     return row
 
 
@@ -252,6 +285,7 @@ def _labelled(time_ns: object, value: object) -> Labelled:
 
 _COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
+_values = attrgetter(*_DEFAULTS)  # all fields in one step
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "sum": _number,  # below 0 when a late span takes back what stands in another slot

@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from otel_session_agg._rollup import At, Rollup
@@ -130,14 +130,26 @@ def of_root(member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[in
 class GrowingTotals:
     """The same totals while they grow: adding a root costs the same however many there are."""
 
-    __slots__ = ("_frozen", "_links", "_rest", "_traces", "rollup")
+    __slots__ = (
+        "_frozen", "_links", "_members", "metadata", "more_traces", "num_open", "num_parts", "num_roots", "part_ns", "rollup",
+        "root_ns", "traces", "user",
+    )  # fmt: skip
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
         totals = totals or SessionTotals()
         self.rollup = totals.rollup
-        self._traces = set(totals.traces)
+        self.num_open = totals.num_open
+        self.traces = dict.fromkeys(sorted(totals.traces))
+        """Trace ids, in the order they came."""
+        self.more_traces = totals.more_traces
         self._links = list(totals.members)
-        self._rest = replace(totals, rollup=Rollup(), traces=frozenset(), members=())
+        self._members: tuple[Member, ...] | None = totals.members
+        self.num_roots = totals.num_roots
+        self.root_ns = totals.root_ns
+        self.num_parts = totals.num_parts
+        self.part_ns = totals.part_ns
+        self.user = totals.user
+        self.metadata = totals.metadata
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
@@ -146,31 +158,60 @@ class GrowingTotals:
         self._frozen = None
 
     def add_root(self, member: Member, end_ns: int, *, is_part: bool) -> None:
-        """A session root has left."""
-        root = of_root(member, end_ns, is_part=is_part, known=self._traces)
-        self._traces |= root.traces
+        """A session root has left; as ``of_root`` has it."""
+        if member.trace_id not in self.traces:
+            if len(self.traces) < MAX_TRACES:
+                self.traces[member.trace_id] = None
+            elif not is_part:
+                self.more_traces += 1
         at = bisect_left(self._links, member)
         if at < MAX_LINKS and self._links[at : at + 1] != [member]:
             self._links.insert(at, member)
             del self._links[MAX_LINKS:]
-        self._rest += replace(root, traces=frozenset(), members=())
+            self._members = None
+        duration_ns = max(0, end_ns - member.start_ns)
+        if is_part:
+            self.num_parts += 1
+            self.part_ns += duration_ns
+        else:
+            self.num_roots += 1
+            self.root_ns += duration_ns
         self._frozen = None
 
     def add_labels(self, labels: SessionTotals) -> None:
         """The user and metadata."""
-        self._rest += labels
+        self.user = _first(self.user, labels.user)
+        self.metadata = _labels(self.metadata, labels.metadata)
         self._frozen = None
 
     def set_open(self, num_open: int) -> None:
         """How many roots are open by now."""
-        if self._rest.num_open != num_open:
-            self._rest = replace(self._rest, num_open=num_open)
+        if self.num_open != num_open:
+            self.num_open = num_open
             self._frozen = None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Session roots, the earliest; the same tuple as long as they are the same."""
+        if self._members is None:
+            self._members = tuple(self._links)
+        return self._members
 
     @property
     def totals(self) -> SessionTotals:
         """As a value."""
         if self._frozen is None:
-            traces, members = frozenset(self._traces), tuple(self._links)
-            self._frozen = replace(self._rest, rollup=self.rollup, traces=traces, members=members)
+            self._frozen = SessionTotals(
+                rollup=self.rollup,
+                num_open=self.num_open,
+                traces=frozenset(self.traces),
+                more_traces=self.more_traces,
+                members=self.members,
+                num_roots=self.num_roots,
+                root_ns=self.root_ns,
+                num_parts=self.num_parts,
+                part_ns=self.part_ns,
+                user=self.user,
+                metadata=self.metadata,
+            )
         return self._frozen

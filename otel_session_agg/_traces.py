@@ -10,7 +10,7 @@ ended or waiting is over.  Spans may end later still; what they add or correct i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -40,8 +40,8 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
-        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "trace_id", "window", "written",
+        "__weakref__", "carrier", "deadline", "has_left", "is_closed", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -70,10 +70,14 @@ class Trace:
         """Another processor of this process tells the store of it."""
         self.is_folded = False
         """The root itself is in the totals."""
+        self.is_closed = False
+        """Its totals were asked for since it left."""
         self.reported: dict[str, Rollup] | None = None
         """What its sessions have got of it, for whoever tells them what is new."""
         self.session_id: str | None = None
         """The session that others say it is in."""
+        self.totals: Mapping[str | None, Rollup] | None = None
+        """What ``rollups`` said when the root began to wait, as long as nothing came since."""
         self.num_published = 0
         """How often it was written to a store."""
         self.deadline: Deadline[Trace] | None = None
@@ -88,6 +92,7 @@ class Trace:
         """A span below the root began."""
         self.opened = self.opened or {}
         self.opened[span_id] = parent_id
+        self.totals = None  # it may name a session
 
     def is_open(self, span_id: int) -> bool:
         """Whether a span below the root is open."""
@@ -106,6 +111,7 @@ class Trace:
 
     def give_up(self, span_ids: Iterable[int], links: Links) -> None:
         """Stop waiting for spans; what hangs at them moves up."""
+        self.totals = None
         for span_id in span_ids:
             parent_id = self.opened.pop(span_id, None) if self.opened else None
             links.keep(self.trace_id, span_id, parent_id)
@@ -132,9 +138,8 @@ class Trace:
 
     def settle_calls(self, price: Price) -> None:
         """Add all recent calls to the totals for good."""
-        for call in list(self.window or ()):
-            self._settle(call, price)
-        self.window = None
+        calls, self.window = list(self.window or ()), None
+        self.owners.settle(calls, price)
         for node in self._all_nodes():
             if node.calls:
                 node.flags |= SETTLED
@@ -149,6 +154,7 @@ class Trace:
 
     def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
         """A span below the root ended."""
+        self.totals = None
         links.add(span, event.kind)
         if self.opened:
             self.opened.pop(span.span_id, None)
@@ -198,19 +204,14 @@ class Trace:
             self.window = Window()
         placed, oldest = self.window.place(call, nested)
         if oldest is not None and oldest.alive:
-            self._settle(oldest, price)
+            self.owners.settle((oldest,), price)
         return placed
-
-    def _settle(self, call: Call, price: Price) -> None:
-        call.alive = False
-        call.settled = True
-        self.owners.settle(call, price)
 
     def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
         if known is not None:  # something hangs there already, as it mostly does
-            return known.taking(calls, flags)
+            return known.taking(calls, flags) if flags or calls else known
         for _ in range(_MAX_CLIMB):
             if parent_id is None:
                 break
@@ -263,11 +264,13 @@ class Trace:
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
         if self.root_span is not None and self.root_event is not None:
             self.root_span = self.root_span._replace(attributes={}, events=())
-            self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
+            if self.root_event.output is not None:
+                self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
         self.owners.shorten_outputs(self._all_nodes(), text)
 
     def feedback(self) -> None:
         """Somebody gave feedback."""
+        self.totals = None
         self.root = self.root or Node()
         self.root.feedback = True
 

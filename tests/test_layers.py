@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         ),
         # what counts, what it costs, how tables are read
         "_nesting _pricing _session_codec _session_record _sums conventions._table stores",
-        "_owners _writer conventions._cost conventions._kind conventions._usage",
+        "_owners _session_state _writer conventions._cost conventions._kind conventions._usage",
         "_profiles _traces",
         "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store

@@ -19,6 +19,7 @@ from otel_session_agg._session_codec import (
     MalformedError,
     Part,
     Recorded,
+    Words,
     decode,
     decode_part,
     decode_recorded,
@@ -26,10 +27,10 @@ from otel_session_agg._session_codec import (
     encode_part,
     encode_recorded,
 )
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, Labelled, Member, SessionTotals
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, GrowingTotals, Labelled, Member, SessionTotals
 
 from .test_rollup import ROLLUPS
-from .test_session_totals import TOTALS
+from .test_session_totals import MEMBERS, TOTALS
 
 _TEXT = st.text(st.characters(), max_size=6)
 """Any characters, halves of surrogate pairs too."""
@@ -149,6 +150,33 @@ class TestRoundTrip:
             metadata={name: Labelled(_LATEST_NS, 0.1) for name in names[:1]},
         )
         assert totals == decode(encode(totals))
+
+
+class TestWords:
+    """Totals that grow, written again and again."""
+
+    @_slow
+    @given(st.lists(st.lists(st.tuples(MEMBERS, st.booleans()), max_size=4), max_size=8))
+    def test_as_they_are(self, written: list[list[tuple[Member, bool]]]) -> None:
+        """Every time it is all that there is by then, in whatever order the roots came."""
+        grown, words = GrowingTotals(_FULL), Words()
+        for roots in written:
+            for member, is_part in roots:
+                grown.add_root(member._replace(start_ns=min(member.start_ns, _LATEST_NS)), _LATEST_NS, is_part=is_part)
+            assert grown.totals == decode(words.encode(grown))
+
+    def test_beyond_the_links(self) -> None:
+        """A root that is earlier than all others takes the place of the last one; traces are all there."""
+        grown, words = GrowingTotals(), Words()
+        for number in range(2 * MAX_LINKS, 0, -1):
+            grown.add_root(Member(number, number, 1), number, is_part=False)
+            if number % 50 == 1:
+                assert grown.totals == decode(words.encode(grown))
+        assert [*range(1, MAX_LINKS + 1)] == [member.start_ns for member in decode(words.encode(grown)).members]
+
+    def test_same_as_once(self) -> None:
+        """What never grew is the same bytes as of totals written once."""
+        assert encode(_FULL) == Words().encode(GrowingTotals(_FULL))
 
 
 class TestMalformed:

@@ -5,6 +5,7 @@ Rules
 * An error reaches the caller at once.  redis-py's own repetitions are switched off, and its cluster pipelines are not used: after
   an error those send every command once more, each with a timeout of its own.  Only where a cluster says that a key has moved,
   the command follows.
+* redis-py has the connections; a batch is packed here and sent in one piece, for half of what its pipelines cost.
 * A batch has phases; no command of a phase is run before those of the phases before it.
 * Whether a server may have forgotten what it was told is seen when a connection is made, by whoever makes it: the server says
   which run of its it is.  In a cluster, an error counts too, since it may be followed by a failover, which loses the last writes.
@@ -15,10 +16,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import AskError, ClusterDownError, RedisClusterException, ResponseError
@@ -189,12 +191,39 @@ def _options() -> dict[str, Any]:
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
-    """Answers, and errors among them."""
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command.args)
-        replies: list[Any] = pipeline.execute(raise_on_error=False)
-    return replies
+    """Answers as they come, and errors among them."""
+    pool = client.connection_pool
+    connection = pool.get_connection(*_POOL_WANTS)
+    answers: list[Any] = []
+    try:
+        connection.send_packed_command([_packed(commands)])
+        answers += [_answer(connection) for _ in commands]
+    finally:
+        if not answers:
+            connection.disconnect()  # some may still come
+        pool.release(connection)
+    return answers
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    parts: list[bytes] = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command.args))
+        for arg in command.args:
+            data = arg if isinstance(arg, bytes) else str(arg).encode()
+            parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
+
+
+def _answer(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+_POOL_WANTS = () if signature(ConnectionPool.get_connection).parameters["command_name"].default is None else ("EVAL",)
+"""Before redis-py 5.3 a pool wants to know what a connection is for; since then it warns of that."""
 
 
 def _checked(replies: list[Any]) -> list[Any]:

@@ -254,6 +254,7 @@ def _milliseconds(seconds: float) -> int:
     return max(1, ceil(seconds * 1000))
 
 
-def _stored(row: dict[bytes, bytes]) -> Stored:
+def _stored(answer: list[bytes] | dict[bytes, bytes]) -> Stored:
+    row = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
     slots = {field[1:].decode("utf-8", "surrogatepass"): value for field, value in row.items() if field.startswith(b"v")}
     return Stored(int(row.get(b"n", 0)), slots)
