@@ -85,7 +85,8 @@ class Elsewhere:
                 return other
         alike = self._by_figures.get(_figures(call)) if begins else None
         for other in alike or ():
-            if same_figures(call.usage, other.call.usage) and _may_be_one(mine, other):
+            is_apart = other.trace.trace_id != mine.trace.trace_id
+            if is_apart and same_figures(call.usage, other.call.usage) and _may_be_one(mine, other):
                 return other
         return None
 

@@ -161,6 +161,8 @@ class Pipeline:
     def finish(self, out: Out, now: float) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
         spans: list[ReadableSpan] = []
+        for trace in [item for item in out if type(item) is Trace]:
+            self.guard.call("ending a trace", self.engine.fold_root, trace)
         for item in out:
             if type(item) is Trace:
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
