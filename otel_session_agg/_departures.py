@@ -18,7 +18,7 @@ from otel_session_agg._limits import Limits
 from otel_session_agg._owners import Text, by_session
 from otel_session_agg._publisher import Publisher
 from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
-from otel_session_agg._rollup import Rollup
+from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_totals import Member
 from otel_session_agg._traces import Trace, no_text
 
@@ -81,7 +81,7 @@ class Departures:
             self.tell(trace, now, rollups)
             self._member(trace, now)
             if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
-                self._publisher.root(trace, session_of(trace), Rollup(), self._gathering.published(trace.trace_id), looks=False)
+                self._publisher.root(trace, session_of(trace), NOTHING, self._gathering.published(trace.trace_id), looks=False)
             self._publisher.ask(trace, until - ANSWER_SECONDS)
 
     def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
@@ -148,7 +148,7 @@ class Departures:
         trace.member_of = known = trace.member_of or set()
         for session_id in ({*told, own} if own is not None else {*told}) - known:
             known.add(session_id)
-            is_whole, rollup = session_id == own, told.get(session_id, Rollup())
+            is_whole, rollup = session_id == own, told.get(session_id, NOTHING)
             start_ns, end_ns = (span.start_ns, span.end_ns) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
             member = Member(start_ns, span.trace_id, span.span_id)
             self._ledger.left(session_id, member, end_ns, now, is_part=span.is_part or not is_whole)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
-from otel_session_agg._rollup import At, Rollup
+from otel_session_agg._rollup import NOTHING, At, Rollup
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_state import Session
 from otel_session_agg._session_totals import Labelled, Member, SessionTotals
@@ -113,7 +113,7 @@ class Ledger:
         """A trace says what its sessions have of it by now."""
         told = trace.reported or {}
         for session_id in rollups.keys() | told.keys():
-            before, after = told.get(session_id), rollups.get(session_id, _NOTHING)
+            before, after = told.get(session_id), rollups.get(session_id, NOTHING)
             if before == after:
                 continue
             session = self._session(session_id, now) if is_late else self.began(session_id, now)
@@ -254,6 +254,3 @@ def _look_no_more(session: Session) -> None:
     if session.deadline is not None:
         session.deadline.cancel()
         session.deadline = None
-
-
-_NOTHING = Rollup()

@@ -13,7 +13,7 @@ from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import writer_of
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
-from otel_session_agg._rollup import Rollup
+from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_codec import Part, encode_part
 from otel_session_agg._session_state import Session
 from otel_session_agg._store import Slot
@@ -83,7 +83,7 @@ class Publisher:
             trace.num_published += 1
             seq = trace.num_published
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
-            own: dict[str | None, Rollup] = {None: Rollup() if session_id is not None else rollup}  # a session has got it already
+            own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
             part = Part(own, is_open=False, root=True, session_id=session_id, seq=seq, included=included)
             slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part))
             self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))

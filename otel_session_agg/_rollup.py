@@ -150,3 +150,5 @@ def _less(how: str, now: Any, before: Any) -> Any:
 
 _HOW = tuple((f.name, f.metadata["merge"]) for f in fields(Rollup))
 _FIELDS = tuple((f.name, _MERGES[f.metadata["merge"]]) for f in fields(Rollup))
+NOTHING = Rollup()
+"""Totals over no events, made once."""
