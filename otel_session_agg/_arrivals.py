@@ -79,11 +79,13 @@ class Arrivals:
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``."""
         waiting = self._traces.get(span.trace_id)
-        if (waiting is not None and span.span_id in waiting.spans) or self._engine.has_ended(span.trace_id, span.span_id):
+        if (waiting is not None and span.span_id in waiting.spans) or self._engine.links.get(
+            span.trace_id, span.span_id
+        ) is not None:
             self._engine.repeated()
             out.append(carrier)
             return
-        if self._engine.has_open(span.trace_id):
+        if self._engine.roots.has_any(span.trace_id):
             self._engine.ended(span, carrier, now, out)
             return
         is_root = span.parent_id is None
@@ -99,7 +101,7 @@ class Arrivals:
             waits = self._linger_seconds + (0.0 if span.is_part else self._wait_for_parts_seconds)
             waiting.roots.add(span.span_id)
             self._deadlines.add(now + waits, (waiting, span.span_id))
-        elif self._engine.remembers(span.trace_id, span.parent_id):
+        elif self._engine.roots.remembers(span.trace_id, span.parent_id):
             self._hand_on(waiting, _below(waiting.spans, {span.span_id}), now, out)
         if len(waiting.spans) > self._max_spans:
             self._give_up(waiting, now, out)

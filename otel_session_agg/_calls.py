@@ -94,7 +94,7 @@ _MAKERS = frozenset({"ai21", "amazon", "anthropic", "cohere", "deepseek", "meta"
 """First parts of Bedrock's model ids; one emitter gives them as the model."""
 
 
-def _same_model(a: Call, b: Call) -> bool:
+def same_model(a: Call, b: Call) -> bool:
     """Whether the model names do not contradict: equal, or one is the other with more before or behind it.
 
     Before it can stand a region or maker (``us.anthropic.``), behind it a date or version.  A maker's name alone, which
@@ -120,7 +120,7 @@ def one_call(call: Call, other: Call) -> bool:
         return False
     if call.scopes[0] in other.scopes or call.kind is not other.kind:
         return False
-    if not _same_model(call, other) and not same_figures(call.usage, other.usage):
+    if not same_model(call, other) and not same_figures(call.usage, other.usage):
         return False
     if not agree(call.usage, other.usage) and not blind(call.usage, other.usage) and not blind(other.usage, call.usage):
         return False

@@ -5,8 +5,8 @@ call may do it in another trace, so neither nesting nor the window of a trace sh
 scopes tell of it and
 
 * both name the same response, with figures that do not contradict, or
-* one of them names none, they state the same figures, one is in the time of the other, and the root of the trace that leaves is
-  of a scope that tells of the call: nothing of the application is above it.
+* one of them names none, they state the same figures of the same model, one is in the time of the other, and the root of the
+  trace that leaves is of a scope that tells of the call: nothing of the application is above it.
 
 Of two such traces the one that leaves later has the call, with what both say of it; when the other one has left already, that
 keeps it.  But what is in a session is never left out for the sake of a trace that is not in it.
@@ -14,11 +14,13 @@ keeps it.  But what is in a session is never left out for the sake of a trace th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
-from otel_session_agg._calls import Call, absorb, one_call
+from otel_session_agg._calls import Call, absorb, one_call, same_model
 from otel_session_agg._figures import has_usage, same_figures
+from otel_session_agg._reasons import ELSEWHERE
 from otel_session_agg._recent import Recent
 from otel_session_agg._traces import Trace
 
@@ -63,18 +65,16 @@ class Elsewhere:
                 _put(self._by_response, call.response_id, mine)
             _put(self._by_figures, _figures(call), mine)
 
-    def leave_out(self, trace: Trace) -> int:
-        """Of the calls of a trace that leaves, leave out those that another one has, or will have; returns how many."""
-        number = 0
+    def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
+        """Of the calls of a trace that leaves, leave out those that another one has, or will have; they are counted."""
         root_scope = trace.root_span.scope_name if trace.root_span is not None else None
         for call in list(trace.window or ()):
             if not call.strong or not call.counted:
                 continue
             mine = _Told(call, trace)
             other = self._same(mine, begins=root_scope in call.scopes)
-            if other is not None:
-                number += _settled_between(mine, other)
-        return number
+            if other is not None and _settled_between(mine, other):
+                unread[ELSEWHERE] += 1
 
     def _same(self, mine: _Told, *, begins: bool) -> _Told | None:
         """Another one that tells of the same call; ``begins``: nothing of the application is above it."""
@@ -85,7 +85,7 @@ class Elsewhere:
                 return other
         alike = self._by_figures.get(_figures(call)) if begins else None
         for other in alike or ():
-            is_apart = other.trace.trace_id != mine.trace.trace_id
+            is_apart = other.trace.trace_id != mine.trace.trace_id and same_model(call, other.call)
             if is_apart and same_figures(call.usage, other.call.usage) and _may_be_one(mine, other):
                 return other
         return None

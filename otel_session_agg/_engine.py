@@ -14,7 +14,7 @@ Counted, and true at every moment: received = folded + ignored (by reason), open
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -29,7 +29,6 @@ from otel_session_agg._reasons import (
     COMPLETE,
     DISCARDED,
     DUPLICATE,
-    ELSEWHERE,
     FAULT,
     LINGER,
     NO_CONTEXT,
@@ -70,8 +69,8 @@ class Engine:
         self._rootless_seconds = settings.linger_seconds if rootless_seconds is None else rootless_seconds
         self._read = read
         self._price = price
-        self._links = Links()
-        self._roots = Roots(self._links)
+        self.links = Links()
+        self.roots = Roots(self.links)
         self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
         self._elsewhere = Elsewhere()
@@ -95,30 +94,30 @@ class Engine:
         when that parent is known here.
         """
         if parent_id is None:
-            trace = self._roots.knowing(trace_id, carried_parent_id) if carried_parent_id is not None else None
+            trace = self.roots.knowing(trace_id, carried_parent_id) if carried_parent_id is not None else None
             if trace is None:
                 return self._root_started(trace_id, span_id, out)
             parent_id = carried_parent_id
         else:
-            trace = self._roots.below(trace_id, parent_id)
+            trace = self.roots.below(trace_id, parent_id)
             if trace is None or trace.shares_id:
-                trace = self._roots.sharing(trace, trace_id, parent_id)
+                trace = self.roots.sharing(trace, trace_id, parent_id)
         if trace is not None:
             trace.started(span_id, parent_id)
             num_open = len(trace.opened or ())
             if num_open > self._settings.max_open_spans:
-                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self._links)
+                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links)
                 trace.partial = OPEN_SPANS
         return trace
 
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
-        return self._roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
+        return self.roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
 
     def _opened(self, trace: Trace, out: Out) -> Trace:
         self.opened += 1
-        if self._roots.num_open >= self._settings.max_open_roots:
+        if self.roots.num_open >= self._settings.max_open_roots:
             self._make_room(out)  # first: the new one is not the oldest
-        self._roots.add(trace)
+        self.roots.add(trace)
         return trace
 
     def ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None = None) -> None:
@@ -130,14 +129,14 @@ class Engine:
             self._root_ended(span, carrier, now, out, event)
             return
         out.append(carrier)
-        trace = self._roots.below(span.trace_id, span.parent_id)
+        trace = self.roots.below(span.trace_id, span.parent_id)
         if trace is None or trace.shares_id:
-            trace = self._roots.sharing(trace, span.trace_id, span.parent_id)
-        if trace is None and self._roots.is_parked(span.trace_id):
+            trace = self.roots.sharing(trace, span.trace_id, span.parent_id)
+        if trace is None and self.roots.is_parked(span.trace_id):
             self.ignored[OPEN_ROOTS] += 1
             return
         trace = trace or self._rootless(span.trace_id, now, out)
-        if (not trace.opened or span.span_id not in trace.opened) and self._links.get(span.trace_id, span.span_id) is not None:
+        if (not trace.opened or span.span_id not in trace.opened) and self.links.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span, event or self.event_of(span))
@@ -151,7 +150,7 @@ class Engine:
 
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
         before = trace.window.num_calls if trace.window is not None else 0
-        trace.ended(span, event, self._links, self._price)
+        trace.ended(span, event, self.links, self._price)
         self.folded += 1
         if event.session_id is not None or trace.owners.first is not None or trace.owners.first_weak is not None:
             self.members.ended(event.session_id, trace)
@@ -167,9 +166,9 @@ class Engine:
         return event
 
     def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None) -> None:
-        trace = self._roots.root(span.trace_id, span.span_id)
+        trace = self.roots.root(span.trace_id, span.span_id)
         if trace is None:
-            if self._roots.left(span.trace_id) is not None and self._links.get(span.trace_id, span.span_id) is not None:
+            if self.roots.left(span.trace_id) is not None and self.links.get(span.trace_id, span.span_id) is not None:
                 out.append(carrier)
                 self.ignored[DUPLICATE] += 1
                 return
@@ -196,7 +195,7 @@ class Engine:
 
     def _adopted(self, span: SpanData) -> bool:
         """Whether a span with a carried parent was found to be below a root of this process when it began."""
-        trace = self._roots.knowing(span.trace_id, span.span_id)
+        trace = self.roots.knowing(span.trace_id, span.span_id)
         return trace is not None and trace.root_id != span.span_id
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
@@ -213,7 +212,7 @@ class Engine:
 
     def drain(self, reason: str, _now: float, out: Out) -> None:
         """Release every root that has ended, at once."""
-        for trace in [trace for trace in self._roots if trace.root_span is not None]:
+        for trace in [trace for trace in self.roots if trace.root_span is not None]:
             trace.partial = trace.partial or reason
             self._release(trace, out)
 
@@ -221,35 +220,36 @@ class Engine:
         trace.deadline = self._deadlines.add(until, trace)
 
     def _release(self, trace: Trace, out: Out) -> None:
-        self._roots.leave(trace)
+        self.roots.leave(trace)
         if trace.root_span is None or trace.root_event is None:
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
         else:
             out.insert(0 if trace.root_span.is_part else len(out), trace)  # a root that begins a trace sums up its parts
-            self._links.add(trace.root_span, trace.root_event.kind)
+            self.links.add(trace.root_span, trace.root_event.kind)
             self.released[trace.partial or COMPLETE] += 1
         if not trace.opened:
             self.members.remove(trace)
         if trace.owners.conflicts:
             self.unread[SESSION_CONFLICT] += trace.owners.conflicts
 
-    def fold_root(self, trace: Trace) -> None:
-        """Fold the root of a trace that leaves; all that leave at once, before the totals of any of them are asked for."""
-        if not trace.is_folded:
-            trace.fold_root(self._links, self._price)
-            self._elsewhere.note(trace)
+    def fold_roots(self, leaving: Iterable[object]) -> None:
+        """Fold the roots of traces that leave at once, before the totals of any of them are asked for."""
+        for trace in leaving:
+            if type(trace) is Trace and not trace.is_folded:
+                trace.fold_root(self.links, self._price)
+                self._elsewhere.note(trace)
 
     def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
         """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
         if trace.has_left and not trace.is_closed:
-            self.fold_root(trace)
+            self.fold_roots((trace,))
             trace.is_closed = True
-            self.unread[ELSEWHERE] += self._elsewhere.leave_out(trace)
+            self._elsewhere.leave_out(trace, self.unread)
             if not trace.can_be_corrected():
                 self._recent_calls.forget(trace)
                 trace.settle_calls(self._price)
-        return trace.rollups(self._links, self._price, text, above=above)
+        return trace.rollups(self.links, self._price, text, above=above)
 
     def rollup(self, trace: Trace, text: Text = no_text, *, above: bool = False) -> Rollup:
         """The totals of a trace over all of its sessions, as its root sees them."""
@@ -258,27 +258,15 @@ class Engine:
     @property
     def open(self) -> int:
         """Session roots that are in memory."""
-        return len(self._roots)
+        return len(self.roots)
 
     def has_root(self, trace_id: int) -> bool:
         """Whether a session root of a trace has not left."""
-        return self._roots.has_root(trace_id)
+        return self.roots.has_root(trace_id)
 
     def below(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The session root that is a span, or that it is below."""
-        return self._roots.sharing(self._roots.below(trace_id, span_id), trace_id, span_id)
-
-    def has_open(self, trace_id: int) -> bool:
-        """Whether something of a trace is in memory that has not left."""
-        return self._roots.has_any(trace_id)
-
-    def remembers(self, trace_id: int, span_id: int | None) -> bool:
-        """Whether a span is or was below a root that has left."""
-        return self._roots.remembers(trace_id, span_id)
-
-    def has_ended(self, trace_id: int, span_id: int) -> bool:
-        """Whether a span is remembered as one that has ended."""
-        return self._links.get(trace_id, span_id) is not None
+        return self.roots.sharing(self.roots.below(trace_id, span_id), trace_id, span_id)
 
     def repeated(self) -> None:
         """A span ended again."""
@@ -293,20 +281,20 @@ class Engine:
     def fault(self, span: SpanData) -> None:
         """Reading or folding a span raised: forget what it may have left half done."""
         self.ignored[FAULT] += 1
-        trace = self._roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
+        trace = self.roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
         if trace is not None:
-            self._roots.remove(trace)
+            self.roots.remove(trace)
             self._recent_calls.forget(trace)
             self.released[FAULT] += 1
 
     def _make_room(self, out: Out) -> None:
         """Too many roots: the oldest leave if they have ended, else keep only their totals."""
-        for trace in self._roots.oldest(1 + self._settings.max_open_roots // _SHARE):
+        for trace in self.roots.oldest(1 + self._settings.max_open_roots // _SHARE):
             trace.partial = OPEN_ROOTS
             if trace.root_span is not None or trace.root_id is None:
                 self._release(trace, out)
             else:
-                self._roots.park(trace)
+                self.roots.park(trace)
                 self._recent_calls.forget(trace)
-                trace.settle(self._links, self._price)
-        self.released[DISCARDED] += self._roots.drop_parked(self._settings.max_open_roots)
+                trace.settle(self.links, self._price)
+        self.released[DISCARDED] += self.roots.drop_parked(self._settings.max_open_roots)

@@ -27,10 +27,10 @@ from otel_session_agg._departures import Ready
 from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
-from otel_session_agg._model import Event, Kind, Usage
+from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
-from otel_session_agg._pricing import PriceBook
+from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, span_data
@@ -43,7 +43,6 @@ from otel_session_agg.stores import name_of
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
 """Reserved names are warned of once per process, however many processors there are."""
-
 
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 
@@ -97,7 +96,7 @@ class Pipeline:
         self._item: ReadableSpan | None = None
         """The ended span at hand."""
         self._resource: Resource | None = None
-        """Of the last root: what our own spans stand for."""
+        """Of the root that began last: what our own spans stand for."""
 
     def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
         """Take so many starts and ends from the queue.
@@ -120,6 +119,7 @@ class Pipeline:
                     continue
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:
+                    self._resource = span.resource
                     trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
                     if trace is not None and trace.root_id == context.span_id:
                         self.keeper.departures.root_began(trace, is_part=parent is not None)
@@ -131,6 +131,7 @@ class Pipeline:
                     self.keeper.began(trace, context.span_id, span.start_time or 0, item[1], now)
             else:
                 self._item, self._before = item, len(out)
+                self._resource = self._resource or item.resource
                 ended(span_data(item), item, now, out)
         return True
 
@@ -161,8 +162,7 @@ class Pipeline:
     def finish(self, out: Out, now: float) -> list[ReadableSpan]:
         """Spans to forward: released roots get their totals; one that fails leaves as it came."""
         spans: list[ReadableSpan] = []
-        for trace in [item for item in out if type(item) is Trace]:
-            self.guard.call("ending a trace", self.engine.fold_root, trace)
+        self.guard.call("ending traces", self.engine.fold_roots, out)
         for item in out:
             if type(item) is Trace:
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
@@ -194,19 +194,22 @@ class Pipeline:
         for record in records:
             if self._on_record is not None:
                 keeper.limits.calls.append(partial(self._on_record, record))
-        wanted = records if self._settings.session_records else ()
+        wanted = records if self._settings.session_records and not self._is_live else ()
         made = (self.guard.call("writing a session record", self._record, record) for record in wanted)
         return self._ready() + [span for span in made if span is not None]
 
     def _ready(self) -> list[ReadableSpan]:
         departures = self.keeper.departures
         ready, departures.ready = departures.ready, []
-        return [self._finished(row) for row in ready]
+        if not self._is_live:
+            return [self._finished(row) for row in ready]
+        for row in ready:
+            row.trace.carrier = None
+        return []
 
     def _finished(self, ready: Ready) -> ReadableSpan:
         root: ReadableSpan = ready.trace.carrier  # type: ignore[assignment]  # what this door handed in
         ready.trace.carrier = None
-        self._resource = root.resource
         return self.guard.call("writing a root", self._enriched, ready, root) or root
 
     def _enriched(self, ready: Ready, root: ReadableSpan) -> ReadableSpan:
@@ -269,15 +272,15 @@ class Pipeline:
 
     def resource(self) -> Resource:
         """What our own spans stand for."""
-        if self._resource is None:
-            self._resource = Resource.create()
-        return self._resource
+        if self._resource is None:  # at the interpreter's end it cannot be made any more
+            self._resource = self.guard.call("making a resource", Resource.create)
+        return self._resource or Resource.get_empty()
 
     def _readable(self, raw: object) -> str | None:
         return readable(raw, self._settings.max_output_chars) if self._settings.outputs else None
 
     def _price(self, call: Call) -> int | None:
-        cost = self.guard.call("pricing", self._cost, call)
+        cost = self.guard.call("pricing", cost_of, self._prices, call)
         if cost is None:
             self.num_unpriced += 1
             named = call.models[0] if call.models else "a model without a name"
@@ -285,16 +288,6 @@ class Pipeline:
                 "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
             )
         return cost
-
-    def _cost(self, call: Call) -> int | None:
-        return self._prices.cost_pusd(
-            provider=call.provider,
-            models=call.models,
-            usage=call.usage or Usage(),
-            at_ns=call.start_ns,
-            server_address=call.server_address,
-            service_tier=call.service_tier,
-        )
 
 
 def _is_call(event: Event) -> bool:

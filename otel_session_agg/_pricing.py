@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from otel_session_agg._model import Usage
 from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
 from otel_session_agg._price_overrides import ModelPrice, Overrides, PriceTier
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from genai_prices import UpdatePrices
     from genai_prices.data_snapshot import DataSnapshot
 
-    from otel_session_agg._model import Usage
+    from otel_session_agg._calls import Call
 
 __all__ = ["MAX_CARDS", "MAX_NAME_LENGTH", "MAX_WINDOWS", "ModelPrice", "PriceBook", "PriceTier"]
 
@@ -196,3 +197,15 @@ def _names(provider: str | None, model: str) -> list[str]:
         if canonical_provider(provider) is None:
             providers.append(seller)
     return [*dict.fromkeys([*names, *(f"{p}/{name}" for p in providers if p for name in names)])]
+
+
+def cost_of(prices: PriceBook, call: Call) -> int | None:
+    """The cost of a call in picodollars; ``None`` if unknown."""
+    return prices.cost_pusd(
+        provider=call.provider,
+        models=call.models,
+        usage=call.usage or Usage(),
+        at_ns=call.start_ns,
+        server_address=call.server_address,
+        service_tier=call.service_tier,
+    )

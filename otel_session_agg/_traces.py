@@ -58,8 +58,7 @@ class Trace:
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
         self.owners = Owners()
-        self.member_of: set[str] | None = None
-        """Sessions that know of the root."""
+        self.member_of: set[str] | None = None  # sessions that know of the root
         self.written: dict[str, Any] | None = None
         """The totals that stand on the root although it is open."""
         self.partial: str | None = None
@@ -70,8 +69,7 @@ class Trace:
         """Another processor of this process tells the store of it."""
         self.is_folded = False
         """The root itself is in the totals."""
-        self.is_closed = False
-        """Its totals were asked for since it left."""
+        self.is_closed = False  # its totals were asked for since it left
         self.reported: dict[str, Rollup] | None = None
         """What its sessions have got of it, for whoever tells them what is new."""
         self.session_id: str | None = None

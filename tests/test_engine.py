@@ -118,7 +118,7 @@ class TestRecentCalls:
         engine.started(1, 2, 1, out)
         for span_id in range(3, 2003):
             engine.ended(data(span_id, 2, CHAT), "call", 0, out)
-        [trace] = engine._roots
+        [trace] = engine.roots
         assert trace.nodes is not None
         assert len(trace.nodes[2].calls) <= 2 * WINDOW
         engine.ended(data(2, 1, {**CHAT, "gen_ai.operation.name": "invoke_agent"}), "agent", 0, out)

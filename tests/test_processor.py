@@ -745,7 +745,7 @@ class TestQueue:
             for root in roots
         }
         engine = setup.processor._runner.pipeline.engine
-        assert (0, 0, None) == (engine.open, len(engine._roots), engine.next_deadline())
+        assert (0, 0, None) == (engine.open, len(engine.roots), engine.next_deadline())
         assert (0, 0) == (queued(setup.processor), len(setup.processor._runner.held))
         assert {} == setup.processor._runner.lost
 
