@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -23,10 +21,10 @@ from otel_session_agg import open_store
 from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
 from otel_session_agg._report import SessionReader, read_row
 
+from .programs import EXAMPLES, HAS_EXAMPLES, started, traced
 from .servers import free_port, valkey, wait_until
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "fastapi_workers"
-if not EXAMPLE.exists():
+if not HAS_EXAMPLES:
     pytest.skip("the examples are not here", allow_module_level=True)
 pytest.importorskip("fastapi")
 
@@ -41,9 +39,9 @@ _PROMPT_PUSD, _COMPLETION_PUSD = 150_000, 600_000
 """Of gpt-4o-mini, picodollars a token."""
 
 COMMANDS: dict[str, Sequence[str]] = {
-    "uvicorn": ("uvicorn", "--app-dir", str(EXAMPLE), "app:app", "--workers", str(WORKERS), "--port", "{port}"),
+    "uvicorn": ("uvicorn", "--app-dir", str(EXAMPLES), "fastapi_workers.app:app", "--workers", str(WORKERS), "--port", "{port}"),
     "gunicorn": (
-        "gunicorn", "--chdir", str(EXAMPLE), "-k", "asgi", "-w", str(WORKERS), "--preload", "-b", "127.0.0.1:{port}", "app:app"
+        "gunicorn", "--chdir", str(EXAMPLES), "-k", "asgi", "-w", str(WORKERS), "--preload", "-b", "127.0.0.1:{port}", "fastapi_workers.app:app"
     ),
 }  # fmt: skip
 
@@ -77,34 +75,15 @@ class Service:
 def serving(kind: str, store_url: str, otlp_url: str, folder: Path) -> Iterator[Service]:
     """The example under a server; it is asked to stop at the end, and ended with all of its workers if it does not."""
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_", "GUNICORN_"))}
-    environment = {
-        **kept,
-        "CHAT_BUDGET_USD": str(BUDGET_USD),
-        "NO_PROXY": "127.0.0.1",
-        "OTEL_BSP_SCHEDULE_DELAY": "100",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_url,
-        "OTEL_PYTHON_SESSION_AGG_STORE": store_url,
-        "OTEL_TRACES_EXPORTER": "otlp",
-    }
+    env = traced(
+        otlp_url, CHAT_BUDGET_USD=str(BUDGET_USD), OTEL_BSP_SCHEDULE_DELAY="100", OTEL_PYTHON_SESSION_AGG_STORE=store_url
+    )
     command = [sys.executable, "-m", *(part.format(port=port) for part in COMMANDS[kind])]
-    with (folder / "log").open("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder, start_new_session=True)  # noqa: S603
-        try:
-            service = Service(port)
-            wait_until(lambda: service.is_up() or process.poll() is not None)
-            assert process.poll() is None
-            yield service
-            process.terminate()
-            assert 0 == process.wait(20)
-        except BaseException:
-            log.seek(0)
-            print(log.read())  # noqa: T201 -- shown with the failure
-            raise
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with started(command, folder / "log", env, cwd=folder) as process:
+        service = Service(port)
+        wait_until(lambda: service.is_up() or process.poll() is not None)
+        assert process.poll() is None
+        yield service
 
 
 @dataclass

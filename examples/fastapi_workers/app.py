@@ -1,7 +1,7 @@
 """A chat service with several workers: each chat is a session, and its totals are those of all workers together.
 
     pip install 'otel-session-agg[demo,redis]' fastapi uvicorn
-    uvicorn --app-dir examples/fastapi_workers app:app --workers 4
+    uvicorn --app-dir examples fastapi_workers.app:app --workers 4
 
 Each request is a trace of its own, handled by whichever worker takes it.  The workers meet in a store, so there is one answer
 to what a chat has cost, one budget, and one span named ``session`` with the totals when the chat ends:
@@ -14,7 +14,7 @@ to what a chat has cost, one budget, and one span named ``session`` with the tot
 Only three places know of sessions: the processor in ``lifespan``, ``session(...)`` around a request's work, and the endpoints
 that ask for totals, give feedback and end a chat.  The spans are those of real instrumentations: FastAPI itself makes one for
 each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless
-``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``model_server.py``).
+``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``../model_server.py``).
 
 The budget is checked against what all workers have written, so a chat that asks again within milliseconds may be answered once
 more.  Where nothing may wait for the store, ``chat.check()`` looks at what this worker knows already.
@@ -22,10 +22,10 @@ more.  Where nothing may wait for the store, ``chat.check()`` looks at what this
 Variables:
 
     OTEL_PYTHON_SESSION_AGG_STORE   where the workers meet; sqlite:///chats.db unless given, redis://host:6379/0 for many hosts
-    OTEL_TRACES_EXPORTER            ``console`` (default: one line for each root), or ``otlp`` (OTLP/HTTP, by the OTEL_EXPORTER_OTLP_*)
+    OTEL_TRACES_EXPORTER            ``otlp``: spans also go to a backend (OTLP/HTTP, by the OTEL_EXPORTER_OTLP_* variables)
     CHAT_BUDGET_USD                 what a chat may cost, 0.01 unless given
 
-With gunicorn: ``gunicorn --chdir examples/fastapi_workers -k asgi -w 4 app:app``, with ``--preload`` or without.
+With gunicorn: ``gunicorn --chdir examples -k asgi -w 4 fastapi_workers.app:app``, with ``--preload`` or without.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ from contextlib import ExitStack, asynccontextmanager
 
 import model_server
 import openai
+from exporter import Printer
 from fastapi import FastAPI, HTTPException
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace import TracerProvider
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -64,32 +63,16 @@ MODEL = "gpt-4o-mini"
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Set up what each worker has of its own; this runs after a fork, so preloading does no harm."""
     provider = TracerProvider(resource=Resource.create({"service.name": "chats", "process.pid": os.getpid()}))
-    provider.add_span_processor(SessionSpanProcessor(exporter(), settings=SETTINGS))
+    provider.add_span_processor(SessionSpanProcessor(Printer(), settings=SETTINGS))
     trace.set_tracer_provider(provider)
     OpenAIInstrumentor().instrument()
     with ExitStack() as stack:
-        base_url = os.environ.get("OPENAI_BASE_URL") or stack.enter_context(model_server.running())
+        base_url = os.environ.get("OPENAI_BASE_URL") or stack.enter_context(model_server.running()).base_url
         api_key = os.environ.get("OPENAI_API_KEY", "not-a-key")
         http_client = openai.DefaultHttpxClient(trust_env="OPENAI_BASE_URL" in os.environ)  # no proxy in front of our own
         app.state.model = stack.enter_context(openai.OpenAI(base_url=base_url, api_key=api_key, http_client=http_client))
         yield
     provider.shutdown()
-
-
-def exporter() -> SpanExporter:
-    """Where spans go."""
-    if os.environ.get("OTEL_TRACES_EXPORTER", "console") == "otlp":
-        return OTLPSpanExporter()
-    return ConsoleSpanExporter(formatter=line)
-
-
-def line(span: ReadableSpan) -> str:
-    """A session root or record as one line, nothing for any other span."""
-    totals = span.attributes or {}
-    if "session.id" not in totals or "metadata.num_events" not in totals:
-        return ""
-    figures = (totals["session.id"], totals.get("metadata.cost"), "USD", totals.get("metadata.total_tokens"), "tokens")
-    return " ".join(map(str, (span.name, *figures))) + "\n"
 
 
 class RequestSpans:

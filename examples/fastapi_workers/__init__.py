@@ -1,0 +1,1 @@
+"""A chat service with several workers; see ``app.py``."""
