@@ -23,12 +23,13 @@ from otel_session_agg._deadlines import Deadline, Deadlines
 from otel_session_agg._engine import Engine, Out
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, SpanData
+from otel_session_agg._owners import Text, short
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
-MAX_KEPT = 50_000
-"""Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
+MAX_KEPT = 20_000
+"""Spans kept over all traces, about 1 kB each and the output; beyond that those of the trace that began first go to the engine."""
 
 
 class _Kept(NamedTuple):
@@ -62,9 +63,10 @@ _Due = tuple[_Waiting, "int | None"]
 class Arrivals:
     """What stands before the engine where only ends are seen."""
 
-    def __init__(self, settings: Settings, engine: Engine, guard: Guard, wait_for_parts_seconds: float = 0.0) -> None:
+    def __init__(self, settings: Settings, engine: Engine, guard: Guard, text: Text, wait_for_parts_seconds: float = 0.0) -> None:
         self._engine = engine
         self._guard = guard
+        self._text = text
         self._linger_seconds = settings.linger_seconds
         self._wait_for_parts_seconds = wait_for_parts_seconds
         self._idle_seconds = settings.session_idle_seconds
@@ -79,9 +81,8 @@ class Arrivals:
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``."""
         waiting = self._traces.get(span.trace_id)
-        if (waiting is not None and span.span_id in waiting.spans) or self._engine.links.get(
-            span.trace_id, span.span_id
-        ) is not None:
+        has_ended = self._engine.links.get(span.trace_id, span.span_id) is not None
+        if has_ended or (waiting is not None and span.span_id in waiting.spans):
             self._engine.repeated()
             out.append(carrier)
             return
@@ -89,7 +90,7 @@ class Arrivals:
             self._engine.ended(span, carrier, now, out)
             return
         is_root = span.parent_id is None
-        kept = _Kept(span._replace(attributes={}, events=()), self._engine.event_of(span), carrier if is_root else None)
+        kept = self._kept(span, carrier if is_root else None)
         if not is_root:
             out.append(carrier)
         if waiting is None:
@@ -108,6 +109,12 @@ class Arrivals:
         while self.number > MAX_KEPT:
             self._give_up(next(iter(self._traces.values())), now, out)
         self._settled(waiting)
+
+    def _kept(self, span: SpanData, carrier: object) -> _Kept:
+        event = self._engine.event_of(span)
+        if event.output is not None:
+            event = event._replace(output=short(event.output, self._text))
+        return _Kept(span._replace(attributes={}, events=()), event, carrier)
 
     def _settled(self, waiting: _Waiting) -> None:
         """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
@@ -177,11 +184,14 @@ class Arrivals:
         spans, wanted = waiting.spans, set(span_ids)
         group = [kept for span_id, kept in spans.items() if span_id in wanted]
         for span in _downwards({kept.span.span_id: kept.span for kept in group}):
-            trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
-            if trace is not None and trace.root_id == span.span_id:
-                trace.partial = why_partial
+            self._guard.call("folding", self._start, span, why_partial, out)
         for kept in group:
             self._end(waiting, kept, now, out)
+
+    def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
+        trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
+        if trace is not None and trace.root_id == span.span_id:
+            trace.partial = why_partial
 
     def _end(self, waiting: _Waiting, kept: _Kept, now: float, out: Out) -> None:
         """One span; of roots what the door handed in leaves, whatever fails."""

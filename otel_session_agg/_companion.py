@@ -47,6 +47,10 @@ class Companion(SpanProcessor):
                 self._is_attached = self._aggregation.guard.call("joining the provider", self._joined) or False
             return self._is_attached
 
+    def came_late(self) -> bool:
+        """Whether it was not in the provider until now, but is."""
+        return not self._is_attached and self.attach()
+
     def _joined(self) -> bool:
         provider = trace.get_tracer_provider()
         if isinstance(provider, TracerProvider):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,8 @@ class SessionSpanExporter(SpanExporter):
         runner.queue.extend(spans)
         if not runner.is_inside:  # else they ended in the middle of our own work, which goes on with them
             self._aggregation.guard.call("exporting", runner.run_here)
-        self._companion.attach()
+            if self._companion.came_late() and threading.current_thread() is threading.main_thread():
+                self.force_flush()  # this may be one, which began before the companion was there to hear of it
         self._aggregation.guard.call("waking the worker", runner.wake_worker)
         return SpanExportResult.SUCCESS if self._num_failed == before else SpanExportResult.FAILURE
 

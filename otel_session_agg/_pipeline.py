@@ -84,7 +84,7 @@ class Pipeline:
         """What ended spans go to, the first first."""
         if batch_seconds is not None:
             parts_seconds = batch_seconds if store is not None else 0.0
-            self._fronts.insert(0, Arrivals(settings, self.engine, self.guard, parts_seconds))
+            self._fronts.insert(0, Arrivals(settings, self.engine, self.guard, self._readable, parts_seconds))
         process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
         if self.courier is not None:

@@ -70,7 +70,7 @@ def call(trace_id: int, scope: str, *, at: int = 0, **attributes: Any) -> Readab
 
 
 ONCE, NOT_HERE = (15, 1, 20.0), (0, 0, 0.0)
-ID = {"gen_ai__response__id": "r-1"}
+ID: dict[str, Any] = {"gen_ai__response__id": "r-1"}
 
 
 class TestOneCall:
@@ -91,7 +91,7 @@ class TestOneCall:
 
     def test_both_say_something(self, app: _App) -> None:
         """Of two that end together, the later one has what both say."""
-        more = {"gen_ai__usage__cache_read__input_tokens": 4}
+        more: dict[str, Any] = {"gen_ai__usage__cache_read__input_tokens": 4}
         app.batch(call(1, "client", **more, **ID), call(2, "framework", **ID))
         cached = [(span.attributes or {}).get("metadata.cache_read_tokens") for span in app.sent.roots]
         assert [None, 4] == cached

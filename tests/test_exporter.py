@@ -299,6 +299,17 @@ class TestBounds:
         roots = [span for span in face.sent.spans if span.name == "root"]  # type: ignore[attr-defined]
         assert [15] * 100 == [span.attributes["metadata.total_tokens"] for span in roots]
 
+    def test_outputs(self, make: Callable[..., Face]) -> None:
+        """Of what waits, no more of an output is kept than is written."""
+        face = make(max_output_chars=100)
+        said = {**CALL, "output.value": "x" * 1_000_000}
+        face.export(make_span("chat", span_id=2, parent_id=1, attributes=said))
+        (waiting,) = face.runner.pipeline._fronts[0]._traces.values()  # type: ignore[union-attr]
+        assert 100 >= len(str(waiting.spans[2].event.output))
+        face.export(root())
+        face.tick(6)
+        assert str(face.totals()["outputs"]).startswith("xxx")
+
     def test_a_ring_of_parents(self, face: Face) -> None:
         """Spans that are below each other are no trap."""
         face.export(call(2, 3), call(3, 2), root())

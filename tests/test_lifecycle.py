@@ -18,10 +18,11 @@ TIMEOUT_SECONDS = 60
 
 _PRELUDE = '''
 import json, os, sys, threading
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import set_span_in_context
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings
+from otel_session_agg import PriceBook, SessionSpanExporter, SessionSpanProcessor, Settings
 
 class LineExporter(SpanExporter):
     """Appends one line of JSON a span to a file; small appends do not mix."""
@@ -37,8 +38,13 @@ class LineExporter(SpanExporter):
 CALL = {
     "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5,
 }
+PRICES = PriceBook({"*": {"input": 1e6, "output": 2e6}})
 provider = TracerProvider()
-processor = SessionSpanProcessor(LineExporter(), settings=Settings(), prices=PriceBook({"*": {"input": 1e6, "output": 2e6}}))
+trace.set_tracer_provider(provider)
+if DOOR == "processor":
+    processor = SessionSpanProcessor(LineExporter(), settings=Settings(), prices=PRICES)
+else:
+    processor = BatchSpanProcessor(SessionSpanExporter(LineExporter(), settings=Settings(), prices=PRICES))
 provider.add_span_processor(processor)
 tracer = provider.get_tracer("tests")
 
@@ -52,10 +58,13 @@ def session(name="session", calls=3):
 _needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-def run(tmp_path: Path, body: str) -> list[dict[str, Any]]:
+both_doors = pytest.mark.parametrize("door", ["processor", "exporter"])
+
+
+def run(tmp_path: Path, body: str, door: str = "processor") -> list[dict[str, Any]]:
     """Run a script in a process of its own; returns what it exported."""
     script, exported = tmp_path / "app.py", tmp_path / "spans.jsonl"
-    script.write_text(_PRELUDE + dedent(body), encoding="utf-8")
+    script.write_text(f"DOOR = {door!r}\n{_PRELUDE}{dedent(body)}", encoding="utf-8")
     done = subprocess.run(  # noqa: S603 -- our own script
         [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", str(script), str(exported)],
         capture_output=True,
@@ -86,9 +95,10 @@ WHOLE = (6, 3, 45, 60.0, None)
 class TestExit:
     """A process that ends."""
 
-    def test_right_after_the_root(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_right_after_the_root(self, tmp_path: Path, door: str) -> None:
         """A process that exits right after the root ended exports all of it."""
-        spans = run(tmp_path, "session()")
+        spans = run(tmp_path, "session()", door)
         assert [WHOLE] == [totals(root) for root in roots(spans)]
         assert {"session": 1, "agent": 3, "chat": 3} == Counter(span["name"] for span in spans)
 
@@ -105,17 +115,19 @@ class TestExit:
         assert (1, 1, 15, 20.0, True) == totals(root)
         assert "shutdown" == root["metadata.partial_reason"]
 
-    def test_while_the_worker_works(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_while_the_worker_works(self, tmp_path: Path, door: str) -> None:
         """A process that exits under load loses nothing."""
         body = """
             for _ in range(200):
                 session()
         """
-        spans = run(tmp_path, body)
+        spans = run(tmp_path, body, door)
         assert 200 * [WHOLE] == [totals(root) for root in roots(spans)]
         assert 1400 == len(spans)
 
-    def test_by_an_exception(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_by_an_exception(self, tmp_path: Path, door: str) -> None:
         """A process that ends by ``sys.exit`` inside a span exports the root that this ends."""
         body = """
             try:
@@ -125,13 +137,14 @@ class TestExit:
             except SystemExit:
                 pass
         """
-        assert [(1, 1, 15, 20.0, None)] == [totals(root) for root in roots(run(tmp_path, body))]
+        assert [(1, 1, 15, 20.0, None)] == [totals(root) for root in roots(run(tmp_path, body, door))]
 
 
 class TestConcurrency:
     """Tasks and threads."""
 
-    def test_asyncio(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_asyncio(self, tmp_path: Path, door: str) -> None:
         """Tasks that run at once have roots of their own, and parallel calls that outlast their root count."""
         body = """
             import asyncio
@@ -155,10 +168,11 @@ class TestConcurrency:
 
             asyncio.run(main())
         """
-        found = roots(run(tmp_path, body))
+        found = roots(run(tmp_path, body, door))
         assert 20 * [(3, 3, 45, 60.0, None)] == [totals(root) for root in found]
 
-    def test_thread_pool(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_thread_pool(self, tmp_path: Path, door: str) -> None:
         """Children in a pool's threads count for the root that submitted them."""
         body = """
             from concurrent.futures import ThreadPoolExecutor
@@ -172,14 +186,15 @@ class TestConcurrency:
                     with tracer.start_as_current_span("session") as root:
                         list(pool.map(call, [set_span_in_context(root)] * 3))
         """
-        assert 20 * [WHOLE] == [totals(root) for root in roots(run(tmp_path, body))]
+        assert 20 * [WHOLE] == [totals(root) for root in roots(run(tmp_path, body, door))]
 
 
 @_needs_fork
 class TestFork:
     """Processes that fork."""
 
-    def test_preload(self, tmp_path: Path) -> None:
+    @both_doors
+    def test_preload(self, tmp_path: Path, door: str) -> None:
         """Children of a parent that has used its processor export their own roots, whole, and nothing of the parent's."""
         body = """
             session("before")
@@ -196,7 +211,7 @@ class TestFork:
             assert {0} == {os.waitpid(pid, 0)[1] for pid in children}
             parents.end()
         """
-        spans = run(tmp_path, body)
+        spans = run(tmp_path, body, door)
         found = [span for span in spans if span["root"]]
         assert {"before": 1, "parents": 1, "childs": 15} == Counter(span["name"] for span in found)
         assert {WHOLE} == {totals(span["attributes"]) for span in found if span["name"] != "parents"}
@@ -226,14 +241,15 @@ class TestMultiprocessing:
     """Workers of the standard library."""
 
     @pytest.mark.parametrize("method", [name for name in ("fork", "spawn") if name in multiprocessing.get_all_start_methods()])
-    def test_pool(self, method: str, tmp_path: Path) -> None:
+    @both_doors
+    def test_pool(self, method: str, tmp_path: Path, door: str) -> None:
         """Workers that flush before they end export their roots, also after their parent has used its processor."""
         body = f"""
             import multiprocessing
 
             def work(number):
                 session("worker")
-                assert processor.force_flush()
+                assert provider.force_flush()
 
             if __name__ == "__main__":
                 session("parent")
@@ -245,7 +261,7 @@ class TestMultiprocessing:
                     worker.join()
                 assert [0, 0] == [worker.exitcode for worker in workers]
         """
-        found = [span for span in run(tmp_path, body) if span["root"]]
+        found = [span for span in run(tmp_path, body, door) if span["root"]]
         assert {"parent": 1, "worker": 2} == Counter(span["name"] for span in found)
         assert {WHOLE} == {totals(span["attributes"]) for span in found}
 

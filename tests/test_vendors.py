@@ -233,6 +233,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     print(done.stdout, done.stderr)  # noqa: T201 -- shown with a failure
     assert 0 == done.returncode
     assert "Traceback" not in done.stderr
+    assert "is reserved for session totals" not in done.stderr
     spans = [span for span in sink.spans if span.attributes.get("logfire.span_type") != "pending_span"]
     header, _ = vendor.key_header
     return Outcome(vendor, model.served, spans, [sent.headers.get(header) for sent in sink.trace_requests])
