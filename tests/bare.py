@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_session_agg import SessionSpanProcessor, end_session, session
+from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, SettingsError, end_session, session
 from otel_session_agg.testing import RecordingExporter
 
 folder = TemporaryDirectory()
@@ -31,3 +31,9 @@ if record["metadata.cost"] != attributes["metadata.cost"] or record["metadata.nu
     sys.exit(f"wrong record: {record}")
 if {"typer", "rich", "openai", "redis"} & sys.modules.keys():
     sys.exit("an extra was imported")
+try:
+    SessionSpanExporter()
+    sys.exit("an OTLP exporter was found")
+except SettingsError as error:
+    if "otel-session-agg[otlp]" not in str(error):
+        sys.exit(f"the error does not name the extra: {error}")

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from otel_session_agg import (
     Budget,
@@ -15,6 +15,7 @@ from otel_session_agg import (
     PriceBook,
     Rollup,
     SessionRecord,
+    SessionSpanExporter,
     SessionSpanProcessor,
     SessionStore,
     Settings,
@@ -33,6 +34,8 @@ by_processor = SessionSpanProcessor(
     settings=Settings(linger_seconds=1, outputs=False),
     prices=PriceBook({"gpt-*": {"input": 1, "output": 2.5, "tiers": [{"above_tokens": 200_000, "input": 2}]}}),
 )
+exporter: SpanExporter = SessionSpanExporter(ConsoleSpanExporter(), settings=Settings(), prices=PriceBook())
+by_names = SessionSpanExporter({"otlp_http": {}}, settings={"linger_seconds": 1}, prices={"gpt-*": {"input": 1, "output": 2}})
 flushed: bool = by_processor.force_flush(1000)
 price: ModelPrice = {"input": 1.0, "cache_read": 0.1}
 cost: float | None = (Rollup() + Rollup(num_events=1)).cost_usd
