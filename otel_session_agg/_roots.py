@@ -42,8 +42,7 @@ class Roots:
     def add(self, trace: Trace) -> None:
         """Take in a new root."""
         trace.next = self._heads.get(trace.trace_id)
-        trace.shares_id = self._left.get(trace.trace_id) is not None
-        for other in _chain(trace.next):
+        for other in (*_chain(trace.next), *_chain(self._left.get(trace.trace_id))):  # one that left may not be told of yet
             other.shares_id = trace.shares_id = True
         self._heads[trace.trace_id] = trace
         self.num_open += 1

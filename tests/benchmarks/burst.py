@@ -150,7 +150,7 @@ def _left_behind(processor: SessionSpanProcessor, roots: int) -> list[str]:
         "every span was received": engine.received == roots * SPANS,
         "nothing was ignored": ignored == 0,
         "every root left complete": engine.released == {"complete": roots},
-        "no root is open": engine.open == 0 and not list(engine._roots) and not engine._recent_calls._traces,
+        "no root is open": engine.open == 0 and not list(engine.roots) and not engine._recent_calls._traces,
         "no deadline is left": engine.next_deadline() is None,
         "queues are empty": not (processor._runner.queue or processor._runner.held),
         "nothing was lost by us": not processor._runner.lost,

@@ -80,7 +80,7 @@ class TestMemory:
         engine, spans = memory.new_engine(1), memory.Spans()
         memory.open_roots(engine, 1)
         assert len(memory.grow_root(engine, (spans.child(0, number, call=False) for number in range(20)), 10)) == 2
-        [trace] = engine._roots
+        [trace] = engine.roots
         assert not trace.nodes
         assert trace.window is None
         assert memory.bytes_per_trace(10, open_children=1, tools=2, calls=2) > 0
