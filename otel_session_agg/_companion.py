@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Companion(SpanProcessor):
         self._lock = threading.Lock()
         self._is_attached = False
         use.hooks.append(weakly(self.attach))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=weakly(self._forked))
         threading.Thread(target=self._attach_soon, name="otel-session-agg-joins", daemon=True).start()
 
     def attach(self) -> bool:
@@ -46,6 +49,11 @@ class Companion(SpanProcessor):
             if not self._is_attached:
                 self._is_attached = self._aggregation.guard.call("joining the provider", self._joined) or False
             return self._is_attached
+
+    def _forked(self) -> None:
+        """The thread that was to attach it stayed behind."""
+        self._lock = threading.Lock()
+        self.attach()
 
     def came_late(self) -> bool:
         """Whether it was not in the provider until now, but is."""
