@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from otel_session_agg._figures import agree, blind, filled, has_usage, same_figures, same_prompt
-from otel_session_agg._model import Event, Kind, SpanData
+from otel_session_agg._figures import agree, blind, has_usage, same_figures, same_input, same_prompt, with_input
+from otel_session_agg._model import Event, Kind, SpanData, Usage
 
 WINDOW = 256
 """Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
@@ -35,7 +35,8 @@ class Call:
     __slots__ = (
         "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
         "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
-        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "unsure_output", "usage",
+        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "unsure_output", "unsure_usage",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, event: Event) -> None:
@@ -70,6 +71,7 @@ class Call:
         self.server_address = event.server_address
         self.loose_time = event.ends_early
         self.unsure_output = event.unsure_output
+        self.unsure_usage = event.unsure_usage
         self.foreign = event.foreign
         self.session = event.session_id
         """The session that owns it: its own, or that of an ancestor which has ended."""
@@ -107,14 +109,24 @@ def same_model(a: Call, b: Call) -> bool:
 _INSIDE = 0.9
 """Part of the shorter span's time that the other must cover: layers that run side by side (callbacks) start and end in the
 same order, so the inner one may end microseconds after the outer."""
+_TICK_NS = 1_000_000
+"""In JavaScript spans begin at whole milliseconds."""
+
+
+def differs(call: Call, other: Call) -> bool:
+    """Whether figures may contradict and yet be of one call: a teller does not see the cache, or is known to be unsure."""
+    if call.unsure_usage or other.unsure_usage or blind(call.usage, other.usage) or blind(other.usage, call.usage):
+        return True
+    return (call.unsure_output or other.unsure_output) and same_input(call.usage, other.usage)
 
 
 def one_call(call: Call, other: Call) -> bool:
     """Whether two events that do not nest tell of one call."""
     if call.response_id is not None and call.response_id == other.response_id:
-        if agree(call.usage, other.usage) and (has_usage(call.usage) or call.scopes != other.scopes):
+        apart = call.scopes != other.scopes
+        if agree(call.usage, other.usage) and (has_usage(call.usage) or apart):
             return True
-        if call.scopes != other.scopes and call.kind is other.kind and same_prompt(call.usage, other.usage):
+        if apart and call.kind is other.kind and (same_prompt(call.usage, other.usage) or differs(call, other)):
             return True
     elif call.response_id is not None and other.response_id is not None:
         return False
@@ -122,11 +134,11 @@ def one_call(call: Call, other: Call) -> bool:
         return False
     if not same_model(call, other) and not same_figures(call.usage, other.usage):
         return False
-    if not agree(call.usage, other.usage) and not blind(call.usage, other.usage) and not blind(other.usage, call.usage):
+    if not (agree(call.usage, other.usage) or differs(call, other)):
         return False
     common = min(call.end_ns, other.end_ns) - max(call.start_ns, other.start_ns)
     shorter = min(call.end_ns - call.start_ns, other.end_ns - other.start_ns)
-    if common >= 0 and common >= _INSIDE * shorter:
+    if common >= 0 and common + min(_TICK_NS, shorter // 3) >= _INSIDE * shorter:
         return True
     if common >= 0 and (blind(call.usage, other.usage) or blind(other.usage, call.usage)):
         return True
@@ -142,6 +154,19 @@ def _joined(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     return (names + new)[:MAX_TELLERS] if new else names
 
 
+def _complete(call: Call, usage: Usage, other: Call, more: Usage) -> None:
+    """Put together what two tellers of one call state."""
+    if agree(usage, more) or not (call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output):
+        same_output = same_prompt(usage, more) and usage.completion_tokens == more.completion_tokens
+        call.usage = with_input(usage, more) if agree(usage, more) or blind(usage, more) or same_output else usage
+    elif call.unsure_usage != other.unsure_usage:
+        if call.unsure_usage:
+            call.usage, call.unsure_usage, call.unsure_output = more, False, other.unsure_output
+    elif call.unsure_output != other.unsure_output and same_input(usage, more):
+        call.usage = with_input(more, usage) if call.unsure_output else with_input(usage, more)
+        call.unsure_output = False
+
+
 def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     """Let ``call`` know what ``other`` says of the same call; ``other`` is gone.
 
@@ -150,19 +175,12 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     # a model without figures does not make a container's figures a call's
     call.strong = call.strong or (other.strong and (has_usage(other.usage) or not has_usage(call.usage)))
     if call.usage is None or not has_usage(call.usage):
-        call.usage = other.usage if other.usage is not None else call.usage
+        if other.usage is not None:
+            call.usage, call.unsure_usage, call.unsure_output = other.usage, other.unsure_usage, other.unsure_output
         call.counted = call.counted or other.counted
         call.covered = other.covered
     elif other.usage is not None and has_usage(other.usage):
-        if agree(call.usage, other.usage):
-            call.usage = filled(call.usage, other.usage)
-        elif blind(call.usage, other.usage):
-            call.usage = filled(other.usage, call.usage)
-        elif same_prompt(call.usage, other.usage):
-            if call.unsure_output and not other.unsure_output:
-                call.usage, call.unsure_output = filled(other.usage, call.usage), False
-            elif call.usage.completion_tokens == other.usage.completion_tokens:
-                call.usage = filled(call.usage, other.usage)
+        _complete(call, call.usage, other, other.usage)
     if call.recorded_pusd is None:
         call.recorded_pusd = other.recorded_pusd
     call.response_id = call.response_id or other.response_id
@@ -260,8 +278,7 @@ class Window:
                 return other
         if not self._mixed and call.scopes[:1] == (self._last_scope,):
             return None
-        fallback = None
-        misses = 0
+        fallback, misses = None, 0
         for other in self._calls(reversed(self._by_name)):
             if other is call or other in nested:
                 continue

@@ -25,14 +25,19 @@ def agree(a: Usage | None, b: Usage | None) -> bool:
     return all(not x or not y or x == y for x, y in zip(a[_WHOLES:], b[_WHOLES:], strict=True))
 
 
-def blind(a: Usage | None, b: Usage | None) -> bool:
-    """Whether ``a`` is ``b`` told by someone who does not see the cache: the same output, and input without the cached part."""
-    if a is None or b is None or not a.completion_tokens or a.completion_tokens != b.completion_tokens:
-        return False
+def _without_cache(a: Usage, b: Usage) -> bool:
+    """Whether the input of ``a`` is that of ``b`` without the cached part, which only ``b`` states."""
     if a.prompt_tokens is None or b.prompt_tokens is None or a.cache_read_tokens or a.cache_write_tokens:
         return False
     cached = (b.cache_read_tokens or 0) + (b.cache_write_tokens or 0)
     return 0 < cached <= b.prompt_tokens - a.prompt_tokens
+
+
+def blind(a: Usage | None, b: Usage | None) -> bool:
+    """Whether ``a`` is ``b`` told by someone who does not see the cache: the same output, and input without the cached part."""
+    if a is None or b is None or not a.completion_tokens or a.completion_tokens != b.completion_tokens:
+        return False
+    return _without_cache(a, b)
 
 
 def same_figures(a: Usage | None, b: Usage | None) -> bool:
@@ -54,3 +59,18 @@ def filled(usage: Usage, more: Usage) -> Usage:
 def same_prompt(a: Usage | None, b: Usage | None) -> bool:
     """Whether both state the same prompt."""
     return a is not None and b is not None and a.prompt_tokens is not None and a.prompt_tokens == b.prompt_tokens
+
+
+def same_input(a: Usage | None, b: Usage | None) -> bool:
+    """Whether both state the same prompt, although one of them may not see the cache."""
+    return a is not None and b is not None and (same_prompt(a, b) or _without_cache(a, b) or _without_cache(b, a))
+
+
+def with_input(usage: Usage, more: Usage) -> Usage:
+    """``usage`` with what ``more`` knows better of the same input."""
+    both = filled(usage, more)
+    if not _without_cache(usage, more):
+        return both
+    return both._replace(
+        prompt_tokens=more.prompt_tokens, total_tokens=(more.prompt_tokens or 0) + (usage.completion_tokens or 0)
+    )

@@ -115,6 +115,8 @@ class Event(NamedTuple):
     """The span ends before the call that it tells of (some emitters close it when a stream begins)."""
     unsure_output: bool = False
     """Another teller of the same call knows the completion better."""
+    unsure_usage: bool = False
+    """Another teller of the same call knows all figures better."""
     foreign: bool = False
     """The figures are those of one call below the span, not of the span."""
     session_is_weak: bool = False

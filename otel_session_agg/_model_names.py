@@ -173,8 +173,14 @@ _BEDROCK_ID = re.compile(
 _MARKER = re.compile(r"\[[a-z0-9]+\]$")
 """What Claude Code puts behind a name: ``claude-opus-5[1m]``; a long context is priced by its tokens."""
 
-_MAKERS = ((re.compile(r"text-embedding-(?:3-|ada-)|chatgpt-|codex-|omni-moderation"), "openai"),)
+_MAKERS = (
+    (re.compile(r"text-embedding-(?:3-|ada-)|chatgpt-|codex-|omni-moderation"), "openai"),
+    (re.compile(r"embed-(?:v4|english-|multilingual-)"), "cohere"),
+)
 """Names that belong to one seller although genai-prices does not place them without a provider."""
+
+_AMAZONS = ("nova-", "titan-")
+"""Amazon's own models; one emitter takes the maker off all ids of Bedrock's."""
 
 _BEDROCK_AT_LIST_PRICE = re.compile(r"anthropic\.claude-v2")
 """Withdrawn from Bedrock's list; it was sold there at Anthropic's list price, which no longer changes."""
@@ -260,6 +266,8 @@ def _of_seller(seller: str, name: str) -> Iterator[tuple[str | None, str]]:
     outer = _unwrapped(name)
     if outer is not None and (outer[0] in {None, seller} or seller in _RESELLERS):
         yield from _of_seller(seller, outer[1])
+    if seller == "aws" and name.startswith(_AMAZONS):
+        yield seller, f"amazon.{name}"
     if seller == "aws" and _BEDROCK_AT_LIST_PRICE.match(name):
         yield "anthropic", name
 

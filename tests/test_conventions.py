@@ -612,3 +612,244 @@ class TestTables:
             assert Kind.SPAN is read({"gen_ai.operation.name": f"operation-{number}"}, scope="kinds").kind
         assert len(scope.plan({"gen_ai.operation.name": ""}).kind_memo) < 1000
         assert Kind.SPAN is read({"gen_ai.operation.name": ["chat"]}, scope="kinds").kind
+
+    def test_emitter_by_providers_left_out(self) -> None:
+        """What is known of an emitter does not hold for some models."""
+        reasoning = {IN: 100, OUT: 60, "gen_ai.usage.reasoning.output_tokens": 20}
+        outputs = {
+            model: usage({**reasoning, "gen_ai.request.model": model}, "gcp.vertex.agent").completion_tokens
+            for model in ("openai/gpt-4o-mini", "gemini-2.5-flash", "projects/p/models/gemini-2.5-flash")
+        }
+        assert {"openai/gpt-4o-mini": 40, "gemini-2.5-flash": 60, "projects/p/models/gemini-2.5-flash": 60} == outputs
+
+    def test_keys_that_say_nothing(self) -> None:
+        """A key that an emitter always writes alike is not believed where another one says the same."""
+        wrong = {"llm.provider": "google", "openinference.span.kind": "LLM"}
+        right = {**wrong, "gen_ai.provider.name": "openai"}
+        found = [read(attributes, "gcp.vertex.agent").provider for attributes in (right, wrong)]
+        assert ["openai", "google"] == found
+        assert "google" == read(right, "other").provider
+
+
+class TestEvents:
+    """What an emitter says on events."""
+
+    SCOPE = "llamaindex.opentelemetry.tracer"
+
+    def _event(self, **raw: Any) -> Event:
+        start = SpanEvent("LLMChatStartEvent", {"class_name": "LLMChatStartEvent", "model_dict.model_name": "gpt-4o"})
+        said = {f"response.raw.{key.replace('__', '.')}": value for key, value in raw.items()}
+        end = SpanEvent("LLMChatEndEvent", {"class_name": "LLMChatEndEvent", **said})
+        return read({}, self.SCOPE, events=(start, end))
+
+    def test_openai(self) -> None:
+        """An answer of OpenAI's, with what it does not know."""
+        event = self._event(
+            id="r-1",
+            model="gpt-4o-2024-08-06",
+            service_tier="null",
+            usage__prompt_tokens=100,
+            usage__completion_tokens=50,
+            usage__prompt_tokens_details__cached_tokens=40,
+            usage__prompt_tokens_details__cache_write_tokens="null",
+            usage__completion_tokens_details__reasoning_tokens=20,
+        )
+        assert event.usage is not None
+        assert (Kind.MODEL, "gpt-4o-2024-08-06", "gpt-4o", "r-1") == (
+            event.kind,
+            event.response_model,
+            event.request_model,
+            event.response_id,
+        )
+        assert Usage(100, 50, 150, 40, None, None, 20) == event.usage
+        assert (None, ()) == (event.service_tier, event.ignored)
+
+    def test_anthropic(self) -> None:
+        """Anthropic's input leaves the cached part out."""
+        found = self._event(usage__input_tokens=100, usage__output_tokens=50, usage__cache_read_input_tokens=40).usage
+        assert found is not None
+        assert (140, 50, 40) == (found.prompt_tokens, found.completion_tokens, found.cache_read_tokens)
+
+    def test_stream(self) -> None:
+        """A stream's span ends before its answer: it is a call without figures."""
+        event = read({}, self.SCOPE, events=(SpanEvent("LLMChatStartEvent", {"class_name": "LLMChatStartEvent"}),))
+        assert (Kind.MODEL, None) == (event.kind, event.usage)
+
+    def test_other_events(self) -> None:
+        """Other events, and those of other scopes, say nothing."""
+        said = {"class_name": "LLMChatEndEvent", "response.raw.usage.prompt_tokens": 100}
+        assert Kind.SPAN is read({}, self.SCOPE, events=(SpanEvent("AgentToolCallEvent", said),)).kind
+        assert Kind.SPAN is read({}, "other", events=(SpanEvent("LLMChatEndEvent", said),)).kind
+
+
+class TestNamesInTexts:
+    """Names that stand in texts only."""
+
+    @pytest.mark.parametrize(
+        ("output", "expected"),
+        [
+            ({"replies": [{"meta": {"model": "m", "usage": {"prompt_tokens": 1}}}]}, "m"),
+            ({"replies": [{"meta": {"id": "r", "metadata": {}, "model": "m", "usage": {"prompt_tokens": 1}}}]}, "m"),
+            ({"replies": [{"meta": {"model": name, "usage": {"prompt_tokens": 1}}} for name in "mm"]}, "m"),
+            ({"replies": [{"meta": {"model": name, "usage": {"prompt_tokens": 1}}} for name in "mn"]}, None),
+            ({"embedding": [0.5], "meta": {"model": "m", "usage": {"prompt_tokens": 1}}}, "m"),
+            ({"replies": [{"meta": {"usage": {"prompt_tokens": 1}}}]}, None),
+        ],
+    )
+    def test_haystack(self, output: dict[str, Any], expected: str | None) -> None:
+        """A component's output names the model, if all of it does so alike."""
+        attributes = {"haystack.component.type": "OpenAIChatGenerator", "haystack.component.output": json.dumps(output)}
+        event = read(attributes, "haystack")
+        assert event.usage is not None
+        assert expected == event.response_model
+
+    @pytest.mark.parametrize(("models", "expected"), [("a", "a"), ("aa", "a"), ("ab", None)])
+    def test_crew(self, models: str, expected: str | None) -> None:
+        """The sum of a crew has a model when all of its agents have the same."""
+        attributes = {
+            "crewai.crew.token_usage": "total_tokens=15 prompt_tokens=10 completion_tokens=5",
+            "crewai.crew.agents": json.dumps([{"id": str(number), "llm": model} for number, model in enumerate(models)]),
+        }
+        assert expected == read(attributes).response_model
+
+    def test_attributes_first(self) -> None:
+        """A text is only asked when no attribute names a model."""
+        text = {"mastra.span.type": "model_step", "mastra.metadata.modelMetadata": '{"modelId":"a"}'}
+        found = [_models({**text, **more}) for more in ({}, {"gen_ai.request.model": "b"})]
+        assert [("a", None), (None, "b")] == found
+
+    @pytest.mark.parametrize(
+        ("scope", "metadata", "expected"),
+        [
+            ("langwatch", '{"thread_id": "t-1"}', "t-1"),
+            ("langwatch", '{"customer": "c"}', None),
+            ("langwatch", 5, None),
+            ("other", '{"thread_id": "t-1"}', None),
+        ],
+    )
+    def test_session(self, scope: str, metadata: object, expected: str | None) -> None:
+        """A thread that a text names is a session, a weak one."""
+        event = read({"metadata": metadata}, scope)
+        assert (expected, expected is not None) == (event.session_id, event.session_is_weak)
+
+
+def _models(attributes: dict[str, Any]) -> tuple[str | None, str | None]:
+    event = read(attributes)
+    return event.response_model, event.request_model
+
+
+def _generation(kwargs: dict[str, Any]) -> str:
+    """What LangChain hands on as its output."""
+    return json.dumps({"generations": [[{"text": "t", "message": {"lc": 1, "kwargs": kwargs}}]]})
+
+
+PYTHON, JAVASCRIPT = "openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain"
+LLM: dict[str, Any] = {"openinference.span.kind": "LLM", "llm.token_count.prompt": 1000, "llm.token_count.completion": 100}
+READ_KEY = "llm.token_count.prompt_details.cache_read"
+
+
+class TestAnswersInOutputs:
+    """Parts that stand in the output only."""
+
+    def test_langchain(self) -> None:
+        """LangChain's own usage has the writes, in parts."""
+        details = {"cache_creation": 0, "cache_read": 70, "ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30}
+        stated = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100, "input_token_details": details}
+        found = usage({**LLM, READ_KEY: 70, "output.value": _generation({"usage_metadata": stated})}, PYTHON)
+        assert Usage(1000, 100, 1100, 70, 50, 30) == found
+
+    def test_langchain_and_provider(self) -> None:
+        """Only the provider's own usage beside it tells the part that is kept for an hour."""
+        own = {"input_tokens": 880, "output_tokens": 100, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 50}
+        kwargs = {
+            "response_metadata": {"usage": {**own, "cache_creation": {"ephemeral_1h_input_tokens": 30}}},
+            "usage_metadata": {
+                "input_tokens": 1000,
+                "output_tokens": 100,
+                "input_token_details": {"cache_creation": 50, "cache_read": 70},
+            },
+        }
+        found = usage({**LLM, READ_KEY: 70, "output.value": _generation(kwargs)}, JAVASCRIPT)
+        assert Usage(1000, 100, 1100, 70, 50, 30) == found
+
+    def test_langchain_disagrees(self) -> None:
+        """An output of another call is not used."""
+        other = {"usage_metadata": {"output_tokens": 99, "input_token_details": {"cache_creation": 50}}}
+        assert usage({**LLM, "output.value": _generation(other)}, PYTHON).cache_write_tokens is None
+
+    @pytest.mark.parametrize(("message", "expected"), [("AIMessageChunk", (99, 1099)), ("AIMessage", (100, 1100))])
+    def test_langchain_stream(self, message: str, expected: tuple[int, int]) -> None:
+        """LangChain.js counts one too many on Anthropic's streams, in the total too."""
+        output = _generation({}).replace('"lc"', f'"id":["{message}"],"lc"')
+        attributes = {**LLM, "llm.token_count.total": 1100, "llm.model_name": "claude-sonnet-4-5", "output.value": output}
+        event = read(attributes, JAVASCRIPT)
+        assert event.usage is not None
+        assert expected == (event.usage.completion_tokens, event.usage.total_tokens)
+        assert (message == "AIMessageChunk") is event.unsure_output
+
+    def test_bedrock(self) -> None:
+        """Bedrock's own usage has the cached parts."""
+        own = {"inputTokens": 1000, "outputTokens": 100, "totalTokens": 1180, "cacheReadInputTokens": 60}
+        output = json.dumps({"usage": {**own, "cacheWriteInputTokens": 20}})
+        attributes = {**LLM, "llm.token_count.total": 1180, "output.value": output}
+        assert Usage(1080, 100, 1180, 60, 20) == usage(attributes, "@arizeai/openinference-instrumentation-bedrock")
+
+    @pytest.mark.parametrize(("named", "expected"), [("anthropic", "claude-sonnet-4-5"), ("claude-3-5", "claude-3-5")])
+    def test_maker(self, named: str, expected: str) -> None:
+        """A maker's name is no model's, where the answer has that."""
+        answer = '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[]}'
+        attributes = {**LLM, "llm.model_name": named, "output.value": answer}
+        event = read(attributes, "@arizeai/openinference-instrumentation-bedrock")
+        assert expected == event.response_model
+
+    @pytest.mark.parametrize(("scope", "expected"), [("mistralai_sdk_tracer", Kind.MODEL), ("other", Kind.SPAN)])
+    def test_mistral_stream(self, scope: str, expected: Kind) -> None:
+        """Of a stream Mistral's own tracing tells only the model."""
+        assert expected is read({"gen_ai.request.model": "mistral-large-latest"}, scope, name="stream_chat").kind
+
+    @pytest.mark.parametrize("path", [(), ("data",)])
+    def test_mistral(self, path: tuple[str, ...]) -> None:
+        """Mistral's answer has the cached part, a stream's last chunk too."""
+        answer: dict[str, Any] = {"usage": {"completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60}}}
+        for key in path:
+            answer = {key: answer}
+        attributes = {**LLM, "output.value": json.dumps(answer)}
+        found = usage(attributes, "openinference.instrumentation.mistralai")
+        assert (1000, 60) == (found.prompt_tokens, found.cache_read_tokens)
+
+    def test_cohere(self) -> None:
+        """What Cohere bills for an embedding."""
+        output = json.dumps({"embeddings": {"float": [[0.5]]}, "meta": {"billed_units": {"input_tokens": 7.0}}})
+        attributes = {"openinference.span.kind": "EMBEDDING", "output.value": output}
+        assert (7, 0, 7) == usage(attributes, "openinference.instrumentation.cohere")[:3]
+
+    @pytest.mark.parametrize(("closing", "expected"), [(")", 60), ("", None)])
+    def test_smolagents(self, closing: str, expected: int | None) -> None:
+        """An answer as Python writes it: the last one that is named so, if it is there whole."""
+        said = "usage=Usage(cached_tokens=7)"
+        details = "PromptTokensDetails(audio_tokens=0, cached_tokens=60)"
+        raw = f"Answer(text='{said}', usage=Usage(completion_tokens=100, total_tokens=1100, details={details}{closing}"
+        attributes = {**LLM, "llm.token_count.total": 1100, "output.value": json.dumps({"raw": raw})}
+        assert expected == usage(attributes, "openinference.instrumentation.smolagents").cache_read_tokens
+
+    def test_logfire(self) -> None:
+        """Logfire's spans of OpenAI's agents have the parts in a text."""
+        text = {"requests": 1, "input_tokens": 10, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 4}}
+        attributes = {IN: 10, OUT: 5, "usage": json.dumps(text)}
+        assert [4, None] == [usage(attributes, scope).cache_read_tokens for scope in ("logfire.openai_agents", "other")]
+
+    def test_mastra(self) -> None:
+        """A step of Mastra's has the provider's answer."""
+        own = {"input_tokens": 880, "output_tokens": 100, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 50}
+        body = {"usage": {**own, "cache_creation": {"ephemeral_1h_input_tokens": 30}}}
+        attributes = {"mastra.span.type": "model_step", "mastra.metadata.body": json.dumps(body)}
+        assert Usage(1000, 100, 1100, 70, 50, 30) == usage(attributes)
+
+    @pytest.mark.parametrize(("total", "expected"), [(110, 10), (115, 15), (None, 15)])
+    def test_thoughts(self, total: int | None, expected: int) -> None:
+        """Candidates leave the thoughts out, unless the total shows that they do not."""
+        own = {"prompt_token_count": 100, "candidates_token_count": 10, "thoughts_token_count": 5}
+        if total is not None:
+            own["total_token_count"] = total
+        attributes = {"gcp.vertex.agent.llm_response": json.dumps({"usage_metadata": own})}
+        assert expected == usage(attributes, "gcp.vertex.agent", "1.0").completion_tokens

@@ -101,6 +101,53 @@ class TestOneCall:
         app.batch(call(1, "a", **ID), call(2, "b", **ID), call(3, "c", **ID))
         assert 15 == sum(tokens or 0 for tokens, _, _ in app.totals())
 
+    @pytest.mark.parametrize("order", ["silent first", "silent last", "at once"])
+    @pytest.mark.parametrize("named", [ID, {}])
+    def test_silent(self, app: _App, order: str, named: dict[str, Any]) -> None:
+        """A teller without figures is no second event, and takes none from the other one."""
+        silent = call(1, "framework", gen_ai__usage__input_tokens=0, gen_ai__usage__output_tokens=0, **named)
+        telling = call(2, "client", at=1, **named)
+        batches = {"silent first": [[silent], [telling]], "silent last": [[telling], [silent]], "at once": [[silent, telling]]}
+        for batch in batches[order]:
+            app.batch(*batch)
+        told = app.totals()
+        assert (15, 1, 20.0) == (
+            sum(tokens or 0 for tokens, _, _ in told),
+            sum(events for _, events, _ in told),
+            sum(cost or 0 for _, _, cost in told),
+        )
+
+    @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+    def test_blind_to_the_cache(self, app: _App, order: tuple[int, int]) -> None:
+        """A teller who leaves the cached part out tells of the same call."""
+        cached: dict[str, Any] = {"gen_ai__usage__input_tokens": 14, "gen_ai__usage__cache_read__input_tokens": 4}
+        spans = {1: call(1, "framework"), 2: call(2, "client", at=1, **cached)}
+        app.batch(*(spans[number] for number in order))
+        assert (19, 1) == tuple(sum(row[n] or 0 for row in app.totals()) for n in (0, 1))
+
+    @pytest.mark.parametrize("at_once", [False, True])
+    def test_estimate(self, app: _App, *, at_once: bool) -> None:
+        """An estimate gives way; when it has left already, the figures count as well, but the event does not."""
+        estimate = call(1, "@traceloop/instrumentation-openai", gen_ai__usage__input_tokens=1)
+        for batch in [[estimate, call(2, "framework")]] if at_once else [[estimate], [call(2, "framework")]]:
+            app.batch(*batch)
+        assert (15 if at_once else 21, 1) == tuple(sum(row[n] or 0 for row in app.totals()) for n in (0, 1))
+
+    def test_one_of_each_scope(self, app: _App) -> None:
+        """Two silent calls are not both the one that left before."""
+        silent: dict[str, Any] = {"gen_ai__usage__input_tokens": 0, "gen_ai__usage__output_tokens": 0}
+        app.batch(call(1, "client"))
+        app.batch(call(2, "framework", at=1, **silent), call(3, "framework", at=1, **silent))
+        assert 2 == sum(events for _, events, _ in app.totals())
+
+    def test_after_many(self, app: _App) -> None:
+        """What ended before is given up after a while."""
+        silent: dict[str, Any] = {"gen_ai__usage__input_tokens": 0, "gen_ai__usage__output_tokens": 0}
+        app.batch(call(1, "framework", **silent))
+        app.batch(*(call(number, "other", at=-500) for number in range(2, 30)))
+        app.batch(call(30, "client"))
+        assert 30 == sum(events for _, events, _ in app.totals())
+
     def test_inside_a_framework(self, app: _App) -> None:
         """A framework that keeps its spans to itself has the call, not the client's own trace."""
         chain = make_span("chain", trace_id=1, span_id=1, scope="framework", start_ns=999_000_000, end_ns=1_200_000_000)

@@ -176,6 +176,39 @@ class TestCalls:
         ]
         assert (1, 190) == totals(*spans)[:2]
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_unsure_of_the_output(self, order: tuple[int, int]) -> None:
+        """A teller who is known not to know the output well has it from another one, who has the cached part from it."""
+        text = '"AIMessageChunk"'
+        model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5", "output.value": text}
+        cached = {"gen_ai.usage.cache_read.input_tokens": 80}
+        told = [("@arizeai/openinference-instrumentation-langchain", usage(180, 90, **cached)), ("b", usage(100, 40))]
+        spans = [
+            span(told[n][0], None, {**model, **told[n][1]}, times, scope=told[n][0])
+            for n, times in zip(order, [(0, 100), (5, 99)], strict=True)
+        ]
+        attributes = dict(replay({"spans": spans}).attributes or {})
+        figures = ("num_model_events", "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens")
+        assert [1, 180, 40, 220, 80] == [attributes[f"metadata.{name}"] for name in figures]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_estimate(self, order: tuple[int, int]) -> None:
+        """An estimate gives way to figures of another teller, and counts where there is none."""
+        told = [("@traceloop/instrumentation-openai", usage(1, 6)), ("b", usage(100, 40))]
+        spans = [
+            span(told[n][0], None, {**CHAT, **told[n][1]}, times, scope=told[n][0])
+            for n, times in zip(order, [(0, 100), (5, 99)], strict=True)
+        ]
+        assert (1, 140, 140, 0) == totals(*spans)
+        assert (1, 7, 7, 0) == totals(next(one for one in spans if one["name"] == told[0][0]))
+
+    @pytest.mark.parametrize(("unit_ns", "expected"), [(1_000_000, 1), (10_000_000, 2)])
+    def test_clock_of_milliseconds(self, unit_ns: int, expected: int) -> None:
+        """Where spans begin at whole milliseconds, one may begin a little later than it should, but not much."""
+        first = span("a", None, {**CHAT, **usage(100, 10)}, (0, 4 * unit_ns), scope="a")
+        second = span("b", None, CHAT, (unit_ns, 5 * unit_ns - unit_ns // 2), scope="b")
+        assert expected == totals(first, second)[0]
+
     def test_silent_model_below_an_embedding(self) -> None:
         """A span below an embedding that calls itself a model and says nothing is no model event."""
         outer = span("outer", None, {**EMBEDDING, "gen_ai.usage.input_tokens": 7}, TIMES[0], scope="a")

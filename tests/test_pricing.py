@@ -444,6 +444,9 @@ class TestNames:
             ("xai.chat", "grok-4", ("x-ai", "grok-4")),
             ("mistralai", "mistral-large-latest", ("mistral", "mistral-large-latest")),
             (None, "text-embedding-3-small", ("openai", "text-embedding-3-small")),
+            (None, "embed-v4.0", ("cohere", "embed-v4.0")),
+            ("aws.bedrock", "nova-pro-v1:0", ("aws", "amazon.nova-pro-v1:0")),
+            ("AWS", "titan-embed-text-v2:0", ("aws", "amazon.titan-embed-text-v2:0")),
             (
                 "aws.bedrock",
                 "us.anthropic.claude-3-7-sonnet-20250219-v1:0",

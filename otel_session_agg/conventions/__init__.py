@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model import Event, Kind, SpanData, Usage
@@ -20,6 +21,7 @@ from otel_session_agg.conventions import (
     langsmith,
     langwatch,
     litellm,
+    llama_index,
     loongsuite,
     mastra,
     mlflow,
@@ -38,10 +40,10 @@ from otel_session_agg.conventions import (
     voice,
     voltagent,
 )
-from otel_session_agg.conventions._convention import Convention, Emitter
+from otel_session_agg.conventions._convention import Convention, Emitter, NameText
 from otel_session_agg.conventions._cost import read_cost
 from otel_session_agg.conventions._kind import read_kind
-from otel_session_agg.conventions._table import NAMES, Index, Plan, Scopes, first_text
+from otel_session_agg.conventions._table import NAMES, Index, Mark, Plan, Scopes, first_text
 from otel_session_agg.conventions._usage import read_usage
 
 CONVENTIONS: tuple[Convention, ...] = (
@@ -73,6 +75,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     loongsuite.TABLE,
     trulens.TABLE,
     haystack.TABLE,
+    llama_index.TABLE,
     other_ids.TABLE,
 )
 
@@ -100,12 +103,13 @@ def read(span: SpanData) -> Event:
     """What one ended span says; never raises, whatever the attributes hold."""
     attributes = span.attributes
     scope = _SCOPES.get(span.scope_name, span.scope_version)
+    if scope.has_events and span.events:
+        attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
     kind = read_kind(scope, plan, attributes, span.name)
-    error = _error(span, plan) if span.failed or plan.error_types else None
+    error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
-    session = first_text(plan.sessions, attributes) if plan.sessions else None
-    is_weak = session is not None and first_text(plan.strong_sessions, attributes) is None
+    session, is_weak = _session(plan, attributes, span.scope_name) if plan.sessions or plan.session_texts else (None, False)
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -127,6 +131,8 @@ def read(span: SpanData) -> Event:
     if kind is _MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
+    if plan.model_texts and request_model is None:
+        response_model = _name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
         kind = _EMBEDDING  # several emitters know one operation for all of a provider's models
     event = Event(
@@ -139,6 +145,7 @@ def read(span: SpanData) -> Event:
         session_is_weak=is_weak,
         ends_early=any(emitter.ends_early for emitter in emitters),
         unsure_output=any(emitter.unsure_output for emitter in emitters),
+        unsure_usage=any(emitter.unsure_usage for emitter in emitters),
         foreign=any(emitter.foreign for emitter in emitters),
         ignored=tuple(ignored),
     )
@@ -156,6 +163,26 @@ def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
     return found
 
 
+def _session(plan: Plan, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, bool]:
+    """The session that a span names, and whether it may be a conversation or thread."""
+    session = first_text(plan.sessions, attributes)
+    if session is None:
+        session = _name_in_text(plan.session_texts, attributes, scope)
+    return session, session is not None and first_text(plan.strong_sessions, attributes) is None
+
+
+def _name_in_text(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
+    """The one model or session that a text names, if there is no name yet."""
+    for mark in marks:
+        value, row = attributes[mark.key], mark.extra
+        if not isinstance(value, str) or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
+            continue
+        names = set(re.findall(row.pattern, value[:MAX_OUTPUT_CHARS])) if named is None or named in row.instead_of else set()
+        if len(names) == 1:
+            return text(names.pop())
+    return named
+
+
 def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
     """The rows that apply to this span."""
     return tuple(
@@ -163,6 +190,8 @@ def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
         for row in plan.emitters
         if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
         and (not row.providers or _mentions(row.providers, plan, attributes))
+        and not (row.not_providers and _mentions(row.not_providers, plan, attributes))
+        and (row.contains is None or row.contains[1] in str(attributes.get(row.contains[0])))
     )
 
 
@@ -192,9 +221,9 @@ def _event_feedback(span: SpanData) -> bool:
     return any(event.name in _INDEX.feedback_events for event in span.events)
 
 
-def _error(span: SpanData, plan: Plan) -> str | None:
+def _error(span: SpanData, plan: Plan, attributes: Mapping[str, Any]) -> str | None:
     """What went wrong: the status description, else the last exception, else the error type."""
-    type_ = first_text(plan.error_types, span.attributes)
+    type_ = first_text(plan.error_types, attributes)
     if not span.failed and type_ is None:
         return None
     if span.status_description:

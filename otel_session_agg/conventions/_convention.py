@@ -59,6 +59,10 @@ class Says:
     """Its presence shows that a span with a model name is an agent and no call."""
     NUM_CALLS: Final = 33
     """How many model calls a usage text is the sum of."""
+    MODEL_TEXT: Final = 34
+    """Text in which the model's name stands."""
+    SESSION_TEXT: Final = 35
+    """Text in which the session's id stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,36 @@ class Text:
     within: str = ""
     """The object is only this part of a usage object."""
     fills: bool = False
-    """Read only when nothing else states the reasoning part, and used only as far as it agrees with what is stated."""
+    """Read only when nothing else states the part in ``unless``, and used only as far as it agrees with what is stated."""
+    unless: int = Says.REASONING
+    """What ``fills`` is for; of a text that states more, the rest is used too."""
     proves: bool = False
     """It is the provider's own answer: an input count equal to the one in it leaves the cached part out as that does."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameText:
+    """A text in which the name of a model or session stands; asked only when no attribute has one."""
+
+    key: str
+    pattern: str
+    """Its first group is the name; when there are several, they have to be the same."""
+    scopes: tuple[str, ...] = ()
+    """Read only on spans of these scopes (prefixes); empty: of any."""
+    instead_of: tuple[str, ...] = ()
+    """What stands in attributes and is no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """An emitter that writes on events what others write on spans: what they say is read as if the span said it."""
+
+    scopes: tuple[str, ...]
+    """Prefixes of scope names."""
+    names: frozenset[str]
+    """Of several events that say the same, the last counts."""
+    blank: str
+    """What it writes for values that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +159,16 @@ class Emitter:
     """Versions of the instrumentation scope, ``since`` included, ``before`` not."""
     providers: tuple[str, ...] = ()
     """Only for these providers or models (parts of the names); empty: for all."""
+    not_providers: tuple[str, ...] = ()
+    """Not for these providers or models (parts of the names)."""
     has: tuple[str, ...] = ()
     """Only when the span has one of these keys."""
     lacks: tuple[str, ...] = ()
     """Only when the span has none of these keys."""
+    contains: tuple[str, str] | None = None
+    """Only when this key's text has this in it."""
+    not_keys: tuple[str, ...] = ()
+    """Keys that say nothing on its spans, whatever stands there."""
     prompt_excludes_cache: bool | None = None
     """Whether the prompt count leaves the cached part out; ``None``: no word on that."""
     prompt_excludes_write: bool = False
@@ -142,10 +179,14 @@ class Emitter:
     """Completion leaves reasoning out; total minus prompt has it."""
     completion_excludes_reasoning: bool = False
     """Completion leaves reasoning out; the reasoning stated beside it belongs to it."""
+    completion_repeats_reasoning: bool = False
+    """Completion has the reasoning twice."""
     stream_output_extra: int = 0
     """How much a streamed completion count is too high."""
     unsure_output: bool = False
     """Another teller of the same call knows the completion better."""
+    unsure_usage: bool = False
+    """Another teller of the same call knows all figures better."""
     streaming: bool = False
     """Only on streamed calls."""
     not_scopes: tuple[str, ...] = ()
@@ -183,6 +224,8 @@ class Convention:
     uncached: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
+    model_texts: tuple[NameText, ...] = ()
+    events: tuple[Events, ...] = ()
     cost: Mapping[str, int] = field(default_factory=dict)
     """Keys of the total cost in USD, with their precedence over all conventions."""
     cost_text: Mapping[str, int] = field(default_factory=dict)
@@ -199,6 +242,8 @@ class Convention:
     server_address: tuple[str, ...] = ()
     session: Mapping[str, int] = field(default_factory=dict)
     """Keys of the session id, with their precedence over all conventions."""
+    session_texts: tuple[NameText, ...] = ()
+    """Asked last; what they say is the id of a conversation or thread."""
     output: tuple[str, ...] = ()
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from otel_session_agg._model import Kind
+from otel_session_agg._model import AnyAttributes, Kind, SpanEvent
 from otel_session_agg._values import text
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Says
+from otel_session_agg.conventions._convention import Convention, Emitter, Events, NamedSpans, Says
 from otel_session_agg.conventions._versions import is_from
 
 
@@ -69,6 +69,7 @@ _RANKED: tuple[tuple[str, int], ...] = (
     ("cost_parts", Says.COST_PART),
     ("session", Says.SESSION),
 )
+_TEXTS = (("texts", Says.USAGE_TEXT), ("model_texts", Says.MODEL_TEXT), ("session_texts", Says.SESSION_TEXT))
 _KEYS_PER_CONVENTION = 100
 """Room between the precedences of two conventions for the keys of the first."""
 
@@ -85,6 +86,7 @@ class Index:
         self.marks: dict[str, list[Mark]] = {}
         self.named_spans: dict[str, list[tuple[NamedSpans, Kind]]] = {}
         self.emitters: list[Emitter] = []
+        self.events: list[Events] = []
         self.feedback_prefixes: tuple[str, ...] = ()
         self.feedback_events: frozenset[str] = frozenset()
         for convention in sorted(conventions, key=lambda c: c.precedence):
@@ -101,8 +103,9 @@ class Index:
         for name, says in _RANKED:
             for key, precedence in getattr(convention, name).items():
                 self._mark(key, says, precedence)
-        for position, row in enumerate(convention.texts):
-            self._mark(row.key, Says.USAGE_TEXT, base + position, row)
+        for name, says in _TEXTS:
+            for position, row in enumerate(getattr(convention, name)):
+                self._mark(row.key, says, base + position, row)
         for kinds in convention.kinds:
             self._mark(kinds.key, Says.KIND, kinds.precedence, kinds)
         for spans in convention.spans:
@@ -110,6 +113,7 @@ class Index:
                 self.named_spans.setdefault(name, []).append((spans, kind))
                 self.named_spans[name].sort(key=lambda row: row[0].precedence)
         self.emitters.extend(convention.emitters)
+        self.events.extend(convention.events)
         self.feedback_prefixes += convention.feedback_prefixes
         self.feedback_events |= frozenset(convention.feedback_events)
 
@@ -130,8 +134,8 @@ class Plan:
     """
 
     __slots__ = (
-        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "names",
-        "one_kind_key", "outputs", "parts", "sessions", "strong_sessions", "texts", "two_keys",
+        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks",
+        "model_texts", "names", "one_kind_key", "outputs", "parts", "session_texts", "sessions", "strong_sessions", "texts", "two_keys",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -146,6 +150,8 @@ class Plan:
         """Keys of prompt, completion and total by convention."""
         self.parts = tuple((says, _keys(marks, says)) for says in PARTS if says in marks)
         self.texts = tuple(marks.get(Says.USAGE_TEXT, ()))
+        self.model_texts = tuple(marks.get(Says.MODEL_TEXT, ()))
+        self.session_texts = tuple(marks.get(Says.SESSION_TEXT, ()))
         self.two_keys = _two_keys(self)
         """The keys of prompt and completion, when there is nothing else about tokens."""
         self.has_usage = bool(self.families or self.texts)
@@ -219,6 +225,8 @@ class Scope:
     def __init__(self, index: Index, name: str, version: str) -> None:
         self._index = index
         self._emitters = tuple(row for row in index.emitters if is_from(row, name, version))
+        self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
+        self.has_events = self._events is not None  # what they say is read too
         self.named: dict[str, tuple[int, Kind]] = {}
         """Precedence and kind by span name."""
         for span_name, rows in index.named_spans.items():
@@ -227,6 +235,12 @@ class Scope:
                 self.named[span_name] = (row[0].precedence, row[1])
         self.has_endings = any(name.startswith(".") for name in self.named)
         self._plans: dict[object, Plan] = {}
+
+    def with_events(self, attributes: AnyAttributes, events: Iterable[SpanEvent]) -> AnyAttributes:
+        """What a span of this scope says together with its events."""
+        row = self._events
+        said = [event.attributes for event in events if row is not None and event.name in row.names]
+        return {k: v for more in (attributes, *said) for k, v in more.items() if row is not None and v != row.blank}
 
     def plan(self, attributes: Mapping[str, object]) -> Plan:
         """The plan of a span's keys."""
@@ -243,16 +257,17 @@ class Scope:
         return plan if plan is not None else self._made((known, feedback), known, feedback=feedback)
 
     def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> Plan:
-        marks: dict[int, list[Mark]] = {}
-        for key in keys:
-            for mark in self._index.marks.get(key, ()):
-                marks.setdefault(mark.says, []).append(mark)
-        for found in marks.values():
-            found.sort(key=lambda mark: mark.precedence)
         present = frozenset(keys)
         emitters = tuple(
             row for row in self._emitters if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
         )
+        idle = {key for row in emitters for key in row.not_keys}
+        marks: dict[int, list[Mark]] = {}
+        for key in keys:
+            for mark in self._index.marks.get(key, ()) if key not in idle else ():
+                marks.setdefault(mark.says, []).append(mark)
+        for found in marks.values():
+            found.sort(key=lambda mark: mark.precedence)
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
         plan = self._plans[name] = Plan(marks, emitters, feedback=feedback)

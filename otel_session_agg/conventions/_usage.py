@@ -77,7 +77,7 @@ class _Stated:
                     isinstance(text, Text)
                     and text.sole is sole
                     and (not text.scopes or scope.startswith(text.scopes))
-                    and not (text.fills and self.part(Says.REASONING) is not None)
+                    and not (text.fills and self.part(text.unless) is not None)
                 ):
                     self._read_text(mark, text)
 
@@ -164,7 +164,9 @@ def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind
     read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
     reasoning = stated.part(Says.REASONING)
     prompt = _prompt(plan, stated, emitters, prompt, completion, total, read or 0, write or 0)
-    completion = _completion(stated, emitters, prompt, completion, total, reasoning)
+    told, completion = completion, _completion(stated, emitters, prompt, completion, total, reasoning)
+    if told is not None and completion is not None and completion < told and total is not None:
+        total -= told - completion
     if kind is _EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
@@ -262,6 +264,8 @@ def _completion(  # noqa: PLR0913 -- the figures of one span
     for emitter in emitters:
         if emitter.completion_excludes_reasoning and reasoning:
             return completion + reasoning
+        if emitter.completion_repeats_reasoning and reasoning and reasoning < completion:
+            return completion - reasoning
         if completion > emitter.stream_output_extra > 0:
             return completion - emitter.stream_output_extra
     return completion

@@ -11,6 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from otel_session_agg._values import count
 from otel_session_agg.conventions._convention import Says, Text
@@ -104,12 +105,14 @@ _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
 _PAIR = re.compile(r"([A-Za-z_]\w*)=(\d{1,15})\b")
 
 _BRACE = re.compile(r"[{}]")
+_PARENTHESIS = re.compile(r"[()]")
 
 Found = dict[int, int]
 
 
+@lru_cache(maxsize=1)
 def _parse(text: str) -> object:
-    """The object behind the text, or ``None``."""
+    """The object behind the text, or ``None``; one text can be read for several things."""
     head = text.lstrip()[:1]
     try:
         if head == "{":
@@ -147,19 +150,24 @@ def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
     return {says: row[2] for says, row in best.items()}, {says: row[1] for says, row in best.items()}
 
 
-def inclusive(value: Mapping[object, object]) -> Found:
-    """Input that includes its cached part: OpenAI, LangChain, CrewAI."""
-    found, names = _named(value)
-    if names.get(Says.COMPLETION) in _WITHOUT_THOUGHTS:
+def _with_thoughts(found: Found, names: Mapping[int, str]) -> Found:
+    """Gemini's output with its thoughts, unless the total shows that it has them: Google ADK has Gemini's names for all models."""
+    if names.get(Says.COMPLETION) not in _WITHOUT_THOUGHTS:
+        return found
+    if found.get(Says.TOTAL) != found.get(Says.PROMPT, 0) + found[Says.COMPLETION]:
         found[Says.COMPLETION] += found.get(Says.REASONING, 0)
     return found
+
+
+def inclusive(value: Mapping[object, object]) -> Found:
+    """Input that includes its cached part: OpenAI, LangChain, CrewAI."""
+    return _with_thoughts(*_named(value))
 
 
 def native(value: Mapping[object, object]) -> Found:
     """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
     found, names = _named(value)
-    if names.get(Says.COMPLETION) in _WITHOUT_THOUGHTS:
-        found[Says.COMPLETION] += found.get(Says.REASONING, 0)
+    _with_thoughts(found, names)
     raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & _RAW_CACHE
     if raw_cache and names.get(Says.PROMPT) in _RAW_PROMPT:
         found[Says.EXCLUSIVE] = 1
@@ -217,6 +225,17 @@ def _written_in(text: str, name: str) -> object:
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
             return _parse(text[start : brace.end()])
+    return None if start else _called(text, name)
+
+
+def _called(text: str, name: str) -> object:
+    """The last object of that name inside the ``repr`` of a Python object: ``usage=Usage(total_tokens=3)``."""
+    start = max((match.end() for match in re.finditer(rf"\b{name}=\w+\(", text)), default=0)
+    depth = 1
+    for parenthesis in _PARENTHESIS.finditer(text, start) if start else ():
+        depth += 1 if parenthesis[0] == "(" else -1
+        if depth == 0:
+            return _parse(text[start : parenthesis.start()])
     return None
 
 

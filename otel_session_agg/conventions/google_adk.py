@@ -7,7 +7,7 @@ Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` a
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
 
 TABLE = Convention(
     name="google_adk",
@@ -20,4 +20,15 @@ TABLE = Convention(
     texts=(Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),),
     session={"gcp.vertex.agent.session_id": 120},
     content=("gcp.vertex.agent.llm_request",),
+    emitters=(
+        Emitter(
+            scopes=("gcp.vertex.agent",),
+            has=("gen_ai.usage.reasoning.output_tokens",),
+            lacks=("llm.token_count.completion",),
+            providers=("/",),
+            not_providers=("projects/", "publishers/", "endpoints/", "models/", "apigee/"),
+            proof="recorded: 2.13 adds the thoughts to the candidates, where LiteLLM's figures have them already",
+            completion_repeats_reasoning=True,
+        ),
+    ),
 )

@@ -7,7 +7,7 @@ not read: agents and tool invokers hand on the messages of calls that were made 
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Kinds, NamedSpans, NameText, Text
 
 _COMPONENTS = {
     "generator": Kind.MODEL,
@@ -34,5 +34,6 @@ TABLE = Convention(
         ),
     ),
     texts=tuple(Text(key, "native", sole=True, path=(part,), search="usage") for key in _OUTPUTS for part in ("replies", "meta")),
+    model_texts=tuple(NameText(key, r'"meta": \{(?:[^{}]|\{[^{}]*\})*?"model": "([^"\\]+)"') for key in _OUTPUTS),
     output=_OUTPUTS,
 )

@@ -1,12 +1,12 @@
 """LangWatch SDK.
 
-Source: its extractors and cost service.
+Source: its extractors and cost service; recordings of 1.4.0.
 """
 
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg.conventions._convention import Convention, Kinds, NameText, Text
 
 _TYPES = {
     "llm": Kind.MODEL,
@@ -30,6 +30,8 @@ TABLE = Convention(
     texts=(Text("langwatch.metrics", "inclusive"),),
     cost={"langwatch.span.cost": 90},
     session={"langwatch.thread.id": 100},
+    # recorded: 1.4.0 writes what the application says of a trace as one text
+    session_texts=(NameText("metadata", r'"thread_id": ?"([^"\\]+)"', scopes=("langwatch",)),),
     output=("langwatch.output",),
     feedback=("langwatch.reserved.evaluations",),
     feedback_prefixes=("langwatch.evaluation.",),

@@ -6,7 +6,7 @@ Source: its exporter; ``model_generation`` holds the sum of its ``model_step`` c
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds
+from otel_session_agg.conventions._convention import Convention, Kinds, NameText, Text
 
 _TYPES = {
     "model_generation": Kind.MODEL,
@@ -26,5 +26,8 @@ TABLE = Convention(
     precedence=74,
     kinds=(Kinds("mastra.span.type", _TYPES, precedence=35),),
     cache_read=("gen_ai.usage.cached_input_tokens",),
+    # recorded: 1.4 has the part that is kept for an hour only in the provider's answer
+    texts=(Text("mastra.metadata.body", "native", sole=True, path=("usage",)),),
+    model_texts=(NameText("mastra.metadata.modelMetadata", r'"modelId":"([^"\\]+)"'),),
     session={"mastra.metadata.threadId": 170},
 )

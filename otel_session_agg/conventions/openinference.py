@@ -8,7 +8,7 @@ the cached part, or its total proves that it does not.
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, NameText, Says, Text
 
 _KINDS = {
     "llm": Kind.MODEL,
@@ -23,6 +23,8 @@ _KINDS = {
     "guardrail": Kind.GUARDRAIL,
     "evaluator": Kind.EVALUATOR,
 }
+
+_LANGCHAIN = ("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain")
 
 TABLE = Convention(
     name="openinference",
@@ -62,6 +64,55 @@ TABLE = Convention(
             )
             for part in ("replies", "meta")
         ),
+        *(
+            Text(  # recorded: 0.1.80 and 4.1.1 know no cache writes; only the answer itself has the part that is kept for an hour
+                "output.value",
+                shape,
+                scopes=_LANGCHAIN,
+                path=("generations",),
+                search=name,
+                fills=True,
+                unless=part,
+            )
+            for name, shape, part in (
+                ("usage_metadata", "inclusive", Says.CACHE_WRITE),
+                ("usage", "native", Says.CACHE_WRITE_1H),
+            )
+        ),
+        Text(  # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere the part kept for an hour
+            "output.value",
+            "native",
+            scopes=("@arizeai/openinference-instrumentation-bedrock", "openinference.instrumentation.bedrock"),
+            path=("usage",),
+            fills=True,
+            unless=Says.CACHE_WRITE_1H,
+        ),
+        *(
+            Text(  # recorded: no cached parts of Mistral (2.2.2), nor of its streams
+                "output.value",
+                "native",
+                scopes=("openinference.instrumentation.mistralai",),
+                path=path,
+                fills=True,
+                unless=Says.CACHE_READ,
+            )
+            for path in (("usage",), ("data", "usage"))
+        ),
+        Text(  # recorded: 0.1.15 knows no figures of embeddings
+            "output.value",
+            "native",
+            sole=True,
+            scopes=("openinference.instrumentation.cohere",),
+            path=("meta",),
+        ),
+        Text(  # recorded: 0.1.43 knows no parts, but the answer stands there as Python writes it
+            "output.value",
+            "native",
+            scopes=("openinference.instrumentation.smolagents",),
+            path=("raw",),
+            search="usage",
+            fills=True,
+        ),
         Text(  # recorded: 1.1.21 has no figures of its own
             "output.value",
             "inclusive",
@@ -81,6 +132,14 @@ TABLE = Convention(
     ),
     request_model=("llm.request.model_name", "decision.request.model_name"),
     provider=("llm.provider", "llm.system", "decision.provider", "decision.system"),
+    model_texts=(
+        NameText(  # recorded: 0.5.1 knows of an inference profile only the maker
+            "output.value",
+            r'^\{"id":"[^"]*","type":"message","role":"assistant","model":"([^"\\]+)"',
+            scopes=("@arizeai/openinference-instrumentation-bedrock",),
+            instead_of=("anthropic",),
+        ),
+    ),
     session={"session.id": 20},
     output=("output.value", "llm.output_messages.0.message.content"),
     feedback_prefixes=("annotations.", "trace.annotations.", "session.annotations.", "evaluations."),
@@ -109,6 +168,26 @@ TABLE = Convention(
             providers=("anthropic", "claude"),
             proof="recorded: 0.1.50 takes Anthropic's own usage, which has no total; where there is one, it is LangChain's",
             prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("@arizeai/openinference-instrumentation-langchain",),
+            providers=("anthropic", "claude"),
+            contains=("output.value", '"AIMessageChunk"'),
+            proof="recorded: LangChain.js adds the stream's first figure, commonly 1, to its last (@langchain/anthropic 1.5.11)",
+            stream_output_extra=1,
+            unsure_output=True,
+        ),
+        Emitter(
+            scopes=("@arizeai/openinference-instrumentation-bedrock",),
+            contains=("output.value", '"streaming":true'),
+            proof="recorded: 0.5.1 tells the stream's first figure when another instrumentation has read the stream",
+            unsure_output=True,
+        ),
+        Emitter(
+            scopes=("gcp.vertex.agent",),
+            has=("gen_ai.provider.name", "gen_ai.system"),
+            proof="recorded: the instrumentation of Google ADK 1.0.5 names Google as the provider of every model",
+            not_keys=("llm.provider",),
         ),
         Emitter(
             scopes=("openinference.instrumentation.litellm",),

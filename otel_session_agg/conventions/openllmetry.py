@@ -6,7 +6,7 @@ Source: its semantic conventions package; quirks from recordings of 0.40.14 and 
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NameText, Text
 from otel_session_agg.conventions._operations import OPERATIONS
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
@@ -48,6 +48,8 @@ TABLE = Convention(
         Text("crewai.crew.token_usage", "inclusive"),
         Text("crewai.crew.usage_metrics", "inclusive"),
     ),
+    # the figures are those of the whole crew, so its agents have to use one model
+    model_texts=(NameText("crewai.crew.agents", r'"llm": "([^"\\]+)"'),),
     session={"traceloop.association.properties.session_id": 50},
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),
@@ -78,6 +80,16 @@ TABLE = Convention(
             scopes=("opentelemetry.instrumentation.anthropic",),
             proof="recorded: the stream helper's spans do not say that they were streamed",
             unsure_output=True,
+        ),
+        Emitter(
+            scopes=("@traceloop/instrumentation-langchain",),
+            proof="recorded: LangChain.js adds the first figure of Anthropic's streams to the last (@langchain/anthropic 1.5.11)",
+            unsure_output=True,
+        ),
+        Emitter(
+            scopes=("@traceloop/instrumentation-openai",),
+            proof="recorded: 0.27 estimates a stream's tokens from its text, whatever the answer says",
+            unsure_usage=True,
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.google_generativeai",),

@@ -7,7 +7,7 @@ include the cached part since 1.40; emitters that differ stand in the tables of 
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
 from otel_session_agg.conventions._operations import OPERATIONS
 
 TABLE = Convention(
@@ -17,6 +17,9 @@ TABLE = Convention(
         Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, otherwise=Kind.SPAN),
         Kinds("mistral_ai.operation.id", {"embeddings_v1_embeddings_post": Kind.EMBEDDING}, precedence=64),
     ),
+    spans=(
+        NamedSpans({"stream_chat": Kind.MODEL}, scopes=("mistralai_sdk_tracer",)),
+    ),  # recorded: of a stream it tells only the model
     prompt=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
     completion=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
     total=("gen_ai.usage.total_tokens",),

@@ -29,7 +29,10 @@ TABLE = Convention(
             scopes=_LOGFIRE,
         ),
     ),
-    texts=(Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),),
+    texts=(
+        Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),
+        Text("usage", "inclusive", scopes=("logfire.openai_agents",), fills=True),  # recorded: 5.2 knows no parts
+    ),
     cache_read=("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cache_read_input_tokens"),
     cache_write=("gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens"),
     cache_write_5m=("gen_ai.usage.details.ephemeral_5m_input_tokens",),
