@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -26,7 +27,7 @@ Case = dict[str, Any]
 
 
 def load(name: str) -> list[Case]:
-    """All cases of one file."""
+    """All cases of one file below ``tests/cases``."""
     with gzip.open(CASES / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
@@ -79,38 +80,86 @@ def is_ours(span: ReadableSpan) -> bool:
 def replay(case: Case, processor: Callable[[SimpleSpanProcessor], SessionSpanProcessor] | None = None) -> ReadableSpan:
     """Play a case below one session root; returns the root as it was exported."""
     exporter = InMemorySpanExporter()
-    downstream = SimpleSpanProcessor(exporter)
     ids = _Ids()
-    provider = TracerProvider(id_generator=ids, shutdown_on_exit=False)
-    provider.add_span_processor(
-        processor(downstream) if processor else SessionSpanProcessor(downstream, prices=price_book(case.get("prices")))
-    )
+    provider = _provider(case, exporter, ids, processor)
     spans = [dict(span) for span in case["spans"]]
     steps = list(_steps(spans))
     known = {span["id"]: number for number, span in enumerate(spans, start=2)}
     root = provider.get_tracer("tests").start_span("session", start_time=steps[0][0])
-    below_root = SpanContext(ids.trace_id, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    opened: dict[str, Any] = {}
-    for time_ns, is_end, span in steps:
-        if is_end:
-            opened[span["id"]].end(end_time=time_ns)
-            continue
-        parent_id = known.get(span["parent"], 1)
-        parent = SpanContext(ids.trace_id, parent_id, is_remote=False, trace_flags=below_root.trace_flags)
+
+    def place(span: dict[str, Any]) -> Context:
         ids.span_id = known[span["id"]]
-        opened[span["id"]] = _start(provider, span, parent)
+        return _below(ids.trace_id, known.get(span["parent"], 1))
+
+    _play(provider, steps, place)
     root.end(end_time=steps[-1][0])
-    provider.force_flush()
-    provider.shutdown()
-    exported = [span for span in exporter.get_finished_spans() if not is_ours(span)]
+    exported = _exported(provider, exporter)
     assert len(spans) + 1 == len(exported)
     return next(span for span in exported if span.context is not None and span.context.span_id == 1)
 
 
-def _start(provider: TracerProvider, span: dict[str, Any], parent: SpanContext) -> Any:
+def replay_rootless(case: Case) -> list[ReadableSpan]:
+    """Play a case as it stands, with the traces and roots that it has; returns the roots as they were exported."""
+    exporter = InMemorySpanExporter()
+    ids = _Ids()
+    provider = _provider(case, exporter, ids)
+    spans = [dict(span) for span in case["spans"]]
+    known = {span["id"]: number for number, span in enumerate(spans, start=1)}
+    traces = {trace: number for number, trace in enumerate(dict.fromkeys(span["trace"] for span in spans), start=1)}
+
+    def place(span: dict[str, Any]) -> Context:
+        ids.span_id, ids.trace_id = known[span["id"]], traces[span["trace"]]
+        return _below(ids.trace_id, known[span["parent"]]) if span["parent"] in known else Context()
+
+    _play(provider, list(_steps(spans)), place)
+    exported = _exported(provider, exporter)
+    assert len(spans) == len(exported)
+    return [span for span in exported if span.parent is None]
+
+
+def _provider(
+    case: Case,
+    exporter: InMemorySpanExporter,
+    ids: _Ids,
+    processor: Callable[[SimpleSpanProcessor], SessionSpanProcessor] | None = None,
+) -> TracerProvider:
+    downstream = SimpleSpanProcessor(exporter)
+    provider = TracerProvider(id_generator=ids, shutdown_on_exit=False)
+    provider.add_span_processor(
+        processor(downstream) if processor else SessionSpanProcessor(downstream, prices=price_book(case.get("prices")))
+    )
+    return provider
+
+
+def _below(trace_id: int, span_id: int) -> Context:
+    """The context in which a span's children start."""
+    parent = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return set_span_in_context(NonRecordingSpan(parent))
+
+
+def _play(
+    provider: TracerProvider, steps: list[tuple[int, int, dict[str, Any]]], place: Callable[[dict[str, Any]], Context]
+) -> None:
+    """Start and end all spans in their order."""
+    opened: dict[str, Any] = {}
+    for time_ns, is_end, span in steps:
+        if is_end:
+            opened[span["id"]].end(end_time=time_ns)
+        else:
+            opened[span["id"]] = _start(provider, span, place(span))
+
+
+def _exported(provider: TracerProvider, exporter: InMemorySpanExporter) -> list[ReadableSpan]:
+    """All that was played, without the records of sessions."""
+    provider.force_flush()
+    provider.shutdown()
+    return [span for span in exporter.get_finished_spans() if not is_ours(span)]
+
+
+def _start(provider: TracerProvider, span: dict[str, Any], context: Context) -> Any:
     started = provider.get_tracer(span.get("scope") or "", span.get("scope_version") or None).start_span(
         span["name"],
-        context=set_span_in_context(NonRecordingSpan(parent)),
+        context=context,
         kind=SpanKind[span.get("kind") or "INTERNAL"],
         attributes={key: value for key, value in span["attributes"].items() if value is not None},
         start_time=span["start_ns"],

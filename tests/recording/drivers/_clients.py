@@ -1,0 +1,46 @@
+"""Instrumentations of the providers' client libraries, in the order in which a stack's options name them.
+
+An option is a distribution with an instrumentor, or ``openlit``.
+"""
+
+from importlib.metadata import distribution
+
+from _harness import options, provider, scenario, versions
+
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+"""The arguments of the tool that the scenarios offer."""
+
+
+def instrument():
+    """Turn on what the options name."""
+    traced = provider()
+    for word in options():
+        if word == "openlit":
+            import openlit
+
+            versions("openlit")
+            openlit.init(disable_metrics=True)
+        else:
+            versions(word)
+            # one distribution may hold several, as botocore's does
+            for entry in distribution(word).entry_points.select(group="opentelemetry_instrumentor"):
+                entry.load()().instrument(tracer_provider=traced)
+
+
+def sessions(ask):
+    """Add the scenario of a session, where OpenInference is there to name it."""
+    if not any(word.startswith("openinference-") for word in options()):
+        return
+    from openinference.instrumentation import using_session
+
+    @scenario("session")
+    def session():
+        with using_session("chat-1"):
+            ask()
+            ask()
+        return "chat-1"

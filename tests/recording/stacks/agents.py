@@ -1,0 +1,242 @@
+"""Agent frameworks with what projects for instrumentation offer for them.
+
+Contrib's genai packages for agent frameworks write spans of agents and tools only, without any usage, so they are recorded together
+with instrumentations of the client below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ._stack import Stack
+
+_OPENINFERENCE = "openinference-instrumentation"
+_OTEL = "opentelemetry-instrumentation"
+
+_KINDS = {
+    "openinference": f"{_OPENINFERENCE}-{{}}",
+    "openllmetry": f"{_OTEL}-{{}}",
+    "contrib": f"{_OTEL}-{{}}-v2",
+    "contrib-genai": f"{_OTEL}-genai-{{}}",
+}
+"""How each project names its distribution for a library."""
+
+_VERSIONS = {
+    f"{_OPENINFERENCE}-agno": "1.0.15",
+    f"{_OPENINFERENCE}-crewai": "1.1.21",
+    f"{_OPENINFERENCE}-google-adk": "1.0.5",
+    f"{_OPENINFERENCE}-litellm": "0.1.51",
+    f"{_OPENINFERENCE}-openai": "0.1.66",
+    f"{_OPENINFERENCE}-openai-agents": "2.6.0",
+    f"{_OPENINFERENCE}-pydantic-ai": "0.1.30",
+    f"{_OPENINFERENCE}-smolagents": "0.1.43",
+    f"{_OTEL}-agno": "0.62.4",
+    f"{_OTEL}-crewai": "0.62.4",
+    f"{_OTEL}-genai-agno": "1.3b0",
+    f"{_OTEL}-genai-openai": "1.3b0",
+    f"{_OTEL}-genai-openai-agents": "1.3b0",
+    f"{_OTEL}-genai-smolagents": "1.2b0",
+    f"{_OTEL}-openai": "0.62.4",
+    f"{_OTEL}-openai-agents": "0.62.4",
+    f"{_OTEL}-openai-agents-v2": "0.1.0",
+    f"{_OTEL}-openai-v2": "2.4b0",
+}
+"""Of the instrumentations that are laid over a library or over the clients below it."""
+
+_CONTRIB_NEEDS = ("httpx==0.28.1", "opentelemetry-util-genai==0.4b0")
+"""Contrib's openai-v2 does not name these, but cannot be imported without the one, nor with a newer other."""
+
+
+def _distribution(library: str, word: str) -> str:
+    """What a word in a stack's name stands for: ``openinference`` is the library's own, ``openai-openinference`` the client's."""
+    kind = next(kind for kind in _KINDS if word == kind or word.endswith(f"-{kind}"))
+    return _KINDS[kind].format(word.removesuffix(kind).removesuffix("-") or library)
+
+
+def _laid(
+    name: str,
+    packages: tuple[str, ...],
+    unstated: Mapping[str, tuple[str, ...]] | None = None,
+    why: str = "",
+    words: tuple[str, ...] = (),
+) -> Stack:
+    """A library with the instrumentations that the name says laid over it in that order; ``native`` is the library's own."""
+    library, _, order = name.partition(".")
+    laid = tuple(word if word == "native" else _distribution(library, word) for word in order.split("+"))
+    pinned = tuple(f"{word}=={_VERSIONS[word]}" for word in laid if word != "native")
+    needs = _CONTRIB_NEEDS if f"{_OTEL}-openai-v2" in laid else ()
+    driver = library.replace("-", "_")
+    return Stack(name, driver, (*packages, *pinned, *needs), options=(*words, *laid), unstated=unstated or {}, why=why)
+
+
+_CACHE = ("cache_read_tokens", "cost")
+_CALL = ("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens", "cost")
+_DETAILS_GONE = {"*/cached*": _CACHE, "*/reasoning*": ("reasoning_tokens", *_CACHE)}
+"""For instrumentations that tell no parts of the tokens."""
+_HOUR_GONE = {"*/split*": ("cost",)}
+_HOUR_GONE_WHY = "What is written to the cache for an hour is not told apart, and is dearer."
+
+_AGENTS_PACKAGES = ("openai-agents==0.24.0", "openai==3.54.0")
+_AGENTS_CHAT_CACHE = "The instrumentations do not tell the cached part of chat completions."
+_AGENTS_STREAM = "OpenInference's openai does not read the streamed responses of the Agents SDK."
+
+_OPENAI_AGENTS = (
+    *(
+        _laid(f"openai-agents.{order}", _AGENTS_PACKAGES, {"chat*/cached*": _CACHE}, _AGENTS_CHAT_CACHE)
+        for order in ("openinference", "openinference+openai-contrib", "openai-contrib+openinference")
+    ),
+    *(
+        _laid(f"openai-agents.{order}", _AGENTS_PACKAGES)
+        for order in (
+            "openinference+openai-openinference",
+            "openai-openinference+openinference",
+            "openllmetry+openai-openllmetry",
+            "contrib-genai+openai-contrib-genai",
+            "openai-contrib-genai+contrib-genai",
+        )
+    ),
+    *(
+        _laid(f"openai-agents.{order}", _AGENTS_PACKAGES, {"stream/reasoning*": ("reasoning_tokens", *_CACHE)}, _AGENTS_STREAM)
+        for order in ("contrib+openai-openinference", "openai-openinference+contrib")
+    ),
+    _laid("openai-agents.contrib-genai+openai-openinference", _AGENTS_PACKAGES, {"stream/*": _CALL}, _AGENTS_STREAM),
+    *(
+        _laid(
+            f"openai-agents.{order}",
+            _AGENTS_PACKAGES,
+            _DETAILS_GONE,
+            "The instrumentations tell no cached and no reasoning tokens.",
+        )
+        for order in ("contrib", "contrib+openai-contrib", "openai-contrib+contrib")
+    ),
+    _laid(
+        "openai-agents.openllmetry",
+        _AGENTS_PACKAGES,
+        {"chat*": _CALL, "parallel/*": _CALL},
+        "The spans of chat completions carry no usage.",
+    ),
+)
+
+_CREWAI_PACKAGES = ("crewai==1.15.30", "openai==2.54.0")
+
+_CREWAI = (
+    _laid("crewai.native", _CREWAI_PACKAGES),
+    _laid(
+        "crewai.native+openai-openinference",
+        _CREWAI_PACKAGES,
+        {"session/*-rootless": ("session_id",)},
+        "CrewAI writes traces of its own; those of the client's spans name no session.",
+    ),
+    _laid("crewai.openinference", _CREWAI_PACKAGES, {"*": ("cost",)}, "The model is named on no span."),
+    _laid("crewai.openllmetry", _CREWAI_PACKAGES),
+    _laid("crewai.openinference+openai-openinference", _CREWAI_PACKAGES),
+    _laid("crewai.openai-openinference+openinference", _CREWAI_PACKAGES),
+    _laid("crewai.openllmetry+openai-openllmetry", _CREWAI_PACKAGES),
+    _laid("crewai.openinference+litellm-openinference", ("crewai==1.15.30", "litellm==1.106.2"), words=("litellm",)),
+)
+
+_SMOLAGENTS = tuple(
+    _laid(f"smolagents.{order}", ("smolagents[openai]==1.26.0", "openai==3.54.0"))
+    for order in (
+        "openinference",
+        "openinference+openai-openinference",
+        "openai-openinference+openinference",
+        "openinference+openai-openllmetry",
+        "contrib-genai+openai-contrib-genai",
+        "openai-contrib-genai+contrib-genai",
+    )
+)
+
+_AGNO_PACKAGES = ("agno==3.1.10", "openai==3.54.0", "anthropic==2.12.0")
+
+_AGNO = (
+    _laid("agno.openinference", _AGNO_PACKAGES, {"chat/reasoning*": ("reasoning_tokens",)}, "Reasoning tokens are not told."),
+    _laid("agno.openinference+openai-openinference", _AGNO_PACKAGES),
+    _laid("agno.openai-openinference+openinference", _AGNO_PACKAGES),
+    _laid("agno.openllmetry+openai-openllmetry", _AGNO_PACKAGES),
+    _laid("agno.contrib-genai+openai-contrib-genai", _AGNO_PACKAGES),
+    _laid("agno.openai-contrib-genai+contrib-genai", _AGNO_PACKAGES),
+    _laid(
+        "agno.openllmetry",
+        _AGNO_PACKAGES,
+        {
+            "[!a]*": ("num_model_events",),  # all but anthropic, whose library writes spans of its own
+            "stream/*": _CALL,
+            "team/*": _CALL,
+            "chat/cached*": _CACHE,
+            "responses/cached*": _CACHE,
+            "chat/reasoning*": ("reasoning_tokens", *_CACHE),
+        },
+        "There are spans of agents only, with the sums of input and output; streams and teams have no usage at all.",
+    ),
+)
+
+_PYDANTIC_AI_PACKAGES = ("pydantic-ai-slim[anthropic,openai]==2.68.0", "openai==3.54.0", "anthropic==2.12.0")
+_PYDANTIC_AI_1_PACKAGES = ("pydantic-ai-slim[anthropic,openai]==1.107.10", "openai==3.54.0", "anthropic==0.125.0")
+
+_PYDANTIC_AI = (
+    *(
+        _laid(f"pydantic-ai.{order}", _PYDANTIC_AI_PACKAGES)
+        for order in (
+            "native",
+            "openinference",
+            "native+openai-openinference",
+            "openai-openinference+native",
+            "native+openai-contrib",
+            "openai-contrib+native",
+        )
+    ),
+    Stack(
+        "pydantic-ai-1.native",
+        "pydantic_ai",
+        _PYDANTIC_AI_1_PACKAGES,
+        options=("native",),
+        unstated=_HOUR_GONE,
+        why=_HOUR_GONE_WHY,
+    ),
+)
+
+_STRANDS_PACKAGES = ("strands-agents[anthropic,openai]==1.62.0", "boto3==1.44.5")
+_STRANDS_GONE = {**_HOUR_GONE, "openai/reasoning*": ("reasoning_tokens",)}
+_STRANDS_WHY = f"{_HOUR_GONE_WHY} Reasoning tokens are not told."
+
+_ADK_PACKAGES = ("google-adk==2.13.0", "google-genai==2.34.0", "litellm==1.106.2", "anthropic==2.12.0", "mcp==2.3.0")
+
+_NATIVE = (
+    Stack("strands.native", "strands", _STRANDS_PACKAGES, unstated=_STRANDS_GONE, why=_STRANDS_WHY),
+    Stack(
+        "strands.native-1.20",
+        "strands",
+        ("strands-agents[anthropic,openai]==1.20.0", "boto3==1.44.5"),
+        unstated={
+            **_STRANDS_GONE,
+            "openai/cached*": _CACHE,
+            "openai/reasoning*": ("reasoning_tokens", *_CACHE),
+            "anthropic/*": ("prompt_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens", "cost"),
+        },
+        why=f"{_STRANDS_WHY} Anthropic's and OpenAI's cached tokens are not told either, and are missing from Anthropic's input.",
+    ),
+    Stack(
+        "strands.openinference",
+        "strands",
+        (*_STRANDS_PACKAGES, f"{_OPENINFERENCE}-strands-agents==0.1.12"),
+        options=("openinference",),
+        unstated=_STRANDS_GONE,
+        why=_STRANDS_WHY,
+    ),
+    Stack(
+        "google-adk.native",
+        "google_adk",
+        _ADK_PACKAGES,
+        unstated=_HOUR_GONE,
+        why=_HOUR_GONE_WHY,
+    ),
+    _laid(
+        "google-adk.openinference",
+        _ADK_PACKAGES,
+        {**_HOUR_GONE, **{f"{scenario}/*": ("num_model_events", *_CALL) for scenario in ("tools", "openai_tools", "delegation")}},
+        f"{_HOUR_GONE_WHY} The span of an agent is overwritten by each of its calls, so only the last one is told.",
+    ),
+)
+
+STACKS = (*_OPENAI_AGENTS, *_CREWAI, *_SMOLAGENTS, *_AGNO, *_PYDANTIC_AI, *_NATIVE)
