@@ -18,7 +18,6 @@ from otel_session_agg._gathering import Answer
 from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import (
-    MalformedError,
     Part,
     Recorded,
     decode,
@@ -29,6 +28,7 @@ from otel_session_agg._session_codec import (
 )
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
+from otel_session_agg._session_values import MalformedError
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore, Slot, Stored
 

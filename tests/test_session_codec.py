@@ -16,7 +16,6 @@ from otel_session_agg import Rollup
 from otel_session_agg._rollup import MAX_MODELS, At
 from otel_session_agg._session_codec import (
     VERSION,
-    MalformedError,
     Part,
     Recorded,
     Words,
@@ -28,6 +27,7 @@ from otel_session_agg._session_codec import (
     encode_recorded,
 )
 from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, GrowingTotals, Labelled, Member, SessionTotals
+from otel_session_agg._session_values import MalformedError
 
 from .test_rollup import ROLLUPS
 from .test_session_totals import MEMBERS, TOTALS
