@@ -35,8 +35,8 @@ class Publisher:
         self._store = store
         """What the store is known by in this process; ``None``: there is none."""
         self._engine = engine
-        self._stale: set[str] = set()
-        """Sessions with open traces that said something since they were written."""
+        self._stale: dict[str, float] = {}
+        """Sessions with open traces that said something since they were written, and since when."""
         self._watched: dict[str, str] = {}
         self._is_behind = False
         """Something is to be written that was not, because its session was written a moment ago."""
@@ -107,13 +107,14 @@ class Publisher:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""
         if self._courier is None:
             return
-        for session_id in self._stale | touched:
-            session = ledger.get(session_id)
-            self._stale.discard(session_id)
-            if session_id in watched or (session is not None and now - session.published_seconds >= PUBLISH_SECONDS):
+        stale, self._stale = self._stale, {}
+        for session_id in stale.keys() | touched:
+            session, since = ledger.get(session_id), stale.get(session_id, now)
+            written = session.published_seconds if session is not None else since
+            if session_id in watched or now - written >= PUBLISH_SECONDS:
                 refresh(session_id)
             elif self._engine.members.number(session_id):
-                self._stale.add(session_id)
+                self._stale[session_id] = since
         ends, ledger.ends = ledger.ends, []
         self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
         for session_id, reason in ends:

@@ -418,6 +418,21 @@ def clock() -> Iterator[FakeClock]:
 class TestPartsOfTraces:
     """Orders that are rare and were wrong once."""
 
+    def test_named_by_attributes(self, clock: FakeClock) -> None:
+        """A session that only spans name is written while its first root is still open, and says that it is."""
+        store = MemoryStore(clock=clock)
+        process = Process(store, clock)
+        call = Node(2, 1, "model", 1, "a", 0, tokens=(3, 4), start_ns=20, end_ns=30)
+        process.start(Node(1, None, "root", 1, "a", 0, is_stamped=False, start_ns=10))
+        process.start(call)
+        process.end(call)
+        for _ in range(25):
+            process.turn()
+            process.talk()
+            clock.tick(0.05)
+        found = read(store, "a")
+        assert (7, 1) == (found.rollup.total_tokens, found.num_open)
+
     def test_only_the_root_of_a_part_names_it(self, clock: FakeClock) -> None:
         """A part whose only name is on its root span is in the session."""
         store = MemoryStore(clock=clock)
