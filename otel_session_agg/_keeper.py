@@ -72,7 +72,7 @@ class Keeper:
             self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
             self.limits.bind(label)
         elif trace is not None and trace.root_id == span_id:
-            self.ledger.root_began(label.session_id, now)
+            self.ledger.root_began(label.session_id, now, start_ns)
 
     # -- asked for --------------------------------------------------------------------------------------------------------
 

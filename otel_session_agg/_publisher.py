@@ -128,16 +128,16 @@ class Publisher:
         dropped, ledger.dropped = ledger.dropped, []
         for session in dropped:
             if session.session_id in ledger.news or session.grown.num_open:  # else it stands there already, and may be recorded
-                self._write(session, now, 0, is_late=ledger.news.get(session.session_id, True))
+                self._write(session, now, 0)
         news, ledger.news = ledger.news, {}
-        for session_id, is_late in news.items():
+        for session_id in news:
             known = ledger.get(session_id)
             if known is None:
                 continue
             if all_now or session_id in at_once or now - known.published_seconds >= HOT_SECONDS:
-                self._write(known, now, self._engine.members.number(session_id), is_late=is_late)
+                self._write(known, now, self._engine.members.number(session_id))
             else:
-                ledger.news[session_id] = is_late
+                ledger.news[session_id] = None
         self._is_behind = bool(ledger.news)
 
     def fetch(self, session: Session, until: float) -> None:
@@ -145,13 +145,13 @@ class Publisher:
         if self._courier is not None:
             self._courier.fetch(session.session_id, session.writer, until)
 
-    def _write(self, session: Session, now: float, num_open: int, *, is_late: bool) -> None:
+    def _write(self, session: Session, now: float, num_open: int) -> None:
         if self._courier is not None:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(num_open)
             slot = Slot(SESSION + session.session_id, session.writer, session.seq, session.words.encode(session.grown))
-            self._courier.put(Errand(slot, is_late=is_late))
+            self._courier.put(Errand(slot))
 
 
 def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:

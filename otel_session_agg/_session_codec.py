@@ -15,6 +15,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._rollup import MAX_MODELS, Rollup
 from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Member, SessionTotals
 from otel_session_agg._session_values import (
@@ -66,6 +67,10 @@ class Recorded(NamedTuple):
     revision: int
     version: int
     """Of the key in the store that the record was made from."""
+    reason: str = ""
+    """Why the session ended; empty when whoever wrote this did not say so, or says what this version does not know."""
+    ended_ns: int = 0
+    """When that was, nanoseconds since the Unix epoch, by the clock of the host that wrote this."""
 
 
 # -- out ------------------------------------------------------------------------------------------------------------------
@@ -135,7 +140,7 @@ def encode_part(part: Part) -> bytes:
 
 def encode_recorded(recorded: Recorded) -> bytes:
     """What a record was about, as bytes."""
-    return _out({"revision": recorded.revision, "version": recorded.version})
+    return _out(recorded._asdict())
 
 
 def _out(row: dict[str, Any]) -> bytes:
@@ -170,7 +175,7 @@ def decode_part(value: bytes) -> Part:
 
 def decode_recorded(value: bytes) -> Recorded:
     """What a record was about, from bytes; raises like ``decode``."""
-    return _checked(value, lambda row: Recorded(whole(row["revision"]), whole(row["version"])))
+    return _checked(value, _recorded)
 
 
 def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
@@ -213,6 +218,12 @@ def _part(row: dict[str, Any]) -> Part:
     return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, whole(row["seq"]), included)
 
 
+def _recorded(row: dict[str, Any]) -> Recorded:
+    reason = text(row.get("reason", ""))  # older versions wrote neither
+    ended_ns = time_in(row.get("ended_ns", 0))
+    return Recorded(whole(row["revision"]), whole(row["version"]), reason if reason in SESSION_ENDS else "", ended_ns)
+
+
 def _rollup(row: dict[str, Any]) -> Rollup:
     if not row.keys() <= _DEFAULTS.keys():
         message = f"unknown fields {sorted(row.keys() - _DEFAULTS.keys())}"
@@ -220,7 +231,7 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
 
 
-_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
+_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns")
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 _values = attrgetter(*_DEFAULTS)  # all fields in one step
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
