@@ -141,6 +141,13 @@ class Ledger:
         self._active(session, now)
         self._new(session)
 
+    def budget_exceeded(self, session_id: str) -> None:
+        """A session has used more than a budget."""
+        session = self._sessions.get(session_id)
+        if session is not None and not session.grown.is_budget_exceeded:
+            session.grown.exceeded()
+            self._new(session)
+
     def _session(self, session_id: str, now: float) -> Session:
         session = self._sessions.get(session_id)
         if session is None:

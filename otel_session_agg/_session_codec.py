@@ -114,6 +114,8 @@ def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: I
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
+    if totals.is_budget_exceeded:
+        row["is_budget_exceeded"] = True
     if totals.user is not None:
         row["user"] = list(totals.user)
     if totals.metadata:
@@ -207,6 +209,7 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         members=tuple(sorted(members)[:MAX_LINKS]),
         user=at_in(row["user"]) if row.get("user") is not None else None,
         metadata=dict(labels[:MAX_LABELS]),
+        is_budget_exceeded=flag(row.get("is_budget_exceeded", False)),
         **{name: whole(row.get(name, 0)) for name in _COUNTS},
     )
 

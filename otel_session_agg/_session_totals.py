@@ -5,6 +5,7 @@ adds up the processes.  Merging is declared per field; besides the ways of ``Rol
 
 ``set``       all members of both
 ``max``       the larger one
+``any``       true when either is
 ``earliest``  the ``MAX_LINKS`` members that sort first of both
 ``labels``    by name the value with the later time; the value that sorts last decides a tie
 """
@@ -86,6 +87,8 @@ class SessionTotals:
     """What the application says of the session; by name the latest."""
     last_began_ns: int = 0
     """When the last of its roots and blocks began, nanoseconds since the Unix epoch, by the clock of its host; the largest."""
+    is_budget_exceeded: bool = False
+    """Some process found that it has used more than a budget; any."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
         return SessionTotals(
@@ -101,6 +104,7 @@ class SessionTotals:
             user=_first(self.user, other.user),
             metadata=_labels(self.metadata, other.metadata),
             last_began_ns=max(self.last_began_ns, other.last_began_ns),
+            is_budget_exceeded=self.is_budget_exceeded or other.is_budget_exceeded,
         )
 
     @property
@@ -135,8 +139,8 @@ class GrowingTotals:
     """The same totals while they grow: adding a root costs the same however many there are."""
 
     __slots__ = (
-        "_frozen", "_links", "_members", "last_began_ns", "metadata", "more_traces", "num_open", "num_parts", "num_roots", "part_ns",
-        "rollup", "root_ns", "traces", "user",
+        "_frozen", "_links", "_members", "is_budget_exceeded", "last_began_ns", "metadata", "more_traces", "num_open", "num_parts",
+        "num_roots", "part_ns", "rollup", "root_ns", "traces", "user",
     )  # fmt: skip
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
@@ -155,6 +159,7 @@ class GrowingTotals:
         self.user = totals.user
         self.metadata = totals.metadata
         self.last_began_ns = totals.last_began_ns
+        self.is_budget_exceeded = totals.is_budget_exceeded
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
@@ -195,6 +200,11 @@ class GrowingTotals:
             self.last_began_ns = start_ns
             self._frozen = None
 
+    def exceeded(self) -> None:
+        """It has used more than a budget."""
+        self.is_budget_exceeded = True
+        self._frozen = None
+
     def set_open(self, num_open: int) -> None:
         """How many roots are open by now."""
         if self.num_open != num_open:
@@ -225,5 +235,6 @@ class GrowingTotals:
                 user=self.user,
                 metadata=self.metadata,
                 last_began_ns=self.last_began_ns,
+                is_budget_exceeded=self.is_budget_exceeded,
             )
         return self._frozen

@@ -90,6 +90,7 @@ _FULL = SessionTotals(
     user=At(1, 0, "u"),
     metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
     last_began_ns=12,
+    is_budget_exceeded=True,
 )
 """Totals with everything that totals can have."""
 _FULL_PART = Part(
@@ -405,6 +406,12 @@ class TestWrongFields:
         """Older versions did not say why and when, and newer ones may say what is not known here."""
         assert Recorded(1, 2) == decode_recorded(b'{"v":1,"revision":1,"version":2}')
         assert Recorded(1, 2, "", 3) == decode_recorded(b'{"v":1,"revision":1,"version":2,"reason":"new","ended_ns":3,"more":4}')
+
+    @pytest.mark.parametrize("wrong", [1, "true", None])
+    def test_budget(self, wrong: object) -> None:
+        """Whether a budget is exceeded is true or false."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "is_budget_exceeded": wrong}))
 
     @_slow
     @given(st.sampled_from(sorted(_row(encode(_FULL)))), _JSON)
