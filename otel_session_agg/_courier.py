@@ -60,7 +60,7 @@ class Courier:
         self._wake_owner = wake
         self.counts: Counter[str] = Counter()
         """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
-        self._desk = Desk(store, settings, process, self.counts)
+        self._desk = Desk(store, settings, process, self.counts, time.time_ns)
         self._changed = threading.Condition(threading.Lock())
         """For what is left here; never held while the store is asked."""
         self._max_slots = settings.max_sessions + _MAX_TRACES
@@ -77,6 +77,7 @@ class Courier:
         self._seen: dict[str, int] = {}
         self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
         self._next_scan = self._next_watch = self._retry_at = 0.0
+        self._correct_at = float("inf")
         self._back_off = _BACK_OFF_SECONDS[0]
         self.is_down = False
 
@@ -175,7 +176,12 @@ class Courier:
             return 0.0 if self._asks else self._retry_at - now
         if self._outbox or self._hurry or self._fetches:
             return 0.0
-        times = [self._next_scan, *(ask.when for ask in self._asks.values()), *(end.when for end in self._ends.values())]
+        times = [
+            self._next_scan,
+            self._correct_at,
+            *(ask.when for ask in self._asks.values()),
+            *(end.when for end in self._ends.values()),
+        ]
         if self._watched:
             times.append(self._next_watch)
         return min(times) - now
@@ -210,6 +216,9 @@ class Courier:
         self._look_at_traces()
         self._look_at_sessions()
         self._end_sessions()
+        if self._desk.is_late:
+            self._desk.is_late = False
+            self._correct_at = time.monotonic() + self._desk.soon_seconds + _POLL_SECONDS
         return True
 
     def _say(self, words: Iterable[object]) -> None:
@@ -262,7 +271,8 @@ class Courier:
             self._seen = {name: version for name, version in self._seen.items() if name in watched}
             self._say(self._desk.others(watched, self._seen))
             self._next_watch = now + _POLL_SECONDS
-        if now >= self._next_scan:
+        if now >= min(self._next_scan, self._correct_at):
+            self._correct_at = float("inf")
             due = self._desk.due()
             with self._changed:
                 for session_id in due:

@@ -4,6 +4,11 @@ Keys are sessions (``s:<session id>``) and traces (``t:<trace id>``).  Below a s
 record, and parts of traces which named no session themselves; below a trace the parts that other processes than the root's have
 of it, and the root once it has left.  Whoever ends a part without a session looks for the root, and whoever ends a root looks
 for parts; each writes first and looks then, so at least one sees the other, and both would write the same slot.
+
+A session that has ended is *settled* in the store.  What is written to it then either begins something new, so that it is open
+again and ends by itself, or belongs to what had ended: then it stays settled, so that whoever writes next sees it, too, and is due
+after lingering, for one more record that has the reason of the last one.  Which of both is told by the wall clocks of those who
+began and of who ended it.  In doubt it is the second: a record too early is followed by another one, a record too late is not seen.
 """
 
 from __future__ import annotations
@@ -15,10 +20,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from otel_session_agg._gathering import Answer
-from otel_session_agg._recent import Recent
+from otel_session_agg._reasons import IDLE
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import (
-    MalformedError,
     Part,
     Recorded,
     decode,
@@ -29,6 +33,7 @@ from otel_session_agg._session_codec import (
 )
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
+from otel_session_agg._session_values import MalformedError
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore, Slot, Stored
 
@@ -44,8 +49,11 @@ _SPAN_ID = re.compile("[0-9a-f]{16}")
 _TRACE_TTL_SECONDS = 900.0
 """Parts of traces are of use until their root has left, and for late parts a little longer."""
 
-_MAX_ENDED = 4096
-"""Sessions of which is remembered that they had ended: more than get late spans at once."""
+_SKEW_NS = 5_000_000_000
+"""How far the clocks of two hosts may be apart, and a person hardly ends a session and comes back to it in less."""
+
+_MAX_ROUNDS = 8
+"""How often a session is settled again while others write to it."""
 
 _BATCH = 256
 """Traces in one call to the store."""
@@ -58,8 +66,6 @@ class Errand(NamedTuple):
     """A slot to be written."""
 
     slot: Slot
-    is_late: bool = False
-    """It changes what may have been told already, and is no new activity."""
     part_of: int | None = None
     """The trace whose root must be looked for afterwards."""
 
@@ -78,7 +84,7 @@ def session_slot(session_id: str, writer: str, seq: int, totals: SessionTotals) 
 
 def first_record(session_id: str) -> Slot:
     """That a root has left which was the first record of a session."""
-    return Slot(SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))
+    return Slot(SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))  # long ago: its parts did not begin it again
 
 
 def trace_key(trace_id: int) -> str:
@@ -98,14 +104,18 @@ def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
 class Desk:
     """Calls to the store; any of them may raise what the store raises."""
 
-    def __init__(self, store: SessionStore, settings: Settings, owner: str, counts: Counter[str]) -> None:
+    def __init__(
+        self, store: SessionStore, settings: Settings, owner: str, counts: Counter[str], wall_ns: Callable[[], int]
+    ) -> None:
+        """``wall_ns``: nanoseconds since the Unix epoch."""
         self._store = store
         self._settings = settings
         self._owner = owner
         self._counts = counts
         self._ttl_seconds = 2 * settings.session_max_seconds
-        self._ended: Recent[str, bool] = Recent(_MAX_ENDED // 2)
-        """Whether what came last to a session came after its end, and is not recorded yet."""
+        self._wall_ns = wall_ns
+        self.is_late = False
+        """Something late was written: a record is to be corrected ``soon_seconds`` from then; whoever looks clears it."""
         self._orphans: set[int] = set()
         """Traces with parts that were written and may have nobody to carry them."""
         self._made: dict[str, tuple[int, int]] = {}
@@ -125,12 +135,29 @@ class Desk:
             idle_seconds = self._settings.session_idle_seconds
             slots = [row.slot for row in sessions]
             were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
-            for row, settled in zip(sessions, were_settled, strict=True):
-                if settled or row.slot.writer == RECORD or not row.is_late:
-                    self._ended.put(row.slot.key, row.is_late)
-            late = [row.slot.key for row in sessions if row.is_late and self._ended.get(row.slot.key)]
-            if late:
-                self._store.postpone(late, min(self._settings.linger_seconds, idle_seconds))
+            had_ended = [slot.key for slot, settled in zip(slots, were_settled, strict=True) if settled or slot.writer == RECORD]
+            self._correct(dict.fromkeys(had_ended))
+
+    def _correct(self, keys: Iterable[str]) -> None:
+        """Somebody wrote to sessions that had ended: their records are soon corrected, unless something new began in them."""
+        unsettled, late = list(keys), list[str]()
+        for _ in range(_MAX_ROUNDS):
+            found = zip(unsettled, self._store.get(unsettled), strict=True) if unsettled else ()
+            unsettled = []
+            for key, stored in found:
+                recorded = self._recorded(stored)
+                if recorded is not None and not _is_back(self._sum(stored), recorded):
+                    slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
+                    is_settled = self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
+                    (late if is_settled else unsettled).append(key)
+        if late or unsettled:
+            self._store.postpone([*late, *unsettled], self.soon_seconds)
+            self.is_late = True
+
+    @property
+    def soon_seconds(self) -> float:
+        """How long after what is late a record is corrected."""
+        return min(self._settings.linger_seconds, self._settings.session_idle_seconds)
 
     def lost_sight(self) -> bool:
         """Whether what was written may be gone."""
@@ -179,9 +206,9 @@ class Desk:
             session_id = root.session_id
             if session_id is None and (missed or is_late):  # the trace is the session, and its root was the first record of it
                 session_id, missed = f"{trace_id:032x}", [*parts]
-                errands.append(Errand(adoption(session_id, trace_id, ROOT, root), is_late=True))
-                errands.append(Errand(first_record(session_id), is_late=True))
-            errands += [Errand(adoption(str(session_id), trace_id, name, parts[name]), is_late=True) for name in missed]
+                errands.append(Errand(adoption(session_id, trace_id, ROOT, root)))
+                errands.append(Errand(first_record(session_id)))
+            errands += [Errand(adoption(str(session_id), trace_id, name, parts[name])) for name in missed]
         return errands
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -225,19 +252,23 @@ class Desk:
         if not stored.slots.keys() - {RECORD}:
             return True
         if recorded is not None and recorded.version == stored.version:
-            self._store.settle(Slot(key, RECORD, recorded.revision, b""), stored.version, ttl_seconds=self._ttl_seconds)
+            slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
+            self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
             return True
         totals = self._sum(stored)
         if patiently and totals.num_open:
             return False
         revision = 1 if recorded is None else recorded.revision + 1
-        slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version)))
+        reason, ended_ns = draft.end_reason, self._wall_ns()
+        if recorded is not None and reason == IDLE and not _is_back(totals, recorded):  # a correction: it had ended before
+            reason, ended_ns = recorded.reason or IDLE, recorded.ended_ns
+        slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version, reason, ended_ns)))
         made = (revision, stored.version)
         if self._made.get(key) != made:
-            tell(replace(draft, revision=revision, totals=totals))
+            tell(replace(draft, revision=revision, end_reason=reason, totals=totals))
         self._made[key] = made  # should settling fail, the next try does not tell again
         if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):
-            self._store.postpone([key], self._settings.linger_seconds)  # somebody wrote meanwhile
+            self._correct([key])  # somebody wrote meanwhile
         del self._made[key]
         return True
 
@@ -258,6 +289,11 @@ class Desk:
 def inclusion(writer: str, seq: int) -> str:
     """How a root says that it carries a part, as it was then."""
     return f"{writer}:{seq}"
+
+
+def _is_back(totals: SessionTotals, recorded: Recorded) -> bool:
+    """Whether something began in a session after it had ended."""
+    return totals.last_began_ns > recorded.ended_ns + _SKEW_NS
 
 
 def _is_homeless(part: Part) -> bool:

@@ -72,7 +72,7 @@ class Keeper:
             self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
             self.limits.bind(label)
         elif trace is not None and trace.root_id == span_id:
-            self.ledger.root_began(label.session_id, now)
+            self.ledger.root_began(label.session_id, now, start_ns)
 
     # -- asked for --------------------------------------------------------------------------------------------------------
 
@@ -82,6 +82,11 @@ class Keeper:
             self.departures.tell(trace, now)
         session = self.ledger.get(session_id)
         return session.totals.rollup if session is not None else None
+
+    def _look(self, session_id: str, now: float) -> None:
+        """Whether a session has used more than a budget by now."""
+        if self.limits.look_at(session_id, self.totals(session_id, now)):
+            self.ledger.budget_exceeded(session_id)
 
     def waits_for_others(self, session_id: str, now: float) -> Callable[[float], None] | None:
         """What waits until it is known what other processes have of a session; ``None``: there are none."""
@@ -126,7 +131,7 @@ class Keeper:
         self.departures.due(now)
         touched, self._engine.members.touched = self._engine.members.touched, set()
         for session_id in touched.intersection(self.limits):
-            self.limits.look_at(session_id, self.totals(session_id, now))
+            self._look(session_id, now)
         for session_id in [name for name, (when, _) in self._later.items() if when <= now or all_now]:
             self._end(session_id, self._later.pop(session_id)[1], now)
         for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
@@ -152,6 +157,6 @@ class Keeper:
             session = self.ledger.get(word.session_id)
             if session is not None:
                 session.others = word.totals
-                self.limits.look_at(word.session_id, self.totals(word.session_id, now))
+                self._look(word.session_id, now)
         elif isinstance(word, tuple):
             self.departures.answered(word[0], word[1], now)

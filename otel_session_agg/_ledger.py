@@ -7,7 +7,8 @@ Rules
 * Without a store that is shared, a session ends here: asked to, after ``session_idle_seconds`` without anything new and with
   nothing open, after ``session_max_seconds``, or at shutdown.  One record is made; one more each time that something changed
   since, ``linger_seconds`` after a late span or feedback, or when it ends again after it came back.
-* With one, the store says when a session is idle and who writes the record; here is only this process' part.
+* With one, the store says when a session is idle, whether it has come back and who writes the record; here is only this
+  process' part.
 * The ``max_sessions`` that were used last stay in memory, so that one that comes back goes on; older ones end.
 """
 
@@ -54,8 +55,8 @@ class Ledger:
         """Sessions that are to end in the shared store, and why; not taken yet."""
         self.dropped: list[Session] = []
         """Forgotten here, as the store has them; not taken yet."""
-        self.news: dict[str, bool] = {}
-        """Sessions with something new for the store, and whether it is only late."""
+        self.news: dict[str, None] = {}
+        """Sessions with something new for the store, in the order it came."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -91,9 +92,13 @@ class Ledger:
         self._active(session, now)
         return session
 
-    def root_began(self, session_id: str, now: float) -> Session:
-        """A root begins in a session: whoever reads the store gets to know that something is open."""
+    def root_began(self, session_id: str, now: float, at_ns: int) -> Session:
+        """A root or a block begins in a session, at ``at_ns`` since the Unix epoch.
+
+        Whoever reads the store gets to know that something is open.
+        """
         session = self.began(session_id, now)
+        session.grown.began(at_ns)
         self._new(session)
         return session
 
@@ -101,7 +106,7 @@ class Ledger:
         self, session_id: str, now: float, at_ns: int, user_id: str | None, metadata: Mapping[str, str | bool | int | float]
     ) -> None:
         """The application says something of a session; times in nanoseconds since the Unix epoch."""
-        session = self.root_began(session_id, now)
+        session = self.root_began(session_id, now, at_ns)
         labels = SessionTotals(
             user=At(at_ns, 0, user_id) if user_id is not None else None,
             metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
@@ -119,12 +124,13 @@ class Ledger:
             session = self._session(session_id, now) if is_late else self.began(session_id, now)
             session.grown.add_rollup(after if before is None else after.since(before))
             self._active(session, now)
-            self._new(session, is_late=is_late)
+            self._new(session)
         trace.reported = dict(rollups)
 
     def left(self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool) -> None:
         """A root of a session has left."""
         session = self.began(session_id, now)
+        session.grown.began(member.start_ns)
         session.grown.add_root(member, end_ns, is_part=is_part)
         self._new(session)
 
@@ -133,7 +139,14 @@ class Ledger:
         session = self._session(session_id, now)
         session.grown.add_rollup(Rollup(has_feedback=True))
         self._active(session, now)
-        self._new(session, is_late=True)
+        self._new(session)
+
+    def budget_exceeded(self, session_id: str) -> None:
+        """A session has used more than a budget."""
+        session = self._sessions.get(session_id)
+        if session is not None and not session.grown.is_budget_exceeded:
+            session.grown.exceeded()
+            self._new(session)
 
     def _session(self, session_id: str, now: float) -> Session:
         session = self._sessions.get(session_id)
@@ -146,10 +159,10 @@ class Ledger:
             self._sessions.move_to_end(session_id)
         return session
 
-    def _new(self, session: Session, *, is_late: bool = False) -> None:
+    def _new(self, session: Session) -> None:
         session.changed = True
         if self._is_shared:
-            self.news[session.session_id] = is_late and self.news.get(session.session_id, True)
+            self.news[session.session_id] = None
 
     def _active(self, session: Session, now: float) -> None:
         session.active_seconds = now

@@ -43,12 +43,15 @@ class Limits:
         """A session has ended."""
         self._budgets.pop(session_id, None)
 
-    def look_at(self, session_id: str, rollup: Rollup | None) -> None:
-        """The totals of a session have changed."""
+    def look_at(self, session_id: str, rollup: Rollup | None) -> bool:
+        """The totals of a session have changed; returns whether it has used more than one of its budgets."""
+        is_exceeded = False
         for budget in self._budgets.get(session_id, ()):
             found = budget.exceeded(session_id, rollup) if rollup is not None else None
+            is_exceeded = is_exceeded or found is not None
             if found is not None and budget.on_exceeded is not None and budget.is_news(session_id):
                 self.calls.append(partial(budget.on_exceeded, found))
+        return is_exceeded
 
     def is_exceeded(self, session_id: str, rollup: Rollup) -> bool:
         """Whether a session with these totals has used more than one of its budgets."""

@@ -49,8 +49,8 @@ class Outbox:
     def put(self, errand: Errand) -> int:
         """A slot is to be written; returns how many are lost for that."""
         name = _name(errand)
-        before = self._pending.pop(name, errand)
-        self._pending[name] = errand._replace(is_late=False) if errand.is_late and not before.is_late else errand
+        self._pending.pop(name, None)
+        self._pending[name] = errand
         return _shrink(self._pending, self._max_slots)
 
     def first(self, number: int) -> list[Errand]:

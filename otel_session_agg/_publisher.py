@@ -35,8 +35,8 @@ class Publisher:
         self._store = store
         """What the store is known by in this process; ``None``: there is none."""
         self._engine = engine
-        self._stale: set[str] = set()
-        """Sessions with open traces that said something since they were written."""
+        self._stale: dict[str, float] = {}
+        """Sessions with open traces that said something since they were written, and since when."""
         self._watched: dict[str, str] = {}
         self._is_behind = False
         """Something is to be written that was not, because its session was written a moment ago."""
@@ -107,13 +107,14 @@ class Publisher:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""
         if self._courier is None:
             return
-        for session_id in self._stale | touched:
-            session = ledger.get(session_id)
-            self._stale.discard(session_id)
-            if session_id in watched or (session is not None and now - session.published_seconds >= PUBLISH_SECONDS):
+        stale, self._stale = self._stale, {}
+        for session_id in stale.keys() | touched:
+            session, since = ledger.get(session_id), stale.get(session_id, now)
+            written = session.published_seconds if session is not None else since
+            if session_id in watched or now - written >= PUBLISH_SECONDS:
                 refresh(session_id)
             elif self._engine.members.number(session_id):
-                self._stale.add(session_id)
+                self._stale[session_id] = since
         ends, ledger.ends = ledger.ends, []
         self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
         for session_id, reason in ends:
@@ -127,16 +128,16 @@ class Publisher:
         dropped, ledger.dropped = ledger.dropped, []
         for session in dropped:
             if session.session_id in ledger.news or session.grown.num_open:  # else it stands there already, and may be recorded
-                self._write(session, now, 0, is_late=ledger.news.get(session.session_id, True))
+                self._write(session, now, 0)
         news, ledger.news = ledger.news, {}
-        for session_id, is_late in news.items():
+        for session_id in news:
             known = ledger.get(session_id)
             if known is None:
                 continue
             if all_now or session_id in at_once or now - known.published_seconds >= HOT_SECONDS:
-                self._write(known, now, self._engine.members.number(session_id), is_late=is_late)
+                self._write(known, now, self._engine.members.number(session_id))
             else:
-                ledger.news[session_id] = is_late
+                ledger.news[session_id] = None
         self._is_behind = bool(ledger.news)
 
     def fetch(self, session: Session, until: float) -> None:
@@ -144,13 +145,13 @@ class Publisher:
         if self._courier is not None:
             self._courier.fetch(session.session_id, session.writer, until)
 
-    def _write(self, session: Session, now: float, num_open: int, *, is_late: bool) -> None:
+    def _write(self, session: Session, now: float, num_open: int) -> None:
         if self._courier is not None:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(num_open)
             slot = Slot(SESSION + session.session_id, session.writer, session.seq, session.words.encode(session.grown))
-            self._courier.put(Errand(slot, is_late=is_late))
+            self._courier.put(Errand(slot))
 
 
 def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:

@@ -50,6 +50,9 @@ MAX_SESSIONS = "max_sessions"
 """Session ended: too many at once."""
 LATE = "late"
 """Session changed: spans ended after the root of a trace without a session had left."""
+SESSION_ENDS = frozenset({END_SESSION, END_ON_EXIT, IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN, LATE})
+"""Why a session has ended or changed: all that records say."""
+
 OPEN_TRACES = "open_traces"
 """Partial: some trace of the session, or part of the trace in another process, had not ended."""
 STORE = "store"

@@ -15,8 +15,9 @@ from typing import NamedTuple, TypeVar
 
 from otel_session_agg._desk import RECORD, SESSION
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._session_codec import MalformedError, decode, decode_recorded
+from otel_session_agg._session_codec import decode, decode_recorded
 from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._session_values import MalformedError
 from otel_session_agg._store import SessionStore, Stored
 
 T = TypeVar("T")

@@ -15,8 +15,22 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from otel_session_agg._rollup import MAX_MODELS, At, Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Labelled, Member, SessionTotals
+from otel_session_agg._reasons import SESSION_ENDS
+from otel_session_agg._rollup import MAX_MODELS, Rollup
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Member, SessionTotals
+from otel_session_agg._session_values import (
+    MalformedError,
+    at_in,
+    flag,
+    id_in,
+    labelled,
+    number,
+    rows,
+    text,
+    text_or_none,
+    time_in,
+    whole,
+)
 
 T = TypeVar("T")
 
@@ -25,20 +39,9 @@ VERSION = 1
 
 _TRACE_BYTES = 16
 _WORD_BYTES = 3 * _TRACE_BYTES  # base64 of it ends without padding, so more can follow
-_HEX = frozenset("0123456789abcdef")
-_MOST = 10**30
-"""Larger sums are nobody's: a million USD in picodollars is 10**18."""
-
-_LATEST_NS = 2**63 - 1
-"""The latest time that OTLP carries, nanoseconds since the Unix epoch."""
-
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
-
-
-class MalformedError(ValueError):
-    """A value in the store is not what this version writes."""
 
 
 class Part(NamedTuple):
@@ -64,6 +67,10 @@ class Recorded(NamedTuple):
     revision: int
     version: int
     """Of the key in the store that the record was made from."""
+    reason: str = ""
+    """Why the session ended; empty when whoever wrote this did not say so, or says what this version does not know."""
+    ended_ns: int = 0
+    """When that was, nanoseconds since the Unix epoch, by the clock of the host that wrote this."""
 
 
 # -- out ------------------------------------------------------------------------------------------------------------------
@@ -107,6 +114,8 @@ def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: I
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
+    if totals.is_budget_exceeded:
+        row["is_budget_exceeded"] = True
     if totals.user is not None:
         row["user"] = list(totals.user)
     if totals.metadata:
@@ -133,7 +142,7 @@ def encode_part(part: Part) -> bytes:
 
 def encode_recorded(recorded: Recorded) -> bytes:
     """What a record was about, as bytes."""
-    return _out({"revision": recorded.revision, "version": recorded.version})
+    return _out(recorded._asdict())
 
 
 def _out(row: dict[str, Any]) -> bytes:
@@ -168,7 +177,7 @@ def decode_part(value: bytes) -> Part:
 
 def decode_recorded(value: bytes) -> Recorded:
     """What a record was about, from bytes; raises like ``decode``."""
-    return _checked(value, lambda row: Recorded(_whole(row["revision"]), _whole(row["version"])))
+    return _checked(value, _recorded)
 
 
 def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
@@ -187,28 +196,35 @@ def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
 
 
 def _totals(row: dict[str, Any]) -> SessionTotals:
-    packed = b64decode(_text(row.get("traces", "")), validate=True)
+    packed = b64decode(text(row.get("traces", "")), validate=True)
     if len(packed) % _TRACE_BYTES:
         message = "half a trace id"
         raise MalformedError(message)
     traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
-    members = [Member(_time(start), _id(trace, 32), _id(span, 16)) for start, trace, span in _list(row.get("members", []))]
-    labels = [(_text(name), _labelled(*label)) for name, label in row.get("metadata", {}).items()]
+    members = [Member(time_in(start), id_in(trace, 32), id_in(span, 16)) for start, trace, span in rows(row.get("members", []))]
+    labels = [(text(name), labelled(*label)) for name, label in row.get("metadata", {}).items()]
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
         members=tuple(sorted(members)[:MAX_LINKS]),
-        user=_at(row["user"]) if row.get("user") is not None else None,
+        user=at_in(row["user"]) if row.get("user") is not None else None,
         metadata=dict(labels[:MAX_LABELS]),
-        **{name: _whole(row.get(name, 0)) for name in _COUNTS},
+        is_budget_exceeded=flag(row.get("is_budget_exceeded", False)),
+        **{name: whole(row.get(name, 0)) for name in _COUNTS},
     )
 
 
 def _part(row: dict[str, Any]) -> Part:
-    rollups = {_text_or_none(session): _rollup(rollup) for session, rollup in _list(row["parts"])}
-    included = tuple(_text(writer) for writer in _list(row.get("included", [])))
-    session_id = _text_or_none(row["session"])
-    return Part(rollups, _flag(row["open"]), _flag(row["root"]), session_id, _whole(row["seq"]), included)
+    rollups = {text_or_none(session): _rollup(rollup) for session, rollup in rows(row["parts"])}
+    included = tuple(text(writer) for writer in rows(row.get("included", [])))
+    session_id = text_or_none(row["session"])
+    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, whole(row["seq"]), included)
+
+
+def _recorded(row: dict[str, Any]) -> Recorded:
+    reason = text(row.get("reason", ""))  # older versions wrote neither
+    ended_ns = time_in(row.get("ended_ns", 0))
+    return Recorded(whole(row["revision"]), whole(row["version"]), reason if reason in SESSION_ENDS else "", ended_ns)
 
 
 def _rollup(row: dict[str, Any]) -> Rollup:
@@ -218,83 +234,18 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
 
 
-def _time(value: object) -> int:
-    if _whole(value) > _LATEST_NS:
-        message = f"no time: {value!r:.40}"
-        raise MalformedError(message)
-    return _whole(value)
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _MOST:
-        message = f"no count: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def _number(value: object) -> int:
-    if type(value) is not int or abs(value) > _MOST:
-        message = f"no whole number: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        message = f"no flag: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        message = f"no text: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        message = f"no list: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def _text_or_none(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _id(value: object, digits: int) -> int:
-    if len(_text(value)) != digits or not _HEX.issuperset(_text(value)):
-        message = f"no id: {value!r:.40}"
-        raise MalformedError(message)
-    return int(_text(value), 16)
-
-
-def _at(value: Any) -> At:
-    time_ns, span_id, said = value
-    return At(_time(time_ns), _whole(span_id), _text(said))
-
-
-def _labelled(time_ns: object, value: object) -> Labelled:
-    if isinstance(value, (str, bool, int, float)):
-        return Labelled(_time(time_ns), value)
-    message = f"no label: {value!r:.40}"
-    raise MalformedError(message)
-
-
-_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
+_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns")
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 _values = attrgetter(*_DEFAULTS)  # all fields in one step
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "sum": _number,  # below 0 when a late span takes back what stands in another slot
-    "maybe": _number,
-    "min": _time,
-    "max": _time,
-    "any": _flag,
-    "union": lambda names: frozenset([_text(name) for name in _list(names)][:MAX_MODELS]),
-    "latest": _at,
-    "first": _at,
+    "sum": number,  # below 0 when a late span takes back what stands in another slot
+    "maybe": number,
+    "min": time_in,
+    "max": time_in,
+    "any": flag,
+    "union": lambda names: frozenset([text(name) for name in rows(names)][:MAX_MODELS]),
+    "latest": at_in,
+    "first": at_in,
 }
 """How a field's value is checked, by the way it is merged."""

@@ -22,7 +22,7 @@ class SessionRecord:
     revision: int
     """1 the first time; one more each time that the session came back or changed after it had ended."""
     end_reason: str
-    """``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions`` or ``shutdown``."""
+    """``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions``, ``shutdown`` or ``late``."""
     totals: SessionTotals
 
     @property
@@ -44,6 +44,11 @@ class SessionRecord:
     def is_partial(self) -> bool:
         """Some trace of the session had not ended: what it was going to add is missing."""
         return self.totals.num_open > 0
+
+    @property
+    def is_budget_exceeded(self) -> bool:
+        """The session has used more than one of its budgets, as some process of it found."""
+        return self.totals.is_budget_exceeded
 
     @property
     def user_id(self) -> str | None:

@@ -4,6 +4,8 @@
 adds up the processes.  Merging is declared per field; besides the ways of ``Rollup`` there are
 
 ``set``       all members of both
+``max``       the larger one
+``any``       true when either is
 ``earliest``  the ``MAX_LINKS`` members that sort first of both
 ``labels``    by name the value with the later time; the value that sorts last decides a tie
 """
@@ -83,6 +85,10 @@ class SessionTotals:
     """Who uses it; the first that was named."""
     metadata: Mapping[str, Labelled] = field(default_factory=dict)
     """What the application says of the session; by name the latest."""
+    last_began_ns: int = 0
+    """When the last of its roots and blocks began, nanoseconds since the Unix epoch, by the clock of its host; the largest."""
+    is_budget_exceeded: bool = False
+    """Some process found that it has used more than a budget; any."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
         return SessionTotals(
@@ -97,6 +103,8 @@ class SessionTotals:
             part_ns=self.part_ns + other.part_ns,
             user=_first(self.user, other.user),
             metadata=_labels(self.metadata, other.metadata),
+            last_began_ns=max(self.last_began_ns, other.last_began_ns),
+            is_budget_exceeded=self.is_budget_exceeded or other.is_budget_exceeded,
         )
 
     @property
@@ -131,8 +139,8 @@ class GrowingTotals:
     """The same totals while they grow: adding a root costs the same however many there are."""
 
     __slots__ = (
-        "_frozen", "_links", "_members", "metadata", "more_traces", "num_open", "num_parts", "num_roots", "part_ns", "rollup",
-        "root_ns", "traces", "user",
+        "_frozen", "_links", "_members", "is_budget_exceeded", "last_began_ns", "metadata", "more_traces", "num_open", "num_parts",
+        "num_roots", "part_ns", "rollup", "root_ns", "traces", "user",
     )  # fmt: skip
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
@@ -150,6 +158,8 @@ class GrowingTotals:
         self.part_ns = totals.part_ns
         self.user = totals.user
         self.metadata = totals.metadata
+        self.last_began_ns = totals.last_began_ns
+        self.is_budget_exceeded = totals.is_budget_exceeded
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
@@ -184,6 +194,17 @@ class GrowingTotals:
         self.metadata = _labels(self.metadata, labels.metadata)
         self._frozen = None
 
+    def began(self, start_ns: int) -> None:
+        """A root or a block began."""
+        if start_ns > self.last_began_ns:
+            self.last_began_ns = start_ns
+            self._frozen = None
+
+    def exceeded(self) -> None:
+        """It has used more than a budget."""
+        self.is_budget_exceeded = True
+        self._frozen = None
+
     def set_open(self, num_open: int) -> None:
         """How many roots are open by now."""
         if self.num_open != num_open:
@@ -213,5 +234,7 @@ class GrowingTotals:
                 part_ns=self.part_ns,
                 user=self.user,
                 metadata=self.metadata,
+                last_began_ns=self.last_began_ns,
+                is_budget_exceeded=self.is_budget_exceeded,
             )
         return self._frozen

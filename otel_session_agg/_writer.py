@@ -68,6 +68,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.AVERAGE_TRACE_LATENCY: record.average_trace_latency_ms,
             n.END_REASON: record.end_reason,
             n.REVISION: record.revision,
+            n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
         }
     )
     values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None)

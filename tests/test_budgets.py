@@ -408,6 +408,56 @@ class TestRoot:
         assert 750 == app.attributes("request")["metadata.total_tokens"]
 
 
+class TestRecord:
+    """What the record of a session says of its budgets."""
+
+    @pytest.mark.parametrize(("total_tokens", "expected"), [(29, True), (30, None)])
+    @pytest.mark.parametrize("reason", ["end_session", "idle", "shutdown"])
+    def test_says_so(self, total_tokens: int, expected: bool | None, reason: str, app: App) -> None:  # noqa: FBT001 -- of the table
+        """It says that the session has used more, however it ends, and nothing when it has not."""
+        with session("s", budget=Budget(total_tokens=total_tokens)):
+            app.trace(2)
+        if reason == "end_session":
+            end_session("s")
+        elif reason == "idle":
+            app.turn()
+            app.turn(1801)
+        else:
+            app.provider.shutdown()
+        app.flush() if reason != "shutdown" else None
+        (record,) = app.records
+        assert (reason, expected is True) == (record.end_reason, record.is_budget_exceeded)
+        assert expected is app.attributes("session").get("metadata.budget_exceeded")
+
+    def test_below_an_open_root(self, app: App) -> None:
+        """So it is when the root that used it is still open, and in the records that follow."""
+        with session("s", budget=Budget(total_tokens=29)) as block:
+            root = app.tracer.start_span("request")
+            for _ in range(2):
+                app.call(below(root))
+            block.end()
+            app.turn()
+            app.turn(5.0)
+            root.end()
+        app.turn()
+        app.provider.shutdown()
+        assert [(True, True), (False, True)] == [(record.is_partial, record.is_budget_exceeded) for record in app.records]
+
+    def test_over_processes(self, make: Callable[..., App]) -> None:
+        """One process that finds it is enough, whoever writes the record."""
+        store = MemoryStore()
+        here, there = make(quiet=False, store=store), make(quiet=False, store=store)
+        with session("s", budget=Budget(total_tokens=29)):
+            here.trace(2)
+        here.flush()
+        here.provider.shutdown()
+        with session("s"):
+            there.trace(1)
+        end_session("s")
+        there.flush()
+        assert [(45, True)] == [(record.rollup.total_tokens, record.is_budget_exceeded) for record in there.records]
+
+
 class TestOverProcesses:
     """Two processors that share a store, as two processes do."""
 

@@ -121,9 +121,9 @@ def soon(seconds: float = NEVER_SECONDS) -> float:
     return time.monotonic() + seconds
 
 
-def errand(session_id: str, seq: int = 1, writer: str = "w", *, tokens: int = 1, is_late: bool = False) -> Errand:
+def errand(session_id: str, seq: int = 1, writer: str = "w", *, tokens: int = 1) -> Errand:
     """Something to write."""
-    return Errand(session_slot(session_id, writer, seq, SessionTotals(Rollup(total_tokens=tokens))), is_late=is_late)
+    return Errand(session_slot(session_id, writer, seq, SessionTotals(Rollup(total_tokens=tokens))))
 
 
 def tokens(store: SessionStore, *session_ids: str) -> list[int]:
@@ -141,10 +141,10 @@ class TestOutbox:
     """What waits to be written."""
 
     def test_newest(self) -> None:
-        """Of each slot what was said last waits; nothing is late any more once something of it was not."""
+        """Of each slot what was said last waits."""
         outbox = Outbox(10)
-        for seq, is_late in ((1, True), (2, False), (3, True)):
-            outbox.put(errand("s", seq, is_late=is_late))
+        for seq in (1, 2, 3):
+            outbox.put(errand("s", seq))
         assert [errand("s", 3)] == outbox.first(10)
 
     def test_said_meanwhile(self) -> None:
@@ -339,7 +339,7 @@ class TestTime:
     def test_back_off(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that fails is tried again later and later, at last every five seconds, and at once when it has worked."""
         clock = FakeClock(100.0)
-        monkeypatch.setattr(_courier, "time", SimpleNamespace(monotonic=clock))
+        monkeypatch.setattr(_courier, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(Courier, "_begin", lambda _: None)  # the test takes the turns
         courier = make()
         courier.put(errand("a"))

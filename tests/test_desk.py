@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,11 +36,31 @@ class Office:
 
     def desk(self, owner: str) -> Desk:
         """The desk of another process."""
-        return Desk(self.store, Settings(session_idle_seconds=IDLE, linger_seconds=LINGER), owner, self.counts)
+        settings = Settings(session_idle_seconds=IDLE, linger_seconds=LINGER)
+        return Desk(self.store, settings, owner, self.counts, self.at_ns)
+
+    def at_ns(self, seconds: float = 0.0) -> int:
+        """The time so many seconds from now."""
+        return int((1000 + self.clock() + seconds) * 1e9)
 
     def end(self, session_id: str = "s", desk: Desk | None = None, **more: Any) -> bool:
         """End a session."""
         return (desk or self.one).end(session_id, "end_session", self.records.append, **more)
+
+    def scan(self, *desks: Desk) -> None:
+        """All look for sessions in which nothing happens any more."""
+        for desk in desks or (self.one, self.two):
+            for session_id in desk.due():
+                assert desk.end(session_id, "idle", self.records.append)
+
+    def part(self, writer: str, seq: int = 1, *, began: float = 0.0, desk: Desk | None = None) -> None:
+        """A process has one event, in a root that began so many seconds from now by its clock."""
+        totals = replace(ONE, last_began_ns=self.at_ns(began))
+        (desk or self.two).write([Errand(session_slot("s", writer, seq, totals))])
+
+    def told(self) -> list[tuple[int, int, str]]:
+        """Revisions that were told, their events and why."""
+        return [(record.revision, record.rollup.num_events, record.end_reason) for record in self.records]
 
     def revisions(self) -> list[tuple[int, int]]:
         """Revisions that were told, and their events."""
@@ -145,7 +166,7 @@ class TestAdoption:
         office.one.write([root_errand("s")])
         assert [] == office.one.adoptions()
         office.two.write([part_errand(A, part())])
-        assert [Errand(adoption("s", TRACE, A, part()), is_late=True)] == office.two.adoptions()
+        assert [Errand(adoption("s", TRACE, A, part()))] == office.two.adoptions()
 
     def test_part_first(self) -> None:
         """A part that ends before the root is found by it."""
@@ -153,7 +174,7 @@ class TestAdoption:
         office.two.write([part_errand(A, part())])
         assert [] == office.two.adoptions()
         office.one.write([root_errand("s")])
-        assert [Errand(adoption("s", TRACE, A, part()), is_late=True)] == office.one.adoptions()
+        assert [Errand(adoption("s", TRACE, A, part()))] == office.one.adoptions()
 
     def test_both(self) -> None:
         """When both see each other, both write the same slot."""
@@ -414,7 +435,8 @@ class TestEnd:
     def test_malformed_record(self) -> None:
         """So is a record that cannot be read."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE)), Errand(Slot("s:s", RECORD, 1, b"garbage"))])
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.store.put([Slot("s:s", RECORD, 1, b"garbage")], ttl_seconds=100)
         assert office.end()
         assert ([(1, 1)], 1) == (office.revisions(), office.counts["malformed"])
 
@@ -467,11 +489,11 @@ class TestDue:
     def test_late(self) -> None:
         """What comes late after the end is told a moment later; what comes late before waits with the rest."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE), is_late=True)])
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
         office.clock.tick(LINGER)
         assert [] == office.one.due()
         office.end()
-        office.two.write([Errand(session_slot("s", "p.1", 2, ONE), is_late=True)])
+        office.two.write([Errand(session_slot("s", "p.1", 2, ONE))])
         office.clock.tick(LINGER)
         assert ["s"] == office.two.due()
 
@@ -481,9 +503,134 @@ class TestDue:
         office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
         office.end()
         for seq in (2, 3):
-            office.one.write([Errand(session_slot("s", "p.1", seq, ONE), is_late=True)])
+            office.one.write([Errand(session_slot("s", "p.1", seq, ONE))])
         office.clock.tick(LINGER)
         assert ["s"] == office.one.due()
+
+
+class Crowded(MemoryStore):
+    """A store to which somebody else writes just before a session is settled."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def settle(self, slot: Slot, version: int, *, ttl_seconds: float) -> bool:
+        """The other one is first."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return super().settle(slot, version, ttl_seconds=ttl_seconds)
+
+
+class TestAfterTheEnd:
+    """What is written to a session that has ended."""
+
+    @pytest.mark.parametrize("began", [-50.0, -1.0, 0.0, 4.0])
+    def test_began_before(self, began: float) -> None:
+        """What began before the end, or nearly so by clocks that differ, corrects the record a moment later, once."""
+        office = Office()
+        office.part("p.1", began=-60)
+        office.end()
+        office.part("q.1", began=began)
+        office.clock.tick(LINGER - 1)
+        office.scan()
+        assert [(1, 1, "end_session")] == office.told()
+        office.clock.tick(1)
+        office.scan()
+        office.clock.tick(10 * IDLE)
+        office.scan()
+        assert [(1, 1, "end_session"), (2, 2, "end_session")] == office.told()
+
+    def test_began_after(self) -> None:
+        """What began after the end opens the session again: it ends when it is idle."""
+        office = Office()
+        office.part("p.1", began=-60)
+        office.end()
+        office.clock.tick(20)
+        office.part("q.1")
+        office.clock.tick(IDLE - 1)
+        office.scan()
+        assert [(1, 1, "end_session")] == office.told()
+        office.clock.tick(1)
+        office.scan()
+        assert [(1, 1, "end_session"), (2, 2, "idle")] == office.told()
+
+    def test_several(self) -> None:
+        """When several have something late, each of them sees that the session has ended."""
+        office = Office()
+        office.part("p.1", began=-60)
+        office.end()
+        for number in range(3):
+            office.clock.tick(1)
+            office.part(f"q.{number}", began=-30, desk=office.desk(f"q{number}"))
+        office.clock.tick(LINGER)
+        office.scan()
+        assert [(1, 1, "end_session"), (2, 4, "end_session")] == office.told()
+
+    def test_again(self) -> None:
+        """Corrected once, it may be corrected again, and may come back; each time the reason is that of the last end."""
+        office = Office()
+        office.part("p.1", began=-60)
+        office.end()
+        for number in range(2):
+            office.part(f"q.{number}", began=-30)
+            office.clock.tick(LINGER)
+            office.scan()
+        office.clock.tick(10)
+        office.part("q.7")
+        office.clock.tick(IDLE)
+        office.scan()
+        office.part("q.8", began=-IDLE)
+        office.clock.tick(LINGER)
+        office.scan()
+        reasons = ["end_session", "end_session", "end_session", "idle", "idle"]
+        assert [(number, number, reason) for number, reason in enumerate(reasons, 1)] == office.told()
+
+    def test_while_open(self) -> None:
+        """A part that is still open says so in the correction; its end is corrected, too."""
+        office = Office()
+        office.part("p.1", began=-60)
+        office.end()
+        still_open = replace(ONE, num_open=1, last_began_ns=office.at_ns(-30))
+        office.two.write([Errand(session_slot("s", "q.1", 1, still_open))])
+        office.clock.tick(LINGER)
+        office.scan()
+        office.two.write([Errand(session_slot("s", "q.1", 2, replace(still_open, num_open=0)))])
+        office.clock.tick(LINGER)
+        office.scan()
+        assert [(1, False), (2, True), (3, False)] == [(record.revision, record.is_partial) for record in office.records]
+
+    @pytest.mark.parametrize("ends", [True, False])
+    def test_crowded(self, ends: bool) -> None:  # noqa: FBT001 -- of the table
+        """Somebody who writes while a session is settled, at its end or later, is not forgotten, nor is who comes after."""
+        store = Crowded()
+        office = Office(store)
+        store._clock = office.clock
+        office.part("p.1", began=-60)
+        if not ends:
+            office.end()
+        store.meanwhile = lambda: office.part("q.1", began=-30, desk=office.desk("q"))
+        if ends:
+            office.end()
+        else:
+            office.part("r.1", began=-30)
+        office.clock.tick(1)
+        office.part("t.1", began=-30)
+        office.clock.tick(LINGER)
+        office.scan()
+        assert (1, 1, "end_session") == office.told()[0]
+        assert [(2, 3 if ends else 4, "end_session")] == office.told()[1:]
+
+    def test_older_record(self) -> None:
+        """A record of a version that did not say when it ended is long ago."""
+        office = Office()
+        office.part("p.1", began=-40)
+        [stored] = office.store.get(["s:s"])
+        slot = Slot("s:s", RECORD, 1, b'{"v":1,"revision":1,"version":%d}' % stored.version)
+        assert office.store.settle(slot, stored.version, ttl_seconds=1000)
+        office.part("q.1", began=-40)
+        office.clock.tick(IDLE)
+        office.scan()
+        assert [(2, 2, "idle")] == office.told()
 
 
 class TestOthers:

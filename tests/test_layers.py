@@ -28,7 +28,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             " conventions._usage_text conventions._versions conventions.* stores.*"
         ),
         # what counts, what it costs, how tables are read
-        "_nesting _pricing _session_codec _session_record _sums conventions._table stores",
+        "_nesting _pricing _session_record _session_values _sums conventions._table stores",
+        "_session_codec",
         "_owners _session_state _writer conventions._cost conventions._kind conventions._usage",
         "_profiles _traces",
         "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",

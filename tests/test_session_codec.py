@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._rollup import MAX_MODELS, At
 from otel_session_agg._session_codec import (
     VERSION,
-    MalformedError,
     Part,
     Recorded,
     Words,
@@ -28,6 +28,7 @@ from otel_session_agg._session_codec import (
     encode_recorded,
 )
 from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, GrowingTotals, Labelled, Member, SessionTotals
+from otel_session_agg._session_values import MalformedError
 
 from .test_rollup import ROLLUPS
 from .test_session_totals import MEMBERS, TOTALS
@@ -57,7 +58,9 @@ _PARTS = st.builds(
     st.integers(1, 2**63 - 1),
     st.lists(_TEXT, max_size=3).map(tuple),
 )
-_RECORDED = st.builds(Recorded, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+_RECORDED = st.builds(
+    Recorded, *2 * [st.integers(0, 2**63 - 1)], st.sampled_from(["", *sorted(SESSION_ENDS)]), st.integers(0, 2**63 - 1)
+)
 _slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 _READERS: list[Callable[[bytes], object]] = [decode, decode_part, decode_recorded]
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -86,6 +89,8 @@ _FULL = SessionTotals(
     part_ns=5,
     user=At(1, 0, "u"),
     metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
+    last_began_ns=12,
+    is_budget_exceeded=True,
 )
 """Totals with everything that totals can have."""
 _FULL_PART = Part(
@@ -390,6 +395,23 @@ class TestWrongFields:
         """What a record was about is two counts."""
         with pytest.raises(MalformedError):
             decode_recorded(_bytes({**_row(encode_recorded(Recorded(1, 2))), name: wrong}))
+
+    @pytest.mark.parametrize(("name", "wrong"), [("reason", 1), ("reason", None), ("ended_ns", "1"), ("ended_ns", 2**63)])
+    def test_recorded_end(self, name: str, wrong: object) -> None:
+        """Why and when it ended are a text and a time."""
+        with pytest.raises(MalformedError):
+            decode_recorded(_bytes({**_row(encode_recorded(Recorded(1, 2))), name: wrong}))
+
+    def test_recorded_by_others(self) -> None:
+        """Older versions did not say why and when, and newer ones may say what is not known here."""
+        assert Recorded(1, 2) == decode_recorded(b'{"v":1,"revision":1,"version":2}')
+        assert Recorded(1, 2, "", 3) == decode_recorded(b'{"v":1,"revision":1,"version":2,"reason":"new","ended_ns":3,"more":4}')
+
+    @pytest.mark.parametrize("wrong", [1, "true", None])
+    def test_budget(self, wrong: object) -> None:
+        """Whether a budget is exceeded is true or false."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "is_budget_exceeded": wrong}))
 
     @_slow
     @given(st.sampled_from(sorted(_row(encode(_FULL)))), _JSON)

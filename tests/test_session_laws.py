@@ -9,6 +9,7 @@ that each example runs the same way every time.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
 
-from otel_session_agg import PriceBook, Rollup, SessionSpanProcessor, Settings, _courier, _runner
+from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, _courier, _runner
 from otel_session_agg._courier import Courier
 from otel_session_agg._desk import RECORD
 from otel_session_agg._rollup import At
@@ -238,11 +239,13 @@ class Process:
 
     def __init__(self, store: SessionStore | None, clock: FakeClock | None, **more: Any) -> None:
         self.sink = Sink()
+        self.records: list[SessionRecord] = []
         self.processor = SessionSpanProcessor(
             self.sink,
             settings=Settings(linger_seconds=_LINGER_SECONDS, session_records=False, **more),
             prices=_PRICES,
             store="memory://" if store is None else store,
+            on_session=self.records.append,
         )
         if clock is not None:
             self.processor._runner.clock = clock
@@ -320,6 +323,10 @@ class _Time:
 
     monotonic: Callable[[], float]
 
+    def time_ns(self) -> int:
+        """By the same clock."""
+        return int(self.monotonic() * 1e9)
+
 
 def read(store: SessionStore, session_id: str) -> SessionTotals:
     """What a reader finds of a session."""
@@ -328,11 +335,11 @@ def read(store: SessionStore, session_id: str) -> SessionTotals:
 
 
 def plain(totals: SessionTotals, session_id: str) -> SessionTotals:
-    """Totals without the name of their session, which has to be right."""
+    """Totals without the name of their session, which has to be right, and without when it began last, which depends on the way."""
     named = totals.rollup.session
     assert named is not None
     assert session_id == named.value
-    return replace(totals, rollup=replace(totals.rollup, session=None))
+    return replace(totals, rollup=replace(totals.rollup, session=None), last_began_ns=0)
 
 
 def of_session(nodes: Sequence[Node], session_id: str) -> list[Node]:
@@ -415,8 +422,101 @@ def clock() -> Iterator[FakeClock]:
         yield one
 
 
+class TestEnded:
+    """A session that one process ends while another has something of it that is not in the store."""
+
+    @staticmethod
+    def _spans(span_id: int, process: int, start_seconds: float) -> tuple[Node, Node]:
+        start_ns = int(start_seconds * 1e9)
+        root = Node(span_id, None, "root", span_id, "a", process, start_ns=start_ns, end_ns=start_ns + 9)
+        call = Node(
+            span_id + 1, span_id, "model", span_id, "a", process, tokens=(span_id, 0), start_ns=start_ns, end_ns=start_ns + 5
+        )
+        return root, call
+
+    def _work(self, process: Process, span_id: int, start_seconds: float) -> None:
+        root, call = self._spans(span_id, 0, start_seconds)
+        process.start(root)
+        process.start(call)
+        process.end(call)
+        process.end(root)
+        process.turn()
+
+    @staticmethod
+    def _pass(clock: FakeClock, seconds: float, *processes: Process) -> list[tuple[int, int | None, str, bool]]:
+        """Time passes in small steps, all threads go on; returns what was told by all of them."""
+        for _ in range(int(seconds / 0.05)):
+            clock.tick(0.05)
+            for process in processes:
+                process.talk()
+                process.turn()
+        assert all(process.processor._runner.caller.flush(time.monotonic() + 10) for process in processes)
+        records = sorted((record for process in processes for record in process.records), key=lambda record: record.revision)
+        return [(row.revision, row.rollup.total_tokens, row.end_reason, row.is_partial) for row in records]
+
+    def test_late_part(self, clock: FakeClock) -> None:
+        """What was done before the end and is written after it is in a second record, as soon as lingering is over."""
+        store = MemoryStore(clock=clock)
+        a, b, c = (Process(store, clock) for _ in range(3))
+        self._work(a, 1, 50)
+        self._pass(clock, 1, a)
+        self._work(b, 20, 60)
+        self._work(c, 300, 60)
+        a.processor._aggregation.end_session("a", "end_session")
+        assert [(1, 1, "end_session", False)] == self._pass(clock, 1, a)
+        assert [(1, 1, "end_session", False)] == self._pass(clock, _LINGER_SECONDS - 0.5, a, b, c)
+        told = [(1, 1, "end_session", False), (2, 321, "end_session", False)]
+        assert told == self._pass(clock, 1, a, b, c)
+        assert told == self._pass(clock, 4000, a, b, c)
+
+    def test_open_root(self, clock: FakeClock) -> None:
+        """A root that is open in another process makes the record partial; a second one follows when it has ended."""
+        store = MemoryStore(clock=clock)
+        a, b = (Process(store, clock) for _ in range(2))
+        self._work(a, 1, 50)
+        root, call = self._spans(20, 0, 60)
+        b.start(root)
+        b.start(call)
+        b.end(call)
+        b.turn()
+        self._pass(clock, 1, a, b)
+        a.processor._aggregation.end_session("a", "end_session")
+        assert [(1, 21, "end_session", True)] == self._pass(clock, 10, a, b)
+        b.end(root)
+        b.turn()
+        assert [(1, 21, "end_session", True), (2, 21, "end_session", False)] == self._pass(clock, 4, a, b)
+
+    def test_comes_back(self, clock: FakeClock) -> None:
+        """A root that began after the end opens the session again, until it is idle."""
+        store = MemoryStore(clock=clock)
+        a, b = (Process(store, clock, session_idle_seconds=60) for _ in range(2))
+        self._work(a, 1, 50)
+        self._pass(clock, 1, a)
+        a.processor._aggregation.end_session("a", "end_session")
+        first = [(1, 1, "end_session", False)]
+        assert first == self._pass(clock, 20, a, b)
+        self._work(b, 20, clock())
+        assert first == self._pass(clock, 50, a, b)
+        assert [*first, (2, 21, "idle", False)] == self._pass(clock, 20, a, b)
+
+
 class TestPartsOfTraces:
     """Orders that are rare and were wrong once."""
+
+    def test_named_by_attributes(self, clock: FakeClock) -> None:
+        """A session that only spans name is written while its first root is still open, and says that it is."""
+        store = MemoryStore(clock=clock)
+        process = Process(store, clock)
+        call = Node(2, 1, "model", 1, "a", 0, tokens=(3, 4), start_ns=20, end_ns=30)
+        process.start(Node(1, None, "root", 1, "a", 0, is_stamped=False, start_ns=10))
+        process.start(call)
+        process.end(call)
+        for _ in range(25):
+            process.turn()
+            process.talk()
+            clock.tick(0.05)
+        found = read(store, "a")
+        assert (7, 1) == (found.rollup.total_tokens, found.num_open)
 
     def test_only_the_root_of_a_part_names_it(self, clock: FakeClock) -> None:
         """A part whose only name is on its root span is in the session."""
@@ -689,4 +789,4 @@ def _whole_traces(nodes: Sequence[Node], stop: int) -> list[Node]:
 
 
 def _unnamed(totals: SessionTotals) -> SessionTotals:
-    return replace(totals, rollup=replace(totals.rollup, session=None))
+    return replace(totals, rollup=replace(totals.rollup, session=None), last_began_ns=0)

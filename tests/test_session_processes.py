@@ -233,7 +233,7 @@ class TestTraces:
             assert [first] == wait_for_records(workers, 1)
             b.do("chat", "part", 20)
             b.do("finish", "part")
-            assert [first, Told("s", 2, "idle", 1, 3, 31, 41.0)] == wait_for_records(workers, 2)
+            assert [first, Told("s", 2, "end_session", 1, 3, 31, 41.0)] == wait_for_records(workers, 2)
 
     def test_part_of_what_is_known(self, url: str) -> None:
         """A root that waited in vain for one callee has what another one did."""

@@ -46,6 +46,8 @@ TOTALS = st.builds(
     part_ns=_WHOLE,
     user=st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
     metadata=st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
+    last_began_ns=_FEW,
+    is_budget_exceeded=st.booleans(),
 )
 _slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -101,6 +103,8 @@ class TestFields:
             ({"num_parts": 1, "part_ns": 2}, {"num_parts": 3, "part_ns": 4}, {"num_parts": 4, "part_ns": 6}),
             ({"traces": frozenset({1, 2})}, {"traces": frozenset({2, 3})}, {"traces": frozenset({1, 2, 3})}),
             ({"rollup": Rollup(num_events=1)}, {"rollup": Rollup(num_events=2)}, {"rollup": Rollup(num_events=3)}),
+            ({"is_budget_exceeded": True}, {}, {"is_budget_exceeded": True}),
+            ({"last_began_ns": 2}, {"last_began_ns": 1}, {"last_began_ns": 2}),
             ({"user": At(2, 1, "a")}, {"user": At(1, 1, "b")}, {"user": At(1, 1, "b")}),
             ({"user": At(1, 1, "a")}, {}, {"user": At(1, 1, "a")}),
             ({"metadata": {"n": Labelled(1, "z")}}, {"metadata": {"n": Labelled(2, "a")}}, {"metadata": {"n": Labelled(2, "a")}}),
@@ -124,7 +128,19 @@ class TestFields:
     def test_all(self) -> None:
         """Every field is merged: none of what both sides have is forgotten."""
         some = SessionTotals(
-            Rollup(num_events=1), 1, frozenset({1}), 1, (Member(1, 1, 1),), 1, 1, 1, 1, At(1, 1, "u"), {"n": Labelled(1, 1)}
+            Rollup(num_events=1),
+            1,
+            frozenset({1}),
+            1,
+            (Member(1, 1, 1),),
+            1,
+            1,
+            1,
+            1,
+            At(1, 1, "u"),
+            {"n": Labelled(1, 1)},
+            1,
+            is_budget_exceeded=True,
         )
         empty = SessionTotals()
         merged = empty + some
@@ -258,5 +274,8 @@ class TestGrowing:
             growing.add_rollup(Rollup(num_events=span))
             expected += SessionTotals(Rollup(num_events=span))
             growing.add_labels(SessionTotals(user=At(start, 0, "u")))
-            expected += SessionTotals(user=At(start, 0, "u"))
+            growing.began(span)
+            expected += SessionTotals(user=At(start, 0, "u"), last_began_ns=span)
+        growing.exceeded()
+        expected += SessionTotals(is_budget_exceeded=True)
         assert expected == growing.totals == GrowingTotals(expected).totals
