@@ -176,7 +176,7 @@ class Emitter:
     prompt_from_total: bool = False
     """A total beyond prompt and completion has the cached part, which the prompt leaves out."""
     completion_from_total: bool = False
-    """Completion leaves reasoning out; total minus prompt has it."""
+    """Completion leaves reasoning out and nothing states it; the total has it."""
     completion_excludes_reasoning: bool = False
     """Completion leaves reasoning out; the reasoning stated beside it belongs to it."""
     completion_repeats_reasoning: bool = False

@@ -167,6 +167,8 @@ def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind
     told, completion = completion, _completion(stated, emitters, prompt, completion, total, reasoning)
     if told is not None and completion is not None and completion < told and total is not None:
         total -= told - completion
+    if reasoning is None and told is not None and completion is not None and completion > told:
+        reasoning = completion - told  # what the emitter left out of the completion
     if kind is _EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
