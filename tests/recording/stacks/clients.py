@@ -88,12 +88,28 @@ _ANTHROPIC_OPENLLMETRY = "opentelemetry-instrumentation-anthropic==0.62.4"
 _ANTHROPIC_GENAI = "opentelemetry-instrumentation-genai-anthropic==1.3b0"
 _OPENLIT = "openlit==1.45.0"
 
+_CACHED_PART = ("prompt_tokens", "cache_read_tokens", "cache_write_tokens", "total_tokens")
+"""Left out where a span has the prompt without its cached part, and nothing of that."""
+_SPANLESS = (*_CACHED_PART, "completion_tokens", "num_model_events")
+"""Left out where a call has no span."""
+
+_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
+"""Left out where a span tells of a call, but not of its tokens."""
+_EMBEDDING = ("prompt_tokens", "total_tokens")
+"""Left out where nothing tells the tokens of an embedding."""
+
 _ANTHROPIC_STACKS = (
     _stack("anthropic.native", _ANTHROPIC),
     _stack("anthropic.openinference", _ANTHROPIC, _ANTHROPIC_OPENINFERENCE),
     _stack("anthropic.openllmetry", _ANTHROPIC, _ANTHROPIC_OPENLLMETRY),
     _stack("anthropic.contrib-genai", _ANTHROPIC, _ANTHROPIC_GENAI),
-    _stack("anthropic.openlit", "anthropic==0.125.0", _OPENLIT),
+    _stack(
+        "anthropic.openlit",
+        "anthropic==0.125.0",
+        _OPENLIT,
+        unstated={"*/split*": ("cost",), "*/reasoning*": ("reasoning_tokens",), "beta/*": _SPANLESS},
+        why="OpenLIT writes neither reasoning tokens nor the part of cache writes kept for an hour, and has no span for beta calls",
+    ),
     _stack("anthropic.openinference+openllmetry", _ANTHROPIC, _ANTHROPIC_OPENINFERENCE, _ANTHROPIC_OPENLLMETRY),
     _stack("anthropic.openllmetry+openinference", _ANTHROPIC, _ANTHROPIC_OPENLLMETRY, _ANTHROPIC_OPENINFERENCE),
 )
@@ -103,12 +119,44 @@ _GOOGLE_OPENINFERENCE = "openinference-instrumentation-google-genai==1.4.14"
 _GOOGLE_OPENLLMETRY = "opentelemetry-instrumentation-google-generativeai==0.62.4"
 _GOOGLE_CONTRIB = "opentelemetry-instrumentation-google-genai==1.3b0"
 
+_GOOGLE_UNSTATED = {
+    "tools/*": (*_TOKENS, "num_model_events"),
+    "tools/reasoning*": ("cache_read_tokens", "reasoning_tokens"),
+}
+_GOOGLE_WHY = "the library's automatic function calling makes two calls below one span, which states the last one's tokens"
+_GOOGLE_EMBEDDINGS = {"embeddings/*": _EMBEDDING}
+
 _GOOGLE_STACKS = (
-    _stack("google-genai.openinference", _GOOGLE, _GOOGLE_OPENINFERENCE),
-    _stack("google-genai.openllmetry", _GOOGLE, _GOOGLE_OPENLLMETRY),
-    _stack("google-genai.contrib", "google-genai==2.34.0", _GOOGLE_CONTRIB),
-    _stack("google-genai.openlit", _GOOGLE, _OPENLIT),
-    _stack("google-genai.openinference+contrib", "google-genai==2.34.0", _GOOGLE_OPENINFERENCE, _GOOGLE_CONTRIB),
+    _stack(
+        "google-genai.openinference",
+        _GOOGLE,
+        _GOOGLE_OPENINFERENCE,
+        unstated={**_GOOGLE_UNSTATED, **_GOOGLE_EMBEDDINGS},
+        why=f"{_GOOGLE_WHY}; OpenInference writes no tokens of embeddings",
+    ),
+    _stack(
+        "google-genai.openllmetry",
+        _GOOGLE,
+        _GOOGLE_OPENLLMETRY,
+        unstated={**_GOOGLE_UNSTATED, **_GOOGLE_EMBEDDINGS},
+        why=f"{_GOOGLE_WHY}; OpenLLMetry has no span for embeddings",
+    ),
+    _stack("google-genai.contrib", "google-genai==2.34.0", _GOOGLE_CONTRIB, unstated=_GOOGLE_UNSTATED, why=_GOOGLE_WHY),
+    _stack(
+        "google-genai.openlit",
+        _GOOGLE,
+        _OPENLIT,
+        unstated={**_GOOGLE_UNSTATED, **_GOOGLE_EMBEDDINGS},
+        why=f"{_GOOGLE_WHY}; OpenLIT has no span for embeddings",
+    ),
+    _stack(
+        "google-genai.openinference+contrib",
+        "google-genai==2.34.0",
+        _GOOGLE_OPENINFERENCE,
+        _GOOGLE_CONTRIB,
+        unstated=_GOOGLE_UNSTATED,
+        why=_GOOGLE_WHY,
+    ),
 )
 
 _BOTO3 = "boto3==1.44.5"
@@ -117,23 +165,110 @@ _BEDROCK_OPENLLMETRY = "opentelemetry-instrumentation-bedrock==0.62.4"
 _BEDROCK_BOTOCORE = "opentelemetry-instrumentation-botocore==0.66b2"
 _BEDROCK_GENAI = "opentelemetry-instrumentation-genai-bedrock==1.3b0"
 
+_BEDROCK_OPENINFERENCE_UNSTATED = {"converse*/split*": ("cost",), "invoke-stream/split*": ("cost",)}
+_BEDROCK_OPENINFERENCE_WHY = "only the answers of InvokeModel that are no streams have the part of cache writes kept for an hour"
+
 _BEDROCK_STACKS = (
-    _stack("bedrock.openinference", _BOTO3, _BEDROCK_OPENINFERENCE),
-    _stack("bedrock.openllmetry", _BOTO3, _BEDROCK_OPENLLMETRY),
-    _stack("bedrock.contrib", _BOTO3, _BEDROCK_BOTOCORE),
-    _stack("bedrock.contrib-genai", _BOTO3, _BEDROCK_GENAI),
-    _stack("bedrock.openlit", _BOTO3, _OPENLIT),
-    _stack("bedrock.openinference+contrib", _BOTO3, _BEDROCK_OPENINFERENCE, _BEDROCK_BOTOCORE),
+    _stack(
+        "bedrock.openinference",
+        _BOTO3,
+        _BEDROCK_OPENINFERENCE,
+        unstated=_BEDROCK_OPENINFERENCE_UNSTATED,
+        why=_BEDROCK_OPENINFERENCE_WHY,
+    ),
+    _stack(
+        "bedrock.openllmetry",
+        _BOTO3,
+        _BEDROCK_OPENLLMETRY,
+        unstated={
+            "*/split*": ("cost",),
+            "invoke-stream/[cs]*": _CACHED_PART,
+            "invoke-nova/*": _CACHED_PART,
+        },
+        why="OpenLLMetry does not write the part of cache writes kept for an hour, nor any cached part of InvokeModel's streams and Nova",
+    ),
+    _stack(
+        "bedrock.contrib",
+        _BOTO3,
+        _BEDROCK_BOTOCORE,
+        unstated={
+            "*/split*": ("cost",),
+            "invoke/[cs]*": _CACHED_PART,
+            "invoke-stream/[cs]*": _CACHED_PART,
+            "invoke-nova/*": _CACHED_PART,
+        },
+        why="botocore does not write the part of cache writes kept for an hour, nor any cached part of InvokeModel",
+    ),
+    _stack(
+        "bedrock.contrib-genai",
+        _BOTO3,
+        _BEDROCK_GENAI,
+        unstated={"*/split*": ("cost",), "invoke-nova/*": _CACHED_PART},
+        why="genai-bedrock does not write the part of cache writes kept for an hour, nor any cached part of InvokeModel with Nova",
+    ),
+    _stack(
+        "bedrock.openlit",
+        _BOTO3,
+        _OPENLIT,
+        unstated={
+            "*/split*": ("cost",),
+            "converse-stream/*": _SPANLESS,
+            "invoke*": _SPANLESS,
+            "embeddings/*": ("prompt_tokens", "total_tokens"),
+        },
+        why="OpenLIT has no span for InvokeModel, none of a stream read by its key, and does not write the part of cache writes kept for an hour",
+    ),
+    _stack(
+        "bedrock.openinference+contrib",
+        _BOTO3,
+        _BEDROCK_OPENINFERENCE,
+        _BEDROCK_BOTOCORE,
+        unstated=_BEDROCK_OPENINFERENCE_UNSTATED,
+        why=_BEDROCK_OPENINFERENCE_WHY,
+    ),
 )
 
 _OTHER_STACKS = (
-    _stack("mistral.native", "mistralai==1.12.4"),
-    _stack("mistral.openinference", "mistralai==3.7.0", "openinference-instrumentation-mistralai==2.2.2"),
+    _stack(
+        "mistral.native",
+        "mistralai==1.12.4",
+        unstated={"*stream/*": _TOKENS, "parallel/*": (*_TOKENS, "num_model_events"), "*/cached*": ("cache_read_tokens",)},
+        why="the library writes neither cached tokens nor any of streams, and of parallel calls of one client only one span ends",
+    ),
+    _stack(
+        "mistral.openinference",
+        "mistralai==3.7.0",
+        "openinference-instrumentation-mistralai==2.2.2",
+        unstated={"embeddings/*": _EMBEDDING},
+        why="OpenInference has no span for embeddings",
+    ),
     _stack("mistral.openllmetry", "mistralai==1.12.4", "opentelemetry-instrumentation-mistralai==0.62.4"),
     _stack("cohere.openinference", "cohere==7.3.1", "openinference-instrumentation-cohere==0.1.15"),
-    _stack("cohere.openllmetry", "cohere==5.21.1", "opentelemetry-instrumentation-cohere==0.62.4"),
-    _stack("groq.openinference", "groq==1.7.0", "openinference-instrumentation-groq==0.1.33"),
-    _stack("groq.openllmetry", "groq==1.7.0", "opentelemetry-instrumentation-groq==0.62.4"),
+    _stack(
+        "cohere.openllmetry",
+        "cohere==5.21.1",
+        "opentelemetry-instrumentation-cohere==0.62.4",
+        unstated={"embeddings/*": _EMBEDDING},
+        why="OpenLLMetry fails to add an embedding's input to an output that it does not have, and writes neither",
+    ),
+    _stack(
+        "groq.openinference",
+        "groq==1.7.0",
+        "openinference-instrumentation-groq==0.1.33",
+        unstated={
+            "*stream/*": _TOKENS,
+            "*stream/cached*": ("cache_read_tokens",),
+            "*stream/reasoning*": ("cache_read_tokens", "reasoning_tokens"),
+        },
+        why="OpenInference ends the span of a stream before its first part",
+    ),
+    _stack(
+        "groq.openllmetry",
+        "groq==1.7.0",
+        "opentelemetry-instrumentation-groq==0.62.4",
+        unstated={"*/reasoning*": ("reasoning_tokens",)},
+        why="OpenLLMetry does not write Groq's reasoning tokens",
+    ),
     _stack("ollama.openinference", "ollama==0.6.3", "openinference-instrumentation-ollama==0.1.13"),
     _stack("ollama.openllmetry", "ollama==0.6.3", "opentelemetry-instrumentation-ollama==0.62.4"),
 )
