@@ -11,7 +11,8 @@ scopes tell of it and
   the other one either.
 
 Of two such traces the one that leaves later has the call, with what both say of it; when the other one has left already, that
-keeps it; what it did not know of the call's tokens stays with the other one.  But what is in a session is never left out for the sake of a trace that is not in it.
+keeps it; what it did not know of the call's tokens stays with the other one.  But what is in a session is never left out for the
+sake of a trace that is not in it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ class Elsewhere:
         self._by_response: Recent[str, list[_Told]] = Recent(MAX_CALLS // 2)
         self._by_figures: Recent[_Figures, list[_Told]] = Recent(MAX_CALLS // 2)
         self._latest: deque[_Told] = deque(maxlen=_MAX_LATEST)
+        self._scope: str | None = None
+        self._is_mixed = False
+        """Calls of more than one scope were here: without that no two tell of one call."""
 
     def note(self, trace: Trace) -> None:
         """A trace tells of one call more."""
@@ -82,6 +86,8 @@ class Elsewhere:
         if call is None or not call.strong or not (call.counted or call.model):
             return
         mine = _Told(call, trace)
+        self._is_mixed = self._is_mixed or self._scope not in (None, call.scopes[0])
+        self._scope = call.scopes[0]
         self._latest.append(mine)
         if call.response_id is not None:
             _put(self._by_response, call.response_id, mine)
@@ -90,6 +96,8 @@ class Elsewhere:
 
     def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
         """Of the calls of a trace that leaves, leave out those that another one has, or will have; they are counted."""
+        if not self._is_mixed:
+            return
         for call in list(trace.window or ()):
             if not call.strong or not (call.counted or call.model):
                 continue
