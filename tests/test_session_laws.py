@@ -323,6 +323,9 @@ class _Time:
 
     monotonic: Callable[[], float]
 
+    sleep: Callable[[float], None] = time.sleep
+    """For threads of processors that other tests have left to themselves."""
+
     def time_ns(self) -> int:
         """By the same clock."""
         return int(self.monotonic() * 1e9)
