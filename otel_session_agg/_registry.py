@@ -12,7 +12,7 @@ from otel_session_agg._rollup import Rollup
 
 
 class Aggregator(Protocol):
-    """What a processor answers, from any thread; without waiting for I/O, unless it is told to."""
+    """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
 
     def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here."""

@@ -10,6 +10,7 @@ there itself; it never forwards, so it never waits for I/O.
 * A span is appended when it starts and when it ends, so the queue has them in that order, whatever the threads do.
 * ``drain`` folds and forwards on the calling thread, inside its own time.
 * Whoever asks for totals folds what is there first, so they are exact.
+* Behind the exporter's door only ended spans come, in batches: ``run_here`` folds and forwards them on the thread that exports.
 * A forked child starts empty: what was open belongs to the parent.
 """
 
