@@ -219,9 +219,6 @@ class Window:
         """The call that was taken in last."""
         self.num_calls = 0
 
-    def __contains__(self, call: object) -> bool:
-        return isinstance(call, Call) and self._by_name.get(call.span_ids[0]) is call
-
     def __iter__(self) -> Iterator[Call]:
         names = self._by_name  # as ``_calls``, for those who want them all
         return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
@@ -230,15 +227,6 @@ class Window:
         """The call that a span told of, if it is not given up."""
         call = self._by_name.get(span_id)
         return call if call is not None and call.alive else None
-
-    def add(self, call: Call) -> None:
-        """Take a call in."""
-        scope = call.scopes[0] if call.scopes else ""
-        self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
-        self._last_scope = scope
-        self.newest = call
-        self.num_calls += 1
-        self.index(call)
 
     def index(self, call: Call) -> None:
         """Make a call findable by all that tells of it."""
@@ -249,16 +237,22 @@ class Window:
 
     def place(self, call: Call, nested: list[Call]) -> tuple[Call, Call | None]:
         """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
-        same = self.same_call(call, nested) if self.num_calls else None
-        if same is not None:
-            absorb(same, call)
-            self.index(same)
-            return same, None
-        if call in self:
+        names, scope = self._by_name, call.scopes[0] if call.scopes else ""
+        if self.num_calls and (self._mixed or scope != self._last_scope or call.response_id in names):
+            same = self.same_call(call, nested)
+            if same is not None:
+                absorb(same, call)
+                self.index(same)
+                return same, None
+        if names.get(call.span_ids[0]) is call:
             self.index(call)
             return call, None
         oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
-        self.add(call)
+        self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
+        self._last_scope = scope
+        self.newest = call
+        self.num_calls += 1
+        self.index(call)
         return call, oldest
 
     def pop_oldest(self) -> Call:

@@ -22,7 +22,7 @@ from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._calls import Call, absorb, differs, one_call, same_model
-from otel_session_agg._figures import has_usage, same_figures
+from otel_session_agg._figures import same_figures
 from otel_session_agg._reasons import ELSEWHERE
 from otel_session_agg._recent import Recent
 from otel_session_agg._traces import Trace
@@ -35,6 +35,9 @@ _MAX_ALIKE = 16
 
 _MAX_LATEST = 64
 """Calls that are looked through for one whose figures are not the same: those that end within milliseconds of each other."""
+
+_MAX_ALONE = 512
+"""Calls that are remembered as long as one scope tells of all: those that a second one, when it appears, may tell of, too."""
 
 _MISSES = 16
 """Of these, calls that ended before this one began, looked at before the search is given up."""
@@ -73,12 +76,12 @@ class Elsewhere:
     """The recent calls of all traces."""
 
     def __init__(self) -> None:
-        self._by_response: Recent[str, list[_Told]] = Recent(MAX_CALLS // 2)
-        self._by_figures: Recent[_Figures, list[_Told]] = Recent(MAX_CALLS // 2)
-        self._latest: deque[_Told] = deque(maxlen=_MAX_LATEST)
+        self._by_response: Recent[str, tuple[_Told, ...]] = Recent(MAX_CALLS // 2)
+        self._by_figures: Recent[_Figures, tuple[_Told, ...]] = Recent(MAX_CALLS // 2)
+        self._latest: deque[_Told] = deque(maxlen=_MAX_ALONE)
         self._scope: str | None = None
         self._is_mixed = False
-        """Calls of more than one scope were here: without that no two tell of one call."""
+        """Calls of more than one scope were here: without that no two tell of one call, and none has to be found."""
 
     def note(self, trace: Trace) -> None:
         """A trace tells of one call more."""
@@ -86,12 +89,23 @@ class Elsewhere:
         if call is None or not call.strong or not (call.counted or call.model):
             return
         mine = _Told(call, trace)
-        self._is_mixed = self._is_mixed or self._scope not in (None, call.scopes[0])
-        self._scope = call.scopes[0]
         self._latest.append(mine)
+        if self._is_mixed:
+            self._index(mine)
+        elif self._scope is None:
+            self._scope = call.scopes[0]
+        elif self._scope != call.scopes[0]:
+            self._is_mixed = True
+            for told in self._latest:
+                self._index(told)
+            self._latest = deque(self._latest, _MAX_LATEST)
+
+    def _index(self, mine: _Told) -> None:
+        """Make a call findable by what it says."""
+        call = mine.call
         if call.response_id is not None:
             _put(self._by_response, call.response_id, mine)
-        if call.counted and has_usage(call.usage):
+        if call.counted and call.usage is not None:
             _put(self._by_figures, _figures(call), mine)
 
     def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
@@ -128,8 +142,9 @@ class Elsewhere:
         return None
 
 
-def _put(told: Recent[_Name, list[_Told]], name: _Name, mine: _Told) -> None:
-    told.put(name, [*(told.get(name) or ()), mine][-_MAX_ALIKE:])
+def _put(told: Recent[_Name, tuple[_Told, ...]], name: _Name, mine: _Told) -> None:
+    alike = told.get(name)
+    told.put(name, (mine,) if alike is None else (*alike, mine)[-_MAX_ALIKE:])
 
 
 def _figures(call: Call) -> _Figures:

@@ -103,8 +103,7 @@ class Engine:
             if trace is None or trace.shares_id:
                 trace = self.roots.sharing(trace, trace_id, parent_id)
         if trace is not None:
-            trace.started(span_id, parent_id)
-            num_open = len(trace.opened or ())
+            num_open = trace.started(span_id, parent_id)
             if num_open > self._settings.max_open_spans:
                 trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links)
                 trace.partial = OPEN_SPANS
@@ -149,13 +148,17 @@ class Engine:
             self._release(trace, out)
 
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
-        before = trace.window.num_calls if trace.window is not None else 0
+        window = trace.window
+        newest, before = (window.newest, window.num_calls) if window is not None else (None, 0)
         trace.ended(span, event, self.links, self._price)
         self.folded += 1
-        if event.session_id is not None or trace.owners.first is not None or trace.owners.first_weak is not None:
+        owners = trace.owners
+        if event.session_id is not None or owners.first is not None or owners.first_weak is not None:
             self.members.ended(event.session_id, trace)
-        if trace.window is not None and trace.window.num_calls > before:
-            self._recent_calls.more(trace)
+        window = trace.window
+        if window is not None and window.newest is not newest:
+            if window.num_calls > before:
+                self._recent_calls.more(trace)
             self._elsewhere.note(trace)
 
     def event_of(self, span: SpanData) -> Event:
@@ -183,14 +186,14 @@ class Engine:
         trace.root_event = event or self.event_of(span)
         self.folded += 1
         if trace.opened:
-            self._wait(trace, now + self._settings.linger_seconds)
+            trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
         else:
             self._release(trace, out)
 
     def _rootless(self, trace_id: int, now: float, out: Out) -> Trace:
         """A trace whose root is not known yet."""
         trace = self._opened(Trace(trace_id, None), out)
-        self._wait(trace, now + self._rootless_seconds)
+        trace.deadline = self._deadlines.add(now + self._rootless_seconds, trace)
         return trace
 
     def _adopted(self, span: SpanData) -> bool:
@@ -215,9 +218,6 @@ class Engine:
         for trace in [trace for trace in self.roots if trace.root_span is not None]:
             trace.partial = trace.partial or reason
             self._release(trace, out)
-
-    def _wait(self, trace: Trace, until: float) -> None:
-        trace.deadline = self._deadlines.add(until, trace)
 
     def _release(self, trace: Trace, out: Out) -> None:
         self.roots.leave(trace)

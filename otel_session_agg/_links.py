@@ -30,7 +30,10 @@ class Links:
 
     def add(self, span: SpanData, kind: Kind) -> None:
         """Remember a span that ended."""
-        self._recent.put(span.span_id, (span.trace_id, span.parent_id, kind is _TOOL))
+        recent = self._recent
+        if len(recent.young) >= recent.generation:  # as ``put``: this is done for every span
+            recent.grow_old()
+        recent.young[span.span_id] = (span.trace_id, span.parent_id, kind is _TOOL)
 
     def keep(self, trace_id: int, span_id: int, parent_id: int | None) -> None:
         """Remember where a span hangs that is not kept any more."""

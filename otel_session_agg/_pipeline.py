@@ -9,8 +9,9 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import repeat
 from uuid import uuid4
 from weakref import finalize
 
@@ -92,9 +93,11 @@ class Pipeline:
         settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
         self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier, name_of(store), settles_seconds)
         self.num_unpriced = 0
-        self._left = self._before = 0
-        self._item: ReadableSpan | None = None
-        """The ended span at hand."""
+        self._turns: Iterator[None] = iter(())
+        """One for each start or end that is still to be taken."""
+        self._item: ReadableSpan | tuple[object, ...] | None = None
+        """The start or end at hand; what had left before it is ``_before``."""
+        self._before = 0
         self._resource: Resource | None = None
         """Of the root that began last: what our own spans stand for."""
 
@@ -103,41 +106,43 @@ class Pipeline:
 
         Every ended span is appended to ``out``, or is held and comes out later, whatever fails in us.
         """
-        self._left = number
+        self._turns = repeat(None, number)
         while self.guard.call("folding", self._take, queue, now, out) is None:  # it raised: go on behind that span
             self._failed(out)
 
     def _take(self, queue: Queue, now: float, out: Out) -> bool:
-        engine, ended = self.engine, self._fronts[0].ended
-        while self._left > 0:
-            self._left -= 1
-            item = queue.popleft()
-            if isinstance(item, tuple):
-                self._item, span = None, item[0]
-                if span is None:
-                    self.keeper.began(None, 0, time.time_ns(), item[-1], now)  # type: ignore[arg-type]  # a label
-                    continue
-                context, parent = span.context, span.parent
-                if parent is None or parent.is_remote:
-                    self._resource = span.resource
-                    trace = engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
-                    if trace is not None and trace.root_id == context.span_id:
-                        self.keeper.departures.root_began(trace, is_part=parent is not None)
-                else:
-                    trace = engine.started(context.trace_id, context.span_id, parent.span_id, out)
-                if self._is_live and trace is not None and trace.root_id == context.span_id:
-                    trace.carrier = span
-                if len(item) > 1:
-                    self.keeper.began(trace, context.span_id, span.start_time or 0, item[1], now)
-            else:
-                self._item, self._before = item, len(out)
+        started, ended = self.engine.started, self._fronts[0].ended
+        for _ in self._turns:
+            item = self._item = queue.popleft()
+            self._before = len(out)
+            if not isinstance(item, tuple):
                 self._resource = self._resource or item.resource
                 ended(span_data(item), item, now, out)
+            elif (span := item[0]) is None:
+                self.keeper.began(None, 0, time.time_ns(), item[-1], now)  # type: ignore[arg-type]  # a label
+            else:
+                context, parent = span.context, span.parent
+                if parent is None or parent.is_remote:
+                    trace = self._root_started(span, out)
+                else:
+                    trace = started(context.trace_id, context.span_id, parent.span_id, out)
+                if len(item) > 1:
+                    self.keeper.began(trace, context.span_id, span.start_time or 0, item[1], now)
         return True
+
+    def _root_started(self, span: Span, out: Out) -> Trace | None:
+        self._resource = span.resource
+        context = span.context
+        trace = self.engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
+        if trace is not None and trace.root_id == context.span_id:
+            self.keeper.departures.root_began(trace, is_part=span.parent is not None)
+            if self._is_live:
+                trace.carrier = span
+        return trace
 
     def _failed(self, out: Out) -> None:
         span = self._item
-        if span is None:
+        if span is None or isinstance(span, tuple):  # a start
             return
         data = self.guard.call("reading a span", span_data, span)
         if data is None:

@@ -15,19 +15,23 @@ class Recent(Generic[K, V]):
     When the young generation is full it becomes the old one, and the old one is gone, so forgetting costs nothing.
     """
 
-    __slots__ = ("_generation", "_old", "young")
+    __slots__ = ("_old", "generation", "young")
 
     def __init__(self, generation: int) -> None:
-        self._generation = generation
+        self.generation = generation
         self.young: dict[K, V] = {}
         """Those put in last; what is found elsewhere has to be put in again to stay."""
         self._old: dict[K, V] = {}
 
     def put(self, key: K, value: V) -> None:
         """Remember a value."""
-        if len(self.young) >= self._generation:
-            self._old, self.young = self.young, {}
+        if len(self.young) >= self.generation:
+            self.grow_old()
         self.young[key] = value
+
+    def grow_old(self) -> None:
+        """The young generation is full."""
+        self._old, self.young = self.young, {}
 
     def get(self, key: K) -> V | None:
         """The value of a key, when it is remembered."""
@@ -36,7 +40,7 @@ class Recent(Generic[K, V]):
 
     def setdefault(self, key: K, value: V) -> V:
         """The value of a key, which is this one when none is remembered; of threads that ask at once, one puts its own."""
-        if len(self.young) >= self._generation:
-            self._old, self.young = self.young, {}
+        if len(self.young) >= self.generation:
+            self.grow_old()
         old = self._old.get(key)
         return self.young.setdefault(key, value) if old is None else old

@@ -23,7 +23,8 @@ class RecentCalls:
     def more(self, trace: Trace) -> None:
         """A trace has got one more."""
         self._number += 1
-        self._traces[id(trace)] = trace
+        if id(trace) not in self._traces:
+            self._traces[id(trace)] = trace
         while self._number > self._most:
             _, oldest = self._traces.popitem(last=False)
             self._number -= oldest.num_calls

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from otel_session_agg._calls import Call
 from otel_session_agg._figures import has_usage
-from otel_session_agg._model import Usage
 from otel_session_agg._rollup import MAX_MODELS
 
 Price = Callable[[Call], "int | None"]
@@ -32,11 +31,19 @@ class Sums:
     def add(self, call: Call, price: Price) -> None:
         """Add one call, which is priced here, once."""
         self.num_models += call.model
-        if call.counted and call.usage is not None:
+        usage = call.usage
+        if call.counted and usage is not None:
             self.winners += 1
-            self._add_tokens(call.usage)
+            if usage.prompt_tokens is not None:
+                self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
+            if usage.completion_tokens is not None:
+                self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
+            self.total_tokens = (usage.total_tokens or 0) + (self.total_tokens or 0)
+            self.cache_read_tokens += usage.cache_read_tokens or 0
+            self.cache_write_tokens += usage.cache_write_tokens or 0
+            self.reasoning_tokens += usage.reasoning_tokens or 0
         models = call.response_models or call.request_models
-        if models and (call.counted or call.model):
+        if models and (call.counted or call.model) and models[0] not in self.models:
             self.models.add(models[0])
             if len(self.models) > 2 * MAX_MODELS:
                 self.models = set(sorted(self.models)[:MAX_MODELS])
@@ -61,16 +68,6 @@ class Sums:
         self.cache_read_tokens += other.cache_read_tokens
         self.cache_write_tokens += other.cache_write_tokens
         self.reasoning_tokens += other.reasoning_tokens
-
-    def _add_tokens(self, usage: Usage) -> None:
-        if usage.prompt_tokens is not None:
-            self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
-        if usage.completion_tokens is not None:
-            self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
-        self.total_tokens = (usage.total_tokens or 0) + (self.total_tokens or 0)
-        self.cache_read_tokens += usage.cache_read_tokens or 0
-        self.cache_write_tokens += usage.cache_write_tokens or 0
-        self.reasoning_tokens += usage.reasoning_tokens or 0
 
     def _add_cost(self, call: Call, price: Price) -> None:
         if call.recorded_pusd is not None:

@@ -86,11 +86,12 @@ class Trace:
 
     # -- open spans -----------------------------------------------------------------------------------------------------
 
-    def started(self, span_id: int, parent_id: int | None) -> None:
-        """A span below the root began."""
+    def started(self, span_id: int, parent_id: int | None) -> int:
+        """A span below the root began; returns how many are open."""
         self.opened = self.opened or {}
         self.opened[span_id] = parent_id
         self.totals = None  # it may name a session
+        return len(self.opened)
 
     def is_open(self, span_id: int) -> bool:
         """Whether a span below the root is open."""
@@ -159,7 +160,7 @@ class Trace:
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         if node is None and event.session_id is None:  # a leaf, as nearly all are: only its own call rises
             calls: list[Call] = []
-            flags = self._fold(span, event, calls, 0, price)
+            flags = self._fold(span, event, calls, 0, price) if tells_of_call(event) else 0
             self._home(calls, flags, span.parent_id, links).add(span, event)
             return
         node = node or Node()
@@ -198,8 +199,7 @@ class Trace:
 
     def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
         """Find out whether a call is told of already; take it into the window if not."""
-        if self.window is None:
-            self.window = Window()
+        self.window = self.window or Window()
         placed, oldest = self.window.place(call, nested)
         if oldest is not None and oldest.alive:
             self.owners.settle((oldest,), price)
