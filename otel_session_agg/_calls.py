@@ -223,6 +223,10 @@ class Window:
         names = self._by_name  # as ``_calls``, for those who want them all
         return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
 
+    def has_weak(self) -> bool:
+        """Whether the figures of some call may be a repeat."""
+        return any(not call.strong and call.counted and call.alive for call in self._by_name.values())
+
     def by_span(self, span_id: int) -> Call | None:
         """The call that a span told of, if it is not given up."""
         call = self._by_name.get(span_id)

@@ -74,7 +74,7 @@ class Engine:
         self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
         self._elsewhere = Elsewhere()
-        self.members = Members()
+        self.members = Members(self.roots.keeps)
         self.received = self.folded = self.late = self.opened = 0
         self.ignored: Counter[str] = Counter()
         """Ended spans that are in no totals, by reason."""

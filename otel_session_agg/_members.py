@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakSet
+from collections.abc import Callable
 
 from otel_session_agg._traces import Trace
 
@@ -13,8 +13,10 @@ _MIN_SWEEP = 1024
 class Members:
     """Open traces by session id."""
 
-    def __init__(self) -> None:
-        self._traces: dict[str, WeakSet[Trace]] = {}
+    def __init__(self, keeps: Callable[[Trace], bool]) -> None:
+        """``keeps``: whether a trace is not forgotten; those that are forgotten are in no session."""
+        self._keeps = keeps
+        self._traces: dict[str, set[Trace]] = {}
         self._sweep_at = _MIN_SWEEP
         self.touched: set[str] = set()
         """Sessions in which a span has ended; whoever looks at them clears it."""
@@ -24,9 +26,9 @@ class Members:
         traces = self._traces.get(session_id)
         if traces is None:
             if len(self._traces) >= self._sweep_at:
-                self._traces = {name: traces for name, traces in self._traces.items() if traces}
+                self.names()
                 self._sweep_at = max(_MIN_SWEEP, 2 * len(self._traces))
-            traces = self._traces[session_id] = WeakSet()
+            traces = self._traces[session_id] = set()
         traces.add(trace)
 
     def ended(self, session_id: str | None, trace: Trace) -> None:
@@ -50,13 +52,18 @@ class Members:
 
     def of(self, session_id: str) -> list[Trace]:
         """The traces of a session that have not come to their end."""
-        return list(self._traces.get(session_id, ()))
+        traces = self._traces.get(session_id)
+        if traces is None:
+            return []
+        traces.difference_update([trace for trace in traces if not self._keeps(trace)])
+        if not traces:
+            del self._traces[session_id]
+        return list(traces)
 
     def names(self) -> list[str]:
         """Sessions that have such traces."""
-        return [session_id for session_id, traces in self._traces.items() if traces]
+        return [session_id for session_id in list(self._traces) if self.of(session_id)]
 
     def number(self, session_id: str) -> int:
         """How many those are."""
-        traces = self._traces.get(session_id)
-        return len(traces) if traces is not None else 0
+        return len(self.of(session_id))

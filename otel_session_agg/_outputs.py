@@ -16,6 +16,12 @@ _TEXT_KEYS = ("content", "text", "parts", "message", "messages", "choices", "gen
 _MAX_DEPTH = 12
 
 
+class Short(str):
+    """An output that was made readable."""
+
+    __slots__ = ()
+
+
 def readable(value: object, max_chars: int) -> str | None:
     """The text of an output attribute, at most ``max_chars`` long; ``None`` when there is none."""
     if not isinstance(value, str) or not value.strip():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from otel_session_agg._calls import Call
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._nesting import Node
+from otel_session_agg._outputs import Short
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
 from otel_session_agg._sums import Price, Sums
 from otel_session_agg._tally import Tally
@@ -158,12 +159,6 @@ class Owners:
 
 
 _NOBODY: _Owner = (None, False)
-
-
-class Short(str):
-    """An output that was made readable."""
-
-    __slots__ = ()
 
 
 def short(raw: object, text: Text) -> Short | None:

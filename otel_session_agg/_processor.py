@@ -77,7 +77,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._is_shared = self._aggregation.is_shared
         self._plain_ends = not self._is_live
         """Ends only have to be queued, as nearly always."""
-        self._plain_starts = not (self._is_live or self._is_shared or self._trusts_baggage)
+        self._plain_starts = not (self._is_live or self._trusts_baggage)
         """So do starts, until a session is named."""
 
     # -- the application's threads ------------------------------------------------------------------------------------------
@@ -88,6 +88,8 @@ class SessionSpanProcessor(SpanProcessor):
         if self._plain_starts and not use.any_label:
             queue = runner.queue
             queue.append((span,))
+            if self._is_shared and not runner.awake and span.parent is not None and span.parent.is_remote:
+                self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
             if len(queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", runner.fold_when_full)
         elif not runner.is_shut_down and not (self._is_live and is_ours(span)):
@@ -96,7 +98,7 @@ class SessionSpanProcessor(SpanProcessor):
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
     def _started(self, runner: Runner, span: Span, parent_context: Context | None) -> None:
-        """The same where sessions are named, or other processes have to know that something is open."""
+        """The same where sessions may be named, or in live mode."""
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
             label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from operator import add, attrgetter, or_
 from typing import Any, NamedTuple
 
 from otel_session_agg._values import PUSD_PER_USD
@@ -58,11 +59,11 @@ def _union(a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
 
 
 _MERGES: dict[str, Callable[[Any, Any], Any]] = {
-    "sum": lambda a, b: a + b,
+    "sum": add,
     "maybe": _maybe,
     "min": _min,
     "max": _max,
-    "any": lambda a, b: a or b,
+    "any": or_,
     "union": _union,
     "latest": _max,
     "first": _min,
@@ -110,7 +111,7 @@ class Rollup:
     session: At | None = _merged("first", None)  # noqa: RUF009 -- a field
 
     def __add__(self, other: Rollup) -> Rollup:
-        return Rollup(*[merge(getattr(self, name), getattr(other, name)) for name, merge in _FIELDS])
+        return Rollup(*[merge(mine, its) for merge, mine, its in zip(_MERGERS, _values(self), _values(other), strict=True)])
 
     @property
     def cost_usd(self) -> float | None:
@@ -137,8 +138,7 @@ class Rollup:
 
     def since(self, before: Rollup) -> Rollup:
         """What has to be added to totals that have got ``before`` so that they have got this instead."""
-        values = {name: _less(how, getattr(self, name), getattr(before, name)) for name, how in _HOW}
-        return Rollup(**values)
+        return Rollup(*[_less(how, now, then) for how, now, then in zip(_HOW, _values(self), _values(before), strict=True)])
 
 
 def _less(how: str, now: Any, before: Any) -> Any:
@@ -148,7 +148,8 @@ def _less(how: str, now: Any, before: Any) -> Any:
     return now
 
 
-_HOW = tuple((f.name, f.metadata["merge"]) for f in fields(Rollup))
-_FIELDS = tuple((f.name, _MERGES[f.metadata["merge"]]) for f in fields(Rollup))
+_HOW = tuple(f.metadata["merge"] for f in fields(Rollup))
+_MERGERS = tuple(_MERGES[how] for how in _HOW)
+_values = attrgetter(*(f.name for f in fields(Rollup)))  # all of them in one step
 NOTHING = Rollup()
 """Totals over no events, made once."""

@@ -92,6 +92,13 @@ class Roots:
         """The root of this trace that left last."""
         return self._left.get(trace_id)
 
+    def keeps(self, trace: Trace) -> bool:
+        """Whether a root is in memory, or is remembered since it left."""
+        if trace.has_left:
+            return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
+        known = (*_chain(self._heads.get(trace.trace_id)), self._parked.get((trace.trace_id, trace.root_id)))
+        return any(other is trace for other in known)
+
     def remembers(self, trace_id: int, span_id: int | None) -> bool:
         """Whether a span is, or was below, a root that left."""
         return any(trace.knows(span_id, self._links) for trace in _chain(self._left.get(trace_id)))

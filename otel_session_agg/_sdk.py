@@ -45,7 +45,7 @@ def span_data(span: ReadableSpan) -> SpanData:
     scope = span.instrumentation_scope
     status = span.status
     failed = status.status_code is _ERROR
-    events = span.events
+    events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # it copies under a lock
     end = span.end_time or span.start_time or 0
     return _new(
         SpanData,

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._reasons import SESSION_ENDS
-from otel_session_agg._rollup import MAX_MODELS, Rollup
+from otel_session_agg._rollup import MAX_MODELS, NOTHING, Rollup
 from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Member, SessionTotals
 from otel_session_agg._session_values import (
     MalformedError,
@@ -150,6 +150,8 @@ def _out(row: dict[str, Any]) -> bytes:
 
 
 def _rollup_out(rollup: Rollup) -> dict[str, Any]:
+    if rollup is NOTHING:  # as roots are whose session has got it already
+        return {}
     pairs = zip(_DEFAULTS.items(), _values(rollup), strict=True)
     row: dict[str, Any] = {name: value for (name, default), value in pairs if value != default}
     if rollup.models:

@@ -40,7 +40,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "__weakref__", "carrier", "deadline", "has_left", "is_closed", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "carrier", "deadline", "has_left", "is_closed", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
         "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -76,8 +76,7 @@ class Trace:
         """The session that others say it is in."""
         self.totals: Mapping[str | None, Rollup] | None = None
         """What ``rollups`` said when the root began to wait, as long as nothing came since."""
-        self.num_published = 0
-        """How often it was written to a store."""
+        self.num_published = 0  # how often it was written to a store
         self.deadline: Deadline[Trace] | None = None
         self.shares_id = False
         """Other roots have, or had, the same trace id."""
@@ -274,7 +273,7 @@ class Trace:
 
     def can_be_corrected(self) -> bool:
         """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
-        return bool(self.opened) or any(call.counted and not call.strong for call in self.window or ())
+        return bool(self.opened) or (self.window is not None and self.window.has_weak())
 
     def rollups(self, links: Links, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
         """The totals so far by session; ``None``: no session is known.

@@ -12,6 +12,7 @@ from otel_session_agg._engine import Engine
 from otel_session_agg._model import SpanData
 from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
 from otel_session_agg._rollup import MAX_MODELS, Rollup
+from otel_session_agg._roots import MAX_REMEMBERED
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -211,6 +212,32 @@ class TestSessions:
         assert rollup.session is not None
         assert "early" == rollup.session.value
         assert {"session_id_conflict": 1} == engine.unread
+
+    def test_forgotten_with_something_open(self) -> None:
+        """A root that left with a span open is in its session as long as it is remembered, and no longer."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        engine.started(1, 3, 1, out)
+        engine.ended(data(3, 1, {"session.id": "s"}), "child", 0, out)
+        engine.ended(data(1, None), "root", 0, out)
+        assert 1 == engine.members.number("s")
+        engine.drain("shutdown", 0, out)
+        assert (1, ["s"]) == (engine.members.number("s"), engine.members.names())
+        for trace_id in range(2, MAX_REMEMBERED + 2):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
+        assert (0, []) == (engine.members.number("s"), engine.members.names())
+
+    def test_dropped(self) -> None:
+        """Of roots that are too many and still open nothing is kept at last; they are in no session any more."""
+        engine, out = Engine(Settings(max_open_roots=1), conventions.read, price), list[object]()
+        for trace_id in (1, 2):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(2, 1, {"session.id": "s"}, trace_id=trace_id), "child", 0, out)
+        assert 2 == engine.members.number("s")
+        engine.started(3, 1, None, out)
+        assert ({"discarded": 1}, 1) == (+engine.released, engine.members.number("s"))
 
 
 class TestRootsOwn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +64,16 @@ class TestSpanData:
         assert SpanData(
             "a", 1, 2, 3, "CLIENT", "scope", "1.2", 10, 20, {"k": "v"}, events, failed=True, status_description="bad"
         ) == (span_data(span))
+
+    def test_events_of_another_class(self) -> None:
+        """A span of a class of its own may have its events elsewhere than the SDK."""
+
+        class Span(ReadableSpan):
+            @property
+            def events(self) -> Sequence[Event]:
+                return (Event("e"),)
+
+        assert (SpanEvent("e", {}),) == span_data(Span("a", _CONTEXT)).events
 
     def test_little(self) -> None:
         """What is not there is empty."""

@@ -107,6 +107,8 @@ def read(span: SpanData) -> Event:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
     kind = read_kind(scope, plan, attributes, span.name)
+    if not (plan.says_more or span.failed or span.events) and kind is not _MODEL:
+        return _PLAIN[kind]  # as nearly all spans but calls
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak = _session(plan, attributes, span.scope_name) if plan.sessions or plan.session_texts else (None, False)
@@ -122,8 +124,6 @@ def read(span: SpanData) -> Event:
         recorded, ignored_costs = read_cost(plan, attributes)
         ignored = ignored + ignored_costs
     if usage is None and recorded is None and kind is not _MODEL:
-        if session is None and output is None and error is None and not feedback and not ignored:
-            return _PLAIN[kind]
         return Event(
             kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
             ignored=tuple(ignored),

@@ -1,8 +1,7 @@
 """The machinery that reads attributes by table; the only place that looks keys up.
 
 A convention is data: which key says what.  All conventions are merged into one index from key to *marks* (what the key
-says, and with which precedence).  What a set of keys says on spans of one scope is worked out once and kept as a *plan*,
-because an instrumentation writes the same keys again and again.
+says, and with which precedence).  What a set of keys says on spans of one scope is worked out once and kept as a *plan*.
 
 Rules
 -----
@@ -14,7 +13,6 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 
 from otel_session_agg._model import AnyAttributes, Kind, SpanEvent
 from otel_session_agg._values import text
@@ -120,11 +118,7 @@ class Index:
     def feeds_back(self, keys: Iterable[str]) -> bool:
         """Whether some key begins as feedback does."""
         joined = "\n" + "\n".join(keys)
-        return any(prefix in joined for prefix in self._feedback_marks)
-
-    @cached_property
-    def _feedback_marks(self) -> tuple[str, ...]:
-        return tuple("\n" + prefix for prefix in self.feedback_prefixes)
+        return any("\n" + prefix in joined for prefix in self.feedback_prefixes)
 
 
 class Plan:
@@ -134,8 +128,8 @@ class Plan:
     """
 
     __slots__ = (
-        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks",
-        "model_texts", "names", "one_kind_key", "outputs", "parts", "session_texts", "sessions", "strong_sessions", "texts", "two_keys",
+        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "model_texts",
+        "names", "one_kind_key", "outputs", "parts", "says_more", "session_texts", "sessions", "strong_sessions", "texts", "two_keys",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -162,6 +156,9 @@ class Plan:
         self.outputs = _keys(marks, Says.OUTPUT)
         self.error_types = _keys(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks
+        counts, texts = self.has_usage or self.has_cost or self.feedback, self.sessions or self.session_texts or self.outputs
+        self.says_more = bool(counts or texts or self.error_types)
+        """More than the kind, and names that matter to model calls only."""
 
 
 LAST_STRONG_SESSION = 50

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -238,6 +239,7 @@ def _parsed(url: str) -> tuple[str, str, bool]:
     return parts._replace(scheme=scheme, query=rest).geturl(), quote(prefix, safe=""), cluster
 
 
+@lru_cache(1024)
 def _quoted(key: str) -> str:
     return quote(key, safe=":", errors="surrogatepass")
 
