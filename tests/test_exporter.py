@@ -29,6 +29,7 @@ from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .apps import CALL, DEADLINE_SECONDS, PRICES
+from .builds import not_compiled
 
 _NS = 1_000_000_000
 
@@ -406,6 +407,7 @@ class TestDownstream:
         face.tick(1)
         assert ["chat", "inner"] == face.names()
 
+    @not_compiled
     def test_a_fault_of_ours(self, face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
         """A root whose totals cannot be made leaves as it came."""
         monkeypatch.setattr(face.runner.pipeline.engine, "_release", lambda *_: 1 / 0)

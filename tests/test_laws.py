@@ -19,6 +19,7 @@ from otel_session_agg._model import Event, Kind, SpanData, Usage
 from otel_session_agg._traces import Trace
 from otel_session_agg.conventions import CONVENTIONS
 
+from .builds import not_compiled
 from .test_values import ANYTHING
 
 _CALLS = (Kind.MODEL, Kind.EMBEDDING)
@@ -402,6 +403,7 @@ def _flat(harness: _Harness, step: Callable[[int], None]) -> None:
     assert weight(harness.engine) <= 1.3 * before + 100
 
 
+@not_compiled
 class TestLaw6:
     """Memory is bounded, whatever comes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -75,6 +76,10 @@ _EXCEPT = {
 }
 _MAX_LINES = 300
 _MAX_FUNCTION_LINES = 60
+COMPILED = [
+    path.removesuffix("/__init__").replace("/", ".")
+    for path in re.findall(r'"otel_session_agg/(.*)\.py",', (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+]
 _HEAVY = ("genai_prices", "typer", "rich", "openai", "httpx", "httpx2", "requests", "redis")
 
 
@@ -212,6 +217,16 @@ class TestSizes:
         functions = [node for node in ast.walk(_tree(module)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
         lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
         assert {} == {name: lines for name, lines in lengths.items() if lines > _MAX_FUNCTION_LINES}
+
+
+class TestCompiled:
+    """What a compiled build compiles."""
+
+    @pytest.mark.parametrize("module", COMPILED)
+    def test_module(self, module: str) -> None:
+        """It is there, and values of the SDK, threads and clocks are none of its business: they are what users replace."""
+        assert MODULES.keys() >= {module}
+        assert _IMPURE.isdisjoint(name.split(".")[0] for name in imported(module))
 
 
 class TestImportingIsCheap:

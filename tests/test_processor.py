@@ -30,6 +30,8 @@ from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipelin
 from otel_session_agg._guard import Guard
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
+from .builds import not_compiled
+
 DEADLINE_SECONDS = 10.0
 """How long a test waits for another thread before it fails."""
 
@@ -624,6 +626,7 @@ class TestFaults:
         assert {"fault": 2} == engine.ignored
         assert (2, 0, 1, 0) == (engine.received, engine.folded, engine.released["fault"], engine.open)
 
+    @not_compiled
     @pytest.mark.parametrize("step", ["due", "drain"])
     def test_releasing_raises(self, step: str, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When releasing fails, what was taken from the queue leaves all the same."""

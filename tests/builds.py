@@ -1,0 +1,12 @@
+"""Which build of the package is tested: its Python sources, or with parts of it compiled."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_session_agg import _engine
+
+IS_COMPILED = not str(_engine.__file__).endswith(".py")
+
+not_compiled = pytest.mark.skipif(IS_COMPILED, reason="what is compiled cannot be looked into")
+"""For tests that replace a part of the engine by a broken one, or weigh what it holds."""
