@@ -43,6 +43,7 @@ class Departures:
         self, engine: Engine, text: Text, publisher: Publisher, ledger: Ledger, limits: Limits, linger_seconds: float
     ) -> None:
         self._engine = engine
+        self._roots = engine.roots
         self._text = text
         self._publisher = publisher
         self._ledger = ledger
@@ -71,7 +72,7 @@ class Departures:
             self.tell(trace, now, rollups)
             self._member(trace, now)
             self._leaves(trace, reduce(add, rollups.values()), trace.partial)
-        elif not self._publisher.is_shared and not self._engine.has_root(trace.trace_id):
+        elif not self._publisher.is_shared and not self._roots.has_root(trace.trace_id):
             self._whole(trace, None, trace.partial, now)
         else:
             linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
@@ -98,7 +99,7 @@ class Departures:
 
     def _go_on(self, waiting: Waiting, now: float) -> None:
         """A root waits no longer when nothing more is to come."""
-        if (waiting.answer is not None or not self._publisher.is_shared) and not self._engine.has_root(waiting.trace.trace_id):
+        if (waiting.answer is not None or not self._publisher.is_shared) and not self._roots.has_root(waiting.trace.trace_id):
             self._complete(waiting, now)
 
     def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
@@ -107,7 +108,7 @@ class Departures:
         why = trace.partial
         if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
             why = STORE
-        elif why is None and (self._engine.has_root(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
+        elif why is None and (self._roots.has_root(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
             why = reason or OPEN_TRACES
         self._whole(trace, answer, why, now)
 

@@ -260,10 +260,6 @@ class Engine:
         """Session roots that are in memory."""
         return len(self.roots)
 
-    def has_root(self, trace_id: int) -> bool:
-        """Whether a session root of a trace has not left."""
-        return self.roots.has_root(trace_id)
-
     def below(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The session root that is a span, or that it is below."""
         return self.roots.sharing(self.roots.below(trace_id, span_id), trace_id, span_id)
@@ -279,10 +275,14 @@ class Engine:
         self.ignored[NO_CONTEXT] += 1
 
     def fault(self, span: SpanData) -> None:
-        """Reading or folding a span raised: forget what it may have left half done."""
+        """Reading or folding a span raised: forget what it may have left half done; a root above it says so."""
         self.ignored[FAULT] += 1
-        trace = self.roots.root(span.trace_id, span.span_id) if span.parent_id is None else None
-        if trace is not None:
+        is_root = span.parent_id is None
+        trace = self.roots.root(span.trace_id, span.span_id) if is_root else self.below(span.trace_id, span.parent_id)
+        if trace is not None and not is_root:
+            trace.partial = FAULT
+            trace.give_up([span.span_id], self.links)
+        elif trace is not None:
             self.roots.remove(trace)
             self._recent_calls.forget(trace)
             self.released[FAULT] += 1

@@ -201,7 +201,7 @@ def _names(provider: str | None, model: str) -> list[str]:
 
 def cost_of(prices: PriceBook, call: Call) -> int | None:
     """The cost of a call in picodollars; ``None`` if unknown."""
-    return prices.cost_pusd(
+    cost = prices.cost_pusd(
         provider=call.provider,
         models=call.models,
         usage=call.usage or Usage(),
@@ -209,3 +209,4 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
         server_address=call.server_address,
         service_tier=call.service_tier,
     )
+    return cost if isinstance(cost, int) else None  # a book of the user's own may say anything; money is whole

@@ -20,7 +20,7 @@ NO_START = "start_not_seen"
 DUPLICATE = "duplicate_span"
 """Ignored: the same span ended twice."""
 FAULT = "fault"
-"""Ignored: reading or folding raised."""
+"""Ignored: reading or folding raised.  Partial: that happened to a span below the root."""
 
 ELSEWHERE = "told_in_another_trace"
 """Unread: a call that a trace which left before tells of, too."""

@@ -25,7 +25,7 @@ def carried_parent_id(span: ReadableSpan) -> int | None:
     if parent is None or not parent.is_remote:
         return None
     scope = span.instrumentation_scope
-    return parent.span_id if scope is not None and scope.name.startswith(CARRYING_SCOPES) else None
+    return parent.span_id if scope is not None and _text(scope.name).startswith(CARRYING_SCOPES) else None
 
 
 def span_data(span: ReadableSpan) -> SpanData:
@@ -43,22 +43,29 @@ def span_data(span: ReadableSpan) -> SpanData:
     is_remote = parent is not None and parent.is_remote
     kind = span.kind
     scope = span.instrumentation_scope
+    name, scope_name, scope_version = span.name, "", ""
+    if scope is not None:
+        scope_name, scope_version = scope.name, scope.version or ""
+    if not type(name) is type(scope_name) is type(scope_version) is str:  # nobody checks what applications put there
+        name, scope_name, scope_version = _text(name), _text(scope_name), _text(scope_version)
     status = span.status
     failed = status.status_code is _ERROR
     events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # it copies under a lock
-    end = span.end_time or span.start_time or 0
+    start, end = span.start_time, span.end_time
+    if not type(start) is type(end) is int:
+        start, end = time_of(start), time_of(end)
     return _new(
         SpanData,
         (
-            span.name,
+            name,
             context.trace_id,
             context.span_id,
             None if parent is None or is_remote else parent.span_id,
-            "INTERNAL" if kind is _INTERNAL else kind.name,
-            scope.name if scope is not None else "",
-            (scope.version or "") if scope is not None else "",
-            span.start_time or end,
-            end,
+            "INTERNAL" if kind is _INTERNAL else getattr(kind, "name", "INTERNAL"),
+            scope_name,
+            scope_version,
+            start or end,
+            end or start,
             attributes_of(span),
             tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
             failed,
@@ -67,6 +74,18 @@ def span_data(span: ReadableSpan) -> SpanData:
             is_remote,
         ),
     )
+
+
+def _text(name: object) -> str:
+    return name if type(name) is str else "" if name is None else str(name)
+
+
+def time_of(nanoseconds: object) -> int:
+    """A span's time, since the Unix epoch; 0 when there is none, or it is no time.  Applications hand in floats, too."""
+    try:
+        return int(nanoseconds)  # type: ignore[call-overload, no-any-return]  # whatever it is
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def is_ours(span: ReadableSpan) -> bool:

@@ -26,7 +26,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _runner, _threads
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _runner, _threads, session
 from otel_session_agg._guard import Guard
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
@@ -548,6 +548,37 @@ class TestShutdown:
         assert {"downstream shutdown": 1} == setup.processor._guard.faults
 
 
+class TestOddSpans:
+    """What applications hand to the SDK, which takes it as it is."""
+
+    @pytest.mark.parametrize("scope", [("tests", "1.0"), (None, None), (7, 1.5), (("a", "b"), (1, 2))])
+    @pytest.mark.parametrize("name", ["chat", None, 5])
+    def test_names(self, name: Any, scope: tuple[Any, Any], make: Callable[..., Setup]) -> None:
+        """Names and versions of any type."""
+        setup = make()
+        with setup.tracer.start_as_current_span("root"):
+            setup.provider.get_tracer(*scope).start_span(name, attributes=_CALL).end()
+        setup.provider.force_flush()
+        assert (15, 1) == tuple(setup.recorder.root()[f"metadata.{name}"] for name in ("total_tokens", "num_model_events"))
+
+    @pytest.mark.parametrize("kind", [None, 3, "CLIENT"])
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [(1.5e18, 1.5e18 + 1e9), (int(1.5e18), None), ("1500000000000000000", None), (float("nan"), float("inf"))],
+    )
+    def test_times_and_kinds(self, start: Any, end: Any, kind: Any, make: Callable[..., Setup]) -> None:
+        """Times and kinds of any type, in a session."""
+        setup = make()
+        with session("s"):
+            span = setup.tracer.start_span("root", start_time=start, kind=kind)
+            setup.tracer.start_span("chat", set_span_in_context(span), attributes=_CALL, start_time=start, kind=kind).end(end)
+            span.end(end)
+        setup.provider.force_flush()
+        root = setup.recorder.root()
+        assert (15, "s") == (root["metadata.total_tokens"], root["session.id"])
+        assert {} == setup.processor._guard.faults
+
+
 class TestFaults:
     """What fails stays here."""
 
@@ -612,6 +643,19 @@ class TestFaults:
             "no price is known for m (provider None): its cost is left out",
         ] == (caplog.messages)
 
+    @pytest.mark.parametrize("cost", [1.5, "1", None])
+    def test_price_book_of_their_own(self, cost: object, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a price book says that is no whole number is no cost."""
+        book = PriceBook()
+        monkeypatch.setattr(book, "cost_pusd", lambda **_: cost)
+        setup = make(prices=book)
+        with setup.tracer.start_as_current_span("root"):
+            setup.tracer.start_span("chat", attributes=_CALL).end()
+        setup.provider.force_flush()
+        actual = setup.recorder.root()
+        assert (15, 1) == (actual["metadata.total_tokens"], actual["metadata.num_unpriced_events"])
+        assert "metadata.cost" not in actual
+
     @pytest.mark.usefixtures("quiet")
     def test_reading_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When reading fails, every span leaves once as it came, and is counted."""
@@ -625,6 +669,22 @@ class TestFaults:
         assert {} == setup.recorder.root()
         assert {"fault": 2} == engine.ignored
         assert (2, 0, 1, 0) == (engine.received, engine.folded, engine.released["fault"], engine.open)
+
+    @pytest.mark.usefixtures("quiet")
+    def test_reading_one_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What else is below the root counts; nothing waits for the span that could not be read, and the root says so."""
+        setup = make()
+        engine = setup.processor._runner.pipeline.engine
+        read = engine._read
+        monkeypatch.setattr(engine, "_read", lambda span: 1 / 0 if span.name == "bad" else read(span))
+        with setup.tracer.start_as_current_span("root"):
+            for name in ("bad", "chat"):
+                with setup.tracer.start_as_current_span(name, attributes=_CALL):
+                    pass
+        setup.fold()
+        root = setup.recorder.root()
+        assert (15, True, "fault") == tuple(root[f"metadata.{name}"] for name in ("total_tokens", "partial", "partial_reason"))
+        assert {"fault": 1} == engine.released
 
     @not_compiled
     @pytest.mark.parametrize("step", ["due", "drain"])
