@@ -456,6 +456,12 @@ class TestSession:
             ranks = [precedence for table in CONVENTIONS for precedence in getattr(table, field).values()]
             assert len(ranks) == len(set(ranks))
 
+    @pytest.mark.parametrize(("more", "expected"), [({}, (None, False)), ({"gen_ai.conversation.id": "c"}, ("c", True))])
+    def test_scrubbed(self, more: dict[str, str], expected: tuple[str | None, bool]) -> None:
+        """What was put in its place makes no session of all that were scrubbed."""
+        event = read({"session.id": "[Scrubbed due to 'session']", **more})
+        assert expected == (event.session_id, event.session_is_weak)
+
     @pytest.mark.parametrize("key", ["thread.id", "mcp.session.id", "langsmith.trace.session_id"])
     def test_no_sessions(self, key: str) -> None:
         """Ids of other things are no sessions."""
