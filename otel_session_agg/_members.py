@@ -65,5 +65,6 @@ class Members:
         return [session_id for session_id in list(self._traces) if self.of(session_id)]
 
     def number(self, session_id: str) -> int:
-        """How many those are."""
-        return len(self.of(session_id))
+        """How many those are; of open ones that were forgotten only ``of`` knows that."""
+        traces = self._traces.get(session_id, ())
+        return len(self.of(session_id) if any(trace.has_left for trace in traces) else traces)
