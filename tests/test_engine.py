@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _engine, conventions
+from otel_session_agg import _engine, _members, conventions
 from otel_session_agg._calls import WINDOW, Call
 from otel_session_agg._engine import Engine
 from otel_session_agg._model import SpanData
@@ -238,6 +238,16 @@ class TestSessions:
         assert 2 == engine.members.number("s")
         engine.started(3, 1, None, out)
         assert ({"discarded": 1}, [2]) == (+engine.released, [trace.trace_id for trace in engine.members.of("s")])
+
+    def test_sessions_of_forgotten_roots(self) -> None:
+        """Nothing is kept of sessions whose roots were forgotten, however many there were."""
+        engine, out = new()
+        for trace_id in range(1, 3000):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(2, 1, {"session.id": f"s-{trace_id}"}, trace_id=trace_id), "child", 0, out)
+            engine.fault(data(1, None, trace_id=trace_id))
+            assert len(engine.members._traces) <= _members._MIN_SWEEP
+        assert [] == engine.members.names()
 
 
 class TestRootsOwn:

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from opentelemetry.trace import (
 )
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _runner, _threads, session
+from otel_session_agg._context import use
 from otel_session_agg._guard import Guard
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
@@ -755,8 +757,24 @@ class TestQueue:
         setup.processor.on_end(make_span("root", trace_id=99))
         assert 0 == queued(setup.processor)
 
-    def test_spans_that_only_start(self, make: Callable[..., Setup]) -> None:
-        """Spans that start and never end do not fill the queue."""
+    @pytest.mark.usefixtures("quiet")
+    @pytest.mark.parametrize("is_remote", [True, False])
+    @pytest.mark.parametrize("any_label", [True, False])
+    def test_start_of_a_part(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_remote: bool, any_label: bool) -> None:
+        """With a shared store others get to know at once that a part of their trace is open, although nothing has ended."""
+        monkeypatch.setattr(use, "any_label", any_label)
+        processor = SessionSpanProcessor(Recorder(), settings=Settings(), store=f"sqlite:///{tmp_path / 'store'}")
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        parent = SpanContext(1, 2, is_remote=is_remote, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+        provider.get_tracer("tests").start_span("part", set_span_in_context(NonRecordingSpan(parent)))
+        assert is_remote is processor._runner.awake
+        provider.shutdown()
+
+    @pytest.mark.parametrize("any_label", [True, False])
+    def test_spans_that_only_start(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, *, any_label: bool) -> None:
+        """Spans that start and never end do not fill the queue, whether sessions are named in the process or not."""
+        monkeypatch.setattr(use, "any_label", any_label)
         setup = make(max_queue_size=10, max_open_roots=10)
         for _ in range(1000):
             setup.tracer.start_span("root")
