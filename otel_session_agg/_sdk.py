@@ -50,7 +50,7 @@ def span_data(span: ReadableSpan) -> SpanData:
         name, scope_name, scope_version = _text(name), _text(scope_name), _text(scope_version)
     status = span.status
     failed = status.status_code is _ERROR
-    events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # it copies under a lock
+    events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # reading them copies
     start, end = span.start_time, span.end_time
     if not type(start) is type(end) is int:
         start, end = time_of(start), time_of(end)
