@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, _elsewhere
+from otel_session_agg._calls import WINDOW
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .apps import CALL, PRICES
@@ -71,6 +72,7 @@ def call(trace_id: int, scope: str, *, at: int = 0, **attributes: Any) -> Readab
 
 ONCE, NOT_HERE = (15, 1, 20.0), (0, 0, 0.0)
 ID: dict[str, Any] = {"gen_ai__response__id": "r-1"}
+RESPONSE = "gen_ai.response.id"
 
 
 class TestOneCall:
@@ -154,6 +156,22 @@ class TestOneCall:
         app.batch(*(call(trace_id, "client", gen_ai__response__id=f"r-{trace_id}") for trace_id in range(1, number + 1)))
         app.batch(call(1000, "framework", gen_ai__response__id="r-1"))
         assert number + expected == sum(events for _, events, _ in app.totals())
+
+    def test_long_trace(self, app: _App) -> None:
+        """Of a trace with more calls than can be corrected, all are remembered."""
+        ids = [f"r-{number}" for number in range(WINDOW + 10)]
+        times: dict[str, Any] = {"start_ns": 1_000_000_000, "end_ns": 1_100_000_000}
+        steps = [
+            make_span(
+                "step", trace_id=1, span_id=2 + at, parent_id=1, scope="framework", attributes={**CALL, RESPONSE: name}, **times
+            )
+            for at, name in enumerate(ids)
+        ]
+        app.batch(
+            *steps, make_span("chain", trace_id=1, span_id=1, scope="framework", start_ns=999_000_000, end_ns=1_200_000_000)
+        )
+        app.batch(*(call(2 + at, "client", gen_ai__response__id=name) for at, name in enumerate(ids)))
+        assert len(ids) == sum(events for _, events, _ in app.totals())
 
     def test_inside_a_framework(self, app: _App) -> None:
         """A framework that keeps its spans to itself has the call, not the client's own trace."""
