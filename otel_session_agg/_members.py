@@ -26,7 +26,7 @@ class Members:
         traces = self._traces.get(session_id)
         if traces is None:
             if len(self._traces) >= self._sweep_at:
-                self.names()
+                self.names()  # which drops those without traces
                 self._sweep_at = max(_MIN_SWEEP, 2 * len(self._traces))
             traces = self._traces[session_id] = set()
         traces.add(trace)

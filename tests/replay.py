@@ -23,13 +23,29 @@ CASES = Path(__file__).parent / "cases"
 _EPOCH_NS = 1_790_000_000_000_000_000
 """When cases without times are played: 2026, long after every price they need came into force."""
 
+TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+FIGURES = (*TOKENS, "num_model_events")
+"""What cases expect to be exact."""
+
 Case = dict[str, Any]
+
+
+def cases_in(path: Path) -> list[Case]:
+    """All cases of one file."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def load(name: str) -> list[Case]:
     """All cases of one file below ``tests/cases``."""
-    with gzip.open(CASES / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return cases_in(CASES / f"{name}.jsonl.gz")
 
 
 class _Ids(IdGenerator):

@@ -9,7 +9,7 @@ import pytest
 from otel_session_agg import conventions
 from otel_session_agg._model import SpanData
 
-from .replay import Case, load, replay
+from .replay import FIGURES, Case, load, replay
 
 SPANS = load("spans")
 RECORDINGS = load("recordings")
@@ -20,16 +20,6 @@ NOBODY_COULD_KNOW = {
     "r-o-563": "a streamed call left a span without figures here; its figures are in another trace, counted there",
 }
 """Cases whose whole answer is on no span."""
-
-_TOKENS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "num_model_events",
-)
 
 _NAIVE = {
     "prompt_tokens": (
@@ -54,7 +44,7 @@ def _first(attributes: dict[str, Any], names: tuple[str, ...]) -> int:
 def _wrong(case: Case) -> dict[str, tuple[Any, Any]]:
     """Expected and actual of what does not agree."""
     attributes = dict(replay(case).attributes or {})
-    actual: dict[str, Any] = {key: attributes.get(f"metadata.{key}", 0) for key in _TOKENS}
+    actual: dict[str, Any] = {key: attributes.get(f"metadata.{key}", 0) for key in FIGURES}
     actual["session_id"] = attributes.get("session.id")
     actual["uncached_input_tokens"] = actual["prompt_tokens"] - actual["cache_read_tokens"] - actual["cache_write_tokens"]
     expected = {key: value for key, value in case["expect"].items() if key in actual}

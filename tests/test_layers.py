@@ -222,6 +222,10 @@ class TestSizes:
 class TestCompiled:
     """What a compiled build compiles."""
 
+    def test_list(self) -> None:
+        """The list was found."""
+        assert {"_engine", "conventions"} <= set(COMPILED)
+
     @pytest.mark.parametrize("module", COMPILED)
     def test_module(self, module: str) -> None:
         """It is there, and values of the SDK, threads and clocks are none of its business: they are what users replace."""

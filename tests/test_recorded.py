@@ -6,10 +6,10 @@ import pytest
 
 from .recording.matrix import README, in_readme, row, table
 from .recording.stacks import all_stacks
-from .recording.verdict import recorded_cases, recordings, wrong_figures
-from .replay import Case
+from .recording.verdict import recordings, wrong_figures
+from .replay import Case, cases_in
 
-CASES = [case for path in recordings() for case in recorded_cases(path)]
+CASES = [case for path in recordings() for case in cases_in(path)]
 
 
 class TestRecorded:
@@ -20,7 +20,7 @@ class TestRecorded:
 
     def test_matrix(self) -> None:
         """The README's table is made of these recordings."""
-        made = table(row(recorded_cases(path)) for path in recordings())
+        made = table(row(cases_in(path)) for path in recordings())
         assert made == in_readme(README.read_text(encoding="utf-8"))
 
     def test_every_stack(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from .verdict import recorded_cases, recordings, wrong_figures
+from tests.replay import cases_in
+
+from .verdict import recordings, wrong_figures
 
 
 def main(names: list[str]) -> int:
     """0 if all cases of the stacks (all of them, if none is named) are right."""
     right = total = 0
     for path in recordings(names or ["*"]):
-        for case in recorded_cases(path):
+        for case in cases_in(path):
             wrong = wrong_figures(case)
             told = ", ".join(f"{key}: expected {expected}, got {actual}" for key, (expected, actual) in wrong.items())
             print(case["id"], told or "right", f"(without {', '.join(case['left_out'])})" if case["left_out"] else "")

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.replay import Case
+from tests.replay import TOKENS, Case, cases_in
 
-from .verdict import asserts_cost, recorded_cases, recordings, wrong_figures
+from .verdict import asserts_cost, recordings, wrong_figures
 
 README = Path(__file__).parents[2] / "README.md"
 _BEGIN, _END = "<!-- made by tests/recording/matrix.py -->\n", "<!-- end -->"
 
-_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _COLUMNS: dict[str, Sequence[str]] = {
-    "tokens": _TOKENS,
+    "tokens": TOKENS,
     "cost": ("cost",),
     "model events": ("num_model_events",),
     "session id": ("session_id",),
@@ -92,7 +91,7 @@ def in_readme(text: str) -> str:
 def main() -> None:
     """Write the table into the README."""
     text = README.read_text("utf-8")
-    new = table(row(recorded_cases(path)) for path in recordings())
+    new = table(row(cases_in(path)) for path in recordings())
     README.write_text(re.sub(f"{_BEGIN}.*?{_END}", lambda _: f"{_BEGIN}{new}{_END}", text, flags=re.DOTALL), "utf-8")
 
 

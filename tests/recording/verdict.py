@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 from collections.abc import Iterable
@@ -14,17 +13,8 @@ from typing import Any
 from genai_prices import Usage, calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tests.replay import CASES, Case, replay, replay_rootless
+from tests.replay import CASES, FIGURES, Case, replay, replay_rootless
 
-_TOKENS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "num_model_events",
-)
 _PRICED = frozenset({"prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"})
 """Without all of these the cost cannot be right."""
 _COST_USD = 1e-9
@@ -36,16 +26,10 @@ def recordings(names: Iterable[str] = ("*",)) -> list[Path]:
     return sorted({path for name in names for path in (CASES / "recorded").glob(f"{name}.jsonl.gz")})
 
 
-def recorded_cases(path: Path) -> list[Case]:
-    """All cases of one stack."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
 def wrong_figures(case: Case) -> dict[str, tuple[Any, Any]]:
     """Expected and actual of what does not agree."""
     roots = replay_rootless(case) if case["rootless"] else [replay(case)]
-    actual: dict[str, Any] = {key: sum(_number(root, key) for root in roots) for key in _TOKENS}
+    actual: dict[str, Any] = {key: sum(_number(root, key) for root in roots) for key in FIGURES}
     if "session_id" in case["expect"]:
         asked = [root for root in roots if _number(root, "total_tokens")] or roots  # a second teller's root may not know it
         ids = {str((root.attributes or {}).get("session.id")) for root in asked}

@@ -7,40 +7,43 @@ from collections.abc import Mapping
 from ._stack import Stack
 
 _VERSIONS = {
+    "openinference-instrumentation-agno": "1.0.15",
     "openinference-instrumentation-anthropic": "3.1.0",
     "openinference-instrumentation-autogen-agentchat": "0.1.22",
     "openinference-instrumentation-bedrock": "0.1.61",
+    "openinference-instrumentation-crewai": "1.1.21",
     "openinference-instrumentation-dspy": "0.1.48",
+    "openinference-instrumentation-google-adk": "1.0.5",
     "openinference-instrumentation-haystack": "0.1.46",
     "openinference-instrumentation-instructor": "0.1.29",
     "openinference-instrumentation-langchain": "0.1.80",
     "openinference-instrumentation-litellm": "0.1.51",
     "openinference-instrumentation-llama-index": "4.6.1",
     "openinference-instrumentation-openai": "0.1.66",
+    "openinference-instrumentation-openai-agents": "2.6.0",
+    "openinference-instrumentation-pydantic-ai": "0.1.30",
+    "openinference-instrumentation-smolagents": "0.1.43",
+    "opentelemetry-instrumentation-agno": "0.62.4",
     "opentelemetry-instrumentation-anthropic": "0.62.4",
     "opentelemetry-instrumentation-bedrock": "0.62.4",
+    "opentelemetry-instrumentation-crewai": "0.62.4",
+    "opentelemetry-instrumentation-genai-agno": "1.3b0",
     "opentelemetry-instrumentation-genai-dspy": "1.3b0",
     "opentelemetry-instrumentation-genai-langchain": "1.3b0",
     "opentelemetry-instrumentation-genai-llama-index": "1.3b0",
     "opentelemetry-instrumentation-genai-openai": "1.3b0",
+    "opentelemetry-instrumentation-genai-openai-agents": "1.3b0",
+    "opentelemetry-instrumentation-genai-smolagents": "1.2b0",
     "opentelemetry-instrumentation-haystack": "0.62.4",
     "opentelemetry-instrumentation-langchain": "0.62.4",
     "opentelemetry-instrumentation-litellm": "0.62.4",
     "opentelemetry-instrumentation-llamaindex": "0.62.4",
     "opentelemetry-instrumentation-openai": "0.62.4",
+    "opentelemetry-instrumentation-openai-agents": "0.62.4",
+    "opentelemetry-instrumentation-openai-agents-v2": "0.1.0",
     "opentelemetry-instrumentation-openai-v2": "2.4b0",
 }
 """Of the instrumentations that are laid over a framework or over the clients below it."""
-
-TOKENS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
-"""What a stack leaves unstated that states no tokens at all."""
 
 _ALSO_NEEDED = {
     # it imports the one without asking for it, and parts of the other that newer versions do not have
@@ -86,5 +89,7 @@ def layered(
     layers = [word if word in itself else _distribution(library.rstrip("0123456789"), word) for word in words.split("+")]
     installed = [layer for layer in layers if layer not in itself]
     packages = [*libraries, *(f"{layer}=={_VERSIONS[layer]}" for layer in installed)]
-    packages += [package for layer in installed for package in _ALSO_NEEDED.get(layer, ())]
+    named = {package.partition("==")[0] for package in packages}
+    needed = [package for layer in installed for package in _ALSO_NEEDED.get(layer, ())]
+    packages += [package for package in needed if package.partition("==")[0] not in named]
     return Stack(name, driver, (*packages,), options=(*options, *layers), unstated=unstated or {}, why=why)

@@ -8,49 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ._layered import layered
 from ._stack import Stack
 
-_OPENINFERENCE = "openinference-instrumentation"
-_OTEL = "opentelemetry-instrumentation"
-
-_KINDS = {
-    "openinference": f"{_OPENINFERENCE}-{{}}",
-    "openllmetry": f"{_OTEL}-{{}}",
-    "contrib": f"{_OTEL}-{{}}-v2",
-    "contrib-genai": f"{_OTEL}-genai-{{}}",
-}
-"""How each project names its distribution for a library."""
-
-_VERSIONS = {
-    f"{_OPENINFERENCE}-agno": "1.0.15",
-    f"{_OPENINFERENCE}-crewai": "1.1.21",
-    f"{_OPENINFERENCE}-google-adk": "1.0.5",
-    f"{_OPENINFERENCE}-litellm": "0.1.51",
-    f"{_OPENINFERENCE}-openai": "0.1.66",
-    f"{_OPENINFERENCE}-openai-agents": "2.6.0",
-    f"{_OPENINFERENCE}-pydantic-ai": "0.1.30",
-    f"{_OPENINFERENCE}-smolagents": "0.1.43",
-    f"{_OTEL}-agno": "0.62.4",
-    f"{_OTEL}-crewai": "0.62.4",
-    f"{_OTEL}-genai-agno": "1.3b0",
-    f"{_OTEL}-genai-openai": "1.3b0",
-    f"{_OTEL}-genai-openai-agents": "1.3b0",
-    f"{_OTEL}-genai-smolagents": "1.2b0",
-    f"{_OTEL}-openai": "0.62.4",
-    f"{_OTEL}-openai-agents": "0.62.4",
-    f"{_OTEL}-openai-agents-v2": "0.1.0",
-    f"{_OTEL}-openai-v2": "2.4b0",
-}
-"""Of the instrumentations that are laid over a library or over the clients below it."""
-
-_CONTRIB_NEEDS = ("httpx==0.28.1", "opentelemetry-util-genai==0.4b0")
-"""Contrib's openai-v2 does not name these, but cannot be imported without the one, nor with a newer other."""
-
-
-def _distribution(library: str, word: str) -> str:
-    """What a word in a stack's name stands for: ``openinference`` is the library's own, ``openai-openinference`` the client's."""
-    kind = next(kind for kind in _KINDS if word == kind or word.endswith(f"-{kind}"))
-    return _KINDS[kind].format(word.removesuffix(kind).removesuffix("-") or library)
+_CONTRIB_NEEDS = ("opentelemetry-util-genai==0.4b0",)
+"""The version with which these were recorded."""
 
 
 def _laid(
@@ -60,13 +22,9 @@ def _laid(
     why: str = "",
     words: tuple[str, ...] = (),
 ) -> Stack:
-    """A library with the instrumentations that the name says laid over it in that order; ``native`` is the library's own."""
-    library, _, order = name.partition(".")
-    laid = tuple(word if word == "native" else _distribution(library, word) for word in order.split("+"))
-    pinned = tuple(f"{word}=={_VERSIONS[word]}" for word in laid if word != "native")
-    needs = _CONTRIB_NEEDS if f"{_OTEL}-openai-v2" in laid else ()
-    driver = library.replace("-", "_")
-    return Stack(name, driver, (*packages, *pinned, *needs), options=(*words, *laid), unstated=unstated or {}, why=why)
+    """A library with the instrumentations that the name says; ``native`` is the library's own."""
+    needs = _CONTRIB_NEEDS if "openai-contrib" in name.partition(".")[2].split("+") else ()
+    return layered(name, (*packages, *needs), words, itself=("native",), unstated=unstated, why=why)
 
 
 _CACHE = ("cache_read_tokens", "cost")
@@ -219,7 +177,7 @@ _NATIVE = (
     Stack(
         "strands.openinference",
         "strands",
-        (*_STRANDS_PACKAGES, f"{_OPENINFERENCE}-strands-agents==0.1.12"),
+        (*_STRANDS_PACKAGES, "openinference-instrumentation-strands-agents==0.1.12"),
         options=("openinference",),
         unstated=_STRANDS_GONE,
         why=_STRANDS_WHY,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ._layered import TOKENS, layered
+from tests.replay import TOKENS
+
+from ._layered import layered
 from ._stack import Stack
 
 _LANGCHAIN = ("langchain==1.4.7", "langchain-core==1.7.2", "langgraph==1.2.22", "langchain-openai==1.7.3", "openai==3.54.0")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ._layered import TOKENS, layered
+from tests.replay import TOKENS
+
+from ._layered import layered
 from ._stack import Stack
 
 _DSPY = ("dspy==3.4.1", "litellm==1.106.2", "openai==2.54.0", "mcp==2.3.0", "numpy==2.4.6")
