@@ -34,7 +34,7 @@ from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, span_data, time_of
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -127,7 +127,7 @@ class Pipeline:
                 else:
                     trace = started(context.trace_id, context.span_id, parent.span_id, out)
                 if len(item) > 1:
-                    self.keeper.began(trace, context.span_id, time_of(span.start_time), item[1], now)
+                    self.keeper.began(trace, context.span_id, nanoseconds(span.start_time), item[1], now)
         return True
 
     def _root_started(self, span: Span, out: Out) -> Trace | None:
@@ -239,7 +239,7 @@ class Pipeline:
             return
         rollup = self.keeper.departures.trace_totals(trace_id, span_id)
         if rollup is not None:
-            rollup += Rollup(start_ns=time_of(root.start_time) or None)  # its end is not known yet
+            rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
             own, before = attributes_of(root), trace.written or {}
             by_hand = {name: value for name, value in own.items() if before.get(name) != value}
             written = _writer.attributes(rollup, self._naming.kept_by(by_hand))

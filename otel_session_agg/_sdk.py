@@ -53,7 +53,7 @@ def span_data(span: ReadableSpan) -> SpanData:
     events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # reading them copies
     start, end = span.start_time, span.end_time
     if not type(start) is type(end) is int:
-        start, end = time_of(start), time_of(end)
+        start, end = nanoseconds(start), nanoseconds(end)
     return _new(
         SpanData,
         (
@@ -80,10 +80,10 @@ def _text(name: object) -> str:
     return name if type(name) is str else "" if name is None else str(name)
 
 
-def time_of(nanoseconds: object) -> int:
-    """A span's time, since the Unix epoch; 0 when there is none, or it is no time.  Applications hand in floats, too."""
+def nanoseconds(time: object) -> int:
+    """A span's time since the Unix epoch; 0 when there is none, or it is no time.  Applications hand in floats, too."""
     try:
-        return int(nanoseconds)  # type: ignore[call-overload, no-any-return]  # whatever it is
+        return int(time)  # type: ignore[call-overload, no-any-return]  # whatever it is
     except (TypeError, ValueError, OverflowError):
         return 0
 

@@ -20,6 +20,10 @@ MAX_TEXT_CHARS = 1024
 
 PUSD_PER_USD = 10**12
 
+_SCRUBBED = "[Scrubbed due to "
+"""How what Logfire puts in place of a value that may be a secret begins; ``session.id`` looks like one.  As an id it would make one
+of all."""
+
 _MAX_NUMBER_CHARS = 40
 _PUSD = Decimal(PUSD_PER_USD)
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
@@ -68,12 +72,12 @@ def picodollars(value: object) -> int | None:
 
 
 def text(value: object) -> str | None:
-    """A name or id: non-empty text without surrounding blanks or JSON quotes; integers are written out."""
+    """A name or id: non-empty text without surrounding blanks or JSON quotes, and not scrubbed; integers are written out."""
     if isinstance(value, str):
         if len(value) > MAX_TEXT_CHARS:
             return None
         if value and value[0] > '"' < value[-1]:  # neither blank nor quote, as nearly always
-            return value
+            return None if value.startswith(_SCRUBBED) else value
         return _unquoted(value) or None
     if type(value) is int and abs(value) < 10**18:
         return str(value)

@@ -456,6 +456,11 @@ class TestSession:
             ranks = [precedence for table in CONVENTIONS for precedence in getattr(table, field).values()]
             assert len(ranks) == len(set(ranks))
 
+    def test_scrubbed_response(self) -> None:
+        """Nor one call of all."""
+        call = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1, "gen_ai.response.id": "[Scrubbed due to 'auth']"}
+        assert (Kind.MODEL, None) == (read(call).kind, read(call).response_id)
+
     @pytest.mark.parametrize(("more", "expected"), [({}, (None, False)), ({"gen_ai.conversation.id": "c"}, ("c", True))])
     def test_scrubbed(self, more: dict[str, str], expected: tuple[str | None, bool]) -> None:
         """What was put in its place makes no session of all that were scrubbed."""

@@ -156,7 +156,7 @@ def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
     found: list[str | None] = [None] * len(NAMES)
     for position, keys in plan.names:
         value = attributes[keys[0]]
-        if type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS and value[0] > '"' < value[-1]:
+        if type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS and "[" != value[0] > '"' < value[-1]:
             found[position] = value  # as ``text`` would have it
         else:
             found[position] = first_text(keys, attributes)
@@ -165,15 +165,10 @@ def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
 
 def _session(plan: Plan, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, bool]:
     """The session that a span names, and whether it may be a conversation or thread."""
-    session = _first_id(plan.sessions, attributes)
+    session = first_text(plan.sessions, attributes)
     if session is None:
         session = _name_in_text(plan.session_texts, attributes, scope)
-    return session, session is not None and _first_id(plan.strong_sessions, attributes) is None
-
-
-def _first_id(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> str | None:
-    ids = (text(attributes[key]) for key in keys)
-    return next((name for name in ids if name is not None and not name.startswith(_SCRUBBED)), None)
+    return session, session is not None and first_text(plan.strong_sessions, attributes) is None
 
 
 def _name_in_text(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
@@ -209,10 +204,6 @@ def _mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any])
                 return True
     return False
 
-
-_SCRUBBED = "[Scrubbed due to "
-"""How what Logfire puts in place of a value begins, when its name looks like a secret's, as ``session.id`` does: it would make one
-session of all."""
 
 _NUM_MODEL_NAMES = 3
 """Of ``Plan.names``: provider, response model, request model."""
