@@ -37,7 +37,7 @@ from contextlib import ExitStack, asynccontextmanager
 import model_server
 import openai
 from exporter import Printer
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Response
 from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -131,13 +131,13 @@ def get_totals(chat_id: str) -> dict[str, object]:
     }
 
 
-@app.post("/chats/{chat_id}/feedback", status_code=202)
+@app.post("/chats/{chat_id}/feedback", status_code=202, response_class=Response)
 def post_feedback(chat_id: str, feedback: Feedback) -> None:
     """Note what somebody thinks of the chat; it need not be known here, nor be open."""
     record_feedback(feedback.score, comment=feedback.comment, session_id=chat_id)
 
 
-@app.delete("/chats/{chat_id}", status_code=202)
+@app.delete("/chats/{chat_id}", status_code=202, response_class=Response)
 def delete_chat(chat_id: str) -> None:
     """End the chat, whichever workers it was in: one of them writes its record."""
     end_session(chat_id)
