@@ -15,126 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model import Kind, Usage
-from otel_session_agg._values import MAX_TOKENS, count, flag
-from otel_session_agg.conventions import _usage_text
-from otel_session_agg.conventions._convention import Emitter, Says, Text
-from otel_session_agg.conventions._table import Mark, Plan, family
-
-INVALID_COUNT = "invalid_token_count"
-"""A token attribute whose value is no count of tokens."""
-
-UNREADABLE_TEXT = "unreadable_usage_text"
-"""A usage text that could not be parsed, or is too long to be one."""
+from otel_session_agg._values import MAX_TOKENS, flag
+from otel_session_agg.conventions._convention import Emitter, Says
+from otel_session_agg.conventions._stated import Stated
+from otel_session_agg.conventions._table import Plan
 
 _EMBEDDING = Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
-_NOTHING: Mapping[int, int] = {}
-
-
-class _Stated:
-    """What the attributes of one span state, before it is put together."""
-
-    __slots__ = ("attributes", "main", "parts", "reasons", "texts")
-
-    def __init__(self, plan: Plan, attributes: Mapping[str, Any]) -> None:
-        self.attributes = attributes
-        self.reasons: list[str] = []
-        self.texts: list[tuple[Mark, _usage_text.Found]] = []
-        self.main: dict[int, dict[int, int]] = {}
-        """Prompt, completion and total by convention."""
-        for number, rows in plan.families:
-            self.main[number] = found = {}
-            for says, keys in rows:
-                value = self._count(keys)
-                if value is not None:
-                    found[says] = value
-        self.parts: dict[int, int] = {}
-        for says, keys in plan.parts:
-            value = self._count(keys)
-            if value is not None:
-                self.parts[says] = value
-
-    def _count(self, keys: tuple[str, ...]) -> int | None:
-        """The first valid count among these keys."""
-        for key in keys:
-            raw = self.attributes[key]
-            if type(raw) is int and 0 <= raw <= MAX_TOKENS:
-                return raw
-            value = count(raw)
-            if value is not None:
-                return value
-            if raw is not None:
-                self.reasons.append(INVALID_COUNT)
-        return None
-
-    def read_texts(self, plan: Plan, scope: str) -> None:
-        """What usage objects in text state."""
-        for sole in (False, True):
-            if sole and any(Says.PROMPT in found or Says.COMPLETION in found for found in self.main.values()):
-                return
-            for mark in plan.texts:
-                text = mark.extra
-                if (
-                    isinstance(text, Text)
-                    and text.sole is sole
-                    and (not text.scopes or scope.startswith(text.scopes))
-                    and not (text.fills and self.part(text.unless) is not None)
-                ):
-                    self._read_text(mark, text)
-
-    def _read_text(self, mark: Mark, text: Text) -> None:
-        value = self.attributes[mark.key]
-        found = _usage_text.read(value, text)
-        if found is None:
-            if not text.sole and not text.fills and isinstance(value, str) and value.strip():
-                self.reasons.append(UNREADABLE_TEXT)
-            return
-        if text.fills and not self._agrees(found):
-            return
-        self.texts.append((mark, found))
-        own = self.main.setdefault(family(mark.precedence), {})
-        if Says.PROMPT not in own and Says.COMPLETION not in own:
-            for says in (Says.PROMPT, Says.COMPLETION, Says.TOTAL, Says.EXCLUSIVE):
-                if says in found:
-                    own.setdefault(says, found[says])
-
-    def _agrees(self, found: _usage_text.Found) -> bool:
-        """Whether a text speaks of the same call as the keys do."""
-        stated = self.chosen()
-        return all(
-            says not in stated or says not in found or stated[says] == found[says] for says in (Says.COMPLETION, Says.TOTAL)
-        )
-
-    def chosen(self) -> Mapping[int, int]:
-        """Prompt, completion and total of the first convention that has either of the first two."""
-        rows = [self.main[number] for number in sorted(self.main)]
-        total = next((row[Says.TOTAL] for row in rows if Says.TOTAL in row), None)
-        for row in rows:
-            if Says.PROMPT in row or Says.COMPLETION in row:
-                if total is not None:
-                    row.setdefault(Says.TOTAL, total)
-                return row
-        return next((row for row in rows if row), _NOTHING)
-
-    def part(self, says: int) -> int | None:
-        """A part of prompt or completion, from keys or else from texts."""
-        value = self.parts.get(says)
-        if value is None and self.texts:
-            value = next((found[says] for _, found in self.texts if says in found), None)
-        return value
-
-    def own_completions(self) -> list[int]:
-        """Outputs with reasoning, by usage objects that state the reasoning themselves."""
-        return [found[Says.COMPLETION] for _, found in self.texts if Says.REASONING in found and Says.COMPLETION in found]
-
-    def raw(self) -> tuple[int | None, bool]:
-        """Input count of the provider's own usage object, if one that leaves the cached part out is there.
-
-        Also whether an equal count elsewhere is proved to leave it out too.
-        """
-        for mark, found in self.texts:
-            if found.get(Says.EXCLUSIVE) and Says.PROMPT in found:
-                return found[Says.PROMPT], isinstance(mark.extra, Text) and mark.extra.proves
-        return None, False
 
 
 def read_usage(
@@ -145,7 +31,7 @@ def read_usage(
         prompt, completion = attributes[plan.two_keys[0]], attributes[plan.two_keys[1]]
         if type(prompt) is type(completion) is int and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
             return Usage(prompt, completion, prompt + completion), 0, []
-    stated = _Stated(plan, attributes)
+    stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan, scope)
     main = stated.chosen()
@@ -158,7 +44,7 @@ def read_usage(
     return _with_parts(plan, stated, emitters, kind), stated.part(Says.NUM_CALLS) or 0, stated.reasons
 
 
-def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind: Kind) -> Usage:
+def _with_parts(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], kind: Kind) -> Usage:
     main = stated.chosen()
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
@@ -187,7 +73,7 @@ def _with_parts(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...], kind
     )
 
 
-def _written(stated: _Stated) -> int | None:
+def _written(stated: Stated) -> int | None:
     write = stated.part(Says.CACHE_WRITE)
     parts = [stated.part(Says.CACHE_WRITE_5M), stated.part(Says.CACHE_WRITE_1H)]
     if not write and any(part is not None for part in parts):  # 0 beside parts: LangChain, against counting twice
@@ -197,7 +83,7 @@ def _written(stated: _Stated) -> int | None:
 
 def _prompt(  # noqa: PLR0913 -- the figures of one span
     plan: Plan,
-    stated: _Stated,
+    stated: Stated,
     emitters: tuple[Emitter, ...],
     prompt: int | None,
     completion: int | None,
@@ -220,7 +106,7 @@ def _prompt(  # noqa: PLR0913 -- the figures of one span
     return prompt + read + write if excludes else prompt
 
 
-def _figures_say(stated: _Stated, prompt: int, known: int, total: int | None, read: int, write: int) -> bool | None:  # noqa: PLR0913
+def _figures_say(stated: Stated, prompt: int, known: int, total: int | None, read: int, write: int) -> bool | None:  # noqa: PLR0913
     """Whether the input leaves the cached part out, as far as figures prove it."""
     uncached = stated.part(Says.UNCACHED)
     if uncached is not None and prompt in (uncached + read + write, uncached):
@@ -233,7 +119,7 @@ def _figures_say(stated: _Stated, prompt: int, known: int, total: int | None, re
     return None
 
 
-def _emitter_says(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...]) -> bool:
+def _emitter_says(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...]) -> bool:
     """Whether the input leaves the cached part out, by a flag or by what is known of the emitter."""
     for mark in plan.marks.get(Says.EXCLUSIVE, ()):
         said = flag(stated.attributes[mark.key])
@@ -246,7 +132,7 @@ def _emitter_says(plan: Plan, stated: _Stated, emitters: tuple[Emitter, ...]) ->
 
 
 def _completion(  # noqa: PLR0913 -- the figures of one span
-    stated: _Stated,
+    stated: Stated,
     emitters: tuple[Emitter, ...],
     prompt: int | None,
     completion: int | None,

@@ -1,8 +1,7 @@
 """Usage objects that stand as text in an attribute: JSON, Python ``repr`` or ``name=value`` pairs.
 
-An object is flattened to dotted names, and one table says what each name means.  Names are those of the providers' own
-APIs and of LangChain, Langfuse, MLflow, LiteLLM, CrewAI and Genkit; what differs between sources is only whether the input
-count includes the cached part, which is the *shape* of the source.
+An object is flattened to dotted names, and one table (``_usage_names``) says what each name means; what differs between
+sources is only whether the input count includes the cached part, which is the *shape* of the source.
 """
 
 from __future__ import annotations
@@ -15,87 +14,13 @@ from functools import lru_cache
 
 from otel_session_agg._values import count
 from otel_session_agg.conventions._convention import Says, Text
+from otel_session_agg.conventions._usage_names import RAW_CACHE, RAW_PROMPT, SAYS, WITHOUT_THOUGHTS
 
 MAX_TEXT_CHARS = 65_536
 """Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""
 
 _MAX_DEPTH = 4
 _MAX_SEARCH_DEPTH = 8
-
-_NAMES: Mapping[int, tuple[str, ...]] = {
-    Says.PROMPT: (
-        "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt_token_count", "promptTokenCount",
-        "input_token_count", "prompt_eval_count", "input", "num_prompt_tokens", "billed_units.input_tokens",
-        "inputTokenCount",
-    ),
-    Says.COMPLETION: (
-        "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion_token_count",
-        "completionTokenCount", "output_token_count", "eval_count", "output", "num_completion_tokens",
-        "candidates_token_count", "candidatesTokenCount", "billed_units.output_tokens", "outputTokenCount",
-        "generated_token_count", "generation_token_count",
-    ),
-    Says.TOTAL: (
-        "total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "total", "num_tokens",
-    ),
-    Says.CACHE_READ: (
-        "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "input_token_details.cache_read",
-        "inputTokenDetails.cacheReadTokens", "cache_read_input_tokens", "cacheReadInputTokens",
-        "cached_content_token_count", "cachedContentTokenCount", "cachedContentTokens", "cached_prompt_tokens",
-        "cachedPromptTokens", "cachedInputTokens", "cache_read_tokens", "cached_tokens", "input_cached_tokens",
-        "input_cache_read", "input_cache_read_tokens", "cacheReadTokens", "cached_input_tokens",
-        "prompt_cache_hit_tokens",
-    ),
-    Says.CACHE_WRITE: (
-        "prompt_tokens_details.cache_write_tokens", "prompt_tokens_details.cache_creation_tokens",
-        "input_tokens_details.cache_write_tokens", "input_tokens_details.cache_creation_tokens",
-        "input_token_details.cache_creation", "inputTokenDetails.cacheWriteTokens", "cache_creation_input_tokens",
-        "cacheWriteInputTokens", "cacheCreationInputTokens", "cache_write_input_tokens", "cache_creation_tokens",
-        "cache_write_tokens", "input_cache_creation", "input_cache_creation_tokens", "input_cache_write",
-        "cacheWriteTokens",
-    ),
-    Says.CACHE_WRITE_5M: (
-        "cache_creation.ephemeral_5m_input_tokens", "input_token_details.ephemeral_5m_input_tokens",
-        "input_cache_creation_5m", "input_cache_creation.ephemeral_5m_input_tokens", "input_ephemeral_5m_input_tokens",
-        "cache_creation_5m_input_tokens", "ephemeral_5m_input_tokens",
-    ),
-    Says.CACHE_WRITE_1H: (
-        "cache_creation.ephemeral_1h_input_tokens", "input_token_details.ephemeral_1h_input_tokens",
-        "input_cache_creation_1h", "input_cache_creation.ephemeral_1h_input_tokens", "input_ephemeral_1h_input_tokens",
-        "cache_creation_1h_input_tokens", "ephemeral_1h_input_tokens",
-    ),
-    Says.REASONING: (
-        "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
-        "output_token_details.reasoning", "outputTokenDetails.reasoningTokens", "reasoning_tokens", "reasoningTokens",
-        "thoughts_token_count", "thoughtsTokenCount", "thoughtsTokens", "output_reasoning", "output_reasoning_tokens",
-    ),
-    Says.AUDIO_PROMPT: (
-        "prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens", "input_token_details.audio",
-        "input_audio", "input_audio_tokens",
-    ),
-    Says.AUDIO_COMPLETION: (
-        "completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens", "output_token_details.audio",
-        "output_audio", "output_audio_tokens",
-    ),
-    Says.AUDIO_CACHE_READ: ("prompt_tokens_details.cached_tokens_details.audio_tokens", "cache_audio_read_tokens"),
-    Says.UNCACHED: ("inputTokenDetails.noCacheTokens", "noCacheTokens"),
-    Says.NUM_CALLS: ("successful_requests",),
-}  # fmt: skip
-
-_SAYS: Mapping[str, tuple[int, int]] = {
-    name: (says, position) for says, names in _NAMES.items() for position, name in enumerate(names)
-}
-
-_WITHOUT_THOUGHTS = frozenset({"candidates_token_count", "candidatesTokenCount"})
-"""Gemini's candidates leave the thoughts out."""
-
-_RAW_CACHE = frozenset({
-    "cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens",
-    "cacheCreationInputTokens",
-})  # fmt: skip
-"""Cached counts as Anthropic and Bedrock name them ..."""
-
-_RAW_PROMPT = frozenset({"input_tokens", "inputTokens"})
-"""... which their own input count, by this name, leaves out."""
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
     Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT),
@@ -143,7 +68,7 @@ def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
     _flatten(value, "", _MAX_DEPTH, flat)
     best: dict[int, tuple[int, str, int]] = {}
     for name, item in flat.items():
-        hit = _SAYS.get(name)
+        hit = SAYS.get(name)
         number = count(item) if hit else None
         if hit is not None and number is not None and (hit[0] not in best or hit[1] < best[hit[0]][0]):
             best[hit[0]] = (hit[1], name, number)
@@ -152,7 +77,7 @@ def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
 
 def _with_thoughts(found: Found, names: Mapping[int, str]) -> Found:
     """Gemini's output with its thoughts, unless the total shows that it has them: Google ADK has Gemini's names for all models."""
-    if names.get(Says.COMPLETION) not in _WITHOUT_THOUGHTS:
+    if names.get(Says.COMPLETION) not in WITHOUT_THOUGHTS:
         return found
     if found.get(Says.TOTAL) != found.get(Says.PROMPT, 0) + found[Says.COMPLETION]:
         found[Says.COMPLETION] += found.get(Says.REASONING, 0)
@@ -168,8 +93,8 @@ def native(value: Mapping[object, object]) -> Found:
     """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
     found, names = _named(value)
     _with_thoughts(found, names)
-    raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & _RAW_CACHE
-    if raw_cache and names.get(Says.PROMPT) in _RAW_PROMPT:
+    raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & RAW_CACHE
+    if raw_cache and names.get(Says.PROMPT) in RAW_PROMPT:
         found[Says.EXCLUSIVE] = 1
     return found
 
