@@ -1,7 +1,8 @@
 """Instructions per span under ``valgrind --tool=callgrind``: a figure that a busy machine does not change.
 
 Measures: the workload is run at two sizes in a process of its own, and the difference is divided by the spans between them, so
-that start-up and imports cancel.  ``read`` and ``fold`` are those steps of ours alone, on recorded spans.
+that start-up and imports cancel.  ``read`` and ``fold`` are those steps of ours alone, on recorded spans.  ``web``: the spans are
+those of a web application that calls no model; what it pays is paid by every span of a host application.
 
 Run: ``python -m tests.benchmarks.instructions [--only NAME ...]`` (minutes; valgrind must be installed)
 
@@ -18,13 +19,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
-from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Tracer
 
 from otel_session_agg import SessionSpanProcessor, conventions
 from otel_session_agg._sdk import span_data
 
+from ._web_workload import WEB_SPANS, recorded_web, run_web_trace
 from ._workload import SPANS, Null, provider_of, recorded, run_trace, say
 from .price import check_folding, fold, folding
 
@@ -37,50 +42,73 @@ WARM = 5
 _COLLECTED = re.compile(r"Collected : (\d+)")
 
 
-def _pipeline(processor: SpanProcessor | None) -> Callable[[int], None]:
-    provider = provider_of(processor)
+Run = Callable[[int], None]
+"""Runs so many traces."""
+
+
+class Workload(NamedTuple):
+    """What the traces of a run are made of."""
+
+    spans: int
+    """Of one trace."""
+    run: Callable[[Tracer, int], None]
+    recorded: Callable[[int], list[ReadableSpan]]
+
+
+LLM = Workload(SPANS, run_trace, recorded)
+WEB = Workload(WEB_SPANS, run_web_trace, recorded_web)
+
+
+def _pipeline(workload: Workload, make: Callable[[], SpanProcessor | None]) -> Run:
+    provider = provider_of(make())
     tracer = provider.get_tracer("bench.workload", "1.0")
 
     def run(traces: int) -> None:
         for trace in range(traces):
-            run_trace(tracer, trace)
+            workload.run(tracer, trace)
         provider.force_flush()
 
     return run
 
 
-def _read() -> Callable[[int], None]:
-    spans = recorded(max(SIZES))
+def _read(workload: Workload) -> Run:
+    spans = workload.recorded(max(SIZES))
 
     def run(traces: int) -> None:
-        for span in spans[: traces * SPANS]:
+        for span in spans[: traces * workload.spans]:
             conventions.read(span_data(span))
 
     return run
 
 
-def _fold() -> Callable[[int], None]:
-    spans, events = folding(max(SIZES))
+def _fold(workload: Workload) -> Run:
+    spans, events = folding(workload.recorded(max(SIZES)))
 
     def run(traces: int) -> None:
-        fold(spans[: traces * SPANS], events)
+        fold(spans[: traces * workload.spans], events)
 
     return run
 
 
-VARIANTS: dict[str, Callable[[], Callable[[int], None]]] = {
-    "no processor": lambda: _pipeline(None),
-    "no-op processor": lambda: _pipeline(SpanProcessor()),
-    "BatchSpanProcessor": lambda: _pipeline(BatchSpanProcessor(Null())),
-    "SessionSpanProcessor(BatchSpanProcessor)": lambda: _pipeline(SessionSpanProcessor(BatchSpanProcessor(Null()))),
+_STEPS: dict[str, Callable[[Workload], Run]] = {
+    "no processor": partial(_pipeline, make=lambda: None),
+    "no-op processor": partial(_pipeline, make=SpanProcessor),
+    "BatchSpanProcessor": partial(_pipeline, make=lambda: BatchSpanProcessor(Null())),
+    "SessionSpanProcessor(BatchSpanProcessor)": partial(_pipeline, make=lambda: SessionSpanProcessor(BatchSpanProcessor(Null()))),
     "read": _read,
     "fold": _fold,
+}
+
+VARIANTS: dict[str, tuple[Workload, Callable[[Workload], Run]]] = {
+    **{name: (LLM, step) for name, step in _STEPS.items()},
+    **{f"{name}, web": (WEB, step) for name, step in _STEPS.items()},
 }
 
 
 def child(name: str, traces: int) -> None:
     """What runs under valgrind."""
-    run = VARIANTS[name]()
+    workload, step = VARIANTS[name]
+    run = step(workload)
     run(WARM)
     run(traces)
 
@@ -120,10 +148,10 @@ def main() -> None:
     baseline: float | None = None
     for name in arguments.only:
         few, many = (_instructions(valgrind, name, traces) for traces in SIZES)
-        per_span = (many - few) / (SPANS * (SIZES[1] - SIZES[0]))
-        baseline = per_span if name == "BatchSpanProcessor" else baseline
+        per_span = (many - few) / (VARIANTS[name][0].spans * (SIZES[1] - SIZES[0]))
+        baseline = per_span if name.startswith("BatchSpanProcessor") else baseline
         over = f"   {per_span - baseline:+12,.0f} over BatchSpanProcessor" if name.startswith("Session") and baseline else ""
-        say(f"{name:42} {per_span:12,.0f}{over}")
+        say(f"{name:46} {per_span:12,.0f}{over}")
 
 
 if __name__ == "__main__":

@@ -79,15 +79,15 @@ def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Event]) -
     return left
 
 
-def folding(traces: int) -> tuple[list[tuple[SpanData, ReadableSpan]], dict[int, Event]]:
+def folding(ended: list[ReadableSpan]) -> tuple[list[tuple[SpanData, ReadableSpan]], dict[int, Event]]:
     """What ``fold`` takes."""
-    spans = [(span_data(span), span) for span in recorded(traces)]
+    spans = [(span_data(span), span) for span in ended]
     return spans, {data.span_id: conventions.read(data) for data, _ in spans}
 
 
 def check_folding() -> None:
     """The totals of folded traces are right."""
-    spans, events = folding(3)
+    spans, events = folding(recorded(3))
     engine = Engine(Settings(), conventions.read, lambda _: None)
     out: list[object] = []
     for data, span in spans:
@@ -137,7 +137,7 @@ def _report_reading(rounds: int) -> None:
 
 
 def _report_folding(rounds: int) -> None:
-    spans, events = folding(20)
+    spans, events = folding(recorded(20))
     folded = median(_microseconds(lambda: fold(spans, events), 1) for _ in range(rounds)) / len(spans)
     say(f"{'folding, per span':28} {folded:8.2f} us ({SPANS} spans a trace, start and rollup included)")
 

@@ -7,8 +7,13 @@ import logging
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from otel_session_agg import conventions
+from otel_session_agg._model import Event, Kind
+from otel_session_agg._sdk import span_data
+
 from . import burst, instructions, memory, overhead, price
 from ._receiver import receiving
+from ._web_workload import WEB_SPANS, recorded_web
 from ._workload import SPANS, expected, is_root, recorded
 
 
@@ -19,6 +24,12 @@ class TestWorkload:
         """One trace has its spans and one root."""
         spans = recorded(2)
         assert [2 * SPANS, 2] == [len(spans), sum(map(is_root, spans))]
+
+    def test_one_request(self) -> None:
+        """One trace without a model has its spans and one root, and nothing in it is read as more than a span."""
+        spans = recorded_web(2)
+        assert [2 * WEB_SPANS, 2] == [len(spans), sum(map(is_root, spans))]
+        assert {Event(Kind.SPAN)} == {conventions.read(span_data(span)) for span in spans}
 
     def test_traces_differ(self) -> None:
         """The totals of two traces differ, so that a mix-up shows."""
