@@ -12,10 +12,11 @@ Rules
 
 from __future__ import annotations
 
-from otel_session_agg._calls import WINDOW, Call, absorb
+from otel_session_agg._calls import Call, absorb
 from otel_session_agg._figures import agree, has_usage, same_figures, same_prompt
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._tally import Tally
+from otel_session_agg._window import WINDOW
 
 COUNTED = 1
 """Some usage below counted."""

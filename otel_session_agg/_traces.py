@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from otel_session_agg._calls import Call, Window
+from otel_session_agg._calls import Call
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
@@ -23,6 +23,7 @@ from otel_session_agg._owners import Owners, Text, rollup, root_tally, short
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sums import Price
 from otel_session_agg._tally import Tally
+from otel_session_agg._window import Window
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, _elsewhere
-from otel_session_agg._calls import WINDOW
+from otel_session_agg._window import WINDOW
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .apps import CALL, PRICES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg import _engine, _members, conventions
-from otel_session_agg._calls import WINDOW, Call
+from otel_session_agg._calls import Call
 from otel_session_agg._engine import Engine
 from otel_session_agg._model import SpanData
 from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
@@ -15,6 +15,7 @@ from otel_session_agg._rollup import MAX_MODELS, Rollup
 from otel_session_agg._roots import MAX_REMEMBERED
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
+from otel_session_agg._window import WINDOW
 
 CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",

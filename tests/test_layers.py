@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             "_calls _claims _tally _session_totals _price_catalogue _price_overrides"
             " conventions._usage_names conventions._versions conventions.* stores.*"
         ),
+        "_window",
         # what counts, what it costs, how tables are read
         "_nesting _pricing _session_record _session_values _sums conventions._table conventions._usage_text stores",
         "_session_codec conventions._stated",

@@ -16,6 +16,12 @@ PRICES = {"input": 1e-6, "output": 1e-6}
 TIMES = [(0, 1000), (100, 900), (200, 800), (300, 700), (400, 600)]
 """Each inside the one before, nanoseconds."""
 
+EARLY: dict[str, dict[str, Any]] = {
+    "openinference.instrumentation.llama_index": {},
+    "logfire.openai": {"duration": 0.1, "gen_ai.usage.raw": '{"prompt_tokens": 100, "completion_tokens": 10}'},
+}
+"""Scopes whose spans may end before the stream that they tell of, and how they are known."""
+
 
 def usage(prompt: int, completion: int, **more: Any) -> dict[str, Any]:
     return {"gen_ai.usage.input_tokens": prompt, "gen_ai.usage.output_tokens": completion, **more}
@@ -165,6 +171,14 @@ class TestCalls:
         spans = [span(name, None, part, (0, 10), scope=name) for name, part in zip("ab", parts, strict=True)]
         attributes = dict(replay({"spans": spans}).attributes or {})
         assert (1, 40) == (attributes["metadata.num_model_events"], attributes["metadata.cache_read_tokens"])
+
+    @pytest.mark.parametrize("early", sorted(EARLY))
+    @pytest.mark.parametrize(("apart_ns", "expected"), [(12_000_000, 1), (2_000_000_000, 2), (7_200_000_000_000, 2)])
+    def test_ends_early(self, early: str, apart_ns: int, expected: int) -> None:
+        """A span that ends when its stream begins is told again within a moment, not hours later."""
+        first = span("a", None, {**CHAT, **usage(100, 10), **EARLY[early]}, (0, 1000), scope=early)
+        second = span("b", None, {**CHAT, **usage(100, 10)}, (1000 + apart_ns, 2000 + apart_ns), scope="b")
+        assert (expected, 110 * expected, 110 * expected, 0) == totals(first, second)
 
     @pytest.mark.parametrize("order", ["ab", "ba"])
     def test_blind_to_the_cache(self, order: str) -> None:
