@@ -1,6 +1,6 @@
 """An agent that stops itself before the next call when its session has used up its budget.
 
-    pip install 'otel-session-agg[demo]'
+    pip install '.[demo]'
     python examples/budget_in_agent_loop.py
 
 The agent calls a model, runs the tools that it asks for, and calls it again with what they have said, the whole conversation

@@ -1,6 +1,6 @@
 """Prices of your own: a negotiated one, a model on your own machines, and one that depends on the length of the prompt.
 
-    pip install 'otel-session-agg[demo]'
+    pip install '.[demo]'
     python examples/custom_prices.py
 
 Prices are in USD per million tokens, by a glob over ``model`` or ``provider/model``; the most specific one wins, and what none

@@ -1,6 +1,6 @@
 r"""A function on AWS Lambda: all has left before the answer does, since the process may be frozen right after it.
 
-    pip install 'otel-session-agg[demo,redis]'
+    pip install '.[demo,redis]'
     printf '%s\n' '{"chat": "chat-1", "text": "How are you?"}' '{"chat": "chat-1", "last": true}' | python examples/lambda_function.py
 
 Between two invocations a Lambda process is stopped, for a moment or for good, and with it the threads that export.  So the

@@ -1,6 +1,6 @@
 """A LangChain agent (LangGraph below it) with a tool: each call counted once, however many spans tell of it.
 
-    pip install 'otel-session-agg[demo]' langchain langgraph langchain-openai openinference-instrumentation-langchain
+    pip install '.[demo]' langchain langgraph langchain-openai openinference-instrumentation-langchain
     python examples/langchain_agent.py
 
 Two instrumentations are at work, as in many real applications: LangChain's, whose spans of graph, nodes and models nest, and

@@ -1,6 +1,6 @@
 """A notebook: what its sessions have used is shown between cells, and the set-up cell may be run again.
 
-    pip install 'otel-session-agg[demo]' jupyterlab jupytext
+    pip install '.[demo]' jupyterlab jupytext
     jupyter lab examples/notebook.py      # open it as a notebook; VS Code, PyCharm and Spyder know its cells as they are
 
 ``# %%`` begins a cell.  Spans leave in the background, so a cell that wants to know what was used asks: ``rollup()`` and

@@ -1,6 +1,6 @@
 """A Pydantic AI agent with its own OpenTelemetry spans: a tool, an answer of a certain shape, and a conversation of two runs.
 
-    pip install 'otel-session-agg[demo]' 'pydantic-ai-slim[openai]'
+    pip install '.[demo]' 'pydantic-ai-slim[openai]'
     python examples/pydantic_ai_agent.py
 
 Pydantic AI traces itself once it is told to.  Its agent span says again what the calls below it have used; that is counted

@@ -1,6 +1,6 @@
 """What one answer of an application has cost, on the root span of its trace.
 
-    pip install 'otel-session-agg[demo]'
+    pip install '.[demo]'
     python examples/quickstart.py
 
 The spans of the model calls come from an instrumentation, here OpenInference's.  The only line that is about totals is the one

@@ -1,6 +1,6 @@
 """Chats of several requests each: whose they are, what they have cost, and what somebody thinks of them.
 
-    pip install 'otel-session-agg[demo]'
+    pip install '.[demo]'
     python examples/sessions_and_feedback.py
 
 Each request is a trace of its own, and several are answered at once.  ``session()`` around a request's work names its chat; the

@@ -20,31 +20,29 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 from otel_session_agg._telemetry import Meters
 from otel_session_agg._threads import nothing, weakly
-from otel_session_agg.stores import shared_store
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
 
 class Aggregation:
-    """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``."""
+    """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``; ``store``: one that is shared."""
 
     def __init__(  # noqa: PLR0913 -- all that a door can be given
         self,
         hand_on: HandOn | None,
         settings: Settings,
-        store: SessionStore | str | None,
-        prices: PriceBook | None,
+        store: SessionStore | None,
+        prices: PriceBook,
         on_session: Callable[[SessionRecord], object] | None,
         meter_provider: MeterProvider | None,
         batch_seconds: float | None = None,
     ) -> None:
-        self._prices = PriceBook() if prices is None else prices
+        self._prices = prices
         self._on_session = on_session
         self._is_live = hand_on is None
-        found = shared_store(settings.store if store is None else store)
-        self.is_shared = found is not None
-        self.runner = Runner(hand_on, settings, self._prices, found, weakly(self._told), batch_seconds)
+        self.is_shared = store is not None
+        self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds)
         self.guard = self.runner.guard
         self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider)
         register(self)

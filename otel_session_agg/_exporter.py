@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._companion import Companion
 from otel_session_agg._downstreams import downstream, downstream_of_environment
+from otel_session_agg._given import AddsTotals, check_exporter, prices_of, settings_of, store_of
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._session_record import SessionRecord
@@ -29,7 +30,7 @@ _BATCH_SECONDS = 5.0
 """The batch processor's own default delay."""
 
 
-class SessionSpanExporter(SpanExporter):
+class SessionSpanExporter(SpanExporter, AddsTotals):
     """Adds the totals of everything below a session root to that root, and hands all spans to another exporter.
 
     Made by ``OTEL_TRACES_EXPORTER=session_agg``, by ``session_agg:`` in a declarative configuration file, or by hand, behind
@@ -58,8 +59,9 @@ class SessionSpanExporter(SpanExporter):
 
     Raises:
         SettingsError: a setting is not allowed, or there is no exporter of that name.  Of the environment that is logged.
-        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.
-        TypeError: ``exporter`` is none.
+        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.  Of the environment that is
+            logged, and ``memory://`` is used.
+        TypeError: ``exporter`` is none, or adds totals itself; another argument is of a wrong type.
 
     """
 
@@ -73,16 +75,15 @@ class SessionSpanExporter(SpanExporter):
         on_session: Callable[[SessionRecord], object] | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        if settings is None:
-            settings = Settings.from_env()
-            self._exporter = downstream_of_environment(settings.exporter) if exporter is None else downstream(exporter, "")
-        else:
-            settings = settings if isinstance(settings, Settings) else Settings.from_mapping(settings)
-            self._exporter = downstream(exporter, settings.exporter)
-        if prices is not None and not isinstance(prices, PriceBook):
-            prices = PriceBook(prices)
+        check_exporter(exporter)
+        is_from_environment = exporter is None and settings is None
+        settings = settings_of(settings)
+        prices = prices_of(prices)
+        found = store_of(store, settings)
+        name = settings.exporter
+        self._exporter = downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
         self._num_failed = 0
-        self._aggregation = Aggregation(self._send, settings, store, prices, on_session, meter_provider, _batch_seconds())
+        self._aggregation = Aggregation(self._send, settings, found, prices, on_session, meter_provider, _batch_seconds())
         self._companion = Companion(self._aggregation, self.force_flush, trusts_baggage=settings.trust_baggage)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

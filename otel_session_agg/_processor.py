@@ -7,16 +7,17 @@ queue.  What follows from that is the runner's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._context import Label, stamped, use
-from otel_session_agg._pricing import PriceBook
+from otel_session_agg._given import AddsTotals, check_processor_or_exporter, prices_of, settings_of, store_of
+from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._runner import Runner
 from otel_session_agg._sdk import is_ours
@@ -30,21 +31,23 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
 
-class SessionSpanProcessor(SpanProcessor):
+class SessionSpanProcessor(SpanProcessor, AddsTotals):
     """Adds the totals of everything below a session root to that root, before it is exported.
 
     Args:
         downstream: Where spans go: a span processor, or an exporter, which is put behind a ``BatchSpanProcessor``.  ``None``:
             nowhere; the totals are written on roots that are still open, for pipelines of others in the same provider.
-        settings: Default: ``Settings.from_env()``.
+        settings: Settings, or a mapping of their names to values.  Default: ``Settings.from_env()``.
         store: Where the processes of an application meet, as a URL or made by ``open_store``; default: ``settings.store``.
-        prices: The user's own prices; default: those of genai-prices only.
+        prices: The user's own prices, or the overrides of a ``PriceBook``; default: those of genai-prices only.
         on_session: Called with the ``SessionRecord`` of each session that has ended, on a thread of this library.
         meter_provider: Where metrics go; default: OpenTelemetry's global one.
 
     Raises:
-        TypeError: ``downstream`` is neither a processor nor an exporter.
-        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.
+        TypeError: ``downstream`` is neither a processor nor an exporter, or adds totals itself; another argument is of a wrong type.
+        SettingsError: a setting or a price is not allowed.  Of the environment that is logged.
+        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.  Of the environment that is
+            logged, and ``memory://`` is used.
 
     """
 
@@ -52,18 +55,19 @@ class SessionSpanProcessor(SpanProcessor):
         self,
         downstream: SpanProcessor | SpanExporter | None = None,
         *,
-        settings: Settings | None = None,
+        settings: Settings | Mapping[str, Any] | None = None,
         store: SessionStore | str | None = None,
-        prices: PriceBook | None = None,
+        prices: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None = None,
         on_session: Callable[[SessionRecord], object] | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        if isinstance(downstream, SpanExporter):
+        if downstream is not None:
+            check_processor_or_exporter(downstream)
+        settings = settings_of(settings)
+        prices = prices_of(prices)
+        found = store_of(store, settings)
+        if isinstance(downstream, SpanExporter):  # its thread starts when all arguments are known to be right
             downstream = BatchSpanProcessor(downstream)
-        if downstream is not None and not isinstance(downstream, SpanProcessor):
-            message = f"downstream must be a SpanProcessor or a SpanExporter, not {type(downstream).__name__}"
-            raise TypeError(message)
-        settings = Settings.from_env() if settings is None else settings
         self._is_live = downstream is None
         self._downstream = SpanProcessor() if downstream is None else downstream
         self._calls_on_start = not is_empty(self._downstream, "on_start")
@@ -71,7 +75,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
         hand_on = None if self._is_live else partial(_one_by_one, self._downstream)
-        self._aggregation = Aggregation(hand_on, settings, store, prices, on_session, meter_provider)
+        self._aggregation = Aggregation(hand_on, settings, found, prices, on_session, meter_provider)
         self._runner = self._aggregation.runner
         self._guard = self._aggregation.guard
         self._is_shared = self._aggregation.is_shared

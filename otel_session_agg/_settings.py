@@ -6,13 +6,17 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._guard import Guard
 from otel_session_agg._values import flag
 
 _logger = logging.getLogger("otel_session_agg")
+_warned = Guard(_logger)
+"""Unknown variables are warned of once per process, however often the environment is read."""
 
 _Rule = tuple[Callable[[object], Any], str]
 """The reading of a value, ``None`` when it is not allowed, and what is."""
@@ -56,6 +60,15 @@ def _profiles(value: object) -> tuple[str, ...] | None:
     return found if found and set(found) <= set(PROFILE_NAMES) else None
 
 
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables that have this library's prefix and are none of its own, with the known name that is closest, if one is close."""
+    known = [variable for variable, _ in _RULES.values()]
+    unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)[:_MAX_UNKNOWN]
+    ends = {name.removeprefix(_PREFIX): name for name in known}
+    close = {name: get_close_matches(name.removeprefix(_PREFIX)[:_MAX_CHARS], ends, 1, _CLOSE) for name in unknown}
+    return {name: ends[found[0]] if found else None for name, found in close.items()}
+
+
 def _shown(value: object) -> str:
     """A value for an error's text; Python itself refuses to write very long integers out."""
     if isinstance(value, int) and abs(value) > _MOST**9:
@@ -63,6 +76,10 @@ def _shown(value: object) -> str:
     return repr(value)[:200]
 
 
+_PREFIX = "OTEL_PYTHON_SESSION_AGG_"
+_MAX_UNKNOWN = 20
+_CLOSE = 0.6
+"""How similar a name has to be to one that is known to be taken for a typing error; the library's own default."""
 _MAX_CHARS = 40
 _MOST = 10**9
 _HOUR = 3600.0
@@ -165,8 +182,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables; a value that is not allowed is logged and left out."""
+        """Settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables.
+
+        A value that is not allowed is logged and left out; a variable of that prefix that is none is logged once.
+        """
         environ = os.environ if environ is None else environ
+        for name, close in unknown_variables(environ).items():
+            advice = f"did you mean {close}?" if close else f"known are {', '.join(variable for variable, _ in _RULES.values())}"
+            _warned.once("unknown", name, "%s is no variable of this library: %s", name, advice)
         values: dict[str, Any] = {}
         for name, (variable, (read, allowed)) in _RULES.items():
             raw = environ.get(variable, "").strip()

@@ -49,7 +49,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_pipeline",
         "_runner",
         "_telemetry",
-        "_aggregation",
+        "_aggregation _given",
         # doors
         "_companion _downstreams _processor",
         "_exporter",
@@ -160,7 +160,7 @@ class TestImports:
             "_courier",
             "_threads",
         } == imports_of_ours("_runner")
-        assert {"_exceptions", "_values", "environment_variables"} == imports_of_ours("_settings")
+        assert {"_exceptions", "_guard", "_values", "environment_variables"} == imports_of_ours("_settings")
 
     @pytest.mark.parametrize("module", MODULES)
     def test_no_upward_edge(self, module: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from otel_session_agg import Settings, _names, environment_variables
 
@@ -57,6 +61,36 @@ class TestCommands:
         """One shows the demo, the other runs the tests; there are no others."""
         assert ["otel-session-agg demo", "pytest"] == [block.strip().rsplit(".venv/bin/", 1)[1] for block in SHELL]
         assert all(block.startswith("python3 -m venv .venv && .venv/bin/pip install ") for block in SHELL)
+
+
+class TestInstalling:
+    """What readers are told to install."""
+
+    def test_lines(self) -> None:
+        """The project is on no index: it is named as the folder of its checkout, with extras that it has, and all else is a name."""
+        extras = set(metadata("otel-session-agg").get_all("Provides-Extra") or ())
+        lines = [(name, words) for name, text in _texts() for words in _installs(text)]
+        assert {"README.md", "examples/zero_code/README.md", "examples/quickstart.py"} <= {name for name, _ in lines}
+        for name, words in lines:
+            own, others = [word for word in words if word[0] == "."], [word for word in words if word[0] != "."]
+            assert [1, []] == [len(own), [word for word in others if word.startswith("otel-session-agg")]], name
+            wanted = re.fullmatch(r"\.(?:\[([a-z,]+)\])?", own[0])
+            assert wanted is not None, name
+            assert set((wanted[1] or "").split(",")) - {""} <= extras, name
+            assert all(Requirement(word).name for word in others), name
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    for path in [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]:
+        yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def _installs(text: str) -> Iterator[list[str]]:
+    """What is installed by each command of ours in a text, without options."""
+    for command in re.findall(r"pip install ([^`\n]*?)(?: && |`|$)", text, flags=re.MULTILINE):
+        words = [word for word in shlex.split(command, comments=True) if not word.startswith("-")]
+        if words:
+            yield words
 
 
 class TestTables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,11 +146,11 @@ def _variables(programs: Path, **more: str) -> dict[str, str]:
     return variables(PATH=path, OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none", OPENAI_API_KEY="x", **more)
 
 
-def _run(programs: Path, code: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of Python under ``opentelemetry-instrument``."""
+def _run(programs: Path, code: str, folder: Path | None = None, /, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of Python under ``opentelemetry-instrument``, in a folder."""
     command = [str(programs / "opentelemetry-instrument"), str(programs / "python"), "-c", code]
     return subprocess.run(  # noqa: S603
-        command, env=_variables(programs, **more), capture_output=True, encoding="utf-8", timeout=60, check=False
+        command, env=_variables(programs, **more), capture_output=True, encoding="utf-8", timeout=60, check=False, cwd=folder
     )
 
 
@@ -281,6 +282,34 @@ class TestFile:
                 for session_id in ("chat-42", "chat-42", None):
                     service.ask("What is a rollup?", session_id)
             _checked(receiver, model.usage(), OF_THE_FILE)
+
+    def test_of_the_readme(self, programs: Path, tmp_path: Path) -> None:
+        """The file in the project's README works as it stands there; only the receiver's port is another one here."""
+        readme = (ZERO_CODE.parents[1] / "README.md").read_text("utf-8")
+        (text,) = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+        receiver = Receiver()
+        with receiver.running() as endpoint:
+            assert "http://localhost:4318/" in text
+            (tmp_path / "otel.yaml").write_text(text.replace("http://localhost:4318", endpoint), "utf-8")
+            ran = _run(programs, SCRIPT.replace("gpt-4o-mini", "my-model-7"), tmp_path, OTEL_CONFIG_FILE="otel.yaml")
+        assert (0, False) == (ran.returncode, "Traceback" in ran.stderr), ran.stderr
+        root = next(span for span in receiver.spans if span.name == "root")
+        assert (30, 0.00001) == (root.attributes[n.TOTAL_TOKENS], root.attributes[n.COST])
+        assert (tmp_path / "sessions.db").exists()
+
+    def test_wrong_store(self, programs: Path) -> None:
+        """A store of the environment that is none is logged, and there are totals all the same."""
+        ran = _run(
+            programs,
+            SCRIPT,
+            OTEL_TRACES_EXPORTER="session_agg",
+            OTEL_PYTHON_SESSION_AGG_EXPORTER="console",
+            OTEL_PYTHON_SESSION_AGG_STORE="foo://",
+            OTEL_PYTHON_SESSION_AGG_LINGRE="1",
+        )
+        assert "OTEL_PYTHON_SESSION_AGG_STORE: no store is named 'foo://'" in ran.stderr
+        assert 1 == ran.stderr.count("did you mean OTEL_PYTHON_SESSION_AGG_LINGER?")
+        assert (0, 1) == (ran.returncode, ran.stdout.count('"metadata.total_tokens": 30'))
 
     def test_wrong_setting(self, programs: Path, tmp_path: Path) -> None:
         """A setting that is not allowed is named, and the application goes on."""

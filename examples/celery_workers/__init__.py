@@ -1,6 +1,6 @@
 """Reports that a web process orders and several Celery workers write: one session each, over all of these processes.
 
-    pip install 'otel-session-agg[demo,redis]' celery opentelemetry-instrumentation-celery fastapi uvicorn
+    pip install '.[demo,redis]' celery opentelemetry-instrumentation-celery fastapi uvicorn
     cd examples
     uvicorn celery_workers.web:app
     celery --app celery_workers.tasks worker --concurrency 3       # in another terminal

@@ -1,6 +1,6 @@
 """A chat service with several workers: each chat is a session, and its totals are those of all workers together.
 
-    pip install 'otel-session-agg[demo,redis]' fastapi uvicorn
+    pip install '.[demo,redis]' fastapi uvicorn
     uvicorn --app-dir examples fastapi_workers.app:app --workers 4
 
 Each request is a trace of its own, handled by whichever worker takes it.  The workers meet in a store, so there is one answer

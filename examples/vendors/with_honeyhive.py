@@ -1,6 +1,6 @@
 """Totals on the roots that HoneyHive's SDK exports, in HoneyHive's own names, too.
 
-    pip install otel-session-agg honeyhive openinference-instrumentation-openai openai
+    pip install . honeyhive openinference-instrumentation-openai openai
     HH_API_KEY=... HH_API_URL=... OPENAI_API_KEY=... python with_honeyhive.py
 
 HoneyHive's tracer makes its provider and processor itself.  Ours is added beside it, in live mode.  HoneyHive gives each

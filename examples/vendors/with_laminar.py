@@ -1,6 +1,6 @@
 """Totals on the roots that Laminar's SDK exports.
 
-    pip install otel-session-agg lmnr openai
+    pip install . lmnr openai
     LMNR_PROJECT_API_KEY=... OPENAI_API_KEY=... python with_laminar.py
 
 ``Laminar.initialize`` makes the global provider and its exporter itself.  Ours is added beside it, in live mode.  Laminar's

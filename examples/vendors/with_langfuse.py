@@ -1,6 +1,6 @@
 """Totals on the roots that Langfuse's SDK exports.
 
-    pip install otel-session-agg langfuse openai
+    pip install . langfuse openai
     LANGFUSE_PUBLIC_KEY=... LANGFUSE_SECRET_KEY=... OPENAI_API_KEY=... python with_langfuse.py
 
 Langfuse adds its own processor to the global provider.  Ours is added beside it, in live mode.

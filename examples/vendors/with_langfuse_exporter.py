@@ -1,6 +1,6 @@
 """Totals on the roots that Langfuse's SDK exports, with an exporter of ours.
 
-    pip install otel-session-agg langfuse openai
+    pip install . langfuse openai
     LANGFUSE_PUBLIC_KEY=... LANGFUSE_SECRET_KEY=... OPENAI_API_KEY=... python with_langfuse_exporter.py
 
 Langfuse takes an exporter, and gives it nothing: where Langfuse is and with which keys has to be said again.  That is more to write

@@ -1,6 +1,6 @@
 """Totals on the roots that Logfire's SDK exports.
 
-    pip install otel-session-agg logfire openai
+    pip install . logfire openai
     LOGFIRE_TOKEN=... OPENAI_API_KEY=... python with_logfire.py
 
 Logfire takes more processors, but always exports by its own.  Ours runs beside it, in live mode.  Logfire scrubs values below

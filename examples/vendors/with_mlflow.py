@@ -1,6 +1,6 @@
 """Totals on the root spans of the traces that MLflow logs.
 
-    pip install otel-session-agg mlflow-tracing openai
+    pip install . mlflow-tracing openai
     MLFLOW_TRACKING_URI=... OPENAI_API_KEY=... python with_mlflow.py
 
 MLflow logs its own span objects, not what a processor hands on, so wrapping would change nothing there: live mode does.  By

@@ -1,6 +1,6 @@
 """Totals on the roots that OpenLIT's SDK exports, to OpenLIT or to any other OTLP endpoint.
 
-    pip install otel-session-agg openlit openai
+    pip install . openlit openai
     OTEL_EXPORTER_OTLP_ENDPOINT=... OPENAI_API_KEY=... python with_openlit.py
 
 ``openlit.init`` makes the global provider and its exporter itself.  Ours is added beside it, in live mode.

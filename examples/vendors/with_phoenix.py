@@ -1,6 +1,6 @@
 """Totals on the roots that OpenInference's instrumentations send to Arize Phoenix.
 
-    pip install otel-session-agg arize-phoenix-otel openinference-instrumentation-openai openai
+    pip install . arize-phoenix-otel openinference-instrumentation-openai openai
     PHOENIX_COLLECTOR_ENDPOINT=... PHOENIX_API_KEY=... OPENAI_API_KEY=... python with_phoenix.py
 
 A processor that is added to the provider that ``register`` makes takes the place of its default one; it wraps another of

@@ -1,6 +1,6 @@
 """Totals on the roots that go to PostHog, in PostHog's own names.
 
-    pip install otel-session-agg 'posthog[otel]' openinference-instrumentation-openai openai
+    pip install . 'posthog[otel]' openinference-instrumentation-openai openai
     POSTHOG_API_KEY=... POSTHOG_HOST=... OPENAI_API_KEY=... python with_posthog.py
 
 PostHog's SDK has a processor for OpenTelemetry, which is wrapped.  It and PostHog itself take only spans with an attribute that

@@ -1,6 +1,6 @@
 """Totals on the roots that Traceloop's SDK exports, to Traceloop or to any other backend that it is pointed at.
 
-    pip install otel-session-agg traceloop-sdk openai httpx
+    pip install . traceloop-sdk openai httpx
     TRACELOOP_API_KEY=... OPENAI_API_KEY=... python with_traceloop.py
 
 ``Traceloop.init`` takes a processor, so its own one is wrapped.

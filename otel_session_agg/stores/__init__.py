@@ -67,4 +67,4 @@ def shared_store(store: SessionStore | str) -> SessionStore | None:
     """The store that processes share; ``None`` for a URL that stands for this process alone."""
     if not isinstance(store, str):
         return store
-    return None if store.startswith("memory:") else open_store(store)
+    return None if store.lower().startswith("memory:") else open_store(store)

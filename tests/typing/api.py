@@ -35,6 +35,7 @@ by_processor = SessionSpanProcessor(
     prices=PriceBook({"gpt-*": {"input": 1, "output": 2.5, "tiers": [{"above_tokens": 200_000, "input": 2}]}}),
 )
 exporter: SpanExporter = SessionSpanExporter(ConsoleSpanExporter(), settings=Settings(), prices=PriceBook())
+by_mappings = SessionSpanProcessor(ConsoleSpanExporter(), settings={"linger_seconds": 1}, prices={"gpt-*": {"input": 1}})
 by_names = SessionSpanExporter({"otlp_http": {}}, settings={"linger_seconds": 1}, prices={"gpt-*": {"input": 1, "output": 2}})
 flushed: bool = by_processor.force_flush(1000)
 price: ModelPrice = {"input": 1.0, "cache_read": 0.1}
