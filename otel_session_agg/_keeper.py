@@ -43,7 +43,7 @@ class Keeper:
     ) -> None:
         """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
-        self._publisher = Publisher(courier, engine, process, store)
+        self._publisher = Publisher(courier, engine, process, store, outputs=settings.store_outputs)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds)

@@ -29,12 +29,14 @@ HOT_SECONDS = 0.1
 class Publisher:
     """Writes sessions and parts of traces."""
 
-    def __init__(self, courier: Courier | None, engine: Engine, process: str, store: Hashable) -> None:
+    def __init__(self, courier: Courier | None, engine: Engine, process: str, store: Hashable, *, outputs: bool) -> None:
+        """``outputs``: whether the last output of sessions and parts is written, too."""
         self._courier = courier
         self._process = process
         self._store = store
         """What the store is known by in this process; ``None``: there is none."""
         self._engine = engine
+        self._outputs = outputs
         self._stale: dict[str, float] = {}
         """Sessions with open traces that said something since they were written, and since when."""
         self._watched: dict[str, str] = {}
@@ -68,7 +70,7 @@ class Publisher:
         if self._courier is not None and not trace.is_elsewhere:
             trace.num_published += 1
             part = Part(_owned(rollups, session_id), is_open, root=False, session_id=session_id, seq=trace.num_published)
-            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part))
+            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, outputs=self._outputs))
             self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
 
     def root(
@@ -85,7 +87,7 @@ class Publisher:
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
             own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
             part = Part(own, is_open=False, root=True, session_id=session_id, seq=seq, included=included)
-            slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part))
+            slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, outputs=self._outputs))
             self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))
 
     def ask(self, trace: Trace, until: float) -> None:
@@ -150,7 +152,8 @@ class Publisher:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(num_open)
-            slot = Slot(SESSION + session.session_id, session.writer, session.seq, session.words.encode(session.grown))
+            value = session.words.encode(session.grown, outputs=self._outputs)
+            slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
             self._courier.put(Errand(slot))
 
 

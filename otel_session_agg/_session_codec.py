@@ -93,8 +93,8 @@ class Words:
         self._traces = self._rest = b""
         """Traces in base64, as many as make whole words of it, and the others as they are."""
 
-    def encode(self, grown: GrowingTotals) -> bytes:
-        """The totals as bytes; always the same object's."""
+    def encode(self, grown: GrowingTotals, *, outputs: bool = True) -> bytes:
+        """The totals as bytes, with the last output or without; always the same object's."""
         new = list(islice(reversed(grown.traces), len(grown.traces) - self._num_traces))
         rest = self._rest + _packed(reversed(new))
         self._num_traces += len(new)
@@ -106,11 +106,11 @@ class Words:
             keep = len(before) if members[: len(before)] == before else 0
             self._texts[keep:] = map(_member_out, members[keep:])
             self._members = members
-        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts)
+        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, outputs=outputs)
 
 
-def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str]) -> bytes:
-    row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup)}
+def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str], *, outputs: bool = True) -> bytes:
+    row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, outputs)}
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
@@ -133,9 +133,9 @@ def _member_out(member: Member) -> str:
     return f'[{member.start_ns},"{member.trace_id:032x}","{member.span_id:016x}"]'
 
 
-def encode_part(part: Part) -> bytes:
-    """A part of a trace as bytes."""
-    rollups = [[session, _rollup_out(rollup)] for session, rollup in part.rollups.items()]
+def encode_part(part: Part, *, outputs: bool = True) -> bytes:
+    """A part of a trace as bytes, with the last output or without."""
+    rollups = [[session, _rollup_out(rollup, outputs)] for session, rollup in part.rollups.items()]
     row = {"parts": rollups, "open": part.is_open, "root": part.root, "session": part.session_id, "seq": part.seq}
     return _out({**row, "included": part.included} if part.included else row)
 
@@ -149,13 +149,15 @@ def _out(row: dict[str, Any]) -> bytes:
     return _JSON.encode({"v": VERSION, **row}).encode()
 
 
-def _rollup_out(rollup: Rollup) -> dict[str, Any]:
+def _rollup_out(rollup: Rollup, outputs: bool) -> dict[str, Any]:  # noqa: FBT001 -- what is asked for
     if rollup is NOTHING:  # as roots are whose session has got it already
         return {}
     pairs = zip(_DEFAULTS.items(), _values(rollup), strict=True)
     row: dict[str, Any] = {name: value for (name, default), value in pairs if value != default}
     if rollup.models:
         row["models"] = sorted(rollup.models)
+    if not outputs:
+        row.pop("output", None)
     return row
 
 

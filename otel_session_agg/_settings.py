@@ -104,6 +104,7 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, _FLAG),
     "profiles": (env.OTEL_PYTHON_SESSION_AGG_PROFILES, _PROFILES),
     "store": (env.OTEL_PYTHON_SESSION_AGG_STORE, _URL),
+    "store_outputs": (env.OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS, _FLAG),
     "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, _seconds(_MONTH)),
     "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, _seconds(_MONTH)),
     "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _FLAG),
@@ -144,6 +145,8 @@ class Settings:
     """Sets of names in which roots and session records are written; several at once are allowed."""
     store: str = "memory://"
     """Where the processes of an application meet; the default keeps sessions in this process."""
+    store_outputs: bool = False
+    """Whether the last output goes to a store that processes share, too; who reads the store then reads what users wrote."""
     session_idle_seconds: float = 1_800.0
     """A session ends when nothing new came for so long; web analytics' usual half hour."""
     session_max_seconds: float = 86_400.0

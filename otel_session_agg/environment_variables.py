@@ -72,6 +72,13 @@ OTEL_PYTHON_SESSION_AGG_STORE = "OTEL_PYTHON_SESSION_AGG_STORE"
 Where the processes of an application meet: ``memory://``, ``sqlite:///file``, ``redis://host:6379/0``.  Default: memory://
 """
 
+OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS = "OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS
+
+Whether the last output goes to a store that processes share, too (``true`` or ``false``).  Default: false
+"""
+
 OTEL_PYTHON_SESSION_AGG_SESSION_IDLE = "OTEL_PYTHON_SESSION_AGG_SESSION_IDLE"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_IDLE

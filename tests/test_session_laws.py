@@ -234,6 +234,18 @@ class Sink(SpanProcessor):
         self.spans.append(span)
 
 
+class _Written(MemoryStore):
+    """A store that remembers all that was ever written to it."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.values: list[bytes] = []
+
+    def put(self, slots: Sequence[Slot], **more: Any) -> list[bool]:
+        self.values += [slot.value for slot in slots]
+        return super().put(slots, **more)
+
+
 class Process:
     """What one process of an application does."""
 
@@ -242,7 +254,7 @@ class Process:
         self.records: list[SessionRecord] = []
         self.processor = SessionSpanProcessor(
             self.sink,
-            settings=Settings(linger_seconds=_LINGER_SECONDS, session_records=False, **more),
+            settings=Settings(**{"linger_seconds": _LINGER_SECONDS, "session_records": False, "store_outputs": True, **more}),
             prices=_PRICES,
             store="memory://" if store is None else store,
             on_session=self.records.append,
@@ -602,6 +614,28 @@ class TestPartsOfTraces:
         attributes = processes[0].sink.spans[-1].attributes or {}
         assert ("hi", 1, 7) == tuple(attributes[name] for name in ("outputs", "metadata.num_events", "metadata.total_tokens"))
         assert totals_of(nodes) == plain(read(store, "a"), "a")
+
+    @pytest.mark.parametrize("part_process", [0, 1])
+    @pytest.mark.parametrize("is_stamped", [False, True])
+    def test_output_that_is_not_stored(self, clock: FakeClock, part_process: int, is_stamped: bool) -> None:  # noqa: FBT001
+        """Unless it is asked for, no output is written to the store: a root has that of its own process, all else is as it is."""
+        store = _Written(clock=clock)
+        nodes = _of_two(part_process, is_stamped=is_stamped)
+        late = nodes[1]._replace(span_id=9, output="hi, late", start_ns=40, end_ns=50)
+        processes = [Process(store, clock, store_outputs=False) for _ in range(2)]
+        for node in (*nodes, late):
+            processes[node.process].start(node)
+        processes[part_process].end(nodes[1])
+        processes[part_process].flush()
+        processes[0].end(nodes[0])
+        processes[0].flush()
+        processes[part_process].end(late)
+        processes[part_process].flush()
+        attributes = next(span.attributes or {} for span in processes[0].sink.spans if span.context.span_id == 1)
+        assert ("hi" if part_process == 0 else None, 1) == (attributes.get("outputs"), attributes["metadata.num_events"])
+        assert 14 == read(store, "a").rollup.total_tokens
+        assert store.values
+        assert [] == [value for value in store.values if b'"output"' in value]
 
     def test_part_of_many_sessions(self, clock: FakeClock) -> None:
         """A part that works for many sessions is carried by its root, however much they said."""
