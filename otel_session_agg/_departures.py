@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
+from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._owners import Text, by_session
@@ -30,7 +31,8 @@ class Ready(NamedTuple):
     """A root that may leave."""
 
     trace: Trace
-    rollup: Rollup
+    rollup: Rollup | None
+    """``None``: it leaves as it came."""
     why_partial: str | None
     is_exceeded: bool
     """Its session has used more than a budget."""
@@ -40,8 +42,16 @@ class Departures:
     """The roots of one processor that leave, or have left."""
 
     def __init__(  # noqa: PLR0913 -- what the keeper has
-        self, engine: Engine, text: Text, publisher: Publisher, ledger: Ledger, limits: Limits, linger_seconds: float
+        self,
+        engine: Engine,
+        text: Text,
+        publisher: Publisher,
+        ledger: Ledger,
+        limits: Limits,
+        linger_seconds: float,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._engine = engine
         self._roots = engine.roots
         self._text = text
@@ -54,6 +64,7 @@ class Departures:
 
     def root_began(self, trace: Trace, *, is_part: bool) -> None:
         """A root began; when its parent is in another process, that one's root has to know."""
+        trace.is_part = is_part
         self._publisher.claim(trace)
         if is_part and trace.root_id is not None:
             self._publisher.part(trace, session_of(trace), {}, is_open=True)
@@ -72,7 +83,7 @@ class Departures:
             self.tell(trace, now, rollups)
             self._member(trace, now)
             self._leaves(trace, reduce(add, rollups.values()), trace.partial)
-        elif not self._publisher.is_shared and not self._roots.has_root(trace.trace_id):
+        elif not self._publisher.is_shared and not self._roots.has_part(trace.trace_id):
             self._whole(trace, None, trace.partial, now)
         else:
             linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
@@ -93,38 +104,52 @@ class Departures:
         rollup = self._engine.rollup(trace, self._text)
         self._member(trace, now)
         self._leaves(trace, rollup, trace.partial)
-        waiting = self._gathering.waiting(trace.trace_id)
-        if waiting is not None:
-            self._go_on(waiting, now)
+        self._go_on(trace.trace_id, now)
 
-    def _go_on(self, waiting: Waiting, now: float) -> None:
-        """A root waits no longer when nothing more is to come."""
-        if (waiting.answer is not None or not self._publisher.is_shared) and not self._roots.has_root(waiting.trace.trace_id):
-            self._complete(waiting, now)
+    def _go_on(self, trace_id: int, now: float) -> None:
+        """The roots of a trace wait no longer when nothing more is to come."""
+        for waiting in self._gathering.waiting(trace_id):
+            if (waiting.answer is not None or not self._publisher.is_shared) and not self._roots.has_part(trace_id):
+                self._complete(waiting, now)
 
     def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
+        """A root that waited leaves, whatever fails."""
         self._gathering.done(waiting)
+        if self._guard.call("ending a trace", self._completed, waiting, now, reason) is None:
+            self.failed(waiting.trace)
+
+    def failed(self, trace: Trace) -> None:
+        """A root could not be told of: it leaves as it came."""
+        for waiting in self._gathering.waiting(trace.trace_id):
+            if waiting.trace is trace:
+                self._gathering.done(waiting)
+        if not any(row.trace is trace for row in self.ready):
+            self.ready.append(Ready(trace, None, None, is_exceeded=False))
+
+    def _completed(self, waiting: Waiting, now: float, reason: str | None) -> bool:
         trace, answer = waiting.trace, waiting.answer
         why = trace.partial
         if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
             why = STORE
-        elif why is None and (self._roots.has_root(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
+        elif why is None and (self._roots.has_part(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
             why = reason or OPEN_TRACES
         self._whole(trace, answer, why, now)
+        return True
 
     def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
         """A root leaves with the totals of the whole trace."""
         here = {writer_of(part): part for part in self._gathering.parts(trace.trace_id)}
-        told = [(one, one.totals or self._engine.rollups(one, self._text)) for one in (trace, *here.values())]
+        mine = [trace, *(part for part in here.values() if not part.is_carried)]
+        told = [(one, one.totals or self._engine.rollups(one, self._text)) for one in mine]
         rollups = [reduce(add, totals.values()) for _, totals in told]
         away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
         rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
         session_id = rollup.session.value if rollup.session is not None else None
         is_news = away or not trace.num_published or session_id != session_of(trace)
-        for mine, totals in told:
-            mine.session_id, mine.totals = session_id, None
-            self.tell(mine, now, totals)
-            self._member(mine, now)
+        for one, totals in told:
+            one.session_id, one.totals, one.is_carried = session_id, None, True
+            self.tell(one, now, totals)
+            self._member(one, now)
         carried = self._gathering.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
         is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
@@ -207,10 +232,9 @@ class Departures:
 
     def answered(self, trace_id: int, answer: Answer, now: float) -> None:
         """The store has said what other processes have of a trace."""
-        waiting = self._gathering.waiting(trace_id)
-        if waiting is not None:
+        for waiting in self._gathering.waiting(trace_id):
             waiting.answer = answer
-            self._go_on(waiting, now)
+        self._go_on(trace_id, now)
 
     def next_deadline(self) -> float | None:
         """When ``due`` has something to do."""

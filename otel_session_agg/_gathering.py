@@ -1,8 +1,9 @@
 """Traces that have several session roots, in one process or in many: their parts come together at the root that begins them.
 
-A root whose parent is remote leaves at once with its own totals; it is a *part*.  The root that begins the trace carries the
+A root whose parent is elsewhere leaves at once with its own totals; it is a *part*.  The root that begins the trace carries the
 totals of all parts, so it waits for those that are known to be open, at most until lingering is over.  What other processes
-know comes as an answer from the store, when there is one that is shared.
+know comes as an answer from the store, when there is one that is shared.  Several roots may begin one trace, where an application
+uses a trace id again: each waits and leaves by itself, and each part is carried by the one that leaves first.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ class Gathering:
     def __init__(self) -> None:
         self._parts: Recent[int, list[Trace]] = Recent(MAX_REMEMBERED // 2)
         self._sessions: Recent[int, str] = Recent(MAX_REMEMBERED // 2)
-        self._waiting: dict[int, Waiting] = {}
+        self._waiting: dict[int, list[Waiting]] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return sum(len(roots) for roots in self._waiting.values())
 
     def add_part(self, trace: Trace) -> None:
         """A part has left."""
@@ -79,24 +80,28 @@ class Gathering:
 
     def wait(self, trace: Trace, until: float) -> Waiting:
         """A root waits."""
-        waiting = self._waiting[trace.trace_id] = Waiting(trace)
+        waiting = Waiting(trace)
+        self._waiting.setdefault(trace.trace_id, []).append(waiting)
         waiting.deadline = self._deadlines.add(until, waiting)
         return waiting
 
-    def waiting(self, trace_id: int) -> Waiting | None:
-        """The root of a trace that waits."""
-        return self._waiting.get(trace_id)
+    def waiting(self, trace_id: int) -> list[Waiting]:
+        """The roots of a trace that wait."""
+        return list(self._waiting.get(trace_id, ()))
 
     def all(self) -> list[Waiting]:
         """All roots that wait."""
-        return list(self._waiting.values())
+        return [waiting for roots in self._waiting.values() for waiting in roots]
 
     def done(self, waiting: Waiting) -> None:
         """A root waits no more."""
         if waiting.deadline is not None:
             waiting.deadline.cancel()
-        if self._waiting.get(waiting.trace.trace_id) is waiting:
-            del self._waiting[waiting.trace.trace_id]
+        roots = self._waiting.get(waiting.trace.trace_id, [])
+        if waiting in roots:
+            roots.remove(waiting)
+            if not roots:
+                del self._waiting[waiting.trace.trace_id]
 
     def next_deadline(self) -> float | None:
         """When ``due`` has something to do."""

@@ -14,6 +14,7 @@ from otel_session_agg._courier import Courier
 from otel_session_agg._departures import Departures, session_of
 from otel_session_agg._desk import Others
 from otel_session_agg._engine import Engine
+from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._owners import Text
@@ -38,6 +39,7 @@ class Keeper:
         text: Text,
         process: str,
         courier: Courier | None,
+        guard: Guard,
         store: Hashable = None,
         settles_seconds: float = 0.0,
     ) -> None:
@@ -46,7 +48,7 @@ class Keeper:
         self._publisher = Publisher(courier, engine, process, store, outputs=settings.store_outputs)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
-        self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds)
+        self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds, guard)
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that the ledger knows of."""
         self._settles_seconds = settles_seconds

@@ -26,15 +26,15 @@ from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
 from otel_session_agg._departures import Ready
 from otel_session_agg._engine import Changed, Engine, Out
+from otel_session_agg._enrichment import Enrichment, is_call
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
-from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, carried_parent_id, made_span, nanoseconds, span_data
+from otel_session_agg._sdk import attributes_of, carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -42,10 +42,6 @@ from otel_session_agg._traces import Trace
 from otel_session_agg.stores import name_of
 
 _logger = logging.getLogger("otel_session_agg")
-_warned = Guard(_logger)
-"""Reserved names are warned of once per process, however many processors there are."""
-
-_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 
 Queue = deque["tuple[Span] | tuple[Span, Label] | tuple[None, Label] | ReadableSpan"]
 """Started spans, each in a tuple, with the label of the session around if there is one, and ended ones as they are, in the order
@@ -78,6 +74,7 @@ class Pipeline:
         self._prices = prices
         self._on_record = on_record
         self._naming = Naming(settings)
+        self._enrichment = Enrichment(self._naming)
         self._is_live = is_live
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
         self.engine = Engine(settings, conventions.read, self._price, rootless_seconds)
@@ -91,7 +88,9 @@ class Pipeline:
         if self.courier is not None:
             finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
         settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
-        self.keeper = Keeper(settings, self.engine, self._readable, process, self.courier, name_of(store), settles_seconds)
+        self.keeper = Keeper(
+            settings, self.engine, self._readable, process, self.courier, self.guard, name_of(store), settles_seconds
+        )
         self.num_unpriced = 0
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
@@ -149,7 +148,7 @@ class Pipeline:
             self.engine.unreadable()
         else:
             self.engine.fault(data)
-        if span not in out[self._before :]:
+        if not any(item is span or (type(item) is Trace and item.carrier is span) for item in out[self._before :]):
             out.append(span)
 
     # -- what leaves ------------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ class Pipeline:
         for item in out:
             if type(item) is Trace:
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
-                    spans.append(item.carrier)  # type: ignore[arg-type]  # what this door handed in
+                    self.keeper.departures.failed(item)
                 spans += self._ready()
             elif type(item) is Changed:
                 self.guard.call("a late span", self.keeper.departures.changed, item.trace, now)
@@ -200,7 +199,8 @@ class Pipeline:
             if self._on_record is not None:
                 keeper.limits.calls.append(partial(self._on_record, record))
         wanted = records if self._settings.session_records and not self._is_live else ()
-        made = (self.guard.call("writing a session record", self._record, record) for record in wanted)
+        make, resource = self._enrichment.record, self.resource
+        made = (self.guard.call("writing a session record", make, record, resource()) for record in wanted)
         return self._ready() + [span for span in made if span is not None]
 
     def _ready(self) -> list[ReadableSpan]:
@@ -215,21 +215,9 @@ class Pipeline:
     def _finished(self, ready: Ready) -> ReadableSpan:
         root: ReadableSpan = ready.trace.carrier  # type: ignore[assignment]  # what this door handed in
         ready.trace.carrier = None
-        return self.guard.call("writing a root", self._enriched, ready, root) or root
-
-    def _enriched(self, ready: Ready, root: ReadableSpan) -> ReadableSpan:
-        existing = attributes_of(root)
-        replaced = self._naming.reserved & existing.keys()
-        for name in replaced:
-            _warned.once(
-                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
-            )
-        written = _writer.attributes(ready.rollup, self._naming.kept_by(existing), ready.why_partial)
-        if ready.is_exceeded:
-            written[n.BUDGET_EXCEEDED] = True
-        event = ready.trace.root_event
-        is_call = event is not None and _is_call(event)
-        return EnrichedSpan(root, self._naming.named(written, existing, is_call=is_call), replaced)
+        if ready.rollup is None:
+            return root
+        return self.guard.call("writing a root", self._enrichment.root, ready, ready.rollup, root) or root
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""
@@ -247,23 +235,10 @@ class Pipeline:
                 written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
             if self.keeper.departures.is_exceeded(trace):
                 written[n.BUDGET_EXCEEDED] = True
-            is_call = not self._naming.is_default and _is_call(conventions.read(span_data(root)))
-            now = self._naming.named(written, by_hand, is_call=is_call)
+            as_call = not self._naming.is_default and is_call(conventions.read(span_data(root)))
+            now = self._naming.named(written, by_hand, is_call=as_call)
             trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
             root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
-
-    def _record(self, record: SessionRecord) -> ReadableSpan:
-        rollup = record.rollup
-        at_ns = rollup.start_ns or rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
-        times = (at_ns, rollup.end_ns or at_ns)
-        return made_span(
-            n.SESSION_SPAN,
-            (record.trace_id, record.span_id),
-            times,
-            resource=self.resource(),
-            attributes=self._naming.named(_writer.record_attributes(record), {}),
-            links=record.members,
-        )
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""
@@ -293,8 +268,3 @@ class Pipeline:
                 "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
             )
         return cost
-
-
-def _is_call(event: Event) -> bool:
-    """Whether a root is a call, or would be read as one with totals on it."""
-    return event.kind in _CALLS or bool(event.response_model or event.request_model)

@@ -80,9 +80,9 @@ class Roots:
                 return trace
         return self._parked.get((trace_id, span_id))
 
-    def has_root(self, trace_id: int) -> bool:
-        """Whether a root of this trace is here."""
-        return any(trace.root_id is not None for trace in _chain(self._heads.get(trace_id)))
+    def has_part(self, trace_id: int) -> bool:
+        """Whether a root in the middle of this trace is here."""
+        return any(trace.is_part for trace in _chain(self._heads.get(trace_id)))
 
     def has_any(self, trace_id: int) -> bool:
         """Whether anything of this trace is here."""

@@ -41,7 +41,7 @@ class Trace:
     """The state of one session root."""
 
     __slots__ = (
-        "carrier", "deadline", "has_left", "is_closed", "is_elsewhere", "is_folded", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
+        "carrier", "deadline", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
         "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -66,10 +66,11 @@ class Trace:
         """Why the root leaves before everything below it has ended."""
         self.has_left = False
         """From now on spans that end are late."""
+        self.is_part = False  # it began as a root in the middle of a trace
+        self.is_carried = False  # the root above it has left with its totals
         self.is_elsewhere = False
         """Another processor of this process tells the store of it."""
-        self.is_folded = False
-        """The root itself is in the totals."""
+        self.is_folded = False  # the root itself is in the totals
         self.is_closed = False  # its totals were asked for since it left
         self.reported: dict[str, Rollup] | None = None
         """What its sessions have got of it, for whoever tells them what is new."""

@@ -45,7 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_limits",
         "_publisher",
         "_departures _session_block",
-        "_keeper",
+        "_enrichment _keeper",
         "_pipeline",
         "_runner",
         "_telemetry",

@@ -27,7 +27,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _pipeline, _runner, _threads, session
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _enrichment, _runner, _threads, session
 from otel_session_agg._context import use
 from otel_session_agg._guard import Guard
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
@@ -301,7 +301,7 @@ class TestRoot:
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A reserved name set by the user is replaced, with one warning per name and process."""
-        monkeypatch.setattr(_pipeline, "_warned", Guard(logging.getLogger("otel_session_agg")))
+        monkeypatch.setattr(_enrichment, "_warned", Guard(logging.getLogger("otel_session_agg")))
         for _ in range(2):
             setup = make()
             for _ in range(2):
