@@ -10,19 +10,19 @@ ended or waiting is over.  Spans may end later still; what they add or correct i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from otel_session_agg._calls import Call
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
 from otel_session_agg._nesting import SETTLED, Node, behind_tool, flags_of, late, nest, tells_of_call
-from otel_session_agg._owners import Owners, Text, rollup, root_tally, short
+from otel_session_agg._owners import Text, rollup, root_tally, short
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sums import Price
 from otel_session_agg._tally import Tally
+from otel_session_agg._trace_state import TraceState
 from otel_session_agg._window import Window
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
@@ -37,51 +37,14 @@ def no_text(_raw: object) -> None:
     """Outputs are not wanted."""
 
 
-class Trace:
-    """The state of one session root."""
+class Trace(TraceState):
+    """One session root."""
 
-    __slots__ = (
-        "carrier", "deadline", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "member_of", "next", "nodes", "num_published", "opened", "owners", "partial",
-        "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
-    )  # fmt: skip
+    __slots__ = ("deadline", "next")
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
-        self.trace_id = trace_id
-        self.root_id = root_id
-        self.root: Node | None = None
-        self.root_span: SpanData | None = None
-        self.root_event: Event | None = None
-        self.carrier: object = None
-        """What the door handed in for the root; handed back when it leaves."""
-        self.opened: dict[int, int | None] | None = None
-        """Open spans below the root, and their parents."""
-        self.nodes: dict[int, Node] | None = None
-        """What hangs at spans that are open, or that were only named as a parent."""
-        self.window: Window | None = None
-        self.owners = Owners()
-        self.member_of: set[str] | None = None  # sessions that know of the root
-        self.written: dict[str, Any] | None = None
-        """The totals that stand on the root although it is open."""
-        self.partial: str | None = None
-        """Why the root leaves before everything below it has ended."""
-        self.has_left = False
-        """From now on spans that end are late."""
-        self.is_part = False  # it began as a root in the middle of a trace
-        self.is_carried = False  # the root above it has left with its totals
-        self.is_elsewhere = False
-        """Another processor of this process tells the store of it."""
-        self.is_folded = False  # the root itself is in the totals
-        self.is_closed = False  # its totals were asked for since it left
-        self.reported: dict[str, Rollup] | None = None
-        """What its sessions have got of it, for whoever tells them what is new."""
-        self.session_id: str | None = None
-        """The session that others say it is in."""
-        self.totals: Mapping[str | None, Rollup] | None = None
-        """What ``rollups`` said when the root began to wait, as long as nothing came since."""
-        self.num_published = 0  # how often it was written to a store
+        super().__init__(trace_id, root_id)
         self.deadline: Deadline[Trace] | None = None
-        self.shares_id = False
-        """Other roots have, or had, the same trace id."""
         self.next: Trace | None = None
         """Another session root with the same trace id."""
 

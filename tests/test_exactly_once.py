@@ -25,6 +25,7 @@ from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter
 
 from .apps import CALL, PRICES
+from .builds import not_compiled
 from .replay import is_ours
 
 _TRACES = (7, 8)
@@ -180,6 +181,7 @@ class TestExactlyOnce:
             roots = [span for span in _roots(application.exporter).values() if span.parent is None]
             assert {0, 15} == {(span.attributes or {})["metadata.total_tokens"] for span in roots}
 
+    @not_compiled
     @pytest.mark.parametrize("kind", ["none", "sqlite"])
     @pytest.mark.parametrize("place", ["tell", "_whole", "_leaves", "_member"])
     def test_faults(self, kind: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_nesting _pricing _session_record _session_values _sums conventions._table conventions._usage_text stores",
         "_session_codec conventions._stated",
         "_owners _session_state _writer conventions._cost conventions._kind conventions._usage",
-        "_profiles _traces",
+        "_profiles _trace_state",
+        "_traces",
         "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _naming",

@@ -1,0 +1,64 @@
+"""What is kept of one session root, as plain values; what is done with it is in ``_traces``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_session_agg._model import Event, SpanData
+from otel_session_agg._nesting import Node
+from otel_session_agg._owners import Owners
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._window import Window
+
+
+class TraceState:
+    """What is kept of one session root."""
+
+    __slots__ = (
+        "carrier", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "member_of", "nodes", "num_published",
+        "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
+    )  # fmt: skip
+
+    def __init__(self, trace_id: int, root_id: int | None) -> None:
+        self.trace_id = trace_id
+        self.root_id = root_id
+        self.root: Node | None = None
+        self.root_span: SpanData | None = None
+        self.root_event: Event | None = None
+        self.carrier: object = None
+        """What the door handed in for the root; handed back when it leaves."""
+        self.opened: dict[int, int | None] | None = None
+        """Open spans below the root, and their parents."""
+        self.nodes: dict[int, Node] | None = None
+        """What hangs at spans that are open, or that were only named as a parent."""
+        self.window: Window | None = None
+        self.owners = Owners()
+        self.member_of: set[str] | None = None
+        """Sessions that know of the root."""
+        self.written: dict[str, Any] | None = None
+        """The totals that stand on the root although it is open."""
+        self.partial: str | None = None
+        """Why the root leaves before everything below it has ended."""
+        self.has_left = False
+        """From now on spans that end are late."""
+        self.is_part = False
+        """It began as a root in the middle of a trace."""
+        self.is_carried = False
+        """The root above it has left with its totals."""
+        self.is_elsewhere = False
+        """Another processor of this process tells the store of it."""
+        self.is_folded = False
+        """The root itself is in the totals."""
+        self.is_closed = False
+        """Its totals were asked for since it left."""
+        self.reported: dict[str, Rollup] | None = None
+        """What its sessions have got of it, for whoever tells them what is new."""
+        self.session_id: str | None = None
+        """The session that others say it is in."""
+        self.totals: Mapping[str | None, Rollup] | None = None
+        """What ``rollups`` said when the root began to wait, as long as nothing came since."""
+        self.num_published = 0
+        """How often it was written to a store."""
+        self.shares_id = False
+        """Other roots have, or had, the same trace id."""
