@@ -24,8 +24,6 @@ NOBODY_COULD_KNOW = {
 
 NOT_YET = frozenset(
     {
-        "bh2-02",
-        "bh2-04",
         "bh2-11",
         "bh2-12",
         "bh2-17",
@@ -33,12 +31,9 @@ NOT_YET = frozenset(
         "bh2-23",
         "bh2-24",
         "bh2-26",
-        "bh2-29",
         "bh2-33",
         "bh2-34",
         "bh2-37",
-        "bh2-43",
-        "bh2-54",
         "bh2-62",
         "bh2-65",
     }

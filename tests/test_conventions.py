@@ -75,7 +75,7 @@ _ROWS = [
     for field in _FIELDS
     for key in getattr(table, field)
 ]
-_OTHER_FIELDS = {"uncached", "exclusive", "cost_text", "cost_currency", "cache_hit", "content", "tool", "agent"}
+_OTHER_FIELDS = {"uncached", "tool_prompt", "exclusive", "cost_text", "cost_currency", "cache_hit", "content", "tool", "agent"}
 _INDIRECT = [
     pytest.param(field, key, id=f"{table.name}-{field}-{key}")
     for table in CONVENTIONS
@@ -112,6 +112,8 @@ class TestEveryKey:
                 130
                 == usage({"ai.usage.inputTokens": 100, "ai.usage.inputTokenDetails.cacheReadTokens": 30, key: 100}).prompt_tokens
             )
+        elif field == "tool_prompt":
+            assert 130 == usage({**tokens, key: 30}).prompt_tokens
         elif field == "exclusive":
             cached = {**tokens, "llm.token_count.prompt_details.cache_read": 30}
             assert [100, 130] == [usage({**cached, key: flag}).prompt_tokens for flag in (False, True)]

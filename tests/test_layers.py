@@ -26,14 +26,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         ),
         (
             "_calls _claims _tally _session_totals _price_catalogue _price_overrides"
-            " conventions._usage_names conventions._versions conventions.* stores.*"
+            " conventions._proofs conventions._usage_names conventions._versions conventions.* stores.*"
         ),
         "_window",
         # what counts, what it costs, how tables are read
-        "_nesting _pricing _session_record _session_values _sums conventions._table conventions._usage_text stores",
-        "_session_codec conventions._stated",
-        "_owners _session_state _writer conventions._cost conventions._kind conventions._usage",
-        "_profiles _trace_state",
+        "_nesting _pricing _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
+        "_session_codec conventions._usage_text",
+        "_owners _session_state _writer conventions._cost conventions._kind conventions._stated",
+        "_profiles _trace_state conventions._usage",
         "_traces",
         "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store

@@ -43,6 +43,7 @@ from otel_session_agg.conventions import (
 from otel_session_agg.conventions._convention import Convention, Emitter, NameText
 from otel_session_agg.conventions._cost import read_cost
 from otel_session_agg.conventions._kind import read_kind
+from otel_session_agg.conventions._stated import mentions
 from otel_session_agg.conventions._table import NAMES, Index, Mark, Plan, Scopes, first_text
 from otel_session_agg.conventions._usage import read_usage
 
@@ -189,24 +190,10 @@ def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
         row
         for row in plan.emitters
         if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
-        and (not row.providers or _mentions(row.providers, plan, attributes))
-        and not (row.not_providers and _mentions(row.not_providers, plan, attributes))
+        and (not row.providers or mentions(row.providers, plan, attributes))
+        and not (row.not_providers and mentions(row.not_providers, plan, attributes))
         and (row.contains is None or row.contains[1] in str(attributes.get(row.contains[0])))
     )
-
-
-def _mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any]) -> bool:
-    """Whether provider or model names contain one of these."""
-    for position, keys in plan.names:
-        for key in keys if position < _NUM_MODEL_NAMES else ():
-            value = text(attributes[key])
-            if value is not None and any(name in value.lower() for name in names):
-                return True
-    return False
-
-
-_NUM_MODEL_NAMES = 3
-"""Of ``Plan.names``: provider, response model, request model."""
 
 
 def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:

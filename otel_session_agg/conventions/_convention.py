@@ -63,6 +63,11 @@ class Says:
     """Text in which the model's name stands."""
     SESSION_TEXT: Final = 35
     """Text in which the session's id stands."""
+    TOOL_PROMPT: Final = 36
+    """Input that the provider's own tools made, which Gemini counts beside the prompt."""
+    OUTER_PROMPT: Final = 37
+    OUTER_COMPLETION: Final = 38
+    """What a usage object states beside the list of its iterations, whose sum is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ class Emitter:
     """The prompt count holds what was read from the cache, but not what was written to it."""
     prompt_from_total: bool = False
     """A total beyond prompt and completion has the cached part, which the prompt leaves out."""
+    prompt_includes_tools: bool = False
+    """The prompt count holds the input that the provider's own tools made."""
     completion_from_total: bool = False
     """Completion leaves reasoning out and nothing states it; the total has it."""
     completion_excludes_reasoning: bool = False
@@ -222,6 +229,7 @@ class Convention:
     audio_completion: tuple[str, ...] = ()
     audio_cache_read: tuple[str, ...] = ()
     uncached: tuple[str, ...] = ()
+    tool_prompt: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
     model_texts: tuple[NameText, ...] = ()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._values import MAX_TOKENS, count
+from otel_session_agg._values import MAX_TOKENS, count, text
 from otel_session_agg.conventions import _usage_text
 from otel_session_agg.conventions._convention import Says, Text
-from otel_session_agg.conventions._table import Mark, Plan, family
+from otel_session_agg.conventions._proofs import explained
+from otel_session_agg.conventions._table import PARTS, Mark, Plan, family
+from otel_session_agg.conventions._usage_shapes import Found
 
 INVALID_COUNT = "invalid_token_count"
 """A token attribute whose value is no count of tokens."""
@@ -17,6 +19,21 @@ UNREADABLE_TEXT = "unreadable_usage_text"
 """A usage text that could not be parsed, or is too long to be one."""
 
 _NOTHING: Mapping[int, int] = {}
+_SIDES = (Says.PROMPT, Says.COMPLETION)
+
+
+def mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any]) -> bool:
+    """Whether provider or model names contain one of these."""
+    for position, keys in plan.names:
+        for key in keys if position < _NUM_MODEL_NAMES else ():
+            value = text(attributes[key])
+            if value is not None and any(name in value.lower() for name in names):
+                return True
+    return False
+
+
+_NUM_MODEL_NAMES = 3
+"""Of ``Plan.names``: provider, response model, request model."""
 
 
 class Stated:
@@ -27,7 +44,7 @@ class Stated:
     def __init__(self, plan: Plan, attributes: Mapping[str, Any]) -> None:
         self.attributes = attributes
         self.reasons: list[str] = []
-        self.texts: list[tuple[Mark, _usage_text.Found]] = []
+        self.texts: list[tuple[Mark, Found]] = []
         self.main: dict[int, dict[int, int]] = {}
         """Prompt, completion and total by convention."""
         for number, rows in plan.families:
@@ -61,37 +78,55 @@ class Stated:
             if sole and any(Says.PROMPT in found or Says.COMPLETION in found for found in self.main.values()):
                 return
             for mark in plan.texts:
-                text = mark.extra
+                row = mark.extra
                 if (
-                    isinstance(text, Text)
-                    and text.sole is sole
-                    and (not text.scopes or scope.startswith(text.scopes))
-                    and not (text.fills and self.part(text.unless) is not None)
+                    isinstance(row, Text)
+                    and row.sole is sole
+                    and (not row.scopes or scope.startswith(row.scopes))
+                    and not (row.fills and self.part(row.unless) is not None)
                 ):
-                    self._read_text(mark, text)
+                    self._read_text(mark, row)
 
-    def _read_text(self, mark: Mark, text: Text) -> None:
+    def _read_text(self, mark: Mark, row: Text) -> None:
         value = self.attributes[mark.key]
-        found = _usage_text.read(value, text)
+        found = _usage_text.read(value, row)
         if found is None:
-            if not text.sole and not text.fills and isinstance(value, str) and value.strip():
+            if not row.sole and not row.fills and isinstance(value, str) and value.strip():
                 self.reasons.append(UNREADABLE_TEXT)
             return
-        if text.fills and not self._agrees(found):
+        if row.fills and not self._agrees(found):
             return
         self.texts.append((mark, found))
+        if Says.OUTER_PROMPT in found:
+            self._take_iterations(found)
         own = self.main.setdefault(family(mark.precedence), {})
         if Says.PROMPT not in own and Says.COMPLETION not in own:
             for says in (Says.PROMPT, Says.COMPLETION, Says.TOTAL, Says.EXCLUSIVE):
                 if says in found:
                     own.setdefault(says, found[says])
 
-    def _agrees(self, found: _usage_text.Found) -> bool:
-        """Whether a text speaks of the same call as the keys do."""
+    def _take_iterations(self, found: Found) -> None:
+        """Replace what keys state of a call without all of its iterations."""
+        cached = found.get(Says.CACHE_READ, 0) + found.get(Says.CACHE_WRITE, 0)
+        outer_cached = (self.parts.get(Says.CACHE_READ) or 0) + (self.parts.get(Says.CACHE_WRITE) or 0)
+        inputs = {found[Says.OUTER_PROMPT], found[Says.OUTER_PROMPT] + outer_cached}
+        for row in self.main.values():
+            if row.get(Says.COMPLETION) == found[Says.OUTER_COMPLETION] and row.get(Says.PROMPT) in inputs:
+                row.update({Says.PROMPT: found[Says.PROMPT] + (cached if found.get(Says.EXCLUSIVE) else 0)})
+                row[Says.COMPLETION] = found[Says.COMPLETION]
+                row.pop(Says.TOTAL, None)
+                self.parts.update({says: tokens for says, tokens in found.items() if says in PARTS})
+
+    def _agrees(self, found: Found) -> bool:
+        """Whether a text speaks of the same call as the keys do, which may leave the reasoning out."""
         stated = self.chosen()
-        return all(
-            says not in stated or says not in found or stated[says] == found[says] for says in (Says.COMPLETION, Says.TOTAL)
-        )
+        if Says.TOTAL in stated and Says.TOTAL in found and stated[Says.TOTAL] != found[Says.TOTAL]:
+            return False
+        completion = found.get(Says.COMPLETION)
+        if completion is None or Says.COMPLETION not in stated:
+            return True
+        outer = found.get(Says.OUTER_COMPLETION, completion)
+        return stated[Says.COMPLETION] in (completion, completion - found.get(Says.REASONING, 0), outer)
 
     def chosen(self) -> Mapping[int, int]:
         """Prompt, completion and total of the first convention that has either of the first two."""
@@ -104,6 +139,56 @@ class Stated:
                 return row
         return next((row for row in rows if row), _NOTHING)
 
+    def best(self, plan: Plan) -> Mapping[int, int]:
+        """What is chosen, unless other figures disprove it and prove the count of another convention or spelling."""
+        first = self.chosen()
+        if len(self.main) < 2 and not any(len(keys) > 1 for _, rows in plan.families for _, keys in rows):  # noqa: PLR2004
+            return first
+        for row in self._others(plan):
+            if row.get(Says.PROMPT) is None or all(row.get(says) == first.get(says) for says in _SIDES):
+                continue
+            total = None if self._differ_by_cache(row, first) else first.get(Says.TOTAL)
+            if self._verdict(first, total) < 0 < self._verdict(row, total):
+                return {**row, Says.TOTAL: first[Says.TOTAL]} if Says.TOTAL in first else row
+        return first
+
+    def _differ_by_cache(self, row: Mapping[int, int], first: Mapping[int, int]) -> bool:
+        """Whether one prompt has the cached part and the other does not: a total may have been made of either."""
+        read, write = self.part(Says.CACHE_READ) or 0, self.part(Says.CACHE_WRITE) or 0
+        difference = abs(row.get(Says.PROMPT, 0) - first.get(Says.PROMPT, 0))
+        return difference > 0 and difference in {read, write, read + write}
+
+    def _others(self, plan: Plan) -> list[dict[int, int]]:
+        """Prompt and completion by all conventions, then by other spellings of each."""
+        rows = [{says: row[says] for says in (*_SIDES, Says.EXCLUSIVE) if says in row} for _, row in sorted(self.main.items())]
+        for number, says_keys in plan.families:
+            own = self.main[number]
+            spelled = {says: [count(self.attributes[key]) for key in keys] for says, keys in says_keys if says in _SIDES}
+            for position in range(1, max(map(len, spelled.values()), default=0)):
+                row = {says: own[says] for says in _SIDES if says in own}
+                for says, values in spelled.items():
+                    value = values[position] if position < len(values) else None
+                    if value is not None:
+                        row[says] = value
+                rows.append(row)
+        return rows
+
+    def _verdict(self, row: Mapping[int, int], total: int | None) -> int:
+        """Whether figures prove (1) or disprove (-1) a row of prompt and completion, or neither (0)."""
+        prompt, completion, uncached = row.get(Says.PROMPT), row.get(Says.COMPLETION), self.part(Says.UNCACHED)
+        read, write = self.part(Says.CACHE_READ) or 0, self.part(Says.CACHE_WRITE) or 0
+        if prompt is None:
+            return 0
+        if uncached is not None:
+            return 1 if prompt in {uncached, uncached + read + write} else -1
+        if total is None or completion is None:
+            return 0
+        gap = total - prompt - completion
+        reasoning, tools = self.part(Says.REASONING) or 0, self.part(Says.TOOL_PROMPT) or 0
+        if gap == 0 or explained(gap, (read, read + write), reasoning, tools, 0) is not None:
+            return 1
+        return -1 if gap < 0 else 0
+
     def part(self, says: int) -> int | None:
         """A part of prompt or completion, from keys or else from texts."""
         value = self.parts.get(says)
@@ -114,6 +199,10 @@ class Stated:
     def own_completions(self) -> list[int]:
         """Outputs with reasoning, by usage objects that state the reasoning themselves."""
         return [found[Says.COMPLETION] for _, found in self.texts if Says.REASONING in found and Says.COMPLETION in found]
+
+    def own_prompts(self) -> list[int]:
+        """Inputs with those of the provider's tools, by usage objects that state the latter themselves."""
+        return [found[Says.PROMPT] for _, found in self.texts if Says.TOOL_PROMPT in found and Says.PROMPT in found]
 
     def raw(self) -> tuple[int | None, bool]:
         """Input count of the provider's own usage object, if one that leaves the cached part out is there.

@@ -45,6 +45,7 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("audio_completion", Says.AUDIO_COMPLETION),
     ("audio_cache_read", Says.AUDIO_CACHE_READ),
     ("uncached", Says.UNCACHED),
+    ("tool_prompt", Says.TOOL_PROMPT),
     ("exclusive", Says.EXCLUSIVE),
     ("cost_currency", Says.COST_CURRENCY),
     ("cache_hit", Says.CACHE_HIT),
@@ -167,7 +168,7 @@ frameworks set by themselves, on sub-agents too."""
 
 PARTS = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
-    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED,
+    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT,
 )  # fmt: skip
 """Counts that are parts of the prompt or the completion."""
 

@@ -4,21 +4,29 @@ Whether an input count includes the cached part is decided by the first of these
 
 1. the figures prove it: uncached + read + written = input (included), or uncached = input (left out);
 2. the provider's own usage object beside them proves it;
-3. the figures cannot be otherwise: read + written > input, or total = input + output + read (+ written);
+3. the figures cannot be otherwise: read + written > input, or the total is input + output + read (+ written);
 4. the span says so with a flag, or the emitter at that version is known (``Emitter``);
 5. otherwise it is included, as the OpenTelemetry and OpenInference conventions demand.
+
+The same holds for reasoning and output, and for the input of the provider's own tools, which is otherwise left out: only Gemini
+states it, beside the prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_session_agg._model import Kind, Usage
 from otel_session_agg._values import MAX_TOKENS, flag
 from otel_session_agg.conventions._convention import Emitter, Says
-from otel_session_agg.conventions._stated import Stated
+from otel_session_agg.conventions._proofs import CACHE, REASONING, TOOLS, explained, too_large
+from otel_session_agg.conventions._stated import Stated, mentions
 from otel_session_agg.conventions._table import Plan
+
+_TOTAL_HAS_ALL = ("gemini",)
+"""Models whose total is their provider's own sum of prompt, tools' input, answer and thoughts: what it has beyond the stated parts
+is thoughts, unless these are stated."""
 
 _EMBEDDING = Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
 
@@ -34,25 +42,63 @@ def read_usage(
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan, scope)
-    main = stated.chosen()
+    main = stated.best(plan)
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
-    if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING:
-        known = (prompt or 0) + (completion or 0)
-        return Usage(prompt, completion, known if total is None or total < known else total), 0, stated.reasons
-    return _with_parts(plan, stated, emitters, kind), stated.part(Says.NUM_CALLS) or 0, stated.reasons
+    known = (prompt or 0) + (completion or 0)
+    if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
+        return Usage(prompt, completion, known), 0, stated.reasons
+    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.part(Says.NUM_CALLS) or 0, stated.reasons
 
 
-def _with_parts(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], kind: Kind) -> Usage:
-    main = stated.chosen()
+class _Figures(NamedTuple):
+    """Counts of one call as they are stated; parts that are not stated are 0."""
+
+    prompt: int | None
+    completion: int | None
+    total: int | None
+    read: int
+    write: int
+    reasoning: int
+    tools: int
+    left_out: int
+    """The parts that prompt or completion are proved to leave out, as in ``_proofs``."""
+    is_explained: bool
+    """The total is the sum of prompt, completion and what they leave out."""
+
+
+def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
+    read, write = stated.part(Says.CACHE_READ) or 0, _written(stated) or 0
+    reasoning, tools = stated.part(Says.REASONING) or 0, stated.part(Says.TOOL_PROMPT) or 0
+    left_out, is_explained = 0, False
+    if prompt is not None:
+        left_out = too_large(prompt, completion, read + write, reasoning, tools)
+        if total is not None and completion is not None:
+            gap = total - prompt - completion
+            caches = tuple(cached for cached in (read + write, read) if cached)
+            found = explained(gap, caches, reasoning, tools, left_out)
+            left_out, is_explained = (left_out, not gap) if found is None else (found, True)
+    elif completion is not None and reasoning > completion:
+        left_out = REASONING
+    return _Figures(prompt, completion, total, read, write, reasoning, tools, left_out, is_explained)
+
+
+def _with_parts(  # noqa: PLR0913 -- the figures of one span
+    plan: Plan, attributes: Mapping[str, Any], stated: Stated, main: Mapping[int, int], emitters: tuple[Emitter, ...], kind: Kind
+) -> Usage:
+    stated_figures = _figures(stated, main)
+    told, total = stated_figures.completion, stated_figures.total
     read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
     reasoning = stated.part(Says.REASONING)
-    prompt = _prompt(plan, stated, emitters, prompt, completion, total, read or 0, write or 0)
-    told, completion = completion, _completion(stated, emitters, prompt, completion, total, reasoning)
+    prompt = _prompt(plan, stated, emitters, stated_figures, main)
+    completion = _completion(stated, emitters, stated_figures, prompt)
     if told is not None and completion is not None and completion < told and total is not None:
         total -= told - completion
+    rest = 0 if total is None or stated_figures.is_explained else total - (prompt or 0) - (completion or 0)
+    if rest > 0 and prompt is not None and completion is not None and mentions(_TOTAL_HAS_ALL, plan, attributes):
+        prompt, completion = (prompt, completion + rest) if reasoning is None else (prompt + rest, completion)
     if reasoning is None and told is not None and completion is not None and completion > told:
         reasoning = completion - told  # what the emitter left out of the completion
     if kind is _EMBEDDING:
@@ -81,45 +127,47 @@ def _written(stated: Stated) -> int | None:
     return write
 
 
-def _prompt(  # noqa: PLR0913 -- the figures of one span
-    plan: Plan,
-    stated: Stated,
-    emitters: tuple[Emitter, ...],
-    prompt: int | None,
-    completion: int | None,
-    total: int | None,
-    read: int,
-    write: int,
-) -> int | None:
-    """The input with its cached part; the rules stand at the head of the module."""
+def _prompt(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, main: Mapping[int, int]) -> int | None:
+    """The input with its cached part and that of tools; the rules stand at the head of the module."""
+    prompt, read, write = figures.prompt, figures.read, figures.write
     if prompt is None:
         return None
-    known = prompt + (completion or 0)
+    whole = prompt + figures.tools if _leaves_tools_out(stated, emitters, figures, prompt) else prompt
     if not read and not write:
-        hidden = total is not None and total > known and completion is not None and not stated.part(Says.REASONING)
-        return prompt + total - known if hidden and total and any(e.prompt_from_total for e in emitters) else prompt
-    excludes = _figures_say(stated, prompt, known, total, read, write)
+        hidden = (figures.total or 0) - whole - (figures.completion or 0)
+        is_hidden = hidden > 0 and figures.completion is not None and not figures.reasoning
+        return whole + hidden if is_hidden and any(e.prompt_from_total for e in emitters) else whole
+    excludes = _figures_say(stated, figures, prompt)
     if excludes is not False and write and read <= prompt and any(emitter.prompt_excludes_write for emitter in emitters):
-        return prompt + write
+        return whole + write
     if excludes is None:
-        excludes = _emitter_says(plan, stated, emitters)
-    return prompt + read + write if excludes else prompt
+        excludes = _emitter_says(plan, stated, emitters, main)
+    return whole + read + write if excludes else whole
 
 
-def _figures_say(stated: Stated, prompt: int, known: int, total: int | None, read: int, write: int) -> bool | None:  # noqa: PLR0913
+def _leaves_tools_out(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int) -> bool:
+    """Whether the input leaves out that of the provider's tools, as Gemini's prompt count does."""
+    own = stated.own_prompts()
+    if not figures.tools or prompt in own:
+        return False
+    if prompt + figures.tools in own or figures.left_out & TOOLS:
+        return True
+    return not figures.is_explained and not any(emitter.prompt_includes_tools for emitter in emitters)
+
+
+def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
     """Whether the input leaves the cached part out, as far as figures prove it."""
+    cached = figures.read + figures.write
     uncached = stated.part(Says.UNCACHED)
-    if uncached is not None and prompt in (uncached + read + write, uncached):
+    if uncached is not None and prompt in {uncached + cached, uncached}:
         return prompt == uncached
     raw, proves = stated.raw()
-    if raw is not None and (prompt == raw + read + write or (proves and prompt == raw)):
+    if raw is not None and (prompt == raw + cached or (proves and prompt == raw)):
         return prompt == raw
-    if read + write > prompt or (total is not None and (total == known + read + write or (read and total == known + read))):
-        return True
-    return None
+    return True if figures.left_out & CACHE else None
 
 
-def _emitter_says(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...]) -> bool:
+def _emitter_says(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]) -> bool:
     """Whether the input leaves the cached part out, by a flag or by what is known of the emitter."""
     for mark in plan.marks.get(Says.EXCLUSIVE, ()):
         said = flag(stated.attributes[mark.key])
@@ -128,21 +176,15 @@ def _emitter_says(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...]) -> 
     for emitter in emitters:
         if emitter.prompt_excludes_cache is not None:
             return emitter.prompt_excludes_cache
-    return stated.chosen().get(Says.EXCLUSIVE) == 1
+    return main.get(Says.EXCLUSIVE) == 1
 
 
-def _completion(  # noqa: PLR0913 -- the figures of one span
-    stated: Stated,
-    emitters: tuple[Emitter, ...],
-    prompt: int | None,
-    completion: int | None,
-    total: int | None,
-    reasoning: int | None,
-) -> int | None:
-    """Output with reasoning, where the emitter is known to leave it out or the figures prove that it did."""
+def _completion(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int | None) -> int | None:
+    """Output with reasoning, where figures prove that the emitter left it out or that is known of it."""
+    completion, total, reasoning = figures.completion, figures.total, figures.reasoning
     if completion is None:
         return None
-    if reasoning and completion + reasoning in stated.own_completions():
+    if reasoning and (completion + reasoning in stated.own_completions() or figures.left_out & REASONING):
         return completion + reasoning
     if prompt is not None and total is not None and total > prompt + completion:
         if reasoning and total == prompt + completion + reasoning:

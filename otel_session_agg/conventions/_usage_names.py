@@ -19,7 +19,7 @@ _NAMES: Mapping[int, tuple[str, ...]] = {
         "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion_token_count",
         "completionTokenCount", "output_token_count", "eval_count", "output", "num_completion_tokens",
         "candidates_token_count", "candidatesTokenCount", "billed_units.output_tokens", "outputTokenCount",
-        "generated_token_count", "generation_token_count",
+        "generated_token_count", "generation_token_count", "response_token_count", "responseTokenCount",
     ),
     Says.TOTAL: (
         "total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "total", "num_tokens",
@@ -57,14 +57,22 @@ _NAMES: Mapping[int, tuple[str, ...]] = {
     ),
     Says.AUDIO_PROMPT: (
         "prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens", "input_token_details.audio",
-        "input_audio", "input_audio_tokens",
+        "input_audio", "input_audio_tokens", "prompt_tokens_details.audio", "promptTokensDetails.audio",
     ),
     Says.AUDIO_COMPLETION: (
         "completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens", "output_token_details.audio",
-        "output_audio", "output_audio_tokens",
+        "output_audio", "output_audio_tokens", "candidates_tokens_details.audio", "candidatesTokensDetails.audio",
+        "response_tokens_details.audio", "responseTokensDetails.audio",
     ),
-    Says.AUDIO_CACHE_READ: ("prompt_tokens_details.cached_tokens_details.audio_tokens", "cache_audio_read_tokens"),
+    Says.AUDIO_CACHE_READ: (
+        "prompt_tokens_details.cached_tokens_details.audio_tokens", "input_token_details.cached_tokens_details.audio_tokens",
+        "cache_audio_read_tokens", "cache_tokens_details.audio", "cacheTokensDetails.audio",
+    ),
     Says.UNCACHED: ("inputTokenDetails.noCacheTokens", "noCacheTokens"),
+    Says.TOOL_PROMPT: (
+        "tool_use_prompt_token_count", "toolUsePromptTokenCount", "tool_use_prompt_tokens", "toolUsePromptTokens",
+        "input_token_details.tool_use",
+    ),
     Says.NUM_CALLS: ("successful_requests",),
 }  # fmt: skip
 
@@ -73,8 +81,27 @@ SAYS: Mapping[str, tuple[int, int]] = {
 }
 """What a name says, and its place among the names that say the same: the first that an object has counts."""
 
-WITHOUT_THOUGHTS = frozenset({"candidates_token_count", "candidatesTokenCount"})
-"""Gemini's candidates leave the thoughts out."""
+WITHOUT_THOUGHTS = frozenset({"candidates_token_count", "candidatesTokenCount", "response_token_count", "responseTokenCount"})
+"""Gemini's candidates leave the thoughts out ..."""
+
+WITHOUT_TOOLS = frozenset({"prompt_token_count", "promptTokenCount"})
+"""... and its prompt what its own tools fed into the model."""
+
+MODALITY_LISTS: Mapping[str, str] = {
+    "prompt_tokens_details": "prompt_tokens_details", "promptTokensDetails": "promptTokensDetails",
+    "tool_use_prompt_tokens_details": "prompt_tokens_details", "toolUsePromptTokensDetails": "promptTokensDetails",
+    "cache_tokens_details": "cache_tokens_details", "cacheTokensDetails": "cacheTokensDetails",
+    "candidates_tokens_details": "candidates_tokens_details", "candidatesTokensDetails": "candidatesTokensDetails",
+    "response_tokens_details": "response_tokens_details", "responseTokensDetails": "responseTokensDetails",
+}  # fmt: skip
+"""Gemini's lists of counts by modality, and the list that each is added to."""
+
+MODALITIES = ("text", "audio", "image", "video", "document")
+"""Modalities of these lists; one that a list does not have has no tokens."""
+
+BILLED_ITERATIONS = ("message", "compaction", None)
+"""Types of the samplings inside one call of Anthropic's that its model made and that are billed; an advisor is another model, and a
+declined attempt is not billed."""
 
 RAW_CACHE = frozenset({
     "cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens",

@@ -1,0 +1,193 @@
+"""What usage objects mean: a parsed object of a known shape becomes counts by what they say.
+
+An object is flattened to dotted names, and one table (``_usage_names``) says what each name means; what differs between
+sources is only whether the input count includes the cached part, which is the *shape* of the source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from otel_session_agg._values import count
+from otel_session_agg.conventions._convention import Says
+from otel_session_agg.conventions._usage_names import (
+    BILLED_ITERATIONS,
+    MODALITIES,
+    MODALITY_LISTS,
+    RAW_CACHE,
+    RAW_PROMPT,
+    SAYS,
+    WITHOUT_THOUGHTS,
+    WITHOUT_TOOLS,
+)
+
+_MAX_DEPTH = 4
+
+_BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
+    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT),
+    Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION),
+}
+
+Found = dict[int, int]
+
+
+def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]) -> None:
+    for key, item in value.items():
+        if not isinstance(key, str):  # no name of ours; a huge integer cannot even be written out
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            if depth:
+                _flatten(item, f"{name}.", depth - 1, into)
+        elif isinstance(item, list):
+            if key in MODALITY_LISTS:
+                _add_modalities(item, f"{prefix}{MODALITY_LISTS[key]}", into)
+        else:
+            into[name] = item
+
+
+def _add_modalities(items: list[object], prefix: str, into: dict[str, object]) -> None:
+    """Add up a list of counts by modality, as Gemini states them."""
+    found: Counter[str] = Counter()
+    for item in items:
+        if isinstance(item, Mapping):
+            modality, tokens = item.get("modality"), count(item.get("token_count", item.get("tokenCount")))
+            if isinstance(modality, str) and tokens is not None:
+                found[modality.lower()] += tokens
+    for modality in MODALITIES if found else ():
+        name = f"{prefix}.{modality}"
+        into[name] = (count(into.get(name)) or 0) + found[modality]
+
+
+def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
+    """What the object says, and by which name it says it."""
+    flat: dict[str, object] = {}
+    _flatten(value, "", _MAX_DEPTH, flat)
+    best: dict[int, tuple[int, str, int]] = {}
+    for name, item in flat.items():
+        hit = SAYS.get(name)
+        number = count(item) if hit else None
+        if hit is not None and number is not None and (hit[0] not in best or hit[1] < best[hit[0]][0]):
+            best[hit[0]] = (hit[1], name, number)
+    return {says: row[2] for says, row in best.items()}, {says: row[1] for says, row in best.items()}
+
+
+def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
+    """Gemini's output with its thoughts and its input with that of its tools, as far as the total does not show that they are in.
+
+    Google ADK has Gemini's names for all models.  What a total has beyond all stated parts is thoughts, unless these are stated.
+    """
+    if names.get(Says.PROMPT) in WITHOUT_TOOLS and Says.COMPLETION not in found and Says.TOTAL in found:
+        found[Says.COMPLETION] = 0  # all that was generated are thoughts
+    elif names.get(Says.COMPLETION) not in WITHOUT_THOUGHTS:
+        return found
+    prompt, completion, total = found.get(Says.PROMPT, 0), found[Says.COMPLETION], found.get(Says.TOTAL)
+    thoughts, tools = found.get(Says.REASONING, 0), found.get(Says.TOOL_PROMPT, 0)
+    beyond = None if total is None else total - prompt - completion
+    if beyond != 0 and (beyond != thoughts or not thoughts):
+        prompt += tools
+    if beyond != 0 and (beyond != tools or not tools):
+        completion += thoughts
+    rest = 0 if total is None else total - prompt - completion
+    if rest > 0 and Says.REASONING in found:
+        prompt, tools = prompt + rest, tools + rest
+    elif rest > 0:
+        completion, found[Says.REASONING] = completion + rest, rest
+    if tools:
+        found[Says.TOOL_PROMPT] = tools
+    if Says.PROMPT in found:
+        found[Says.PROMPT] = prompt
+    found[Says.COMPLETION] = completion
+    return found
+
+
+def _with_iterations(value: Mapping[object, object], found: Found, names: dict[int, str]) -> Found:
+    """Sum up the samplings inside one call; beside their list, Anthropic's own counts leave compactions out."""
+    items = value.get("iterations")
+    billed = (
+        [item for item in items if isinstance(item, Mapping) and item.get("type") in BILLED_ITERATIONS]
+        if isinstance(items, list)
+        else []
+    )
+    sums: Found = {}
+    for item in billed:
+        counts, item_names = _named(item)
+        for says, tokens in counts.items():
+            sums[says] = sums.get(says, 0) + tokens
+            names.setdefault(says, item_names[says])
+    if Says.PROMPT in sums and names.get(Says.PROMPT) not in RAW_PROMPT:
+        sums[Says.PROMPT] += sums.get(Says.CACHE_READ, 0) + sums.get(Says.CACHE_WRITE, 0)
+    sums.pop(Says.TOTAL, None)
+    if all(tokens <= found.get(says, 0) for says, tokens in sums.items()):
+        return found
+    if Says.PROMPT in found and Says.COMPLETION in found:
+        found[Says.OUTER_PROMPT], found[Says.OUTER_COMPLETION] = found[Says.PROMPT], found[Says.COMPLETION]
+    found.pop(Says.TOTAL, None)
+    found.update({says: max(tokens, found.get(says, 0)) for says, tokens in sums.items()})
+    found[Says.NUM_CALLS] = len(billed)
+    return found
+
+
+def _read(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
+    found, names = _named(value)
+    return _with_iterations(value, _of_gemini(found, names), names), names
+
+
+def inclusive(value: Mapping[object, object]) -> Found:
+    """Input that includes its cached part: OpenAI, LangChain, CrewAI."""
+    return _read(value)[0]
+
+
+def native(value: Mapping[object, object]) -> Found:
+    """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
+    found, names = _read(value)
+    raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & RAW_CACHE
+    if raw_cache and names.get(Says.PROMPT) in RAW_PROMPT:
+        found[Says.EXCLUSIVE] = 1
+    return found
+
+
+def buckets(value: Mapping[object, object]) -> Found:
+    """Langfuse's usage details: parts that do not overlap, unless the total shows that they do."""
+    found, names = _named(value)
+    if names.get(Says.PROMPT) != "input" and names.get(Says.COMPLETION) != "output":
+        return native(value)
+    written = found.get(Says.CACHE_WRITE_5M, 0) + found.get(Says.CACHE_WRITE_1H, 0)
+    if written and not found.get(Says.CACHE_WRITE):  # 0 beside its parts: LangChain
+        found[Says.CACHE_WRITE] = written
+    for whole, parts in _BUCKETS_OF.items():
+        if whole not in found and any(part in found for part in parts):
+            found[whole] = 0
+    net = found.get(Says.PROMPT, 0) + found.get(Says.COMPLETION, 0)
+    if Says.TOTAL in found and found[Says.TOTAL] <= net:
+        return found
+    for whole, parts in _BUCKETS_OF.items():
+        if whole in found:
+            found[whole] += sum(found.get(part, 0) for part in parts)
+    return found
+
+
+def provider_metadata(value: Mapping[object, object]) -> Found:
+    """The AI SDK's provider metadata: one object per provider, usage in or below it."""
+    merged: Found = {}
+    for item in value.values():
+        if isinstance(item, Mapping):
+            usage = next((item[key] for key in ("usage", "usageMetadata") if isinstance(item.get(key), Mapping)), None)
+            if usage is not None and "iterations" not in usage and "iterations" in item:
+                usage = {**usage, "iterations": item["iterations"]}
+            found = native(usage) if usage is not None else {}
+            for says, number in _named(item)[0].items():
+                found.setdefault(says, number)
+            merged = {**found, **merged}
+    return merged
+
+
+SHAPES = {
+    "inclusive": inclusive,
+    "native": native,
+    "buckets": buckets,
+    "provider_metadata": provider_metadata,
+    "stated": inclusive,
+}
+"""How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""

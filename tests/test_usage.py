@@ -1,0 +1,345 @@
+"""Which tokens a span states, where its figures leave parts out, contradict each other, or stand in lists."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from .test_conventions import IN, OUT, READ, TOTAL, read, usage
+
+REASONING = "gen_ai.usage.reasoning.output_tokens"
+TOOLS = "gen_ai.usage.details.tool_use_prompt_tokens"
+THOUGHTS = "gen_ai.usage.details.thoughts_tokens"
+MODEL = "gen_ai.request.model"
+GEMINI = {MODEL: "gemini-2.5-flash"}
+RAW = "gen_ai.usage.raw"
+
+
+def counts(attributes: dict[str, Any], scope: str = "") -> tuple[int | None, int | None, int | None]:
+    """Prompt, completion and total of a span."""
+    return usage(attributes, scope)[:3]
+
+
+class TestReasoningLeftOut:
+    """Output that leaves the reasoning out, as xAI's does."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 1000, OUT: 150, REASONING: 280}, (1000, 430, 1430)),
+            ({IN: 1000, OUT: 150, REASONING: 280, TOTAL: 1150}, (1000, 430, 1430)),
+            ({IN: "1000", OUT: 150.0, REASONING: "280"}, (1000, 430, 1430)),
+            ({IN: 1000, OUT: 0, REASONING: 280}, (1000, 280, 1280)),
+            ({OUT: 150, REASONING: 280}, (None, 430, 430)),
+            ({IN: 1000, OUT: 150, REASONING: 150}, (1000, 150, 1150)),
+            ({IN: 1000, OUT: 430, REASONING: 280}, (1000, 430, 1430)),
+            ({IN: 1000, OUT: 430, REASONING: 280, TOTAL: 1430}, (1000, 430, 1430)),
+            ({IN: 1000, OUT: 300, REASONING: 280, TOTAL: 1580}, (1000, 580, 1580)),
+            ({IN: 1000, OUT: 300, REASONING: 280, TOTAL: 1580, READ: 128}, (1000, 580, 1580)),
+            ({IN: 1000, OUT: 300, REASONING: 280, TOTAL: 1708, READ: 128}, (1128, 580, 1708)),
+            ({IN: 1000, OUT: 300, REASONING: 280, TOTAL: 1428, READ: 128}, (1128, 300, 1428)),
+            ({IN: 100, OUT: 300, REASONING: 280, TOTAL: 808, READ: 128}, (228, 580, 808)),
+            ({"llm.token_count.prompt": 10, "llm.token_count.completion": 5, "llm.token_count.completion_details.reasoning": 9},
+             (10, 14, 24)),
+            ({"ai.usage.inputTokens": 10, "ai.usage.outputTokens": 5, "ai.usage.reasoningTokens": 9}, (10, 14, 24)),
+        ],
+    )  # fmt: skip
+    def test_figures(self, attributes: dict[str, Any], expected: tuple[int | None, ...]) -> None:
+        """More reasoning than output proves it, or the total does; otherwise the output has it."""
+        assert expected == counts(attributes)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ({"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}}, (10, 14, 24)),
+            ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 19,
+              "completion_tokens_details": {"reasoning_tokens": 4}}, (10, 9, 19)),
+            ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
+              "completion_tokens_details": {"reasoning_tokens": 4}}, (10, 5, 15)),
+        ],
+    )  # fmt: skip
+    def test_texts(self, text: dict[str, Any], expected: tuple[int, int, int]) -> None:
+        """The same holds in usage objects."""
+        assert expected == counts({"metadata.usage_object": json.dumps(text)})
+
+    def test_reasoning_in_text(self) -> None:
+        """The reasoning may stand in a usage object only."""
+        own = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}}
+        assert (10, 14, 24) == counts({IN: 10, OUT: 5, RAW: json.dumps(own)})
+
+
+class TestToolUse:
+    """Input of Gemini's own tools, which its prompt count leaves out."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 100, OUT: 40, TOOLS: 300}, (400, 40, 440)),
+            ({IN: 100, OUT: 40, TOOLS: 30}, (130, 40, 170)),
+            ({IN: 100, OUT: 40, THOUGHTS: 90, TOOLS: 300}, (400, 130, 530)),
+            ({IN: 100, OUT: 40, TOOLS: 30, TOTAL: 140}, (100, 40, 140)),
+            ({IN: 100, OUT: 40, TOOLS: 30, TOTAL: 170}, (130, 40, 170)),
+            ({IN: 100, OUT: 40, TOOLS: 30, THOUGHTS: 20, TOTAL: 190}, (130, 60, 190)),
+            ({IN: 100, OUT: 40, TOOLS: 30, THOUGHTS: 20, TOTAL: 170}, (130, 40, 170)),
+            ({IN: 100, OUT: 40, TOOLS: 30, THOUGHTS: 20, TOTAL: 160}, (100, 60, 160)),
+            ({IN: 100, OUT: 40, TOOLS: 300, READ: 80}, (400, 40, 440)),
+            ({IN: 100, OUT: 40, TOOLS: "300", READ: 80, TOTAL: 440}, (400, 40, 440)),
+            ({IN: 100, OUT: 40, TOOLS: 0}, (100, 40, 140)),
+        ],
+    )
+    def test_figures(self, attributes: dict[str, Any], expected: tuple[int, int, int]) -> None:
+        """It is added, unless the total shows that it is in."""
+        assert expected == counts(attributes)
+
+    @pytest.mark.parametrize(
+        ("scope", "tokens", "expected"),
+        [("pydantic-ai", 30, 100), ("pydantic-ai", 300, 400), ("opentelemetry.instrumentation.google_genai", 30, 130)],
+    )
+    def test_emitters(self, scope: str, tokens: int, expected: int) -> None:
+        """An emitter is known to count it as input, as far as the figures can be so."""
+        assert expected == usage({IN: 100, OUT: 40, TOOLS: tokens}, scope).prompt_tokens
+
+    @pytest.mark.parametrize(
+        ("figures", "expected"),
+        [
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "toolUsePromptTokenCount": 120}, (160, 80, 240)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "toolUsePromptTokenCount": 120, "totalTokenCount": 240},
+             (160, 80, 240)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "toolUsePromptTokenCount": 12, "totalTokenCount": 162,
+              "thoughtsTokenCount": 30}, (52, 110, 162)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "toolUsePromptTokenCount": 12, "totalTokenCount": 132,
+              "thoughtsTokenCount": 30}, (52, 80, 132)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "totalTokenCount": 150}, (40, 110, 150)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "thoughtsTokenCount": 30, "totalTokenCount": 270},
+             (160, 110, 270)),
+            ({"promptTokenCount": 40, "thoughtsTokenCount": 30, "totalTokenCount": 70}, (40, 30, 70)),
+            ({"promptTokenCount": 40, "totalTokenCount": 40}, (40, 0, 40)),
+            ({"promptTokenCount": 40, "responseTokenCount": 80, "thoughtsTokenCount": 30, "totalTokenCount": 150}, (40, 110, 150)),
+            ({"promptTokenCount": 40, "candidatesTokenCount": 80, "cachedContentTokenCount": 32, "totalTokenCount": 132,
+              "toolUsePromptTokenCount": 12}, (52, 80, 132)),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        "key", ["ai.response.providerMetadata", "gcp.vertex.agent.llm_response", "metadata.usage_object", RAW]
+    )
+    def test_texts(self, key: str, figures: dict[str, int], expected: tuple[int, int, int]) -> None:
+        """Gemini's own answer has it beside the prompt, wherever it stands and however it is spelled."""
+        snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name): tokens for name, tokens in figures.items()}
+        value: Any = {"ai.response.providerMetadata": {"google": {"usageMetadata": figures}}}.get(key, snake)
+        if key == "gcp.vertex.agent.llm_response":
+            value = {"usage_metadata": snake}
+        assert expected == counts({key: json.dumps(value)}, "gcp.vertex.agent")
+
+    @pytest.mark.parametrize(("stated", "expected"), [(26, 12530), (12530, 12530)])
+    def test_beside_text(self, stated: int, expected: int) -> None:
+        """The provider's own answer tells whether the input beside it has it."""
+        own = {"promptTokenCount": 26, "toolUsePromptTokenCount": 12504, "candidatesTokenCount": 103, "totalTokenCount": 12633}
+        attributes = {
+            "ai.usage.inputTokens": stated,
+            "ai.usage.outputTokens": 103,
+            "ai.response.providerMetadata": json.dumps({"google": {"usageMetadata": own}}),
+        }
+        assert (expected, 103) == counts(attributes)[:2]
+
+    @pytest.mark.parametrize(("stated", "expected"), [(1000, 1050), (1050, 1050)])
+    def test_small_beside_text(self, stated: int, expected: int) -> None:
+        """It does so for small counts and totals that were made of the counts, too."""
+        own = {"promptTokenCount": 1000, "toolUsePromptTokenCount": 50, "candidatesTokenCount": 100, "totalTokenCount": 1150}
+        attributes = {
+            "ai.usage.inputTokens": stated,
+            "ai.usage.outputTokens": 100,
+            "ai.usage.totalTokens": stated + 100,
+            "ai.response.providerMetadata": json.dumps({"google": {"usageMetadata": own}}),
+        }
+        assert (expected, 100) == counts(attributes)[:2]
+
+
+class TestRestOfTotal:
+    """What Gemini's total has beyond the stated parts."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 100, OUT: 40, TOTAL: 230}, (100, 130, 230)),
+            ({IN: 1041, OUT: 3093, REASONING: 2191, TOTAL: 381_679}, (378_586, 3093, 381_679)),
+            ({IN: 100, OUT: 40, REASONING: 0, TOTAL: 230}, (190, 40, 230)),
+            ({IN: 100, OUT: 40, TOOLS: 30, TOTAL: 230}, (130, 100, 230)),
+            ({IN: 100, OUT: 40, TOTAL: 140}, (100, 40, 140)),
+            ({IN: 100, OUT: 40, TOTAL: 100}, (100, 40, 140)),
+            ({IN: 100, OUT: 40, READ: 64, TOTAL: 230}, (100, 130, 230)),
+        ],
+    )
+    def test_gemini(self, attributes: dict[str, Any], expected: tuple[int, int, int]) -> None:
+        """It is thoughts, or, where these are stated, input of its tools."""
+        assert expected == counts({**GEMINI, **attributes})
+
+    def test_thoughts_are_told(self) -> None:
+        """Thoughts that only the total has are told as reasoning."""
+        assert 90 == usage({**GEMINI, IN: 100, OUT: 40, TOTAL: 230}).reasoning_tokens
+
+    def test_other_models(self) -> None:
+        """Nothing is known of other providers' totals."""
+        assert (100, 40, 230) == counts({MODEL: "gpt-5", IN: 100, OUT: 40, TOTAL: 230})
+
+
+class TestModalities:
+    """Gemini's lists of counts by modality."""
+
+    def test_audio(self) -> None:
+        """Audio is told apart, that of tools and of the cache too."""
+        own = {
+            "promptTokenCount": 100, "candidatesTokenCount": 20, "cachedContentTokenCount": 60, "toolUsePromptTokenCount": 30,
+            "totalTokenCount": 150,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 30}, {"modality": "AUDIO", "tokenCount": 70}],
+            "toolUsePromptTokensDetails": [{"modality": "AUDIO", "tokenCount": 5}, {"modality": "TEXT", "tokenCount": 25}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 50}, {"modality": "TEXT", "tokenCount": 10}],
+            "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 15}, {"modality": "TEXT", "tokenCount": 5}],
+        }  # fmt: skip
+        found = usage({"ai.response.providerMetadata": json.dumps({"google": {"usageMetadata": own}})})
+        assert (130, 20, 60) == (found.prompt_tokens, found.completion_tokens, found.cache_read_tokens)
+        assert (75, 15, 50) == (found.audio_prompt_tokens, found.audio_completion_tokens, found.audio_cache_read_tokens)
+
+    def test_no_audio(self) -> None:
+        """A list without audio says that there was none."""
+        own = {
+            "prompt_token_count": 9,
+            "candidates_token_count": 1,
+            "prompt_tokens_details": [{"modality": "TEXT", "token_count": 9}],
+        }
+        assert 0 == usage({RAW: json.dumps(own)}).audio_prompt_tokens
+
+    @pytest.mark.parametrize("items", [[], [3], [{"modality": "AUDIO"}], [{"modality": 1, "tokenCount": 2}], "x", [[]], [None]])
+    def test_malformed(self, items: object) -> None:
+        """What is no such list says nothing."""
+        own = {"prompt_token_count": 9, "candidates_token_count": 1, "prompt_tokens_details": items}
+        assert (9, None) == (usage({RAW: json.dumps(own)}).prompt_tokens, usage({RAW: json.dumps(own)}).audio_prompt_tokens)
+
+
+class TestContradictions:
+    """Two counts of one thing, and a third figure that decides between them."""
+
+    DETAILS = "ai.usage.inputTokenDetails."
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 180, "ai.usage.inputTokens": 100, DETAILS + "noCacheTokens": 20, DETAILS + "cacheReadTokens": 80}, 100),
+            ({IN: 100, "ai.usage.inputTokens": 180, DETAILS + "noCacheTokens": 20, DETAILS + "cacheReadTokens": 80}, 100),
+            ({IN: 180, "gen_ai.usage.prompt_tokens": 100, DETAILS + "noCacheTokens": 20, DETAILS + "cacheReadTokens": 80}, 100),
+            ({IN: 180, "ai.usage.inputTokens": 20, DETAILS + "noCacheTokens": 20, DETAILS + "cacheReadTokens": 80}, 100),
+            ({IN: 180, "ai.usage.inputTokens": 170, DETAILS + "noCacheTokens": 20, DETAILS + "cacheReadTokens": 80}, 180),
+            ({IN: 180, "ai.usage.inputTokens": 100, "ai.usage.totalTokens": 110}, 100),
+            ({IN: 180, "gen_ai.usage.prompt_tokens": 100, TOTAL: 110}, 100),
+            ({IN: 180, "llm.token_count.prompt": 100, "llm.token_count.completion": 10, "llm.token_count.total": 110}, 100),
+            ({IN: 100, "ai.usage.inputTokens": 180, "ai.usage.totalTokens": 110}, 100),
+            ({IN: 180, "ai.usage.inputTokens": 100, "ai.usage.totalTokens": 150}, 180),
+            ({IN: 180, "ai.usage.inputTokens": 100, "ai.usage.totalTokens": 110, READ: 80}, 180),
+        ],
+    )
+    def test_prompt(self, attributes: dict[str, Any], expected: int) -> None:
+        """A count that the figures disprove gives way to one that they prove."""
+        outputs = {OUT: 10, "ai.usage.outputTokens": 10}
+        assert expected == usage({**outputs, **attributes}).prompt_tokens
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({OUT: 90, "gen_ai.usage.completion_tokens": 10, TOTAL: 110}, 10),
+            ({OUT: 10, "gen_ai.usage.completion_tokens": 90, TOTAL: 110}, 10),
+            ({OUT: 90, "gen_ai.usage.completion_tokens": 10}, 90),
+        ],
+    )
+    def test_completion(self, attributes: dict[str, Any], expected: int) -> None:
+        """The same holds for the output."""
+        assert expected == usage({IN: 100, **attributes}).completion_tokens
+
+
+class TestIterations:
+    """Samplings inside one call of Anthropic's."""
+
+    COMPACTION: ClassVar = {"type": "compaction", "input_tokens": 18_000, "output_tokens": 350}
+    MESSAGE: ClassVar = {"type": "message", "input_tokens": 2300, "output_tokens": 100}
+
+    def own(self, *items: dict[str, Any], **counts: Any) -> dict[str, Any]:
+        """A usage object with a list of iterations."""
+        return {"input_tokens": 2300, "output_tokens": 100, "iterations": list(items), **counts}
+
+    @pytest.mark.parametrize("key", ["langfuse.observation.usage_details", RAW, "metadata.usage_object", "llm.anthropic.usage"])
+    def test_sum(self, key: str) -> None:
+        """All that was sampled is billed."""
+        assert (20_300, 450, 20_750) == counts({key: json.dumps(self.own(self.COMPACTION, self.MESSAGE))})
+
+    def test_number(self) -> None:
+        """The call says of how many samplings it is the sum."""
+        assert 2 == read({RAW: json.dumps(self.own(self.COMPACTION, self.MESSAGE))}).num_calls
+
+    def test_several(self) -> None:
+        """There can be any number of them."""
+        items = [self.COMPACTION, self.MESSAGE, self.COMPACTION, self.MESSAGE]
+        assert (40_600, 900) == counts({RAW: json.dumps(self.own(*items, input_tokens=4600, output_tokens=200))})[:2]
+
+    def test_summed_form(self) -> None:
+        """Counts that are the sum already stay."""
+        own = self.own(self.COMPACTION, self.MESSAGE, input_tokens=20_300, output_tokens=450)
+        assert (20_300, 450, 20_750) == counts({RAW: json.dumps(own)})
+
+    def test_cached(self) -> None:
+        """Each has its own cached part."""
+        items = [
+            {**self.COMPACTION, "cache_read_input_tokens": 9000, "cache_creation_input_tokens": 0},
+            {**self.MESSAGE, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 500,
+             "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 400}},
+        ]  # fmt: skip
+        own = self.own(*items, cache_read_input_tokens=10, cache_creation_input_tokens=500)
+        found = usage({RAW: json.dumps(own)})
+        assert (29_810, 450, 9010, 500, 400) == (*found[:2], *found[3:6])
+
+    @pytest.mark.parametrize("stated", [2300, 2810, 29_810])
+    def test_beside_keys(self, stated: int) -> None:
+        """Keys of an emitter that knows no iterations are set right by the object, with and without the cached part."""
+        items = [{**self.COMPACTION, "cache_read_input_tokens": 9000}, {**self.MESSAGE, "cache_read_input_tokens": 510}]
+        own = self.own(*items, cache_read_input_tokens=510)
+        outputs = 450 if stated == 29_810 else 100
+        attributes = {IN: stated, OUT: outputs, READ: 9510 if stated == 29_810 else 510, RAW: json.dumps(own)}
+        found = usage(attributes)
+        assert (29_810, 450, 9510) == (found.prompt_tokens, found.completion_tokens, found.cache_read_tokens)
+
+    def test_inclusive(self) -> None:
+        """In an object whose input has the cached part the sum has it, too."""
+        own = {"prompt_tokens": 2810, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 510},
+               "iterations": [{**self.COMPACTION, "cache_read_input_tokens": 9000}, {**self.MESSAGE, "cache_read_input_tokens": 510}]}  # fmt: skip
+        found = usage({"metadata.usage_object": json.dumps(own)})
+        assert (29_810, 450, 9510) == (found.prompt_tokens, found.completion_tokens, found.cache_read_tokens)
+
+    @pytest.mark.parametrize("outer", [False, True])
+    def test_ai_sdk(self, *, outer: bool) -> None:
+        """The AI SDK has the list inside or beside the usage, and its own counts may be the sum."""
+        items = [
+            {"type": "compaction", "inputTokens": 18_000, "outputTokens": 350},
+            {"type": "message", "inputTokens": 2300, "outputTokens": 100},
+        ]
+        anthropic: dict[str, Any] = {"usage": {"input_tokens": 2300, "output_tokens": 100, "cache_read_input_tokens": 0}}
+        if outer:
+            anthropic["iterations"] = items
+        else:
+            anthropic["usage"]["iterations"] = [self.COMPACTION, self.MESSAGE]
+        for prompt, completion in ((2300, 100), (20_300, 450)):
+            attributes = {
+                "ai.usage.inputTokens": prompt,
+                "ai.usage.outputTokens": completion,
+                "ai.response.providerMetadata": json.dumps({"anthropic": anthropic}),
+            }
+            assert (20_300, 450) == counts(attributes)[:2]
+
+    def test_others(self) -> None:
+        """Samplings of another model and declined ones are not in the sum."""
+        items = [self.MESSAGE, {**self.COMPACTION, "type": "advisor_message", "model": "claude-opus-4-8"}]
+        assert (2300, 100) == counts({RAW: json.dumps(self.own(*items))})[:2]
+
+    @pytest.mark.parametrize("items", [None, 3, "x", [], [3], [None], [{}], [{"type": {}}], [{"type": "message"}], {"a": 1}])
+    def test_malformed(self, items: object) -> None:
+        """What is no such list says nothing."""
+        own = {"input_tokens": 2300, "output_tokens": 100, "iterations": items}
+        assert (2300, 100, 2400) == counts({RAW: json.dumps(own)})
