@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._formatting import counted
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN
@@ -41,6 +42,7 @@ class Aggregation:
         self._prices = prices
         self._on_session = on_session
         self._is_live = hand_on is None
+        self._store = store
         self.is_shared = store is not None
         self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds)
         self.guard = self.runner.guard
@@ -50,6 +52,21 @@ class Aggregation:
             self.guard.call("starting price updates", self._prices.start_updates)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self.runner.reset))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
+        runner = self.runner
+        pipeline = runner.pipeline
+        lost = sum(list(runner.lost.values()))  # copied in one step: another thread may add to them
+        faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
+        return [
+            ("store", "memory://" if self._store is None else type(self._store).__name__),
+            ("open roots", str(pipeline.engine.open)),
+            ("sessions", str(len(pipeline.keeper.ledger))),
+            *([("lost", counted(lost, "span"))] if lost else []),
+            *([("faults", str(faults))] if faults else []),
+            *([("state", "shut down")] if runner.is_shut_down else []),
+        ]
 
     def flush(self, timeout_millis: int | None, downstream: Callable[[int], object]) -> bool:
         """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""

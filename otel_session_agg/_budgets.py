@@ -7,6 +7,7 @@ from math import isfinite
 
 from otel_session_agg._context import current_label
 from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._formatting import as_html, as_repr, counted, dollars, printable, short
 from otel_session_agg._recent import Recent
 from otel_session_agg._registry import session_rollup
 from otel_session_agg._rollup import Rollup
@@ -30,11 +31,10 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
         """The limit, tokens."""
         used = []
         if cost_usd is not None:
-            cost = rollup.cost_usd
-            used.append(f"{'an unknown amount' if cost is None else f'{cost:.6f} USD'} of {cost_usd:.6f} USD")
+            used.append(f"{'an unknown amount' if rollup.cost_usd is None else dollars(rollup.cost_usd)} of {dollars(cost_usd)}")
         if total_tokens is not None:
             used.append(f"{rollup.total_tokens or 0} of {total_tokens} tokens")
-        super().__init__(f"session {session_id} has used {' and '.join(used)}")
+        super().__init__(f"session {printable(session_id)} has used {' and '.join(used)}")
 
     def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, Rollup, float | None, int | None]]:
         return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens)
@@ -75,6 +75,18 @@ class Budget:
         self.on_exceeded = on_exceeded
         self._last: str | None = None
         self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
+
+    def __repr__(self) -> str:
+        return as_repr("Budget", (value if name == "limit" else f"{name} {short(value)}" for name, value in self._rows()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html("Budget", self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        limits = [dollars(self.cost_usd)] if self.cost_usd is not None else []
+        limits += [counted(self.total_tokens, "token")] if self.total_tokens is not None else []
+        return [("limit", " and ".join(limits)), *([("session", self._last)] if self._last is not None else [])]
 
     def bind(self, session_id: str) -> None:
         """Belong to a session; ``session()`` does it."""

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from otel_session_agg import environment_variables as env
 from otel_session_agg._conditions import column_named, condition
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._formatting import counted, printable
 from otel_session_agg._report import Row, SessionReader, ordered, read_row
-from otel_session_agg._report_text import as_csv, as_json, details, one_as_json, printable, table
+from otel_session_agg._report_text import as_csv, as_json, details, one_as_json, table
 from otel_session_agg._store import SessionStore
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores._masked import masked
@@ -111,7 +112,7 @@ def _anything(_: Row) -> bool:
 
 def _skipped(reader: SessionReader) -> Iterable[str]:
     if reader.num_malformed:
-        yield f"{_counted(reader.num_malformed, 'entry was', 'entries were')} left out: not of this version, or damaged"
+        yield f"{counted(reader.num_malformed, 'entry was', 'entries were')} left out: not of this version, or damaged"
 
 
 def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:
@@ -120,11 +121,7 @@ def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:
     unpriced = sum(bool(row["unpriced"]) for row in rows)
     if unpriced:
         one, many = "session has calls without a known price: its", "sessions have calls without a known price: their"
-        yield f"{_counted(unpriced, one, many)} cost is that of the other calls, and blank if there are none"
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+        yield f"{counted(unpriced, one, many)} cost is that of the other calls, and blank if there are none"
 
 
 # -- one session ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._companion import Companion
 from otel_session_agg._downstreams import downstream, downstream_of_environment
-from otel_session_agg._given import AddsTotals, check_exporter, prices_of, settings_of, store_of
+from otel_session_agg._given import AddsTotals, check_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._session_record import SessionRecord
@@ -85,6 +85,9 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         self._num_failed = 0
         self._aggregation = Aggregation(self._send, settings, found, prices, on_session, meter_provider, _batch_seconds())
         self._companion = Companion(self._aggregation, self.force_flush, trusts_baggage=settings.trust_baggage)
+
+    def _behind(self) -> str:
+        return named(self._exporter)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export spans that are below a root, keep what they add to it, and export the roots that have waited."""

@@ -11,7 +11,9 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 
 from otel_session_agg import environment_variables as env
+from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._formatting import as_html, as_repr
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -26,6 +28,22 @@ _EXPORTER_ONLY = frozenset({"export"})
 
 class AddsTotals:
     """Base of processor and exporter; one behind another would count every span again."""
+
+    _aggregation: Aggregation
+
+    def __repr__(self) -> str:
+        return as_repr(type(self).__name__, (f"{name} {value}" for name, value in self._rows()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(type(self).__name__, self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("before", self._behind()), *self._aggregation.rows()]
+
+    def _behind(self) -> str:
+        """What is behind it, by the names of types: more of it may hold keys."""
+        raise NotImplementedError
 
     if not TYPE_CHECKING:  # for type checkers every attribute would exist
 
@@ -73,6 +91,13 @@ def check_exporter(given: object) -> None:
             f"{wanted}, not the processor {type(given).__name__}: give the exporter that is in it,"
             f" or use SessionSpanProcessor, which takes processors"
         )
+
+
+def named(given: object) -> str:
+    """What stands behind, by the names of types."""
+    if isinstance(given, _HAVE_AN_EXPORTER):
+        return f"{type(given).__name__}({type(given.span_exporter).__name__})"
+    return type(given).__name__
 
 
 def _refuse_class(given: object, wanted: str) -> None:

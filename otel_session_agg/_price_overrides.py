@@ -100,6 +100,11 @@ class Overrides:
         self._specific = tuple(o for o in found if o.literals)
         self._catch_all = tuple(o for o in found if not o.literals)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The globs, in the order in which they are tried."""
+        return tuple(override.key for override in (*self._specific, *self._catch_all))
+
     def find(self, names_by_model: Sequence[Sequence[str]]) -> RateCard | None:
         """Return the card for the first model that has one.
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from otel_session_agg._formatting import as_html, as_repr, counted, short
 from otel_session_agg._model import Usage
 from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
@@ -46,6 +47,9 @@ MAX_WINDOWS = 4
 
 MAX_NAME_LENGTH = 512
 """Characters of a model name; the longest real ones are resource names of about 200."""
+
+_MAX_KEYS, _MAX_KEY_CHARS, _MAX_ROWS = 8, 40, 100
+"""Of the user's own prices that are shown."""
 
 _TABLE_FAILURES = (
     ArithmeticError,
@@ -83,6 +87,16 @@ class PriceBook:
         self._snapshot: DataSnapshot | None = None
         self._table_failed = False
         self._updater: UpdatePrices | None = None
+
+    def __repr__(self) -> str:
+        keys = self._overrides.keys
+        named = f": {', '.join(short(key, _MAX_KEY_CHARS) for key in keys[:_MAX_KEYS])}{', ...' if keys[_MAX_KEYS:] else ''}"
+        return as_repr("PriceBook", [f"{counted(len(keys), 'own price')} before genai-prices{named if keys else ''}"])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows = [(str(number), short(key)) for number, key in enumerate(self._overrides.keys[:_MAX_ROWS], 1)]
+        return as_html("PriceBook: own prices, as they are tried; then genai-prices", rows)
 
     def cost_pusd(  # noqa: PLR0913 - everything that decides about a price
         self,

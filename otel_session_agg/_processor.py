@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._context import Label, stamped, use
-from otel_session_agg._given import AddsTotals, check_processor_or_exporter, prices_of, settings_of, store_of
+from otel_session_agg._given import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._runner import Runner
@@ -83,6 +83,9 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         """Ends only have to be queued, as nearly always."""
         self._plain_starts = not (self._is_live or self._trusts_baggage)
         """So do starts, until a session is named."""
+
+    def _behind(self) -> str:
+        return "nothing: live" if self._is_live else named(self._downstream)
 
     # -- the application's threads ------------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """Sessions as text: a table, CSV, JSON, and one session in lines.
 
-What is shown on a screen is kept to printable characters: ids and errors come from anybody, and must not move somebody's cursor.
 In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
@@ -13,15 +12,13 @@ from datetime import datetime
 from io import StringIO
 from math import isfinite
 
+from otel_session_agg._formatting import exact_usd, milliseconds, printable, short, usd
 from otel_session_agg._report import COLUMNS, Form, Row, StoredSession, read_row, time_of
 
 IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
 """Columns of the table; the session's id is the last, so that it is never cut whatever its length."""
 
 _WIDTH = 80
-_MAX_TEXT = 400
-"""Characters of an output or an error that are shown; JSON has all of it."""
-_MICRO_USD = 0.000001
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """Beginnings that spreadsheets take for a formula's; the last four are the same signs in full width."""
 
@@ -52,18 +49,13 @@ def as_csv(rows: Iterable[Row]) -> str:
 
 def _csv_cell(name: str, value: object) -> str:
     if name == "cost" and isinstance(value, float):
-        return _decimal(value)
+        return exact_usd(value)
     if isinstance(value, str):
         text = value.replace("\0", r"\x00")  # csv refuses it before Python 3.11, and so do other readers
         return f"'{text}" if text.startswith(_FORMULA) else text
     if isinstance(value, tuple):
         return _csv_cell("", ";".join(value))
     return _plain(value)
-
-
-def _decimal(usd: float) -> str:
-    """All digits of a sum of picodollars, without an exponent."""
-    return f"{usd:.12f}".rstrip("0").rstrip(".")
 
 
 def _plain(value: object) -> str:
@@ -132,8 +124,8 @@ def details(session: StoredSession) -> list[str]:
     said: dict[str, str] = {
         name: shown(name, value) + _UNITS.get(name, "") * (value is not None) for name, value in read_row(session).items()
     }
-    said.update({f"metadata.{name}": _short(str(label.value)) for name, label in sorted(totals.metadata.items())})
-    said.update({name: _short(at.value) for name, at in (("error", rollup.error), ("output", rollup.output)) if at is not None})
+    said.update({f"metadata.{name}": short(str(label.value)) for name, label in sorted(totals.metadata.items())})
+    said.update({name: short(at.value) for name, at in (("error", rollup.error), ("output", rollup.output)) if at is not None})
     said = {printable(name): text for name, text in said.items()}
     width = max(map(len, said))
     lines = [f"{name:<{width}}  {text}".rstrip() for name, text in said.items()]
@@ -150,25 +142,9 @@ _UNITS: Mapping[str, str] = {"cost": " USD", "duration": " ms", "avg_trace_laten
 def shown(name: str, value: object) -> str:
     """A column's value on a screen."""
     if name == "cost" and isinstance(value, float):
-        return f"{value:.6f}" if not 0 < value < _MICRO_USD / 2 else f"<{_MICRO_USD:.6f}"
+        return usd(value)
     if isinstance(value, float):
-        return f"{value:.1f}"
+        return milliseconds(value)
     if isinstance(value, tuple):
         return printable(", ".join(value))
     return printable(_plain(value))
-
-
-def _short(text: str) -> str:
-    line = printable(text)
-    return line if len(line) <= _MAX_TEXT else f"{line[: _MAX_TEXT - 3]}..."
-
-
-def printable(text: str) -> str:
-    """The text with everything that is no printable character written as an escape sequence."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

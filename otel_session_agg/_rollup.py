@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, fields
 from operator import add, attrgetter, or_
 from typing import Any, NamedTuple
 
+from otel_session_agg._formatting import as_html, as_repr, counted, dollars, duration, short
 from otel_session_agg._values import PUSD_PER_USD
 
 MAX_MODELS = 32
@@ -74,7 +75,7 @@ def _merged(how: str, default: object) -> Any:
     return field(default=default, metadata={"merge": how})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rollup:
     """Totals over a set of events (of one session root, or of a whole session)."""
 
@@ -136,9 +137,66 @@ class Rollup:
             return None
         return (self.end_ns - self.start_ns) / 1e6
 
+    def to_dict(self) -> dict[str, Any]:
+        """The totals as plain values that JSON can take; units stand in the names, and what is not known is ``None``.
+
+        ``cost_usd`` is the known cost, ``num_unpriced_events`` says how many events it lacks.  ``prompt_tokens`` includes cache
+        reads and writes, ``completion_tokens`` reasoning.  ``start_time_unix_ns`` and ``end_time_unix_ns`` are whole nanoseconds
+        since the Unix epoch.  ``models`` is sorted.  ``output`` and ``error`` are the last ones, ``session_id`` the first.
+        """
+        return {
+            "cost_usd": self.cost_usd,
+            "cost_source": self.cost_source,
+            **{name: getattr(self, name) for name in _PLAIN},
+            "start_time_unix_ns": self.start_ns,
+            "end_time_unix_ns": self.end_ns,
+            "duration_ms": self.duration_ms,
+            "models": sorted(self.models),
+            "output": _said(self.output),
+            "error": _said(self.error),
+            "session_id": _said(self.session),
+        }
+
+    def __repr__(self) -> str:
+        return as_repr("Rollup", facts_of(self))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html("Rollup", rows_of(self))
+
     def since(self, before: Rollup) -> Rollup:
         """What has to be added to totals that have got ``before`` so that they have got this instead."""
         return Rollup(*[_less(how, now, then) for how, now, then in zip(_HOW, _values(self), _values(before), strict=True)])
+
+
+def facts_of(rollup: Rollup) -> list[str]:
+    """Totals in words for one line, the cost first."""
+    rows = (row for row in rows_of(rollup) if row[0] != "output")  # lines go to logs
+    return [value if name in _SPEAKS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows]
+
+
+def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
+    """Totals as names and values for people; what is 0 is left out, but for tokens and events."""
+    parts = [f"{getattr(rollup, name)} {word}" for name, word in _PARTS if getattr(rollup, name)]
+    is_known = rollup.total_tokens is not None or not rollup.num_model_events
+    tokens = counted(rollup.total_tokens or 0, "token") if is_known else "unknown tokens"
+    counts = ((name, word, getattr(rollup, field)) for name, field, word in _COUNTED)
+    rows = [
+        ("cost", dollars(rollup.cost_usd) + (f" ({rollup.cost_source})" if rollup.cost_source else "")),
+        ("tokens", tokens + (f" ({', '.join(parts)})" if parts else "")),
+        *((name, counted(number, word)) for name, word, number in counts if number or name == "events"),
+        ("duration", duration(rollup.duration_ms) if rollup.duration_ms is not None else None),
+        ("feedback", "feedback" if rollup.has_feedback else None),
+        ("models", ", ".join(sorted(rollup.models)) or None),
+        ("output", _said(rollup.output)),
+        ("error", _said(rollup.error)),
+        ("session", _said(rollup.session)),
+    ]
+    return [(name, short(value)) for name, value in rows if value is not None]
+
+
+def _said(at: At | None) -> str | None:
+    return at.value if at is not None else None
 
 
 def _less(how: str, now: Any, before: Any) -> Any:
@@ -151,5 +209,27 @@ def _less(how: str, now: Any, before: Any) -> Any:
 _HOW = tuple(f.metadata["merge"] for f in fields(Rollup))
 _MERGERS = tuple(_MERGES[how] for how in _HOW)
 _values = attrgetter(*(f.name for f in fields(Rollup)))  # all of them in one step
+_MAX_WORDS = 80
+"""Characters of names and errors in a line."""
+_PLAIN = (
+    "num_events", "num_model_events", "num_tool_events", "num_errors", "num_unpriced_events", "prompt_tokens", "completion_tokens",
+    "total_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "has_feedback",
+)  # fmt: skip
+_PARTS = (
+    ("prompt_tokens", "prompt"),
+    ("completion_tokens", "completion"),
+    ("cache_read_tokens", "cache read"),
+    ("cache_write_tokens", "cache write"),
+    ("reasoning_tokens", "reasoning"),
+)
+_COUNTED = (
+    ("events", "num_events", "event"),
+    ("model calls", "num_model_events", "model call"),
+    ("tool calls", "num_tool_events", "tool call"),
+    ("errors", "num_errors", "error"),
+    ("unpriced", "num_unpriced_events", "unpriced call"),
+)
+_SPEAKS = frozenset({"cost", "tokens", "duration", "feedback"}.union(name for name, _, _ in _COUNTED))
+"""Values that say themselves what they are."""
 NOTHING = Rollup()
 """Totals over no events, made once."""

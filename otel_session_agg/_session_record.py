@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import isfinite
+from typing import Any
 
-from otel_session_agg._rollup import Rollup
+from otel_session_agg._formatting import as_html, as_repr, duration, short
+from otel_session_agg._rollup import Rollup, facts_of, rows_of
 from otel_session_agg._session_totals import SessionTotals
 
 __all__ = ["SessionRecord"]
 
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
+_MAX_WORDS = 80
+"""Characters of an id or a piece of metadata in a line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SessionRecord:
     """The totals of a session over all of its traces and processes, once it has ended."""
 
@@ -74,6 +79,52 @@ class SessionRecord:
     def span_id(self) -> int:
         """Of the span that tells of it."""
         return int.from_bytes(self._digest[_TRACE_BYTES : _TRACE_BYTES + _SPAN_BYTES], "big") or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain values that JSON can take: those of ``Rollup.to_dict``, and what is told of the session.
+
+        ``metadata`` is a mapping; numbers in it that JSON does not know are ``None``.  ``members`` are the session roots, with their
+        ids as backends write them.
+        """
+        return {
+            **self.rollup.to_dict(),
+            "session_id": self.session_id,
+            "revision": self.revision,
+            "end_reason": self.end_reason,
+            "user_id": self.user_id,
+            "metadata": {
+                name: None if isinstance(value, float) and not isfinite(value) else value for name, value in self.metadata.items()
+            },
+            "num_traces": self.num_traces,
+            "average_trace_latency_ms": self.average_trace_latency_ms,
+            "is_partial": self.is_partial,
+            "is_budget_exceeded": self.is_budget_exceeded,
+            "members": [{"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} for trace_id, span_id in self.members],
+        }
+
+    def __repr__(self) -> str:
+        own = [f"{name} {short(value, _MAX_WORDS)}" for name, value in self._rows()]
+        return as_repr("SessionRecord", [*own, *facts_of(replace(self.rollup, session=None))])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html("SessionRecord", [*self._rows(), *rows_of(replace(self.rollup, session=None))])
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """What is told of the session, as names and values for people."""
+        flags = [name for name, is_so in (("partial", self.is_partial), ("budget exceeded", self.is_budget_exceeded)) if is_so]
+        latency = self.average_trace_latency_ms
+        rows = [
+            ("session", self.session_id),
+            ("revision", str(self.revision)),
+            ("ended by", self.end_reason),
+            ("user", self.user_id),
+            *((f"metadata.{name}", str(value)) for name, value in sorted(self.metadata.items())),
+            ("traces", str(self.num_traces)),
+            ("average trace latency", duration(latency) if latency is not None else None),
+            ("is", " and ".join(flags) or None),
+        ]
+        return [(name, short(value)) for name, value in rows if value is not None]
 
     @property
     def _digest(self) -> bytes:

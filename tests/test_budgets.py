@@ -510,3 +510,20 @@ class TestOverProcesses:
         assert 30 == block.rollup(wait_seconds=DEADLINE_SECONDS).total_tokens
         assert not exceeded(budget)
         assert [] == told.sessions
+
+
+class TestRepresentation:
+    """A budget for people."""
+
+    def test_line(self) -> None:
+        """Its limits, and the session that it was given to last."""
+        assert "<Budget 0.005000 USD and 2000 tokens>" == repr(Budget(cost_usd=0.005, total_tokens=2000))
+        budget = Budget(total_tokens=1)
+        with session("s\x1b<b>", budget=budget):
+            assert r"<Budget 1 token, session s\x1b<b>>" == repr(budget)
+            assert "&lt;b&gt;" in budget._repr_html_()
+
+    def test_message(self) -> None:
+        """What ``check`` raises says figures as everything else does, and an id moves nobody's cursor."""
+        error = BudgetExceeded("s\x1b", Rollup(num_computed=1, cost_pusd=1, total_tokens=7), 1e-7, 1)
+        assert r"session s\x1b has used <0.000001 USD of <0.000001 USD and 7 of 1 tokens" == str(error)

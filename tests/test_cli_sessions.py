@@ -21,8 +21,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer, use_span
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _cli, end_session, open_store, record_feedback, session
+from otel_session_agg._formatting import exact_usd, printable
 from otel_session_agg._report import COLUMNS, StoredSession, read_row
-from otel_session_agg._report_text import IN_TABLE, _decimal, as_csv, printable, shown
+from otel_session_agg._report_text import IN_TABLE, as_csv, shown
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._store import Slot
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
@@ -344,7 +345,7 @@ class TestSessionsCsv:
     )
     def test_money(self, usd: float, expected: str) -> None:
         """All digits, no exponent."""
-        assert expected == _decimal(usd)
+        assert expected == exact_usd(usd)
 
 
 class TestSession:

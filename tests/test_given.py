@@ -296,3 +296,35 @@ class TestUnknownVariable:
         """However many there are, only some are warned of, in linear time."""
         Settings.from_env({f"OTEL_PYTHON_SESSION_AGG_{number}{'X' * 10_000}": "" for number in range(1000)})
         assert _settings._MAX_UNKNOWN == len(caplog.messages)
+
+
+class TestRepresentation:
+    """Processor and exporter for people."""
+
+    def test_processor(self, others: list[Any]) -> None:
+        """What is behind it, and what it has at the moment; nothing of the exporter's own, which may hold keys."""
+        processor = SessionSpanProcessor(SimpleSpanProcessor(RecordingExporter()), settings=Settings())
+        others += [processor]
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        span = provider.get_tracer("tests").start_span("root")
+        processor.force_flush()
+        line = (
+            "<SessionSpanProcessor before SimpleSpanProcessor(RecordingExporter), store memory://, open roots {}, sessions 0{}>"
+        )
+        assert line.format(1, "") == repr(processor)
+        span.end()
+        processor.shutdown()
+        processor.on_end(span)  # type: ignore[arg-type]  # a span of the SDK
+        assert line.format(0, ", lost 1 span, state shut down") == repr(processor)
+        assert "<th" in processor._repr_html_()
+
+    def test_live(self, others: list[Any]) -> None:
+        """One without a downstream says so."""
+        others.append(SessionSpanProcessor(settings=Settings(), store=MemoryStore()))
+        assert "<SessionSpanProcessor before nothing: live, store MemoryStore, open roots 0, sessions 0>" == repr(others[0])
+
+    def test_exporter(self, others: list[Any]) -> None:
+        """The exporter says the same."""
+        others.append(SessionSpanExporter("console", settings=Settings()))
+        assert "<SessionSpanExporter before ConsoleSpanExporter, store memory://, open roots 0, sessions 0>" == repr(others[0])

@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         # values, words and small tools
-        "_exceptions _guard _deadlines _model _model_names _names _outputs _reasons _recent _store _suppress _values environment_variables",
+        "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _reasons _recent _store _suppress _values environment_variables",
         (
             "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
@@ -50,7 +50,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_pipeline",
         "_runner",
         "_telemetry",
-        "_aggregation _given",
+        "_aggregation",
+        "_given",
         # doors
         "_companion _downstreams _processor",
         "_exporter",

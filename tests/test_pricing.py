@@ -723,3 +723,21 @@ class TestImport:
         script = f"import sys; {code}; print('genai_prices' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
         assert done.stdout == "False\n"
+
+
+class TestRepresentation:
+    """A price book for people."""
+
+    def test_line(self) -> None:
+        """The user's own prices in the order in which they are tried, not more of them than fit."""
+        assert "<PriceBook 0 own prices before genai-prices>" == repr(PriceBook())
+        assert "<PriceBook 2 own prices before genai-prices: azure/gpt-4o*, *>" == repr(
+            PriceBook({"*": {"input": 1}, "azure/gpt-4o*": {"input": 1}})
+        )
+        many = repr(PriceBook({f"model-{number:03}{'x' * 100}": {"input": 1} for number in range(100)}))
+        assert many.endswith(", ...>")
+        assert len(many) < 500
+
+    def test_html(self) -> None:
+        """Keys are text in HTML."""
+        assert "&lt;b&gt;*" in PriceBook({"<b>*": {"input": 1}})._repr_html_()

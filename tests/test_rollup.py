@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from functools import reduce
 from operator import add
@@ -138,3 +139,95 @@ class TestDurationMs:
         """It is unknown without either end."""
         rollup = replace(Rollup(start_ns=1, end_ns=2), **{missing: None})  # type: ignore[arg-type]  # by name
         assert rollup.duration_ms is None
+
+
+class TestToDict:
+    """Totals as plain values."""
+
+    def test_names(self) -> None:
+        """Every field is there, with its unit in the name; money and times are no bare numbers."""
+        rollup = Rollup(
+            num_events=2,
+            num_computed=1,
+            cost_pusd=663_000_000,
+            prompt_tokens=3,
+            total_tokens=3,
+            start_ns=1_000_000,
+            end_ns=2_500_000,
+            models=frozenset({"b", "a"}),
+            error=At(1, 2, "no"),
+        )
+        assert {
+            "cost_usd": 0.000663,
+            "cost_source": "computed",
+            "num_events": 2,
+            "num_model_events": 0,
+            "num_tool_events": 0,
+            "num_errors": 0,
+            "num_unpriced_events": 0,
+            "prompt_tokens": 3,
+            "completion_tokens": None,
+            "total_tokens": 3,
+            "cache_read_tokens": 0,
+            "cache_write_tokens": 0,
+            "reasoning_tokens": 0,
+            "has_feedback": False,
+            "start_time_unix_ns": 1_000_000,
+            "end_time_unix_ns": 2_500_000,
+            "duration_ms": 1.5,
+            "models": ["a", "b"],
+            "output": None,
+            "error": "no",
+            "session_id": None,
+        } == rollup.to_dict()
+
+    @given(ROLLUPS)
+    def test_json(self, rollup: Rollup) -> None:
+        """Whatever is in them, JSON takes it; an unknown cost is none."""
+        found = rollup.to_dict()
+        assert found == json.loads(json.dumps(found, allow_nan=False))
+        assert rollup.cost_usd == found["cost_usd"]
+
+
+class TestRepresentation:
+    """Totals for people."""
+
+    @pytest.mark.parametrize(
+        ("rollup", "expected"),
+        [
+            (Rollup(), "<Rollup 0.000000 USD, 0 tokens, 0 events>"),
+            (
+                Rollup(num_events=1, num_model_events=1, num_unpriced_events=1),
+                "<Rollup unknown cost, unknown tokens, 1 event, 1 model call, 1 unpriced call>",
+            ),
+            (
+                Rollup(
+                    num_events=3,
+                    num_errors=1,
+                    num_recorded=1,
+                    cost_pusd=20 * 10**12,
+                    total_tokens=1,
+                    completion_tokens=1,
+                    has_feedback=True,
+                    output=At(1, 1, "what a user wrote"),
+                    error=At(1, 1, "line\nbreak"),
+                ),
+                "<Rollup 20.000000 USD (recorded), 1 token (1 completion), 3 events, 1 error, feedback, error line\\nbreak>",
+            ),
+        ],
+    )
+    def test_line(self, rollup: Rollup, expected: str) -> None:
+        """A line says what is known, without what users wrote; an unknown cost is not 0."""
+        assert expected == repr(rollup)
+
+    def test_html(self) -> None:
+        """A notebook shows a table; what others wrote is text there."""
+        html = Rollup(output=At(1, 1, "<b>hi</b>"), models=frozenset({"<i>"}))._repr_html_()
+        assert "&lt;b&gt;hi&lt;/b&gt;" in html
+        assert "<i>" not in html
+
+    @given(ROLLUPS)
+    def test_any(self, rollup: Rollup) -> None:
+        """Nothing in it makes it raise."""
+        assert repr(rollup).isprintable()
+        assert rollup._repr_html_().isascii()

@@ -13,6 +13,7 @@ from rich.text import Text
 from otel_session_agg import _names
 from otel_session_agg._demo import SERVICE_NAME
 from otel_session_agg._demo._agents import RESEARCH
+from otel_session_agg._formatting import duration, milliseconds, usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ def _one_root(console: Console, outcome: Outcome) -> None:
             _attribute(console, f"  {name:<{width}}  ", root.attributes[name])
         _say(
             console,
-            f"\nThe root itself took {(root.end_ns - root.start_ns) / 1e6:.0f} ms; a child was still at work when it "
+            f"\nThe root itself took {duration((root.end_ns - root.start_ns) / 1e6)}; a child was still at work when it "
             "ended. It was held back until that child had ended too: end_time and duration are the session's.",
         )
 
@@ -145,12 +146,12 @@ def _number(name: str) -> Callable[[ReceivedSpan], str]:
 
 def _cost(root: ReceivedSpan) -> str:
     cost = root.attributes.get(_names.COST)
-    return f"{cost:.6f}" if isinstance(cost, float) else "unknown"
+    return usd(cost if isinstance(cost, float) else None)
 
 
 def _duration(root: ReceivedSpan) -> str:
-    duration = root.attributes.get(_names.DURATION)
-    return f"{duration:.0f}" if isinstance(duration, (int, float)) else "-"
+    ms = root.attributes.get(_names.DURATION)
+    return milliseconds(ms, 0) if isinstance(ms, (int, float)) else "-"
 
 
 def _shorten(text: str, length: int) -> str:

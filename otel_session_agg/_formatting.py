@@ -1,0 +1,106 @@
+"""Figures and foreign text as people see them: the command line, ``repr``, HTML, messages of errors and the demo say them alike.
+
+What is not known is said so and never shown as 0.  Text may come from anybody: on a screen it is kept to printable characters, so
+that it moves nobody's cursor, and in HTML it is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from math import isfinite
+
+UNKNOWN = "unknown"
+MAX_CHARS = 400
+"""Characters of a text that are shown; JSON has all of it."""
+
+_MICRO_USD = 0.000001
+_SECOND_MS = 1_000
+_MINUTE_MS = 60 * _SECOND_MS
+_HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
+_UNITS_MS = ((_DAY_MS, "d", _HOUR_MS, "h"), (_HOUR_MS, "h", _MINUTE_MS, "min"), (_MINUTE_MS, "min", _SECOND_MS, "s"))
+_TENTHS_BELOW_MS = 10
+_MAX_MS = 10**15
+"""Longer durations are nobody's: 30,000 years."""
+
+
+# -- figures --------------------------------------------------------------------------------------------------------------
+
+
+def usd(amount: float | None) -> str:
+    """An amount in USD, without the unit, to the millionth; what would be rounded to 0 is said to be less."""
+    if amount is None or not isfinite(amount):
+        return UNKNOWN
+    return f"{amount:.6f}" if not 0 < amount <= _MICRO_USD / 2 else f"<{_MICRO_USD:.6f}"
+
+
+def dollars(amount: float | None) -> str:
+    """The same with its unit."""
+    return "unknown cost" if usd(amount) == UNKNOWN else f"{usd(amount)} USD"
+
+
+def exact_usd(amount: float) -> str:
+    """All digits of a sum of picodollars in USD, without an exponent."""
+    return f"{amount:.12f}".rstrip("0").rstrip(".")
+
+
+def milliseconds(ms: float, decimals: int = 1) -> str:
+    """A duration in milliseconds, without the unit."""
+    return f"{ms:.{decimals}f}"
+
+
+def duration(ms: float | None) -> str:
+    """A duration in milliseconds in the units that people read: ``7.5 ms``, ``415 ms``, ``12.3 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if ms is None or not abs(ms) <= _MAX_MS:
+        return f"{UNKNOWN} duration"
+    if round(abs(ms)) < _SECOND_MS:
+        return f"{milliseconds(ms, 0 if abs(ms) >= _TENTHS_BELOW_MS else 1)} ms"
+    if round(abs(ms), -2) < _MINUTE_MS:
+        return f"{milliseconds(ms / _SECOND_MS)} s"
+    sign, whole = "-" if ms < 0 else "", round(abs(ms) / _SECOND_MS) * _SECOND_MS
+    large, name, small, rest = next(unit for unit in _UNITS_MS if whole >= unit[0])
+    return f"{sign}{whole // large} {name} {whole % large // small} {rest}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with what it counts: ``1 call``, ``2 calls``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+# -- text -----------------------------------------------------------------------------------------------------------------
+
+
+def printable(text: str) -> str:
+    """The text with everything that is no printable character written as an escape sequence."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def short(text: str, max_chars: int = MAX_CHARS) -> str:
+    """The beginning of a text, printable."""
+    line = printable(text[: max_chars + 1])
+    return line if len(line) <= max_chars else f"{line[: max_chars - 3]}..."
+
+
+def as_html(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """A table of names and values; notebooks show it."""
+    lines = "".join(
+        f'<tr><th style="text-align:left">{_html(name)}</th><td style="text-align:left">{_html(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f"<table><caption>{_html(title)}</caption>{lines}</table>"
+
+
+def _html(text: str) -> str:
+    return escape(printable(text)).encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def as_repr(title: str, facts: Iterable[str]) -> str:
+    """One line for ``repr``."""
+    return printable(f"<{title} {', '.join(facts)}>")
