@@ -79,9 +79,15 @@ class Companion(SpanProcessor):
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
         label = stamped(span, parent_context, self._trusts_baggage)
-        if label is not None and self._labels.get(label) is None:
+        if label is None:
+            return
+        runner = self._aggregation.runner
+        with self._lock:
+            runner.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
+            if self._labels.get(label) is not None:
+                return
             self._labels.put(label, True)  # noqa: FBT003 -- a value
-            self._aggregation.runner.queue.append((None, label))
+        runner.queue.append((None, label))
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""

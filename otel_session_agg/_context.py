@@ -11,7 +11,7 @@ from opentelemetry import baggage
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 
 from otel_session_agg import _names as n
-from otel_session_agg._sdk import attributes_of
+from otel_session_agg._sdk import attributes_of, is_copied_session
 from otel_session_agg._values import MAX_TEXT_CHARS, text
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Label:
     propagate: bool = False
     outer: Label | None = None
     """The block around this one."""
+    around: frozenset[str] = frozenset()
+    """What other libraries carry in the context around this block, their session ids among it: the block is nearer than those."""
 
     @cached_property
     def stamps(self) -> Mapping[str, str | bool | int | float]:
@@ -82,6 +84,12 @@ def current_label(context: Context | None = None) -> Label | None:
     return label if isinstance(label, Label) else None
 
 
+def carried_texts() -> frozenset[str]:
+    """Every text in the current context and its baggage, whoever put it there."""
+    context = get_current()
+    return frozenset(value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str))
+
+
 def trusted_label(context: Context | None = None) -> Label | None:
     """A label for the session that arrived in baggage."""
     entries = baggage.get_all(get_current() if context is None else context)
@@ -111,15 +119,18 @@ def with_label(label: Label) -> Context:
 
 
 def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard
-    """Put the session around a span that starts on it; returns the label, unless the span names a session itself."""
+    """Put the session around a span that starts on it; returns the label, unless the application names another one on the span."""
     label = current_label(context)
     if label is None and trusts_baggage:
         label = trusted_label(context)
     if label is None:
         return None
     own = attributes_of(span)
-    if own.get(n.SESSION_ID, label.session_id) != label.session_id:
-        return None
     stamps = label.stamps
+    named = own.get(n.SESSION_ID, label.session_id)
+    if named != label.session_id:
+        if not ((isinstance(named, str) and named in label.around) or is_copied_session(span, own)):
+            return None
+        own = {name: value for name, value in own.items() if name != n.SESSION_ID}
     span.set_attributes({name: value for name, value in stamps.items() if name not in own} if own else stamps)
     return label

@@ -16,9 +16,10 @@ from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
 from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
+from otel_session_agg._model import LACKS_FIGURES, LACKS_SESSION
 from otel_session_agg._owners import Text, by_session
 from otel_session_agg._publisher import Publisher
-from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
+from otel_session_agg._reasons import DROPPED, LATE, OPEN_TRACES, STORE
 from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_totals import Member
 from otel_session_agg._traces import Trace, no_text
@@ -160,7 +161,7 @@ class Departures:
         self._leaves(trace, rollup, why)
 
     def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
-        self.ready.append(Ready(trace, rollup, why, self.is_exceeded(trace)))
+        self.ready.append(Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace)))
         # the root above a part still needs the output of that
         trace.has_told(self._text if trace.root_span is not None and trace.root_span.is_part else no_text)
 
@@ -249,6 +250,12 @@ class Departures:
         """Roots that wait for parts leave with what is known."""
         for waiting in self._gathering.all():
             self._complete(waiting, now, reason)
+
+
+def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
+    """Why the totals of a trace may lack something although all of it has ended; ``None``: they do not."""
+    is_lost = bool(trace.lacks & LACKS_SESSION) and session_of(trace) is None and rollup.num_model_events + rollup.num_winners > 0
+    return DROPPED if is_lost or trace.lacks & LACKS_FIGURES else None
 
 
 def session_of(trace: Trace) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-__all__ = ["AnyAttributes", "Event", "Kind", "SpanData", "SpanEvent", "Usage"]
+__all__ = ["LACKS_FIGURES", "LACKS_SESSION", "AnyAttributes", "Event", "Kind", "SpanData", "SpanEvent", "Usage"]
 
 AnyAttributes = Mapping[str, Any]
 """Span attributes as they come: values of any type, nothing is promised about them."""
@@ -31,6 +31,12 @@ class Kind(Enum):
     """Unknown: any other span."""
 
     __hash__ = object.__hash__  # members are singletons: spare the hash of the name on every set lookup
+
+
+LACKS_FIGURES = 1
+"""The usage or the model of a call may have been dropped."""
+LACKS_SESSION = 2
+"""The session id of a call or root may have been dropped."""
 
 
 class Usage(NamedTuple):
@@ -88,6 +94,8 @@ class SpanData(NamedTuple):
     """A parent that looks remote, but may be in this process; with ``parent_id`` ``None``."""
     is_part: bool = False
     """A session root whose parent is in another process: the trace goes on above it."""
+    dropped_attributes: int = 0
+    """How many attributes the SDK's limit dropped: those that were set first."""
 
 
 class Event(NamedTuple):
@@ -123,3 +131,5 @@ class Event(NamedTuple):
     """The session id is that of a conversation or thread, which frameworks set by themselves."""
     ignored: tuple[str, ...] = ()
     """Why values on this span were not used, one reason each; for the counters."""
+    lacks: int = 0
+    """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that were dropped."""

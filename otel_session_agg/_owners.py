@@ -147,7 +147,7 @@ class Owners:
         session, is_weak = owner
         if session is not None and not is_weak:
             return session if session in (self.tallies or ()) else self._own
-        if self.root is not None:
+        if self.root is not None and not (self.root[1] and self.first is not None):
             return self.root[0]
         if session is None or self.first is not None:
             return self._own

@@ -18,23 +18,22 @@ from weakref import finalize
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
-from otel_session_agg import _names as n
-from otel_session_agg import _writer, conventions
+from otel_session_agg import conventions
 from otel_session_agg._arrivals import Arrivals
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
 from otel_session_agg._departures import Ready
 from otel_session_agg._engine import Changed, Engine, Out
-from otel_session_agg._enrichment import Enrichment, is_call
+from otel_session_agg._enrichment import Enrichment
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
 from otel_session_agg._pricing import PriceBook, cost_of
+from otel_session_agg._reading import Reader
 from otel_session_agg._reasons import SHUTDOWN
-from otel_session_agg._rollup import Rollup
-from otel_session_agg._sdk import attributes_of, carried_parent_id, nanoseconds, span_data
+from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -52,6 +51,7 @@ class Pipeline:
     """What one processor does, without its threads; the caller holds a lock around all calls."""
 
     engine: Engine
+    reader: Reader
     keeper: Keeper
     num_unpriced: int
     """Calls that were added up without a known cost."""
@@ -73,11 +73,11 @@ class Pipeline:
         self._settings = settings
         self._prices = prices
         self._on_record = on_record
-        self._naming = Naming(settings)
-        self._enrichment = Enrichment(self._naming)
+        self._enrichment = Enrichment(Naming(settings))
         self._is_live = is_live
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
-        self.engine = Engine(settings, conventions.read, self._price, rootless_seconds)
+        self.reader = Reader(conventions.read)
+        self.engine = Engine(settings, self.reader.read, self._price, rootless_seconds)
         self._fronts: list[Arrivals | Engine] = [self.engine]
         """What ended spans go to, the first first."""
         if batch_seconds is not None:
@@ -126,6 +126,7 @@ class Pipeline:
                 else:
                     trace = started(context.trace_id, context.span_id, parent.span_id, out)
                 if len(item) > 1:
+                    self.reader.began(context.trace_id, context.span_id, item[1].session_id, item[1].around)
                     self.keeper.began(trace, context.span_id, nanoseconds(span.start_time), item[1], now)
         return True
 
@@ -227,18 +228,7 @@ class Pipeline:
             return
         rollup = self.keeper.departures.trace_totals(trace_id, span_id)
         if rollup is not None:
-            rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
-            own, before = attributes_of(root), trace.written or {}
-            by_hand = {name: value for name, value in own.items() if before.get(name) != value}
-            written = _writer.attributes(rollup, self._naming.kept_by(by_hand))
-            if rollup.cost_source is None:
-                written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
-            if self.keeper.departures.is_exceeded(trace):
-                written[n.BUDGET_EXCEEDED] = True
-            as_call = not self._naming.is_default and is_call(conventions.read(span_data(root)))
-            now = self._naming.named(written, by_hand, is_call=as_call)
-            trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
-            root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
+            self._enrichment.live(trace, root, rollup, is_exceeded=self.keeper.departures.is_exceeded(trace))
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""

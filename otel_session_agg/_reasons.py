@@ -22,6 +22,8 @@ DUPLICATE = "duplicate_span"
 FAULT = "fault"
 """Ignored: reading or folding raised.  Partial: that happened to a span below the root."""
 
+DROPPED = "dropped_attributes"
+"""Unread: a call or root whose usage, model or session may be among the attributes that the SDK dropped.  Partial: there is one."""
 ELSEWHERE = "told_in_another_trace"
 """Unread: a call that a trace which left before tells of, too."""
 SESSION_CONFLICT = "session_id_conflict"

@@ -38,6 +38,11 @@ class Recent(Generic[K, V]):
         value = self.young.get(key)
         return self._old.get(key) if value is None else value
 
+    def pop(self, key: K) -> V | None:
+        """The value of a key, which is forgotten."""
+        value = self.young.pop(key, None)
+        return self._old.pop(key, None) if value is None else value
+
     def setdefault(self, key: K, value: V) -> V:
         """The value of a key, which is this one when none is remembered; of threads that ask at once, one puts its own."""
         if len(self.young) >= self.generation:

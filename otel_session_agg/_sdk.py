@@ -12,7 +12,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from otel_session_agg._model import SpanData, SpanEvent
 from otel_session_agg._names import OUR_SCOPE
-from otel_session_agg.conventions import CARRYING_SCOPES
+from otel_session_agg.conventions import CARRYING_SCOPES, session_of
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
 _new = tuple.__new__  # the named tuple's own costs twice as much
@@ -72,6 +72,7 @@ def span_data(span: ReadableSpan) -> SpanData:
             status.description if failed else None,
             carried_parent_id(span) if is_remote else None,
             is_remote,
+            span.dropped_attributes,
         ),
     )
 
@@ -103,6 +104,13 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
         return attributes.copy()  # type: ignore[attr-defined, no-any-return]  # not in the declared type, but three times as fast
     except AttributeError:
         return dict(attributes)
+
+
+def is_copied_session(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
+    """Whether the session that a span names by these attributes is a conversation or thread, which its emitter copied."""
+    scope = span.instrumentation_scope
+    name, version = (_text(scope.name), _text(scope.version)) if scope is not None else ("", "")
+    return session_of(name, version, attributes)[1]
 
 
 class EnrichedSpan(ReadableSpan):

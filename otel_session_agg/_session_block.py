@@ -14,7 +14,7 @@ from opentelemetry.context import attach, detach
 from otel_session_agg import _names as n
 from otel_session_agg import _registry
 from otel_session_agg._budgets import Budget
-from otel_session_agg._context import Label, current_label, given_id, with_label
+from otel_session_agg._context import Label, carried_texts, current_label, given_id, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
@@ -116,6 +116,7 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             self._budget,
             self._propagate or (same and outer is not None and outer.propagate),
             outer,
+            carried_texts(),
         )
         if self._budget is not None:
             self._budget.bind(session_id)

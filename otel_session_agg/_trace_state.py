@@ -16,7 +16,7 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "carrier", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "member_of", "nodes", "num_published",
+        "carrier", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "lacks", "member_of", "nodes", "num_published",
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -40,6 +40,8 @@ class TraceState:
         """The totals that stand on the root although it is open."""
         self.partial: str | None = None
         """Why the root leaves before everything below it has ended."""
+        self.lacks = 0
+        """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that its spans have lost."""
         self.has_left = False
         """From now on spans that end are late."""
         self.is_part = False

@@ -118,6 +118,7 @@ class Trace(TraceState):
     def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
         """A span below the root ended."""
         self.totals = None
+        self.lacks |= event.lacks
         links.add(span, event.kind)
         if self.opened:
             self.opened.pop(span.span_id, None)
@@ -209,6 +210,7 @@ class Trace(TraceState):
         span, event = self.root_span, self.root_event
         if span is None or event is None:
             return
+        self.lacks |= event.lacks
         self.root.flags = self._fold(span, event, self.root.calls, self.root.flags, price)
         if event.session_id is not None:
             self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)

@@ -21,12 +21,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # values, words and small tools
         "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _reasons _recent _store _suppress _values environment_variables",
         (
-            "_figures _links _price_rates _rollup _settings conventions._convention conventions._operations"
+            "_figures _links _price_rates _reading _rollup _settings conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
         (
             "_calls _claims _tally _session_totals _price_catalogue _price_overrides"
-            " conventions._proofs conventions._usage_names conventions._versions conventions.* stores.*"
+            " conventions._proofs conventions._session_keys conventions._usage_names conventions._versions conventions.* stores.*"
         ),
         "_window",
         # what counts, what it costs, how tables are read

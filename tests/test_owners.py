@@ -162,6 +162,11 @@ class TestStrongBeatsWeak:
         rows: Rows = [(1, None, {}), (2, 1, {**AGENT, **weak("w")}), (3, 2, {**CHAT, **strong("s")}), (4, 2, CHAT)]
         assert {"s": (3, 2 * TOKENS)} == found(*ended(rows))
 
+    def test_around_root(self) -> None:
+        """The same where the conversation is the root's."""
+        rows: Rows = [(1, None, weak("w")), (2, 1, {**CHAT, **strong("s")}), (3, 1, CHAT)]
+        assert {"s": (2, 2 * TOKENS)} == found(*ended(rows))
+
     def test_on_one_span(self) -> None:
         """A span that names both is in the session."""
         rows: Rows = [(1, None, {}), (2, 1, {**CHAT, **strong("s"), **weak("w")})]

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, create_key, detach, get_current, set_value
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import Budget, _names, current_rollup, end_session, session
@@ -398,6 +398,42 @@ class TestOwnAttributes:
             span = app.tracer.start_span("span", attributes={"session.id": "s"})
         assert isinstance(span, ReadableSpan)
         assert {"session.id": "s", "user.id": "u", "metadata.plan": "pro"} == dict(span.attributes or {})
+
+    @pytest.mark.parametrize("key", ["gen_ai.conversation.id", "langsmith.metadata.thread_id"])
+    @pytest.mark.parametrize("says_at_start", [True, False])
+    def test_copied(self, key: str, says_at_start: bool, app: App) -> None:  # noqa: FBT001 -- pytest's way
+        """An id that an instrumentation copied from a conversation takes no span out of the block, root or not."""
+        said = {"session.id": "c", key: "c"}
+        with session("s", user_id="u") as block:
+            root = app.tracer.start_span("request", attributes=said if says_at_start else None)
+            call = app.tracer.start_span("chat", below(root), attributes={**CALL, **(said if says_at_start else {})})
+            for span in (call, root):
+                span.set_attributes({} if says_at_start else said)
+            call.end()
+            assert 15 == block.rollup().total_tokens
+            root.end()
+        app.flush()
+        assert ("s", "u", 15) == tuple(
+            app.attributes("request")[name] for name in ("session.id", "user.id", "metadata.total_tokens")
+        )
+        assert 0 == session("c").rollup().num_events
+
+    @pytest.mark.parametrize("says_at_start", [True, False])
+    def test_carried_around(self, says_at_start: bool, app: App) -> None:  # noqa: FBT001 -- pytest's way
+        """The block is nearer than an id that another library carries in the context around it, and farther than one inside."""
+        key = create_key("session.id")  # as OpenInference's ``using_session``
+
+        def call(session_id: str) -> None:
+            span = app.tracer.start_span("chat", attributes={**CALL, **({"session.id": session_id} if says_at_start else {})})
+            span.set_attributes({} if says_at_start else {"session.id": session_id})
+            span.end()
+
+        token = attach(set_value(key, "far"))
+        with session("s") as block:
+            call("far")
+            call("near")
+        detach(token)
+        assert [15, 15, None] == [one.rollup().total_tokens for one in (block, session("near"), session("far"))]
 
     def test_set_later(self, app: App) -> None:
         """A value that is set on the span afterwards replaces the stamp."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model import Event, Kind, SpanData, Usage
@@ -40,11 +39,13 @@ from otel_session_agg.conventions import (
     voice,
     voltagent,
 )
-from otel_session_agg.conventions._convention import Convention, Emitter, NameText
+from otel_session_agg.conventions._convention import Convention, Emitter
 from otel_session_agg.conventions._cost import read_cost
 from otel_session_agg.conventions._kind import read_kind
+from otel_session_agg.conventions._marks import first_text
+from otel_session_agg.conventions._session_keys import name_in_text, read_session
 from otel_session_agg.conventions._stated import mentions
-from otel_session_agg.conventions._table import NAMES, Index, Mark, Plan, Scopes, first_text
+from otel_session_agg.conventions._table import NAMES, Index, Plan, Scopes
 from otel_session_agg.conventions._usage import read_usage
 
 CONVENTIONS: tuple[Convention, ...] = (
@@ -112,7 +113,7 @@ def read(span: SpanData) -> Event:
         return _PLAIN[kind]  # as nearly all spans but calls
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
-    session, is_weak = _session(plan, attributes, span.scope_name) if plan.sessions or plan.session_texts else (None, False)
+    session, is_weak = read_session(plan.session, attributes, span.scope_name) if plan.session is not None else (None, False)
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -133,7 +134,7 @@ def read(span: SpanData) -> Event:
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
-        response_model = _name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
+        response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
         kind = _EMBEDDING  # several emitters know one operation for all of a provider's models
     event = Event(
@@ -152,6 +153,12 @@ def read(span: SpanData) -> Event:
     )
 
 
+def session_of(scope_name: str, scope_version: str, attributes: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The session that a span of this scope names by attributes, and whether it may be a conversation or thread."""
+    keys = _SCOPES.get(scope_name, scope_version).plan(attributes).session
+    return (None, False) if keys is None else read_session(keys, attributes, scope_name)
+
+
 def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
     """Names of a call, in the order of ``NAMES``."""
     found: list[str | None] = [None] * len(NAMES)
@@ -162,26 +169,6 @@ def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
         else:
             found[position] = first_text(keys, attributes)
     return found
-
-
-def _session(plan: Plan, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, bool]:
-    """The session that a span names, and whether it may be a conversation or thread."""
-    session = first_text(plan.sessions, attributes)
-    if session is None:
-        session = _name_in_text(plan.session_texts, attributes, scope)
-    return session, session is not None and first_text(plan.strong_sessions, attributes) is None
-
-
-def _name_in_text(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
-    """The one model or session that a text names, if there is no name yet."""
-    for mark in marks:
-        value, row = attributes[mark.key], mark.extra
-        if not isinstance(value, str) or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
-            continue
-        names = set(re.findall(row.pattern, value[:MAX_OUTPUT_CHARS])) if named is None or named in row.instead_of else set()
-        if len(names) == 1:
-            return text(names.pop())
-    return named
 
 
 def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:

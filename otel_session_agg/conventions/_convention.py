@@ -68,6 +68,8 @@ class Says:
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
     """What a usage object states beside the list of its iterations, whose sum is more."""
+    CONVERSATION_TEXT: Final = 50
+    """Text in which ids of conversations stand that may have been copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ class Emitter:
     """The span is only the beginning of a stream: another span of this emitter tells of the call."""
     carries_context: bool = False
     """It hands contexts around inside a process, which makes parents look remote."""
+    copied_sessions: tuple[str, ...] = ()
+    """Keys of session ids that it fills with the conversations, threads or memories of a framework."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +256,8 @@ class Convention:
     """Keys of the session id, with their precedence over all conventions."""
     session_texts: tuple[NameText, ...] = ()
     """Asked last; what they say is the id of a conversation or thread."""
+    conversation_texts: tuple[NameText, ...] = ()
+    """Their first group is the id of a conversation, as JSON: a session id that is the same was copied from it."""
     output: tuple[str, ...] = ()
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()

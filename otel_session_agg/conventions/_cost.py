@@ -12,7 +12,8 @@ from typing import Any
 
 from otel_session_agg._values import flag, picodollars, text
 from otel_session_agg.conventions._convention import Says
-from otel_session_agg.conventions._table import Mark, Plan
+from otel_session_agg.conventions._marks import Mark
+from otel_session_agg.conventions._table import Plan
 from otel_session_agg.conventions._usage_text import MAX_TEXT_CHARS
 
 INVALID_COST = "invalid_cost"

@@ -8,7 +8,8 @@ from typing import Any
 from otel_session_agg._model import Kind
 from otel_session_agg._values import text
 from otel_session_agg.conventions._convention import Kinds, Says
-from otel_session_agg.conventions._table import Mark, Plan, Scope
+from otel_session_agg.conventions._marks import Mark
+from otel_session_agg.conventions._table import Plan, Scope
 
 _USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
 _CALL = frozenset((*_USAGE, Says.CONTENT, Says.PROVIDER))

@@ -8,8 +8,9 @@ from typing import Any
 from otel_session_agg._values import MAX_TOKENS, count, text
 from otel_session_agg.conventions import _usage_text
 from otel_session_agg.conventions._convention import Says, Text
+from otel_session_agg.conventions._marks import Mark
 from otel_session_agg.conventions._proofs import explained
-from otel_session_agg.conventions._table import PARTS, Mark, Plan, family
+from otel_session_agg.conventions._table import PARTS, Plan, family
 from otel_session_agg.conventions._usage_shapes import Found
 
 INVALID_COUNT = "invalid_token_count"

@@ -15,22 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model import AnyAttributes, Kind, SpanEvent
-from otel_session_agg._values import text
 from otel_session_agg.conventions._convention import Convention, Emitter, Events, NamedSpans, Says
+from otel_session_agg.conventions._marks import Mark, keys_of
+from otel_session_agg.conventions._session_keys import SessionKeys, session_keys
 from otel_session_agg.conventions._versions import is_from
-
-
-class Mark:
-    """That a key says something, with which precedence; ``extra`` is the table row behind it."""
-
-    __slots__ = ("extra", "key", "precedence", "says")
-
-    def __init__(self, says: int, precedence: int, key: str, extra: object = None) -> None:
-        self.says = says
-        self.precedence = precedence
-        self.key = key
-        self.extra = extra
-
 
 _LISTS: tuple[tuple[str, int], ...] = (
     ("prompt", Says.PROMPT),
@@ -68,7 +56,12 @@ _RANKED: tuple[tuple[str, int], ...] = (
     ("cost_parts", Says.COST_PART),
     ("session", Says.SESSION),
 )
-_TEXTS = (("texts", Says.USAGE_TEXT), ("model_texts", Says.MODEL_TEXT), ("session_texts", Says.SESSION_TEXT))
+_TEXTS = (
+    ("texts", Says.USAGE_TEXT),
+    ("model_texts", Says.MODEL_TEXT),
+    ("session_texts", Says.SESSION_TEXT),
+    ("conversation_texts", Says.CONVERSATION_TEXT),
+)
 _KEYS_PER_CONVENTION = 100
 """Room between the precedences of two conventions for the keys of the first."""
 
@@ -130,7 +123,7 @@ class Plan:
 
     __slots__ = (
         "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "model_texts",
-        "names", "one_kind_key", "outputs", "parts", "says_more", "session_texts", "sessions", "strong_sessions", "texts", "two_keys",
+        "names", "one_kind_key", "outputs", "parts", "says_more", "session", "texts", "two_keys",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -143,28 +136,22 @@ class Plan:
         """Kinds by the value of the one key that names a kind."""
         self.families = _families(marks)
         """Keys of prompt, completion and total by convention."""
-        self.parts = tuple((says, _keys(marks, says)) for says in PARTS if says in marks)
+        self.parts = tuple((says, keys_of(marks, says)) for says in PARTS if says in marks)
         self.texts = tuple(marks.get(Says.USAGE_TEXT, ()))
         self.model_texts = tuple(marks.get(Says.MODEL_TEXT, ()))
-        self.session_texts = tuple(marks.get(Says.SESSION_TEXT, ()))
         self.two_keys = _two_keys(self)
         """The keys of prompt and completion, when there is nothing else about tokens."""
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(marks)
-        self.names = tuple((position, _keys(marks, says)) for position, says in enumerate(NAMES) if says in marks)
-        self.sessions = _keys(marks, Says.SESSION)
-        self.strong_sessions = tuple(m.key for m in marks.get(Says.SESSION, ()) if m.precedence <= LAST_STRONG_SESSION)
-        self.outputs = _keys(marks, Says.OUTPUT)
-        self.error_types = _keys(marks, Says.ERROR_TYPE)
+        self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
+        self.session: SessionKeys | None = session_keys(marks, emitters)
+        self.outputs = keys_of(marks, Says.OUTPUT)
+        self.error_types = keys_of(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks
-        counts, texts = self.has_usage or self.has_cost or self.feedback, self.sessions or self.session_texts or self.outputs
-        self.says_more = bool(counts or texts or self.error_types)
+        counts = self.has_usage or self.has_cost or self.feedback
+        self.says_more = bool(counts or self.session or self.outputs or self.error_types)
         """More than the kind, and names that matter to model calls only."""
 
-
-LAST_STRONG_SESSION = 50
-"""Precedence of session ids up to which they are set for sessions; those behind are of conversations and threads, which
-frameworks set by themselves, on sub-agents too."""
 
 PARTS = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
@@ -183,10 +170,6 @@ NAMES = (
 _COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
-
-
-def _keys(marks: Mapping[int, Sequence[Mark]], says: int) -> tuple[str, ...]:
-    return tuple(mark.key for mark in marks.get(says, ()))
 
 
 def _families(marks: Mapping[int, Sequence[Mark]]) -> tuple[Family, ...]:
@@ -287,12 +270,3 @@ class Scopes:
                 self._scopes.clear()
             scope = self._scopes[name, version] = Scope(self._index, name, version)
         return scope
-
-
-def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str | None:
-    """The first valid name or id among these keys."""
-    for key in keys:
-        value = text(attributes[key])
-        if value is not None:
-            return value
-    return None

@@ -26,6 +26,8 @@ _KINDS = {
 
 _LANGCHAIN = ("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain")
 
+_CONVERSATION = r'"(?:session_id|thread_id|conversation_id)": ?("(?:[^"\\]|\\.){0,1024}"|-?[0-9]{1,18})'
+
 TABLE = Convention(
     name="openinference",
     precedence=20,
@@ -141,6 +143,8 @@ TABLE = Convention(
         ),
     ),
     session={"session.id": 20},
+    # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata; LangGraph puts its thread there
+    conversation_texts=(NameText("metadata", _CONVERSATION),),
     output=("output.value", "llm.output_messages.0.message.content"),
     feedback_prefixes=("annotations.", "trace.annotations.", "session.annotations.", "evaluations."),
     content=("llm.input_messages.0.message.role", "llm.output_messages.0.message.role", "llm.prompts"),
@@ -205,6 +209,12 @@ TABLE = Convention(
             providers=("anthropic", "claude", "bedrock"),
             proof="recorded: 1.0.15 on Anthropic",
             prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("openinference.instrumentation.agno", "openinference.instrumentation.google_adk"),
+            has=("session.id",),
+            proof="recorded: agno's (1.0.15) and Google ADK's (1.0.5) id of a memory, which they make up when none is given",
+            copied_sessions=("session.id",),
         ),
         Emitter(
             scopes=("openinference.instrumentation.llama_index",),

@@ -50,10 +50,21 @@ TABLE = Convention(
     ),
     # the figures are those of the whole crew, so its agents have to use one model
     model_texts=(NameText("crewai.crew.agents", r'"llm": "([^"\\]+)"'),),
-    session={"traceloop.association.properties.session_id": 50},
+    session={
+        "traceloop.association.properties.session_id": 50,
+        "traceloop.association.properties.sessionId": 55,
+        "traceloop.association.properties.thread_id": 56,
+        "traceloop.association.properties.conversation_id": 57,
+    },
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),
     emitters=(
+        Emitter(
+            scopes=("opentelemetry.instrumentation.langchain",),
+            has=("traceloop.association.properties.session_id",),
+            proof="recorded: 0.62.4 copies the metadata of a run there",
+            copied_sessions=("traceloop.association.properties.session_id",),
+        ),
         Emitter(
             scopes=("opentelemetry.instrumentation.bedrock", "@traceloop/instrumentation-bedrock"),
             proof="recorded: 0.62.4 passes Bedrock's own figures on, total is input + output",
