@@ -15,7 +15,7 @@ What one teller knows and another does not is put together, field by field.
 from __future__ import annotations
 
 from otel_session_agg._figures import agree, blind, has_usage, same_figures, same_input, same_prompt, with_input
-from otel_session_agg._model import Event, Kind, SpanData, Usage
+from otel_session_agg._model import Event, Kind, SpanData, Terms, Usage
 
 _MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
 _STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
@@ -27,8 +27,8 @@ class Call:
     __slots__ = (
         "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
         "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
-        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "unsure_output", "unsure_usage",
-        "usage",
+        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "terms", "unsure_output",
+        "unsure_usage", "usage",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, event: Event) -> None:
@@ -60,6 +60,7 @@ class Call:
         self.request_models: tuple[str, ...] = (event.request_model,) if event.request_model else ()
         self.recorded_pusd = event.recorded_pusd
         self.service_tier = event.service_tier
+        self.terms = event.terms
         self.server_address = event.server_address
         self.loose_time = event.ends_early
         self.unsure_output = event.unsure_output
@@ -182,6 +183,8 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.response_id = call.response_id or other.response_id
     call.provider = call.provider or other.provider
     call.service_tier = call.service_tier or other.service_tier
+    if other.terms is not None:
+        call.terms = other.terms if call.terms is None else Terms(*[a or b for a, b in zip(call.terms, other.terms, strict=True)])
     call.server_address = call.server_address or other.server_address
     call.response_models = _joined(call.response_models, other.response_models)
     call.request_models = _joined(call.request_models, other.request_models)

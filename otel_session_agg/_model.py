@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-__all__ = ["LACKS_FIGURES", "LACKS_SESSION", "AnyAttributes", "Event", "Kind", "SpanData", "SpanEvent", "Usage"]
+__all__ = ["LACKS_FIGURES", "LACKS_SESSION", "AnyAttributes", "Event", "Kind", "SpanData", "SpanEvent", "Terms", "Usage"]
 
 AnyAttributes = Mapping[str, Any]
 """Span attributes as they come: values of any type, nothing is promised about them."""
@@ -62,6 +62,29 @@ class Usage(NamedTuple):
     """Part of ``completion_tokens``."""
     audio_cache_read_tokens: int | None = None
     """Part of both ``audio_prompt_tokens`` and ``cache_read_tokens``."""
+    image_prompt_tokens: int | None = None
+    """Part of ``prompt_tokens``."""
+    image_completion_tokens: int | None = None
+    """Part of ``completion_tokens``."""
+    web_searches: int | None = None
+    """Searches that the provider made for the call and bills by number."""
+
+
+class Terms(NamedTuple):
+    """What decides about a call's price beside provider, model, time and tokens; ``None`` means *not stated*."""
+
+    requested_tier: str | None = None
+    """The service tier that was asked for.  The one that the answer names, ``Event.service_tier``, beats it."""
+    speed: str | None = None
+    """Anthropic's ``fast`` or ``standard``."""
+    batch: str | None = None
+    """``true`` when the call was part of a batch, which is cheaper."""
+    region: str | None = None
+    """Where the model ran, as the provider names it (Anthropic's ``inference_geo``, Vertex AI's location)."""
+    search_context: str | None = None
+    """``low``, ``medium`` or ``high``: how much a search brings in; it decides about Perplexity's fee for a request."""
+    output_type: str | None = None
+    """What the call was to bring forth, if only one thing: ``text``, ``image``, ``audio`` ..."""
 
 
 class SpanEvent(NamedTuple):
@@ -133,3 +156,5 @@ class Event(NamedTuple):
     """Why values on this span were not used, one reason each; for the counters."""
     lacks: int = 0
     """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that were dropped."""
+    terms: Terms | None = None
+    """What else decides about the price, if the span says anything of it."""

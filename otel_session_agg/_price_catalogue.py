@@ -1,14 +1,17 @@
 """Rate cards from the price table of genai-prices.
 
-`genai_prices.calc_price` is the reference: on the models it knows, a card made here gives its total to the picodollar.
-It is too slow to be asked for every event, so its prices are turned into a `RateCard`, once for each model and
-stretch of time over which no date or time of day changes them.  Each new card is held against the reference on sample
-calls; if they ever differ (a new kind of arithmetic in a later version), the reference itself prices that model.
+`genai_prices` is the reference: on the models it knows, a card made here gives its total to the picodollar.  It is too
+slow to be asked for every event, so its prices are turned into a `RateCard`, once for each model and stretch of time over
+which no date or time of day changes them.  Each new card is held against the reference on sample calls; if they ever
+differ (a new kind of arithmetic in a later version), the reference itself prices that model.
 
 Where this module is stricter than the reference, it answers "unknown":
 
-- a service tier other than the standard one, on a model whose prices do not tell it apart;
-- a model with prices, none of which is for anything a span states (hours of audio, pages, images);
+- a model whose name only begins like one of the table (``_price_models``);
+- a service tier or region without a known price (``_price_quotes``);
+- a model with prices, none of which is for anything a span states (hours of audio, pages);
+- audio and images of a call that does not say how many it had, on a model that is made for them (``_price_modalities``);
+- searches without a fee;
 - counts that contradict each other, also where the contradicting part has no price of its own.
 
 Models are looked up with the public parts of genai-prices below its lookup cache, because that cache keeps every name
@@ -18,23 +21,27 @@ it ever saw, and names come from the users of the application.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from otel_session_agg._model import Usage
 from otel_session_agg._model_names import readings
-from otel_session_agg._price_rates import ALWAYS, PUSD_PER_USD, Card, RateCard, UnknownCard, Window, known_sides
+from otel_session_agg._price_modalities import Demands, demands
+from otel_session_agg._price_models import Row, find_row
+from otel_session_agg._price_quotes import Ask, Quote, quote
+from otel_session_agg._price_rates import PUSD_PER_USD, Card, RateCard, UnknownCard, Window
+from otel_session_agg._price_regions import find_region, host_of, seller_of_host
+from otel_session_agg._price_weights import known_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from genai_prices.data_snapshot import DataSnapshot
-    from genai_prices.types import ModelInfo, Provider
 
-__all__ = ["find_card", "find_host"]
+    from otel_session_agg._model import Terms
+
+__all__ = ["find_card", "find_host", "find_quote"]
 
 
 class _Unit(NamedTuple):
@@ -57,36 +64,64 @@ _UNITS = {
     "output_audio_mtok": _Unit("audio_output", counted_as="output_audio_tokens"),
     "cache_audio_read_mtok": _Unit("audio_cache_read", counted_as="cache_audio_read_tokens"),
     "output_reasoning_mtok": _Unit("reasoning", counted_as="output_reasoning_tokens"),
+    "input_image_mtok": _Unit("image_input", counted_as="input_image_tokens"),
+    "output_image_mtok": _Unit("image_output", counted_as="output_image_tokens"),
     "requests_kcount": _Unit("request", per=10**3),
+    "web_searches_kcount": _Unit("web_search", per=10**3, counted_as="web_searches"),
 }
 """The prices that a span has counts for."""
-
-_STANDARD_TIERS = frozenset(
-    {"", "auto", "default", "on-demand", "on_demand", "ondemand", "standard", "standard_only", "unspecified"}
-)
-_TIER_CONTEXTS = {"batch": {"processing": "batch"}, "fast": {"speed": "fast"}}
-"""What genai-prices calls a tier, besides ``service_tier``."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DAY_NS = 86_400 * 10**9
 
 _PROBES = (
     Usage(1_009, 211),
     Usage(99_991, 1_013, None, 10_007, 5_003, 1_019, 499),
     Usage(20_011, 3_001, None, 4_001, None, None, None, 7_001, 1_009, 2_003),
     Usage(3_000_017, 1_013, None, 10_007, 5_003, 1_019),
+    Usage(1_009, 2_003, image_prompt_tokens=307, image_completion_tokens=1_290),
+    Usage(1_009, 211, web_searches=3),
 )
-"""Sample calls: plain, cached, audio, and longer than any tier's bound."""
+"""Sample calls: plain, cached, audio, longer than any tier's bound, images, searches."""
 
 
 def find_host(snapshot: DataSnapshot, address: str) -> str | None:
     """Return the id of the provider that a server address (a host or a URL) belongs to, or ``None``."""
-    try:
-        parts = urlsplit(address if "://" in address else f"https://{address}")
-        url = f"https://{parts.hostname}{parts.path}"
-    except ValueError:
+    host = host_of(address)
+    if host is None:
         return None
-    return next((provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url)), None)
+    path = address.partition("://")[2] or address
+    url = f"https://{host}/{path.partition('/')[2]}"
+    found = next((provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url)), None)
+    return found or seller_of_host(host)
+
+
+def find_quote(  # noqa: PLR0913 - everything that decides about a price
+    snapshot: DataSnapshot,
+    models: Iterable[str],
+    at_ns: int,
+    *,
+    provider: str | None,
+    server_address: str | None = None,
+    service_tier: str | None = None,
+    terms: Terms | None = None,
+) -> tuple[Quote, Ask] | None:
+    """Return the prices of the first model that the table knows, and what was asked for; ``None`` if there is none.
+
+    Raises:
+        LookupError, ValueError, OverflowError: The table or the time is not what it should be.
+
+    """
+    host = find_host(snapshot, server_address) if server_address else None
+    for model in models:
+        alike = False
+        for seller, name in readings(provider, model, host):
+            found = _find_row(snapshot, seller, name)
+            if isinstance(found, Row):
+                region = find_region(found.provider.id, model, server_address, terms.region if terms is not None else None)
+                ask = Ask.of(name, service_tier, terms, region)
+                return quote(snapshot.providers, found, at_ns, ask), ask
+            alike = alike or found is not None
+        if alike:
+            return None
+    return None
 
 
 def find_card(  # noqa: PLR0913 - everything that decides about a price
@@ -97,6 +132,7 @@ def find_card(  # noqa: PLR0913 - everything that decides about a price
     provider: str | None,
     server_address: str | None,
     service_tier: str | None,
+    terms: Terms | None = None,
 ) -> Card | None:
     """Return the rate card of the first model that the table knows, valid at a time; ``None`` if there is none.
 
@@ -104,16 +140,13 @@ def find_card(  # noqa: PLR0913 - everything that decides about a price
         LookupError, ValueError, OverflowError: The table or the time is not what it should be.
 
     """
-    host = find_host(snapshot, server_address) if server_address else None
-    for model in models:
-        for seller, name in readings(provider, model, host):
-            found = _find_model(snapshot, seller, name)
-            if found is not None:
-                return _card(found, at_ns, (service_tier or "").strip().lower())
-    return None
+    found = find_quote(
+        snapshot, models, at_ns, provider=provider, server_address=server_address, service_tier=service_tier, terms=terms
+    )
+    return None if found is None else _card(*found)
 
 
-def _find_model(snapshot: DataSnapshot, seller: str | None, name: str) -> tuple[Provider, ModelInfo] | None:
+def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | str | None:
     from genai_prices.data_snapshot import find_provider_by_id  # noqa: PLC0415 - 0.4 s, only when a price is needed
 
     if seller is not None:
@@ -121,94 +154,50 @@ def _find_model(snapshot: DataSnapshot, seller: str | None, name: str) -> tuple[
     else:
         owners = (p for p in snapshot.providers if p.model_match is not None and p.model_match.is_match(name))
         provider = next(owners, None)
-    if provider is None:
-        return None
-    model = provider.find_model(name, all_providers=snapshot.providers)
-    return None if model is None else (provider, model)
+    return None if provider is None else find_row(snapshot.providers, provider, name)
 
 
-def _card(found: tuple[Provider, ModelInfo], at_ns: int, tier: str) -> Card:
-    provider, model = found
-    moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
-    context = None if tier in _STANDARD_TIERS else {"service_tier": tier, **_TIER_CONTEXTS.get(tier, {})}
-    window = _window(_constraints(model, with_variants=context is not None), at_ns)
-    if context is not None and not _tells_apart(provider, model, moment, context):
+def _card(found: Quote, ask: Ask) -> Card:
+    prices, window = found.prices, found.window
+    if prices is None or (prices and not prices.keys() & _UNITS.keys()):
         return UnknownCard(window)
-    price = model.get_prices(moment, context) if context else model.get_prices(moment)
-    stated = {key: value for key, value in vars(price).items() if value is not None and not key.startswith("_")}
-    if stated and not stated.keys() & _UNITS.keys():
+    needs = demands(found.row.model.id, prices, ask.output_type)
+    if needs is None:
         return UnknownCard(window)
-
-    def calc_price(counts: Usage) -> Decimal:
-        extra: dict[str, Any] = {"price_context": context} if context else {}
-        return model.calc_price(_counts(counts, stated), provider, genai_request_timestamp=moment, **extra).total_price
-
-    reference = _Reference(calc_price, window)
-    card = _rate_card(stated, window)
-    return card if all(card.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(stated)) else reference
+    card = _rate_card(prices, window, needs)
+    reference = _Reference(_calculator(prices), window)
+    plain = _rate_card(prices, window, Demands())
+    return card if all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(prices)) else reference
 
 
-def _tells_apart(provider: Provider, model: ModelInfo, moment: datetime, context: Mapping[str, str]) -> bool:
-    if not any(model is own for own in provider.models):  # prices borrowed from another provider have no variants
-        return False
-    return any(
-        (variant.constraint is None or variant.constraint.active(moment))
-        and all(context.get(key) == value for key, value in variant.when.items())
-        for variant in getattr(model, "price_variants", None) or ()
-    )
+def _calculator(prices: Mapping[str, Any]) -> Callable[[Usage], Decimal]:
+    from genai_prices.types import ModelPrice  # noqa: PLC0415 - 0.4 s, only when a price is needed
+
+    price = ModelPrice(**prices)
+    return lambda counts: price.calc_price(_counts(counts, prices))["total_price"]
 
 
-def _constraints(model: ModelInfo, *, with_variants: bool) -> Iterator[object]:
-    if isinstance(model.prices, list):
-        yield from (conditional.constraint for conditional in model.prices)
-    if with_variants:
-        yield from (variant.constraint for variant in getattr(model, "price_variants", None) or ())
-
-
-def _window(constraints: Iterable[object], at_ns: int) -> Window:
-    """Return the stretch of time around ``at_ns`` in which no constraint changes."""
-    today = at_ns // _DAY_NS * _DAY_NS
-    edges = [*ALWAYS]
-    for constraint in constraints:
-        if constraint is None:
-            continue
-        start_date = getattr(constraint, "start_date", None)
-        ends = [getattr(constraint, name, None) for name in ("start_time", "end_time")]
-        times = [value for value in ends if isinstance(value, time)]
-        if isinstance(start_date, date):
-            edges.append((start_date - _EPOCH.date()).days * _DAY_NS)
-        elif len(times) == len(ends):
-            edges += [today + day * _DAY_NS + _time_of_day_ns(value) for value in times for day in (-1, 0, 1)]
-        else:  # a kind of constraint this version does not know: valid for this moment only
-            return Window(at_ns, at_ns + 1)
-    return Window(max(edge for edge in edges if edge <= at_ns), min(edge for edge in edges if edge > at_ns))
-
-
-def _time_of_day_ns(value: time) -> int:
-    local = value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
-    since = datetime.combine(_EPOCH.date(), local) - _EPOCH
-    return since // timedelta(microseconds=1) * 1000 % _DAY_NS
-
-
-def _rate_card(stated: Mapping[str, Any], window: Window) -> RateCard:
-    bounds = {tier.start for value in stated.values() for tier in getattr(value, "tiers", ())}
+def _rate_card(prices: Mapping[str, Any], window: Window, needs: Demands) -> RateCard:
+    bounds = {tier.start for value in prices.values() for tier in getattr(value, "tiers", ())}
     return RateCard(
-        _rates(stated, None),
-        [(bound, _rates(stated, bound)) for bound in bounds],
+        _rates(prices, None),
+        [(bound, _rates(prices, bound)) for bound in bounds],
         complete=True,
-        audio_read_needed="cache_audio_read_mtok" in stated,
+        audio_read_needed="cache_audio_read_mtok" in prices,
+        needed=needs.stated,
+        absent=needs.absent,
         window=window,
     )
 
 
-def _rates(stated: Mapping[str, Any], bound: int | None) -> dict[str, Fraction]:
+def _rates(prices: Mapping[str, Any], bound: int | None) -> dict[str, Fraction]:
     """Return the rates of a call, or of one whose prompt is longer than ``bound``, in picodollars for each unit."""
     rates = {}
-    for key, value in stated.items():
+    for key, value in prices.items():
         if key not in _UNITS:
             continue
         unit = _UNITS[key]
-        usd = value if isinstance(value, Decimal) else value.base
+        usd = getattr(value, "base", value)
         for tier in getattr(value, "tiers", ()):
             if bound is not None and tier.start <= bound:
                 usd = tier.price
@@ -216,12 +205,20 @@ def _rates(stated: Mapping[str, Any], bound: int | None) -> dict[str, Fraction]:
     return rates
 
 
-def _probes(stated: Mapping[str, Any]) -> Sequence[Usage]:
-    audio = any("audio" in key and key.endswith("_mtok") for key in stated)
-    return [probe for probe in _PROBES if audio or not probe.audio_prompt_tokens]
+def _probes(prices: Mapping[str, Any]) -> Sequence[Usage]:
+    def has(word: str) -> bool:
+        return any(word in key and key.endswith(("_mtok", "_kcount")) for key in prices)
+
+    return [
+        probe
+        for probe in _PROBES
+        if (not probe.audio_prompt_tokens or has("audio"))
+        and (not probe.image_prompt_tokens or has("image"))
+        and (not probe.web_searches or has("web_searches"))
+    ]
 
 
-def _counts(usage: Usage, stated: Mapping[str, Any]) -> object:
+def _counts(usage: Usage, prices: Mapping[str, Any]) -> object:
     """Return a call's usage in the words of genai-prices; parts without a price are left out."""
     from genai_prices import Usage as Counts  # noqa: PLC0415 - 0.4 s, only when a price is needed
 
@@ -235,8 +232,11 @@ def _counts(usage: Usage, stated: Mapping[str, Any]) -> object:
         "input_audio_tokens": usage.audio_prompt_tokens,
         "output_audio_tokens": usage.audio_completion_tokens,
         "cache_audio_read_tokens": usage.audio_cache_read_tokens,
+        "input_image_tokens": usage.image_prompt_tokens,
+        "output_image_tokens": usage.image_completion_tokens,
+        "web_searches": usage.web_searches,
     }
-    priced = {unit.counted_as for key, unit in _UNITS.items() if key in stated}
+    priced = {unit.counted_as for key, unit in _UNITS.items() if key in prices}
     given = {name: count for name, count in parts.items() if count is not None and name in priced}
     return Counts(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, **given)
 
@@ -260,3 +260,7 @@ class _Reference:
         except ValueError:  # the counts contradict each other
             return None
         return round(Fraction(usd) * PUSD_PER_USD)
+
+    def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
+        """Price the sum of several calls: unknown, for nobody knows what the arithmetic does with sums."""
+        return self.cost_pusd(usage) if num_calls == 1 else None

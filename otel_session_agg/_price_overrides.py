@@ -41,6 +41,10 @@ class _Rates(TypedDict, total=False):
     audio_input: _Number
     audio_output: _Number
     audio_cache_read: _Number
+    image_input: _Number
+    image_output: _Number
+    request: _Number
+    web_search: _Number
 
 
 class PriceTier(_Rates, total=False):
@@ -50,9 +54,9 @@ class PriceTier(_Rates, total=False):
 
 
 class ModelPrice(_Rates, total=False):
-    """Prices of a model in USD per million tokens.
+    """Prices of a model in USD per million tokens; ``request`` and ``web_search`` in USD for each.
 
-    Parts of the prompt (cache, audio) without a price of their own pay the price of their whole.  Without a price for
+    Parts of the prompt (cache, audio, images) without a price of their own pay the price of their whole.  Without a price for
     tokens that were used, the cost is unknown, not 0.
     """
 
@@ -65,6 +69,8 @@ _MAX_USD = 10**9
 _MAX_DECIMALS = 30
 _ALLOWED_NUMBER = f"a number from 0 to {_MAX_USD} with at most {_MAX_DECIMALS} decimals (int, float, Decimal or str)"
 _TOKENS_PER_PRICE = 10**6
+_EACH = frozenset({"request", "web_search"})
+"""Prices that are not for a million."""
 
 
 class _Override(NamedTuple):
@@ -181,10 +187,12 @@ def _rates(where: str, given: Mapping[Any, object]) -> dict[str, Fraction]:
     for name in given:
         if name not in RATE_NAMES:
             _refuse(f"{where}, price name", name, f"one of {', '.join(RATE_NAMES)}")
-    return {name: _pusd_per_token(f"{where}[{name!r}]", value) for name, value in given.items()}
+    return {
+        name: _pusd(f"{where}[{name!r}]", value) / (1 if name in _EACH else _TOKENS_PER_PRICE) for name, value in given.items()
+    }
 
 
-def _pusd_per_token(where: str, value: object) -> Fraction:
+def _pusd(where: str, value: object) -> Fraction:
     number = None
     if isinstance(value, (int, float, Decimal, str)) and not isinstance(value, bool):
         try:
@@ -196,4 +204,4 @@ def _pusd_per_token(where: str, value: object) -> Fraction:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -_MAX_DECIMALS:
         _refuse(where, value, _ALLOWED_NUMBER)
-    return Fraction(number) * PUSD_PER_USD / _TOKENS_PER_PRICE
+    return Fraction(number) * PUSD_PER_USD

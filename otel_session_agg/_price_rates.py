@@ -1,10 +1,7 @@
 """From prices to money: one rate card, whole-number arithmetic, one rounding.
 
-A price list says what a *kind* of token costs; a call says how many tokens of overlapping kinds it had (cache reads are
-part of the prompt, cached audio is part of both).  Both are brought together by inclusion and exclusion: every count of
-a call gets a weight, "the rate of this part less the rate it already paid as part of its whole", so that the price of a
-call is a plain sum of count times weight.  The weights are integers in a unit that is fixed for each card, small enough
-that no price is rounded; the sum is rounded to picodollars once, half to even.
+The price of a call is a sum of its counts times their weights (``_price_weights``).  The weights are integers in a unit
+that is fixed for each card, small enough that no price is rounded; the sum is rounded to picodollars once, half to even.
 
 The rules of a card
 
@@ -14,6 +11,11 @@ The rules of a card
   the whole call.
 - A side (prompt, completion) that is not stated is the total less the other side, if the total is stated and no cached
   tokens blur it; or 0 if the card has no price for that side; otherwise the cost is unknown.
+- A call that may have audio or images at a price of their own has to say how many; a model that is made for them, and whose
+  price for them nobody knows, has to say that it had none.
+- Searches that are billed by number need a price.
+- Of the sum of several calls, no tier is known but that of a sum below all bounds, and a charge for each call needs their
+  number.
 - A *complete* card is one whose silence means "nothing to pay".  On any other card, tokens without a rate make the cost
   unknown.
 """
@@ -23,63 +25,18 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from otel_session_agg._price_weights import INPUT_NAMES, INPUT_PARTS, OUTPUT_NAMES, cells_of, known_sides, weights_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from fractions import Fraction
 
     from otel_session_agg._model import Usage
 
-__all__ = ["ALWAYS", "PRICE_NAMES", "PUSD_PER_USD", "Card", "RateCard", "UnknownCard", "Window", "known_sides"]
+__all__ = ["ALWAYS", "PUSD_PER_USD", "Card", "RateCard", "UnknownCard", "Window"]
 
 PUSD_PER_USD = 10**12
 """Picodollars in a dollar."""
-
-PRICE_NAMES = frozenset(
-    {
-        "input",
-        "output",
-        "cache_read",
-        "cache_write",
-        "cache_write_5m",
-        "cache_write_1h",
-        "audio_input",
-        "audio_output",
-        "audio_cache_read",
-        "reasoning",
-        "request",
-    }
-)
-"""What a card can price: kinds of tokens, and ``request``, a fixed charge for each call."""
-
-_STANDS_IN = {
-    "cache_read": ("input",),
-    "cache_write": ("input",),
-    "cache_write_5m": ("cache_write", "input"),
-    "cache_write_1h": ("cache_write", "input"),
-    "audio_input": ("input",),
-    "audio_cache_read": ("cache_read", "audio_input", "input"),
-    "audio_output": ("output",),
-    "reasoning": ("output",),
-}
-"""Whose rate a part pays that has none of its own, best first."""
-
-_INPUT_NAMES = frozenset({"input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"}) | {
-    "audio_input",
-    "audio_cache_read",
-}
-_OUTPUT_NAMES = frozenset({"output", "audio_output", "reasoning"})
-
-_CELLS = (
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "audio_input",
-    "audio_cache_read",
-    "output",
-    "audio_output",
-)
-"""The kinds of token that do not overlap, in the order of :func:`_cells`."""
 
 
 class Window(NamedTuple):
@@ -100,6 +57,9 @@ class Card(Protocol):
     def cost_pusd(self, usage: Usage) -> int | None:
         """Price a call in picodollars; ``None`` is unknown."""
 
+    def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
+        """Price the sum of several calls, whose number may be unknown, in picodollars; ``None`` is unknown."""
+
 
 class UnknownCard:
     """The card of a model that has no price at that time."""
@@ -113,75 +73,9 @@ class UnknownCard:
         """Return ``None``: unknown."""
         return None
 
-
-_Weights = tuple[int, int, int, int, int, int, int, int, int, tuple[int, ...]]
-"""Of prompt, completion, cache read, cache write, 1 h write, reasoning, audio prompt, audio completion, cached audio;
-then the cells without a rate."""
-
-
-def _rate(prices: Mapping[str, Fraction], name: str) -> Fraction | None:
-    for candidate in (name, *_STANDS_IN.get(name, ())):
-        if candidate in prices:
-            return prices[candidate]
-    return None
-
-
-def _weights(prices: Mapping[str, Fraction], scale: int, *, complete: bool) -> _Weights:
-    def rate(name: str) -> int:
-        return int((_rate(prices, name) or 0) * scale)
-
-    plain, out = rate("input"), rate("output")
-    read, write, audio = rate("cache_read"), rate("cache_write_5m"), rate("audio_input")
-    lacking = () if complete else tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
-    return (
-        plain,
-        out,
-        read - plain,
-        write - plain,
-        rate("cache_write_1h") - write,
-        rate("reasoning") - out,
-        audio - plain,
-        rate("audio_output") - out,
-        rate("audio_cache_read") - read - audio + plain,
-        lacking,
-    )
-
-
-def _cells(usage: Usage, prompt: int, completion: int) -> tuple[int, ...]:
-    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-    write_1h = usage.cache_write_1h_tokens or 0
-    audio_in, audio_out = usage.audio_prompt_tokens or 0, usage.audio_completion_tokens or 0
-    audio_read = usage.audio_cache_read_tokens or 0
-    return (
-        prompt - read - write - audio_in + audio_read,
-        read - audio_read,
-        write - write_1h,
-        write_1h,
-        audio_in - audio_read,
-        audio_read,
-        completion - audio_out,
-        audio_out,
-    )
-
-
-def known_sides(usage: Usage, *, prices_input: bool, prices_output: bool) -> tuple[int, int] | None:
-    """Return prompt and completion tokens of a call that may not state both, or ``None`` when they are unknown."""
-    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-    if prompt is not None and completion is not None:
-        return prompt, completion
-    known = completion if prompt is None else prompt
-    if known is None:
+    def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:  # noqa: ARG002 - the interface of Card
+        """Return ``None``: unknown."""
         return None
-    if total is not None:
-        rest = total - known
-        # a prompt that leaves out its cached tokens would have them counted, and paid, as the other side
-        if rest < 0 or (rest and (usage.cache_read_tokens or usage.cache_write_tokens)):
-            return None
-    elif prices_input if prompt is None else prices_output:
-        return None
-    else:
-        rest = 0
-    return (rest, known) if prompt is None else (known, rest)
 
 
 class RateCard:
@@ -192,41 +86,69 @@ class RateCard:
         tiers: ``(above_tokens, prices)``; each is a whole table, nothing is inherited from ``prices``.
         complete: What has no rate costs nothing, instead of making the cost unknown.
         audio_read_needed: Cost is unknown when audio and cache reads are stated, but not the cache reads of audio.
+        needed: Fields of a call that have to be stated, if it has any tokens on that side.
+        absent: Fields of a call that have to be stated as 0, if it has any tokens on that side.
         window: The times this card is valid for.
 
     """
 
-    __slots__ = ("_audio_leaf", "_base", "_prices_input", "_prices_output", "_request", "_scale", "_tiers", "window")
+    __slots__ = (
+        "_audio_leaf", "_base", "_conditions", "_image_priced", "_prices_input", "_prices_output", "_request", "_scale", "_search",
+        "_tiers", "prices", "tiers", "window",
+    )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a price list says
         self,
         prices: Mapping[str, Fraction],
         tiers: Sequence[tuple[int, Mapping[str, Fraction]]] = (),
         *,
         complete: bool,
         audio_read_needed: bool = False,
+        needed: Sequence[str] = (),
+        absent: Sequence[str] = (),
         window: Window = ALWAYS,
     ) -> None:
         tables = [prices, *(table for _, table in tiers)]
         named = frozenset().union(*tables)
+        self.prices = prices
+        self.tiers = tuple(sorted(tiers, key=lambda tier: tier[0]))
         self._scale = lcm(*(rate.denominator for table in tables for rate in table.values()))
         self._request = int(prices.get("request", 0) * self._scale)
-        self._base = _weights(prices, self._scale, complete=complete)
-        weights = [(above, _weights(table, self._scale, complete=complete)) for above, table in tiers]
-        self._tiers = tuple(sorted(weights))
-        self._prices_input = bool(named & _INPUT_NAMES)
-        self._prices_output = bool(named & _OUTPUT_NAMES)
+        search = prices.get("web_search", 0 if "request" in prices else None)  # a charge for each call has its searches in it
+        self._search = None if search is None else int(search * self._scale)
+        self._base = weights_of(prices, self._scale, complete=complete)
+        self._tiers = tuple((above, weights_of(table, self._scale, complete=complete)) for above, table in self.tiers)
+        self._prices_input = bool(named & INPUT_NAMES)
+        self._prices_output = bool(named & OUTPUT_NAMES)
         self._audio_leaf = (
             "audio_input" in named,
             "cache_read" in named,
             bool(named & {"cache_write", "cache_write_5m", "cache_write_1h"}),
             audio_read_needed,
         )
+        self._image_priced = "image_input" in named
+        self._conditions = tuple(
+            (name, name in INPUT_PARTS, zero) for names, zero in ((needed, False), (absent, True)) for name in names
+        )
         self.window = window
 
     def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0912 - the hot path: no calls
         """Price a call in picodollars, rounded once, half to even; ``None`` is unknown."""
-        prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out, audio_read = usage
+        (
+            prompt,
+            completion,
+            _,
+            read,
+            write,
+            write_1h,
+            reasoning,
+            audio_in,
+            audio_out,
+            audio_read,
+            image_in,
+            image_out,
+            searches,
+        ) = usage
         if prompt is None or completion is None:
             sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
             if sides is None:
@@ -250,8 +172,18 @@ class RateCard:
             if self._audio_contradicts(usage, prompt, completion):
                 return None
             amount += (audio_in or 0) * weights[6] + (audio_out or 0) * weights[7] + (audio_read or 0) * weights[8]
+        if image_in or image_out:
+            if self._images_contradict(usage, prompt, completion):
+                return None
+            amount += (image_in or 0) * weights[10] + (image_out or 0) * weights[11]
+        if searches:
+            if self._search is None:
+                return None
+            amount += searches * self._search
+        if self._conditions and self._is_vague(usage, prompt, completion):
+            return None
         if weights[9]:
-            cells = _cells(usage, prompt, completion)
+            cells = cells_of(usage, prompt, completion)
             if any(cells[i] for i in weights[9]):
                 return None
         scale = self._scale
@@ -259,6 +191,36 @@ class RateCard:
             return amount
         cost, rest = divmod(amount, scale)
         return cost + 1 if 2 * rest + (cost & 1) > scale else cost
+
+    def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
+        """Price the sum of several calls, whose number may be unknown, in picodollars; ``None`` is unknown."""
+        if num_calls == 1:
+            return self.cost_pusd(usage)
+        if self._tiers:
+            sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
+            if sides is None or sides[0] > self._tiers[0][0]:
+                return None  # any of the calls may have crossed the bound, or none
+        if not self._request:
+            return self.cost_pusd(usage)
+        cost = self.cost_pusd(usage) if num_calls else None
+        return None if cost is None or not num_calls else cost + round(self.prices["request"] * (num_calls - 1))
+
+    def _is_vague(self, usage: Usage, prompt: int, completion: int) -> bool:
+        for name, is_input, zero in self._conditions:
+            if prompt if is_input else completion:
+                count: int | None = getattr(usage, name)
+                if count is None or (zero and count):
+                    return True
+        return False
+
+    def _images_contradict(self, usage: Usage, prompt: int, completion: int) -> bool:
+        image_in, image_out = usage.image_prompt_tokens or 0, usage.image_completion_tokens or 0
+        if image_in + (usage.audio_prompt_tokens or 0) > prompt:
+            return True
+        if image_out + (usage.audio_completion_tokens or 0) + (usage.reasoning_tokens or 0) > completion:
+            return True
+        cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+        return bool(self._image_priced and image_in and cached)  # how much of the images was cached is not stated
 
     def _audio_contradicts(self, usage: Usage, prompt: int, completion: int) -> bool:
         audio_in, audio_read = usage.audio_prompt_tokens or 0, usage.audio_cache_read_tokens or 0

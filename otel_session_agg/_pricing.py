@@ -4,8 +4,11 @@ The order: the user's own prices, then the price table of genai-prices at the ca
 model first and then for the request model; else the cost is unknown.  Unknown is ``None`` and never 0, and a cost that
 may be wrong counts as unknown.
 
+The sum of several calls, which an agent's span tells, is priced as such: it is unknown where a price depends on how long one
+call was and the sum does not tell (``RateCard.cost_of_sum_pusd``).
+
 How it stays fast.  A price is found once for everything that decides about it (provider, model names, server address,
-service tier) and kept as a rate card that multiplies whole numbers.  A card knows the stretch of time it is valid for,
+service tier, further terms) and kept as a rate card that multiplies whole numbers.  A card knows the stretch of time it is valid for,
 because prices change at dates and times of day; up to `MAX_WINDOWS` such stretches are kept side by side.  What is not
 found is remembered too, so that an unknown model costs no more than a known one.
 
@@ -22,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._formatting import as_html, as_repr, counted, short
-from otel_session_agg._model import Usage
+from otel_session_agg._model import Kind, Usage
 from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
 from otel_session_agg._price_overrides import ModelPrice, Overrides, PriceTier
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
 
     from otel_session_agg._calls import Call
+    from otel_session_agg._model import Terms
 
 __all__ = ["MAX_CARDS", "MAX_NAME_LENGTH", "MAX_WINDOWS", "ModelPrice", "PriceBook", "PriceTier"]
 
@@ -66,7 +70,10 @@ _TABLE_FAILURES = (
 
 _UNKNOWN = UnknownCard()
 
-_Key = tuple[str | None, tuple[str, ...], str | None, str | None]
+_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
+"""Kinds whose figures are those of one call."""
+
+_Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
 
 
 class PriceBook:
@@ -107,6 +114,8 @@ class PriceBook:
         at_ns: int,
         server_address: str | None = None,
         service_tier: str | None = None,
+        terms: Terms | None = None,
+        num_calls: int | None = 1,
     ) -> int | None:
         """Return the cost of a call in picodollars (1e-12 USD), rounded once, half to even; ``None`` if unknown.
 
@@ -123,12 +132,15 @@ class PriceBook:
         get_snapshot = self._get_snapshot
         if get_snapshot is not None and get_snapshot() is not self._snapshot:
             self._use_snapshot(get_snapshot)
-        key = (provider, tuple(models), server_address, service_tier)
+        key = (provider, tuple(models), server_address, service_tier, terms)
+        if terms is not None and terms.output_type is not None:
+            usage = _with_output_type(usage, terms.output_type)
         for card in self._cards.young.get(key, ()):
             window = card.window
             if window[0] <= at_ns < window[1]:
-                return card.cost_pusd(usage)
-        return self._remembered(key, at_ns).cost_pusd(usage)
+                return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
+        card = self._remembered(key, at_ns)
+        return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
 
     def start_updates(self) -> None:
         """Let genai-prices refresh its prices from the network, hourly, in its own background thread.
@@ -161,13 +173,13 @@ class PriceBook:
         else:
             card = self._found(key, at_ns)
             cards = (card, *cards[: MAX_WINDOWS - 1])
-        if any(len(text or "") > MAX_NAME_LENGTH for text in (key[0], *key[1], *key[2:])):
+        if any(len(text or "") > MAX_NAME_LENGTH for text in (key[0], *key[1], key[2], key[3], *(key[4] or ()))):
             return card
         self._cards.put(key, cards)
         return card
 
     def _found(self, key: _Key, at_ns: int) -> Card:
-        provider, models, server_address, service_tier = key
+        provider, models, server_address, service_tier, terms = key
         named = [model[:MAX_NAME_LENGTH] for model in models if model and clean(model[:MAX_NAME_LENGTH])]
         own = self._overrides.find([_names(provider, model) for model in named or [""]])
         if own is not None:
@@ -182,6 +194,7 @@ class PriceBook:
                 provider=provider,
                 server_address=server_address,
                 service_tier=service_tier,
+                terms=terms,
             )
         except OverflowError:  # not a time
             return UnknownCard(Window(at_ns, at_ns + 1))
@@ -213,8 +226,32 @@ def _names(provider: str | None, model: str) -> list[str]:
     return [*dict.fromkeys([*names, *(f"{p}/{name}" for p in providers if p for name in names)])]
 
 
+_OUTPUT_PARTS = {
+    "image": "image_completion_tokens",
+    "audio": "audio_completion_tokens",
+    "speech": "audio_completion_tokens",
+}
+"""What an output of one type consists of, beside reasoning, which is text."""
+
+
+def _with_output_type(usage: Usage, output_type: str) -> Usage:
+    """Return a call's usage with the parts of its output that follow from what it was to bring forth, if not stated."""
+    kind, completion = output_type.strip().lower(), usage.completion_tokens
+    if completion is None or (kind not in _OUTPUT_PARTS and kind not in {"text", "json"}):
+        return usage
+    counts = dict.fromkeys(_OUTPUT_PARTS.values(), 0)
+    if kind in _OUTPUT_PARTS:
+        counts[_OUTPUT_PARTS[kind]] = max(completion - (usage.reasoning_tokens or 0), 0)
+    return usage._replace(**{name: count for name, count in counts.items() if getattr(usage, name) is None})
+
+
 def cost_of(prices: PriceBook, call: Call) -> int | None:
     """The cost of a call in picodollars; ``None`` if unknown."""
+    more: dict[str, Any] = {}
+    if call.terms is not None:
+        more["terms"] = call.terms
+    if call.kind not in _CALLS and call.model != 1:  # the sum of several calls, and of how many is known or not
+        more["num_calls"] = call.model or None
     cost = prices.cost_pusd(
         provider=call.provider,
         models=call.models,
@@ -222,5 +259,6 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
         at_ns=call.start_ns,
         server_address=call.server_address,
         service_tier=call.service_tier,
+        **more,
     )
     return cost if isinstance(cost, int) else None  # a book of the user's own may say anything; money is whole

@@ -19,19 +19,23 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         # values, words and small tools
-        "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _reasons _recent _store _suppress _values environment_variables",
         (
-            "_figures _links _price_rates _reading _rollup _settings conventions._convention conventions._marks conventions._operations"
+            "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
+            " _price_regions _reasons _recent _store _suppress _values environment_variables"
+        ),
+        (
+            "_figures _links _price_weights _reading _rollup _settings"
+            " conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
         (
-            "_calls _claims _tally _session_totals _price_catalogue _price_overrides"
+            "_calls _claims _price_rates _tally _session_totals"
             " conventions._proofs conventions._session_keys conventions._usage_names conventions._versions conventions.* stores.*"
         ),
-        "_window",
+        "_price_overrides _price_quotes _window",
         # what counts, what it costs, how tables are read
-        "_nesting _pricing _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
-        "_session_codec conventions._usage_text",
+        "_nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
+        "_pricing _session_codec conventions._usage_text",
         "_owners _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_profiles _trace_state conventions._usage",
         "_traces",
@@ -75,7 +79,7 @@ _DOES_IO = "stores"
 """The one package below that whose purpose is I/O: a store has files, connections, a clock, and knows its process."""
 _EXCEPT = {
     "_suppress": "the one key that marks suppressed work belongs to the API",
-    "_price_catalogue": "urllib.parse takes an address apart; nothing is sent",
+    "_price_regions": "urllib.parse takes an address apart; nothing is sent",
 }
 _MAX_LINES = 300
 _MAX_FUNCTION_LINES = 60

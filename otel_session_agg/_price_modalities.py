@@ -1,0 +1,71 @@
+"""What a call has to say about audio and images before it can be priced.
+
+Most calls are text, and what they do not say of other modalities is none.  Of a model that is made for another modality
+that cannot be assumed: the price of text is up to twelve times too low.
+
+- Where the table has a price of its own for audio or images that the model brings forth, the call has to say how many of its
+  output tokens they were; on such voice models, and on those that write down speech, also how many input tokens were audio.
+- Where a model's name says audio or images and the table has no price for them, the call has to say that it had none.
+- Models that bring forth nothing else (speech from text, images) have one price of output, and need say nothing of that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Demands", "demands"]
+
+
+class Demands(NamedTuple):
+    """Fields of a call's usage."""
+
+    stated: tuple[str, ...] = ()
+    """Those that have to be stated."""
+    absent: tuple[str, ...] = ()
+    """Those that have to be stated as 0."""
+
+
+_SPEAKS = re.compile(r"(?:^|[-./_])(?:audio|realtime|live|sonic|voice|speech)(?:$|[-._:])")
+_WRITES_DOWN = re.compile(r"transcri|whisper|voxtral|(?:^|[-./_])(?:asr|stt)(?:$|[-._:])")
+_READS_OUT = re.compile(r"(?:^|[-./_])tts(?:$|[-._:])")
+_DRAWS = re.compile(r"(?:^|[-./_])images?(?:$|[-._:])|nano-banana")
+_ONLY_DRAWS = re.compile(r"gpt-image|chatgpt-image|dall-e|imagen|flux|stable-")
+
+_AUDIO_IN, _AUDIO_OUT = "audio_prompt_tokens", "audio_completion_tokens"
+_IMAGE_IN, _IMAGE_OUT = "image_prompt_tokens", "image_completion_tokens"
+
+
+def demands(model: str, prices: Mapping[str, Any], output_type: str) -> Demands | None:
+    """Return what a call of a model has to say; ``None`` when nothing it could say would do.
+
+    Args:
+        model: The model's id in the price table.
+        prices: Its prices, by the names of genai-prices.
+        output_type: What the call was to bring forth, in lower case, or empty.
+
+    """
+    name = model.lower()
+    if not prices:
+        return Demands()
+    if "output_video_mtok" in prices and output_type not in {"text", "json"}:
+        return None
+    stated: list[str] = []
+    absent: list[str] = []
+    listens = "input_audio_mtok" in prices
+    if "output_audio_mtok" in prices:
+        stated += [_AUDIO_OUT, *([_AUDIO_IN] if listens else [])]
+    elif _WRITES_DOWN.search(name) or any(key.endswith("audio_hours") for key in prices):
+        (stated if listens else absent).append(_AUDIO_IN)
+    elif _SPEAKS.search(name) and not _READS_OUT.search(name) and "output_video_mtok" not in prices:
+        absent += [_AUDIO_IN, _AUDIO_OUT]
+    if "output_image_mtok" in prices:
+        stated.append(_IMAGE_OUT)
+    elif _DRAWS.search(name) and not _ONLY_DRAWS.search(name):
+        absent.append(_IMAGE_OUT)
+    if "input_image_mtok" in prices and _DRAWS.search(name):
+        stated.append(_IMAGE_IN)
+    return Demands(tuple(stated), tuple(absent))

@@ -1,0 +1,134 @@
+"""Where a model ran, and what that costs more.
+
+Some sellers charge more when a call is bound to a region, and genai-prices has one price for each model, that of the global
+endpoint (Amazon Bedrock is different: there the region is part of the model's id, and the table has both prices).  The
+region shows in the host or path that was called, in the path in front of a model's name, or in what the provider says.
+A region whose price is not known makes the cost unknown: it may be higher.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from fractions import Fraction
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+__all__ = ["UPLIFT_EDGES", "find_region", "host_of", "seller_of_host", "uplift"]
+
+_GLOBAL = frozenset({"", "global", "not_available", "default", "none", "null"})
+"""What says that a call is bound to no region; ``not_available`` is Anthropic's word on older models."""
+
+_HOSTS = (
+    ("google", re.compile(r"([a-z]+-[a-z]+\d+)-aiplatform(?:\.mtls)?\.googleapis\.com")),
+    ("google", re.compile(r"aiplatform\.([a-z0-9-]+)\.rep\.googleapis\.com")),
+    ("openai", re.compile(r"([a-z]{2})\.api\.openai\.com")),
+    ("x-ai", re.compile(r"([a-z0-9-]+)\.api\.x\.ai")),
+    ("mistral", re.compile(r"api\.([a-z]{2})\.mistral\.ai")),
+    ("together", re.compile(r"([a-z]{2})-api\.together\.(?:ai|xyz)")),
+)
+"""Hosts of regions, by the seller's id in genai-prices."""
+
+_PATH = re.compile(r"(?:^|/)locations/([a-z0-9-]+)/")
+"""Vertex AI's paths, in an address or in front of a model's name."""
+
+_TENTH = Fraction(11, 10)
+_VERTEX_GEMINI_SINCE = datetime(2026, 7, 1, tzinfo=timezone.utc)
+UPLIFT_EDGES = (_VERTEX_GEMINI_SINCE,)
+"""When what a region costs more changed."""
+
+
+class _Rule(NamedTuple):
+    seller: str
+    models: re.Pattern[str]
+    """How the model's id in the price table begins."""
+    factor: Fraction | None
+    """Of the price of the global endpoint; ``None``: not known."""
+    source: str
+    regions: frozenset[str] = frozenset()
+    """Empty: all."""
+    since: datetime | None = None
+
+
+_ANY = re.compile("")
+_VERTEX = "https://cloud.google.com/vertex-ai/generative-ai/pricing"
+_CLAUDE_GEO = "https://platform.claude.com/docs/en/manage-claude/data-residency"
+_OPENAI_RESIDENCY = "https://developers.openai.com/api/docs/guides/data-residency"
+_BEFORE_VERTEX_PREMIUM = re.compile(r"claude-(?:2|3|4-opus|4-sonnet|instant|opus-4-[01]$|sonnet-4-0)")
+_BEFORE_CLAUDE_GEO = re.compile(r"claude-(?:[123]|instant|v1|(?:opus|sonnet|haiku)-4-[0-5]$)")
+_BEFORE_OPENAI_UPLIFT = re.compile(
+    r"gpt-[34]|o[134]|gpt-5(?:$|[^.\d])|gpt-5\.[0-3]|text-|chatgpt-4o|codex|computer-use|davinci|babbage|curie|ada|ft:gpt-[34]"
+    r"|gpt-image-1|gpt-audio|gpt-realtime(?:$|-mini$)|whisper|tts"
+)
+_RULES = (
+    _Rule("google", _BEFORE_VERTEX_PREMIUM, Fraction(1), f"{_VERTEX}#claude-models: the premium began with Claude 4.5"),
+    _Rule("google", re.compile("claude-"), _TENTH, f"{_VERTEX}#claude-models"),
+    _Rule("google", _ANY, None, f"{_VERTEX}: some cost more since July 2026", since=_VERTEX_GEMINI_SINCE),
+    _Rule("google", _ANY, Fraction(1), f"{_VERTEX}: one price for all locations before"),
+    _Rule("openai", _BEFORE_OPENAI_UPLIFT, Fraction(1), f"{_OPENAI_RESIDENCY}: only models released since 5 March 2026"),
+    _Rule("openai", _ANY, _TENTH, _OPENAI_RESIDENCY),
+    _Rule("anthropic", _BEFORE_CLAUDE_GEO, None, f"{_CLAUDE_GEO}: these models refuse it"),
+    _Rule("anthropic", _ANY, _TENTH, _CLAUDE_GEO, regions=frozenset({"us"})),
+    _Rule("x-ai", _ANY, _TENTH, "https://docs.x.ai/developers/advanced-api-usage/regions", regions=frozenset({"us"})),
+    _Rule("mistral", _ANY, _TENTH, "https://docs.mistral.ai/inference/regional-inference"),
+    _Rule(
+        "together",
+        _ANY,
+        Fraction(5, 4),
+        "https://docs.together.ai/docs/serverless/geo-specific-inference",
+        regions=frozenset({"us", "ca"}),
+    ),
+)
+"""What a region costs more than the global endpoint; the first row that fits decides, and none is unknown."""
+
+_IN_THE_NAME = "aws"
+"""The seller whose regions are part of its models' ids."""
+
+
+def host_of(address: str) -> str | None:
+    """Return the host of an address (a host, with a port or not, or a URL) in lower case, or ``None``."""
+    try:
+        return urlsplit(address if "://" in address else f"https://{address}").hostname
+    except ValueError:
+        return None
+
+
+def seller_of_host(host: str) -> str | None:
+    """Return the seller that a host of a region belongs to, or ``None``."""
+    return next((seller for seller, pattern in _HOSTS if pattern.fullmatch(host)), None)
+
+
+def find_region(seller: str, model: str, address: str | None, stated: str | None) -> str | None:
+    """Return the region that a call was bound to, or ``None`` when it is none that is known of.
+
+    Args:
+        seller: The id of the provider that is paid.
+        model: The model as the span names it.
+        address: The host or URL that was called.
+        stated: The region that the span names, in the provider's words.
+
+    """
+    candidates = [stated.strip().lower()] if stated and seller != _IN_THE_NAME else []
+    if address:
+        host = host_of(address) or ""
+        candidates += [match[1] for owner, pattern in _HOSTS if owner == seller and (match := pattern.fullmatch(host))]
+    if seller == "google":
+        candidates += [match[1] for text in (model.lower(), (address or "").lower()) if (match := _PATH.search(text))]
+    return next((region for region in candidates if region not in _GLOBAL), None)
+
+
+def uplift(seller: str, row: str, region: str, moment: datetime) -> Fraction | None:
+    """Return by what the global price has to be multiplied, or ``None`` when nobody knows.
+
+    Args:
+        seller: The id of the provider that is paid.
+        row: The id of the model in the price table.
+        region: As `find_region` tells it.
+        moment: When the call was made.
+
+    """
+    for rule in _RULES:
+        fits = rule.seller == seller and rule.models.match(row) and (not rule.regions or region in rule.regions)
+        if fits and (rule.since is None or moment >= rule.since):
+            return rule.factor
+    return None
