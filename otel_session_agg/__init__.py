@@ -10,6 +10,7 @@ from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_block import end_session, session
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
+from otel_session_agg._summary import SummaryExporter
 from otel_session_agg.stores import SessionStore, open_store
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StoreError",
+    "SummaryExporter",
     "current_rollup",
     "end_session",
     "open_store",

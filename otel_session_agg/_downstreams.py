@@ -13,12 +13,15 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._summary import SummaryExporter
 
 _logger = logging.getLogger("otel_session_agg")
 
 _GROUP = "opentelemetry_traces_exporter"
 OURS = "session_agg"
 OTLP = "otlp"
+SUMMARY = "summary"
+"""A line for each root on standard output; not an entry point, since it makes no sense without totals."""
 _PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 """Values of the standard protocol variables, and the names of their exporters."""
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -70,6 +73,11 @@ def _made(name: str, arguments: dict[str, Any]) -> SpanExporter:
     if name == OURS:
         message = f"exporter {name!r} is not allowed behind itself: name another one"
         raise SettingsError(message)
+    if name == SUMMARY:
+        if arguments:
+            message = f"exporter {name!r} takes no arguments"
+            raise SettingsError(message)
+        return SummaryExporter()
     if name == OTLP:
         name = _otlp()
     declared, name = name in _DECLARED, _DECLARED.get(name, name)
@@ -101,7 +109,7 @@ def _otlp() -> str:
 def _advice(name: str) -> str:
     if name in _PROTOCOLS.values():
         return "pip install 'otel-session-agg[otlp]'"
-    return f"installed are {', '.join(sorted({found.name for found in entry_points(group=_GROUP)} - {OURS}))}"
+    return f"installed are {', '.join(sorted({found.name for found in entry_points(group=_GROUP)} - {OURS} | {SUMMARY}))}"
 
 
 def _declared(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

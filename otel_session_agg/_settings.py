@@ -159,7 +159,8 @@ class Settings:
     """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
     could write into anybody's session."""
     exporter: str = "otlp"
-    """The exporter behind ``SessionSpanExporter`` when it is given none: an entry point ``opentelemetry_traces_exporter``."""
+    """The exporter behind ``SessionSpanExporter`` when it is given none: an entry point ``opentelemetry_traces_exporter``, or
+    ``summary``: one line on standard output for each root."""
 
     def __post_init__(self) -> None:
         for name, (_, (read, allowed)) in _RULES.items():

@@ -118,5 +118,6 @@ OTEL_PYTHON_SESSION_AGG_EXPORTER = "OTEL_PYTHON_SESSION_AGG_EXPORTER"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_EXPORTER
 
-The exporter behind ``OTEL_TRACES_EXPORTER=session_agg``, such as ``console``.  Default: otlp, by the standard variables
+The exporter behind ``OTEL_TRACES_EXPORTER=session_agg``, such as ``console``; ``summary`` prints one line for each root.
+Default: otlp, by the standard variables
 """

@@ -45,7 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_arrivals",
         # from here on the SDK, clocks and threads
         "_outbox _registry _report _sdk _threads",
-        "_caller _conditions _context _courier _report_text",
+        "_caller _conditions _context _courier _report_text _summary",
         "_asking _budgets",
         "_limits",
         "_publisher",

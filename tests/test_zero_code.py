@@ -199,6 +199,13 @@ class TestEnvironment:
         ran = _run(programs, SCRIPT, OTEL_TRACES_EXPORTER="session_agg", OTEL_PYTHON_SESSION_AGG_EXPORTER="console")
         assert (0, 30) == (ran.returncode, json.loads(ran.stdout.split("\n}\n")[1] + "\n}")["attributes"][n.TOTAL_TOKENS])
 
+    def test_summary(self, programs: Path) -> None:
+        """While developing, one line for each root is printed."""
+        ran = _run(programs, SCRIPT, OTEL_TRACES_EXPORTER="session_agg", OTEL_PYTHON_SESSION_AGG_EXPORTER="summary")
+        (line,) = ran.stdout.splitlines()
+        assert ["root", "0.000009 USD", "30 tokens", "1 call"] == line.split("  ")[1:5]
+        assert (0, "") == (ran.returncode, ran.stderr)
+
     def test_wrong_exporter(self, programs: Path) -> None:
         """A name that leads nowhere is logged, and the application goes on."""
         ran = _run(programs, SCRIPT, OTEL_TRACES_EXPORTER="session_agg", OTEL_PYTHON_SESSION_AGG_EXPORTER="nowhere")
