@@ -45,7 +45,7 @@ class Reader:
 
 def _lacking(span: SpanData, event: Event) -> Event:
     """The event of a span that has lost attributes: what decides may be among them."""
-    is_call, lacks = event.kind in _CALLS, 0
+    is_call, lacks = event.kind in _CALLS or event.usage is not None, 0
     if is_call and not span.failed and (event.usage is None or not (event.response_model or event.request_model)):
         lacks |= LACKS_FIGURES
     if (is_call or span.parent_id is None) and event.session_id is None:

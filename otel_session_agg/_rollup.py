@@ -122,6 +122,11 @@ class Rollup:
         return self.cost_pusd / PUSD_PER_USD
 
     @property
+    def is_empty(self) -> bool:
+        """Nothing has happened that it tells of: a cost of 0 says nothing then."""
+        return not (self.num_events or self.num_model_events or self.num_winners or self.num_recorded)
+
+    @property
     def cost_source(self) -> str | None:
         """``computed``, ``recorded``, ``mixed``, or ``None`` when no cost is known."""
         if self.num_computed and self.num_recorded:

@@ -143,7 +143,7 @@ class Meters:
             return
         attributes: dict[str, str | bool] = {"end_reason": record.end_reason, "partial": record.is_partial}
         rollup, into = record.rollup, self._instruments
-        if rollup.cost_usd is not None:
+        if rollup.cost_usd is not None and not rollup.is_empty:
             into.cost.record(rollup.cost_usd, attributes)
         if rollup.duration_ms is not None:
             into.duration.record(rollup.duration_ms / 1000, attributes)

@@ -15,6 +15,9 @@ _NS_PER_MS = 1_000_000
 _MAX_INT = 2**63 - 1
 """The largest integer that OTLP carries."""
 
+_SAY_NOTHING = (n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS)
+"""Of a session in which nothing has happened."""
+
 _ONLY_WHEN_NOT_ZERO = (
     (n.CACHE_READ_TOKENS, "cache_read_tokens"),
     (n.CACHE_WRITE_TOKENS, "cache_write_tokens"),
@@ -72,4 +75,6 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
         }
     )
     values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None)
+    if record.rollup.is_empty:
+        values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
     return {**values, **{name: value for name, value in more.items() if value is not None}}
