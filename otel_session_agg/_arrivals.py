@@ -9,6 +9,7 @@ Rules
 * A root waits ``linger_seconds``; one that begins a trace longer when other processes tell of parts of it in the same way.
 * What hangs at a root by parents that have come goes with it.  What hangs at a parent that has not come goes with the root that
   begins the trace, which is then partial; a root in the middle of a trace leaves without it, partial, too.
+* A span that somebody saw begin below a parent that will not come (``_parents``) is such a root in the middle of a trace.
 * A span below what the engine remembers goes there at once: it is late.
 * What waits for a root longer than ``session_idle_seconds``, and what is too much, goes to the engine as it is.  That adds up
   to the same, but for the share of each root where one trace has several of them in this process.
@@ -25,11 +26,16 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._owners import Text, short
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
+from otel_session_agg._recent import Recent
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
 MAX_KEPT = 20_000
 """Spans kept over all traces, about 1 kB each and the output; beyond that those of the trace that began first go to the engine."""
+
+
+MAX_TOPS = 8192
+"""Such spans that are remembered while they are open, and until they have come."""
 
 
 class _Kept(NamedTuple):
@@ -73,6 +79,8 @@ class Arrivals:
         self._max_spans = settings.max_open_spans
         self._traces: dict[int, _Waiting] = {}
         self._deadlines: Deadlines[_Due] = Deadlines()
+        self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
+        """The traces of spans whose parent is in this process but will not come, by span id, as far as somebody saw them begin."""
         self.number = 0
         """Spans that are kept."""
 
@@ -80,6 +88,8 @@ class Arrivals:
 
     def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``."""
+        if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
+            span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
         waiting = self._traces.get(span.trace_id)
         has_ended = self._engine.links.get(span.trace_id, span.span_id) is not None
         if has_ended or (waiting is not None and span.span_id in waiting.spans):

@@ -6,13 +6,16 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._context import Label, stamped, use
+from otel_session_agg._parents import is_top
 from otel_session_agg._recent import Recent
 from otel_session_agg._threads import weakly
 
@@ -73,9 +76,16 @@ class Companion(SpanProcessor):
                 return
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Stamp a span."""
+        """Stamp a span, and note where its parent will not come."""
+        above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
+        if above is not None and getattr(above, "_span_processor", None) is not getattr(span, "_span_processor", None):
+            self._aggregation.guard.call("finding a parent", self._note_top, span, parent_context)
         if use.any_label or self._trusts_baggage:
             self._aggregation.guard.call("stamping a span", self._stamp, span, parent_context)
+
+    def _note_top(self, span: Span, parent_context: Context | None) -> None:
+        if is_top(span, parent_context):
+            self._aggregation.runner.pipeline.note_top(span)
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
         label = stamped(span, parent_context, self._trusts_baggage)

@@ -67,6 +67,7 @@ class Departures:
         """A root began; when its parent is in another process, that one's root has to know."""
         trace.is_part = is_part
         self._publisher.claim(trace)
+        self._publisher.demoted(trace)
         if is_part and trace.root_id is not None:
             self._publisher.part(trace, session_of(trace), {}, is_open=True)
 
@@ -77,6 +78,7 @@ class Departures:
             self.changed(trace, now)
             return
         self._publisher.claim(trace)
+        self._publisher.demoted(trace)
         rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
         if span.is_part:
             self._part_left(trace, rollups, now)
@@ -98,14 +100,16 @@ class Departures:
             self._publisher.ask(trace, until - ANSWER_SECONDS)
 
     def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
+        self._part_told(trace, rollups, now)
+        self._leaves(trace, self._engine.rollup(trace, self._text), trace.partial)
+        self._go_on(trace.trace_id, now)
+
+    def _part_told(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
         trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
         self._gathering.add_part(trace)
         self.tell(trace, now, rollups)
         self._publisher.part(trace, session_of(trace), rollups, is_open=False)
-        rollup = self._engine.rollup(trace, self._text)
         self._member(trace, now)
-        self._leaves(trace, rollup, trace.partial)
-        self._go_on(trace.trace_id, now)
 
     def _go_on(self, trace_id: int, now: float) -> None:
         """The roots of a trace wait no longer when nothing more is to come."""
@@ -168,26 +172,33 @@ class Departures:
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
         span = trace.root_span
-        if span is None or trace.is_elsewhere:
+        first = trace.first if span is None else (span.start_ns, span.span_id, span.end_ns)
+        if first is None or trace.is_elsewhere:
             return
+        is_part = span is None or span.is_part
         own = session_of(trace)
         told = trace.reported or {}
         trace.member_of = known = trace.member_of or set()
         for session_id in ({*told, own} if own is not None else {*told}) - known:
             known.add(session_id)
             is_whole, rollup = session_id == own, told.get(session_id, NOTHING)
-            start_ns, end_ns = (span.start_ns, span.end_ns) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
-            member = Member(start_ns, span.trace_id, span.span_id)
-            self._ledger.left(session_id, member, end_ns, now, is_part=span.is_part or not is_whole)
-            if is_whole and not span.is_part:
+            start_ns, end_ns = (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
+            member = Member(start_ns, trace.trace_id, first[1])
+            self._ledger.left(session_id, member, end_ns, now, is_part=is_part or not is_whole)
+            if is_whole and not is_part:
                 self._gathering.found(trace.trace_id, session_id)
 
     def changed(self, trace: Trace, now: float) -> None:
         """A span ended after its root left, or without one."""
-        if trace.root_span is not None and trace.root_span.is_part:
+        is_part = trace.root_span is None or trace.root_span.is_part
+        if trace.root_span is None and not any(part is trace for part in self._gathering.parts(trace.trace_id)):
+            self._publisher.claim(trace)
+            self._part_told(trace, self._engine.rollups(trace, self._text), now)  # its root may still come
+            return
+        if is_part:
             trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
             self._publisher.part(trace, session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
-        elif trace.root_span is not None and trace.is_folded and session_of(trace) is None:
+        elif trace.is_folded and session_of(trace) is None:
             self._becomes_session(trace, now)
         if trace.is_folded:
             self._member(trace, now)  # if only now it is known in which session it is

@@ -7,13 +7,12 @@ Rules
 * On a bound the oldest leave with what they have, marked partial; a root that is still open keeps only its totals.
 * A span that ends after its root left is *late*: it leaves at once and corrects what the root's sessions have got of it.
 * What belongs to no root that is known leaves at once; if a root appears within ``linger_seconds``, it gets the totals.
-
-Counted, and true at every moment: received = folded + ignored (by reason), opened = released (by reason) + open.
+* A span whose parent is in this process but will not come (``_parents`` tells which) is a session root, unless that parent, or
+  what begins its trace, is known here.  When the parent comes after all while it is open, that takes its place.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add
@@ -31,17 +30,18 @@ from otel_session_agg._reasons import (
     DUPLICATE,
     FAULT,
     LINGER,
-    NO_CONTEXT,
     NO_ROOT,
     NO_START,
     OPEN_ROOTS,
     OPEN_SPANS,
     SESSION_CONFLICT,
+    SHUTDOWN,
 )
 from otel_session_agg._recent_calls import MAX_RECENT_CALLS, RecentCalls
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
+from otel_session_agg._span_counts import SpanCounts
 from otel_session_agg._sums import Price
 from otel_session_agg._traces import Trace, no_text
 
@@ -59,12 +59,13 @@ Out = list[object]
 """What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""
 
 
-class Engine:
+class Engine(SpanCounts):
     """All session roots of a process."""
 
     def __init__(
         self, settings: Settings, read: Callable[[SpanData], Event], price: Price, rootless_seconds: float | None = None
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._rootless_seconds = settings.linger_seconds if rootless_seconds is None else rootless_seconds
         self._read = read
@@ -75,13 +76,6 @@ class Engine:
         self._deadlines: Deadlines[Trace] = Deadlines()
         self._elsewhere = Elsewhere()
         self.members = Members(self.roots.keeps)
-        self.received = self.folded = self.late = self.opened = 0
-        self.ignored: Counter[str] = Counter()
-        """Ended spans that are in no totals, by reason."""
-        self.unread: Counter[str] = Counter()
-        """Values that were not used, by reason."""
-        self.released: Counter[str] = Counter()
-        """Roots that left: ``complete``, or why they could not wait."""
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
@@ -109,8 +103,17 @@ class Engine:
                 trace.partial = OPEN_SPANS
         return trace
 
+    def top_started(self, trace_id: int, span_id: int, parent_id: int, out: Out) -> Trace | None:
+        """A span began whose parent is in this process but will not come, unless it is known here; returns its trace."""
+        if not self.roots.begins_at(trace_id, parent_id):
+            return self.started(trace_id, span_id, parent_id, out)
+        trace = self._root_started(trace_id, span_id, out)
+        self.roots.add_top(trace, parent_id)
+        return trace
+
     def _root_started(self, trace_id: int, span_id: int, out: Out) -> Trace:
-        return self.roots.root(trace_id, span_id) or self._opened(Trace(trace_id, span_id), out)
+        trace = self.roots.root(trace_id, span_id) or self.roots.put_above(trace_id, span_id)
+        return trace or self._opened(Trace(trace_id, span_id), out)
 
     def _opened(self, trace: Trace, out: Out) -> Trace:
         self.opened += 1
@@ -122,8 +125,8 @@ class Engine:
     def ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None = None) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included.  ``event``: if it was read already."""
         self.received += 1
-        if span.parent_id is None and span.carried_parent_id is not None and self._adopted(span):
-            span = span._replace(parent_id=span.carried_parent_id)
+        if self.roots.tops or span.carried_parent_id is not None:
+            span = self._as_it_began(span)
         if span.parent_id is None:
             self._root_ended(span, carrier, now, out, event)
             return
@@ -139,6 +142,8 @@ class Engine:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span, event or self.event_of(span))
+        if trace.root_id is None:
+            trace.note_first(span)
         if trace.has_left:
             self.late += 1
             out.append(Changed(trace))
@@ -196,10 +201,12 @@ class Engine:
         trace.deadline = self._deadlines.add(now + self._rootless_seconds, trace)
         return trace
 
-    def _adopted(self, span: SpanData) -> bool:
-        """Whether a span with a carried parent was found to be below a root of this process when it began."""
-        trace = self.roots.knowing(span.trace_id, span.span_id)
-        return trace is not None and trace.root_id != span.span_id
+    def _as_it_began(self, span: SpanData) -> SpanData:
+        """A span, as a root or below its parent as it was when it began."""
+        if span.parent_id is None and span.carried_parent_id is not None:
+            trace = self.roots.knowing(span.trace_id, span.span_id)
+            return span if trace is None or trace.root_id == span.span_id else span._replace(parent_id=span.carried_parent_id)
+        return self.roots.as_root(span)
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
 
@@ -214,14 +221,15 @@ class Engine:
             self._release(trace, out)
 
     def drain(self, reason: str, _now: float, out: Out) -> None:
-        """Release every root that has ended, at once."""
-        for trace in [trace for trace in self.roots if trace.root_span is not None]:
+        """Release every root that has ended, at once; at the end also what has none."""
+        for trace in [one for one in self.roots if one.root_span is not None or (one.root_id is None and reason == SHUTDOWN)]:
             trace.partial = trace.partial or reason
             self._release(trace, out)
 
     def _release(self, trace: Trace, out: Out) -> None:
         self.roots.leave(trace)
         if trace.root_span is None or trace.root_event is None:
+            trace.root_id = trace.first[1] if trace.first is not None else None
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
         else:
@@ -264,19 +272,10 @@ class Engine:
         """The session root that is a span, or that it is below."""
         return self.roots.sharing(self.roots.below(trace_id, span_id), trace_id, span_id)
 
-    def repeated(self) -> None:
-        """A span ended again."""
-        self.received += 1
-        self.ignored[DUPLICATE] += 1
-
-    def unreadable(self) -> None:
-        """A span came that cannot be read at all."""
-        self.received += 1
-        self.ignored[NO_CONTEXT] += 1
-
     def fault(self, span: SpanData) -> None:
         """Reading or folding a span raised: forget what it may have left half done; a root above it says so."""
         self.ignored[FAULT] += 1
+        span = self.roots.as_root(span)
         is_root = span.parent_id is None
         trace = self.roots.root(span.trace_id, span.span_id) if is_root else self.below(span.trace_id, span.parent_id)
         if trace is not None and not is_root:

@@ -30,6 +30,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
+from otel_session_agg._parents import Top, is_unsampled
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reading import Reader
 from otel_session_agg._reasons import SHUTDOWN
@@ -42,7 +43,8 @@ from otel_session_agg.stores import name_of
 
 _logger = logging.getLogger("otel_session_agg")
 
-Queue = deque["tuple[Span] | tuple[Span, Label] | tuple[None, Label] | ReadableSpan"]
+Start = tuple[Span] | tuple[Span, Label] | Top
+Queue = deque["Start | tuple[None, Label] | ReadableSpan"]
 """Started spans, each in a tuple, with the label of the session around if there is one, and ended ones as they are, in the order
 of their moments.  Where starts are not seen, only the label."""
 
@@ -80,9 +82,11 @@ class Pipeline:
         self.engine = Engine(settings, self.reader.read, self._price, rootless_seconds)
         self._fronts: list[Arrivals | Engine] = [self.engine]
         """What ended spans go to, the first first."""
+        self._arrivals: Arrivals | None = None
         if batch_seconds is not None:
             parts_seconds = batch_seconds if store is not None else 0.0
-            self._fronts.insert(0, Arrivals(settings, self.engine, self.guard, self._readable, parts_seconds))
+            self._arrivals = Arrivals(settings, self.engine, self.guard, self._readable, parts_seconds)
+            self._fronts.insert(0, self._arrivals)
         process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
         if self.courier is not None:
@@ -116,6 +120,8 @@ class Pipeline:
             self._before = len(out)
             if not isinstance(item, tuple):
                 self._resource = self._resource or item.resource
+                if self._arrivals is not None and is_unsampled(item):
+                    self.note_top(item)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
                 self.keeper.began(None, 0, time.time_ns(), item[-1], now)  # type: ignore[arg-type]  # a label
@@ -123,6 +129,8 @@ class Pipeline:
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:
                     trace = self._root_started(span, out)
+                elif type(item) is Top:
+                    trace = self._top_started(span, parent.span_id, out)
                 else:
                     trace = started(context.trace_id, context.span_id, parent.span_id, out)
                 if len(item) > 1:
@@ -131,14 +139,26 @@ class Pipeline:
         return True
 
     def _root_started(self, span: Span, out: Out) -> Trace | None:
-        self._resource = span.resource
         context = span.context
-        trace = self.engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span))
-        if trace is not None and trace.root_id == context.span_id:
+        return self._began(span, self.engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span)))
+
+    def _top_started(self, span: Span, parent_id: int, out: Out) -> Trace | None:
+        context = span.context
+        return self._began(span, self.engine.top_started(context.trace_id, context.span_id, parent_id, out))
+
+    def _began(self, span: Span, trace: Trace | None) -> Trace | None:
+        """A span began that may be a root."""
+        self._resource = span.resource
+        if trace is not None and trace.root_id == span.context.span_id:
             self.keeper.departures.root_began(trace, is_part=span.parent is not None)
             if self._is_live:
                 trace.carrier = span
         return trace
+
+    def note_top(self, span: ReadableSpan) -> None:
+        """Where starts are not seen: the parent of a span will not come; from any thread."""
+        if self._arrivals is not None and span.context is not None:
+            self._arrivals.tops.put(span.context.span_id, span.context.trace_id)
 
     def _failed(self, out: Out) -> None:
         span = self._item

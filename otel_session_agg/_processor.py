@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._given import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._parents import Top, is_top
+from otel_session_agg._pipeline import Start
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._runner import Runner
@@ -94,7 +98,13 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         runner = self._runner
         if self._plain_starts and not use.any_label:
             queue = runner.queue
-            queue.append((span,))
+            above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
+            if above is None or (
+                getattr(above, "_span_processor", None) is getattr(span, "_span_processor", None) and above._end_time is None  # noqa: SLF001 -- see _parents
+            ):
+                queue.append((span,))
+            else:
+                queue.append(self._below((span,), span, parent_context))
             if self._is_shared and not runner.awake and span.parent is not None and span.parent.is_remote:
                 self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
             if len(queue) >= self._max_queue_size:
@@ -109,11 +119,15 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
             label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
-        runner.queue.append((span,) if label is None else (span, label))
+        runner.queue.append(self._below((span,) if label is None else (span, label), span, parent_context))
         if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
             self._guard.call("waking the worker", runner.wake_worker)
         if len(runner.queue) >= self._max_queue_size:
             self._guard.call("folding on the application thread", runner.fold_when_full)
+
+    def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
+        """What is queued of a span that started; where its parent will not come, that is told."""
+        return Top(item) if self._guard.call("finding a parent", is_top, span, parent_context) else item
 
     def _on_ending(self, span: Span) -> None:
         if self._calls_on_ending:

@@ -73,6 +73,14 @@ class Publisher:
             slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, outputs=self._outputs))
             self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
 
+    def demoted(self, trace: Trace) -> None:
+        """What was written of a root that is none, as its parent came, is no part that anybody has to wait for."""
+        span_id, trace.demoted_id = trace.demoted_id, None
+        if span_id is not None and self._courier is not None and trace.num_published:
+            part = Part({}, is_open=False, root=False, session_id=None, seq=trace.num_published + 1)
+            slot = Slot(trace_key(trace.trace_id), f"{span_id:016x}", part.seq, encode_part(part))
+            self._courier.put(Errand(slot))
+
     def root(
         self, trace: Trace, session_id: str | None, rollup: Rollup, carried: Mapping[str, int] | None = None, *, looks: bool
     ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from otel_session_agg._links import Links
+from otel_session_agg._model import SpanData
 from otel_session_agg._recent import Recent
 from otel_session_agg._traces import Trace
 
@@ -31,6 +32,8 @@ class Roots:
         self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
         self.num_open = 0
         """Roots that are not parked."""
+        self.tops: dict[int, Trace] = {}
+        """Roots whose parent is in this process but will not come, by span id."""
 
     def __len__(self) -> int:
         return self.num_open + len(self._parked)
@@ -80,6 +83,39 @@ class Roots:
                 return trace
         return self._parked.get((trace_id, span_id))
 
+    # -- roots whose parent will not come ---------------------------------------------------------------------------------
+
+    def begins_at(self, trace_id: int, parent_id: int) -> bool:
+        """Whether a span below such a parent is a root: the parent is not known, and nothing that begins the trace is here."""
+        trace = self.sharing(self.below(trace_id, parent_id), trace_id, parent_id)
+        if trace is None:
+            return not self.is_parked(trace_id)
+        return (trace.has_left or trace.above_id is not None) and not trace.knows(parent_id, self._links)
+
+    def add_top(self, trace: Trace, parent_id: int) -> None:
+        """A root has such a parent."""
+        if trace.root_id is not None:
+            trace.above_id = parent_id
+            self.tops[trace.root_id] = trace
+
+    def put_above(self, trace_id: int, root_id: int) -> Trace | None:
+        """The trace of an open root whose parent comes after all, with that as its root."""
+        if not self.tops:
+            return None
+        for trace in _chain(self._heads.get(trace_id)):
+            if trace.above_id == root_id and trace.root_id is not None and trace.root_span is None:
+                self.tops.pop(trace.root_id, None)
+                trace.put_below(root_id)
+                return trace
+        return None
+
+    def as_root(self, span: SpanData) -> SpanData:
+        """An ended span, as a root if it began as one."""
+        trace = self.tops.get(span.span_id)
+        if trace is None or trace.trace_id != span.trace_id or span.parent_id is None:
+            return span
+        return span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
+
     def has_part(self, trace_id: int) -> bool:
         """Whether a root in the middle of this trace is here."""
         return any(trace.is_part for trace in _chain(self._heads.get(trace_id)))
@@ -117,6 +153,7 @@ class Roots:
         if trace.deadline is not None:
             trace.deadline.cancel()
             trace.deadline = None
+        self._drop_top(trace)
         if self._unpark((trace.trace_id, trace.root_id)):
             return
         head = self._heads.pop(trace.trace_id)
@@ -130,6 +167,8 @@ class Roots:
     def park(self, trace: Trace) -> None:
         """Keep only the totals of a root that is still open."""
         self.remove(trace)
+        if trace.above_id is not None:
+            self.add_top(trace, trace.above_id)
         self._parked[trace.trace_id, trace.root_id] = trace
         self._parked_ids[trace.trace_id] = self._parked_ids.get(trace.trace_id, 0) + 1
 
@@ -137,9 +176,15 @@ class Roots:
         """Whether a root of this trace is parked."""
         return trace_id in self._parked_ids
 
+    def _drop_top(self, trace: Trace) -> None:
+        if trace.root_id is not None and self.tops.get(trace.root_id) is trace:
+            del self.tops[trace.root_id]
+
     def _unpark(self, name: tuple[int, int | None]) -> bool:
-        if self._parked.pop(name, None) is None:
+        trace = self._parked.pop(name, None)
+        if trace is None:
             return False
+        self._drop_top(trace)
         self._parked_ids[name[0]] -= 1
         if not self._parked_ids[name[0]]:
             del self._parked_ids[name[0]]

@@ -16,13 +16,19 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "carrier", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "lacks", "member_of", "nodes", "num_published",
+        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "lacks", "member_of", "nodes", "num_published",
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
         self.trace_id = trace_id
         self.root_id = root_id
+        self.above_id: int | None = None
+        """The parent of a root that is in this process but will not come."""
+        self.demoted_id: int | None = None
+        """What was the root until its parent came."""
+        self.first: tuple[int, int, int] | None = None
+        """Where no root is known: start, id and end of the span that began first."""
         self.root: Node | None = None
         self.root_span: SpanData | None = None
         self.root_event: Event | None = None

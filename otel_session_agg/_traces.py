@@ -57,6 +57,21 @@ class Trace(TraceState):
         self.totals = None  # it may name a session
         return len(self.opened)
 
+    def put_below(self, root_id: int) -> None:
+        """The root has got a parent, which takes its place; the root is open."""
+        span_id = self.demoted_id = self.root_id or 0
+        self.opened = {span_id: root_id, **(self.opened or {})}
+        if self.root is not None:
+            self.nodes = {**(self.nodes or {}), span_id: self.root}
+            self.root = None
+        self.root_id, self.above_id, self.is_part, self.totals = root_id, None, False, None
+
+    def note_first(self, span: SpanData) -> None:
+        """A span ended; where no root is known, the one that began first stands for it."""
+        if self.root_id is None:
+            at = (span.start_ns, span.span_id, span.end_ns)
+            self.first = at if self.first is None else min(at, self.first)
+
     def is_open(self, span_id: int) -> bool:
         """Whether a span below the root is open."""
         return self.opened is not None and span_id in self.opened

@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             " _price_regions _reasons _recent _store _suppress _values environment_variables"
         ),
         (
-            "_figures _links _price_weights _reading _rollup _settings"
+            "_figures _links _span_counts _price_weights _reading _rollup _settings"
             " conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
@@ -45,6 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_arrivals",
         # from here on the SDK, clocks and threads
         "_outbox _registry _report _sdk _threads",
+        "_parents",
         "_caller _conditions _context _courier _report_text _summary",
         "_asking _budgets",
         "_limits",

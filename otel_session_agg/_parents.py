@@ -1,0 +1,51 @@
+"""Whether the parent of a span that starts will ever be seen here, as the context in which it starts tells.
+
+A span whose parent is in another process is a session root.  So is one whose parent is in this process but never comes:
+
+* the parent is made up: an application chose a trace id (Langfuse's ``trace_context``, an id out of a message queue) and put a
+  span around that records nothing;
+* a sampler dropped the parent, so that it records nothing;
+* the parent belongs to another ``TracerProvider``, so it goes to other processors;
+* the parent had ended before this processor was added.
+
+A parent of the same provider that is still open does come, also when the processor was added while it was open: what is below it
+waits for it.  A context that is not that of the parent (a span that was handed in by hand) tells nothing: that waits, too.  And what
+the engine knows counts for more: a span below one that it has seen, or in a trace whose beginning it has seen, is no root.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import NonRecordingSpan, TraceFlags, get_current_span
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+
+class Top(tuple[Any, ...]):
+    """What is queued of a span that started below a parent that will not come; in other respects as for any span."""
+
+    __slots__ = ()
+
+
+def is_top(span: ReadableSpan, context: Context | None) -> bool:
+    """Whether a span that starts in a context has a parent in this process that will not come."""
+    parent = span.parent
+    if parent is None or parent.is_remote:
+        return False
+    above = get_current_span(context)
+    found = above.get_span_context()
+    if found.span_id != parent.span_id or found.trace_id != parent.trace_id:
+        return False
+    provider = getattr(above, "_span_processor", None)  # the only thing that tells one provider's spans from another's
+    if provider is None:
+        return isinstance(above, NonRecordingSpan)
+    return provider is not getattr(span, "_span_processor", None) or getattr(above, "_end_time", None) is not None
+
+
+def is_unsampled(span: ReadableSpan) -> bool:
+    """Whether the parent of an ended span is in this process and is not exported."""
+    parent = span.parent
+    return parent is not None and not parent.is_remote and not parent.trace_flags & TraceFlags.SAMPLED
