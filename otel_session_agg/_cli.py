@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from otel_session_agg._cli_sessions import Told, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import typer
 
 __all__ = ["main"]
+
+T = TypeVar("T")
 
 _DISTRIBUTION: Final = "otel-session-agg"
 _NEEDS_EXTRA: Final = "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
@@ -74,6 +78,7 @@ def _app() -> typer.Typer:
         raise typer.Exit(_demo(endpoint))
 
     _add_session_commands(app)
+    _add_doctor(app)
     return app
 
 
@@ -110,6 +115,41 @@ def _add_session_commands(app: typer.Typer) -> None:
     ) -> None:
         """Show one session: its totals, what is known of it, and its roots."""
         raise typer.Exit(_tell(store, partial(show_session, session_id=session_id, form="json" if as_json else "text")))
+
+
+def _add_doctor(app: typer.Typer) -> None:
+    import typer
+
+    @app.command()
+    def doctor(
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help="A store to look at in place of the one that is set."),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Look at what keeps totals away: settings, store, prices, instrumentations, the SDK's variables.
+
+        The exit code is 1 when there is a problem. Nothing is changed, and no span is sent.
+        """
+        raise typer.Exit(_doctor(store, as_json=as_json))
+
+
+def _doctor(store: str | None, *, as_json: bool) -> int:
+    """Look at everything and print it; the result is the exit code."""
+    from otel_session_agg import _doctor_text as text
+    from otel_session_agg._doctor import diagnose
+
+    logging.getLogger("otel_session_agg").addHandler(logging.NullHandler())  # what is wrong is told below
+    sections = diagnose(store, _attempt, today=datetime.now(timezone.utc).date())
+    _print(Told(text.as_json(sections) if as_json else text.as_text(sections)))
+    return 1 if text.problems_of(sections) else 0
+
+
+def _attempt(function: Callable[[], T], /) -> tuple[T | None, str]:
+    """Make a call to code of others; the boundary to all that it may raise."""
+    try:
+        return function(), ""
+    except Exception as error:  # noqa: BLE001  drivers of stores and exporters have errors of their own, many of them
+        return None, " ".join(str(error).split()) or type(error).__name__
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  the signature is typer's

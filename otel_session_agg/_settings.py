@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
@@ -67,6 +67,25 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     ends = {name.removeprefix(_PREFIX): name for name in known}
     close = {name: get_close_matches(name.removeprefix(_PREFIX)[:_MAX_CHARS], ends, 1, _CLOSE) for name in unknown}
     return {name: ends[found[0]] if found else None for name, found in close.items()}
+
+
+class Given(NamedTuple):
+    """A setting that the environment states."""
+
+    name: str
+    variable: str
+    raw: str
+    """As it stands there."""
+    value: Any
+    """As it is read; ``None`` when it is not allowed."""
+    allowed: str
+    """What is."""
+
+
+def given_variables(environ: Mapping[str, str]) -> list[Given]:
+    """All settings that the environment states."""
+    found = ((name, variable, environ.get(variable, "").strip(), rule) for name, (variable, rule) in _RULES.items())
+    return [Given(name, variable, raw, read(raw), allowed) for name, variable, raw, (read, allowed) in found if raw]
 
 
 def _shown(value: object) -> str:
@@ -194,13 +213,8 @@ class Settings:
         for name, close in unknown_variables(environ).items():
             advice = f"did you mean {close}?" if close else f"known are {', '.join(variable for variable, _ in _RULES.values())}"
             _warned.once("unknown", name, "%s is no variable of this library: %s", name, advice)
-        values: dict[str, Any] = {}
-        for name, (variable, (read, allowed)) in _RULES.items():
-            raw = environ.get(variable, "").strip()
-            if raw:
-                value = read(raw)
-                if value is None:
-                    _logger.warning("%s=%r is not allowed: use %s; the default is used", variable, raw, allowed)
-                else:
-                    values[name] = value
-        return cls(**values)
+        given = given_variables(environ)
+        for one in given:
+            if one.value is None:
+                _logger.warning("%s=%r is not allowed: use %s; the default is used", one.variable, one.raw, one.allowed)
+        return cls(**{one.name: one.value for one in given if one.value is not None})

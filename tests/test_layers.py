@@ -58,10 +58,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_aggregation",
         "_given",
         # doors
-        "_companion _downstreams _processor",
+        "_companion _doctor_text _downstreams _processor",
         "_exporter",
         "",
-        "testing _cli_sessions _demo _demo.*",
+        "_doctor_sdk",
+        "testing _cli_sessions _demo _demo.* _doctor",
         "_cli",
         "__main__",
     )
