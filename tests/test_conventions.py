@@ -75,7 +75,18 @@ _ROWS = [
     for field in _FIELDS
     for key in getattr(table, field)
 ]
-_OTHER_FIELDS = {"uncached", "tool_prompt", "exclusive", "cost_text", "cost_currency", "cache_hit", "content", "tool", "agent"}
+_OTHER_FIELDS = {
+    "uncached",
+    "tool_prompt",
+    "text_cache_read",
+    "exclusive",
+    "cost_text",
+    "cost_currency",
+    "cache_hit",
+    "content",
+    "tool",
+    "agent",
+}
 _INDIRECT = [
     pytest.param(field, key, id=f"{table.name}-{field}-{key}")
     for table in CONVENTIONS
@@ -112,6 +123,8 @@ class TestEveryKey:
                 130
                 == usage({"ai.usage.inputTokens": 100, "ai.usage.inputTokenDetails.cacheReadTokens": 30, key: 100}).prompt_tokens
             )
+        elif field == "text_cache_read":
+            assert 0 == usage({**tokens, "llm.token_count.prompt_details.cache_read": 30, key: 30}).audio_cache_read_tokens
         elif field == "tool_prompt":
             assert 130 == usage({**tokens, key: 30}).prompt_tokens
         elif field == "exclusive":
@@ -422,7 +435,7 @@ class TestKind:
             ({"ai.operationId": "ai.generateText.doGenerate", "gen_ai.operation.name": "x"}, "span", Kind.MODEL),
             ({"ai.operationId": "ai.streamText"}, "span", Kind.CHAIN),
             ({"operation.name": "ai.embed.doEmbed my-function"}, "span", Kind.EMBEDDING),
-            ({"gen_ai.operation.name": "something", "gen_ai.request.model": "m", IN: 1}, "span", Kind.SPAN),
+            ({"gen_ai.operation.name": "something", "gen_ai.request.model": "m", IN: 1}, "span", Kind.MODEL),
             ({"gen_ai.operation.name": "something", "llm.request.type": "chat"}, "claude_code.llm_request", Kind.SPAN),
             ({"llm.request.type": "chat"}, "claude_code.interaction", Kind.AGENT),
             ({"llm.request.type": "rerank", "gen_ai.tool.name": "t"}, "span", Kind.RETRIEVER),
@@ -436,7 +449,7 @@ class TestKind:
         ],
     )
     def test_precedence(self, attributes: dict[str, Any], name: str, expected: Kind) -> None:
-        """The first decisive key wins; an unknown operation is no model call."""
+        """The first decisive key wins; an unknown operation is a model call only where a model is named."""
         assert expected is read(attributes, name=name).kind
 
 

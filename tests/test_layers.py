@@ -28,9 +28,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             " conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
+        "conventions._usage_names",
         (
             "_calls _claims _price_rates _tally _session_totals"
-            " conventions._proofs conventions._session_keys conventions._usage_names conventions._versions conventions.* stores.*"
+            " conventions._proofs conventions._session_keys conventions._versions conventions.* stores.*"
         ),
         "_price_overrides _price_quotes _window",
         # what counts, what it costs, how tables are read

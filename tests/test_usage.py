@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from otel_session_agg._model import Kind
+
 from .test_conventions import IN, OUT, READ, TOTAL, read, usage
 
 REASONING = "gen_ai.usage.reasoning.output_tokens"
@@ -343,3 +345,207 @@ class TestIterations:
         """What is no such list says nothing."""
         own = {"input_tokens": 2300, "output_tokens": 100, "iterations": items}
         assert (2300, 100, 2400) == counts({RAW: json.dumps(own)})
+
+
+class TestVersionsOfTheAiSdk:
+    """Bedrock's and Anthropic's input on streams of versions without token details."""
+
+    STREAM: ClassVar = {
+        "ai.model.provider": "amazon-bedrock",
+        "ai.model.id": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "ai.usage.inputTokens": 1000,
+        "ai.usage.outputTokens": 50,
+        "ai.usage.totalTokens": 1050,
+        "ai.usage.cachedInputTokens": 300,
+    }
+
+    @pytest.mark.parametrize(
+        ("agent", "expected"),
+        [
+            ("ai/5.0.277", 1300),
+            ("shop/1.2 ai/5.0.277", 1300),
+            ("ai/6.0.100", 1000),
+            ("shop/1.2 ai/6.0.100 runtime/node.js/24", 1000),
+            ("ai/10.1.0", 1000),
+            ("openai/6.1 ai/5.0.277", 1300),
+            (None, 1000),
+            (7, 1000),
+        ],
+    )
+    def test_stream(self, agent: object, expected: int) -> None:
+        """The version in the headers tells; without it, as on streams, the input has the cached part, as newer versions write it."""
+        more = {} if agent is None else {"ai.request.headers.user-agent": agent}
+        assert expected == usage({**self.STREAM, **more}).prompt_tokens
+
+    @pytest.mark.parametrize(("raw", "expected"), [(1000, 1300), (700, 1000)])
+    def test_anthropic(self, raw: int, expected: int) -> None:
+        """Anthropic's own usage proves that the input has the cached part, from 6 on; before, it had not."""
+        own = {"anthropic": {"usage": {"input_tokens": raw, "cache_read_input_tokens": 300, "output_tokens": 50}}}
+        attributes = {**self.STREAM, "ai.model.provider": "anthropic.messages", "ai.response.providerMetadata": json.dumps(own)}
+        assert expected == usage(attributes).prompt_tokens
+
+    @pytest.mark.parametrize(("agent", "expected"), [("ai/4", 300), ("ai/5.0.277", 300), ("ai/6.0.100", 200), (None, 300)])
+    def test_no_stream(self, agent: str | None, expected: int) -> None:
+        """Without a stream all versions write other keys; 4, which does not name itself, leaves the cached part out."""
+        attributes = {
+            "ai.model.provider": "amazon-bedrock",
+            "ai.usage.promptTokens": 200,
+            "ai.usage.completionTokens": 5,
+            "ai.response.providerMetadata": '{"bedrock": {"usage": {"cacheWriteInputTokens": 100}}}',
+            "ai.request.headers.user-agent": agent,
+        }
+        assert expected == usage(attributes).prompt_tokens
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"ai.usage.cachedInputTokens": 1300}, 2300),
+            ({"ai.usage.totalTokens": 1350}, 1300),
+            (
+                {
+                    "ai.response.providerMetadata": '{"anthropic": {"usage": {"input_tokens": 700, "cache_read_input_tokens": 300}}}'
+                },
+                1000,
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("agent", ["ai/5.0.277", "ai/6.0.100", None])
+    def test_proof(self, agent: str | None, more: dict[str, Any], expected: int) -> None:
+        """Figures that prove it go before the version."""
+        assert expected == usage({**self.STREAM, "ai.request.headers.user-agent": agent, **more}).prompt_tokens
+
+
+class TestOperations:
+    """Operations that are in no table."""
+
+    @pytest.mark.parametrize(
+        "operation",
+        [
+            "generate_live_content",
+            "generate_text",
+            "responses",
+            "image_generation",
+            "transcription",
+            "speech",
+            "dream_up",
+            "Dream",
+        ],
+    )
+    @pytest.mark.parametrize("more", [{IN: 1}, {"gen_ai.provider.name": "openai"}, {"gen_ai.input.messages": "[]"}])
+    def test_model_is_named(self, operation: str, more: dict[str, Any]) -> None:
+        """A span that names a model beside usage, messages or a provider is a model call."""
+        assert Kind.MODEL is read({"gen_ai.operation.name": operation, MODEL: "m", **more}).kind
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {},
+            {MODEL: "m"},
+            {IN: 1, "gen_ai.provider.name": "openai"},
+            {MODEL: "", IN: 1},
+            {MODEL: "m", IN: 1, "gen_ai.tool.name": "t"},
+            {MODEL: "m", IN: 1, "gen_ai.agent.name": "a"},
+        ],
+    )
+    def test_others(self, attributes: dict[str, Any]) -> None:
+        """Without a model's name, and beside a tool's or an agent's, an unknown operation is none."""
+        assert Kind.SPAN is read({"gen_ai.operation.name": "dream_up", **attributes}).kind
+
+    @pytest.mark.parametrize(
+        ("operation", "kind"),
+        [
+            ("create_agent", Kind.AGENT),
+            ("invoke_agent", Kind.AGENT),
+            ("execute_tool", Kind.TOOL),
+            ("search_memory", Kind.SPAN),
+            ("update_memory", Kind.SPAN),
+            ("create_memory_store", Kind.SPAN),
+            ("count_tokens", Kind.SPAN),
+            ("invoke_node", Kind.SPAN),
+            ("tts", Kind.SPAN),
+            ("retrieval", Kind.RETRIEVER),
+            ("rerank", Kind.RETRIEVER),
+            ("plan", Kind.CHAIN),
+        ],
+    )
+    def test_known(self, operation: str, kind: Kind) -> None:
+        """Known operations stay what they are, whatever model is named."""
+        assert kind is read({"gen_ai.operation.name": operation, MODEL: "m", IN: 1, "gen_ai.provider.name": "openai"}).kind
+
+
+class TestOtherUnits:
+    """Counts that are not of tokens."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({"gen_ai.system": "Cohere", MODEL: "rerank-v3.5", "llm.usage.total_tokens": 3}, None),
+            ({"gen_ai.system": "aws.bedrock", MODEL: "cohere.rerank-v3-5:0", TOTAL: 3}, None),
+            ({"gen_ai.system": "Cohere", MODEL: "rerank-v3.5", IN: 40, TOTAL: 40}, 40),
+            ({"gen_ai.system": "voyageai", MODEL: "rerank-2.5", TOTAL: 300}, 300),
+        ],
+    )
+    def test_reranker(self, attributes: dict[str, Any], expected: int | None) -> None:
+        """A total alone is the number of searches where these are billed."""
+        event = read({"llm.request.type": "rerank", **attributes})
+        assert expected == (event.usage and event.usage.total_tokens)
+        assert (("count_of_other_units",) if expected is None else ()) == event.ignored
+
+    @pytest.mark.parametrize(
+        ("details", "expected"),
+        [
+            ({"input": 400, "unit": "CHARACTERS"}, None),
+            ({"input": 12, "output": 3, "total": 15, "unit": "SECONDS"}, None),
+            ({"input": 12, "output": 3, "total": 15, "unit": "TOKENS"}, (12, 3, 15)),
+            ({"input_characters": 400, "total": 400}, None),
+            ({"input": 12, "output_images": 2, "total": 14}, (12, None, 12)),
+            ({"output_seconds": 0, "input": 12, "total": 12}, (12, None, 12)),
+            ({"total": 12}, (None, None, 12)),
+            ({"pages": 3, "total_tokens": 12}, (None, None, 12)),
+        ],
+    )
+    def test_details(self, details: dict[str, Any], expected: tuple[int, int, int] | None) -> None:
+        """Characters, seconds, images and pages are no tokens, nor is a sum that has them in it."""
+        found = read({"langfuse.observation.usage_details": json.dumps(details)}).usage
+        assert expected == (found and found[:3])
+
+
+class TestKeys:
+    """Keys of usage that conventions have."""
+
+    AUDIO: ClassVar = {IN: 1000, OUT: 100, "gen_ai.usage.audio.input_tokens": 800, READ: 600}
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"gen_ai.usage.cache_read.audio_tokens": 500}, 500),
+            ({"gen_ai.usage.audio.cache_read.input_tokens": 500}, 500),
+            ({"gen_ai.usage.text.cache_read.input_tokens": 600}, 0),
+            ({"gen_ai.usage.text.cache_read.input_tokens": 500}, None),
+            ({"gen_ai.usage.text.cache_read.input_tokens": 100, "gen_ai.usage.cache_read.audio_tokens": 500}, 500),
+            ({}, None),
+        ],
+    )
+    def test_cached_audio(self, more: dict[str, Any], expected: int | None) -> None:
+        """Audio read from a cache has several names; where all that was read is text, there was none."""
+        assert expected == usage({**self.AUDIO, **more}).audio_cache_read_tokens
+
+    @pytest.mark.parametrize(
+        ("key", "field"),
+        [
+            ("gen_ai.usage.input_cached_tokens", "cache_read_tokens"),
+            ("gen_ai.usage.input_cache_read", "cache_read_tokens"),
+            ("gen_ai.usage.input_tokens_details.cached_tokens", "cache_read_tokens"),
+            ("gen_ai.usage.cached_content_token_count", "cache_read_tokens"),
+            ("llm.usage.cache_read_input_tokens", "cache_read_tokens"),
+            ("gen_ai.usage.input_cache_creation", "cache_write_tokens"),
+            ("gen_ai.usage.input_cache_creation_5m", "cache_write_tokens"),
+            ("gen_ai.usage.output_reasoning_tokens", "reasoning_tokens"),
+            ("gen_ai.usage.thoughts_token_count", "reasoning_tokens"),
+            ("gen_ai.usage.audio_input_tokens", "audio_prompt_tokens"),
+            ("gen_ai.usage.audio_output_tokens", "audio_completion_tokens"),
+        ],
+    )
+    def test_names_of_usage_objects(self, key: str, field: str) -> None:
+        """The names of usage objects are known as attributes, too."""
+        assert 7 == getattr(usage({IN: 100, OUT: 50, key: 7}), field)

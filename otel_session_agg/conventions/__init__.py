@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,7 @@ from otel_session_agg.conventions import (
     spring_ai,
     strands,
     trulens,
+    usage_names,
     vercel,
     voice,
     voltagent,
@@ -79,6 +81,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     haystack.TABLE,
     llama_index.TABLE,
     other_ids.TABLE,
+    usage_names.TABLE,
 )
 
 MAX_OUTPUT_CHARS = 16_384
@@ -180,6 +183,7 @@ def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
         and (not row.providers or mentions(row.providers, plan, attributes))
         and not (row.not_providers and mentions(row.not_providers, plan, attributes))
         and (row.contains is None or row.contains[1] in str(attributes.get(row.contains[0])))
+        and (row.matches is None or re.search(row.matches[1], str(attributes.get(row.matches[0]))[:MAX_TEXT_CHARS]))
     )
 
 

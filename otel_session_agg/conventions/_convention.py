@@ -65,6 +65,8 @@ class Says:
     """Text in which the session's id stands."""
     TOOL_PROMPT: Final = 36
     """Input that the provider's own tools made, which Gemini counts beside the prompt."""
+    TEXT_CACHE_READ: Final = 39
+    """The text in what was read from a cache."""
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
     """What a usage object states beside the list of its iterations, whose sum is more."""
@@ -133,6 +135,8 @@ class Kinds:
     """Lower decides first, over all conventions."""
     otherwise: Kind | None = None
     """The kind for values that are not listed; ``None``: the next key decides."""
+    or_model: bool = False
+    """With a value that is not listed, a span that names a model beside usage, messages or a provider is a model call."""
     first_word: bool = False
     """Only the value's first word counts."""
     suffixes: Mapping[str, Kind] = field(default_factory=dict)
@@ -174,6 +178,8 @@ class Emitter:
     """Only when the span has none of these keys."""
     contains: tuple[str, str] | None = None
     """Only when this key's text has this in it."""
+    matches: tuple[str, str] | None = None
+    """Only when this key's text has something in it that matches this regular expression, which is to be linear."""
     not_keys: tuple[str, ...] = ()
     """Keys that say nothing on its spans, whatever stands there."""
     prompt_excludes_cache: bool | None = None
@@ -234,6 +240,7 @@ class Convention:
     audio_cache_read: tuple[str, ...] = ()
     uncached: tuple[str, ...] = ()
     tool_prompt: tuple[str, ...] = ()
+    text_cache_read: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
     model_texts: tuple[NameText, ...] = ()

@@ -13,6 +13,7 @@ from otel_session_agg.conventions._table import Plan, Scope
 
 _USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
 _CALL = frozenset((*_USAGE, Says.CONTENT, Says.PROVIDER))
+_OTHERS = frozenset((Says.TOOL, Says.AGENT))
 _MODEL = frozenset((Says.REQUEST_MODEL, Says.RESPONSE_MODEL))
 
 
@@ -37,6 +38,8 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
         word = text(value)
         if word is not None and isinstance(mark.extra, Kinds):
             kind = _by_value(mark.extra, word.lower())
+            if kind is None and mark.extra.or_model:
+                return Kind.MODEL if _is_call(plan.marks, attributes) else Kind.SPAN
             if kind is not None:
                 if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO:
                     memo[value] = kind
@@ -59,7 +62,11 @@ def _by_attributes(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str,
         return Kind.TOOL
     if Says.AGENT in marks:
         return Kind.AGENT
-    if _CALL.isdisjoint(marks):
-        return Kind.SPAN
-    named = any(text(attributes[mark.key]) is not None for says in _MODEL for mark in marks.get(says, ()))
-    return Kind.MODEL if named else Kind.SPAN
+    return Kind.MODEL if _is_call(marks, attributes) else Kind.SPAN
+
+
+def _is_call(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> bool:
+    """Whether a span names a model beside usage, messages or a provider, and neither a tool nor an agent."""
+    if _CALL.isdisjoint(marks) or not _OTHERS.isdisjoint(marks):
+        return False
+    return any(text(attributes[mark.key]) is not None for says in _MODEL for mark in marks.get(says, ()))

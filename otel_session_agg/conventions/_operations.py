@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 
-OPERATIONS = {
-    "chat": Kind.MODEL,
-    "text_completion": Kind.MODEL,
-    "generate_content": Kind.MODEL,
-    "llm_call": Kind.MODEL,
-    "completion": Kind.MODEL,
-    "acompletion": Kind.MODEL,
-    "aembedding": Kind.EMBEDDING,
-    "embeddings": Kind.EMBEDDING,
-    "embedding": Kind.EMBEDDING,
-    "execute_tool": Kind.TOOL,
-    "tool_call": Kind.TOOL,
-    "retrieval": Kind.RETRIEVER,
-    "rerank": Kind.RETRIEVER,
-    "vectordb": Kind.RETRIEVER,
-    "create_agent": Kind.AGENT,
-    "invoke_agent": Kind.AGENT,
-    "agent_call": Kind.AGENT,
-    "agent": Kind.AGENT,
-    "invoke_workflow": Kind.CHAIN,
-    "agent_step": Kind.CHAIN,
-    "chain": Kind.CHAIN,
-    "workflow": Kind.CHAIN,
-    "task": Kind.CHAIN,
-    "execute_task": Kind.CHAIN,
-    "execute_event_loop_cycle": Kind.CHAIN,
-    "plan": Kind.CHAIN,
-    "framework": Kind.CHAIN,
-    "guardrail": Kind.GUARDRAIL,
-    "judge": Kind.EVALUATOR,
-}
-"""Values of the operation name; any other value means that the span is no model call."""
+_WORDS = {
+    Kind.MODEL: (
+        "chat", "text_completion", "generate_content", "generate_live_content", "generate_text", "llm_call", "completion",
+        "acompletion", "responses", "image_generation", "transcription", "speech",
+    ),
+    Kind.EMBEDDING: ("embeddings", "embedding", "aembedding"),
+    Kind.TOOL: ("execute_tool", "tool_call"),
+    Kind.RETRIEVER: ("retrieval", "rerank", "arerank", "vectordb"),
+    Kind.AGENT: ("create_agent", "invoke_agent", "agent_call", "agent"),
+    Kind.CHAIN: (
+        "invoke_workflow", "agent_step", "chain", "workflow", "task", "execute_task", "execute_event_loop_cycle", "plan",
+        "framework",
+    ),
+    Kind.GUARDRAIL: ("guardrail", "moderation", "moderations"),
+    Kind.EVALUATOR: ("judge",),
+    # Google ADK's nodes, handing over, the voice frameworks' own steps, what stores do, and what providers do not bill
+    Kind.SPAN: (
+        "invoke_node", "compact_events", "send_data", "handoff", "goto", "parser", "stt", "tts", "turn", "conversation",
+        "create_memory", "update_memory", "upsert_memory", "delete_memory", "search_memory", "create_memory_store",
+        "delete_memory_store", "create_thread", "create_message", "update_agent", "delete_agent", "list_models", "count_tokens",
+    ),
+}  # fmt: skip
+
+OPERATIONS = {word: kind for kind, words in _WORDS.items() for word in words}
+"""Kinds by the operation name; with any other value, a span that names a model is a model call."""

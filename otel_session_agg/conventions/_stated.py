@@ -16,6 +16,9 @@ from otel_session_agg.conventions._usage_shapes import Found
 INVALID_COUNT = "invalid_token_count"
 """A token attribute whose value is no count of tokens."""
 
+OTHER_UNITS = "count_of_other_units"
+"""A count that is not of tokens: a reranker's searches."""
+
 UNREADABLE_TEXT = "unreadable_usage_text"
 """A usage text that could not be parsed, or is too long to be one."""
 

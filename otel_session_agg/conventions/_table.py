@@ -34,6 +34,7 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("audio_cache_read", Says.AUDIO_CACHE_READ),
     ("uncached", Says.UNCACHED),
     ("tool_prompt", Says.TOOL_PROMPT),
+    ("text_cache_read", Says.TEXT_CACHE_READ),
     ("exclusive", Says.EXCLUSIVE),
     ("cost_currency", Says.COST_CURRENCY),
     ("cache_hit", Says.CACHE_HIT),
@@ -85,7 +86,9 @@ class Index:
             self._add(convention)
 
     def _mark(self, key: str, says: int, precedence: int, extra: object = None) -> None:
-        self.marks.setdefault(key, []).append(Mark(says, precedence, key, extra))
+        marks = self.marks.setdefault(key, [])
+        if extra is not None or all(mark.says != says for mark in marks):  # of two conventions with one key the first has it
+            marks.append(Mark(says, precedence, key, extra))
 
     def _add(self, convention: Convention) -> None:
         base = convention.precedence * _KEYS_PER_CONVENTION
@@ -155,7 +158,7 @@ class Plan:
 
 PARTS = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
-    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT,
+    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT, Says.TEXT_CACHE_READ,
 )  # fmt: skip
 """Counts that are parts of the prompt or the completion."""
 

@@ -21,13 +21,17 @@ from otel_session_agg._model import Kind, Usage
 from otel_session_agg._values import MAX_TOKENS, flag
 from otel_session_agg.conventions._convention import Emitter, Says
 from otel_session_agg.conventions._proofs import CACHE, REASONING, TOOLS, explained, too_large
-from otel_session_agg.conventions._stated import Stated, mentions
+from otel_session_agg.conventions._stated import OTHER_UNITS, Stated, mentions
 from otel_session_agg.conventions._table import Plan
 
 _TOTAL_HAS_ALL = ("gemini",)
 """Models whose total is their provider's own sum of prompt, tools' input, answer and thoughts: what it has beyond the stated parts
 is thoughts, unless these are stated."""
 
+_BILLED_BY_SEARCH = ("cohere", "rerank-v", "amazon.rerank")
+"""Rerankers that bill searches; of these some emitters write the number as the total of tokens.  Voyage's and Jina's bill tokens."""
+
+_RETRIEVER = Kind.RETRIEVER
 _EMBEDDING = Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
 
 
@@ -46,6 +50,8 @@ def read_usage(
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
+    if kind is _RETRIEVER and prompt is None and completion is None and mentions(_BILLED_BY_SEARCH, plan, attributes):
+        return None, 0, [*stated.reasons, OTHER_UNITS]
     known = (prompt or 0) + (completion or 0)
     if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
         return Usage(prompt, completion, known), 0, stated.reasons
@@ -115,8 +121,14 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
         reasoning,
         stated.part(Says.AUDIO_PROMPT),
         stated.part(Says.AUDIO_COMPLETION),
-        stated.part(Says.AUDIO_CACHE_READ),
+        _cached_audio(stated, read),
     )
+
+
+def _cached_audio(stated: Stated, read: int | None) -> int | None:
+    """Audio read from a cache: none where all that was read is text."""
+    audio = stated.part(Says.AUDIO_CACHE_READ)
+    return 0 if audio is None and read is not None and read == stated.part(Says.TEXT_CACHE_READ) else audio
 
 
 def _written(stated: Stated) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from otel_session_agg.conventions._convention import Says
 
-_NAMES: Mapping[int, tuple[str, ...]] = {
+NAMES: Mapping[int, tuple[str, ...]] = {
     Says.PROMPT: (
         "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt_token_count", "promptTokenCount",
         "input_token_count", "prompt_eval_count", "input", "num_prompt_tokens", "billed_units.input_tokens",
@@ -77,7 +77,7 @@ _NAMES: Mapping[int, tuple[str, ...]] = {
 }  # fmt: skip
 
 SAYS: Mapping[str, tuple[int, int]] = {
-    name: (says, position) for says, names in _NAMES.items() for position, name in enumerate(names)
+    name: (says, position) for says, names in NAMES.items() for position, name in enumerate(names)
 }
 """What a name says, and its place among the names that say the same: the first that an object has counts."""
 
@@ -98,6 +98,11 @@ MODALITY_LISTS: Mapping[str, str] = {
 
 MODALITIES = ("text", "audio", "image", "video", "document")
 """Modalities of these lists; one that a list does not have has no tokens."""
+
+OTHER_UNITS = frozenset(
+    {"characters", "chars", "seconds", "milliseconds", "minutes", "images", "pages", "requests", "searches", "units"}
+)
+"""Last words of names of counts that are not of tokens."""
 
 BILLED_ITERATIONS = ("message", "compaction", None)
 """Types of the samplings inside one call of Anthropic's that its model made and that are billed; an advisor is another model, and a

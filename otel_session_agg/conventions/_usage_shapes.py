@@ -15,6 +15,7 @@ from otel_session_agg.conventions._usage_names import (
     BILLED_ITERATIONS,
     MODALITIES,
     MODALITY_LISTS,
+    OTHER_UNITS,
     RAW_CACHE,
     RAW_PROMPT,
     SAYS,
@@ -25,7 +26,7 @@ from otel_session_agg.conventions._usage_names import (
 _MAX_DEPTH = 4
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
-    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT),
+    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT, Says.TOOL_PROMPT),
     Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION),
 }
 
@@ -129,9 +130,21 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
     return found
 
 
+def _of_tokens(value: Mapping[object, object], found: Found, names: Mapping[int, str]) -> Found:
+    """Leave out what is not of tokens: an object of another unit, and a sum that has other units in it."""
+    unit = value.get("unit")
+    if isinstance(unit, str) and unit and not unit.lower().startswith("token"):
+        return {}
+    if names.get(Says.TOTAL) == "total" and any(
+        isinstance(key, str) and key.lower().rpartition("_")[2] in OTHER_UNITS and count(item) for key, item in value.items()
+    ):
+        del found[Says.TOTAL]
+    return found
+
+
 def _read(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
     found, names = _named(value)
-    return _with_iterations(value, _of_gemini(found, names), names), names
+    return _with_iterations(value, _of_gemini(_of_tokens(value, found, names), names), names), names
 
 
 def inclusive(value: Mapping[object, object]) -> Found:
@@ -151,6 +164,7 @@ def native(value: Mapping[object, object]) -> Found:
 def buckets(value: Mapping[object, object]) -> Found:
     """Langfuse's usage details: parts that do not overlap, unless the total shows that they do."""
     found, names = _named(value)
+    found = _of_tokens(value, found, names)
     if names.get(Says.PROMPT) != "input" and names.get(Says.COMPLETION) != "output":
         return native(value)
     written = found.get(Says.CACHE_WRITE_5M, 0) + found.get(Says.CACHE_WRITE_1H, 0)

@@ -14,7 +14,7 @@ TABLE = Convention(
     name="otel_genai",
     precedence=40,
     kinds=(
-        Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, otherwise=Kind.SPAN),
+        Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, or_model=True),
         Kinds("mistral_ai.operation.id", {"embeddings_v1_embeddings_post": Kind.EMBEDDING}, precedence=64),
     ),
     spans=(
@@ -31,9 +31,14 @@ TABLE = Convention(
         "gen_ai.usage.cache_creation_input_tokens",
     ),
     reasoning=("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens"),
-    audio_prompt=("gen_ai.usage.audio.input_tokens",),
-    audio_completion=("gen_ai.usage.audio.output_tokens",),
-    audio_cache_read=("gen_ai.usage.audio.cache_read.input_tokens",),
+    audio_prompt=("gen_ai.usage.audio.input_tokens", "gen_ai.usage.audio_input_tokens"),
+    audio_completion=("gen_ai.usage.audio.output_tokens", "gen_ai.usage.audio_output_tokens"),
+    audio_cache_read=(
+        "gen_ai.usage.audio.cache_read.input_tokens",
+        "gen_ai.usage.cache_read.audio_tokens",
+        "gen_ai.usage.cache_read.audio.input_tokens",
+    ),
+    text_cache_read=("gen_ai.usage.text.cache_read.input_tokens", "gen_ai.usage.cache_read.text_tokens"),
     texts=(Text("gen_ai.usage.raw", "native", proves=True),),
     cost={"gen_ai.usage.cost.amount": 80},
     cost_currency=("gen_ai.usage.cost.currency",),

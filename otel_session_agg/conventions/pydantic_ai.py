@@ -33,11 +33,16 @@ TABLE = Convention(
         Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),
         Text("usage", "inclusive", scopes=("logfire.openai_agents",), fills=True),  # recorded: 5.2 knows no parts
     ),
-    cache_read=("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cache_read_input_tokens"),
+    cache_read=(
+        "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cache_read_input_tokens",
+        "gen_ai.usage.details.cached_content_tokens",
+    ),
     cache_write=("gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens"),
     cache_write_5m=("gen_ai.usage.details.ephemeral_5m_input_tokens",),
     cache_write_1h=("gen_ai.usage.details.ephemeral_1h_input_tokens",),
     reasoning=("gen_ai.usage.details.reasoning_tokens", "gen_ai.usage.details.thoughts_tokens"),
+    text_cache_read=("gen_ai.usage.details.text_cache_tokens",),
     tool_prompt=("gen_ai.usage.details.tool_use_prompt_tokens",),
     audio_prompt=("gen_ai.usage.details.input_audio_tokens", "gen_ai.usage.details.audio_prompt_tokens"),
     audio_completion=(

@@ -1,7 +1,12 @@
 """Vercel AI SDK 4 to 7, also as re-exported by embedders under a scope of their own.
 
-Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests.  4 and 5 hand Anthropic's and Bedrock's input on as it is
-(without the cached part); from 6 on, ``noCacheTokens`` proves that it is included.
+Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests, packages of 5.0 and 6.0.  4 and 5 hand Anthropic's and
+Bedrock's input on as it is (without the cached part); from 6 on it is included, which ``noCacheTokens`` proves from 6.0.119 on.
+
+Before that, 5 and 6 look alike.  What proves either goes first: Anthropic's own usage in the provider's metadata, a cached part
+larger than the input, a total.  Then the SDK's version in the request's headers tells, which streams do not have.  A stream of
+Bedrock's on which nothing proves it (``ai.usage.inputTokens`` beside ``cachedInputTokens``) is taken to include the cached part:
+that is what newer versions write, and an input without it would mostly be smaller than it, so that the figures would prove that.
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ _OPERATIONS = {
 }
 _STEPS = {".dogenerate": Kind.MODEL, ".dostream": Kind.MODEL, ".doembed": Kind.EMBEDDING}
 _RAW_PROVIDERS = ("anthropic", "bedrock", "claude")
+_DETAILS = ("ai.usage.inputTokenDetails.noCacheTokens", "ai.usage.inputTokenDetails.cacheReadTokens")
+_USER_AGENT = "ai.request.headers.user-agent"
+"""``ai/5.0.277`` in it: the SDK names itself in the headers of calls without a stream, from a late 5.0 on."""
 
 TABLE = Convention(
     name="vercel",
@@ -66,17 +74,36 @@ TABLE = Convention(
     emitters=(
         Emitter(
             scopes=("",),
+            has=("ai.usage.promptTokens", "ai.usage.inputTokens"),
+            lacks=_DETAILS,
+            providers=_RAW_PROVIDERS,
+            matches=(_USER_AGENT, r"(?:^|\s)ai/(?:[6-9]|\d\d)"),
+            proof="source: from 6 on (Bedrock: from 4.0.13 of its package) the input has the cached part; 6 names itself in the headers",
+            prompt_excludes_cache=False,
+        ),
+        Emitter(
+            scopes=("",),
             has=("ai.usage.promptTokens",),
             providers=_RAW_PROVIDERS,
-            proof="recorded: AI SDK 4",
+            proof="recorded: AI SDK 4 and 5; 4 does not name itself in the headers",
             prompt_excludes_cache=True,
         ),
         Emitter(
             scopes=("",),
             has=("ai.usage.inputTokens",),
-            lacks=("ai.usage.inputTokenDetails.noCacheTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
+            lacks=_DETAILS,
             providers=_RAW_PROVIDERS,
-            proof="recorded: AI SDK 5; 6 brought the details",
+            not_providers=("bedrock",),
+            proof="recorded: AI SDK 5; 6 brought the details with 6.0.119, and Anthropic's own usage proved it before",
+            prompt_excludes_cache=True,
+        ),
+        Emitter(
+            scopes=("",),
+            has=("ai.usage.inputTokens",),
+            lacks=_DETAILS,
+            providers=("bedrock",),
+            matches=(_USER_AGENT, r"(?:^|\s)ai/5"),
+            proof="source: AI SDK 5 with 3.0 of its Bedrock package",
             prompt_excludes_cache=True,
         ),
     ),

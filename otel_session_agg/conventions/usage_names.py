@@ -1,0 +1,35 @@
+"""Names of counts in usage objects, written as attributes: ``gen_ai.usage.input_cache_creation``.
+
+Source: Langfuse reads whatever stands below ``gen_ai.usage.`` as a name of its usage details, so applications write the names of
+their provider's usage object there; others do so below ``llm.usage.``.  Where another convention has a key, it is that one's.
+"""
+
+from __future__ import annotations
+
+from otel_session_agg.conventions._convention import Convention, Says
+from otel_session_agg.conventions._usage_names import NAMES
+
+_PREFIXES = ("gen_ai.usage.", "llm.usage.")
+
+
+def _keys(says: int) -> tuple[str, ...]:
+    """Return the names of one count as attributes."""
+    return tuple(prefix + name for prefix in _PREFIXES for name in NAMES[says])
+
+
+TABLE = Convention(
+    name="usage_names",
+    precedence=99,
+    prompt=_keys(Says.PROMPT),
+    completion=_keys(Says.COMPLETION),
+    total=_keys(Says.TOTAL),
+    cache_read=_keys(Says.CACHE_READ),
+    cache_write=_keys(Says.CACHE_WRITE),
+    cache_write_5m=_keys(Says.CACHE_WRITE_5M),
+    cache_write_1h=_keys(Says.CACHE_WRITE_1H),
+    reasoning=_keys(Says.REASONING),
+    audio_prompt=_keys(Says.AUDIO_PROMPT),
+    audio_completion=_keys(Says.AUDIO_COMPLETION),
+    audio_cache_read=_keys(Says.AUDIO_CACHE_READ),
+    tool_prompt=_keys(Says.TOOL_PROMPT),
+)
