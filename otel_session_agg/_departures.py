@@ -37,6 +37,8 @@ class Ready(NamedTuple):
     why_partial: str | None
     is_exceeded: bool
     """Its session has used more than a budget."""
+    is_carried: bool = False
+    """The root that begins the trace has these totals, too, when they are there in time."""
 
 
 class Departures:
@@ -95,6 +97,7 @@ class Departures:
             trace.totals = rollups
             self.tell(trace, now, rollups)
             self._member(trace, now)
+            self._stands(trace, reduce(add, rollups.values()))
             if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
                 self._publisher.root(trace, session_of(trace), NOTHING, self._gathering.published(trace.trace_id), looks=False)
             self._publisher.ask(trace, until - ANSWER_SECONDS)
@@ -165,9 +168,24 @@ class Departures:
         self._leaves(trace, rollup, why)
 
     def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
-        self.ready.append(Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace)))
-        # the root above a part still needs the output of that
-        trace.has_told(self._text if trace.root_span is not None and trace.root_span.is_part else no_text)
+        is_part = trace.root_span is not None and trace.root_span.is_part
+        is_carried = is_part and self._is_carried(trace.trace_id)
+        if not is_part:
+            self._stands(trace, rollup)
+        self.ready.append(Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried))
+        trace.has_told(self._text if is_part else no_text)  # the root above a part still needs the output of that
+
+    def _is_carried(self, trace_id: int) -> bool:
+        """Whether the root that begins a trace gets the totals of its parts."""
+        is_here = any(self._gathering.waiting(trace_id)) or self._roots.has_beginning(trace_id)
+        return is_here or self._publisher.is_shared
+
+    def _stands(self, trace: Trace, rollup: Rollup) -> None:
+        """The session of a trace gets to know which totals are on the root that begins it."""
+        session_id = session_of(trace)
+        if session_id is not None and trace.is_sampled and not trace.is_elsewhere:
+            num_more, trace.num_on_root = max(0, rollup.num_events - trace.num_on_root), rollup.num_events
+            self._ledger.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback)
 
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
@@ -184,7 +202,8 @@ class Departures:
             is_whole, rollup = session_id == own, told.get(session_id, NOTHING)
             start_ns, end_ns = (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
             member = Member(start_ns, trace.trace_id, first[1])
-            self._ledger.left(session_id, member, end_ns, now, is_part=is_part or not is_whole)
+            is_apart = is_part or not is_whole
+            self._ledger.left(session_id, member, end_ns, now, is_part=is_apart, is_sampled=trace.is_sampled)
             if is_whole and not is_part:
                 self._gathering.found(trace.trace_id, session_id)
 

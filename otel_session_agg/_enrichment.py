@@ -17,7 +17,15 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Attributes, Naming
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, is_copied_session, made_span, nanoseconds, span_data
+from otel_session_agg._sdk import (
+    EnrichedSpan,
+    attributes_of,
+    is_copied_session,
+    made_span,
+    nanoseconds,
+    sampled_context,
+    span_data,
+)
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._traces import Trace
 
@@ -32,7 +40,16 @@ _FREE_ATTRIBUTES = 16
 _DEFAULT_LIMIT = 128
 """The SDK's own limit of attributes on one span."""
 
-_FIRST = (n.NUM_UNPRICED_EVENTS, n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS, n.SESSION_ID, n.BUDGET_EXCEEDED)
+_FIRST = (
+    n.NUM_UNPRICED_EVENTS,
+    n.COST,
+    n.ROLLUP,
+    n.TOTAL_TOKENS,
+    n.PROMPT_TOKENS,
+    n.COMPLETION_TOKENS,
+    n.SESSION_ID,
+    n.BUDGET_EXCEEDED,
+)
 """What is written on an open root that has no room for everything."""
 
 
@@ -50,7 +67,8 @@ class Enrichment:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        written = _writer.attributes(rollup, self._naming.kept_by(existing), ready.why_partial)
+        over = n.OF_PART if ready.is_carried else n.OF_TRACE
+        written = _writer.attributes(rollup, self._naming.kept_by(existing), ready.why_partial, over=over)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         event = ready.trace.root_event
@@ -89,14 +107,17 @@ class Enrichment:
         return {name: value for name, value in named.items() if name not in new[room:]}
 
     def record(self, record: SessionRecord, resource: Resource) -> ReadableSpan:
-        """The span that is a session record."""
-        rollup = record.rollup
-        at_ns = rollup.start_ns or rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
-        times = (at_ns, rollup.end_ns or at_ns)
+        """The span that is a session record.
+
+        It has no length, so that it changes no percentile of latencies, and is a child of the exported root that ended last, whose
+        trace it does not lengthen.  The times of the session are attributes.
+        """
+        at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
         return made_span(
             n.SESSION_SPAN,
             (record.trace_id, record.span_id),
-            times,
+            (at_ns, at_ns),
+            parent=sampled_context(*record.parent) if record.parent is not None else None,
             resource=resource,
             attributes=self._naming.named(_writer.record_attributes(record), {}),
             links=record.members,

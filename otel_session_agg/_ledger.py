@@ -22,7 +22,7 @@ from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._rollup import NOTHING, At, Rollup
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_state import Session
-from otel_session_agg._session_totals import Labelled, Member, SessionTotals
+from otel_session_agg._session_totals import Labelled, LastRoot, Member, SessionTotals
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -127,12 +127,23 @@ class Ledger:
             self._new(session)
         trace.reported = dict(rollups)
 
-    def left(self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool) -> None:
-        """A root of a session has left."""
+    def left(  # noqa: PLR0913 -- what is known of a root
+        self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool, is_sampled: bool = True
+    ) -> None:
+        """A root of a session has left; ``is_sampled``: it is exported."""
         session = self.began(session_id, now)
         session.grown.began(member.start_ns)
         session.grown.add_root(member, end_ns, is_part=is_part)
+        if is_sampled:
+            session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))
         self._new(session)
+
+    def stands_on_root(self, session_id: str, num_events: int, *, has_feedback: bool) -> None:
+        """So many more events of a session are in the totals on a root of it, which is exported; that makes no new record."""
+        session = self._sessions.get(session_id)
+        is_new = session is not None and session.grown.stands_on_root(num_events, has_feedback=has_feedback)
+        if is_new and self._is_shared:
+            self.news[session_id] = None
 
     def feedback(self, session_id: str, now: float) -> None:
         """Somebody gave feedback."""

@@ -95,6 +95,18 @@ END_REASON = "metadata.end_reason"
 REVISION = "metadata.revision"
 """int, on session records: 1 the first time; one more each time that the session came back or changed later."""
 
+ROLLUP = "metadata.rollup"
+"""string: what the totals beside it are over: ``trace``, ``part`` or ``session``.  Sums over ``trace`` count nothing twice."""
+
+OF_TRACE = "trace"
+"""Of ``ROLLUP``: a session root, over its trace, as far as nobody else carries its totals."""
+
+OF_PART = "part"
+"""Of ``ROLLUP``: a session root whose totals the root that begins the trace carries, too, when they are there in time."""
+
+OF_SESSION = "session"
+"""Of ``ROLLUP``: a session record, over all traces of a session."""
+
 SESSION_SPAN = "session"
 """Name of the span that is the session record."""
 
@@ -127,7 +139,7 @@ RESERVED = frozenset(
         NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,
         END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS,
         NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES, AVERAGE_TRACE_LATENCY,
-        END_REASON, REVISION,
+        END_REASON, REVISION, ROLLUP,
     }
 )  # fmt: skip
 """Names that belong to this library: a value set by a user is overwritten, with one warning per name."""

@@ -200,6 +200,8 @@ class Pipeline:
         return spans
 
     def _left_root(self, trace: Trace, now: float) -> bool:
+        context = trace.carrier.context if isinstance(trace.carrier, ReadableSpan) else None
+        trace.is_sampled = context is None or context.trace_flags.sampled
         self.keeper.departures.left(trace, now)
         return True
 
@@ -219,10 +221,15 @@ class Pipeline:
         for record in records:
             if self._on_record is not None:
                 keeper.limits.calls.append(partial(self._on_record, record))
-        wanted = records if self._settings.session_records and not self._is_live else ()
+        wanted = filter(self._is_wanted, records)
         make, resource = self._enrichment.record, self.resource
         made = (self.guard.call("writing a session record", make, record, resource()) for record in wanted)
         return self._ready() + [span for span in made if span is not None]
+
+    def _is_wanted(self, record: SessionRecord) -> bool:
+        """Whether a span tells of a session."""
+        wanted = self._settings.session_records
+        return not self._is_live and (not record.is_on_root if wanted == "auto" else wanted is True)
 
     def _ready(self) -> list[ReadableSpan]:
         departures = self.keeper.departures

@@ -122,6 +122,7 @@ _HONEYHIVE = {
     n.AVERAGE_TRACE_LATENCY: Target("honeyhive_metadata.avg_trace_latency"),
     n.END_REASON: Target("honeyhive_metadata.end_reason"),
     n.REVISION: Target("honeyhive_metadata.revision"),
+    n.ROLLUP: Target("honeyhive_metadata.rollup"),
 }
 
 _HONEYHIVE_OWN = frozenset(
@@ -173,6 +174,7 @@ _POSTHOG = {
     n.BUDGET_EXCEEDED: Target("ai_session_budget_exceeded"),
     n.END_REASON: Target("ai_session_end_reason"),
     n.REVISION: Target("ai_session_revision"),
+    n.ROLLUP: Target("ai_session_rollup"),
 }
 
 PROFILES: Mapping[str, Profile] = {

@@ -120,6 +120,11 @@ class Roots:
         """Whether a root in the middle of this trace is here."""
         return any(trace.is_part for trace in _chain(self._heads.get(trace_id)))
 
+    def has_beginning(self, trace_id: int) -> bool:
+        """Whether the root that begins this trace is here and has not been written yet."""
+        left = (trace for trace in _chain(self._left.get(trace_id)) if trace.carrier is not None)
+        return any(trace.begins for trace in (*_chain(self._heads.get(trace_id)), *left))
+
     def has_any(self, trace_id: int) -> bool:
         """Whether anything of this trace is here."""
         return trace_id in self._heads or trace_id in self._parked_ids

@@ -167,12 +167,12 @@ def made_span(  # noqa: PLR0913 -- what such spans have
     """A span of our own: ``context`` is its trace and span id, ``links`` those of others."""
     return ReadableSpan(
         name=name,
-        context=_context(*context),
+        context=sampled_context(*context),
         parent=parent,
         resource=resource,
         attributes=attributes,
         events=events,
-        links=[Link(_context(trace_id, span_id)) for trace_id, span_id in links if span_id],
+        links=[Link(sampled_context(trace_id, span_id)) for trace_id, span_id in links if span_id],
         kind=_INTERNAL,
         status=Status(),
         start_time=times_ns[0],
@@ -181,7 +181,8 @@ def made_span(  # noqa: PLR0913 -- what such spans have
     )
 
 
-def _context(trace_id: int, span_id: int) -> SpanContext:
+def sampled_context(trace_id: int, span_id: int) -> SpanContext:
+    """The context of a span that is exported."""
     return SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
 
 

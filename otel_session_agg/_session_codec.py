@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._rollup import MAX_MODELS, NOTHING, Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Member, SessionTotals
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, LastRoot, Member, SessionTotals
 from otel_session_agg._session_values import (
     MalformedError,
     at_in,
@@ -116,6 +116,11 @@ def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: I
             row[name] = getattr(totals, name)
     if totals.is_budget_exceeded:
         row["is_budget_exceeded"] = True
+    if totals.has_root_feedback:
+        row["has_root_feedback"] = True
+    if totals.last_root is not None:
+        end_ns, trace_id, span_id = totals.last_root
+        row["last_root"] = [end_ns, f"{trace_id:032x}", f"{span_id:016x}"]
     if totals.user is not None:
         row["user"] = list(totals.user)
     if totals.metadata:
@@ -214,8 +219,14 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         user=at_in(row["user"]) if row.get("user") is not None else None,
         metadata=dict(labels[:MAX_LABELS]),
         is_budget_exceeded=flag(row.get("is_budget_exceeded", False)),
+        last_root=_last_root(*row["last_root"]) if row.get("last_root") is not None else None,
+        has_root_feedback=flag(row.get("has_root_feedback", False)),
         **{name: whole(row.get(name, 0)) for name in _COUNTS},
     )
+
+
+def _last_root(end: object, trace: object, span: object) -> LastRoot:
+    return LastRoot(time_in(end), id_in(trace, 32), id_in(span, 16))
 
 
 def _part(row: dict[str, Any]) -> Part:
@@ -238,7 +249,7 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
 
 
-_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns")
+_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns", "root_events")
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 _values = attrgetter(*_DEFAULTS)  # all fields in one step
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}

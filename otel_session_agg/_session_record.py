@@ -71,8 +71,24 @@ class SessionRecord:
         return tuple((member.trace_id, member.span_id) for member in self.totals.members)
 
     @property
+    def is_on_root(self) -> bool:
+        """The root of the only trace has these totals, so that no span named ``session`` is needed."""
+        return self.totals.are_on_root
+
+    @property
+    def parent(self) -> tuple[int, int] | None:
+        """Trace id and span id of what the span that tells of it is a child of: the exported root that ended last."""
+        last = self.totals.last_root
+        return (last.trace_id, last.span_id) if last is not None and last.trace_id and last.span_id else None
+
+    @property
     def trace_id(self) -> int:
-        """Of the span that tells of it: the same wherever the same revision is written, so that backends see one."""
+        """Of the span that tells of it: the same wherever the same revision is written, so that backends see one.
+
+        That of its parent, else one of its own.
+        """
+        if self.parent is not None:
+            return self.parent[0]
         return int.from_bytes(self._digest[:_TRACE_BYTES], "big") or 1
 
     @property

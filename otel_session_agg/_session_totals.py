@@ -39,6 +39,14 @@ class Member(NamedTuple):
     span_id: int
 
 
+class LastRoot(NamedTuple):
+    """The session root that ended last; sorts by time."""
+
+    end_ns: int
+    trace_id: int
+    span_id: int
+
+
 class Labelled(NamedTuple):
     """A piece of metadata with what decides which of two is the later one."""
 
@@ -89,6 +97,12 @@ class SessionTotals:
     """When the last of its roots and blocks began, nanoseconds since the Unix epoch, by the clock of its host; the largest."""
     is_budget_exceeded: bool = False
     """Some process found that it has used more than a budget; any."""
+    last_root: LastRoot | None = None
+    """Of the roots that are exported, the one that ended last; the largest."""
+    root_events: int = 0
+    """Events in the totals that stand on the exported roots that begin a trace; summed."""
+    has_root_feedback: bool = False
+    """Such totals say that there is feedback; any."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
         return SessionTotals(
@@ -103,6 +117,9 @@ class SessionTotals:
             part_ns=self.part_ns + other.part_ns,
             user=_first(self.user, other.user),
             metadata=_labels(self.metadata, other.metadata),
+            last_root=max((root for root in (self.last_root, other.last_root) if root is not None), default=None),
+            root_events=self.root_events + other.root_events,
+            has_root_feedback=self.has_root_feedback or other.has_root_feedback,
             last_began_ns=max(self.last_began_ns, other.last_began_ns),
             is_budget_exceeded=self.is_budget_exceeded or other.is_budget_exceeded,
         )
@@ -111,6 +128,12 @@ class SessionTotals:
     def num_traces(self) -> int:
         """Traces of the session; a trace over several processes counts once."""
         return len(self.traces) + self.more_traces
+
+    @property
+    def are_on_root(self) -> bool:
+        """Whether the root of the only trace has these totals, so that nothing else needs to tell of them."""
+        is_all = self.root_events == self.rollup.num_events and (self.has_root_feedback or not self.rollup.has_feedback)
+        return self.num_traces <= 1 and self.num_roots <= 1 and is_all
 
     @property
     def average_trace_ms(self) -> float | None:
@@ -139,8 +162,8 @@ class GrowingTotals:
     """The same totals while they grow: adding a root costs the same however many there are."""
 
     __slots__ = (
-        "_frozen", "_links", "_members", "is_budget_exceeded", "last_began_ns", "metadata", "more_traces", "num_open", "num_parts",
-        "num_roots", "part_ns", "rollup", "root_ns", "traces", "user",
+        "_frozen", "_links", "_members", "has_root_feedback", "is_budget_exceeded", "last_began_ns", "last_root", "metadata",
+        "more_traces", "num_open", "num_parts", "num_roots", "part_ns", "rollup", "root_events", "root_ns", "traces", "user",
     )  # fmt: skip
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
@@ -158,6 +181,9 @@ class GrowingTotals:
         self.part_ns = totals.part_ns
         self.user = totals.user
         self.metadata = totals.metadata
+        self.last_root = totals.last_root
+        self.root_events = totals.root_events
+        self.has_root_feedback = totals.has_root_feedback
         self.last_began_ns = totals.last_began_ns
         self.is_budget_exceeded = totals.is_budget_exceeded
         self._frozen: SessionTotals | None = None
@@ -187,6 +213,21 @@ class GrowingTotals:
             self.num_roots += 1
             self.root_ns += duration_ns
         self._frozen = None
+
+    def exported(self, root: LastRoot) -> None:
+        """A root that has left is exported."""
+        if self.last_root is None or self.last_root < root:
+            self.last_root = root
+            self._frozen = None
+
+    def stands_on_root(self, num_events: int, *, has_feedback: bool) -> bool:
+        """So many more events are in the totals on an exported root that begins a trace; returns whether that is new."""
+        is_new = num_events != 0 or has_feedback > self.has_root_feedback
+        if is_new:
+            self.root_events += num_events
+            self.has_root_feedback = self.has_root_feedback or has_feedback
+            self._frozen = None
+        return is_new
 
     def add_labels(self, labels: SessionTotals) -> None:
         """The user and metadata."""
@@ -234,6 +275,9 @@ class GrowingTotals:
                 part_ns=self.part_ns,
                 user=self.user,
                 metadata=self.metadata,
+                last_root=self.last_root,
+                root_events=self.root_events,
+                has_root_feedback=self.has_root_feedback,
                 last_began_ns=self.last_began_ns,
                 is_budget_exceeded=self.is_budget_exceeded,
             )

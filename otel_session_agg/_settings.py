@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
@@ -50,6 +50,10 @@ def _url(value: object) -> str | None:
 
 def _name(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) and len(value) <= _MAX_CHARS else None
+
+
+def _records(value: object) -> bool | Literal["auto"] | None:
+    return "auto" if isinstance(value, str) and value.strip().lower() == "auto" else flag(value)
 
 
 def _profiles(value: object) -> tuple[str, ...] | None:
@@ -108,6 +112,7 @@ PROFILE_NAMES = ("default", "honeyhive", "posthog")
 
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
 _FLAG: _Rule = (flag, "true or false")
+_RECORDS: _Rule = (_records, "auto, true or false")
 _URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
 _NAME: _Rule = (_name, f"a name of at most {_MAX_CHARS} characters")
 _PROFILES: _Rule = (_profiles, f"one or more of {', '.join(PROFILE_NAMES)}")
@@ -126,7 +131,7 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "store_outputs": (env.OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS, _FLAG),
     "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, _seconds(_MONTH)),
     "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, _seconds(_MONTH)),
-    "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _FLAG),
+    "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _RECORDS),
     "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
     "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
     "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
@@ -170,8 +175,10 @@ class Settings:
     """A session ends when nothing new came for so long; web analytics' usual half hour."""
     session_max_seconds: float = 86_400.0
     """A session ends after so long in any case, so that a day's report has it."""
-    session_records: bool = True
-    """Whether a span named ``session`` is exported when a session has ended."""
+    session_records: bool | Literal["auto"] = "auto"
+    """Whether a span named ``session`` is exported when a session has ended: ``True`` for every session, ``False`` for none,
+    ``"auto"`` for those whose totals are not on a root: of more than one trace, or changed after the root had left.
+    """
     max_sessions: int = 10_000
     """Sessions kept in memory, about 3 kB each; the one that was used longest ago then ends."""
     trust_baggage: bool = False

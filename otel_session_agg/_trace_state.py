@@ -16,7 +16,7 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "lacks", "member_of", "nodes", "num_published",
+        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published",
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -52,6 +52,8 @@ class TraceState:
         """From now on spans that end are late."""
         self.is_part = False
         """It began as a root in the middle of a trace."""
+        self.is_sampled = True
+        """The root is exported, as far as is known."""
         self.is_carried = False
         """The root above it has left with its totals."""
         self.is_elsewhere = False
@@ -66,7 +68,14 @@ class TraceState:
         """The session that others say it is in."""
         self.totals: Mapping[str | None, Rollup] | None = None
         """What ``rollups`` said when the root began to wait, as long as nothing came since."""
+        self.num_on_root = 0
+        """Events that its session knows to be in the totals on the root."""
         self.num_published = 0
         """How often it was written to a store."""
         self.shares_id = False
         """Other roots have, or had, the same trace id."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether the root is known to begin the trace: no other process has anything above it."""
+        return self.root_id is not None and not (self.is_part if self.root_span is None else self.root_span.is_part)

@@ -28,10 +28,13 @@ _ONLY_WHEN_NOT_ZERO = (
 )
 
 
-def attributes(rollup: Rollup, existing: Mapping[str, object], partial_reason: str | None = None) -> dict[str, AttributeValue]:
-    """What is written on the session root; ``existing`` are its own attributes."""
+def attributes(
+    rollup: Rollup, existing: Mapping[str, object], partial_reason: str | None = None, *, over: str = n.OF_TRACE
+) -> dict[str, AttributeValue]:
+    """What is written on the session root; ``existing`` are its own attributes, ``over`` says what the totals are over."""
     nothing = 0 if rollup.num_winners == 0 else None
     values: dict[str, AttributeValue | None] = {
+        n.ROLLUP: over,
         n.NUM_EVENTS: rollup.num_events,
         n.NUM_MODEL_EVENTS: rollup.num_model_events,
         n.HAS_FEEDBACK: rollup.has_feedback,
@@ -74,7 +77,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
         }
     )
-    values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None)
+    values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None, over=n.OF_SESSION)
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
     return {**values, **{name: value for name, value in more.items() if value is not None}}

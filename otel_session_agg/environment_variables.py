@@ -97,7 +97,8 @@ OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS = "OTEL_PYTHON_SESSION_AGG_SESSION_RECOR
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS
 
-Whether a span named ``session`` is exported when a session has ended (``true`` or ``false``).  Default: true
+Whether a span named ``session`` is exported when a session has ended: ``true`` for every session, ``false`` for none, ``auto`` for
+those whose totals are not on a root: of more than one trace, or changed after the root had left.  Default: auto
 """
 
 OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS = "OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS"

@@ -11,6 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, TraceFlags
 
+from otel_session_agg._sdk import is_ours
+
 __all__ = ["FakeClock", "RecordingExporter", "make_span"]
 
 _RESOURCE = Resource({"service.name": "test"})
@@ -41,8 +43,8 @@ class RecordingExporter(InMemorySpanExporter):
 
     @property
     def roots(self) -> tuple[ReadableSpan, ...]:
-        """The exported session roots: spans without a parent in this process."""
-        return tuple(span for span in self.spans if span.parent is None or span.parent.is_remote)
+        """The exported session roots: spans of the application without a parent in this process."""
+        return tuple(span for span in self.spans if (span.parent is None or span.parent.is_remote) and not is_ours(span))
 
 
 def make_span(  # noqa: PLR0913 -- everything a span has

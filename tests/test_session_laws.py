@@ -350,11 +350,24 @@ def read(store: SessionStore, session_id: str) -> SessionTotals:
 
 
 def plain(totals: SessionTotals, session_id: str) -> SessionTotals:
-    """Totals without the name of their session, which has to be right, and without when it began last, which depends on the way."""
+    """Totals without the name of their session, which has to be right, and without what depends on the way.
+
+    That is when it began last, and what is on the roots that had to leave.
+    """
     named = totals.rollup.session
     assert named is not None
     assert session_id == named.value
-    return replace(totals, rollup=replace(totals.rollup, session=None), last_began_ns=0)
+    without = {"last_began_ns": 0, "last_root": None, "root_events": 0, "has_root_feedback": False}
+    return replace(totals, rollup=replace(totals.rollup, session=None), **without)  # type: ignore[arg-type]  # each its own
+
+
+def root_tells(totals: SessionTotals, processes: Sequence[Process]) -> bool:
+    """Whether an exported root of a session has its totals."""
+    rollup = totals.rollup
+    expected = (rollup.num_events, rollup.total_tokens or 0, rollup.cost_usd, rollup.has_feedback)
+    names = ("metadata.num_events", "metadata.total_tokens", "metadata.cost", "metadata.has_feedback")
+    written = [span.attributes or {} for process in processes for span in process.sink.spans]
+    return any(expected == tuple(row.get(name) for name in names) for row in written if row.get("metadata.rollup") == "trace")
 
 
 def of_session(nodes: Sequence[Node], session_id: str) -> list[Node]:
@@ -390,6 +403,7 @@ class TestLaw2:
                 process.flush()
         for session_id in {node.session_id for node in nodes}:
             assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
+            assert root_tells(read(store, session_id), processes) or not read(store, session_id).are_on_root
 
     @_slow
     @given(sessions(), st.randoms(use_true_random=False))
@@ -405,6 +419,7 @@ class TestLaw2:
             for session in ledger:
                 expected = totals_of(of_session(nodes, session.session_id))
                 assert expected == plain(session.own, session.session_id)
+                assert root_tells(session.own, [process]) or not session.own.are_on_root
             assert {node.session_id for node in nodes} == {session.session_id for session in ledger}
 
     @settings(max_examples=12, deadline=None)

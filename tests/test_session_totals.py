@@ -19,6 +19,7 @@ from otel_session_agg._session_totals import (
     MAX_TRACES,
     GrowingTotals,
     Labelled,
+    LastRoot,
     Member,
     SessionTotals,
     of_root,
@@ -48,6 +49,9 @@ TOTALS = st.builds(
     metadata=st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
     last_began_ns=_FEW,
     is_budget_exceeded=st.booleans(),
+    last_root=st.none() | st.builds(LastRoot, _FEW, _TRACE_IDS, st.integers(0, 2**64 - 1)),
+    root_events=_WHOLE,
+    has_root_feedback=st.booleans(),
 )
 _slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -114,6 +118,9 @@ class TestFields:
                 {"metadata": {"m": Labelled(0, 2)}},
                 {"metadata": {"n": Labelled(1, 1), "m": Labelled(0, 2)}},
             ),
+            ({"root_events": 1}, {"root_events": 2}, {"root_events": 3}),
+            ({"last_root": LastRoot(2, 1, 1)}, {"last_root": LastRoot(1, 9, 9)}, {"last_root": LastRoot(2, 1, 1)}),
+            ({"has_root_feedback": True}, {}, {"has_root_feedback": True}),
             (
                 {"members": (Member(2, 1, 1),)},
                 {"members": (Member(1, 9, 9), Member(2, 1, 1))},
@@ -141,6 +148,9 @@ class TestFields:
             {"n": Labelled(1, 1)},
             1,
             is_budget_exceeded=True,
+            last_root=LastRoot(1, 1, 1),
+            root_events=1,
+            has_root_feedback=True,
         )
         empty = SessionTotals()
         merged = empty + some

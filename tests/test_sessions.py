@@ -12,9 +12,9 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
-from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
 
-from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, session
+from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, record_feedback, session
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter, make_span
 
@@ -76,6 +76,7 @@ class TestRecordSpan:
             "session.id": "s",
             "user.id": "u",
             "metadata.plan": "pro",
+            "metadata.rollup": "session",
             "metadata.num_traces": 2,
             "metadata.num_events": 4,
             "metadata.num_model_events": 2,
@@ -100,12 +101,11 @@ class TestRecordSpan:
             "error": "bad 1",
         }
         assert expected == dict(span.attributes or {})
-        assert (1_000_000_000, 8_000_000_000) == (span.start_time, span.end_time)
-        assert (None, SpanKind.INTERNAL, "shop") == (span.parent, span.kind, span.resource.attributes["service.name"])
+        assert (8_000_000_000, 8_000_000_000) == (span.start_time, span.end_time)
+        assert (SpanKind.INTERNAL, "shop") == (span.kind, span.resource.attributes["service.name"])
         assert [ids(root) for root in app.named("request")] == [
             (link.context.trace_id, link.context.span_id) for link in span.links
         ]
-        assert ids(span)[0] not in {ids(root)[0] for root in app.named("request")}
         assert span.instrumentation_scope is not None
         assert "otel_session_agg" == span.instrumentation_scope.name
 
@@ -144,13 +144,13 @@ class TestRecordSpan:
         assert expected == [(link.context.trace_id, link.context.span_id) for link in span.links]
 
     def test_same_everywhere(self, make: Callable[..., App]) -> None:
-        """The ids depend on session and revision only, so that backends see one record however often it is written."""
+        """The ids depend on what the record tells of only, so that backends see one record however often it is written."""
 
         def ids_of(session_id: str, revisions: int) -> list[tuple[int, int]]:
             app = make()
-            for _ in range(revisions):
-                with session(session_id, end_on_exit=True):
-                    app.trace(1)
+            for number in range(revisions):
+                app.processor.on_end(make_span(trace_id=7 + number, span_id=8, attributes={**CALL, "session.id": session_id}))
+                end_session(session_id)
                 app.turn()
             return [(record.trace_id, record.span_id) for record in app.records]
 
@@ -162,7 +162,7 @@ class TestRecordSpan:
     @pytest.mark.parametrize("profile", ["honeyhive", "posthog"])
     def test_profiles(self, profile: str, make: Callable[..., App]) -> None:
         """Roots and records are written in all chosen profiles at once."""
-        app = make(profiles=("default", profile))
+        app = make(profiles=("default", profile), session_records=True)
         with session("s", user_id="u", metadata={"plan": "pro"}, end_on_exit=True):
             app.trace(2)
         app.flush()
@@ -176,7 +176,7 @@ class TestRecordSpan:
 
     def test_all_profiles(self, make: Callable[..., App]) -> None:
         """All three at once do not get into each other's way."""
-        app = make(profiles=("default", "honeyhive", "posthog"))
+        app = make(profiles=("default", "honeyhive", "posthog"), session_records=True)
         with session("s", end_on_exit=True):
             app.trace(2)
         app.flush()
@@ -188,7 +188,7 @@ class TestRecordSpan:
 
     def test_without_default(self, make: Callable[..., App]) -> None:
         """Without the default profile its names are not written, but ``session.id`` stays where it was stamped."""
-        app = make(profiles=("posthog",))
+        app = make(profiles=("posthog",), session_records=True)
         with session("s", end_on_exit=True):
             app.trace(2)
         app.flush()
@@ -220,6 +220,227 @@ class TestRecordSpan:
         end_session("c")
         app.flush()
         assert [("c", 2, 30)] == [(r.session_id, r.num_traces, r.rollup.total_tokens) for r in app.records]
+
+
+def parent_of(span: ReadableSpan) -> tuple[int, int] | None:
+    """Trace and span id of what a span is a child of."""
+    return (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
+
+
+class TestWhichRecords:
+    """Which sessions a span named ``session`` tells of."""
+
+    @pytest.mark.parametrize(("wanted", "expected"), [(True, ["one", "two"]), (False, []), ("auto", ["two"])])
+    def test_setting(self, wanted: Any, expected: list[str], make: Callable[..., App]) -> None:
+        """All, none, or those of more than one trace; the callback hears of all."""
+        app = make(session_records=wanted)
+        for name, number in (("one", 1), ("two", 2)):
+            with session(name, user_id="u", end_on_exit=True):
+                for _ in range(number):
+                    app.trace(2)
+        app.flush()
+        assert expected == [(span.attributes or {})["session.id"] for span in app.named("session")]
+        assert [("one", 1, "end_on_exit"), ("two", 1, "end_on_exit")] == told(app)
+        assert [True, False] == [record.is_on_root for record in app.records]
+
+    def test_default(self, make: Callable[..., App]) -> None:
+        """By default a session of one trace has none, however it ends."""
+        app = make(session_idle_seconds=50, linger_seconds=1)
+        app.trace(2, **{"session.id": "idle"})
+        app.turn(60)
+        app.trace(2, **{"session.id": "shutdown"})
+        app.provider.shutdown()
+        assert ["idle", "shutdown"] == [record.session_id for record in app.records]
+        assert [] == app.named("session")
+
+    def test_feedback_in_time(self, app: App) -> None:
+        """Feedback that the root tells of needs none."""
+        with session("s", end_on_exit=True), app.tracer.start_as_current_span("request"):
+            app.call()
+            assert not app.named("request")
+            record_feedback(1)
+        app.flush()
+        assert app.attributes("request")["metadata.has_feedback"] is True
+        assert [] == app.named("session")
+
+    def test_feedback_later(self, app: App) -> None:
+        """Feedback that the root does not tell of is told of."""
+        with session("s"):
+            app.trace(1)
+        app.flush()
+        record_feedback(1, session_id="s")
+        end_session("s")
+        app.flush()
+        assert app.attributes("request")["metadata.has_feedback"] is False
+        assert app.attributes("session")["metadata.has_feedback"] is True
+
+    def test_late_span(self, make: Callable[..., App]) -> None:
+        """What the root of the only trace did not get is told of."""
+        app = make(linger_seconds=5)
+        root = app.tracer.start_span("request", attributes={"session.id": "s"})
+        late = app.tracer.start_span("chat", below(root), attributes=CALL)
+        root.end()
+        app.turn()
+        app.turn(6)
+        late.end()
+        end_session("s")
+        app.flush()
+        assert (0, 15) == tuple(app.attributes(name)["metadata.total_tokens"] for name in ("request", "session"))
+
+    def test_many_sessions_in_a_trace(self, app: App) -> None:
+        """A job's root has the totals of all its sessions, so each of them is told of."""
+        job = app.tracer.start_span("job")
+        for name in ("a", "b"):
+            app.call(below(job), **{"session.id": name})
+        job.end()
+        for name in ("a", "b"):
+            end_session(name)
+        app.flush()
+        found = {
+            span.attributes["session.id"]: span.attributes["metadata.cost"] for span in app.named("session") if span.attributes
+        }
+        assert {"a": 20.0, "b": 20.0} == found
+        assert {ids(job)} == {parent_of(span) for span in app.named("session")}  # type: ignore[arg-type]  # a span
+
+    def test_parts(self, app: App) -> None:
+        """A trace over several services is one: its root has all of it."""
+        with session("s", end_on_exit=True), app.tracer.start_as_current_span("request") as root:
+            app.call(beyond(root))
+        app.flush()
+        assert 15 == app.attributes("request")["metadata.total_tokens"]
+        assert [] == app.named("session")
+
+    def test_without_a_root(self, app: App) -> None:
+        """What has no root is told of."""
+        app.processor.on_end(make_span("chat", trace_id=7, span_id=8, parent_id=9, attributes={**CALL, "session.id": "s"}))
+        app.provider.shutdown()
+        assert (15, None) == (app.attributes("session")["metadata.total_tokens"], parent_of(app.named("session")[0]))
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_store(self, number: int, make: Callable[..., App]) -> None:
+        """Whoever writes the record of a shared session knows what stands on the roots of others."""
+        store = MemoryStore()
+        first, second = make(store=store), make(store=store)
+        for app in (first, second)[:number]:
+            with session("s"), app.tracer.start_as_current_span("request"):
+                app.call()
+            app.flush()
+        end_session("s")
+        first.flush()
+        second.flush()
+        spans = [span for app in (first, second) for span in app.named("session")]
+        assert number - 1 == len(spans)
+        assert 1 == len(first.records) + len(second.records)
+
+
+class TestPlace:
+    """Where in traces and in time the span named ``session`` is."""
+
+    def test_child(self, app: App) -> None:
+        """It is a child of the root that ended last, in that trace, sampled, and no root."""
+        with session("s", end_on_exit=True):
+            long = at(app, 1000, 9000, call_ms=(1000, 2000))
+            at(app, 3000, 4000)
+        app.flush()
+        (span,) = app.named("session")
+        assert ids(long) == parent_of(span)
+        assert ids(long)[0] == ids(span)[0]
+        assert span.context is not None
+        assert span.context.trace_flags.sampled
+        assert ["request", "request"] == [root.name for root in app.exporter.roots]
+
+    def test_no_length(self, app: App) -> None:
+        """It begins and ends with the session's last event; when the session began and how long it took are attributes."""
+        with session("s", end_on_exit=True):
+            at(app, 1000, 2000)
+            at(app, 3_600_000, 3_601_000)
+        app.flush()
+        (span,) = app.named("session")
+        assert (3_601_000_000_000, 3_601_000_000_000) == (span.start_time, span.end_time)
+        assert (1000, 3_601_000, 3_600_000.0) == tuple(
+            (span.attributes or {})[name] for name in ("start_time", "end_time", "duration")
+        )
+
+    def test_beyond_links(self, app: App) -> None:
+        """Of very many roots it is below the last one, too."""
+        with session("s", end_on_exit=True):
+            roots = [at(app, 1000 * number, 1000 * number + 1) for number in range(1, 201)]
+        app.flush()
+        assert ids(roots[-1]) == parent_of(app.named("session")[0])
+
+    def test_unsampled(self, make: Callable[..., App]) -> None:
+        """It is not put below a root that is not exported: it is below one that is, else a trace of its own."""
+        app = make()
+        silent = TracerProvider(sampler=RecordOnly(), shutdown_on_exit=False)
+        silent.add_span_processor(app.processor)
+        with session("s", end_on_exit=True):
+            at(app, 1000, 2000)
+            silent.get_tracer("tests").start_span("request", start_time=3_000_000_000).end(4_000_000_000)
+        with session("t", end_on_exit=True):
+            silent.get_tracer("tests").start_span("chat", attributes=CALL).end()
+        app.flush()
+        by_session = {(span.attributes or {})["session.id"]: parent_of(span) for span in app.named("session")}
+        sampled = next(root for root in app.named("request") if root.context is not None and root.context.trace_flags.sampled)
+        assert {"s": ids(sampled), "t": None} == by_session
+
+    def test_other_process(self, make: Callable[..., App]) -> None:
+        """Whoever writes it, it is below the last root of all processes."""
+        store = MemoryStore()
+        first, second = make(store=store), make(store=store)
+        with session("s"):
+            roots = [at(app, start, start + 1000, call_ms=(start, start + 1)) for app, start in ((first, 1000), (second, 5000))]
+        first.flush()
+        second.flush()
+        end_session("s")
+        first.flush()
+        second.flush()
+        (span,) = first.named("session") + second.named("session")
+        assert ids(roots[1]) == parent_of(span)
+
+
+class TestRollup:
+    """What tells totals of traces from those of sessions."""
+
+    def test_sum(self, make: Callable[..., App]) -> None:
+        """The sum of the cost over what is of traces is the cost of all calls, however many records there are."""
+        app = make(session_records=True)
+        for name, number in (("one", 1), ("two", 2)):
+            with session(name, end_on_exit=True):
+                for _ in range(number):
+                    app.trace(1)
+        app.trace(1)
+        app.flush()
+        rows: list[Any] = [span.attributes for span in app.exporter.spans if "metadata.cost" in (span.attributes or {})]
+        sums = {
+            over: sum(row["metadata.cost"] for row in rows if row["metadata.rollup"] == over) for over in ("trace", "session")
+        }
+        assert {"trace": 80.0, "session": 60.0} == sums
+        assert {"trace", "session"} == {row["metadata.rollup"] for row in rows}
+
+    def test_part_here(self, app: App) -> None:
+        """A root whose totals the root that begins the trace has, too, is of a part."""
+        with app.tracer.start_as_current_span("request") as root:
+            app.tracer.start_span("served", beyond(root), attributes=CALL).end()
+        app.flush()
+        assert {"request": ("trace", 20.0), "served": ("part", 20.0)} == {
+            span.name: ((span.attributes or {})["metadata.rollup"], (span.attributes or {})["metadata.cost"])
+            for span in app.exporter.roots
+        }
+
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_part_elsewhere(self, is_shared: bool, make: Callable[..., App]) -> None:  # noqa: FBT001 -- of the table
+        """One below a root in another process is, too, if a store lets that have its totals."""
+        app = make(store=MemoryStore() if is_shared else None)
+        remote = SpanContext(7, 8, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+        app.tracer.start_span("served", set_span_in_context(NonRecordingSpan(remote), Context()), attributes=CALL).end()
+        app.flush()
+        assert ("part" if is_shared else "trace") == app.attributes("served")["metadata.rollup"]
+
+    def test_live(self, make: Callable[..., App]) -> None:
+        """Totals on an open root are of its trace."""
+        app = make(live=True)
+        app.trace(1)
+        assert "trace" == app.attributes("request")["metadata.rollup"]
 
 
 class TestBatch:
@@ -272,7 +493,7 @@ class TestCallback:
             seen.append(record.session_id)
             raise LookupError
 
-        app = make(on_session=bad)
+        app = make(on_session=bad, session_records=True)
         for name in ("one", "two"):
             with session(name, end_on_exit=True):
                 app.trace(1)
@@ -292,7 +513,7 @@ class TestCallback:
             assert go_on.wait(DEADLINE_SECONDS)
             done.set()
 
-        app = make(quiet=False, on_session=slow)
+        app = make(quiet=False, on_session=slow, session_records=True)
         with session("s", end_on_exit=True):
             app.trace(1)
         app.provider.force_flush(2000)
@@ -317,7 +538,7 @@ class TestCallback:
                 found.append(app.provider.force_flush(5000))
                 done.set()
 
-        app = make(quiet=False, on_session=use)
+        app = make(quiet=False, on_session=use, session_records=True)
         made.append(app)
         with session("s", end_on_exit=True):
             app.trace(2)
@@ -423,7 +644,7 @@ class TestEnds:
             app.turn()
         assert [("s", number, "end_on_exit") for number in (1, 2, 3)] == told(app)
         assert [(15, 1), (30, 2), (45, 3)] == [(r.rollup.total_tokens, r.num_traces) for r in app.records]
-        assert [1, 2, 3] == [(span.attributes or {})["metadata.revision"] for span in app.named("session")]
+        assert [2, 3] == [(span.attributes or {})["metadata.revision"] for span in app.named("session")]
 
     def test_same_label_goes_on(self, app: App) -> None:
         """One that is ended inside its own block goes on inside it."""

@@ -37,6 +37,7 @@ _FULL = Rollup(
     session=At(1, 1, "s1"),
 )
 _WRITTEN: dict[str, Any] = {
+    "metadata.rollup": "trace",
     "metadata.num_events": 9,
     "metadata.num_model_events": 4,
     "metadata.has_feedback": True,
@@ -82,6 +83,7 @@ class TestAttributes:
     def test_nothing(self) -> None:
         """A root without events says 0 for what is known to be nothing and leaves the rest out."""
         expected = {
+            "metadata.rollup": "trace",
             "metadata.num_events": 0,
             "metadata.num_model_events": 0,
             "metadata.has_feedback": False,
