@@ -46,7 +46,7 @@ class Aggregation:
         self.is_shared = store is not None
         self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds)
         self.guard = self.runner.guard
-        self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider)
+        self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
         register(self)
         if settings.prices_update:
             self.guard.call("starting price updates", self._prices.start_updates)

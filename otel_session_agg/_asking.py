@@ -17,6 +17,7 @@ from otel_session_agg import _names as n
 from otel_session_agg._context import current_label, given_id
 from otel_session_agg._registry import aggregators, fullest, session_rollup
 from otel_session_agg._rollup import Rollup
+from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._sdk import made_span
 
 __all__ = ["current_rollup", "record_feedback"]
@@ -111,7 +112,7 @@ def _resource() -> Resource:
 
 def _emit(session_id: str | None, said: Mapping[str, str | float], context: Context | None) -> None:
     """Export the span by the application's own pipeline: no processor of ours has one."""
-    span = trace.get_tracer(n.OUR_SCOPE).start_span(
+    span = trace.get_tracer(n.OUR_SCOPE, version(), schema_url=SCHEMA_URL).start_span(
         n.FEEDBACK_SPAN, context, attributes={n.SESSION_ID: session_id} if session_id is not None else None
     )
     span.add_event(n.EVALUATION_EVENT, said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -12,6 +13,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from otel_session_agg._model import SpanData, SpanEvent
 from otel_session_agg._names import OUR_SCOPE
+from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg.conventions import CARRYING_SCOPES, session_of
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
@@ -177,7 +179,7 @@ def made_span(  # noqa: PLR0913 -- what such spans have
         status=Status(),
         start_time=times_ns[0],
         end_time=times_ns[1],
-        instrumentation_scope=_SCOPE,
+        instrumentation_scope=_scope(),
     )
 
 
@@ -187,4 +189,8 @@ def sampled_context(trace_id: int, span_id: int) -> SpanContext:
 
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_SCOPE = InstrumentationScope(OUR_SCOPE)
+
+
+@cache
+def _scope() -> InstrumentationScope:
+    return InstrumentationScope(OUR_SCOPE, version(), SCHEMA_URL)

@@ -52,6 +52,14 @@ def _name(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) and len(value) <= _MAX_CHARS else None
 
 
+def _names(value: object) -> tuple[str, ...] | None:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) and len(name) <= _MAX_CHARS for name in names):
+        return None
+    found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+    return found if len(found) <= _MAX_NAMES else None
+
+
 def _records(value: object) -> bool | Literal["auto"] | None:
     return "auto" if isinstance(value, str) and value.strip().lower() == "auto" else flag(value)
 
@@ -104,6 +112,7 @@ _MAX_UNKNOWN = 20
 _CLOSE = 0.6
 """How similar a name has to be to one that is known to be taken for a typing error; the library's own default."""
 _MAX_CHARS = 40
+_MAX_NAMES = 8
 _MOST = 10**9
 _HOUR = 3600.0
 _MONTH = 31 * 24 * _HOUR
@@ -112,6 +121,7 @@ PROFILE_NAMES = ("default", "honeyhive", "posthog")
 
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
 _FLAG: _Rule = (flag, "true or false")
+_NAMES: _Rule = (_names, f"at most {_MAX_NAMES} names of at most {_MAX_CHARS} characters, by commas")
 _RECORDS: _Rule = (_records, "auto, true or false")
 _URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
 _NAME: _Rule = (_name, f"a name of at most {_MAX_CHARS} characters")
@@ -132,6 +142,7 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, _seconds(_MONTH)),
     "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, _seconds(_MONTH)),
     "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _RECORDS),
+    "metric_attributes": (env.OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES, _NAMES),
     "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
     "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
     "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
@@ -179,6 +190,8 @@ class Settings:
     """Whether a span named ``session`` is exported when a session has ended: ``True`` for every session, ``False`` for none,
     ``"auto"`` for those whose totals are not on a root: of more than one trace, or changed after the root had left.
     """
+    metric_attributes: tuple[str, ...] = ()
+    """Names of sessions' metadata that become attributes of metrics; each should have few values."""
     max_sessions: int = 10_000
     """Sessions kept in memory, about 3 kB each; the one that was used longest ago then ends."""
     trust_baggage: bool = False

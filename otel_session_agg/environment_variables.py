@@ -101,6 +101,13 @@ Whether a span named ``session`` is exported when a session has ended: ``true`` 
 those whose totals are not on a root: of more than one trace, or changed after the root had left.  Default: auto
 """
 
+OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES = "OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES
+
+Names of sessions' metadata that become attributes of metrics, separated by commas, such as ``plan,tenant``.  Default: none
+"""
+
 OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS = "OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS

@@ -44,6 +44,7 @@ class App:
         quiet: bool = True,
         store: Any = None,
         on_session: Any = None,
+        prices: PriceBook | None = None,
         more: Any = None,
         **settings: Any,
     ) -> None:
@@ -54,7 +55,7 @@ class App:
             None if live else SimpleSpanProcessor(self.exporter),
             settings=Settings(**settings),
             store=store,
-            prices=PRICES,
+            prices=prices or PRICES,
             on_session=on_session or self.records.append,
             **(more or {}),
         )

@@ -21,10 +21,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # values, words and small tools
         (
             "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
-            " _price_regions _reasons _recent _store _suppress _values environment_variables"
+            " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
         ),
         (
-            "_figures _links _span_counts _price_weights _reading _rollup _settings"
+            "_figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
             " conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),

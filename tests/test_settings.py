@@ -44,6 +44,11 @@ _WRONG: list[Any] = [
     ("session_idle_seconds", "-1"),
     ("session_max_seconds", 10**9),
     ("session_records", "maybe"),
+    ("session_records", 1),
+    ("metric_attributes", 1),
+    ("metric_attributes", ("plan", 1)),
+    ("metric_attributes", "a,b,c,d,e,f,g,h,i"),
+    ("metric_attributes", "x" * 41),
     ("max_sessions", 0),
     ("trust_baggage", "yes"),
 ]
@@ -80,6 +85,11 @@ class TestSettings:
             ("max_open_spans", 10**9, 10**9),
             ("outputs", "false", False),
             ("prices_update", True, True),
+            ("session_records", " Auto", "auto"),
+            ("session_records", "true", True),
+            ("session_records", False, False),
+            ("metric_attributes", "plan, tenant,plan,", ("plan", "tenant")),
+            ("metric_attributes", ["plan"], ("plan",)),
         ],
     )
     def test_allowed(self, name: str, value: object, expected: object) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from openinference.semconv.trace import OpenInferenceSpanKindValues, SpanAttributes
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
+from opentelemetry.semconv.schemas import Schemas
 
+from otel_session_agg._scope import SCHEMA_URL
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._operations import OPERATIONS
 
@@ -68,6 +70,15 @@ class TestOpenInference:
         assert {"unknown"} == {value.value.lower() for value in OpenInferenceSpanKindValues} - OPENINFERENCE.kinds[
             0
         ].values.keys()
+
+
+class TestSchema:
+    """The schema of what is emitted."""
+
+    def test_published(self) -> None:
+        """It is one that there is, and has the event of feedback."""
+        assert SCHEMA_URL in {schema.value for schema in Schemas}
+        assert (1, 38) <= tuple(int(part) for part in SCHEMA_URL.rsplit("/", 1)[1].split(".")[:2])
 
 
 class TestOpenLLMetry:

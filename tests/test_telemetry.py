@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import pytest
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import Gauge, Histogram, InMemoryMetricReader, Metric, Sum
+from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoint, InMemoryMetricReader, Metric, Sum
 
-from otel_session_agg import SessionRecord, _telemetry, end_session, record_feedback, session
+from otel_session_agg import PriceBook, SessionRecord, _telemetry, end_session, record_feedback, session
+from otel_session_agg._metric_labels import MAX_VALUES
+from otel_session_agg._scope import SCHEMA_URL
 from otel_session_agg.stores import MemoryStore
 
 from .apps import CALL, App, alone, below, in_threads
@@ -61,6 +64,12 @@ class Meter:
         """How many values a histogram has got."""
         metric = self.metrics().get(_PREFIX + name)
         return sum(point.count for point in (metric.data.data_points if metric is not None else ()) if hasattr(point, "count"))
+
+    def bounds(self, name: str) -> Sequence[float]:
+        """The boundaries of a session's histogram."""
+        point, *_ = self.metrics()[f"{_PREFIX}session.{name}"].data.data_points
+        assert isinstance(point, HistogramDataPoint)
+        return point.explicit_bounds
 
 
 @pytest.fixture
@@ -150,6 +159,107 @@ class TestTable:
         for number in range(1, 30):
             use(number)
         assert before == series()
+
+
+class TestBuckets:
+    """The boundaries that histograms advise."""
+
+    @pytest.mark.parametrize(
+        ("name", "first", "last", "among"),
+        [
+            ("cost", 0.0001, 100, {0.001, 0.01, 0.1, 1}),
+            ("tokens", 1, 67_108_864, {4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576, 4_194_304, 16_777_216}),
+            ("duration", 0.1, 86_400, {1, 60, 3600}),
+            ("traces", 1, 4096, {2, 10}),
+            ("events", 1, 10_000, {100}),
+        ],
+    )
+    def test_boundaries(
+        self, name: str, first: float, last: float, among: set[float], make: Callable[..., App], meter: Meter
+    ) -> None:
+        """They span what sessions cost, use and last, and rise."""
+        busy(make)
+        bounds = meter.bounds(name)
+        assert (first, last) == (bounds[0], bounds[-1])
+        assert among <= set(bounds)
+        assert sorted(set(bounds)) == list(bounds)
+
+    def test_over_ten_cents(self, make: Callable[..., App], meter: Meter) -> None:
+        """What costs 0.10 USD is not over 0.10 USD, and what costs more is."""
+        app = make(prices=PriceBook({"m": {"input": 10_000}, "n": {"input": 10_100}}))
+        for model in "mn":
+            with session(model, end_on_exit=True):
+                app.call(**{"gen_ai.request.model": model, "gen_ai.usage.output_tokens": 0})
+        app.turn()
+        (point,) = meter.metrics()[_PREFIX + "session.cost"].data.data_points
+        assert isinstance(point, HistogramDataPoint)
+        below_ten = sum(point.bucket_counts[: point.explicit_bounds.index(0.1) + 1])
+        assert (2, 1) == (point.count, below_ten)
+
+    def test_no_advice(self) -> None:
+        """A meter that knows of no advice makes its histograms all the same."""
+
+        class Old(NoOpMeter):
+            def create_histogram(self, name: str, unit: str = "", description: str = "") -> Any:  # type: ignore[override]
+                return (name, unit, description)
+
+        made: object = _telemetry._histogram(Old("old"), "n", "s", "d", (1.0,))
+        assert ("n", "s", "d") == made
+
+
+class TestMetadata:
+    """The setting ``metric_attributes``."""
+
+    def test_allowed(self, make: Callable[..., App], meter: Meter) -> None:
+        """What is allowed becomes an attribute, nothing else does, and a session without it has none."""
+        app = make(metric_attributes=("plan", "beta"))
+        given: dict[str, dict[str, str | bool]] = {"a": {"plan": "pro", "beta": True, "user": "ada"}, "b": {}}
+        for name, metadata in given.items():
+            with session(name, metadata=metadata, end_on_exit=True):
+                app.trace(1)
+        app.turn()
+        why = {"end_reason": "end_on_exit", "partial": False}
+        found = [dict(point.attributes or {}) for point in meter.metrics()[_PREFIX + "session.events"].data.data_points]
+        assert [{"metadata.plan": "pro", "metadata.beta": "true", **why}, why] == found
+
+    def test_bounded(self, make: Callable[..., App], meter: Meter) -> None:
+        """Of too many values the first keep theirs, the others are one."""
+        app = make(metric_attributes="tenant")
+        for number in range(MAX_VALUES + 20):
+            with session(f"s{number}", metadata={"tenant": number}, end_on_exit=True):
+                app.trace(1)
+        app.turn()
+        assert 20 == meter.number("session.traces", **{"metadata.tenant": "other"})
+        assert 1 == meter.number("session.traces", **{"metadata.tenant": "0"})
+
+
+class TestScope:
+    """Where the metrics come from."""
+
+    def test_meter(self, make: Callable[..., App], meter: Meter) -> None:
+        """The meter has this library's version, and a schema that there is."""
+        busy(make)
+        data = meter.reader.get_metrics_data()
+        assert data is not None
+        (scope,) = {
+            (one.scope.name, one.scope.version, one.schema_url) for all_ in data.resource_metrics for one in all_.scope_metrics
+        }
+        assert ("otel_session_agg", version("otel-session-agg")) == scope[:2]
+        assert SCHEMA_URL == scope[2]
+
+    def test_spans(self, make: Callable[..., App]) -> None:
+        """Spans that this library makes have the same."""
+        app = make(session_records=True)
+        with session("s", end_on_exit=True):
+            app.trace(1)
+            record_feedback(1)
+        app.flush()
+        for name in ("session", "feedback"):
+            (span,) = app.named(name)
+            scope = span.instrumentation_scope
+            assert scope is not None
+            assert ("otel_session_agg", version("otel-session-agg")) == (scope.name, scope.version)
+            assert SCHEMA_URL == scope.schema_url
 
 
 class TestValues:
