@@ -413,8 +413,9 @@ class TestRecord:
 
     @pytest.mark.parametrize(("total_tokens", "expected"), [(29, True), (30, None)])
     @pytest.mark.parametrize("reason", ["end_session", "idle", "shutdown"])
-    def test_says_so(self, total_tokens: int, expected: bool | None, reason: str, app: App) -> None:  # noqa: FBT001 -- of the table
+    def test_says_so(self, total_tokens: int, expected: bool | None, reason: str, make: Callable[..., App]) -> None:  # noqa: FBT001 -- of the table
         """It says that the session has used more, however it ends, and nothing when it has not."""
+        app = make(session_records=True)
         with session("s", budget=Budget(total_tokens=total_tokens)):
             app.trace(2)
         if reason == "end_session":
