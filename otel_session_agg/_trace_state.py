@@ -20,7 +20,7 @@ class TraceState:
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
-    def __init__(self, trace_id: int, root_id: int | None) -> None:
+    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each
         self.trace_id = trace_id
         self.root_id = root_id
         self.above_id: int | None = None
