@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._blocks import Block
+from otel_session_agg._context import Label, labels_of
 from otel_session_agg._formatting import counted
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
@@ -44,6 +46,8 @@ class Aggregation:
         self._is_live = hand_on is None
         self._store = store
         self.is_shared = store is not None
+        self.sees_blocks = self.is_shared and batch_seconds is None
+        """Whether blocks are told of: where spans come in batches, a block that is left says nothing of what is still to come."""
         self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds)
         self.guard = self.runner.guard
         self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
@@ -89,15 +93,38 @@ class Aggregation:
 
     # -- asked about --------------------------------------------------------------------------------------------------------
 
-    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+    @property
+    def process(self) -> str:
+        """What this is known by in a store."""
+        return self.runner.pipeline.process
+
+    def block(self, label: Label, *, is_entered: bool) -> None:
+        """A ``session()`` block is entered, or left: other processes get to know it, without anybody waiting for that."""
+        if self.sees_blocks:
+            self.runner.queue.append(Block(None, label, is_entered))
+            if not self.runner.awake:
+                self.guard.call("waking the worker", self.runner.wake_worker)
+
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here.
 
-        ``wait_seconds``: how long to wait for what other processes have written, when there is a store that is shared.
+        Args:
+            session_id: The session.
+            wait_seconds: How long to wait at most, when there is a store that is shared, until nothing of the session is open
+                in other processes; what these write is in the totals then.  Before it returns inside a block of the session,
+                others know of that block.
+            siblings: Other processors of this process, which are not waited for.
+
         """
-        if wait_seconds > 0:
-            wait = self.runner.asked(lambda keeper, now: keeper.waits_for_others(session_id, now))
+        if wait_seconds > 0 and self.is_shared:
+            until = time.monotonic() + wait_seconds
+            labels = labels_of(session_id) if self.sees_blocks else ()
+            wait = self.runner.asked(lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
             if wait is not None:
-                self.guard.call("asking the store", wait, time.monotonic() + wait_seconds)
+                self.guard.call("asking the store", wait, until)
+                confirm = self.runner.asked(lambda keeper, now: keeper.goes_on(session_id, labels, now))
+                if confirm is not None and labels:
+                    self.guard.call("asking the store", confirm, until)
         return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:

@@ -106,10 +106,14 @@ class Budget:
         mine = object()
         return self._told.setdefault(session_id, mine) is mine  # several processors may see the same spans, at once
 
-    def check(self) -> None:
+    def check(self, wait_seconds: float = 0.0) -> None:
         """Raise when the session has used more than this.
 
         The session is the one around the call if this is its budget, else the last one that this was given to.
+
+        Args:
+            wait_seconds: With a store that is shared, how long to wait at most for what other processes have open in the
+                session or are about to write; 0 looks at what is known here already and never waits.
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
@@ -119,7 +123,7 @@ class Budget:
         while label is not None and label.budget is not self:
             label = label.outer
         session_id = label.session_id if label is not None else self._last
-        rollup = session_rollup(session_id) if session_id is not None else None
+        rollup = session_rollup(session_id, wait_seconds) if session_id is not None else None
         found = self.exceeded(session_id, rollup) if session_id is not None and rollup is not None else None
         if found is not None:
             raise found

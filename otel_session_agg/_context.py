@@ -90,6 +90,16 @@ def carried_texts() -> frozenset[str]:
     return frozenset(value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str))
 
 
+def labels_of(session_id: str) -> tuple[Label, ...]:
+    """The labels of all blocks of a session around."""
+    found, label = [], current_label()
+    while label is not None:
+        if label.session_id == session_id:
+            found.append(label)
+        label = label.outer
+    return tuple(found)
+
+
 def trusted_label(context: Context | None = None) -> Label | None:
     """A label for the session that arrived in baggage."""
     entries = baggage.get_all(get_current() if context is None else context)

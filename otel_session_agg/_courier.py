@@ -20,16 +20,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from otel_session_agg._desk import MAX_DUE, SESSION, Desk, Errand
+from otel_session_agg._desk import MAX_DUE, Desk, Errand
+from otel_session_agg._fetches import GRACE_SECONDS, Fetch, Fetches
 from otel_session_agg._gathering import Answer
 from otel_session_agg._guard import Guard
 from otel_session_agg._outbox import Ask, End, Outbox
 from otel_session_agg._reasons import IDLE
+from otel_session_agg._session_slots import SESSION
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
-
-GRACE_SECONDS = 0.15
-"""How long other processes get to write what they know: they gather for 20 ms, then write."""
 
 _GATHER_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
@@ -68,7 +67,7 @@ class Courier:
         self._asks: dict[int, Ask] = {}
         self._ends: dict[str, End] = {}
         self._watched: dict[str, str] = {}
-        self._fetches: dict[str, str] = {}
+        self._fetches = Fetches()
         self._words: list[object] = []
         self._hurry = False
         self._stopped = False
@@ -110,12 +109,14 @@ class Courier:
             self._watched = watched
             self._begin()
 
-    def fetch(self, session_id: str, writer: str, until: float) -> None:
-        """Wait for what others have of a session; it comes back like everything else."""
+    def fetch(self, fetch: Fetch) -> None:
+        """Wait for what others have of a session; it comes back like everything else.  What was put before is written first."""
+        self._fetches.add(fetch, time.monotonic())
         with self._changed:
-            self._fetches[session_id] = writer
             self._begin()
-            self._changed.wait_for(lambda: session_id not in self._fetches or self.is_down, max(0.0, until - time.monotonic()))
+        if not self.is_down:
+            fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
+        self._fetches.remove(fetch)
 
     def take(self) -> list[object]:
         """What has come back."""
@@ -163,7 +164,7 @@ class Courier:
                     self._changed.wait(pause)
                 if self._stopped:
                     break
-                in_haste = self._hurry or bool(self._fetches)
+                in_haste = self._hurry or self._fetches.next() <= time.monotonic()
             if not in_haste:
                 time.sleep(_GATHER_SECONDS)
             self._guard.call("store thread", self._turn)
@@ -174,10 +175,11 @@ class Courier:
         now = time.monotonic()
         if self.is_down or now < self._retry_at:
             return 0.0 if self._asks else self._retry_at - now
-        if self._outbox or self._hurry or self._fetches:
+        if self._outbox or self._hurry:
             return 0.0
         times = [
             self._next_scan,
+            self._fetches.next(),
             self._correct_at,
             *(ask.when for ask in self._asks.values()),
             *(end.when for end in self._ends.values()),
@@ -203,8 +205,7 @@ class Courier:
     def _refuse(self) -> None:
         with self._changed:
             asks, self._asks = self._asks, {}
-            self._fetches = {}
-            self._changed.notify_all()
+        self._fetches.refuse()
         self._say((trace_id, Answer((), is_reached=False)) for trace_id in asks)
 
     def _work(self) -> bool:
@@ -260,12 +261,7 @@ class Courier:
 
     def _look_at_sessions(self) -> None:
         now = time.monotonic()
-        if self._fetches:
-            fetches = dict(self._fetches)
-            self._say(self._desk.others(fetches, {}))
-            with self._changed:
-                self._fetches = {name: writer for name, writer in self._fetches.items() if name not in fetches}
-                self._changed.notify_all()
+        self._fetches.look(self._desk.sessions, self._say, now)
         watched = self._watched
         if watched and now >= self._next_watch:
             self._seen = {name: version for name, version in self._seen.items() if name in watched}

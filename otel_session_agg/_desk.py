@@ -22,29 +22,22 @@ from typing import NamedTuple
 from otel_session_agg._gathering import Answer
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._session_codec import (
-    Part,
-    Recorded,
-    decode,
-    decode_part,
-    decode_recorded,
-    encode,
-    encode_recorded,
-)
+from otel_session_agg._session_codec import Part, Recorded, decode_part, encode, encode_recorded
 from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_slots import OPEN, RECORD, SESSION, Others, SessionSlots
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore, Slot, Stored
 
-ROOT, RECORD = "root", "record"
-"""Writers of slots that belong to nobody's process: the root of a trace that has left, the last record of a session."""
-
-SESSION = "s:"
-"""Begins the keys of sessions."""
+ROOT = "root"
+"""Writer of a slot that belongs to nobody's process: the root of a trace that has left."""
 
 _TRACE = "t:"
 _CLAIM_SECONDS = 30.0
+_OPEN_TTL_SECONDS = 900.0
+"""Longer than anybody waits for something that is open."""
+
 _SPAN_ID = re.compile("[0-9a-f]{16}")
 _TRACE_TTL_SECONDS = 900.0
 """Parts of traces are of use until their root has left, and for late parts a little longer."""
@@ -68,13 +61,6 @@ class Errand(NamedTuple):
     slot: Slot
     part_of: int | None = None
     """The trace whose root must be looked for afterwards."""
-
-
-class Others(NamedTuple):
-    """What other processes have of a session."""
-
-    session_id: str
-    totals: SessionTotals
 
 
 def session_slot(session_id: str, writer: str, seq: int, totals: SessionTotals) -> Slot:
@@ -111,6 +97,7 @@ class Desk:
         self._store = store
         self._settings = settings
         self._owner = owner
+        self.sessions = SessionSlots(store, counts)
         self._counts = counts
         self._ttl_seconds = 2 * settings.session_max_seconds
         self._wall_ns = wall_ns
@@ -137,6 +124,9 @@ class Desk:
             were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
             had_ended = [slot.key for slot, settled in zip(slots, were_settled, strict=True) if settled or slot.writer == RECORD]
             self._correct(dict.fromkeys(had_ended))
+        blocks = [row.slot for row in rows if row.slot.key.startswith(OPEN)]
+        if blocks:  # last: who sees that nothing is open any more finds the totals
+            self._store.put(blocks, ttl_seconds=_OPEN_TTL_SECONDS)
 
     def _correct(self, keys: Iterable[str]) -> None:
         """Somebody wrote to sessions that had ended: their records are soon corrected, unless something new began in them."""
@@ -145,8 +135,8 @@ class Desk:
             found = zip(unsettled, self._store.get(unsettled), strict=True) if unsettled else ()
             unsettled = []
             for key, stored in found:
-                recorded = self._recorded(stored)
-                if recorded is not None and not _is_back(self._sum(stored), recorded):
+                recorded = self.sessions.recorded(stored)
+                if recorded is not None and not _is_back(self.sessions.sum(stored), recorded):
                     slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
                     is_settled = self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
                     (late if is_settled else unsettled).append(key)
@@ -215,23 +205,7 @@ class Desk:
 
     def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
-        found: list[Others] = []
-        names = list(watched)
-        for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
-            if stored.version != seen.get(session_id):
-                seen[session_id] = stored.version
-                found.append(Others(session_id, self._sum(stored, without=watched[session_id])))
-        return found
-
-    def _sum(self, stored: Stored, without: str = RECORD) -> SessionTotals:
-        totals = SessionTotals()
-        for writer, value in stored.slots.items():
-            if writer not in (RECORD, without):
-                try:
-                    totals += decode(value)
-                except MalformedError:
-                    self._counts["malformed"] += 1
-        return totals
+        return self.sessions.others(watched, seen)
 
     def end(self, session_id: str, reason: str, tell: Callable[[SessionRecord], None], *, patiently: bool = False) -> bool:
         """End a session; ``tell`` gets its record if this process is the one to tell.
@@ -248,14 +222,14 @@ class Desk:
 
     def _record(self, key: str, draft: SessionRecord, tell: Callable[[SessionRecord], None], *, patiently: bool) -> bool:
         [stored] = self._store.get([key])
-        recorded = self._recorded(stored)
+        recorded = self.sessions.recorded(stored)
         if not stored.slots.keys() - {RECORD}:
             return True
         if recorded is not None and recorded.version == stored.version:
             slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
             self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
             return True
-        totals = self._sum(stored)
+        totals = self.sessions.sum(stored)
         if patiently and totals.num_open:
             return False
         revision = 1 if recorded is None else recorded.revision + 1
@@ -271,15 +245,6 @@ class Desk:
             self._correct([key])  # somebody wrote meanwhile
         del self._made[key]
         return True
-
-    def _recorded(self, stored: Stored) -> Recorded | None:
-        if RECORD not in stored.slots:
-            return None
-        try:
-            return decode_recorded(stored.slots[RECORD])
-        except MalformedError:
-            self._counts["malformed"] += 1
-            return None
 
     def due(self) -> list[str]:
         """Sessions in which nothing has happened for long enough."""

@@ -6,13 +6,13 @@ The caller holds a lock around all calls.  What has to be done outside of it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
+from otel_session_agg._blocks import Block
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
 from otel_session_agg._departures import Departures, session_of
-from otel_session_agg._desk import Others
 from otel_session_agg._engine import Engine
 from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
@@ -22,6 +22,7 @@ from otel_session_agg._publisher import Publisher
 from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_slots import Others
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -76,6 +77,13 @@ class Keeper:
         elif trace is not None and trace.root_id == span_id:
             self.ledger.root_began(label.session_id, now, start_ns)
 
+    def told(self, item: Block | tuple[None, Label], at_ns: int, now: float) -> None:
+        """A ``session()`` block is entered or left, or a span began in it that is not seen."""
+        if isinstance(item, Block):
+            self._publisher.blocks.told(item)
+        else:
+            self.began(None, 0, at_ns, item[1], now)
+
     # -- asked for --------------------------------------------------------------------------------------------------------
 
     def totals(self, session_id: str, now: float) -> Rollup | None:
@@ -90,11 +98,34 @@ class Keeper:
         if self.limits.look_at(session_id, self.totals(session_id, now)):
             self.ledger.budget_exceeded(session_id)
 
-    def waits_for_others(self, session_id: str, now: float) -> Callable[[float], None] | None:
-        """What waits until it is known what other processes have of a session; ``None``: there are none."""
+    def asks(
+        self, session_id: str, labels: Iterable[Label], siblings: frozenset[str], now: float
+    ) -> Callable[[float], None] | None:
+        """Ask what other processes have of a session.
+
+        Args:
+            session_id: The session.
+            labels: The blocks of it around the call; nobody waits for these meanwhile.
+            siblings: Names of the other processors of this process, which are not waited for.
+            now: Monotonic seconds.
+
+        Returns:
+            What waits for the answer until a time; ``None``: there are no others.
+
+        """
         if not self._publisher.is_shared:
             return None
-        return partial(self._publisher.fetch, self.ledger.seen(session_id, now))
+        inside = tuple(labels)
+        self._publisher.blocks.asks(inside)
+        session = self.ledger.seen(session_id, now)
+        self._publisher.at_once(self.ledger, session_id, now)
+        return partial(self._publisher.fetch, session, siblings, is_inside=bool(inside))
+
+    def goes_on(self, session_id: str, labels: Iterable[Label], now: float) -> Callable[[float], None]:
+        """Tell others that blocks which have asked go on; returns what waits until they can know it."""
+        self._publisher.blocks.goes_on(labels)
+        self._publisher.at_once(self.ledger, session_id, now)
+        return self._publisher.confirm
 
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""
@@ -150,6 +181,7 @@ class Keeper:
         """Sessions end with the process, with what their open traces have by now."""
         for session_id in self._engine.members.names():
             self.totals(session_id, now)
+        self._publisher.blocks.clear()
         self.ledger.shutdown()
 
     def _heard(self, word: object, now: float) -> None:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import conventions
 from otel_session_agg._arrivals import Arrivals
+from otel_session_agg._blocks import Block
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
@@ -44,9 +45,8 @@ from otel_session_agg.stores import name_of
 _logger = logging.getLogger("otel_session_agg")
 
 Start = tuple[Span] | tuple[Span, Label] | Top
-Queue = deque["Start | tuple[None, Label] | ReadableSpan"]
-"""Started spans, each in a tuple, with the label of the session around if there is one, and ended ones as they are, in the order
-of their moments.  Where starts are not seen, only the label."""
+Queue = deque["Start | tuple[None, Label] | Block | ReadableSpan"]
+"""Started spans, each with the label around if there is one, labels alone, blocks, and ended spans, in the order of their moments."""
 
 
 class Pipeline:
@@ -87,7 +87,7 @@ class Pipeline:
             parts_seconds = batch_seconds if store is not None else 0.0
             self._arrivals = Arrivals(settings, self.engine, self.guard, self._readable, parts_seconds)
             self._fronts.insert(0, self._arrivals)
-        process = f"{os.getpid():x}-{uuid4().hex[:16]}"
+        self.process = process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
         if self.courier is not None:
             finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
@@ -124,7 +124,7 @@ class Pipeline:
                     self.note_top(item)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
-                self.keeper.began(None, 0, time.time_ns(), item[-1], now)  # type: ignore[arg-type]  # a label
+                self.keeper.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
             else:
                 context, parent = span.context, span.parent
                 if parent is None or parent.is_remote:

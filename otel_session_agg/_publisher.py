@@ -6,15 +6,18 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import reduce
 from operator import add
 
+from otel_session_agg._blocks import Blocks
 from otel_session_agg._claims import claim
 from otel_session_agg._courier import Courier
-from otel_session_agg._desk import ROOT, SESSION, Errand, adoption, inclusion, trace_key
+from otel_session_agg._desk import ROOT, Errand, adoption, inclusion, trace_key
 from otel_session_agg._engine import Engine
+from otel_session_agg._fetches import Fetch
 from otel_session_agg._gathering import writer_of
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_codec import Part, encode_part
+from otel_session_agg._session_slots import SESSION, open_slot
 from otel_session_agg._session_state import Session
 from otel_session_agg._store import Slot
 from otel_session_agg._traces import Trace
@@ -37,6 +40,11 @@ class Publisher:
         """What the store is known by in this process; ``None``: there is none."""
         self._engine = engine
         self._outputs = outputs
+        self.blocks = Blocks()
+        """Blocks that are entered in this process."""
+        self._told: dict[str, int] = {}
+        """How many blocks were told of, by session, where there are any."""
+        self._num_told = 0
         self._stale: dict[str, float] = {}
         """Sessions with open traces that said something since they were written, and since when."""
         self._watched: dict[str, str] = {}
@@ -127,6 +135,8 @@ class Publisher:
                 self._stale[session_id] = since
         ends, ledger.ends = ledger.ends, []
         self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
+        for session_id in [name for name in self.blocks.changed if name not in ledger.news]:
+            self._tell_of_blocks(session_id)
         for session_id, reason in ends:
             self._courier.end(session_id, reason)
         writers = {name: session.writer for name in watched if (session := ledger.get(name)) is not None}
@@ -150,10 +160,35 @@ class Publisher:
                 ledger.news[session_id] = None
         self._is_behind = bool(ledger.news)
 
-    def fetch(self, session: Session, until: float) -> None:
-        """Wait for what others have of a session."""
+    def _tell_of_blocks(self, session_id: str) -> None:
+        """Write how many blocks of a session are entered; what they came to is to be written before."""
+        number = self.blocks.number(session_id)
+        self.blocks.changed.pop(session_id, None)
+        if self._courier is not None and number != self._told.pop(session_id, 0):
+            self._num_told += 1
+            self._courier.put(Errand(open_slot(session_id, self._process, self._num_told, number)))
+        if number:
+            self._told[session_id] = number
+
+    def at_once(self, ledger: Ledger, session_id: str, now: float) -> None:
+        """Write what is new of a session, and which of its blocks are entered."""
+        session = ledger.get(session_id)
+        if session is not None and session_id in ledger.news:
+            del ledger.news[session_id]
+            self._write(session, now, self._engine.members.number(session_id))
+        self._tell_of_blocks(session_id)
+
+    def fetch(self, session: Session, siblings: frozenset[str], until: float, *, is_inside: bool) -> None:
+        """Wait for what others have of a session; ``is_inside``: in a block, as others that then have told of theirs."""
         if self._courier is not None:
-            self._courier.fetch(session.session_id, session.writer, until)
+            self._courier.fetch(
+                Fetch(until, session.session_id, session.writer, siblings | {self._process}, is_patient=not is_inside)
+            )
+
+    def confirm(self, until: float) -> None:
+        """Wait until what was put is written."""
+        if self._courier is not None:
+            self._courier.fetch(Fetch(until))
 
     def _write(self, session: Session, now: float, num_open: int) -> None:
         if self._courier is not None:

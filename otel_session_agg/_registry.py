@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._context import Label
 from otel_session_agg._rollup import Rollup
 
 
 class Aggregator(Protocol):
     """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
 
-    def session_rollup(self, session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+    @property
+    def process(self) -> str:
+        """What it is known by in a store."""
+        ...
+
+    def block(self, label: Label, *, is_entered: bool) -> None:
+        """A ``session()`` block is entered, or left."""
+        ...
+
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here."""
         ...
 
@@ -50,8 +61,13 @@ def aggregators() -> list[Aggregator]:
 
 
 def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
-    """The totals of a session at this moment, of the aggregator that knows most of it: several may see the same spans."""
-    return fullest(one.session_rollup(session_id, wait_seconds) for one in aggregators())
+    """The totals of a session at this moment, of the aggregator that knows most of it: several may see the same spans.
+
+    ``wait_seconds``: how long all of them together may wait for other processes.
+    """
+    until, ones = time.monotonic() + wait_seconds, aggregators()
+    names = frozenset(one.process for one in ones) if wait_seconds > 0 else frozenset()
+    return fullest(one.session_rollup(session_id, until - time.monotonic() if names else 0.0, names) for one in ones)
 
 
 def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:

@@ -13,9 +13,9 @@ from enum import Enum
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from otel_session_agg._desk import RECORD, SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import decode, decode_recorded
+from otel_session_agg._session_slots import RECORD, SESSION
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._store import SessionStore, Stored

@@ -84,20 +84,25 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
     def rollup(self, *, wait_seconds: float = 0.0) -> Rollup:
         """The session's totals at this moment: exact for this process, of others as far as they are known here.
 
-        What others have is known for sessions with a budget, a moment late.  With ``wait_seconds`` the store is asked for it,
-        and waited for so long; that is the one call of this library that waits for I/O.
+        What others have is known for sessions with a budget, a moment late.  With ``wait_seconds`` the store is asked, and
+        waited for until nothing of the session is open in other processes, at most so long.  Only this and ``check`` ever wait
+        for I/O, and only when told to.
         """
         return _registry.session_rollup(self.session_id, wait_seconds) or Rollup()
 
-    def check(self) -> None:
+    def check(self, wait_seconds: float = 0.0) -> None:
         """Raise when the session has used more than its budget.
+
+        Args:
+            wait_seconds: With a store that is shared, how long to wait at most for what other processes have open in the
+                session or are about to write; 0 looks at what is known here already and never waits.
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
 
         """
         if self._budget is not None:
-            found = self._budget.exceeded(self.session_id, self.rollup())
+            found = self._budget.exceeded(self.session_id, self.rollup(wait_seconds=wait_seconds))
             if found is not None:
                 raise found
 
@@ -122,6 +127,8 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             self._budget.bind(session_id)
         self._last = session_id
         self._entered[label] = attach(with_label(label))
+        for aggregator in _registry.aggregators():
+            aggregator.block(label, is_entered=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -129,7 +136,11 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         if label not in self._entered:  # somebody left another context behind
             label = next(reversed(self._entered))
         detach(self._entered.pop(label))  # type: ignore[arg-type]  # what ``attach`` returned
-        if self._end_on_exit and label is not None and not _is_inside(label):
+        if label is None:
+            return
+        for aggregator in _registry.aggregators():
+            aggregator.block(label, is_entered=False)
+        if self._end_on_exit and not _is_inside(label):
             for aggregator in _registry.aggregators():
                 aggregator.end_session(label.session_id, END_ON_EXIT)
 

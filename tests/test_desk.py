@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from otel_session_agg import Rollup, SessionRecord, Settings
-from otel_session_agg._desk import RECORD, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
+from otel_session_agg._desk import ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
 from otel_session_agg._session_codec import Part, decode, encode_part, encode_recorded
 from otel_session_agg._session_codec import Recorded as Told
+from otel_session_agg._session_slots import RECORD
 from otel_session_agg._session_totals import Member, SessionTotals
 from otel_session_agg.stores import MemoryStore, Slot
 from otel_session_agg.testing import FakeClock

@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -31,7 +31,8 @@ pytest.importorskip("fastapi")
 WORKERS = 4
 NUM_CHATS, NUM_REQUESTS = 20, 10
 CHATS = tuple(f"chat-{number}" for number in range(NUM_CHATS))
-LIKED, GREEDY = CHATS[7], "greedy"
+LIKED = CHATS[7]
+GREEDY = tuple(f"greedy-{number}" for number in range(20))
 BUDGET_USD = 0.001
 """More than any of the chats needs, less than one long message costs."""
 _PUSD_PER_USD = 10**12
@@ -86,6 +87,17 @@ def serving(kind: str, store_url: str, otlp_url: str, folder: Path) -> Iterator[
         yield service
 
 
+class Greedy(NamedTuple):
+    """A chat that asks as fast as it can until it is refused."""
+
+    spent_usd: list[float]
+    """What its answers came to, after each one."""
+    totals: dict[str, Any]
+    """What the service said of it after the last one."""
+    refused: tuple[int, Any]
+    """The answer to who had no budget left."""
+
+
 @dataclass
 class Outcome:
     """What was served and what came of it."""
@@ -96,10 +108,8 @@ class Outcome:
     """What the service itself said of each chat, before it ended."""
     listed: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the command line says of each chat, after that."""
-    refused: tuple[int, Any] = (0, None)
-    """The answer to who had no budget left."""
-    num_let_through: int = 0
-    """Requests of that chat that were answered."""
+    greedy: list[Greedy] = field(default_factory=list)
+    """What chats got that went on until they had no budget left."""
     spans: list[ReceivedSpan] = field(default_factory=list)
     """All that was exported."""
 
@@ -107,7 +117,7 @@ class Outcome:
         """Prompt and completion tokens, and their cost in USD."""
         prompt = sum(usage["prompt_tokens"] for usage in self.usage[chat])
         completion = sum(usage["completion_tokens"] for usage in self.usage[chat])
-        return prompt, completion, (prompt * _PROMPT_PUSD + completion * _COMPLETION_PUSD) / _PUSD_PER_USD
+        return prompt, completion, cost_usd(self.usage[chat])
 
     def roots(self) -> list[ReceivedSpan]:
         """Roots of the requests that the model answered, but those of the greedy chat."""
@@ -147,14 +157,20 @@ def chat_away(service: Service, pool: ThreadPoolExecutor, outcome: Outcome) -> N
 
 
 def spend_too_much(service: Service, outcome: Outcome) -> None:
-    """One chat asks until it is refused."""
+    """Chats ask until they are refused, without a pause, whichever workers answer."""
+    for chat in GREEDY:
+        usage: list[dict[str, int]] = []
+        spent: list[float] = []
+        while (said := service.call("POST", f"/chats/{chat}/messages", {"text": "word " * 2000}))[0] == 200 and len(spent) < 9:
+            usage.append(said[1]["usage"])
+            spent.append(cost_usd(usage))
+        outcome.greedy.append(Greedy(spent, service.call("GET", f"/chats/{chat}/totals")[1], said))
 
-    def is_refused() -> bool:
-        outcome.refused = service.call("POST", f"/chats/{GREEDY}/messages", {"text": "word " * 5000})
-        outcome.num_let_through += outcome.refused[0] == 200
-        return outcome.refused[0] != 200
 
-    wait_until(is_refused)
+def cost_usd(usage: Iterable[dict[str, int]]) -> float:
+    """What answers cost."""
+    pusd = sum(row["prompt_tokens"] * _PROMPT_PUSD + row["completion_tokens"] * _COMPLETION_PUSD for row in usage)
+    return pusd / _PUSD_PER_USD
 
 
 def wait_for_parts(store_url: str) -> None:
@@ -189,12 +205,10 @@ def listed(store_url: str) -> dict[str, dict[str, Any]]:
         "--store",
         store_url,
         "--json",
-        "--where",
-        f"session != {GREEDY}",
     ]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
     assert (0, "") == (done.returncode, done.stderr)
-    rows = json.loads(done.stdout)
+    rows = [row for row in json.loads(done.stdout) if row["session"] in CHATS]
     assert NUM_CHATS == len(rows)
     return {row["session"]: row for row in rows}
 
@@ -280,11 +294,13 @@ class TestTotals:
 
 
 class TestBudget:
-    """A chat that uses too much."""
+    """Chats that use too much."""
 
-    def test_is_refused(self, outcome: Outcome) -> None:
-        """402 with the figures, from each worker at the latest with the second request that it gets."""
-        status, answer = outcome.refused
-        assert 402 == status
-        assert f" USD of {BUDGET_USD:.6f} USD" in answer["detail"]
-        assert 1 <= outcome.num_let_through <= WORKERS
+    def test_are_refused(self, outcome: Outcome) -> None:
+        """402 with the figures, from whichever worker, as soon as the answers so far came to more than the budget, each time."""
+        assert len(GREEDY) == len(outcome.greedy)
+        for chat, greedy in zip(GREEDY, outcome.greedy, strict=True):
+            assert [BUDGET_USD >= spent for spent in greedy.spent_usd] == [True] * (len(greedy.spent_usd) - 1) + [False]
+            assert (greedy.spent_usd[-1], len(greedy.spent_usd)) == (greedy.totals["cost_usd"], greedy.totals["model_events"])
+            detail = f"session {chat} has used {greedy.spent_usd[-1]:.6f} USD of {BUDGET_USD:.6f} USD"
+            assert (402, {"detail": detail}) == greedy.refused

@@ -37,7 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # what counts, what it costs, how tables are read
         "_nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
         "_pricing _session_codec conventions._usage_text",
-        "_owners _session_state _writer conventions._cost conventions._kind conventions._stated",
+        "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_profiles _trace_state conventions._usage",
         "_traces",
         "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
@@ -45,9 +45,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_outbox _registry _report _sdk _threads",
+        "_fetches _outbox _report _sdk _threads",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",
+        "_blocks _registry",
         "_asking _budgets",
         "_limits",
         "_publisher",

@@ -27,9 +27,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, Trace
 
 from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, _courier, _runner
 from otel_session_agg._courier import Courier
-from otel_session_agg._desk import RECORD
 from otel_session_agg._rollup import At
 from otel_session_agg._session_codec import decode
+from otel_session_agg._session_slots import RECORD
 from otel_session_agg._session_totals import MAX_LINKS, Member, SessionTotals
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, Stored
 from otel_session_agg.testing import FakeClock

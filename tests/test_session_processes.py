@@ -461,3 +461,54 @@ class TestStoreFails:
             assert [] == worker.do("close")
             assert worker.do("counts")["errors"] >= 1
             assert [] == worker.do("records")
+
+
+class TestWaiting:
+    """Who asks with ``wait_seconds`` knows what other processes have used."""
+
+    WAIT_SECONDS = 30.0
+
+    @pytest.mark.parametrize("start", STARTS)
+    def test_budget(self, start: str, any_url: str) -> None:
+        """A request that follows another one in whichever process is refused exactly when the budget is used up."""
+        with STARTS[start](3, any_url) as workers:
+            for number in range(20):
+                session_id = f"s{number}"
+                answers = [
+                    workers[(number + turn) % 3].do("answer", session_id, 3 * CALL_USD, 5, self.WAIT_SECONDS) for turn in range(4)
+                ]
+                assert [True, True, True, False] == answers
+
+    def test_totals(self, any_url: str) -> None:
+        """Outside of any block, too, each process answers with what all of them have used."""
+        with spawned(2, any_url) as workers:
+            for number in range(10):
+                for turn in range(2):
+                    workers[turn].do("answer", f"s{number}", 100.0, 5, 0.0)
+                told = [workers[turn].do("totals", f"s{number}", self.WAIT_SECONDS) for turn in range(2)]
+                assert [(2, 2 * (5 + CALL_USD))] * 2 == [row[:2] for row in told]
+
+    def test_at_once(self, url: str) -> None:
+        """Processes that ask at the same time do not wait for each other."""
+        with spawned(3, url) as workers:
+            for number in range(10):
+                before = time.monotonic()
+                assert [True] * 3 == workers.each("answer", f"s{number}", 100.0, 5, self.WAIT_SECONDS)
+                assert time.monotonic() - before < self.WAIT_SECONDS / 2
+
+    def test_without_waiting(self, url: str) -> None:
+        """Who does not ask for it never waits, whatever is open elsewhere."""
+        with spawned(2, url) as workers:
+            workers[0].do("begin", "root", "s")
+            workers[0].do("flush")
+            assert workers[1].do("totals", "s", 0.0)[2] < 1.0
+
+    def test_a_killed_process(self, url: str) -> None:
+        """What it left open is waited for only as long as was asked for."""
+        with spawned(2, url) as workers:
+            workers[0].do("begin", "root", "s")
+            workers[0].do("flush")
+            workers[0].kill()
+            number, _, seconds = workers[1].do("totals", "s", 0.5)
+            assert 0 == number
+            assert 0.5 <= seconds < self.WAIT_SECONDS / 2

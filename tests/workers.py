@@ -21,7 +21,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Span, set_span_in_context
 
-from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, SessionStore, Settings, session
+from otel_session_agg import (
+    Budget,
+    BudgetExceeded,
+    PriceBook,
+    SessionRecord,
+    SessionSpanProcessor,
+    SessionStore,
+    Settings,
+    session,
+)
 from otel_session_agg.testing import RecordingExporter
 
 T = TypeVar("T")
@@ -161,6 +170,21 @@ class App:
     def finish(self, name: str) -> None:
         """End a span."""
         self._open.pop(name).end()
+
+    def answer(self, session_id: str, limit_usd: float, prompt_tokens: int, wait_seconds: float) -> bool:
+        """Handle a request with one call, unless the session has used up its budget; returns whether it had not."""
+        with self._tracer.start_as_current_span("request"), session(session_id, budget=Budget(cost_usd=limit_usd)) as block:
+            try:
+                block.check(wait_seconds=wait_seconds)
+            except BudgetExceeded:
+                return False
+            with self._tracer.start_as_current_span("chat", attributes=call(prompt_tokens)):
+                return True
+
+    def totals(self, session_id: str, wait_seconds: float) -> tuple[int, float | None, float]:
+        """Events and cost of a session, asked for outside of any block, and how long that took."""
+        rollup, seconds = _timed(lambda: session(session_id).rollup(wait_seconds=wait_seconds))
+        return rollup.num_model_events, rollup.cost_usd, seconds
 
     # -- everything else ----------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,9 @@ that ask for totals, give feedback and end a chat.  The spans are those of real 
 each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless
 ``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``../model_server.py``).
 
-The budget is checked against what all workers have written, so a chat that asks again within milliseconds may be answered once
-more.  Where nothing may wait for the store, ``chat.check()`` looks at what this worker knows already.
+``chat.check(wait_seconds=...)`` waits until other workers have written what they are still working on in the same chat, so a chat
+that asks again within milliseconds is refused, too.  Where nothing may wait for the store, ``chat.check()`` looks at what this
+worker knows already.
 
 Variables:
 
@@ -47,6 +48,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from otel_session_agg import (
     Budget,
+    BudgetExceeded,
     SessionSpanProcessor,
     Settings,
     end_session,
@@ -57,6 +59,8 @@ from otel_session_agg import (
 SETTINGS = Settings.from_env({"OTEL_PYTHON_SESSION_AGG_STORE": "sqlite:///chats.db", **os.environ})
 BUDGET = Budget(cost_usd=float(os.environ.get("CHAT_BUDGET_USD", "0.01")))
 MODEL = "gpt-4o-mini"
+WAIT_SECONDS = 5.0
+"""How long a request may wait for other workers that have the same chat at hand; as a rule none has, and nothing is waited for."""
 
 
 @asynccontextmanager
@@ -112,17 +116,18 @@ class Feedback(BaseModel):
 def post_message(chat_id: str, message: Message) -> dict[str, object]:
     """Ask the model, unless the chat has used up its budget."""
     with session(chat_id, user_id=message.user, budget=BUDGET) as chat:
-        exceeded = BUDGET.exceeded(chat_id, chat.rollup(wait_seconds=1))
-        if exceeded is not None:
-            raise HTTPException(402, str(exceeded))
+        try:
+            chat.check(wait_seconds=WAIT_SECONDS)
+        except BudgetExceeded as exceeded:
+            raise HTTPException(402, str(exceeded)) from None
         answer = app.state.model.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": message.text}])
         return {"text": answer.choices[0].message.content, "usage": answer.usage.model_dump(exclude_none=True)}
 
 
 @app.get("/chats/{chat_id}/totals")
 def get_totals(chat_id: str) -> dict[str, object]:
-    """What the chat has used so far: exact for this worker, for others what they have written, a moment after each request."""
-    rollup = session(chat_id).rollup(wait_seconds=1)
+    """What the chat has used so far in all workers; it waits for those that are still working on an answer."""
+    rollup = session(chat_id).rollup(wait_seconds=WAIT_SECONDS)
     return {
         "cost_usd": rollup.cost_usd,
         "total_tokens": rollup.total_tokens,

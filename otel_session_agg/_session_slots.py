@@ -1,0 +1,102 @@
+"""What stands below the keys of sessions in a store, read: the totals of all processes, the last record, and what is open.
+
+Sessions are ``s:<session id>``, with one slot per process.  How many ``session()`` blocks a process is in stands beside that, at
+``o:<session id>``: saying so is nothing new in the session, so it neither goes on by that nor is recorded again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import add
+from typing import NamedTuple
+
+from otel_session_agg._session_codec import Recorded, decode, decode_recorded
+from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._session_values import MalformedError
+from otel_session_agg._store import SessionStore, Slot, Stored
+
+RECORD = "record"
+"""Writer of the slot that belongs to nobody's process: the last record of a session."""
+
+SESSION = "s:"
+"""Begins the keys of sessions."""
+
+OPEN = "o:"
+"""Begins the keys of what is open in sessions."""
+
+_NOTHING_OPEN = b"0"
+
+
+class Others(NamedTuple):
+    """What other processes have of a session."""
+
+    session_id: str
+    totals: SessionTotals
+
+
+def open_slot(session_id: str, process: str, seq: int, num_blocks: int) -> Slot:
+    """How many ``session()`` blocks of a session a process is in."""
+    return Slot(OPEN + session_id, process, seq, str(num_blocks).encode())
+
+
+class SessionSlots:
+    """Reads them; any call may raise what the store raises."""
+
+    def __init__(self, store: SessionStore, counts: Counter[str]) -> None:
+        """``counts``: ``malformed`` slots, which are skipped."""
+        self._store = store
+        self._counts = counts
+
+    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
+        """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
+        found: list[Others] = []
+        names = list(watched)
+        for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
+            if stored.version != seen.get(session_id):
+                seen[session_id] = stored.version
+                found.append(Others(session_id, self.sum(stored, without=watched[session_id])))
+        return found
+
+    def others_and_open(self, session_id: str, writer: str, ours: frozenset[str]) -> tuple[Others, dict[str, bytes]]:
+        """What others have of a session, and slots of theirs in which something is open.
+
+        Args:
+            session_id: The session.
+            writer: Our own writer.
+            ours: Names of this process, by which what is open here is told from what is open elsewhere.
+
+        """
+        [blocks] = self._store.get([OPEN + session_id])  # first: what was open a moment ago may be in the totals by now
+        [stored] = self._store.get([SESSION + session_id])
+        is_open = {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
+        totals = SessionTotals()
+        for name, part in self._decoded(stored):
+            if name != writer:
+                totals += part
+                if part.num_open and name.partition(".")[0] not in ours:
+                    is_open[name] = stored.slots[name]
+        return Others(session_id, totals), is_open
+
+    def sum(self, stored: Stored, without: str = RECORD) -> SessionTotals:
+        """The totals of all writers but one."""
+        return reduce(add, (part for writer, part in self._decoded(stored) if writer != without), SessionTotals())
+
+    def _decoded(self, stored: Stored) -> Iterator[tuple[str, SessionTotals]]:
+        for writer, value in stored.slots.items():
+            if writer != RECORD:
+                try:
+                    yield writer, decode(value)
+                except MalformedError:
+                    self._counts["malformed"] += 1
+
+    def recorded(self, stored: Stored) -> Recorded | None:
+        """The last record of a session; ``None`` before the first."""
+        if RECORD not in stored.slots:
+            return None
+        try:
+            return decode_recorded(stored.slots[RECORD])
+        except MalformedError:
+            self._counts["malformed"] += 1
+            return None
