@@ -14,12 +14,13 @@ from otel_session_agg._context import Label, labels_of
 from otel_session_agg._formatting import counted
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
-from otel_session_agg._reasons import FLUSH, SHUTDOWN
+from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
 from otel_session_agg._registry import register, unregister
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._runner import HandOn, Runner
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
+from otel_session_agg._stopping import stopping
 from otel_session_agg._store import SessionStore
 from otel_session_agg._telemetry import Meters
 from otel_session_agg._threads import nothing, weakly
@@ -40,7 +41,11 @@ class Aggregation:
         on_session: Callable[[SessionRecord], object] | None,
         meter_provider: MeterProvider | None,
         batch_seconds: float | None = None,
+        *,
+        downstream_flush: Callable[[int], object],
+        before_stop: Callable[[int], object] | None = None,
     ) -> None:
+        """``downstream_flush`` and ``before_stop``: what flushes what is behind, and in front; with milliseconds."""
         self._prices = prices
         self._on_session = on_session
         self._is_live = hand_on is None
@@ -52,6 +57,11 @@ class Aggregation:
         self.guard = self.runner.guard
         self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
         register(self)
+        self._before_stop = before_stop
+        self._downstream_flush = downstream_flush
+        stopping.members.add(self)
+        if settings.handle_sigterm:
+            stopping.install()
         if settings.prices_update:
             self.guard.call("starting price updates", self._prices.start_updates)
         if hasattr(os, "register_at_fork"):
@@ -76,8 +86,15 @@ class Aggregation:
         """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
         done = self.guard.call("force_flush", self.runner.drain, FLUSH, until) or False
-        left = max(0, int((until - time.monotonic()) * 1000))
-        return (self.guard.call("downstream force_flush", self._flushed, downstream, left) or False) and done
+        flushed = self.guard.call("downstream force_flush", self._flushed, downstream, _left_millis(until))
+        return (flushed or False) and done
+
+    def stop(self, until: float, *, is_last: bool) -> None:
+        """Let leave what can before the process ends, until a monotonic time; ``is_last``: also what is still open."""
+        if self._before_stop is not None:
+            self.guard.call("flushing what is in front", self._flushed, self._before_stop, _left_millis(until))
+        self.guard.call("stopping", self.runner.drain, SHUTDOWN if is_last else STOPPING, until)
+        self.guard.call("downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until))
 
     @staticmethod
     def _flushed(downstream: Callable[[int], object], timeout_millis: int) -> bool:
@@ -88,6 +105,7 @@ class Aggregation:
         self.guard.call("shutdown", self.runner.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
         self.guard.call("shutdown", self.runner.shut_down)
         unregister(self)
+        stopping.members.discard(self)
         self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
         self.guard.call("stopping price updates", self._prices.stop_updates)
 
@@ -156,3 +174,8 @@ class Aggregation:
             self._meters.ended(record)
         if self._on_session is not None:
             self._on_session(record)
+
+
+def _left_millis(until: float) -> int:
+    """Milliseconds until a monotonic time."""
+    return max(0, int((until - time.monotonic()) * 1000))

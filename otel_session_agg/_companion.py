@@ -102,3 +102,9 @@ class Companion(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""
         return self._flush(timeout_millis)
+
+
+def flush_provider(timeout_millis: int) -> bool:
+    """Let the batch processors of the application's provider export what they have."""
+    provider = trace.get_tracer_provider()
+    return not isinstance(provider, TracerProvider) or provider.force_flush(timeout_millis)

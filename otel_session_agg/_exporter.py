@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_session_agg._aggregation import Aggregation
-from otel_session_agg._companion import Companion
+from otel_session_agg._companion import Companion, flush_provider
 from otel_session_agg._downstreams import downstream, downstream_of_environment
 from otel_session_agg._given import AddsTotals, check_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._pricing import ModelPrice, PriceBook
@@ -83,7 +83,17 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         name = settings.exporter
         self._exporter = downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
         self._num_failed = 0
-        self._aggregation = Aggregation(self._send, settings, found, prices, on_session, meter_provider, _batch_seconds())
+        self._aggregation = Aggregation(
+            self._send,
+            settings,
+            found,
+            prices,
+            on_session,
+            meter_provider,
+            _batch_seconds(),
+            downstream_flush=self._exporter.force_flush,
+            before_stop=flush_provider,
+        )
         self._companion = Companion(self._aggregation, self.force_flush, trusts_baggage=settings.trust_baggage)
 
     def _behind(self) -> str:

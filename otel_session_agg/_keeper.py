@@ -177,12 +177,13 @@ class Keeper:
         for record in self.ledger.records:
             self.limits.forget(record.session_id)
 
-    def shutdown(self, now: float) -> None:
-        """Sessions end with the process, with what their open traces have by now."""
+    def shutdown(self, now: float, *, with_open: bool = True) -> None:
+        """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""
         for session_id in self._engine.members.names():
             self.totals(session_id, now)
-        self._publisher.blocks.clear()
-        self.ledger.shutdown()
+        if with_open:
+            self._publisher.blocks.clear()
+        self.ledger.shutdown(with_open=with_open)
 
     def _heard(self, word: object, now: float) -> None:
         if isinstance(word, SessionRecord):

@@ -266,10 +266,10 @@ class Ledger:
         _look_no_more(session)
         del self._sessions[session_id]
 
-    def shutdown(self) -> None:
-        """End what ends with the process."""
+    def shutdown(self, *, with_open: bool = True) -> None:
+        """End what ends with the process; unless ``with_open``, only sessions of which nothing is open."""
         for session in self:
-            if session.changed and not self._is_shared:
+            if session.changed and not self._is_shared and (with_open or not self._num_open(session.session_id)):
                 session.ending = session.ending or session.end_reason or SHUTDOWN
                 self._end(session)
 

@@ -34,7 +34,7 @@ from otel_session_agg._outputs import readable
 from otel_session_agg._parents import Top, is_unsampled
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reading import Reader
-from otel_session_agg._reasons import SHUTDOWN
+from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
@@ -215,8 +215,8 @@ class Pipeline:
         if reason is not None and gives_up:
             self.guard.call("sessions", keeper.departures.give_up, reason, now)
             self.guard.call("sessions", partial(keeper.turn, now, all_now=True))
-        if reason == SHUTDOWN:
-            self.guard.call("sessions", keeper.shutdown, now)
+        if reason in (SHUTDOWN, STOPPING):
+            self.guard.call("sessions", partial(keeper.shutdown, now, with_open=reason == SHUTDOWN))
         records, keeper.ledger.records = keeper.ledger.records, []
         for record in records:
             if self._on_record is not None:

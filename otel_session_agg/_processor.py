@@ -79,7 +79,9 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
         hand_on = None if self._is_live else partial(_one_by_one, self._downstream)
-        self._aggregation = Aggregation(hand_on, settings, found, prices, on_session, meter_provider)
+        self._aggregation = Aggregation(
+            hand_on, settings, found, prices, on_session, meter_provider, downstream_flush=self._downstream.force_flush
+        )
         self._runner = self._aggregation.runner
         self._guard = self._aggregation.guard
         self._is_shared = self._aggregation.is_shared

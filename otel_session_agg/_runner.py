@@ -35,6 +35,7 @@ from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import HELD, SHUTDOWN
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
+from otel_session_agg._stopping import stopping
 from otel_session_agg._store import SessionStore
 from otel_session_agg._suppress import suppressed
 from otel_session_agg._threads import always, weakly, within
@@ -115,6 +116,8 @@ class Runner:
                     worker = threading.Thread(target=_work, args=(mine, wake), name="otel-session-agg", daemon=True)
                     worker.start()
                     self._worker = worker
+            if self._settings.handle_sigterm:
+                stopping.install()  # in a forked process, which may have set handlers of its own since
         self.awake = True  # only now: without a thread the next span tries again
         self.wake.set()
 

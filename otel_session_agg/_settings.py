@@ -145,6 +145,7 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "metric_attributes": (env.OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES, _NAMES),
     "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
     "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
+    "handle_sigterm": (env.OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM, _FLAG),
     "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
 }
 """Field to its environment variable, the reading of a value, and what is allowed."""
@@ -197,6 +198,8 @@ class Settings:
     trust_baggage: bool = False
     """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
     could write into anybody's session."""
+    handle_sigterm: bool = True
+    """Whether totals and records of open sessions are exported before ``SIGTERM`` ends the process."""
     exporter: str = "otlp"
     """The exporter behind ``SessionSpanExporter`` when it is given none: an entry point ``opentelemetry_traces_exporter``, or
     ``summary``: one line on standard output for each root."""

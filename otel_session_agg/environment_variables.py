@@ -122,6 +122,13 @@ OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE = "OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE"
 Whether a session id that arrives in W3C baggage is believed (``true`` or ``false``).  Default: false
 """
 
+OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM = "OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM
+
+Whether totals and records of open sessions are exported before ``SIGTERM`` ends the process (``true`` or ``false``).  Default: true
+"""
+
 OTEL_PYTHON_SESSION_AGG_EXPORTER = "OTEL_PYTHON_SESSION_AGG_EXPORTER"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_EXPORTER

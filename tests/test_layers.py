@@ -46,6 +46,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_arrivals",
         # from here on the SDK, clocks and threads
         "_fetches _outbox _report _sdk _threads",
+        "_stopping",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",
         "_blocks _registry",
@@ -168,6 +169,7 @@ class TestImports:
         } | {
             "_caller",
             "_courier",
+            "_stopping",
             "_threads",
         } == imports_of_ours("_runner")
         assert {"_exceptions", "_guard", "_values", "environment_variables"} == imports_of_ours("_settings")
