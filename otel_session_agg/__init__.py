@@ -1,7 +1,7 @@
 """Session totals for LLM applications, added to spans inside any OpenTelemetry pipeline."""
 
 from otel_session_agg._asking import current_rollup, record_feedback
-from otel_session_agg._budgets import Budget, BudgetExceeded
+from otel_session_agg._budgets import Budget, BudgetExceeded, BudgetUnknown
 from otel_session_agg._exceptions import SessionAggError, SettingsError, StoreError
 from otel_session_agg._exporter import SessionSpanExporter
 from otel_session_agg._pricing import ModelPrice, PriceBook
@@ -16,6 +16,7 @@ from otel_session_agg.stores import SessionStore, open_store
 __all__ = [
     "Budget",
     "BudgetExceeded",
+    "BudgetUnknown",
     "ModelPrice",
     "PriceBook",
     "Rollup",

@@ -5,39 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isfinite
 
+from otel_session_agg import _blind_spots
+from otel_session_agg._budget_errors import BudgetExceeded, BudgetUnknown
 from otel_session_agg._context import current_label
-from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._formatting import as_html, as_repr, counted, dollars, printable, short
+from otel_session_agg._formatting import as_html, as_repr, counted, dollars, short
 from otel_session_agg._recent import Recent
 from otel_session_agg._registry import session_rollup
 from otel_session_agg._rollup import Rollup
 
-__all__ = ["Budget", "BudgetExceeded"]
+__all__ = ["Budget", "BudgetExceeded", "BudgetUnknown"]
 
 _MAX_TOLD = 4096
 """Sessions of one budget that are remembered as told of: more than are open at once."""
-
-
-class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
-    """A session has used more than its budget; raised by ``Budget.check`` only."""
-
-    def __init__(self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None) -> None:
-        self.session_id = session_id
-        self.rollup = rollup
-        """The session's totals when this was found."""
-        self.cost_usd = cost_usd
-        """The limit, USD."""
-        self.total_tokens = total_tokens
-        """The limit, tokens."""
-        used = []
-        if cost_usd is not None:
-            used.append(f"{'an unknown amount' if rollup.cost_usd is None else dollars(rollup.cost_usd)} of {dollars(cost_usd)}")
-        if total_tokens is not None:
-            used.append(f"{rollup.total_tokens or 0} of {total_tokens} tokens")
-        super().__init__(f"session {printable(session_id)} has used {' and '.join(used)}")
-
-    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[str, Rollup, float | None, int | None]]:
-        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens)
 
 
 class Budget:
@@ -51,6 +30,8 @@ class Budget:
         total_tokens: Most tokens it may use.
         on_exceeded: Called once for each session, on a thread of this library, within 100 ms of the end of the span that
             was too much, or of the news from another process.  It gets the ``BudgetExceeded`` that ``check`` would raise.
+        strict: Whether ``check`` also raises when what was used is not known, or not all of it: no processor, tracing off, a
+            trace that is sampled out, calls without figures or without a price.  Each of these is warned of once in any case.
 
     Raises:
         ValueError: neither limit is given, or one is negative or no number.
@@ -62,6 +43,8 @@ class Budget:
         cost_usd: float | None = None,
         total_tokens: int | None = None,
         on_exceeded: Callable[[BudgetExceeded], object] | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         if cost_usd is None and total_tokens is None:
             message = "a budget needs cost_usd or total_tokens"
@@ -73,6 +56,7 @@ class Budget:
         self.cost_usd = cost_usd
         self.total_tokens = total_tokens
         self.on_exceeded = on_exceeded
+        self.strict = strict
         self._last: str | None = None
         self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
 
@@ -91,6 +75,7 @@ class Budget:
     def bind(self, session_id: str) -> None:
         """Belong to a session; ``session()`` does it."""
         self._last = session_id
+        _blind_spots.warn(_blind_spots.of_process())
 
     def exceeded(self, session_id: str, rollup: Rollup) -> BudgetExceeded | None:
         """What ``check`` raises for these totals, if it does."""
@@ -117,16 +102,35 @@ class Budget:
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
+            BudgetUnknown: this is ``strict``, and it is not known; the error has the reason.
 
         """
         label = current_label()
         while label is not None and label.budget is not self:
             label = label.outer
         session_id = label.session_id if label is not None else self._last
-        rollup = session_rollup(session_id, wait_seconds) if session_id is not None else None
-        found = self.exceeded(session_id, rollup) if session_id is not None and rollup is not None else None
+        if session_id is not None:
+            self.check_session(session_id, wait_seconds)
+        else:
+            self._not_known("", Rollup(), [_blind_spots.NO_SESSION])
+
+    def check_session(self, session_id: str, wait_seconds: float = 0.0) -> None:
+        """Raise when a session has used more than this; as ``check``."""
+        rollup = session_rollup(session_id, wait_seconds) or Rollup()
+        found = self.exceeded(session_id, rollup)
         if found is not None:
             raise found
+        reasons = _blind_spots.of_process() or _blind_spots.of_trace()
+        self._not_known(session_id, rollup, reasons + self.missing(rollup))
+
+    def missing(self, rollup: Rollup) -> list[str]:
+        """Why totals are less than what was used, as far as they tell."""
+        return _blind_spots.of_totals(rollup, has_cost=self.cost_usd is not None, has_tokens=self.total_tokens is not None)
+
+    def _not_known(self, session_id: str, rollup: Rollup, reasons: list[str]) -> None:
+        _blind_spots.warn(reasons)
+        if reasons and self.strict:
+            raise BudgetUnknown(session_id, rollup, self.cost_usd, self.total_tokens, "; ".join(reasons))
 
 
 def _is_limit(value: object) -> bool:

@@ -82,6 +82,8 @@ class Departures:
         self._publisher.claim(trace)
         self._publisher.demoted(trace)
         rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
+        if len(self._limits):  # a root may be a call itself
+            self._engine.members.touched.update(by_session(rollups, session_of(trace)))
         if span.is_part:
             self._part_left(trace, rollups, now)
         elif not self._publisher.is_shared and not trace.shares_id:  # all of it is here, as nearly always

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from otel_session_agg import _blind_spots
 from otel_session_agg._budgets import Budget
 from otel_session_agg._context import Label
 from otel_session_agg._rollup import Rollup
@@ -47,6 +48,8 @@ class Limits:
         """The totals of a session have changed; returns whether it has used more than one of its budgets."""
         is_exceeded = False
         for budget in self._budgets.get(session_id, ()):
+            if rollup is not None and rollup.num_unpriced_events:
+                _blind_spots.warn(budget.missing(rollup))
             found = budget.exceeded(session_id, rollup) if rollup is not None else None
             is_exceeded = is_exceeded or found is not None
             if found is not None and budget.on_exceeded is not None and budget.is_news(session_id):

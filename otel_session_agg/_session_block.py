@@ -99,12 +99,11 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
+            BudgetUnknown: the budget is ``strict``, and it is not known; the error has the reason.
 
         """
         if self._budget is not None:
-            found = self._budget.exceeded(self.session_id, self.rollup(wait_seconds=wait_seconds))
-            if found is not None:
-                raise found
+            self._budget.check_session(self.session_id, wait_seconds)
 
     def end(self) -> None:
         """End the session as soon as nothing of it is open."""

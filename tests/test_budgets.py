@@ -374,6 +374,16 @@ class TestOnExceeded:
         app.turn()
         assert 0 == len(app.runner.pipeline.keeper.limits)
 
+    def test_lone_calls(self, app: App) -> None:
+        """A call that nothing is above tells, too; once, however many follow."""
+        told = Told()
+        with session("s", budget=Budget(total_tokens=20, on_exceeded=told)):
+            for number in range(4):
+                app.call()
+                app.turn()
+                assert (number > 0) == len(told.sessions)
+        assert ["s"] == told.sessions
+
 
 class TestRoot:
     """What stands on the root."""

@@ -40,7 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_profiles _trace_state conventions._usage",
         "_traces",
-        "_elsewhere _gathering _ledger _members _recent_calls _roots conventions",
+        "_budget_errors _elsewhere _gathering _ledger _members _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _naming",
         "_arrivals",
@@ -50,7 +50,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",
         "_blocks _registry",
-        "_asking _budgets",
+        "_asking _blind_spots",
+        "_budgets",
         "_limits",
         "_publisher",
         "_departures _session_block",
