@@ -9,36 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import add
-from typing import NamedTuple
 
 from otel_session_agg._engine import Engine
 from otel_session_agg._gathering import Answer, Gathering, Waiting, writer_of
 from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
-from otel_session_agg._model import LACKS_FIGURES, LACKS_SESSION
 from otel_session_agg._owners import Text, by_session
 from otel_session_agg._publisher import Publisher
-from otel_session_agg._reasons import DROPPED, LATE, OPEN_TRACES, STORE
+from otel_session_agg._ready import NOBODY, Ready, session_of, why_lacking
+from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
 from otel_session_agg._rollup import NOTHING, Rollup
-from otel_session_agg._session_totals import Member
+from otel_session_agg._session_totals import Member, SessionTotals
 from otel_session_agg._traces import Trace, no_text
 
 ANSWER_SECONDS = 0.25
 """How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
-
-
-class Ready(NamedTuple):
-    """A root that may leave."""
-
-    trace: Trace
-    rollup: Rollup | None
-    """``None``: it leaves as it came."""
-    why_partial: str | None
-    is_exceeded: bool
-    """Its session has used more than a budget."""
-    is_carried: bool = False
-    """The root that begins the trace has these totals, too, when they are there in time."""
 
 
 class Departures:
@@ -174,7 +160,9 @@ class Departures:
         is_carried = is_part and self._is_carried(trace.trace_id)
         if not is_part:
             self._stands(trace, rollup)
-        self.ready.append(Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried))
+        self.ready.append(
+            Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried, self.labels_of(trace))
+        )
         trace.has_told(self._text if is_part else no_text)  # the root above a part still needs the output of that
 
     def _is_carried(self, trace_id: int) -> bool:
@@ -248,6 +236,8 @@ class Departures:
         own = by_session(rollups, trace.session_id)
         if own or trace.reported:
             self._ledger.report(trace, own, now, is_late=is_late)
+        for name, labels in trace.owners.labelled().items() if trace.owners.labels else ():
+            self._ledger.said(name or trace.session_id or "", labels)
 
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
         """What is known of the trace that a span is in."""
@@ -257,6 +247,14 @@ class Departures:
         parts = [part for part in self._gathering.parts(trace_id) if part is not trace]
         mine = self._engine.rollup(trace, self._text)
         return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
+
+    def labels_of(self, trace: Trace) -> SessionTotals:
+        """Who uses the session of a trace and its metadata, as far as that is known."""
+        session_id = session_of(trace)
+        session = self._ledger.get(session_id) if session_id is not None else None
+        if session is not None:
+            return session.totals
+        return trace.owners.labelled().get(session_id, NOBODY) if trace.owners.labels else NOBODY
 
     def is_exceeded(self, trace: Trace) -> bool:
         """Whether the session of a trace has used more than a budget."""
@@ -282,14 +280,3 @@ class Departures:
         """Roots that wait for parts leave with what is known."""
         for waiting in self._gathering.all():
             self._complete(waiting, now, reason)
-
-
-def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
-    """Why the totals of a trace may lack something although all of it has ended; ``None``: they do not."""
-    is_lost = bool(trace.lacks & LACKS_SESSION) and session_of(trace) is None and rollup.num_model_events + rollup.num_winners > 0
-    return DROPPED if is_lost or trace.lacks & LACKS_FIGURES else None
-
-
-def session_of(trace: Trace) -> str | None:
-    """The session that a trace itself goes by."""
-    return trace.session_id or (trace.owners.session.value if trace.owners.session is not None else None)

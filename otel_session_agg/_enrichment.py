@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import _names as n
 from otel_session_agg import _writer, conventions
-from otel_session_agg._departures import Ready, why_lacking
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Attributes, Naming
+from otel_session_agg._ready import Ready, why_lacking
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import (
     EnrichedSpan,
@@ -27,6 +27,7 @@ from otel_session_agg._sdk import (
     span_data,
 )
 from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._traces import Trace
 
 _warned = Guard(logging.getLogger("otel_session_agg"))
@@ -71,11 +72,12 @@ class Enrichment:
         written = _writer.attributes(rollup, self._naming.kept_by(existing), ready.why_partial, over=over)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
+        written.update(_said_of_session(ready.labels, existing))
         event = ready.trace.root_event
         is_call = event is not None and _is_call(event)
         return EnrichedSpan(root, self._naming.named(written, existing, is_call=is_call), replaced)
 
-    def live(self, trace: Trace, root: Span, rollup: Rollup, *, is_exceeded: bool) -> None:
+    def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
         """Write the totals so far on a root that is still open."""
         rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
         own, before = attributes_of(root), trace.written or {}
@@ -85,6 +87,7 @@ class Enrichment:
             written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
+        written.update(_said_of_session(labels, by_hand))
         is_call = not self._naming.is_default and _is_call(conventions.read(span_data(root)))
         now = self._fitting(root, own, written, by_hand, is_call=is_call)
         trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
@@ -129,6 +132,14 @@ def _without_copy(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, An
     if n.SESSION_ID in own and is_copied_session(root, own):
         return {name: value for name, value in own.items() if name != n.SESSION_ID}
     return own
+
+
+def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
+    """Who uses the session and its metadata, as far as the root does not say so itself."""
+    said: Attributes = {n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()}
+    if labels.user is not None:
+        said[n.USER_ID] = labels.user.value
+    return {name: value for name, value in said.items() if existing.get(name) is None and name not in n.RESERVED}
 
 
 def _is_call(event: Event) -> bool:

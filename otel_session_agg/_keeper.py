@@ -12,13 +12,14 @@ from functools import partial
 from otel_session_agg._blocks import Block
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
-from otel_session_agg._departures import Departures, session_of
+from otel_session_agg._departures import Departures
 from otel_session_agg._engine import Engine
 from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._owners import Text
 from otel_session_agg._publisher import Publisher
+from otel_session_agg._ready import session_of
 from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord

@@ -22,7 +22,7 @@ from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._rollup import NOTHING, At, Rollup
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_state import Session
-from otel_session_agg._session_totals import Labelled, LastRoot, Member, SessionTotals
+from otel_session_agg._session_totals import STATED, Labelled, LastRoot, Member, SessionTotals
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -108,11 +108,17 @@ class Ledger:
         """The application says something of a session; times in nanoseconds since the Unix epoch."""
         session = self.root_began(session_id, now, at_ns)
         labels = SessionTotals(
-            user=At(at_ns, 0, user_id) if user_id is not None else None,
+            user=At(at_ns, STATED, user_id) if user_id is not None else None,
             metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
         )
         if labels.user is not None or labels.metadata:
             session.grown.add_labels(labels)
+
+    def said(self, session_id: str, labels: SessionTotals) -> None:
+        """Spans say who uses a session that is in memory, and metadata."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.grown.add_labels(labels):
+            self._new(session)
 
     def report(self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False) -> None:
         """A trace says what its sessions have of it by now."""

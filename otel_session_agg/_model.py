@@ -156,5 +156,8 @@ class Event(NamedTuple):
     """Why values on this span were not used, one reason each; for the counters."""
     lacks: int = 0
     """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that were dropped."""
+    user_id: str | None = None
+    metadata: str | None = None
+    """What else the application says of the session, as JSON; stands behind ``user_id``."""
     terms: Terms | None = None
     """What else decides about the price, if the span says anything of it."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from otel_session_agg._calls import Call
+from otel_session_agg._labels import Labels
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._nesting import Node
 from otel_session_agg._outputs import Short
 from otel_session_agg._rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._sums import Price, Sums
 from otel_session_agg._tally import Tally
 
@@ -26,7 +28,7 @@ _Owner = tuple["str | None", bool]
 class Owners:
     """The sessions of one trace."""
 
-    __slots__ = ("conflicts", "first", "first_weak", "root", "sums", "tallies")
+    __slots__ = ("conflicts", "first", "first_weak", "labels", "root", "sums", "tallies")
 
     def __init__(self) -> None:
         self.tallies: dict[str, Tally] | None = None
@@ -36,6 +38,8 @@ class Owners:
         self.first: At | None = None
         self.first_weak: At | None = None
         """The earliest ids of the trace."""
+        self.labels: dict[_Owner, Labels] | None = None
+        """What spans say beside the id, by what they name themselves."""
         self.root: _Owner | None = None
         """What the root itself names, once it has ended."""
         self.conflicts = 0
@@ -56,6 +60,25 @@ class Owners:
             self.first_weak = at if self.first_weak is None else min(at, self.first_weak)
         else:
             self.first = at if self.first is None else min(at, self.first)
+
+    def label(self, span: SpanData, event: Event) -> None:
+        """A span says who uses its session, or metadata."""
+        self.labels = self.labels or {}
+        owner = (event.session_id, event.session_is_weak)
+        known = self.labels.get(owner)
+        if known is None:
+            if len(self.labels) >= MAX_SESSIONS:
+                return
+            known = self.labels[owner] = Labels()
+        known.add(span, event)
+
+    def labelled(self) -> dict[str | None, SessionTotals]:
+        """What spans say, by session; ``None``: none is known."""
+        found: dict[str | None, SessionTotals] = {}
+        for owner, labels in (self.labels or {}).items():
+            session = self._resolved(owner)
+            found[session] = found[session] + labels.totals if session in found else labels.totals
+        return found
 
     def names(self) -> set[str]:
         """The ids of all sessions that the trace is in, or may be in."""

@@ -24,7 +24,6 @@ from otel_session_agg._blocks import Block
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
-from otel_session_agg._departures import Ready
 from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._enrichment import Enrichment
 from otel_session_agg._guard import Guard
@@ -34,6 +33,7 @@ from otel_session_agg._outputs import readable
 from otel_session_agg._parents import Top, is_unsampled
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reading import Reader
+from otel_session_agg._ready import Ready
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
@@ -255,7 +255,8 @@ class Pipeline:
             return
         rollup = self.keeper.departures.trace_totals(trace_id, span_id)
         if rollup is not None:
-            self._enrichment.live(trace, root, rollup, is_exceeded=self.keeper.departures.is_exceeded(trace))
+            departures = self.keeper.departures
+            self._enrichment.live(trace, root, rollup, departures.labels_of(trace), is_exceeded=departures.is_exceeded(trace))
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""

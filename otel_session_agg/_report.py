@@ -6,11 +6,13 @@ counted.  Nothing is written, and nothing but the store is asked: what a process
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from itertools import islice
+from math import isfinite
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._rollup import Rollup
@@ -132,6 +134,16 @@ def _known(values: Rollup | SessionTotals, name: str) -> Value:
     return value
 
 
+def plain_metadata(totals: SessionTotals) -> dict[str, str | float | None]:
+    """What is said of a session, by name, as JSON can have it."""
+    values = {name: label.value for name, label in sorted(totals.metadata.items())}
+    return {name: value if not isinstance(value, float) or isfinite(value) else None for name, value in values.items()}
+
+
+def _metadata(totals: SessionTotals) -> str | None:
+    return json.dumps(plain_metadata(totals), ensure_ascii=False) if totals.metadata else None
+
+
 COLUMNS: Mapping[str, Column] = {
     "session": Column(Form.TEXT, lambda session: session.session_id),
     "state": Column(Form.TEXT, lambda session: "ended" if session.has_ended else "open"),
@@ -158,12 +170,13 @@ COLUMNS: Mapping[str, Column] = {
     "end_time": Column(Form.TIME, lambda session: time_of(session.rollup.end_ns)),
     "duration": _of_rollup("duration_ms"),
     "avg_trace_latency": Column(Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")),
+    "metadata": Column(Form.TEXT, lambda session: _metadata(session.totals)),
 }
 """By name, in the order in which they are shown; cost in USD, durations in milliseconds.
 
 ``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the first one; ``unpriced`` counts
 the billable events whose cost is unknown and therefore not in ``cost``; ``open_roots`` counts roots that had not ended, or left
-before everything below them had.
+before everything below them had; ``metadata`` is an object in JSON.
 """
 
 

@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import StringIO
-from math import isfinite
 
 from otel_session_agg._formatting import exact_usd, milliseconds, printable, short, usd
-from otel_session_agg._report import COLUMNS, Form, Row, StoredSession, read_row, time_of
+from otel_session_agg._report import COLUMNS, Form, Row, StoredSession, plain_metadata, read_row, time_of
 
 IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
 """Columns of the table; the session's id is the last, so that it is never cut whatever its length."""
@@ -84,7 +83,10 @@ def _json_value(value: object) -> object:
 
 
 def _json_row(row: Row) -> dict[str, object]:
-    return {name: _json_value(value) for name, value in row.items()}
+    return {
+        name: json.loads(value) if name == "metadata" and isinstance(value, str) else _json_value(value)
+        for name, value in row.items()
+    }
 
 
 # -- one session --------------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def _json_session(session: StoredSession) -> dict[str, object]:
     totals, rollup = session.totals, session.rollup
     return {
         **_json_row(read_row(session)),
-        "metadata": {name: _json_label(label.value) for name, label in totals.metadata.items()},
+        "metadata": plain_metadata(totals),
         "error": rollup.error.value if rollup.error is not None else None,
         "output": rollup.output.value if rollup.output is not None else None,
         "members": [
@@ -114,16 +116,13 @@ def _json_session(session: StoredSession) -> dict[str, object]:
     }
 
 
-def _json_label(value: str | float) -> str | float | None:
-    return value if not isinstance(value, float) or isfinite(value) else None
-
-
 def details(session: StoredSession) -> list[str]:
     """Lines for people, with all that is known."""
     totals, rollup = session.totals, session.rollup
     said: dict[str, str] = {
         name: shown(name, value) + _UNITS.get(name, "") * (value is not None) for name, value in read_row(session).items()
     }
+    del said["metadata"]
     said.update({f"metadata.{name}": short(str(label.value)) for name, label in sorted(totals.metadata.items())})
     said.update({name: short(at.value) for name, at in (("error", rollup.error), ("output", rollup.output)) if at is not None})
     said = {printable(name): text for name, text in said.items()}

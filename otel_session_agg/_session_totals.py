@@ -31,6 +31,10 @@ MAX_LABELS = 64
 """Names of metadata per session: they come from user code and need a bound."""
 
 
+STATED = 0
+"""Span id of a user that ``session()`` states: that counts before what spans say."""
+
+
 class Member(NamedTuple):
     """A session root that belongs to a session; sorts by time."""
 
@@ -65,7 +69,7 @@ def _labels(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Mapping[str
 
 
 def _first(a: At | None, b: At | None) -> At | None:
-    return min((at for at in (a, b) if at is not None), default=None)
+    return min((at for at in (a, b) if at is not None), key=lambda at: (at.span_id != STATED, at), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class SessionTotals:
     part_ns: int = 0
     """Their durations, nanoseconds; summed."""
     user: At | None = None
-    """Who uses it; the first that was named."""
+    """Who uses it: the first that the application stated, else the first that a span named."""
     metadata: Mapping[str, Labelled] = field(default_factory=dict)
     """What the application says of the session; by name the latest."""
     last_began_ns: int = 0
@@ -229,11 +233,13 @@ class GrowingTotals:
             self._frozen = None
         return is_new
 
-    def add_labels(self, labels: SessionTotals) -> None:
-        """The user and metadata."""
-        self.user = _first(self.user, labels.user)
-        self.metadata = _labels(self.metadata, labels.metadata)
-        self._frozen = None
+    def add_labels(self, labels: SessionTotals) -> bool:
+        """The user and metadata; returns whether anything of it is new."""
+        user, metadata = _first(self.user, labels.user), _labels(self.metadata, labels.metadata)
+        if user == self.user and metadata == self.metadata:
+            return False
+        self.user, self.metadata, self._frozen = user, metadata, None
+        return True
 
     def began(self, start_ns: int) -> None:
         """A root or a block began."""

@@ -134,6 +134,8 @@ class Trace(TraceState):
         """A span below the root ended."""
         self.totals = None
         self.lacks |= event.lacks
+        if event.user_id is not None or event.metadata is not None:
+            self.owners.label(span, event)
         links.add(span, event.kind)
         if self.opened:
             self.opened.pop(span.span_id, None)
@@ -226,6 +228,8 @@ class Trace(TraceState):
         if span is None or event is None:
             return
         self.lacks |= event.lacks
+        if event.user_id is not None or event.metadata is not None:
+            self.owners.label(span, event)
         self.root.flags = self._fold(span, event, self.root.calls, self.root.flags, price)
         if event.session_id is not None:
             self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)

@@ -277,6 +277,7 @@ class TestSessionsJson:
         times = {name: row.pop(name) for name in ("start_time", "end_time", "duration", "avg_trace_latency")}
         assert {
             "session": "dear",
+            "metadata": {"odd": None, "plan": "pro"},
             "state": "open",
             "revision": 0,
             "user": "Ann Lee",
@@ -373,7 +374,7 @@ class TestSession:
     def test_json(self, url: str, commands: Commands) -> None:
         """All columns, and what is too long for a list of sessions."""
         one = json.loads(commands.out("session", "dear", "--store", url, "--json"))
-        assert [*COLUMNS, "metadata", "error", "output", "members", "trace_ids"] == list(one)
+        assert [*COLUMNS, "error", "output", "members", "trace_ids"] == list(one)
         assert ({"plan": "pro", "odd": None}, "boom\x1b[0m", None) == (one["metadata"], one["error"], one["output"])
         assert sorted(one["trace_ids"]) == sorted(member["trace_id"] for member in one["members"])
         assert [{"trace_id", "span_id", "start_time"}] * 2 == [set(member) for member in one["members"]]

@@ -62,6 +62,8 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "service_tier": lambda event: event.service_tier == "7",
     "server_address": lambda event: event.server_address == "7",
     "session": lambda event: event.session_id == "7",
+    "user": lambda event: event.user_id == "7",
+    "metadata": lambda event: event.metadata == "7",
     "output": lambda event: event.output == "7",
     "error_type": lambda event: event.error == "7",
     "feedback": lambda event: event.has_feedback,
@@ -108,7 +110,7 @@ class TestEveryKey:
         attributes: dict[str, Any] = {"langfuse.observation.type": "generation"}
         if field in _PARTS:
             attributes |= {"llm.token_count.prompt": 100, "llm.token_count.completion": 100}
-        if key.startswith("openai.response") or field != "output":
+        if key.startswith("openai.response") or field not in {"output", "metadata"}:
             attributes[key] = 7
         else:
             attributes[key] = "7"

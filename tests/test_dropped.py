@@ -167,8 +167,9 @@ class TestLost:
 class TestNothing:
     """Sessions in which nothing has happened."""
 
-    def test_record(self, app: App) -> None:
+    def test_record(self, make: Callable[..., App]) -> None:
         """Their record has neither cost nor tokens."""
+        app = make(session_records=True)
         with session("s"):
             app.tracer.start_span("request").end()
         end_session("s")

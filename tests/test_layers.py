@@ -33,14 +33,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             "_calls _claims _price_rates _tally _session_totals"
             " conventions._proofs conventions._session_keys conventions._versions conventions.* stores.*"
         ),
-        "_price_overrides _price_quotes _window",
+        "_price_overrides _price_quotes _window conventions._user_keys",
         # what counts, what it costs, how tables are read
-        "_nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
+        "_labels _nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
         "_pricing _session_codec conventions._usage_text",
         "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_profiles _trace_state conventions._usage",
         "_traces",
-        "_budget_errors _elsewhere _gathering _ledger _members _recent_calls _roots conventions",
+        "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _naming",
         "_arrivals",

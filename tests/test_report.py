@@ -17,7 +17,7 @@ from otel_session_agg._report import _BATCH, COLUMNS, Form, Row, SessionReader, 
 from otel_session_agg._rollup import At
 from otel_session_agg._session_codec import Recorded, encode_recorded
 from otel_session_agg._session_slots import RECORD, SESSION
-from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._session_totals import Labelled, SessionTotals
 from otel_session_agg._store import Slot
 from otel_session_agg.stores import MemoryStore
 
@@ -134,6 +134,7 @@ class TestColumns:
         )
         user, traces = At(1, 1, "u"), frozenset({1, 2})
         totals = SessionTotals(rollup, num_open=6, user=user, traces=traces, more_traces=3, num_roots=5, root_ns=1500 * MS)
+        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")})
         row = read_row(StoredSession("s", totals, has_ended=True, revision=8))
         start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
         assert {
@@ -141,6 +142,7 @@ class TestColumns:
             "state": "ended",
             "revision": 8,
             "user": "u",
+            "metadata": '{"plan": "pro"}',
             "cost": 0.0015,
             "cost_source": "computed",
             "unpriced": 1,
@@ -223,6 +225,7 @@ class TestOrdered:
         counts: dict[str, Any] = {field.name: 1 for field in fields(Rollup) if field.metadata["merge"] in {"sum", "maybe"}}
         rollup = Rollup(**counts, has_feedback=True, start_ns=5 * MS, end_ns=10 * MS, models=frozenset({"m"}))
         totals = SessionTotals(rollup, num_open=1, num_roots=1, root_ns=1, more_traces=1, user=At(1, 1, "u"))
+        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")})
         high = StoredSession("b", totals, has_ended=False, revision=1)
         rows = [read_row(low), read_row(high)]
         if column == "cost":

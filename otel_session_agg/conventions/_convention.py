@@ -72,6 +72,11 @@ class Says:
     """What a usage object states beside the list of its iterations, whose sum is more."""
     CONVERSATION_TEXT: Final = 50
     """Text in which ids of conversations stand that may have been copied."""
+    USER: Final = 51
+    USER_TEXT: Final = 52
+    """Text in which the name of the user stands."""
+    METADATA: Final = 53
+    """An object in JSON: what else the application says of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +270,12 @@ class Convention:
     """Asked last; what they say is the id of a conversation or thread."""
     conversation_texts: tuple[NameText, ...] = ()
     """Their first group is the id of a conversation, as JSON: a session id that is the same was copied from it."""
+    user: Mapping[str, int] = field(default_factory=dict)
+    """Keys of who uses the session, with their precedence over all conventions."""
+    user_texts: tuple[NameText, ...] = ()
+    """Asked last."""
+    metadata: tuple[str, ...] = ()
+    """Objects in JSON with what else the application says of the session."""
     output: tuple[str, ...] = ()
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()

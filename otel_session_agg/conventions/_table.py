@@ -18,6 +18,7 @@ from otel_session_agg._model import AnyAttributes, Kind, SpanEvent
 from otel_session_agg.conventions._convention import Convention, Emitter, Events, NamedSpans, Says
 from otel_session_agg.conventions._marks import Mark, keys_of
 from otel_session_agg.conventions._session_keys import SessionKeys, session_keys
+from otel_session_agg.conventions._user_keys import UserKeys, user_keys
 from otel_session_agg.conventions._versions import is_from
 
 _LISTS: tuple[tuple[str, int], ...] = (
@@ -50,18 +51,21 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("content", Says.CONTENT),
     ("tool", Says.TOOL),
     ("agent", Says.AGENT),
+    ("metadata", Says.METADATA),
 )
 _RANKED: tuple[tuple[str, int], ...] = (
     ("cost", Says.COST),
     ("cost_text", Says.COST_TEXT),
     ("cost_parts", Says.COST_PART),
     ("session", Says.SESSION),
+    ("user", Says.USER),
 )
 _TEXTS = (
     ("texts", Says.USAGE_TEXT),
     ("model_texts", Says.MODEL_TEXT),
     ("session_texts", Says.SESSION_TEXT),
     ("conversation_texts", Says.CONVERSATION_TEXT),
+    ("user_texts", Says.USER_TEXT),
 )
 _KEYS_PER_CONVENTION = 100
 """Room between the precedences of two conventions for the keys of the first."""
@@ -126,7 +130,7 @@ class Plan:
 
     __slots__ = (
         "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "model_texts",
-        "names", "one_kind_key", "outputs", "parts", "says_more", "session", "texts", "two_keys",
+        "names", "one_kind_key", "outputs", "parts", "says_more", "session", "texts", "two_keys", "user",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -148,6 +152,7 @@ class Plan:
         self.has_cost = not _COSTS.isdisjoint(marks)
         self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.session: SessionKeys | None = session_keys(marks, emitters)
+        self.user: UserKeys | None = user_keys(marks)
         self.outputs = keys_of(marks, Says.OUTPUT)
         self.error_types = keys_of(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks

@@ -19,6 +19,7 @@ TABLE = Convention(
     reasoning=("gen_ai.usage.experimental.reasoning_tokens",),
     texts=(Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),),
     session={"gcp.vertex.agent.session_id": 120},
+    user={"gcp.vertex.agent.user_id": 120},
     content=("gcp.vertex.agent.llm_request",),
     emitters=(
         Emitter(

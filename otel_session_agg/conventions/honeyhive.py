@@ -18,6 +18,7 @@ TABLE = Convention(
     completion=("honeyhive_metadata.completion_tokens",),
     total=("honeyhive_metadata.total_tokens",),
     session={"honeyhive.session_id": 30},
+    user={"honeyhive_user_properties.user_id": 30, "honeyhive_user_id": 31},
     output=("honeyhive_outputs.result", "honeyhive_outputs"),
     feedback_prefixes=("honeyhive_feedback.",),
 )

@@ -33,6 +33,12 @@ TABLE = Convention(
         "langfuse.trace.metadata.langfuse_session_id": 70,
         "langfuse.observation.metadata.langfuse_session_id": 71,
     },
+    user={
+        "langfuse.user.id": 10,
+        "langfuse.trace.user_id": 11,
+        "langfuse.trace.metadata.langfuse_user_id": 70,
+        "langfuse.observation.metadata.langfuse_user_id": 71,
+    },
     output=("langfuse.observation.output", "langfuse.trace.output"),
     content=("langfuse.observation.input", "langfuse.observation.output"),
 )

@@ -36,5 +36,6 @@ TABLE = Convention(
         "langsmith.metadata.thread_id": 61,
         "langsmith.metadata.conversation_id": 62,
     },
+    user={"langsmith.metadata.user_id": 60},
     feedback_prefixes=("langsmith.feedback.",),
 )

@@ -27,4 +27,5 @@ TABLE = Convention(
     precedence=77,
     kinds=(Kinds("gen_ai.span.kind", _KINDS, precedence=37),),
     session={"gen_ai.session.id": 110},
+    user={"gen_ai.user.id": 110},
 )

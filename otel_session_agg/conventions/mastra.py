@@ -30,4 +30,5 @@ TABLE = Convention(
     texts=(Text("mastra.metadata.body", "native", sole=True, path=("usage",)),),
     model_texts=(NameText("mastra.metadata.modelMetadata", r'"modelId":"([^"\\]+)"'),),
     session={"mastra.metadata.threadId": 170},
+    user={"mastra.metadata.userId": 170},
 )

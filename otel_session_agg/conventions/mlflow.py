@@ -38,6 +38,7 @@ TABLE = Convention(
     response_model=("mlflow.llm.model",),
     provider=("mlflow.llm.provider",),
     session={"mlflow.trace.session": 95},
+    user={"mlflow.trace.user": 95},
     output=("mlflow.spanOutputs",),
     content=("mlflow.spanInputs", "mlflow.spanOutputs"),
 )

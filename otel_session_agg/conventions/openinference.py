@@ -145,6 +145,9 @@ TABLE = Convention(
     session={"session.id": 20},
     # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata; LangGraph puts its thread there
     conversation_texts=(NameText("metadata", _CONVERSATION),),
+    user={"user.id": 20},
+    user_texts=(NameText("metadata", r'"(?:user_id|userId)": ?"([^"\\]{1,1024})"'),),
+    metadata=("metadata",),
     output=("output.value", "llm.output_messages.0.message.content"),
     feedback_prefixes=("annotations.", "trace.annotations.", "session.annotations.", "evaluations."),
     content=("llm.input_messages.0.message.role", "llm.output_messages.0.message.role", "llm.prompts"),

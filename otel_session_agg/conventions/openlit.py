@@ -17,6 +17,7 @@ TABLE = Convention(
     audio_completion=("gen_ai.usage.completion_tokens_details.audio_tokens",),
     cost={"gen_ai.usage.cost": 20},
     session={"coding_agent.session.id": 145},
+    user={"gen_ai.request.user": 145},
     emitters=(
         Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),

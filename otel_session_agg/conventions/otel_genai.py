@@ -53,6 +53,7 @@ TABLE = Convention(
     ),
     server_address=("server.address",),
     session={"gen_ai.conversation.id": 140},
+    user={"enduser.id": 25},  # of the general conventions
     output=("gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"),
     error_type=("error.type",),
     feedback=("gen_ai.evaluation.name", "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"),

@@ -33,6 +33,7 @@ TABLE = Convention(
     response_model=("$ai_model",),
     provider=("$ai_provider",),
     session={"$ai_session_id": 90},
+    user={"posthog.distinct_id": 90, "$ai_user_id": 91},
     output=("$ai_output_choices",),
     content=("$ai_input", "$ai_output_choices"),
     emitters=(

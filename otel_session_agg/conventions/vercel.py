@@ -68,6 +68,12 @@ TABLE = Convention(
         "metadata.sessionId": 83,
         "ai.settings.context.sessionId": 84,
     },
+    user={
+        "ai.telemetry.metadata.userId": 80,
+        "ai.telemetry.metadata.user_id": 81,
+        "metadata.userId": 83,
+        "ai.settings.context.userId": 84,
+    },
     output=("ai.response.text", "ai.response.object", "ai.toolCall.result", "stream.response.text"),
     content=("ai.prompt.messages", "ai.response.text", "stream.prompt.messages"),
     tool=("ai.toolCall.id",),
