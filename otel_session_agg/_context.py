@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Token
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from opentelemetry import baggage
-from opentelemetry.context import Context, create_key, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
 
 from otel_session_agg import _names as n
 from otel_session_agg._sdk import attributes_of, is_copied_session
@@ -126,6 +127,30 @@ def with_label(label: Label) -> Context:
     if baggage.get_baggage(n.SESSION_ID, context) not in (None, label.session_id):
         return baggage.remove_baggage(n.SESSION_ID, context)  # a callee must not join the session around this one
     return context
+
+
+def leave(token: object, label: Label) -> None:
+    """Undo ``attach(with_label(label))``; ``token`` is what that returned.
+
+    In another ``contextvars`` context than that of the block's beginning nothing can be undone: the rest of a streaming generator runs in
+    another task, thread or copy of a context.  There only the label goes, if it came along, so that what follows is not in the session.
+    """
+    try:
+        if isinstance(token, Token):
+            token.var.reset(token)  # ``detach`` logs a traceback where it cannot
+        else:
+            detach(token)  # type: ignore[arg-type]  # of another runtime context
+    except (ValueError, RuntimeError):
+        if current_label() is label:
+            attach(_without(label))
+
+
+def _without(label: Label) -> Context:
+    """The current context with the block around a label, or none."""
+    if label.outer is not None:
+        return with_label(label.outer)
+    context = set_value(_LABEL, None)
+    return baggage.remove_baggage(n.SESSION_ID, context) if label.propagate else context
 
 
 def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard

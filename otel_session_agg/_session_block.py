@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach
 
 from otel_session_agg import _names as n
 from otel_session_agg import _registry
 from otel_session_agg._budgets import Budget
-from otel_session_agg._context import Label, carried_texts, current_label, given_id, with_label
+from otel_session_agg._context import Label, carried_texts, current_label, given_id, leave, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
@@ -134,9 +134,10 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         label = current_label()
         if label not in self._entered:  # somebody left another context behind
             label = next(reversed(self._entered))
-        detach(self._entered.pop(label))  # type: ignore[arg-type]  # what ``attach`` returned
+        token = self._entered.pop(label)
         if label is None:
             return
+        leave(token, label)
         for aggregator in _registry.aggregators():
             aggregator.block(label, is_entered=False)
         if self._end_on_exit and not _is_inside(label):

@@ -806,3 +806,72 @@ class TestNoProcessor:
             block.check()
         assert current_label() is None
         assert not trace.get_current_span().get_span_context().is_valid
+
+
+class TestLeftElsewhere:
+    """A block that is left in another ``contextvars`` context than it was entered in, as in streaming generators."""
+
+    @pytest.fixture(autouse=True)
+    def _silent(self, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+        """Nothing is logged."""
+        yield
+        assert [] == caplog.records
+
+    def _stream(self, app: App, **options: Any) -> Iterator[str]:
+        with session("s", end_on_exit=True, **options):
+            app.trace(1)
+            yield "a"
+            yield "b"
+
+    @pytest.mark.parametrize("propagate", [False, True])
+    def test_copied_contexts(self, app: App, *, propagate: bool) -> None:
+        """A generator whose steps run each in a copy of the context, as a server's thread pool has it; the session ends."""
+        steps = self._stream(app, propagate=propagate)
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(3):
+                pool.submit(contextvars.copy_context().run, lambda: next(steps, None)).result()
+        assert current_label() is None
+        app.turn()
+        assert [("s", "end_on_exit", 15)] == [(one.session_id, one.end_reason, one.rollup.total_tokens) for one in app.records]
+
+    def test_label_came_along(self, app: App) -> None:
+        """In a copy that has the label, what follows is not in the session; the block around it is."""
+        seen: list[Any] = []
+
+        def rest(steps: Iterator[str]) -> None:
+            seen.append(here(app))
+            list(steps)
+            seen.append(here(app))
+
+        for outer in (None, "outer"):
+            context = contextvars.copy_context()
+            if outer is not None:
+                context.run(session(outer).__enter__)
+            steps = self._stream(app, propagate=True)
+            context.run(next, steps)
+            context.copy().run(rest, steps)
+            seen.append(context.copy().run(baggage.get_baggage, "session.id"))
+        assert ["s", None, "s", "s", "outer", "s"] == seen
+
+    def test_async_generator(self, app: App) -> None:
+        """One that is closed by another task."""
+
+        async def stream() -> Any:
+            async with session("s", end_on_exit=True):
+                app.trace(1)
+                yield "a"
+                yield "b"
+
+        async def first(steps: Any) -> str:
+            found: str = await anext(steps)
+            return found
+
+        async def main() -> None:
+            steps = stream()
+            assert "a" == await asyncio.create_task(first(steps))
+            await asyncio.create_task(steps.aclose())
+            assert current_label() is None
+
+        asyncio.run(main())
+        app.turn()
+        assert [("s", 15)] == [(one.session_id, one.rollup.total_tokens) for one in app.records]
