@@ -35,6 +35,12 @@ _warned = Guard(logging.getLogger("otel_session_agg"))
 
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 
+_LOGFIRE = "logfire"
+"""Scope, or first part of it, of what Logfire and its integrations write; ``duration`` is in seconds there."""
+
+_LOGFIRE_MARK = "logfire.msg_template"
+"""Stands on all spans that were made by Logfire's functions, whatever their scope; on no others."""
+
 _FREE_ATTRIBUTES = 16
 """Of an open root, how many attributes its application can still set before the SDK drops the oldest."""
 
@@ -62,12 +68,7 @@ class Enrichment:
 
     def root(self, ready: Ready, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
         """A copy of a root that leaves, with its totals."""
-        existing = _without_copy(root, attributes_of(root))
-        replaced = self._naming.reserved & existing.keys()
-        for name in replaced:
-            _warned.once(
-                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
-            )
+        existing = _by_hand(root, attributes_of(root))
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
         written = _writer.attributes(rollup, self._naming.kept_by(existing), ready.why_partial, over=over)
         if ready.is_exceeded:
@@ -75,13 +76,19 @@ class Enrichment:
         written.update(_said_of_session(ready.labels, existing))
         event = ready.trace.root_event
         is_call = event is not None and _is_call(event)
-        return EnrichedSpan(root, self._naming.named(written, existing, is_call=is_call), replaced)
+        named = self._naming.named(written, existing, is_call=is_call)
+        replaced = self._naming.replaced(existing, named)
+        for name in replaced:
+            _warned.once(
+                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
+            )
+        return EnrichedSpan(root, named, replaced)
 
     def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
         """Write the totals so far on a root that is still open."""
         rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
         own, before = attributes_of(root), trace.written or {}
-        by_hand = _without_copy(root, {name: value for name, value in own.items() if before.get(name) != value})
+        by_hand = _by_hand(root, {name: value for name, value in own.items() if before.get(name) != value})
         written = _writer.attributes(rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup))
         if rollup.cost_source is None:
             written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
@@ -127,11 +134,22 @@ class Enrichment:
         )
 
 
-def _without_copy(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The attributes of a root without a session id that was copied from a conversation or thread: no hand has set it."""
+def _by_hand(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes of a root without those that no hand has set, of those that may stay.
+
+    These are a session id that was copied from a conversation or thread, and Logfire's own duration.
+    """
+    gone = set()
     if n.SESSION_ID in own and is_copied_session(root, own):
-        return {name: value for name, value in own.items() if name != n.SESSION_ID}
-    return own
+        gone.add(n.SESSION_ID)
+    if n.DURATION in own and (_LOGFIRE_MARK in own or _is_logfires(root)):
+        gone.add(n.DURATION)
+    return {name: value for name, value in own.items() if name not in gone} if gone else own
+
+
+def _is_logfires(root: ReadableSpan) -> bool:
+    scope = root.instrumentation_scope
+    return scope is not None and str(scope.name).partition(".")[0] == _LOGFIRE
 
 
 def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:

@@ -134,6 +134,9 @@ OUR_SCOPE = "otel_session_agg"
 KEPT_WHEN_SET = frozenset({DURATION, SESSION_ID})
 """Names whose value stays when it was set by hand on the root."""
 
+LEFT_WHEN_UNKNOWN = frozenset({OUTPUTS, ERROR})
+"""Reserved names whose value stays when it was set by hand on the root and there is none to write: applications use them, too."""
+
 RESERVED = frozenset(
     {
         NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,

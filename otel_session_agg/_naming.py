@@ -22,7 +22,12 @@ class Naming:
         self._profiles = settings.profiles
         self.is_default = settings.profiles == (DEFAULT,)
         self.reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
+        self._common = frozenset[str]().union(*(names_in(profile, n.LEFT_WHEN_UNKNOWN) for profile in settings.profiles))
         self._kept = frozenset[str]().union(*(names_in(profile, _MAY_STAY) for profile in settings.profiles))
+
+    def replaced(self, existing: Mapping[str, object], written: Mapping[str, object]) -> frozenset[str]:
+        """Names that were set by hand on a root and do not stay; of outputs and errors, which are not ours alone, those written."""
+        return frozenset(name for name in self.reserved & existing.keys() if name in written or name not in self._common)
 
     def kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
         """What the writer is to leave alone; with other profiles that is known when the names are."""

@@ -30,6 +30,7 @@ from opentelemetry.trace import (
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _enrichment, _runner, _threads, session
 from otel_session_agg._context import use
 from otel_session_agg._guard import Guard
+from otel_session_agg._profiles import names_in
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .builds import not_compiled
@@ -315,6 +316,49 @@ class TestRoot:
         }
         assert expected == set(caplog.messages)
         assert len(expected) == len(caplog.messages)
+
+    @pytest.mark.parametrize("profile", ["default", "honeyhive", "posthog"])
+    def test_own_output_and_error(self, make: Callable[..., Setup], profile: str) -> None:
+        """The root's own output and error stay when there is nothing to write in their place."""
+        outputs, error = names_in(profile, ("outputs",)), names_in(profile, ("error",))
+        own = dict.fromkeys((*outputs, *error), "mine")
+        setup = make(profiles=profile)
+        with setup.tracer.start_as_current_span("root", attributes=own):
+            setup.tracer.start_span("chat", attributes=_CALL).end()
+        setup.provider.force_flush()
+        assert own == {name: setup.recorder.root().get(name) for name in own}
+
+    def test_own_output_is_replaced(self, make: Callable[..., Setup]) -> None:
+        """They are replaced by what is below the root."""
+        setup = make()
+        with setup.tracer.start_as_current_span("root", attributes={"outputs": "mine", "error": True}):
+            setup.tracer.start_span("chat", attributes={**_CALL, "output.value": "four"}).end()
+        setup.provider.force_flush()
+        assert ("four", True) == (setup.recorder.root()["outputs"], setup.recorder.root()["error"])
+
+    @pytest.mark.parametrize(
+        ("scope", "attributes", "is_kept"),
+        [
+            ("app", {"duration": 1.5}, True),
+            ("app", {"duration": 1.5, "logfire.msg": "m", "logfire.span_type": "span"}, True),
+            ("logfirely", {"duration": 1.5}, True),
+            ("logfire", {"duration": 1.5}, False),
+            ("logfire.openai", {"duration": 1.5}, False),
+            ("other", {"duration": 1.5, "logfire.msg_template": "took {duration:.2f}s"}, False),
+        ],
+    )
+    def test_duration_of_logfire(
+        self,
+        make: Callable[..., Setup],
+        scope: str,
+        attributes: dict[str, Any],
+        is_kept: bool,  # noqa: FBT001 -- pytest's way
+    ) -> None:
+        """Logfire's own duration is in seconds and is replaced; the application's stays, also where Logfire marks its spans."""
+        setup = make()
+        setup.provider.get_tracer(scope).start_span("root", attributes=attributes, start_time=10**18).end(10**18 + 2 * 10**9)
+        setup.provider.force_flush()
+        assert (1.5 if is_kept else 2000.0) == setup.recorder.root()["duration"]
 
     def test_reserved_without_total(self, make: Callable[..., Setup]) -> None:
         """A cost that nobody knows is not the one that the user wrote under the reserved name."""
