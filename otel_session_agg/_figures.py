@@ -10,7 +10,7 @@ _WHOLES = 3
 
 def has_usage(usage: Usage | None) -> bool:
     """Whether there is anything to count; all zeros are none."""
-    return usage is not None and bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
+    return usage is not None and bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches)
 
 
 def agree(a: Usage | None, b: Usage | None) -> bool:

@@ -35,7 +35,11 @@ _HERE = 0xFF
 _BEHIND = 8
 """Shift of the same flags for what is behind a tool."""
 
-_MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING  # globals are read twenty times faster than an enum's members
+_MODEL, _EMBEDDING, _GUARDRAIL = (
+    Kind.MODEL,
+    Kind.EMBEDDING,
+    Kind.GUARDRAIL,
+)  # globals are read twenty times faster than an enum's members
 _CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
@@ -86,8 +90,15 @@ class Node(Tally):
         self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]  # a call comes again with each repeat
 
 
+def _is_fee(call: Call) -> bool:
+    """Whether it is no call, but a cost that comes on top of those of calls."""
+    return call.kind is _GUARDRAIL and not call.counted
+
+
 def flags_of(call: Call) -> int:
     """What a call means to the spans above it."""
+    if _is_fee(call):
+        return 0
     flags = MODEL if call.model and not call.engine else 0
     if call.counted:
         flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
@@ -105,8 +116,8 @@ def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]
     """The flags and calls below that matter to a call: what another call used is no part of its figures."""
     if call.kind not in _CALLS:
         seen = (flags | flags >> _BEHIND) & _HERE
-        return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [other for other in calls if other.alive]
-    below = [other for other in calls if other.alive and not other.behind]
+        return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [c for c in calls if c.alive and not _is_fee(c)]
+    below = [other for other in calls if other.alive and not other.behind and not _is_fee(other)]
     if call.kind is _MODEL:
         below = [other for other in below if other.kind is not _EMBEDDING or same_prompt(other.usage, call.usage)]
     seen = flags & _HERE & ~EMBEDDED

@@ -22,17 +22,7 @@ NOBODY_COULD_KNOW = {
 }
 """Cases whose whole answer is on no span."""
 
-NOT_YET = frozenset(
-    {
-        "bh2-11",
-        "bh2-12",
-        "bh2-22",
-        "bh2-23",
-        "bh2-24",
-        "bh2-26",
-        "bh2-62",
-    }
-)
+NOT_YET: frozenset[str] = frozenset()
 """Reports whose answer is not right yet."""
 
 _NAIVE = {

@@ -12,6 +12,7 @@ from otel_session_agg import conventions
 from otel_session_agg._model import Event, Kind, SpanData, SpanEvent, Usage
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._convention import Convention, Emitter, Says
+from otel_session_agg.conventions._objects import MAX_TEXT_CHARS
 from otel_session_agg.conventions._table import (
     _LISTS,
     _MAX_PLAN_KEYS,
@@ -21,7 +22,6 @@ from otel_session_agg.conventions._table import (
     Index,
     Scope,
 )
-from otel_session_agg.conventions._usage_text import MAX_TEXT_CHARS
 from otel_session_agg.conventions._versions import version_tuple
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
@@ -53,6 +53,9 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "audio_prompt": lambda event: event.usage.audio_prompt_tokens == 7,
     "audio_completion": lambda event: event.usage.audio_completion_tokens == 7,
     "audio_cache_read": lambda event: event.usage.audio_cache_read_tokens == 7,
+    "image_prompt": lambda event: event.usage.image_prompt_tokens == 7,
+    "image_completion": lambda event: event.usage.image_completion_tokens == 7,
+    "web_searches": lambda event: event.usage.web_searches == 7,
     "cost": lambda event: event.recorded_pusd == 7 * 10**12,
     "cost_parts": lambda event: event.recorded_pusd == 7 * 10**12,
     "response_model": lambda event: event.response_model == "7",
@@ -70,7 +73,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 }
 """How it shows that the value 7 of a key was read as this field."""
 _PARTS = ("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "reasoning", "audio_prompt", "audio_completion",
-          "audio_cache_read")  # fmt: skip
+          "audio_cache_read", "image_prompt", "image_completion", "web_searches")  # fmt: skip
 _ROWS = [
     pytest.param(table, field, key, id=f"{table.name}-{field}-{key}")
     for table in CONVENTIONS

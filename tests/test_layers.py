@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         (
             "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
+            " conventions._objects conventions._term_rows"
         ),
         (
             "_figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
@@ -30,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         ),
         "conventions._usage_names",
         (
-            "_calls _claims _price_rates _tally _session_totals"
+            "_calls _claims _price_rates _tally _session_totals conventions._billed conventions._terms"
             " conventions._proofs conventions._session_keys conventions._versions conventions.* stores.*"
         ),
         "_price_overrides _price_quotes _window conventions._user_keys",

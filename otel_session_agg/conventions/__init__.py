@@ -48,6 +48,7 @@ from otel_session_agg.conventions._marks import first_text
 from otel_session_agg.conventions._session_keys import name_in_text, read_session
 from otel_session_agg.conventions._stated import mentions
 from otel_session_agg.conventions._table import NAMES, Index, Plan, Scope, Scopes
+from otel_session_agg.conventions._terms import read_terms
 from otel_session_agg.conventions._usage import read_usage
 from otel_session_agg.conventions._user_keys import read_user
 
@@ -138,8 +139,9 @@ def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any
     emitters = _emitters(plan, attributes) if plan.emitters else ()
     if plan.has_usage:
         usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
-    if plan.has_cost:
-        recorded, ignored_costs = read_cost(plan, attributes)
+    if plan.has_cost or plan.billed:
+        is_call = kind is _MODEL or kind is _EMBEDDING
+        recorded, ignored_costs = read_cost(plan, attributes, span.scope_name, is_call=is_call)
         ignored = ignored + ignored_costs
     if usage is None and recorded is None and kind is not _MODEL:
         return Event(
@@ -153,13 +155,15 @@ def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any
         response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
         kind = _EMBEDDING  # several emitters know one operation for all of a provider's models
+    answered, terms = read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
     event = Event(
-        kind, usage, provider, response_model, request_model, response_id, recorded, tier, address, session, output, error,
+        kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
         feedback, num_calls,
     )  # fmt: skip
-    if not emitters and not ignored and not is_weak:
+    if terms is None and not emitters and not ignored and not is_weak:
         return event
     return event._replace(
+        terms=terms,
         session_is_weak=is_weak,
         ends_early=any(emitter.ends_early for emitter in emitters),
         unsure_output=any(emitter.unsure_output for emitter in emitters),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otel_session_agg._model import Kind
+from otel_session_agg.conventions._term_rows import BilledText, FeeKey, TermKey, TermText
 
 
 class Says:
@@ -67,6 +68,15 @@ class Says:
     """Input that the provider's own tools made, which Gemini counts beside the prompt."""
     TEXT_CACHE_READ: Final = 39
     """The text in what was read from a cache."""
+    FEE: Final = 49
+    """A cost that comes on top, if a flag says so."""
+    IMAGE_PROMPT: Final = 50
+    IMAGE_COMPLETION: Final = 51
+    WEB_SEARCHES: Final = 52
+    TERM: Final = 53
+    """A term of the price (``_term_rows``)."""
+    BILLED: Final = 54
+    """What was billed (``_term_rows``)."""
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
     """What a usage object states beside the list of its iterations, whose sum is more."""
@@ -77,6 +87,10 @@ class Says:
     """Text in which the name of the user stands."""
     METADATA: Final = 53
     """An object in JSON: what else the application says of the session."""
+
+
+GENERIC: Final = 200
+"""Costs of this precedence and later have names that anybody may use for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +257,9 @@ class Convention:
     audio_prompt: tuple[str, ...] = ()
     audio_completion: tuple[str, ...] = ()
     audio_cache_read: tuple[str, ...] = ()
+    image_prompt: tuple[str, ...] = ()
+    image_completion: tuple[str, ...] = ()
+    web_searches: tuple[str, ...] = ()
     uncached: tuple[str, ...] = ()
     tool_prompt: tuple[str, ...] = ()
     text_cache_read: tuple[str, ...] = ()
@@ -257,6 +274,10 @@ class Convention:
     cost_parts: Mapping[str, int] = field(default_factory=dict)
     """Keys whose sum is the cost, with the precedence of the sum."""
     cost_currency: tuple[str, ...] = ()
+    fees: tuple[FeeKey, ...] = ()
+    billed: tuple[BilledText, ...] = ()
+    """What beats any cost that was worked out by others."""
+    terms: tuple[TermKey | TermText, ...] = ()
     cache_hit: tuple[str, ...] = ()
     response_model: tuple[str, ...] = ()
     request_model: tuple[str, ...] = ()

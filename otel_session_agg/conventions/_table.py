@@ -33,6 +33,9 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("audio_prompt", Says.AUDIO_PROMPT),
     ("audio_completion", Says.AUDIO_COMPLETION),
     ("audio_cache_read", Says.AUDIO_CACHE_READ),
+    ("image_prompt", Says.IMAGE_PROMPT),
+    ("image_completion", Says.IMAGE_COMPLETION),
+    ("web_searches", Says.WEB_SEARCHES),
     ("uncached", Says.UNCACHED),
     ("tool_prompt", Says.TOOL_PROMPT),
     ("text_cache_read", Says.TEXT_CACHE_READ),
@@ -66,6 +69,9 @@ _TEXTS = (
     ("session_texts", Says.SESSION_TEXT),
     ("conversation_texts", Says.CONVERSATION_TEXT),
     ("user_texts", Says.USER_TEXT),
+    ("billed", Says.BILLED),
+    ("fees", Says.FEE),
+    ("terms", Says.TERM),
 )
 _KEYS_PER_CONVENTION = 100
 """Room between the precedences of two conventions for the keys of the first."""
@@ -129,8 +135,8 @@ class Plan:
     """
 
     __slots__ = (
-        "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks", "model_texts",
-        "names", "one_kind_key", "outputs", "parts", "says_more", "session", "texts", "two_keys", "user",
+        "billed", "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks",
+        "model_texts", "names", "one_kind_key", "outputs", "parts", "says_more", "session", "terms", "texts", "two_keys", "user",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -150,6 +156,8 @@ class Plan:
         """The keys of prompt and completion, when there is nothing else about tokens."""
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(marks)
+        self.billed = tuple(marks.get(Says.BILLED, ()))
+        self.terms = tuple(marks.get(Says.TERM, ()))
         self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.session: SessionKeys | None = session_keys(marks, emitters)
         self.user: UserKeys | None = user_keys(marks)
@@ -163,9 +171,10 @@ class Plan:
 
 PARTS = (
     Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
-    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT, Says.TEXT_CACHE_READ,
+    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT, Says.TEXT_CACHE_READ, Says.IMAGE_PROMPT,
+    Says.IMAGE_COMPLETION, Says.WEB_SEARCHES,
 )  # fmt: skip
-"""Counts that are parts of the prompt or the completion."""
+"""Counts that are parts of the prompt or the completion, or are billed beside them."""
 
 WHOLES = (Says.PROMPT, Says.COMPLETION, Says.TOTAL)
 """Counts that have to come from one convention."""
@@ -175,7 +184,7 @@ NAMES = (
 )  # fmt: skip
 """Names of a call, in the order of positions in ``Plan.names``."""
 
-_COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART))
+_COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART, Says.FEE))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
 

@@ -122,6 +122,9 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
         stated.part(Says.AUDIO_PROMPT),
         stated.part(Says.AUDIO_COMPLETION),
         _cached_audio(stated, read),
+        stated.part(Says.IMAGE_PROMPT),
+        stated.part(Says.IMAGE_COMPLETION),
+        stated.part(Says.WEB_SEARCHES),
     )
 
 

@@ -26,8 +26,8 @@ from otel_session_agg.conventions._usage_names import (
 _MAX_DEPTH = 4
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
-    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT, Says.TOOL_PROMPT),
-    Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION),
+    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT, Says.IMAGE_PROMPT, Says.TOOL_PROMPT),
+    Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION, Says.IMAGE_COMPLETION),
 }
 
 Found = dict[int, int]

@@ -5,39 +5,17 @@ What an object means once it is found is the business of ``_usage_shapes``.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from otel_session_agg.conventions._convention import Text
+from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg.conventions._usage_shapes import SHAPES, Found
-
-MAX_TEXT_CHARS = 65_536
-"""Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""
 
 _MAX_SEARCH_DEPTH = 8
 
-_PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b")  # the look behind keeps it linear in runs of word characters
-
 _BRACE = re.compile(r"[{}]")
 _PARENTHESIS = re.compile(r"[()]")
-
-
-@lru_cache(maxsize=1)
-def _parse(text: str) -> object:
-    """The object behind the text, or ``None``; one text can be read for several things."""
-    head = text.lstrip()[:1]
-    try:
-        if head == "{":
-            try:
-                return json.loads(text)
-            except ValueError:
-                return ast.literal_eval(text)
-        return dict(_PAIR.findall(text)) or None
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return None
 
 
 def _written_in(text: str, name: str) -> object:
@@ -47,7 +25,7 @@ def _written_in(text: str, name: str) -> object:
     for brace in _BRACE.finditer(text, start) if start else ():
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return _parse(text[start : brace.end()])
+            return parsed(text[start : brace.end()])
     return None if start else _called(text, name)
 
 
@@ -58,7 +36,7 @@ def _called(text: str, name: str) -> object:
     for parenthesis in _PARENTHESIS.finditer(text, start) if start else ():
         depth += 1 if parenthesis[0] == "(" else -1
         if depth == 0:
-            return _parse(text[start : parenthesis.start()])
+            return parsed(text[start : parenthesis.start()])
     return None
 
 
@@ -80,15 +58,15 @@ def _found(value: object, name: str, depth: int) -> object:
 
 def read(value: object, text: Text) -> Found | None:
     """What a text attribute says, or ``None`` when it is no usage object (or too long to be one)."""
-    parsed: object = value
+    found: object = value
     if isinstance(value, str):
-        parsed = _parse(value) if len(value) <= MAX_TEXT_CHARS else None
+        found = parsed(value) if len(value) <= MAX_TEXT_CHARS else None
     for key in text.path:
-        parsed = parsed.get(key) if isinstance(parsed, Mapping) else None
+        found = found.get(key) if isinstance(found, Mapping) else None
     if text.search:
-        parsed = _found(parsed, text.search, _MAX_SEARCH_DEPTH)
+        found = _found(found, text.search, _MAX_SEARCH_DEPTH)
     if text.within:
-        parsed = {text.within: parsed}
-    if not isinstance(parsed, Mapping):
+        found = {text.within: found}
+    if not isinstance(found, Mapping):
         return None
-    return SHAPES[text.shape](parsed) or None
+    return SHAPES[text.shape](found) or None

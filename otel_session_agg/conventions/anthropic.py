@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg.conventions._term_rows import TermKey
 
 _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}
 
@@ -33,6 +34,7 @@ TABLE = Convention(
     cache_write_5m=("anthropic.usage.cache_creation.ephemeral_5m_input_tokens",),
     cache_write_1h=("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
     request_model=("model",),
+    terms=(TermKey("speed", "speed", only=frozenset({"fast", "normal", "standard"})),),
     session={"anthropic.session.id": 91},
     emitters=(
         Emitter(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(
     name="google_adk",
@@ -18,6 +19,7 @@ TABLE = Convention(
     ),
     reasoning=("gen_ai.usage.experimental.reasoning_tokens",),
     texts=(Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),),
+    terms=(TermText("gcp.vertex.agent.llm_response", below("usage_metadata"), scopes=("gcp.vertex.agent",)),),
     session={"gcp.vertex.agent.session_id": 120},
     user={"gcp.vertex.agent.user_id": 120},
     content=("gcp.vertex.agent.llm_request",),

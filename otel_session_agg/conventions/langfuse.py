@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
 _TYPES = {
     "generation": Kind.MODEL,
@@ -26,6 +27,7 @@ TABLE = Convention(
     precedence=10,
     kinds=(Kinds("langfuse.observation.type", _TYPES, precedence=1),),
     texts=(Text("langfuse.observation.usage_details", "buckets"),),
+    terms=(TermText("langfuse.observation.model.parameters", REQUEST_TERMS),),
     cost_text={"langfuse.observation.cost_details": 10},
     response_model=("langfuse.observation.model.name",),
     session={

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg.conventions._term_rows import TermText
 
 _KINDS = {
     "llm": Kind.MODEL,
@@ -28,6 +29,16 @@ TABLE = Convention(
         Text("langsmith.metadata.usage_metadata", "inclusive"),
         Text("gen_ai.usage.input_token_details", "inclusive", within="input_token_details"),
         Text("gen_ai.usage.output_token_details", "inclusive", within="output_token_details"),
+    ),
+    terms=(
+        *(
+            TermText(key, {}, tiers_at=("input_token_details", "output_token_details"), hints=("flex", "priority"))
+            for key in ("langsmith.usage_metadata", "langsmith.metadata.usage_metadata")
+        ),
+        *(
+            TermText(f"gen_ai.usage.{side}_token_details", {}, tiers_at=("",), hints=("flex", "priority"))
+            for side in ("input", "output")
+        ),
     ),
     request_model=("langsmith.metadata.ls_model_name",),
     provider=("langsmith.metadata.ls_provider",),

@@ -8,7 +8,8 @@ discount and are never added.
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._term_rows import BilledText, FeeKey
 
 _PROVIDERS = (
     "openai", "anthropic", "azure", "azure_ai", "bedrock", "vertex_ai", "gemini", "mistral", "cohere", "cohere_chat", "groq",
@@ -34,7 +35,17 @@ TABLE = Convention(
             foreign=True,
         ),
     ),
-    cost={"gen_ai.cost.total_cost": 50, "litellm.cost.total": 60},
+    kinds=(Kinds("litellm.guardrail.name", {}, precedence=36, otherwise=Kind.GUARDRAIL),),
+    cost={
+        "gen_ai.cost.total_cost": 50,
+        "litellm.cost.total": 60,
+        "litellm.response_cost": 61,
+        "litellm.response-cost": 62,
+        "http.response.header.x-litellm-response-cost": 63,
+    },
+    fees=(FeeKey("litellm.cost.guardrail", unless="litellm.guardrail.cost_in_spend"),),
+    billed=tuple(BilledText(f"llm.{provider}.usage") for provider in ("openrouter", "perplexity", "xai")),
+    service_tier=tuple(f"llm.{provider}.service_tier" for provider in _PROVIDERS),
     cost_text={"hidden_params": 120},
     cache_hit=("litellm.cache_hit", "gen_ai.cache_hit"),
     request_model=tuple(f"llm.{provider}.model" for provider in _PROVIDERS),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, NameText, Says, Text
+from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _KINDS = {
     "llm": Kind.MODEL,
@@ -27,6 +28,17 @@ _KINDS = {
 _LANGCHAIN = ("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain")
 
 _CONVERSATION = r'"(?:session_id|thread_id|conversation_id)": ?("(?:[^"\\]|\\.){0,1024}"|-?[0-9]{1,18})'
+
+_ANSWERS_WHOLE = (
+    "openinference.instrumentation.openai",
+    "openinference.instrumentation.anthropic",
+    "openinference.instrumentation.groq",
+    "openinference.instrumentation.google_genai",
+    "openinference.instrumentation.vertexai",
+    "@arizeai/openinference-instrumentation-openai",
+    "@arizeai/openinference-instrumentation-anthropic",
+)
+"""Instrumentations that write the provider's whole answer as the output."""
 
 TABLE = Convention(
     name="openinference",
@@ -122,6 +134,18 @@ TABLE = Convention(
             scopes=("openinference.instrumentation.crewai",),
             path=("token_usage",),
         ),
+    ),
+    billed=(BilledText("output.value", ("usage",), scopes=_ANSWERS_WHOLE),),
+    terms=(
+        TermText("output.value", below("", "usage", "usage_metadata", "usageMetadata"), scopes=_ANSWERS_WHOLE),
+        TermText(
+            "output.value",
+            below("generations.*.*.message.kwargs.response_metadata", "generations.*.*.generation_info", "llm_output"),
+            tiers_at=tuple(f"generations.*.*.message.kwargs.usage_metadata.{side}_token_details" for side in ("input", "output")),
+            scopes=_LANGCHAIN,
+            hints=("service_tier", "speed", "geo", "flex", "priority"),
+        ),
+        TermText("llm.invocation_parameters", REQUEST_TERMS),
     ),
     cost={"llm.cost.total": 30},
     cost_parts={"llm.cost.prompt": 31, "llm.cost.completion": 31},

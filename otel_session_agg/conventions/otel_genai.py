@@ -7,8 +7,22 @@ include the cached part since 1.40; emitters that differ stand in the tables of 
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._convention import GENERIC, Convention, Emitter, Kinds, NamedSpans, Text
 from otel_session_agg.conventions._operations import OPERATIONS
+from otel_session_agg.conventions._term_rows import USAGE_TERMS, BilledText, TermKey, TermText
+
+_ANSWERS = ("gen_ai.usage", "gen_ai.response", "anthropic.usage", "anthropic.response")
+_REQUESTS = ("gen_ai.request", "gen_ai.openai.request", "openai.request", "anthropic.request")
+
+_TERMS: tuple[TermKey | TermText, ...] = (
+    *(TermKey(f"{prefix}.service_tier", "requested_tier") for prefix in _REQUESTS),
+    *(TermKey(f"{prefix}.speed", "speed") for prefix in (*_ANSWERS, *_REQUESTS)),
+    *(TermKey(f"{prefix}.inference_geo", "region") for prefix in (*_ANSWERS, *_REQUESTS)),
+    *(TermKey(f"{prefix}.search_context_size", "search_context") for prefix in (*_ANSWERS, *_REQUESTS)),
+    TermKey("gen_ai.request.batch", "batch"),
+    TermKey("gen_ai.output.type", "output_type"),
+    TermText("gen_ai.usage.raw", USAGE_TERMS),
+)
 
 TABLE = Convention(
     name="otel_genai",
@@ -40,8 +54,46 @@ TABLE = Convention(
     ),
     text_cache_read=("gen_ai.usage.text.cache_read.input_tokens", "gen_ai.usage.cache_read.text_tokens"),
     texts=(Text("gen_ai.usage.raw", "native", proves=True),),
-    cost={"gen_ai.usage.cost.amount": 80},
-    cost_currency=("gen_ai.usage.cost.currency",),
+    image_prompt=("gen_ai.usage.image.input_tokens", "gen_ai.usage.input_image_tokens"),
+    image_completion=("gen_ai.usage.image.output_tokens", "gen_ai.usage.output_image_tokens"),
+    web_searches=(
+        "gen_ai.usage.server_tool_use.web_search_requests",
+        "gen_ai.usage.web_search_requests",
+        "gen_ai.usage.web_searches",
+    ),
+    cost={
+        "gen_ai.usage.cost.amount": 80,
+        "gen_ai.usage.cost_usd": 130,
+        "gen_ai.usage.total_cost_usd": 131,
+        "gen_ai.usage.cost.total": 132,
+        "gen_ai.usage.cost.usd": 133,
+        "gen_ai.cost": 134,
+        "gen_ai.cost_usd": 135,
+        "gen_ai.cost.usd": 136,
+        "gen_ai.cost.total_usd": 137,
+        "gen_ai.cost.total": 138,
+        "gen_ai.response.cost": 139,
+        "gen_ai.response.cost_usd": 140,
+        "llm.cost_usd": 141,
+        "llm.response_cost": 142,
+        "llm.usage.cost": 143,
+        "openrouter.cost": 144,
+        "cost_usd": GENERIC,
+        "costUSD": GENERIC + 1,
+        "total_cost_usd": GENERIC + 2,
+        "usage.cost": GENERIC + 3,
+        "response_cost": GENERIC + 4,
+    },
+    cost_parts={"gen_ai.cost.input_usd": 150, "gen_ai.cost.output_usd": 150},
+    cost_currency=(
+        "gen_ai.usage.cost.currency",
+        "gen_ai.usage.cost_currency",
+        "gen_ai.cost.currency",
+        "gen_ai.cost_currency",
+        "cost_currency",
+    ),
+    billed=(BilledText("gen_ai.usage.raw"),),
+    terms=_TERMS,
     response_model=("gen_ai.response.model",),
     request_model=("gen_ai.request.model",),
     provider=("gen_ai.provider.name", "gen_ai.system"),
@@ -50,6 +102,10 @@ TABLE = Convention(
         "openai.response.service_tier",
         "gen_ai.response.service_tier",
         "gen_ai.openai.response.service_tier",
+        "anthropic.response.service_tier",
+        "anthropic.usage.service_tier",
+        "gen_ai.usage.service_tier",
+        "gen_ai.service_tier",
     ),
     server_address=("server.address",),
     session={"gen_ai.conversation.id": 140},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds
+from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
 _EVENTS = {
     "$ai_generation": Kind.MODEL,
@@ -27,6 +28,9 @@ TABLE = Convention(
     cache_write_5m=("$ai_cache_creation_5m_input_tokens",),
     cache_write_1h=("$ai_cache_creation_1h_input_tokens",),
     reasoning=("$ai_reasoning_tokens",),
+    web_searches=("$ai_web_search_count",),
+    service_tier=("$ai_service_tier",),
+    terms=(TermText("$ai_model_parameters", REQUEST_TERMS),),
     exclusive=("$ai_cache_reporting_exclusive",),
     cost={"$ai_total_cost_usd": 100},
     cost_parts={"$ai_input_cost_usd": 101, "$ai_output_cost_usd": 101},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _LOGFIRE = ("logfire.openai", "logfire.anthropic")
 
@@ -51,6 +52,12 @@ TABLE = Convention(
         "gen_ai.usage.details.audio_tokens",
     ),
     audio_cache_read=("gen_ai.usage.details.cache_audio_read_tokens", "gen_ai.usage.details.audio_cache_tokens"),
+    web_searches=("gen_ai.usage.details.web_search_requests", "gen_ai.usage.details.num_search_queries"),
+    billed=(BilledText("response_data", ("usage",), scopes=_LOGFIRE),),
+    terms=(
+        TermText("response_data", below("", "usage"), scopes=_LOGFIRE),
+        TermText("request_data", REQUEST_TERMS, scopes=_LOGFIRE),
+    ),
     cost={"operation.cost": 40},
     output=("final_result",),
     agent=("agent_name",),

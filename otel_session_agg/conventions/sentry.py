@@ -1,6 +1,6 @@
 """Sentry's older AI attribute names.
 
-Source: its Python SDK's constants.
+Source: its Python SDK's constants; ``gen_ai.cost.*_tokens`` is what the tokens cost, USD.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ TABLE = Convention(
     cache_read=("gen_ai.usage.input_tokens.cached",),
     cache_write=("gen_ai.usage.input_tokens.cache_write",),
     reasoning=("gen_ai.usage.output_tokens.reasoning",),
+    cost={"gen_ai.cost.total_tokens": 151},
+    cost_parts={"gen_ai.cost.input_tokens": 152, "gen_ai.cost.output_tokens": 152},
     output=("gen_ai.response.text",),
     content=("gen_ai.request.messages", "gen_ai.response.text"),
 )

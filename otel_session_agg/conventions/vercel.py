@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _OPERATIONS = {
     "ai.toolcall": Kind.TOOL,
@@ -57,6 +58,14 @@ TABLE = Convention(
         "ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens", "stream.usage.reasoningTokens",
     ),
     texts=(Text("ai.response.providerMetadata", "provider_metadata"),),
+    billed=(BilledText("ai.response.providerMetadata", by_provider=True),),
+    terms=(
+        TermText("ai.response.providerMetadata", below("*", "*.usage", "*.usageMetadata", "*.usage_metadata")),
+        *(
+            TermText(key, below("*", terms=REQUEST_TERMS))
+            for key in ("ai.request.providerOptions", "ai.settings.providerOptions")
+        ),
+    ),
     response_model=("ai.response.model",),
     request_model=("ai.model.id", "aisdk.model.id"),
     provider=("ai.model.provider", "aisdk.model.provider"),
