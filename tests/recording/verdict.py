@@ -17,6 +17,8 @@ from tests.replay import CASES, FIGURES, Case, replay, replay_rootless
 
 _PRICED = frozenset({"prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"})
 """Without all of these the cost cannot be right."""
+_SOLD_AS = {"mistral-large-latest": "mistral-large-2512"}
+"""What genai-prices 0.2.3 does not know of an alias: https://docs.mistral.ai/models/mistral-large-3-25-12."""
 _COST_USD = 1e-9
 """How near the cost has to come."""
 
@@ -70,6 +72,7 @@ def _cost(served: str) -> float:
     )
     at = datetime.fromtimestamp(call["at"], timezone.utc)
     try:
-        return float(calc_price(usage, call["model"], provider_id=call["provider"], genai_request_timestamp=at).total_price)
+        model = _SOLD_AS.get(call["model"], call["model"])
+        return float(calc_price(usage, model, provider_id=call["provider"], genai_request_timestamp=at).total_price)
     except LookupError:
         return 0.0
