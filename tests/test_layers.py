@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         (
             "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
-            " conventions._objects conventions._term_rows"
+            " conventions._objects conventions._says conventions._term_rows"
         ),
         (
             "_figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
