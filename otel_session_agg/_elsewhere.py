@@ -18,7 +18,7 @@ sake of a trace that is not in it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._calls import Call, absorb, differs, one_call, same_model
@@ -83,18 +83,19 @@ class Elsewhere:
         self._is_mixed = False
         """Calls of more than one scope were here: without that no two tell of one call, and none has to be found."""
 
-    def note(self, trace: Trace) -> None:
-        """A trace tells of one call more."""
-        call = trace.window.newest if trace.window is not None else None
-        if call is None or not call.strong or not (call.counted or call.model):
-            return
-        mine = _Told(call, trace)
+    def note(self, trace: Trace, calls: Iterable[Call]) -> None:
+        """A trace tells of calls."""
+        for call in calls:
+            if call.strong and (call.counted or call.model):
+                self._note(_Told(call, trace), call.scopes[0])
+
+    def _note(self, mine: _Told, scope: str) -> None:
         self._latest.append(mine)
         if self._is_mixed:
             self._index(mine)
         elif self._scope is None:
-            self._scope = call.scopes[0]
-        elif self._scope != call.scopes[0]:
+            self._scope = scope
+        elif self._scope != scope:
             self._is_mixed = True
             for told in self._latest:
                 self._index(told)

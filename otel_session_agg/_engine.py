@@ -99,7 +99,7 @@ class Engine(SpanCounts):
         if trace is not None:
             num_open = trace.started(span_id, parent_id)
             if num_open > self._settings.max_open_spans:
-                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links)
+                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links, self._price)
                 trace.partial = OPEN_SPANS
         return trace
 
@@ -153,18 +153,19 @@ class Engine(SpanCounts):
             self._release(trace, out)
 
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
-        window = trace.window
-        newest, before = (window.newest, window.num_calls) if window is not None else (None, 0)
         trace.ended(span, event, self.links, self._price)
         self.folded += 1
         owners = trace.owners
         if event.session_id is not None or owners.first is not None or owners.first_weak is not None:
             self.members.ended(event.session_id, trace)
-        window = trace.window
-        if window is not None and window.newest is not newest:
-            if window.num_calls > before:
-                self._recent_calls.more(trace)
-            self._elsewhere.note(trace)
+        if trace.window is not None:
+            self._note_calls(trace)
+
+    def _note_calls(self, trace: Trace) -> None:
+        """Remember the calls that a trace told of since it was asked last."""
+        if fresh := trace.fresh_calls():
+            self._recent_calls.changed(trace)
+            self._elsewhere.note(trace, fresh)
 
     def event_of(self, span: SpanData) -> Event:
         """What a span says; what of it is not used is counted."""
@@ -246,7 +247,7 @@ class Engine(SpanCounts):
         for trace in leaving:
             if type(trace) is Trace and not trace.is_folded:
                 trace.fold_root(self.links, self._price)
-                self._elsewhere.note(trace)
+                self._note_calls(trace)
 
     def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
         """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
@@ -280,7 +281,7 @@ class Engine(SpanCounts):
         trace = self.roots.root(span.trace_id, span.span_id) if is_root else self.below(span.trace_id, span.parent_id)
         if trace is not None and not is_root:
             trace.partial = FAULT
-            trace.give_up([span.span_id], self.links)
+            trace.give_up([span.span_id], self.links, self._price)
         elif trace is not None:
             self.roots.remove(trace)
             self._recent_calls.forget(trace)

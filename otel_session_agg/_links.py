@@ -6,6 +6,8 @@ which all traces share.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from otel_session_agg._model import Kind, SpanData
 from otel_session_agg._recent import Recent
 
@@ -15,6 +17,8 @@ MAX_LINKS = 4096
 """Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
 ended spans come."""
 
+MAX_CLIMB = 1000
+"""Ended ancestors followed: deeper than any stack, and a ring of parents ends here."""
 
 Link = tuple[int, "int | None", bool]
 """Where an ended span hung: its trace, its parent, and whether it was a tool."""
@@ -43,3 +47,13 @@ class Links:
         """The link of a span, when it is remembered."""
         link = self._recent.get(span_id)
         return link if link is not None and link[0] == trace_id else None
+
+    def nearest(self, trace_id: int, span_id: int | None, wanted: Container[int]) -> int | None:
+        """The nearest of some spans above one that has ended; where none is remembered, the span itself."""
+        at = span_id
+        for _ in range(MAX_CLIMB):
+            link = self.get(trace_id, at) if at is not None else None
+            if link is None or at in wanted:
+                break
+            at = link[1]
+        return at if at in wanted else span_id

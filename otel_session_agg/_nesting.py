@@ -35,12 +35,8 @@ _HERE = 0xFF
 _BEHIND = 8
 """Shift of the same flags for what is behind a tool."""
 
-_MODEL, _EMBEDDING, _GUARDRAIL = (
-    Kind.MODEL,
-    Kind.EMBEDDING,
-    Kind.GUARDRAIL,
-)  # globals are read twenty times faster than an enum's members
-_CALLS = frozenset({_MODEL, _EMBEDDING})
+_MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL  # faster to read than an enum's members
+CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 
@@ -109,12 +105,17 @@ def behind_tool(calls: list[Call], flags: int) -> int:
     """Put everything below a tool behind it; returns the flags as seen from above."""
     for call in calls:
         call.behind = True
+    return flags_behind(flags)
+
+
+def flags_behind(flags: int) -> int:
+    """Flags below a tool as seen from above it."""
     return (flags & _HERE) << _BEHIND | flags & (_HERE << _BEHIND)
 
 
 def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]]:
     """The flags and calls below that matter to a call: what another call used is no part of its figures."""
-    if call.kind not in _CALLS:
+    if call.kind not in CALLS:
         seen = (flags | flags >> _BEHIND) & _HERE
         return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [c for c in calls if c.alive and not _is_fee(c)]
     below = [other for other in calls if other.alive and not other.behind and not _is_fee(other)]
@@ -141,10 +142,8 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
     if seen & COUNTED and not (call.strong and has_usage(call.usage) and not seen & STRONG and not settled):
         call.model = 0 if seen & MODEL else call.model
         _outer_loses(call, event, below, settled=settled, recorded=bool(seen & RECORDED))
-        return None
-    for other in below:  # only weak usage below a call: a repeat of it
-        if other.counted and not other.strong:
-            other.alive = False
+        return call if call.alive and call.kind is _MODEL and _without_figures(call) else None
+    _drop_weak(below)
     if any(other.alive and other.recorded_pusd is not None for other in below):
         call.recorded_pusd, call.covered = None, True
     if call.kind is _MODEL:
@@ -159,6 +158,19 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
         if call.kind is _EMBEDDING:
             other.model = 0
     return call if call.counted or call.model or call.recorded_pusd is not None else None
+
+
+def _drop_weak(below: list[Call]) -> None:
+    """Only weak usage below a call: a repeat of it."""
+    for other in below:
+        if other.counted and not other.strong:
+            other.alive = _without_figures(other)
+
+
+def _without_figures(call: Call) -> bool:
+    """Take the figures of a call away, which others have; returns whether it is still a model event."""
+    call.counted, call.usage, call.recorded_pusd, call.covered = False, None, None, True
+    return bool(call.model) and not call.engine
 
 
 def _drop_failed(call: Call, below: list[Call]) -> None:
@@ -195,7 +207,7 @@ def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, 
         counted[0].recorded_pusd = event.recorded_pusd
     if len(counted) != 1 or settled:
         return
-    if call.kind in _CALLS:
+    if call.kind in CALLS:
         call.failed = True
         absorb(counted[0], call, outer=True)
     elif agree(counted[0].usage, call.usage) and has_usage(call.usage):
@@ -212,9 +224,8 @@ def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
             flags |= COUNTED
     elif seen & COUNTED and not (ended.counted and ended.strong and not seen & STRONG):
         _late_loses(ended, [call for call in below if call.counted], is_model=not seen & MODEL)
-    elif seen & COUNTED:  # only weak usage below a call: a repeat of it
-        for call in below:
-            call.alive = not call.counted
+    elif seen & COUNTED:
+        _drop_weak(below)
     else:
         ended.model = 0 if seen & MODEL else ended.model
         for call in below:
@@ -229,7 +240,7 @@ def _late_loses(ended: Call, counted: list[Call], *, is_model: bool) -> None:
     ended.counted = False
     ended.failed = True
     ended.model = ended.model if is_model else 0
-    if len(counted) == 1 and ended.kind in _CALLS:
+    if len(counted) == 1 and ended.kind in CALLS:
         ended.model = 0
         absorb(counted[0], ended, outer=True)
     ended.alive = ended.alive and ended.model > 0

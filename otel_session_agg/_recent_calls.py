@@ -17,20 +17,21 @@ class RecentCalls:
     def __init__(self, price: Price, most: int) -> None:
         self._price = price
         self._most = most
-        self._traces: OrderedDict[int, Trace] = OrderedDict()
+        self._traces: OrderedDict[int, tuple[Trace, int]] = OrderedDict()
+        """Traces, and how many calls of each are in the number."""
         self._number = 0
 
-    def more(self, trace: Trace) -> None:
-        """A trace has got one more."""
-        self._number += 1
-        if id(trace) not in self._traces:
-            self._traces[id(trace)] = trace
+    def changed(self, trace: Trace) -> None:
+        """A trace may have got more."""
+        now, (_, before) = trace.num_calls, self._traces.get(id(trace), (trace, 0))
+        self._number += now - before
+        self._traces[id(trace)] = (trace, now)
         while self._number > self._most:
-            _, oldest = self._traces.popitem(last=False)
-            self._number -= oldest.num_calls
+            _, (oldest, number) = self._traces.popitem(last=False)
+            self._number -= number
             oldest.settle_calls(self._price)
 
     def forget(self, trace: Trace) -> None:
         """A trace is no concern any more."""
-        if self._traces.pop(id(trace), None) is not None:
-            self._number -= trace.num_calls
+        _, number = self._traces.pop(id(trace), (trace, 0))
+        self._number -= number

@@ -21,7 +21,7 @@ _MISSES = 16
 class Window:
     """The recent calls of one trace, bounded; the trace settles what falls out."""
 
-    __slots__ = ("_by_name", "_last_scope", "_mixed", "newest", "num_calls")
+    __slots__ = ("_by_name", "_fresh", "_last_scope", "_mixed", "num_calls")
 
     def __init__(self) -> None:
         self._by_name: dict[int | str, Call] = {}
@@ -29,13 +29,20 @@ class Window:
         self._mixed = False
         """Calls of more than one scope are here: duplicates are possible."""
         self._last_scope = ""
-        self.newest: Call | None = None
-        """The call that was taken in last."""
+        self._fresh: list[Call] = []
+        """Calls that were taken in since somebody asked."""
         self.num_calls = 0
 
     def __iter__(self) -> Iterator[Call]:
         names = self._by_name  # as ``_calls``, for those who want them all
         return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
+
+    def take_fresh(self) -> list[Call]:
+        """Calls that were taken in since this was asked last."""
+        fresh = self._fresh
+        if fresh:
+            self._fresh = []
+        return fresh
 
     def has_weak(self) -> bool:
         """Whether the figures of some call may be a repeat."""
@@ -68,7 +75,7 @@ class Window:
         oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
         self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
         self._last_scope = scope
-        self.newest = call
+        self._fresh.append(call)
         self.num_calls += 1
         self.index(call)
         return call, oldest

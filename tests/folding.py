@@ -9,8 +9,6 @@ from otel_session_agg import Rollup, Settings, conventions
 from otel_session_agg._calls import Call
 from otel_session_agg._engine import Engine
 from otel_session_agg._model import Event, Kind, SpanData, SpanEvent
-from otel_session_agg._sums import Price
-from otel_session_agg._traces import Trace
 
 from .replay import Case, load
 
@@ -76,26 +74,30 @@ def _row(span: dict[str, Any], ids: dict[str, int], index: int, number: int) -> 
     return data, conventions.read(data)
 
 
-def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, price: Price = price) -> Totals:
+def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: bool = False) -> Totals:
     """The totals of a root with these spans below it.
 
     ``ends``: the order in which they end, as places in ``told``; all have started by then.  ``None``: in order of time.
+    ``is_asked``: totals are asked for after each end.
     """
     events = {data.span_id: event for data, event in told}
     engine = Engine(Settings(), lambda data: events.get(data.span_id) or Event(Kind.SPAN), price)
     out: list[object] = []
     times = [data.start_ns for data, _ in told] + [data.end_ns for data, _ in told] + [_EPOCH_NS] * (not told)
     root = SpanData("session", _TRACE, _ROOT, None, "INTERNAL", "app", "", min(times), max(times), {})
-    engine.started(_TRACE, _ROOT, None, out)
+    trace = engine.started(_TRACE, _ROOT, None, out)
+    assert trace is not None
     steps = _by_time(told) if ends is None else [(0, place) for place in range(len(told))] + [(1, place) for place in ends]
     for is_end, place in steps:
         data = told[place][0]
         if is_end:
             engine.ended(data, data, 0.0, out)
+            if is_asked:
+                engine.rollup(trace)
         else:
             engine.started(_TRACE, data.span_id, data.parent_id, out)
     engine.ended(root, root, 0.0, out)
-    (trace,) = [item for item in out if isinstance(item, Trace)]
+    assert trace in out
     return _totals(engine.rollup(trace))
 
 

@@ -101,6 +101,16 @@ class TestRecentCalls:
         assert 10 * [(3, 33, 33)] == [(r.num_model_events, r.total_tokens, r.cost_pusd) for r in rollups(engine, out)]
         assert (0, 0) == (engine._recent_calls._number, len(engine._recent_calls._traces))
 
+    def test_root_is_a_call(self) -> None:
+        """Calls of roots are in the number while they are kept, and no longer."""
+        engine, out = new()
+        for trace_id in range(1, 4):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(2, 1, CHAT, trace_id=trace_id), "call", 0, out)
+            engine.ended(data(1, None, CHAT, trace_id=trace_id, start_ns=5, end_ns=9), "root", 0, out)
+        assert 3 == len(rollups(engine, out))
+        assert (0, 0) == (engine._recent_calls._number, len(engine._recent_calls._traces))
+
     def test_settled_below(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An agent's sum does not count beside calls that are settled."""
         monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 1)

@@ -247,7 +247,7 @@ def _timed(spans: list[_Span]) -> list[_Span]:
 def plain_trees(draw: st.DrawFn) -> list[_Span]:
     """Trees whose models all state usage, and whose containers do so only where no model is above them.
 
-    Where more is missing, a parent that ended before its children was decided upon without knowing all of them.
+    Where more is missing, and no start was seen, a parent that ended before its children was decided upon without them.
     """
     spans = draw(trees())
     by_id = {span.span_id: span for span in spans}
@@ -275,17 +275,12 @@ def _played(spans: list[_Span]) -> _Harness:
 class TestLeafWins:
     """The totals of one root against a reference on the finished tree."""
 
-    @given(plain_trees())
+    @given(trees())
     def test_by_time(self, spans: list[_Span]) -> None:
         """Played in order of time, the totals are those of the reference."""
         harness = _played(spans)
         assert _reference(spans) == harness.totals()
         assert {"complete": 1} == harness.engine.released
-
-    @given(trees())
-    def test_tokens_and_cost(self, spans: list[_Span]) -> None:
-        """Whatever states usage where, each token and its cost counts once."""
-        assert _reference(spans)[3:7] == _played(spans).totals()[3:7]
 
     def test_late_sibling(self) -> None:
         """A call that ended first stays counted when its parent ends, and then a second call below that parent."""
@@ -312,7 +307,7 @@ class TestLeafWins:
         spans = _timed([_Span(_ROOT, None, Kind.AGENT, None), *chain])
         assert _reference(spans) == _played(spans).totals()
 
-    @given(plain_trees(), st.randoms(use_true_random=False))
+    @given(trees(), st.randoms(use_true_random=False))
     def test_ends_in_any_order(self, spans: list[_Span], random: Any) -> None:
         """All have started; whichever ends first, also a parent before its children, the totals are the same."""
         harness = _Harness()
@@ -323,7 +318,7 @@ class TestLeafWins:
         assert _reference(spans) == harness.totals()
         assert {"complete": 1} == harness.engine.released
 
-    @given(plain_trees())
+    @given(trees())
     def test_ends_only_children_first(self, spans: list[_Span]) -> None:
         """Without any start, children first: the root is partial, its totals are whole."""
         harness = _Harness()
@@ -340,7 +335,7 @@ class TestLeafWins:
             harness.end(span)
         assert _reference(spans) == harness.totals()
 
-    @given(plain_trees(), st.data())
+    @given(trees(), st.data())
     def test_ended_twice(self, spans: list[_Span], data: st.DataObject) -> None:
         """Spans that end twice count once."""
         harness = _Harness()
