@@ -15,6 +15,7 @@ from otel_session_agg import _writer, conventions
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Attributes, Naming
+from otel_session_agg._own_metadata import OWN_METADATA, with_totals
 from otel_session_agg._ready import Ready, why_lacking
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sdk import (
@@ -40,6 +41,21 @@ _LOGFIRE = "logfire"
 
 _LOGFIRE_MARK = "logfire.msg_template"
 """Stands on all spans that were made by Logfire's functions, whatever their scope; on no others."""
+
+_SPAN_KINDS = {
+    Kind.MODEL: "LLM",
+    Kind.EMBEDDING: "EMBEDDING",
+    Kind.TOOL: "TOOL",
+    Kind.RETRIEVER: "RETRIEVER",
+    Kind.AGENT: "AGENT",
+    Kind.GUARDRAIL: "GUARDRAIL",
+    Kind.EVALUATOR: "EVALUATOR",
+}
+_OF_CALLS = ("gen_ai.", "llm.", "ai.", "traceloop.")
+"""Begin the attributes of calls; a backend that knows their conventions finds the kind itself."""
+
+_CHAIN = "CHAIN"
+"""OpenInference's words for kinds; anything else is a ``CHAIN``, "a starting point or a link between steps"."""
 
 _FREE_ATTRIBUTES = 16
 """Of an open root, how many attributes its application can still set before the SDK drops the oldest."""
@@ -76,13 +92,20 @@ class Enrichment:
         written.update(_said_of_session(ready.labels, existing))
         event = ready.trace.root_event
         is_call = event is not None and _is_call(event)
+        self._add_kind(written, event, existing)
         named = self._naming.named(written, existing, is_call=is_call)
         replaced = self._naming.replaced(existing, named)
         for name in replaced:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        return EnrichedSpan(root, named, replaced)
+        return EnrichedSpan(root, _in_metadata(named, existing), replaced)
+
+    def _add_kind(self, written: Attributes, event: Event | None, own: Mapping[str, Any]) -> None:
+        """What a root or record is, where that is written; not for a root of unknown kind that may yet turn out to be a call."""
+        kind = event.kind if event is not None else Kind.CHAIN
+        if self._naming.has_kind and not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
+            written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
 
     def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
         """Write the totals so far on a root that is still open."""
@@ -95,8 +118,10 @@ class Enrichment:
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(labels, by_hand))
-        is_call = not self._naming.is_default and _is_call(conventions.read(span_data(root)))
-        now = self._fitting(root, own, written, by_hand, is_call=is_call)
+        event = None if self._naming.is_default else conventions.read(span_data(root))
+        self._add_kind(written, event, own)
+        now = self._fitting(root, own, written, by_hand, is_call=event is not None and _is_call(event))
+        now = _in_metadata(now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None))
         trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
         root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
 
@@ -122,6 +147,8 @@ class Enrichment:
         It has no length, so that it changes no percentile of latencies, and is a child of the exported root that ended last, whose
         trace it does not lengthen.  The times of the session are attributes.
         """
+        written = _writer.record_attributes(record)
+        self._add_kind(written, None, {})
         at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
         return made_span(
             n.SESSION_SPAN,
@@ -129,7 +156,7 @@ class Enrichment:
             (at_ns, at_ns),
             parent=sampled_context(*record.parent) if record.parent is not None else None,
             resource=resource,
-            attributes=self._naming.named(_writer.record_attributes(record), {}),
+            attributes=self._naming.named(written, {}),
             links=record.members,
         )
 
@@ -158,6 +185,14 @@ def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attr
     if labels.user is not None:
         said[n.USER_ID] = labels.user.value
     return {name: value for name, value in said.items() if existing.get(name) is None and name not in n.RESERVED}
+
+
+def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | None = None) -> dict[str, Any]:
+    """The totals, in the metadata that a root has already, too, if that may be so long."""
+    merged = with_totals(own[OWN_METADATA], named) if OWN_METADATA in own else None
+    if merged is None or (max_chars is not None and isinstance(merged, str) and len(merged) > max_chars):
+        return named
+    return {**named, OWN_METADATA: merged}
 
 
 def _is_call(event: Event) -> bool:

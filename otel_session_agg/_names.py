@@ -95,6 +95,9 @@ END_REASON = "metadata.end_reason"
 REVISION = "metadata.revision"
 """int, on session records: 1 the first time; one more each time that the session came back or changed later."""
 
+SPAN_KIND = "openinference.span.kind"
+"""string, only where a profile asks for it: OpenInference's word for what a root or record is."""
+
 ROLLUP = "metadata.rollup"
 """string: what the totals beside it are over: ``trace``, ``part`` or ``session``.  Sums over ``trace`` count nothing twice."""
 

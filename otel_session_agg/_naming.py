@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from otel_session_agg import _names as n
 from otel_session_agg import _writer
-from otel_session_agg._profiles import DEFAULT, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
 from otel_session_agg._settings import Settings
 
 Attributes = dict[str, _writer.AttributeValue]
@@ -23,7 +23,12 @@ class Naming:
         self.is_default = settings.profiles == (DEFAULT,)
         self.reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
         self._common = frozenset[str]().union(*(names_in(profile, n.LEFT_WHEN_UNKNOWN) for profile in settings.profiles))
-        self._kept = frozenset[str]().union(*(names_in(profile, _MAY_STAY) for profile in settings.profiles))
+        backends = [PROFILES[profile] for profile in settings.profiles if profile != DEFAULT]
+        self.has_kind = any(backend.has_kind for backend in backends)
+        """What a root or record is has a name, too."""
+        self._kept = frozenset[str]().union(
+            *(names_in(profile, _MAY_STAY) for profile in settings.profiles), *(backend.kept for backend in backends)
+        )
 
     def replaced(self, existing: Mapping[str, object], written: Mapping[str, object]) -> frozenset[str]:
         """Names that were set by hand on a root and do not stay; of outputs and errors, which are not ours alone, those written."""

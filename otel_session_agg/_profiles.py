@@ -1,11 +1,12 @@
-"""Totals in the names of one backend: the ``default`` profile rewritten for HoneyHive and PostHog.
+"""Totals in the names of one backend: the ``default`` profile rewritten for HoneyHive, Phoenix and PostHog.
 
 Rules
 1. A profile is a table: default name to the backend's name, with a change of unit where the backend has another one.
 2. Totals take the names that the backend has for them, and those are mostly the names of one call's figures.  Both backends
    sum them over model and embedding events only, so a root that is no such event may have them; on a root that is one they
    would be a call's and be summed, so there they are left out (``Target.is_summed``, ``named(is_call=True)``).
-3. Nothing is written that a backend counts on events of every kind, or that says which kind of event the root is.
+3. Nothing is written that a backend counts on events of every kind, or that says which kind of event the root is, but for
+   Phoenix, which shows a root without a kind as unknown: there it is what the root was read as, and one that it has stays.
 4. Our own tables in ``conventions`` read the summed names as usage and recorded cost of the root.  That counts nothing twice:
    leaf wins, and a container's recorded cost only stands for calls that have none (``_nesting``).  A span that names a model
    and no kind becomes a model event by tokens beside it: as a root it is to be taken for a call from the first.
@@ -17,6 +18,10 @@ the session aggregations (docs.honeyhive.ai/v2/tracing/aggregation-logic) for th
 events; the registry (github.com/honeyhiveai/semantic-conventions, ``model/*.yaml``) for the keys; the Python SDK
 (github.com/honeyhiveai/python-sdk, ``tracer/instrumentation``) for error and duration.  ``honeyhive_event_type`` is not written:
 a root that is a call stays one.
+
+Phoenix.  Sources: OpenInference's semantic conventions (github.com/Arize-ai/openinference, ``spec/semantic_conventions.md``) and
+Phoenix 20.26 itself: it shows the kind, ``output.value``, the user and the session of a root, and finds ``metadata.cost`` as
+``metadata["cost"]``.  Its costs and tokens are sums over ``llm.token_count.*`` below a span, so none of these is written.
 
 PostHog.  Sources: its OTLP endpoint (github.com/PostHog/posthog, ``rust/capture/src/otel``) keeps attributes as event properties
 by their names; ``posthog/hogql_queries/ai/session_query_runner.py`` and ``products/ai_observability/backend/queries/sessions.sql``
@@ -66,10 +71,14 @@ class Profile:
     """Begins the names of the application's own metadata."""
     taken: frozenset[str] = frozenset()
     """Names behind that prefix that are not the application's, written or not: the totals, and what the backend reads."""
+    kept: frozenset[str] = frozenset()
+    """The backend's names whose value stays when it was set by hand on a root."""
+    has_kind: bool = False
+    """It says what a root or record is, by ``SPAN_KIND``."""
 
     def target(self, name: str) -> Target | None:
         """Where the value of a default name goes; ``None``: nowhere."""
-        target = self.targets.get(name)
+        target = Target(name) if self.has_kind and name == n.SPAN_KIND else self.targets.get(name)
         if target is not None or not name.startswith(n.METADATA_PREFIX):
             return target
         key = name[len(n.METADATA_PREFIX) :]
@@ -136,6 +145,12 @@ _HONEYHIVE_OWN = frozenset(
 )  # fmt: skip
 """What HoneyHive itself has there beside the totals."""
 
+_PHOENIX = {
+    **{name: Target(name) for name in n.RESERVED | n.KEPT_WHEN_SET | {n.USER_ID}},
+    # OpenInference: what is shown as the output of a trace and, from the last trace, of a session
+    n.OUTPUTS: Target("output.value"),
+}
+
 _POSTHOG = {
     # attribute-mapping.ts leaves both as they are; the session groups traces, the output state is shown with the trace
     n.SESSION_ID: Target("$ai_session_id"),
@@ -181,6 +196,7 @@ PROFILES: Mapping[str, Profile] = {
     "honeyhive": Profile(
         _HONEYHIVE, _HONEYHIVE_METADATA, _HONEYHIVE_OWN | frozenset(target.name for target in _HONEYHIVE.values())
     ),
+    "phoenix": Profile(_PHOENIX, n.METADATA_PREFIX, kept=frozenset({_PHOENIX[n.OUTPUTS].name, n.SPAN_KIND}), has_kind=True),
     "posthog": Profile(_POSTHOG, "ai_session_metadata_"),
 }
 """The profiles other than ``default``."""
@@ -200,7 +216,7 @@ def names_in(profile: str, names: Iterable[str]) -> frozenset[str]:
 RESERVED_BY_PROFILE: Mapping[str, frozenset[str]] = {
     DEFAULT: n.RESERVED,
     **{
-        name: names_in(name, (key for key in n.RESERVED if not profile.targets[key].is_summed))
+        name: names_in(name, (key for key in n.RESERVED if not profile.targets[key].is_summed)) - profile.kept
         for name, profile in PROFILES.items()
     },
 }

@@ -116,7 +116,7 @@ _MAX_NAMES = 8
 _MOST = 10**9
 _HOUR = 3600.0
 _MONTH = 31 * 24 * _HOUR
-PROFILE_NAMES = ("default", "honeyhive", "posthog")
+PROFILE_NAMES = ("default", "honeyhive", "phoenix", "posthog")
 """Sets of names that roots and records can be written in."""
 
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")

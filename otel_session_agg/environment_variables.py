@@ -62,7 +62,7 @@ OTEL_PYTHON_SESSION_AGG_PROFILES = "OTEL_PYTHON_SESSION_AGG_PROFILES"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_PROFILES
 
-Sets of names in which totals are written, separated by commas: ``default``, ``honeyhive``, ``posthog``.  Default: default
+Sets of names in which totals are written, separated by commas: ``default``, ``honeyhive``, ``phoenix``, ``posthog``.  Default: default
 """
 
 OTEL_PYTHON_SESSION_AGG_STORE = "OTEL_PYTHON_SESSION_AGG_STORE"

@@ -39,7 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_labels _nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
         "_pricing _session_codec conventions._usage_text",
         "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
-        "_outlived _profiles _trace_state conventions._usage",
+        "_outlived _own_metadata _profiles _trace_state conventions._usage",
         "_folding",
         "_traces",
         "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",

@@ -120,7 +120,12 @@ _POSTHOG: dict[str, AttributeValue] = {
     "$ai_session_id": "s1",
     "posthog.distinct_id": "u1",
 }
-_WRITTEN = {"default": _DEFAULT, "honeyhive": _HONEYHIVE, "posthog": _POSTHOG}
+_PHOENIX: dict[str, AttributeValue] = {
+    **{name: value for name, value in _DEFAULT.items() if name != "outputs"},
+    "output.value": "Four.",
+}
+
+_WRITTEN = {"default": _DEFAULT, "honeyhive": _HONEYHIVE, "phoenix": _PHOENIX, "posthog": _POSTHOG}
 
 _WRITABLE = n.RESERVED | n.KEPT_WHEN_SET | {n.USER_ID}
 """Every name of the default profile that is not the application's own."""
@@ -271,6 +276,12 @@ class TestNamed:
         """Several profiles are written side by side."""
         assert {**_HONEYHIVE, **_DEFAULT, **_POSTHOG} == named(_DEFAULT, ["honeyhive", "default", "posthog"])
 
+    def test_kind(self) -> None:
+        """What a root is has a name in the profiles that say so."""
+        values: dict[str, AttributeValue] = {n.SPAN_KIND: "CHAIN"}
+        assert values == named(values, ["phoenix"])
+        assert {} == named(values, ["honeyhive", "posthog"])
+
     def test_none(self) -> None:
         """Without a profile nothing is written."""
         assert {} == named(_DEFAULT, [])
@@ -356,6 +367,7 @@ class TestReserved:
                 "honeyhive",
                 {"honeyhive.session_id", "honeyhive_duration_ms", "honeyhive_user_properties.user_id", "honeyhive_metadata.plan"},
             ),
+            ("phoenix", {"session.id", "duration", "user.id", "metadata.plan", "output.value"}),
             ("posthog", {"$ai_session_id", "$ai_latency", "posthog.distinct_id", "ai_session_metadata_plan"}),
         ],
     )

@@ -174,6 +174,40 @@ class TestRecordSpan:
             app.attributes("session")[f"{prefix}{key}"] for key in ("end_reason", "revision", "num_traces")
         )
 
+    def test_phoenix(self, make: Callable[..., App]) -> None:
+        """Roots and records have a kind and a text in OpenInference's words, and nothing that Phoenix sums."""
+        app = make(profiles=("default", "phoenix"))
+        with session("s", user_id="ada", end_on_exit=True):
+            for _ in range(2):
+                with app.tracer.start_as_current_span("request"):
+                    app.call(**{"output.value": "Four."})
+        app.flush()
+        for span in (*app.named("request"), *app.named("session")):
+            found = dict(span.attributes or {})
+            names = ("openinference.span.kind", "output.value", "outputs", "session.id", "user.id")
+            assert ("CHAIN", "Four.", "Four.", "s", "ada") == tuple(found.get(name) for name in names)
+            assert not [name for name in found if name.startswith(("llm.", "gen_ai."))]
+
+    @pytest.mark.parametrize("live", [False, True])
+    def test_phoenix_by_hand(self, live: bool, make: Callable[..., App]) -> None:  # noqa: FBT001 -- of the table
+        """A kind and an output that the root has stay, an agent of other conventions is one, and what may be a call gets no kind."""
+        app = make(profiles=("default", "phoenix"), live=live)
+        own: dict[str, dict[str, Any]] = {
+            "mine": {"openinference.span.kind": "AGENT", "output.value": "mine"},
+            "agent": {"gen_ai.operation.name": "invoke_agent"},
+            "tool": {"gen_ai.tool.name": "x"},
+            "unsure": {"gen_ai.request.model": "m"},
+        }
+        for name, attributes in own.items():
+            with app.tracer.start_as_current_span(name, attributes=attributes):
+                app.call(**{"output.value": "Four."})
+        app.flush()
+        found = {name: app.attributes(name) for name in own}
+        kinds = {"mine": "AGENT", "agent": "AGENT", "tool": "TOOL", "unsure": None}
+        assert kinds == {name: row.get("openinference.span.kind") for name, row in found.items()}
+        outputs = {name: row["output.value"] for name, row in found.items()}
+        assert {"mine": "mine", "agent": "Four.", "tool": "Four.", "unsure": "Four."} == outputs
+
     def test_all_profiles(self, make: Callable[..., App]) -> None:
         """All three at once do not get into each other's way."""
         app = make(profiles=("default", "honeyhive", "posthog"), session_records=True)
