@@ -189,7 +189,10 @@ def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attr
 
 def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | None = None) -> dict[str, Any]:
     """The totals, in the metadata that a root has already, too, if that may be so long."""
-    merged = with_totals(own[OWN_METADATA], named) if OWN_METADATA in own else None
+    if OWN_METADATA not in own:
+        return named
+    beside = {name: value for name, value in own.items() if name.startswith(n.METADATA_PREFIX)}  # of the session, for example
+    merged = with_totals(own[OWN_METADATA], {**beside, **named})
     if merged is None or (max_chars is not None and isinstance(merged, str) and len(merged) > max_chars):
         return named
     return {**named, OWN_METADATA: merged}

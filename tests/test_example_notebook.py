@@ -80,11 +80,12 @@ class TestNotebook:
         assert [f"{name} {cost} USD" for name, cost in costs.items()] == notebook.shown(COSTS)
 
     def test_records_are_exact(self, notebook: Notebook) -> None:
-        """Each session has one record, with all of its cells."""
-        records = [notebook.record(name) for name in ("try-mini", "try-large")]
-        assert len(records) == len(notebook.records)
-        assert added(notebook) == Usage(*map(sum, zip(*map(usage_of, records), strict=True)))
-        assert [(1, 2), (1, 1)] == [(record[n.REVISION], record[n.NUM_MODEL_EVENTS]) for record in records if record]
+        """The session of several cells has one record with all of them; that of a single cell stands on its root."""
+        (record,) = notebook.records
+        (root,) = [root.attributes for root in notebook.roots if root.attributes[n.SESSION_ID] == "try-large"]
+        assert added(notebook) == Usage(*map(sum, zip(usage_of(dict(record.attributes)), usage_of(dict(root)), strict=True)))
+        names = (n.SESSION_ID, n.REVISION, n.NUM_MODEL_EVENTS)
+        assert ("try-mini", 1, 2) == tuple(record.attributes[name] for name in names)
 
 
 def added(notebook: Notebook) -> Usage:

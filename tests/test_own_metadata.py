@@ -67,13 +67,15 @@ class TestRoots:
     def test_both(self, live: bool, make: Callable[..., App]) -> None:  # noqa: FBT001 -- of the table
         """Totals are in it as well as beside it."""
         app = make(live=live)
-        with session("s", end_on_exit=True):
+        with session("s", metadata={"plan": "pro"}, end_on_exit=True):
             app.trace(2, metadata=json.dumps({"thread_id": "t1"}))
         app.flush()
         found = app.attributes("request")
         assert 40.0 == found["metadata.cost"]
         own = json.loads(found["metadata"])
-        assert ("t1", 40.0, 30, "trace") == tuple(own[name] for name in ("thread_id", "cost", "total_tokens", "rollup"))
+        assert ("t1", 40.0, 30, "trace", "pro") == tuple(
+            own[name] for name in ("thread_id", "cost", "total_tokens", "rollup", "plan")
+        )
 
     def test_changed_by_hand(self, make: Callable[..., App]) -> None:
         """What the application writes there later stays, with the totals of then."""
