@@ -191,7 +191,7 @@ def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | Non
     """The totals, in the metadata that a root has already, too, if that may be so long."""
     if OWN_METADATA not in own:
         return named
-    beside = {name: value for name, value in own.items() if name.startswith(n.METADATA_PREFIX)}  # of the session, for example
+    beside = {name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)}  # as session() puts it
     merged = with_totals(own[OWN_METADATA], {**beside, **named})
     if merged is None or (max_chars is not None and isinstance(merged, str) and len(merged) > max_chars):
         return named

@@ -20,12 +20,14 @@ _MAX_CHARS = 100_000
 """Of JSON that is read and written anew: ten times what frameworks put there."""
 
 _PREFIX = len(n.METADATA_PREFIX)
+_COST = n.COST[_PREFIX:]
 
 
 def with_totals(own: object, written: Mapping[str, AttributeValue]) -> str | Mapping[str, Any] | None:
     """The metadata of a root, with what is written below ``metadata.``; ``None`` when it is no object, or nothing is written there.
 
-    Totals replace what has their names; what the application says of the session does not.
+    Totals replace what has their names; what the application says of the session does not.  A cost that is not known leaves none: it would
+    be taken for ours.
     """
     if not any(name.startswith(n.METADATA_PREFIX) for name in written):
         return None
@@ -39,7 +41,7 @@ def _merged(own: Mapping[str, Any], written: Mapping[str, AttributeValue]) -> di
     new = {name: value for name, value in written.items() if name.startswith(n.METADATA_PREFIX)}
     return {
         **{name[_PREFIX:]: value for name, value in new.items() if name not in n.RESERVED},
-        **own,
+        **{name: value for name, value in own.items() if name != _COST},
         **{name[_PREFIX:]: value for name, value in new.items() if name in n.RESERVED},
     }
 

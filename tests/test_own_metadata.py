@@ -47,6 +47,10 @@ class TestWithTotals:
         """Where the totals have other names, it stays as it is, too."""
         assert with_totals('{"a": 1}', {"ai_session_num_events": 1}) is None
 
+    def test_unknown_cost(self) -> None:
+        """A cost that is not written is not there."""
+        assert {"a": 1, "num_events": 2} == with_totals({"a": 1, "cost": 7}, {"metadata.num_events": 2})
+
     def test_again(self) -> None:
         """Totals that are written again replace those before."""
         once = with_totals('{"a": 1}', {"metadata.num_events": 1})
@@ -98,6 +102,12 @@ class TestRoots:
         with tracer.start_as_current_span("request", attributes={"metadata": '{"thread_id": "t1"}'}):
             tracer.start_span("chat", attributes=CALL).end()
         assert '{"thread_id": "t1"}' == app.attributes("request")["metadata"]
+
+    def test_reserved_beside(self, app: App) -> None:
+        """What was set by hand beside it and is replaced is not put in it."""
+        app.trace(1, metadata='{"a": 1}', **{"metadata.num_traces": 7})
+        app.flush()
+        assert "num_traces" not in json.loads(app.attributes("request")["metadata"])
 
     def test_text(self, app: App) -> None:
         """A text that is no object stays as it is."""
