@@ -594,6 +594,11 @@ class TestTables:
         assert len(precedences) == len(set(precedences))
         assert all(len(getattr(table, name)) < 100 for table in CONVENTIONS for name, _ in _LISTS)
 
+    def test_says_are_told_apart(self) -> None:
+        """No two things that keys say have the same number."""
+        numbers = [value for name, value in vars(Says).items() if name.isupper()]
+        assert len(numbers) == len(set(numbers))
+
     def test_emitters_have_proof(self) -> None:
         """Nothing is claimed of an emitter without a proof."""
         assert all(row.proof and row.scopes for table in CONVENTIONS for row in table.emitters)

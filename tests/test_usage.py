@@ -6,6 +6,8 @@ import json
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otel_session_agg._model import Kind
 
@@ -103,6 +105,11 @@ class TestToolUse:
         """An emitter is known to count it as input, as far as the figures can be so."""
         assert expected == usage({IN: 100, OUT: 40, TOOLS: tokens}, scope).prompt_tokens
 
+    def test_taken_for_output(self) -> None:
+        """Where the figures show that an older version of an emitter took it for output, it is moved."""
+        attributes = {IN: 100, OUT: 430, TOOLS: 300, THOUGHTS: 90}
+        assert (400, 130, 530) == counts(attributes, "pydantic-ai")
+
     @pytest.mark.parametrize(
         ("figures", "expected"),
         [
@@ -117,6 +124,7 @@ class TestToolUse:
             ({"promptTokenCount": 40, "candidatesTokenCount": 80, "thoughtsTokenCount": 30, "totalTokenCount": 270},
              (160, 110, 270)),
             ({"promptTokenCount": 40, "thoughtsTokenCount": 30, "totalTokenCount": 70}, (40, 30, 70)),
+            ({"promptTokenCount": 40, "thoughtsTokenCount": 30}, (40, 30, 70)),
             ({"promptTokenCount": 40, "totalTokenCount": 40}, (40, 0, 40)),
             ({"promptTokenCount": 40, "responseTokenCount": 80, "thoughtsTokenCount": 30, "totalTokenCount": 150}, (40, 110, 150)),
             ({"promptTokenCount": 40, "candidatesTokenCount": 80, "cachedContentTokenCount": 32, "totalTokenCount": 132,
@@ -176,6 +184,36 @@ class TestRestOfTotal:
     def test_gemini(self, attributes: dict[str, Any], expected: tuple[int, int, int]) -> None:
         """It is thoughts, or, where these are stated, input of its tools."""
         assert expected == counts({**GEMINI, **attributes})
+
+    @pytest.mark.parametrize(
+        ("scope", "version", "expected"),
+        [
+            ("openinference.instrumentation.google_genai", "0.1.8", (190, 40)),
+            ("openinference.instrumentation.google_genai", "0.1.3", (100, 130)),
+            ("openinference.instrumentation.google_adk", "0.1.5", (190, 40)),
+            ("openinference.instrumentation.vertexai", "0.1.20", (100, 130)),
+        ],
+    )
+    def test_emitters(self, scope: str, version: str, expected: tuple[int, int]) -> None:
+        """It is input of tools, too, where an emitter is known to have the thoughts in the output."""
+        counts = {"llm.token_count.prompt": 100, "llm.token_count.completion": 40, "llm.token_count.total": 230}
+        attributes = {"llm.model_name": "gemini-2.5-pro", **counts}
+        assert expected == usage(attributes, scope, version)[:2]
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"ai.usage.totalTokens": 190}, (150, 40)),
+            ({"ai.usage.totalTokens": 190, "ai.usage.reasoningTokens": 30}, (120, 70)),
+            ({"ai.usage.totalTokens": 170, "ai.usage.reasoningTokens": 30}, (100, 70)),
+            ({"ai.usage.totalTokens": 140, "ai.usage.reasoningTokens": 30}, (100, 40)),
+        ],
+    )
+    def test_ai_sdk(self, more: dict[str, Any], expected: tuple[int, int]) -> None:
+        """In a total of AI SDK 5 there are thoughts and input of tools; that of 6 is input and output."""
+        counts = {"ai.usage.inputTokens": 100, "ai.usage.outputTokens": 40, **more}
+        attributes = {"ai.model.provider": "google.generative-ai", "ai.model.id": "gemini-2.5-pro", **counts}
+        assert expected == usage(attributes)[:2]
 
     def test_thoughts_are_told(self) -> None:
         """Thoughts that only the total has are told as reasoning."""
@@ -549,3 +587,33 @@ class TestKeys:
     def test_names_of_usage_objects(self, key: str, field: str) -> None:
         """The names of usage objects are known as attributes, too."""
         assert 7 == getattr(usage({IN: 100, OUT: 50, key: 7}), field)
+
+
+_NAMES = st.sampled_from(
+    ["prompt_tokens", "input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+     "reasoning_tokens", "promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount",
+     "totalTokenCount", "promptTokensDetails", "iterations", "input", "output", "total", "unit", "type", "modality", "tokenCount"]
+)  # fmt: skip
+_COUNTS = st.one_of(st.integers(-1, 300), st.sampled_from(["7", "x", None, True, 1.5, 1e300, "AUDIO", "compaction", 10**30]))
+_OBJECTS = st.recursive(
+    _COUNTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=6),
+    max_leaves=20,
+)
+
+
+class TestWhatever:
+    """Usage objects of any content."""
+
+    @given(
+        own=st.dictionaries(_NAMES, _OBJECTS, max_size=8),
+        keys=st.dictionaries(st.sampled_from([IN, OUT, TOTAL, READ, REASONING, TOOLS]), _COUNTS, max_size=6),
+        gemini=st.booleans(),
+    )
+    def test_counts(self, own: dict[str, Any], keys: dict[str, Any], *, gemini: bool) -> None:
+        """Counts are whole, not negative, and their sum is not more than the total."""
+        for key in (RAW, "langfuse.observation.usage_details", "metadata.usage_object"):
+            found = read({**(GEMINI if gemini else {}), **keys, key: json.dumps(own)}).usage
+            if found is not None:
+                assert all(value is None or (type(value) is int and value >= 0) for value in found)
+                assert (found.total_tokens or 0) >= (found.prompt_tokens or 0) + (found.completion_tokens or 0)

@@ -148,6 +148,10 @@ class Emitter:
     """The prompt count holds the input that the provider's own tools made."""
     completion_from_total: bool = False
     """Completion leaves reasoning out and nothing states it; the total has it."""
+    completion_has_thoughts: bool = False
+    """Completion has Gemini's thoughts, which are stated if there are any: more in a total is input of its tools."""
+    total_has_reasoning: bool = False
+    """Where a total has more than prompt and completion, the stated reasoning is in that, and not in the completion."""
     completion_excludes_reasoning: bool = False
     """Completion leaves reasoning out; the reasoning stated beside it belongs to it."""
     completion_repeats_reasoning: bool = False

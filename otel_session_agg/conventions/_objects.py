@@ -14,6 +14,9 @@ MAX_TEXT_CHARS = 65_536
 
 _PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b")  # the look behind keeps it linear in runs of word characters
 
+_LIST = re.compile(r"\[[^\[\]]*\]")
+"""Lists hold counts of parts, such as iterations, by the names of the whole."""
+
 
 @lru_cache(maxsize=4)
 def parsed(text: str) -> object:
@@ -25,6 +28,6 @@ def parsed(text: str) -> object:
                 return json.loads(text)
             except ValueError:
                 return ast.literal_eval(text)
-        return dict(_PAIR.findall(text)) or None
+        return dict(_PAIR.findall(_LIST.sub("", text))) or None
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None

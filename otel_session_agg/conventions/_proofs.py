@@ -31,7 +31,7 @@ def explained(gap: int, caches: tuple[int, ...], reasoning: int, tools: int, nee
 
     Args:
         gap: Total less prompt less completion.
-        caches: Counts that may stand for the cached part: read and written together, or one of them.
+        caches: Counts that may stand for the cached part: read and written together, then one of them.
         reasoning: Reasoning tokens of the output.
         tools: Input tokens of the provider's own tools.
         needed: Parts that are left out in any case.
@@ -42,7 +42,9 @@ def explained(gap: int, caches: tuple[int, ...], reasoning: int, tools: int, nee
     for bits in _SETS:
         if needed & ~bits or (bits & REASONING and not reasoning) or (bits & TOOLS and not tools):
             continue
+        if bits & CACHE and not caches[0]:
+            continue
         rest = gap - (reasoning if bits & REASONING else 0) - (tools if bits & TOOLS else 0)
-        if rest in caches if bits & CACHE else rest == 0:
+        if (rest > 0 and rest in caches) if bits & CACHE else rest == 0:
             return bits
     return None

@@ -61,15 +61,16 @@ class Says:
     """The text in what was read from a cache."""
     FEE: Final = 49
     """A cost that comes on top, if a flag says so."""
-    IMAGE_PROMPT: Final = 50
-    IMAGE_COMPLETION: Final = 51
-    WEB_SEARCHES: Final = 52
-    TERM: Final = 53
+    IMAGE_PROMPT: Final = 41
+    IMAGE_COMPLETION: Final = 42
+    WEB_SEARCHES: Final = 43
+    TERM: Final = 44
     """A term of the price (``_term_rows``)."""
-    BILLED: Final = 54
+    BILLED: Final = 45
     """What was billed (``_term_rows``)."""
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
+    OUTER_CACHED: Final = 40
     """What a usage object states beside the list of its iterations, whose sum is more."""
     CONVERSATION_TEXT: Final = 50
     """Text in which ids of conversations stand that may have been copied."""

@@ -58,6 +58,7 @@ class Stated:
                 if value is not None:
                     found[says] = value
         self.parts: dict[int, int] = {}
+        """Parts of prompt or completion, from keys or else from texts."""
         for says, keys in plan.parts:
             value = self._count(keys)
             if value is not None:
@@ -87,7 +88,7 @@ class Stated:
                     isinstance(row, Text)
                     and row.sole is sole
                     and (not row.scopes or scope.startswith(row.scopes))
-                    and not (row.fills and self.part(row.unless) is not None)
+                    and not (row.fills and self.parts.get(row.unless) is not None)
                 ):
                     self._read_text(mark, row)
 
@@ -101,6 +102,8 @@ class Stated:
         if row.fills and not self._agrees(found):
             return
         self.texts.append((mark, found))
+        for says, tokens in found.items():
+            self.parts.setdefault(says, tokens)
         if Says.OUTER_PROMPT in found:
             self._take_iterations(found)
         own = self.main.setdefault(family(mark.precedence), {})
@@ -112,8 +115,7 @@ class Stated:
     def _take_iterations(self, found: Found) -> None:
         """Replace what keys state of a call without all of its iterations."""
         cached = found.get(Says.CACHE_READ, 0) + found.get(Says.CACHE_WRITE, 0)
-        outer_cached = (self.parts.get(Says.CACHE_READ) or 0) + (self.parts.get(Says.CACHE_WRITE) or 0)
-        inputs = {found[Says.OUTER_PROMPT], found[Says.OUTER_PROMPT] + outer_cached}
+        inputs = {found[Says.OUTER_PROMPT], found[Says.OUTER_PROMPT] + found[Says.OUTER_CACHED]}
         for row in self.main.values():
             if row.get(Says.COMPLETION) == found[Says.OUTER_COMPLETION] and row.get(Says.PROMPT) in inputs:
                 row.update({Says.PROMPT: found[Says.PROMPT] + (cached if found.get(Says.EXCLUSIVE) else 0)})
@@ -146,7 +148,7 @@ class Stated:
     def best(self, plan: Plan) -> Mapping[int, int]:
         """What is chosen, unless other figures disprove it and prove the count of another convention or spelling."""
         first = self.chosen()
-        if len(self.main) < 2 and not any(len(keys) > 1 for _, rows in plan.families for _, keys in rows):  # noqa: PLR2004
+        if not self._is_spelled_twice(plan, first):
             return first
         for row in self._others(plan):
             if row.get(Says.PROMPT) is None or all(row.get(says) == first.get(says) for says in _SIDES):
@@ -156,9 +158,23 @@ class Stated:
                 return {**row, Says.TOTAL: first[Says.TOTAL]} if Says.TOTAL in first else row
         return first
 
+    def _is_spelled_twice(self, plan: Plan, first: Mapping[int, int]) -> bool:
+        """Whether something else than what is chosen may be stated of prompt or completion."""
+        prompt, completion = first.get(Says.PROMPT), first.get(Says.COMPLETION)
+        for row in self.main.values():
+            if row is not first and (
+                row.get(Says.PROMPT, prompt) != prompt or row.get(Says.COMPLETION, completion) != completion
+            ):
+                return True
+        for _, says_keys in plan.families:
+            for _, keys in says_keys:
+                if len(keys) > 1:
+                    return True
+        return False
+
     def _differ_by_cache(self, row: Mapping[int, int], first: Mapping[int, int]) -> bool:
         """Whether one prompt has the cached part and the other does not: a total may have been made of either."""
-        read, write = self.part(Says.CACHE_READ) or 0, self.part(Says.CACHE_WRITE) or 0
+        read, write = self.parts.get(Says.CACHE_READ) or 0, self.written() or 0
         difference = abs(row.get(Says.PROMPT, 0) - first.get(Says.PROMPT, 0))
         return difference > 0 and difference in {read, write, read + write}
 
@@ -179,8 +195,8 @@ class Stated:
 
     def _verdict(self, row: Mapping[int, int], total: int | None) -> int:
         """Whether figures prove (1) or disprove (-1) a row of prompt and completion, or neither (0)."""
-        prompt, completion, uncached = row.get(Says.PROMPT), row.get(Says.COMPLETION), self.part(Says.UNCACHED)
-        read, write = self.part(Says.CACHE_READ) or 0, self.part(Says.CACHE_WRITE) or 0
+        prompt, completion, uncached = row.get(Says.PROMPT), row.get(Says.COMPLETION), self.parts.get(Says.UNCACHED)
+        read, write = self.parts.get(Says.CACHE_READ) or 0, self.written() or 0
         if prompt is None:
             return 0
         if uncached is not None:
@@ -188,17 +204,18 @@ class Stated:
         if total is None or completion is None:
             return 0
         gap = total - prompt - completion
-        reasoning, tools = self.part(Says.REASONING) or 0, self.part(Says.TOOL_PROMPT) or 0
+        reasoning, tools = self.parts.get(Says.REASONING) or 0, self.parts.get(Says.TOOL_PROMPT) or 0
         if gap == 0 or explained(gap, (read, read + write), reasoning, tools, 0) is not None:
             return 1
         return -1 if gap < 0 else 0
 
-    def part(self, says: int) -> int | None:
-        """A part of prompt or completion, from keys or else from texts."""
-        value = self.parts.get(says)
-        if value is None and self.texts:
-            value = next((found[says] for _, found in self.texts if says in found), None)
-        return value
+    def written(self) -> int | None:
+        """What was written to a cache, of whatever time to live."""
+        parts = self.parts
+        write, short, long = parts.get(Says.CACHE_WRITE), parts.get(Says.CACHE_WRITE_5M), parts.get(Says.CACHE_WRITE_1H)
+        if not write and (short is not None or long is not None):  # 0 beside parts: LangChain, against counting twice
+            return (short or 0) + (long or 0)
+        return write
 
     def own_completions(self) -> list[int]:
         """Outputs with reasoning, by usage objects that state the reasoning themselves."""

@@ -55,7 +55,7 @@ def read_usage(
     known = (prompt or 0) + (completion or 0)
     if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
         return Usage(prompt, completion, known), 0, stated.reasons
-    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.part(Says.NUM_CALLS) or 0, stated.reasons
+    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.parts.get(Says.NUM_CALLS) or 0, stated.reasons
 
 
 class _Figures(NamedTuple):
@@ -76,15 +76,16 @@ class _Figures(NamedTuple):
 
 def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
-    read, write = stated.part(Says.CACHE_READ) or 0, _written(stated) or 0
-    reasoning, tools = stated.part(Says.REASONING) or 0, stated.part(Says.TOOL_PROMPT) or 0
+    parts = stated.parts
+    read, write = parts.get(Says.CACHE_READ) or 0, stated.written() or 0
+    reasoning, tools = parts.get(Says.REASONING) or 0, parts.get(Says.TOOL_PROMPT) or 0
     left_out, is_explained = 0, False
     if prompt is not None:
-        left_out = too_large(prompt, completion, read + write, reasoning, tools)
+        if read + write > prompt or tools > prompt or (completion is not None and reasoning > completion):
+            left_out = too_large(prompt, completion, read + write, reasoning, tools)
         if total is not None and completion is not None:
             gap = total - prompt - completion
-            caches = tuple(cached for cached in (read + write, read) if cached)
-            found = explained(gap, caches, reasoning, tools, left_out)
+            found = explained(gap, (read + write, read), reasoning, tools, left_out) if gap > 0 else None
             left_out, is_explained = (left_out, not gap) if found is None else (found, True)
     elif completion is not None and reasoning > completion:
         left_out = REASONING
@@ -94,17 +95,19 @@ def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
 def _with_parts(  # noqa: PLR0913 -- the figures of one span
     plan: Plan, attributes: Mapping[str, Any], stated: Stated, main: Mapping[int, int], emitters: tuple[Emitter, ...], kind: Kind
 ) -> Usage:
+    parts = stated.parts
     stated_figures = _figures(stated, main)
     told, total = stated_figures.completion, stated_figures.total
-    read, write, write_1h = stated.part(Says.CACHE_READ), _written(stated), stated.part(Says.CACHE_WRITE_1H)
-    reasoning = stated.part(Says.REASONING)
+    read, write, write_1h = parts.get(Says.CACHE_READ), stated.written(), parts.get(Says.CACHE_WRITE_1H)
+    reasoning = parts.get(Says.REASONING)
     prompt = _prompt(plan, stated, emitters, stated_figures, main)
     completion = _completion(stated, emitters, stated_figures, prompt)
     if told is not None and completion is not None and completion < told and total is not None:
         total -= told - completion
     rest = 0 if total is None or stated_figures.is_explained else total - (prompt or 0) - (completion or 0)
     if rest > 0 and prompt is not None and completion is not None and mentions(_TOTAL_HAS_ALL, plan, attributes):
-        prompt, completion = (prompt, completion + rest) if reasoning is None else (prompt + rest, completion)
+        are_tools = reasoning is not None or any(e.completion_has_thoughts or e.total_has_reasoning for e in emitters)
+        prompt, completion = (prompt + rest, completion) if are_tools else (prompt, completion + rest)
     if reasoning is None and told is not None and completion is not None and completion > told:
         reasoning = completion - told  # what the emitter left out of the completion
     if kind is _EMBEDDING:
@@ -119,27 +122,19 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
         write,
         write_1h if write is not None and write_1h is not None and write_1h <= write else None,
         reasoning,
-        stated.part(Says.AUDIO_PROMPT),
-        stated.part(Says.AUDIO_COMPLETION),
-        _cached_audio(stated, read),
-        stated.part(Says.IMAGE_PROMPT),
-        stated.part(Says.IMAGE_COMPLETION),
-        stated.part(Says.WEB_SEARCHES),
+        parts.get(Says.AUDIO_PROMPT),
+        parts.get(Says.AUDIO_COMPLETION),
+        _cached_audio(parts, read),
+        parts.get(Says.IMAGE_PROMPT),
+        parts.get(Says.IMAGE_COMPLETION),
+        parts.get(Says.WEB_SEARCHES),
     )
 
 
-def _cached_audio(stated: Stated, read: int | None) -> int | None:
+def _cached_audio(parts: Mapping[int, int], read: int | None) -> int | None:
     """Audio read from a cache: none where all that was read is text."""
-    audio = stated.part(Says.AUDIO_CACHE_READ)
-    return 0 if audio is None and read is not None and read == stated.part(Says.TEXT_CACHE_READ) else audio
-
-
-def _written(stated: Stated) -> int | None:
-    write = stated.part(Says.CACHE_WRITE)
-    parts = [stated.part(Says.CACHE_WRITE_5M), stated.part(Says.CACHE_WRITE_1H)]
-    if not write and any(part is not None for part in parts):  # 0 beside parts: LangChain, against counting twice
-        return sum(part or 0 for part in parts)
-    return write
+    audio = parts.get(Says.AUDIO_CACHE_READ)
+    return 0 if audio is None and read is not None and read == parts.get(Says.TEXT_CACHE_READ) else audio
 
 
 def _prompt(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, main: Mapping[int, int]) -> int | None:
@@ -162,7 +157,7 @@ def _prompt(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], figures: 
 
 def _leaves_tools_out(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int) -> bool:
     """Whether the input leaves out that of the provider's tools, as Gemini's prompt count does."""
-    own = stated.own_prompts()
+    own = stated.own_prompts() if figures.tools else ()
     if not figures.tools or prompt in own:
         return False
     if prompt + figures.tools in own or figures.left_out & TOOLS:
@@ -173,7 +168,7 @@ def _leaves_tools_out(stated: Stated, emitters: tuple[Emitter, ...], figures: _F
 def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
     """Whether the input leaves the cached part out, as far as figures prove it."""
     cached = figures.read + figures.write
-    uncached = stated.part(Says.UNCACHED)
+    uncached = stated.parts.get(Says.UNCACHED)
     if uncached is not None and prompt in {uncached + cached, uncached}:
         return prompt == uncached
     raw, proves = stated.raw()
@@ -199,15 +194,15 @@ def _completion(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures
     completion, total, reasoning = figures.completion, figures.total, figures.reasoning
     if completion is None:
         return None
+    if figures.left_out & TOOLS and figures.tools <= completion and any(emitter.prompt_includes_tools for emitter in emitters):
+        completion -= figures.tools  # an older version took them for output
     if reasoning and (completion + reasoning in stated.own_completions() or figures.left_out & REASONING):
         return completion + reasoning
-    if prompt is not None and total is not None and total > prompt + completion:
-        if reasoning and total == prompt + completion + reasoning:
-            return completion + reasoning
-        if any(emitter.completion_from_total for emitter in emitters):
-            return total - prompt
+    rest = 0 if prompt is None or total is None else total - prompt - completion
+    if rest > 0 and (rest == reasoning or any(emitter.completion_from_total for emitter in emitters)):
+        return completion + rest
     for emitter in emitters:
-        if emitter.completion_excludes_reasoning and reasoning:
+        if reasoning and (emitter.completion_excludes_reasoning or (emitter.total_has_reasoning and rest > reasoning)):
             return completion + reasoning
         if emitter.completion_repeats_reasoning and reasoning and reasoning < completion:
             return completion - reasoning

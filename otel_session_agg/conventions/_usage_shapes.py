@@ -30,6 +30,8 @@ _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
     Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION, Says.IMAGE_COMPLETION),
 }
 
+_ALL_OUTPUT = frozenset((Says.TOTAL, Says.REASONING))
+
 Found = dict[int, int]
 
 
@@ -79,7 +81,7 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
 
     Google ADK has Gemini's names for all models.  What a total has beyond all stated parts is thoughts, unless these are stated.
     """
-    if names.get(Says.PROMPT) in WITHOUT_TOOLS and Says.COMPLETION not in found and Says.TOTAL in found:
+    if names.get(Says.PROMPT) in WITHOUT_TOOLS and Says.COMPLETION not in found and found.keys() & _ALL_OUTPUT:
         found[Says.COMPLETION] = 0  # all that was generated are thoughts
     elif names.get(Says.COMPLETION) not in WITHOUT_THOUGHTS:
         return found
@@ -124,6 +126,7 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
         return found
     if Says.PROMPT in found and Says.COMPLETION in found:
         found[Says.OUTER_PROMPT], found[Says.OUTER_COMPLETION] = found[Says.PROMPT], found[Says.COMPLETION]
+        found[Says.OUTER_CACHED] = found.get(Says.CACHE_READ, 0) + found.get(Says.CACHE_WRITE, 0)
     found.pop(Says.TOTAL, None)
     found.update({says: max(tokens, found.get(says, 0)) for says, tokens in sums.items()})
     found[Says.NUM_CALLS] = len(billed)

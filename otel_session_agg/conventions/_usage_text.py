@@ -49,7 +49,7 @@ def _found(value: object, name: str, depth: int) -> object:
     elif isinstance(value, list):
         children = value
     elif isinstance(value, str):
-        return _written_in(value, name)
+        return _written_in(value, name) if name in value else None
     else:
         return None
     below = (_found(child, name, depth - 1) for child in children) if depth else ()

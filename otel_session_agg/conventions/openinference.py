@@ -220,6 +220,19 @@ TABLE = Convention(
             proof="recorded: the instrumentation of Google ADK 1.0.5 names Google as the provider of every model",
             not_keys=("llm.provider",),
         ),
+        *(
+            Emitter(
+                scopes=(scope,),
+                since=since,
+                has=("llm.token_count.total",),
+                proof="source: 0.1.4 (Google ADK: 0.1.1) adds the thoughts to the candidates; before 0.1.9 it has no input of tools",
+                completion_has_thoughts=True,
+            )
+            for scope, since in (
+                ("openinference.instrumentation.google_genai", "0.1.4"),
+                ("openinference.instrumentation.google_adk", ""),
+            )
+        ),
         Emitter(
             scopes=("openinference.instrumentation.litellm",),
             before="0.1.26",

@@ -121,5 +121,13 @@ TABLE = Convention(
             proof="source: AI SDK 5 with 3.0 of its Bedrock package",
             prompt_excludes_cache=True,
         ),
+        Emitter(
+            scopes=("",),
+            has=("ai.usage.totalTokens",),
+            lacks=_DETAILS,
+            providers=("google",),
+            proof="source: AI SDK 5 passes Gemini's candidates and total on; 6 adds the thoughts, and its total is input and output",
+            total_has_reasoning=True,
+        ),
     ),
 )  # fmt: skip
