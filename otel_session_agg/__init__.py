@@ -7,6 +7,7 @@ from otel_session_agg._exporter import SessionSpanExporter
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._processor import SessionSpanProcessor
 from otel_session_agg._rollup import Rollup
+from otel_session_agg._sampling import RecordUnsampled
 from otel_session_agg._session_block import end_session, session
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
@@ -19,6 +20,7 @@ __all__ = [
     "BudgetUnknown",
     "ModelPrice",
     "PriceBook",
+    "RecordUnsampled",
     "Rollup",
     "SessionAggError",
     "SessionRecord",

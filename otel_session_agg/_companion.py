@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
-from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
@@ -32,11 +32,22 @@ _MAX_LOOKS = 500
 
 
 class Companion(SpanProcessor):
-    """Puts the session around a span that starts on it, and hears of ``force_flush``, which does not reach exporters."""
+    """Puts the session around a span that starts on it, and hears of what does not reach exporters.
 
-    def __init__(self, aggregation: Aggregation, flush: Callable[[int], bool], *, trusts_baggage: bool) -> None:
+    That is ``force_flush``, and spans that are recorded and not sampled.
+    """
+
+    def __init__(
+        self,
+        aggregation: Aggregation,
+        flush: Callable[[int], bool],
+        unsampled: Callable[[ReadableSpan], None],
+        *,
+        trusts_baggage: bool,
+    ) -> None:
         self._aggregation = aggregation
         self._flush = flush
+        self._unsampled = unsampled
         self._trusts_baggage = trusts_baggage
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         self._lock = threading.Lock()
@@ -98,6 +109,11 @@ class Companion(SpanProcessor):
                 return
             self._labels.put(label, True)  # noqa: FBT003 -- a value
         runner.queue.append((None, label))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
+        if span.context is not None and not span.context.trace_flags.sampled:
+            self._aggregation.guard.call("counting an unsampled span", self._unsampled, span)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""

@@ -83,7 +83,7 @@ def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
     rollup = part.rollups.get(None, Rollup())
     start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
     span_id = 0 if part.root else int(writer, 16)
-    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root)
+    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root, is_sampled=not part.is_unsampled)
     return session_slot(session_id, f"{_TRACE}{trace_id:032x}:{writer}", part.seq, SessionTotals(rollup=rollup) + root)
 
 

@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace import SpanLimits
 from otel_session_agg import environment_variables as env
 from otel_session_agg._doctor_text import Attempt, Fact, Section
 from otel_session_agg._downstreams import OURS, downstream
+from otel_session_agg._sampling import NAME as RECORDING
+from otel_session_agg._sampling import record_unsampled
 from otel_session_agg.stores._masked import masked
 
 _EXPORTERS, _SAMPLERS = "opentelemetry_traces_exporter", "opentelemetry_traces_sampler"
@@ -34,7 +36,7 @@ _NONE = "none"
 
 def sdk_sections(exporter: str, attempt: Attempt) -> list[Section]:
     """Look at the SDK's set-up; ``exporter`` is the name of the one behind ours."""
-    return [_sdk(), _exporters(exporter, attempt), _sampler(), _limits(attempt)]
+    return [_sdk(), _exporters(exporter, attempt), _sampler(attempt), _limits(attempt)]
 
 
 def _first(*variables: str) -> tuple[str, str]:
@@ -90,16 +92,15 @@ def _or(default: str, value: str, source: str) -> tuple[str, str]:
     return value or default, source
 
 
-def _sampler() -> Section:
-    name, source = _first(_SAMPLER)
-    argument = _first(_SAMPLER_ARG)[0]
-    facts = [
-        Fact("sampler", name or "parentbased_always_on", source),
-        Fact("argument", argument or None, _first(_SAMPLER_ARG)[1]),
-    ]
-    return Section(
-        "sampler", facts, list(_sampler_problems(name.lower(), argument)), list(_sampler_notes(name.lower(), argument))
-    )
+def _sampler(attempt: Attempt) -> Section:
+    given, source = _first(_SAMPLER)
+    argument, argument_source = _first(_SAMPLER_ARG)
+    facts = [Fact("sampler", given or "parentbased_always_on", source), Fact("argument", argument or None, argument_source)]
+    name = given.lower()
+    problems = list(_sampler_problems(name, argument))
+    error = attempt(record_unsampled)[1] if name == RECORDING else ""
+    problems += [f"{_SAMPLER} is {name}, but {error}; every trace is sampled."] if error else []
+    return Section("sampler", facts, problems, list(_sampler_notes(name, argument)))
 
 
 def _sampler_problems(name: str, argument: str) -> Iterator[str]:
@@ -114,7 +115,10 @@ def _sampler_problems(name: str, argument: str) -> Iterator[str]:
 def _sampler_notes(name: str, argument: str) -> Iterator[str]:
     share = _ratio(argument)
     if name.endswith("traceidratio") and share is not None and share < 1:
-        yield f"{_SAMPLER} samples a share of {share:g} of all traces, and only those are in totals, budgets and metrics."
+        yield (
+            f"{_SAMPLER} samples a share of {share:g} of all traces, and only those are in totals, budgets and metrics;"
+            f" {_SAMPLER}={RECORDING} {_SAMPLER_ARG}={name}:{share:g} counts the others, too."
+        )
 
 
 def _ratio(argument: str) -> float | None:

@@ -80,7 +80,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         settings = settings_of(settings)
         prices = prices_of(prices)
         found = store_of(store, settings)
-        name = settings.exporter
+        name, self._max_queue_size = settings.exporter, settings.max_queue_size
         self._exporter = downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
         self._num_failed = 0
         self._aggregation = Aggregation(
@@ -94,7 +94,8 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             downstream_flush=self._exporter.force_flush,
             before_stop=flush_provider,
         )
-        self._companion = Companion(self._aggregation, self.force_flush, trusts_baggage=settings.trust_baggage)
+        self._has_unsampled = False
+        self._companion = Companion(self._aggregation, self.force_flush, self._count, trusts_baggage=settings.trust_baggage)
 
     def _behind(self) -> str:
         return named(self._exporter)
@@ -115,9 +116,25 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         self._aggregation.guard.call("waking the worker", runner.wake_worker)
         return SpanExportResult.SUCCESS if self._num_failed == before else SpanExportResult.FAILURE
 
+    def _count(self, span: ReadableSpan) -> None:
+        """Count a span that is not to be exported."""
+        runner = self._aggregation.runner
+        if runner.is_shut_down:
+            return
+        self._has_unsampled = True
+        runner.queue.append(span)
+        if not runner.awake:
+            runner.wake_worker()
+        elif len(runner.queue) >= self._max_queue_size:
+            runner.fold_when_full()
+
     def _send(self, held: deque[ReadableSpan], still: Callable[[], bool]) -> bool:
         while held and still():
             batch = [held.popleft() for _ in range(min(len(held), _BATCH))]
+            if self._has_unsampled:
+                batch = [span for span in batch if span.context is not None and span.context.trace_flags.sampled]
+                if not batch:
+                    continue
             self._num_failed += 1  # until it is known
             if self._exporter.export(batch) is SpanExportResult.SUCCESS:
                 self._num_failed -= 1

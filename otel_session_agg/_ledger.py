@@ -139,7 +139,7 @@ class Ledger:
         """A root of a session has left; ``is_sampled``: it is exported."""
         session = self.began(session_id, now)
         session.grown.began(member.start_ns)
-        session.grown.add_root(member, end_ns, is_part=is_part)
+        session.grown.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
         if is_sampled:
             session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))
         self._new(session)

@@ -86,6 +86,9 @@ BUDGET_EXCEEDED = "metadata.budget_exceeded"
 NUM_TRACES = "metadata.num_traces"
 """int, on session records: traces of the session; one over several processes counts once."""
 
+NUM_UNSAMPLED_TRACES = "metadata.num_unsampled_traces"
+"""int, on session records, only when not 0: those of them that are not exported, because they are not sampled."""
+
 AVERAGE_TRACE_LATENCY = "metadata.avg_trace_latency"
 """double, milliseconds, on session records: average duration of the roots of its traces."""
 
@@ -144,8 +147,8 @@ RESERVED = frozenset(
     {
         NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,
         END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS,
-        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES, AVERAGE_TRACE_LATENCY,
-        END_REASON, REVISION, ROLLUP,
+        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES, NUM_UNSAMPLED_TRACES,
+        AVERAGE_TRACE_LATENCY, END_REASON, REVISION, ROLLUP,
     }
 )  # fmt: skip
 """Names that belong to this library: a value set by a user is overwritten, with one warning per name."""

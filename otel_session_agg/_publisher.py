@@ -77,7 +77,8 @@ class Publisher:
         """A root whose parent is in another process began, or has left."""
         if self._courier is not None and not trace.is_elsewhere:
             trace.num_published += 1
-            part = Part(_owned(rollups, session_id), is_open, root=False, session_id=session_id, seq=trace.num_published)
+            own = _owned(rollups, session_id)
+            part = Part(own, is_open, False, session_id, trace.num_published, is_unsampled=not trace.is_sampled)  # noqa: FBT003
             slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, outputs=self._outputs))
             self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
 
@@ -102,7 +103,7 @@ class Publisher:
             seq = trace.num_published
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
             own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
-            part = Part(own, is_open=False, root=True, session_id=session_id, seq=seq, included=included)
+            part = Part(own, False, True, session_id, seq, included, not trace.is_sampled)  # noqa: FBT003 -- left; a root
             slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, outputs=self._outputs))
             self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))
 

@@ -59,6 +59,8 @@ class Part(NamedTuple):
     """Of the slot it stands in."""
     included: tuple[str, ...] = ()
     """With ``root``: what has left with it, itself too; writer and ``seq`` of each.  Its rollup here is its own."""
+    is_unsampled: bool = False
+    """It is not exported, because its trace is not sampled."""
 
 
 class Recorded(NamedTuple):
@@ -142,7 +144,8 @@ def encode_part(part: Part, *, outputs: bool = True) -> bytes:
     """A part of a trace as bytes, with the last output or without."""
     rollups = [[session, _rollup_out(rollup, outputs)] for session, rollup in part.rollups.items()]
     row = {"parts": rollups, "open": part.is_open, "root": part.root, "session": part.session_id, "seq": part.seq}
-    return _out({**row, "included": part.included} if part.included else row)
+    more: dict[str, Any] = {"included": part.included} if part.included else {}
+    return _out({**row, **more, "unsampled": True} if part.is_unsampled else {**row, **more})
 
 
 def encode_recorded(recorded: Recorded) -> bytes:
@@ -233,7 +236,8 @@ def _part(row: dict[str, Any]) -> Part:
     rollups = {text_or_none(session): _rollup(rollup) for session, rollup in rows(row["parts"])}
     included = tuple(text(writer) for writer in rows(row.get("included", [])))
     session_id = text_or_none(row["session"])
-    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, whole(row["seq"]), included)
+    is_unsampled = flag(row.get("unsampled", False))
+    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, whole(row["seq"]), included, is_unsampled)
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:
@@ -249,7 +253,9 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     return Rollup(**{name: _READERS[_HOW[name]](value) for name, value in row.items()})
 
 
-_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns", "root_events")
+_COUNTS = (
+    "num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "last_began_ns", "root_events", "num_unsampled",
+)  # fmt: skip
 _DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 _values = attrgetter(*_DEFAULTS)  # all fields in one step
 _HOW: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}

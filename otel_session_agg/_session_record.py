@@ -41,6 +41,11 @@ class SessionRecord:
         return self.totals.num_traces
 
     @property
+    def num_unsampled_traces(self) -> int:
+        """Those of them that are not exported, because they are not sampled; none of ``members`` is of them."""
+        return self.totals.num_unsampled
+
+    @property
     def average_trace_latency_ms(self) -> float | None:
         """Average duration of the traces' roots, milliseconds; ``None`` when no root has ended."""
         return self.totals.average_trace_ms
@@ -67,7 +72,7 @@ class SessionRecord:
 
     @property
     def members(self) -> tuple[tuple[int, int], ...]:
-        """Trace id and span id of session roots, at most 128, the earliest first."""
+        """Trace id and span id of session roots that are exported, at most 128, the earliest first."""
         return tuple((member.trace_id, member.span_id) for member in self.totals.members)
 
     @property
@@ -112,6 +117,7 @@ class SessionRecord:
                 name: None if isinstance(value, float) and not isfinite(value) else value for name, value in self.metadata.items()
             },
             "num_traces": self.num_traces,
+            "num_unsampled_traces": self.num_unsampled_traces,
             "average_trace_latency_ms": self.average_trace_latency_ms,
             "is_partial": self.is_partial,
             "is_budget_exceeded": self.is_budget_exceeded,
@@ -137,6 +143,7 @@ class SessionRecord:
             ("user", self.user_id),
             *((f"metadata.{name}", str(value)) for name, value in sorted(self.metadata.items())),
             ("traces", str(self.num_traces)),
+            ("unsampled traces", str(self.num_unsampled_traces) if self.num_unsampled_traces else None),
             ("average trace latency", duration(latency) if latency is not None else None),
             ("is", " and ".join(flags) or None),
         ]

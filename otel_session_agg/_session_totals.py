@@ -107,6 +107,8 @@ class SessionTotals:
     """Events in the totals that stand on the exported roots that begin a trace; summed."""
     has_root_feedback: bool = False
     """Such totals say that there is feedback; any."""
+    num_unsampled: int = 0
+    """Roots that begin a trace and are not exported, because it is not sampled; summed.  They are no members."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
         return SessionTotals(
@@ -124,6 +126,7 @@ class SessionTotals:
             last_root=max((root for root in (self.last_root, other.last_root) if root is not None), default=None),
             root_events=self.root_events + other.root_events,
             has_root_feedback=self.has_root_feedback or other.has_root_feedback,
+            num_unsampled=self.num_unsampled + other.num_unsampled,
             last_began_ns=max(self.last_began_ns, other.last_began_ns),
             is_budget_exceeded=self.is_budget_exceeded or other.is_budget_exceeded,
         )
@@ -146,7 +149,9 @@ class SessionTotals:
         return total_ns / number / 1e6 if number else None
 
 
-def of_root(member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[int] = frozenset()) -> SessionTotals:
+def of_root(
+    member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[int] = frozenset(), is_sampled: bool = True
+) -> SessionTotals:
     """What a session root adds to the session beside its rollup; ``known`` are the traces that its process knows already."""
     duration_ns = max(0, end_ns - member.start_ns)
     is_new = member.trace_id not in known
@@ -154,11 +159,12 @@ def of_root(member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[in
     return SessionTotals(
         traces=frozenset((member.trace_id,)) if is_new and fits else frozenset(),
         more_traces=1 if is_new and not fits and not is_part else 0,
-        members=(member,),
+        members=(member,) if is_sampled else (),
         num_roots=0 if is_part else 1,
         root_ns=0 if is_part else duration_ns,
         num_parts=1 if is_part else 0,
         part_ns=duration_ns if is_part else 0,
+        num_unsampled=0 if is_part or is_sampled else 1,
     )
 
 
@@ -167,7 +173,8 @@ class GrowingTotals:
 
     __slots__ = (
         "_frozen", "_links", "_members", "has_root_feedback", "is_budget_exceeded", "last_began_ns", "last_root", "metadata",
-        "more_traces", "num_open", "num_parts", "num_roots", "part_ns", "rollup", "root_events", "root_ns", "traces", "user",
+        "more_traces", "num_open", "num_parts", "num_roots", "num_unsampled", "part_ns", "rollup", "root_events", "root_ns",
+        "traces", "user",
     )  # fmt: skip
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
@@ -188,6 +195,7 @@ class GrowingTotals:
         self.last_root = totals.last_root
         self.root_events = totals.root_events
         self.has_root_feedback = totals.has_root_feedback
+        self.num_unsampled = totals.num_unsampled
         self.last_began_ns = totals.last_began_ns
         self.is_budget_exceeded = totals.is_budget_exceeded
         self._frozen: SessionTotals | None = None
@@ -197,7 +205,7 @@ class GrowingTotals:
         self.rollup += rollup
         self._frozen = None
 
-    def add_root(self, member: Member, end_ns: int, *, is_part: bool) -> None:
+    def add_root(self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True) -> None:
         """A session root has left; as ``of_root`` has it."""
         if member.trace_id not in self.traces:
             if len(self.traces) < MAX_TRACES:
@@ -205,7 +213,7 @@ class GrowingTotals:
             elif not is_part:
                 self.more_traces += 1
         at = bisect_left(self._links, member)
-        if at < MAX_LINKS and self._links[at : at + 1] != [member]:
+        if is_sampled and at < MAX_LINKS and self._links[at : at + 1] != [member]:
             self._links.insert(at, member)
             del self._links[MAX_LINKS:]
             self._members = None
@@ -216,6 +224,7 @@ class GrowingTotals:
         else:
             self.num_roots += 1
             self.root_ns += duration_ns
+            self.num_unsampled += not is_sampled
         self._frozen = None
 
     def exported(self, root: LastRoot) -> None:
@@ -284,6 +293,7 @@ class GrowingTotals:
                 last_root=self.last_root,
                 root_events=self.root_events,
                 has_root_feedback=self.has_root_feedback,
+                num_unsampled=self.num_unsampled,
                 last_began_ns=self.last_began_ns,
                 is_budget_exceeded=self.is_budget_exceeded,
             )

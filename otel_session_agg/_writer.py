@@ -71,6 +71,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.SESSION_ID: record.session_id,
             n.USER_ID: record.user_id,
             n.NUM_TRACES: record.num_traces,
+            n.NUM_UNSAMPLED_TRACES: record.num_unsampled_traces or None,
             n.AVERAGE_TRACE_LATENCY: record.average_trace_latency_ms,
             n.END_REASON: record.end_reason,
             n.REVISION: record.revision,

@@ -123,6 +123,10 @@ class TestProblems:
                 {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10%"},
                 "OTEL_TRACES_SAMPLER_ARG='10%' is no share from 0 to 1, so every trace is sampled.",
             ),
+            (
+                {"OTEL_TRACES_SAMPLER": "session_agg_record_unsampled", "OTEL_TRACES_SAMPLER_ARG": "ten"},
+                "OTEL_TRACES_SAMPLER is session_agg_record_unsampled, but OTEL_TRACES_SAMPLER_ARG='ten' is not allowed: use a share",
+            ),
             ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "64"}, "A span keeps 64 attributes, so that usage, models and sessions are lost"),
             ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"}, "The SDK's limits cannot be read, so that tracing does not start: "),
             ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "200"}, "Values are cut after 200 characters, so that usage in JSON is lost"),
@@ -149,6 +153,10 @@ class TestProblems:
         found = looked(OTEL_TRACES_SAMPLER="parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG="0.25")
         assert [] == problems_of(found)
         assert any("samples a share of 0.25" in note for note in notes_of(found))
+        advice = "OTEL_TRACES_SAMPLER=session_agg_record_unsampled OTEL_TRACES_SAMPLER_ARG=parentbased_traceidratio:0.25"
+        assert any(advice in note for note in notes_of(found))
+        found = looked(OTEL_TRACES_SAMPLER="session_agg_record_unsampled", OTEL_TRACES_SAMPLER_ARG="0.25")
+        assert [] == problems_of(found)
 
 
 class TestStore:

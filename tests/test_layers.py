@@ -47,7 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_fetches _outbox _report _sdk _threads",
+        "_fetches _outbox _report _sampling _sdk _threads",
         "_stopping",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",

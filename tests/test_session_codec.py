@@ -91,10 +91,17 @@ _FULL = SessionTotals(
     metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
     last_began_ns=12,
     is_budget_exceeded=True,
+    num_unsampled=1,
 )
 """Totals with everything that totals can have."""
 _FULL_PART = Part(
-    {None: Rollup(num_events=1), "s": Rollup()}, is_open=False, root=True, session_id="s", seq=7, included=("a", "b")
+    {None: Rollup(num_events=1), "s": Rollup()},
+    is_open=False,
+    root=True,
+    session_id="s",
+    seq=7,
+    included=("a", "b"),
+    is_unsampled=True,
 )
 
 

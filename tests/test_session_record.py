@@ -56,6 +56,7 @@ class TestToDict:
             "user_id": "ada",
             "metadata": {"plan": "pro", "share": None},
             "num_traces": 2,
+            "num_unsampled_traces": 0,
             "average_trace_latency_ms": 415.0,
             "is_partial": True,
             "is_budget_exceeded": False,

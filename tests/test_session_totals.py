@@ -151,6 +151,7 @@ class TestFields:
             last_root=LastRoot(1, 1, 1),
             root_events=1,
             has_root_feedback=True,
+            num_unsampled=1,
         )
         empty = SessionTotals()
         merged = empty + some

@@ -206,6 +206,21 @@ class TestEnvironment:
         assert ["root", "0.000009 USD", "30 tokens", "1 call"] == line.split("  ")[1:5]
         assert (0, "") == (ran.returncode, ran.stderr)
 
+    @pytest.mark.parametrize("by_file", [False, True])
+    def test_totals_before_sampling(self, programs: Path, tmp_path: Path, by_file: bool) -> None:  # noqa: FBT001 -- of the table
+        """With the sampler that is named by the environment, or in a file, unsampled traces are counted and not exported."""
+        chosen = {"OTEL_TRACES_EXPORTER": "session_agg", "OTEL_TRACES_SAMPLER": "session_agg_record_unsampled"}
+        if by_file:
+            text = 'file_format: "1.0"\ntracer_provider: {sampler: {session_agg_record_unsampled: }, processors: [{batch: {exporter: '
+            (tmp_path / "otel.yaml").write_text(f"{text}{{session_agg: {{exporter: summary}}}}}}}}]}}", "utf-8")
+            chosen = {"OTEL_CONFIG_FILE": "otel.yaml"}
+        code = f"from otel_session_agg import session\nwith session('s'):\n  for _ in range(3):\n    {SCRIPT.replace(chr(10), chr(10) + '    ')}"
+        ran = _run(programs, code, tmp_path, **chosen, OTEL_TRACES_SAMPLER_ARG="0", OTEL_PYTHON_SESSION_AGG_EXPORTER="summary")
+        assert (0, False) == (ran.returncode, "Traceback" in ran.stderr), ran.stderr
+        (line,) = ran.stdout.splitlines()
+        assert ["session", "s", "0.000027 USD", "90 tokens", "3 calls"] == line.split("  ")[1:6]
+        assert "3 traces" in line
+
     def test_wrong_exporter(self, programs: Path) -> None:
         """A name that leads nowhere is logged, and the application goes on."""
         ran = _run(programs, SCRIPT, OTEL_TRACES_EXPORTER="session_agg", OTEL_PYTHON_SESSION_AGG_EXPORTER="nowhere")

@@ -11,7 +11,7 @@ from otel_session_agg import conventions
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._sdk import span_data
 
-from . import burst, instructions, memory, overhead, price
+from . import burst, instructions, memory, overhead, price, unsampled
 from ._receiver import receiving
 from ._web_workload import WEB_SPANS, recorded_web
 from ._workload import SPANS, expected, is_root, recorded
@@ -56,6 +56,17 @@ class TestOverhead:
             for variant in overhead.otlp_variants(receiver):
                 variant.check()
                 variant.provider.shutdown()
+
+    def test_unsampled(self) -> None:
+        """What is not sampled is counted or not, and exported or not, as each variant says."""
+        pipelines = unsampled.variants()
+        for variant in pipelines:
+            variant.check()
+        samples = overhead.compare(pipelines, rounds=1, traces=1)
+        overhead.report(samples, pipelines[0].name)
+        for variant in pipelines:
+            variant.provider.shutdown()
+        assert [1, 1, 1] == [len(taken) for taken in samples.values()]
 
     def test_interval(self) -> None:
         """The interval holds the median."""
