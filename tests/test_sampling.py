@@ -219,9 +219,18 @@ class TestTotals:
     def test_all_sampled(self) -> None:
         """A record of sampled traces says nothing of it."""
         app = App(1)
-        app.ask(**{"session.id": "s"})
+        for _ in range(2):
+            app.ask(**{"session.id": "s"})
         app.close()
         assert "metadata.num_unsampled_traces" not in _record(app)
+
+    def test_one_trace(self) -> None:
+        """A session of one trace that is not sampled has a record: its totals stand on nothing else."""
+        app = App(10**9)
+        app.ask()
+        app.ask(**{"session.id": "s"})
+        app.close()
+        assert (1, 15) == tuple(_record(app)[f"metadata.{name}"] for name in ("num_unsampled_traces", "total_tokens"))
 
     def test_live(self) -> None:
         """In live mode, too: totals stand on open roots, and others export what is sampled."""
