@@ -71,6 +71,9 @@ _UNITS = {
 }
 """The prices that a span has counts for."""
 
+_OLD_GEMINI = re.compile(r"gemini-[12]\.")
+"""Grounding is billed for each call that was grounded, not for each search (https://ai.google.dev/gemini-api/docs/pricing)."""
+
 _PROBES = (
     Usage(1_009, 211),
     Usage(99_991, 1_013, None, 10_007, 5_003, 1_019, 499),
@@ -161,10 +164,10 @@ def _card(found: Quote, ask: Ask) -> Card:
     prices, window = found.prices, found.window
     if prices is None or (prices and not prices.keys() & _UNITS.keys()):
         return UnknownCard(window)
-    needs = demands(found.row.model.id, prices, ask.output_type)
+    needs = demands(found.row.model.id, prices, ask.output_type, ask.name)
     if needs is None:
         return UnknownCard(window)
-    card = _rate_card(prices, window, needs)
+    card = _rate_card(prices, window, needs, search_once=found.row.provider.id == "google" and bool(_OLD_GEMINI.match(ask.name)))
     reference = _Reference(_calculator(prices), window)
     plain = _rate_card(prices, window, Demands())
     return card if all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(prices)) else reference
@@ -177,7 +180,7 @@ def _calculator(prices: Mapping[str, Any]) -> Callable[[Usage], Decimal]:
     return lambda counts: price.calc_price(_counts(counts, prices))["total_price"]
 
 
-def _rate_card(prices: Mapping[str, Any], window: Window, needs: Demands) -> RateCard:
+def _rate_card(prices: Mapping[str, Any], window: Window, needs: Demands, *, search_once: bool = False) -> RateCard:
     bounds = {tier.start for value in prices.values() for tier in getattr(value, "tiers", ())}
     return RateCard(
         _rates(prices, None),
@@ -186,6 +189,7 @@ def _rate_card(prices: Mapping[str, Any], window: Window, needs: Demands) -> Rat
         audio_read_needed="cache_audio_read_mtok" in prices,
         needed=needs.stated,
         absent=needs.absent,
+        search_once=search_once,
         window=window,
     )
 

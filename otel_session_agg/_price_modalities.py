@@ -6,6 +6,7 @@ that cannot be assumed: the price of text is up to twelve times too low.
 - Where the table has a price of its own for audio or images that the model brings forth, the call has to say how many of its
   output tokens they were; on such voice models, and on those that write down speech, also how many input tokens were audio.
 - Where a model's name says audio or images and the table has no price for them, the call has to say that it had none.
+- A model that searches in each call has to say how often it did.
 - Models that bring forth nothing else (speech from text, images) have one price of output, and need say nothing of that.
 """
 
@@ -35,17 +36,21 @@ _READS_OUT = re.compile(r"(?:^|[-./_])tts(?:$|[-._:])")
 _DRAWS = re.compile(r"(?:^|[-./_])images?(?:$|[-._:])|nano-banana")
 _ONLY_DRAWS = re.compile(r"gpt-image|chatgpt-image|dall-e|imagen|flux|stable-")
 
+_ALWAYS_SEARCHES = re.compile(r"-search-(?:preview|api)(?:$|[- ])")
+
+_SEARCHES = "web_searches"
 _AUDIO_IN, _AUDIO_OUT = "audio_prompt_tokens", "audio_completion_tokens"
 _IMAGE_IN, _IMAGE_OUT = "image_prompt_tokens", "image_completion_tokens"
 
 
-def demands(model: str, prices: Mapping[str, Any], output_type: str) -> Demands | None:
+def demands(model: str, prices: Mapping[str, Any], output_type: str, called: str = "") -> Demands | None:
     """Return what a call of a model has to say; ``None`` when nothing it could say would do.
 
     Args:
         model: The model's id in the price table.
         prices: Its prices, by the names of genai-prices.
         output_type: What the call was to bring forth, in lower case, or empty.
+        called: The model as the call names it.
 
     """
     name = model.lower()
@@ -53,7 +58,9 @@ def demands(model: str, prices: Mapping[str, Any], output_type: str) -> Demands 
         return Demands()
     if "output_video_mtok" in prices and output_type not in {"text", "json"}:
         return None
-    stated: list[str] = []
+    if "output_citation_mtok" in prices:  # no span says how many
+        return None
+    stated: list[str] = [_SEARCHES] if _ALWAYS_SEARCHES.search(f"{name} {called}") else []
     absent: list[str] = []
     listens = "input_audio_mtok" in prices
     if "output_audio_mtok" in prices:

@@ -88,12 +88,13 @@ class RateCard:
         audio_read_needed: Cost is unknown when audio and cache reads are stated, but not the cache reads of audio.
         needed: Fields of a call that have to be stated, if it has any tokens on that side.
         absent: Fields of a call that have to be stated as 0, if it has any tokens on that side.
+        search_once: All searches of a call cost as much as one.
         window: The times this card is valid for.
 
     """
 
     __slots__ = (
-        "_audio_leaf", "_base", "_conditions", "_image_priced", "_prices_input", "_prices_output", "_request", "_scale", "_search",
+        "_audio_leaf", "_base", "_conditions", "_image_priced", "_prices_input", "_prices_output", "_request", "_scale", "_search", "_search_once",
         "_tiers", "prices", "tiers", "window",
     )  # fmt: skip
 
@@ -106,6 +107,7 @@ class RateCard:
         audio_read_needed: bool = False,
         needed: Sequence[str] = (),
         absent: Sequence[str] = (),
+        search_once: bool = False,
         window: Window = ALWAYS,
     ) -> None:
         tables = [prices, *(table for _, table in tiers)]
@@ -116,6 +118,7 @@ class RateCard:
         self._request = int(prices.get("request", 0) * self._scale)
         search = prices.get("web_search", 0 if "request" in prices else None)  # a charge for each call has its searches in it
         self._search = None if search is None else int(search * self._scale)
+        self._search_once = search_once
         self._base = weights_of(prices, self._scale, complete=complete)
         self._tiers = tuple((above, weights_of(table, self._scale, complete=complete)) for above, table in self.tiers)
         self._prices_input = bool(named & INPUT_NAMES)
@@ -179,7 +182,7 @@ class RateCard:
         if searches:
             if self._search is None:
                 return None
-            amount += searches * self._search
+            amount += self._search if self._search_once else searches * self._search
         if self._conditions and self._is_vague(usage, prompt, completion):
             return None
         if weights[9]:
@@ -196,6 +199,8 @@ class RateCard:
         """Price the sum of several calls, whose number may be unknown, in picodollars; ``None`` is unknown."""
         if num_calls == 1:
             return self.cost_pusd(usage)
+        if self._search_once and usage.web_searches:
+            return None
         if self._tiers:
             sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
             if sides is None or sides[0] > self._tiers[0][0]:

@@ -141,6 +141,11 @@ class TestKeys:
         """It counts on model calls only."""
         assert recorded({key: 12.5, "order.id": "7"}) is None
 
+    def test_beside_tokens_it_counts_on_agents_too(self) -> None:
+        """Claude's agents state both of a run."""
+        agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 1}
+        assert 0.42 == recorded({**agent, "total_cost_usd": 0.42})
+
     def test_parts_beside_a_sum(self) -> None:
         """They are not added, nor is a surcharge."""
         parts = {"gen_ai.usage.input_cost": 0.003, "gen_ai.usage.output_cost": 0.0015, "gen_ai.usage.gateway_cost": 0.005}

@@ -106,3 +106,21 @@ class TestSearches:
         """Two searches cost their fee; without one in the table the cost is unknown; a fee for each request has them in it."""
         actual = cost(model, provider=provider, usage=Usage(0, 0, web_searches=2))
         assert (None if expected is None else usd(expected)) == actual
+
+    def test_grounding(self) -> None:
+        """Older Geminis bill a call that was grounded, newer ones each search."""
+        usage = Usage(0, 0, web_searches=2)
+        assert usd("0.035") == cost("gemini-2.5-flash", provider="gcp.gemini", usage=usage)
+        assert cost("gemini-2.5-flash", provider="gcp.gemini", usage=usage, num_calls=None) is None
+
+    @pytest.mark.parametrize("model", ["gpt-4o-mini-search-preview", "gpt-4o-search-preview"])
+    def test_a_model_that_searches_in_each_call(self, model: str) -> None:
+        """It has to say how often; without a fee in the table the cost of a search is unknown."""
+        assert cost(model, provider="openai", usage=Usage(1000, 100)) is None
+        searched = cost(model, provider="openai", usage=Usage(1000, 100, web_searches=1))
+        assert (usd("0.01021") if "mini" in model else None) == searched
+
+    def test_citations(self) -> None:
+        """No span says how many tokens of citations were billed."""
+        usage = Usage(1000, 100, web_searches=2)
+        assert cost("sonar-deep-research", provider="perplexity", usage=usage) is None

@@ -10,6 +10,7 @@ from otel_session_agg._model import Terms
 from otel_session_agg._price_regions import find_region, host_of, seller_of_host
 
 from .price_helpers import cost, utc
+from .replay import replay
 
 JUNE = utc(2026, 6, 1)
 
@@ -88,6 +89,24 @@ class TestFactor:
         assert anywhere is not None
         assert regional == anywhere * 110 // 100
         assert regional == cost(names[0], provider="aws.bedrock", server_address="bedrock-runtime.us-east-1.amazonaws.com")
+
+
+class TestSpans:
+    """Addresses as spans have them."""
+
+    @pytest.mark.parametrize("key", ["server.address", "gen_ai.openai.api_base", "url.full", "http.url"])
+    def test_key(self, key: str) -> None:
+        """A host, or a URL."""
+        call = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-5.4",
+            "gen_ai.usage.input_tokens": 1000,
+            "gen_ai.usage.output_tokens": 0,
+            key: "https://eu.api.openai.com/v1/chat/completions",
+        }
+        attributes = replay({"spans": [{"id": "c", "parent": None, "name": "c", "attributes": call}]}).attributes or {}
+        assert 0.00275 == attributes["metadata.cost"]
 
 
 class TestReading:

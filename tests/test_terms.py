@@ -145,6 +145,23 @@ class TestSearches:
         assert usage is not None
         assert (2, 1100) == (usage.web_searches, usage.total_tokens)
 
+    def test_of_gemini(self) -> None:
+        """Queries of its grounding are counted."""
+        metadata = json.dumps({"google": {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}})
+        usage = read(
+            SpanData("s", 1, 1, None, "INTERNAL", "", "", 0, 0, {**_STEP, "ai.response.providerMetadata": metadata})
+        ).usage
+        assert usage is not None
+        assert 2 == usage.web_searches
+
+    def test_of_openai(self) -> None:
+        """Searches in the answer are counted, pages that were opened are not."""
+        calls = [{"type": "web_search_call", "action": {"type": kind}} for kind in ("search", "open_page", "search")]
+        answer = {**_LLM, "output.value": json.dumps({"output": [*calls, {"type": "message"}, 3]})}
+        usage = read(SpanData("s", 1, 1, None, "INTERNAL", "openinference.instrumentation.openai", "", 0, 0, answer)).usage
+        assert usage is not None
+        assert 2 == usage.web_searches
+
     def test_fee_without_tokens(self) -> None:
         """A call of which only searches are left still cost something."""
         call = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-6"}

@@ -141,7 +141,7 @@ def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any
         usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
     if plan.has_cost or plan.billed:
         is_call = kind is _MODEL or kind is _EMBEDDING
-        recorded, ignored_costs = read_cost(plan, attributes, span.scope_name, is_call=is_call)
+        recorded, ignored_costs = read_cost(plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None)
         ignored = ignored + ignored_costs
     if usage is None and recorded is None and kind is not _MODEL:
         return Event(

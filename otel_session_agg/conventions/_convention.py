@@ -51,6 +51,8 @@ class Text:
     """Read only when nothing else states the part in ``unless``, and used only as far as it agrees with what is stated."""
     unless: int = Says.REASONING
     """What ``fills`` is for; of a text that states more, the rest is used too."""
+    hint: str = ""
+    """Read only when this stands in it."""
     proves: bool = False
     """It is the provider's own answer: an input count equal to the one in it leaves the cached part out as that does."""
 

@@ -1,7 +1,7 @@
 """Cost as the emitter recorded it, in USD: the first valid of the keys that conventions know, in the design's order.
 
 What a provider or gateway says that it billed beats what others worked out.  Keys whose name anybody may use for anything
-(`GENERIC` and later) count on model calls only.  A recorded 0 with tokens means *unknown* (several emitters write 0 for models they have no price of), unless the answer came
+(`GENERIC` and later) count on model calls and beside tokens only.  A recorded 0 with tokens means *unknown* (several emitters write 0 for models they have no price of), unless the answer came
 from a response cache.  Costs in other currencies are not used.
 """
 
@@ -29,14 +29,17 @@ ZERO_COST = "zero_cost_recorded"
 """A recorded cost of 0 on a call that used tokens."""
 
 
-def read_cost(plan: Plan, attributes: Mapping[str, Any], scope: str, *, is_call: bool) -> tuple[int | None, list[str]]:
+def read_cost(
+    plan: Plan, attributes: Mapping[str, Any], scope: str, *, is_call: bool, has_tokens: bool
+) -> tuple[int | None, list[str]]:
     """The recorded cost in picodollars, and why values were ignored.
 
     Args:
         plan: What is known of the span's keys.
         attributes: Of the span.
         scope: The span's instrumentation scope.
-        is_call: It is a model call, or states tokens.
+        is_call: It is a model call.
+        has_tokens: It states tokens.
 
     """
     marks = plan.marks
@@ -51,7 +54,7 @@ def read_cost(plan: Plan, attributes: Mapping[str, Any], scope: str, *, is_call:
     if any(currency is not None and currency.upper() != "USD" for currency in currencies):
         return None, [FOREIGN_CURRENCY]
     reasons: list[str] = []
-    for amount in _amounts(marks, attributes, is_call=is_call):
+    for amount in _amounts(marks, attributes, is_sure=is_call or has_tokens):
         if amount is None:
             reasons.append(INVALID_COST)
         elif amount or any(flag(attributes[mark.key]) for mark in marks.get(Says.CACHE_HIT, ())):
@@ -73,12 +76,12 @@ def _fee(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> 
     return sum(fees) if fees else None
 
 
-def _amounts(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any], *, is_call: bool) -> list[int | None]:
+def _amounts(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any], *, is_sure: bool) -> list[int | None]:
     """All recorded amounts in order of precedence; ``None`` for each that is no amount."""
     ranked: list[tuple[int, int | None]] = [
         (mark.precedence, _amount(attributes[mark.key]))
         for mark in marks.get(Says.COST, ())
-        if is_call or mark.precedence < GENERIC
+        if is_sure or mark.precedence < GENERIC
     ]
     for mark in marks.get(Says.COST_TEXT, ()):
         amount = _from_text(attributes[mark.key])

@@ -196,8 +196,20 @@ def provider_metadata(value: Mapping[object, object]) -> Found:
             found = native(usage) if usage is not None else {}
             for says, number in _named(item)[0].items():
                 found.setdefault(says, number)
+            grounding = item.get("groundingMetadata")
+            queries = grounding.get("webSearchQueries") if isinstance(grounding, Mapping) else None
+            if isinstance(queries, list):
+                found.setdefault(Says.WEB_SEARCHES, len(queries))
             merged = {**found, **merged}
     return merged
+
+
+def searches(value: Mapping[object, object]) -> Found:
+    """OpenAI's answer with the searches of its own tool; opening a page that was found is none."""
+    items = value.get("output")
+    calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    actions = [item.get("action") for item in calls if item.get("type") == "web_search_call"]
+    return {Says.WEB_SEARCHES: sum(not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions)}
 
 
 SHAPES = {
@@ -205,6 +217,7 @@ SHAPES = {
     "native": native,
     "buckets": buckets,
     "provider_metadata": provider_metadata,
+    "searches": searches,
     "stated": inclusive,
 }
 """How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""

@@ -58,6 +58,8 @@ def _found(value: object, name: str, depth: int) -> object:
 
 def read(value: object, text: Text) -> Found | None:
     """What a text attribute says, or ``None`` when it is no usage object (or too long to be one)."""
+    if text.hint and (not isinstance(value, str) or text.hint not in value):
+        return None
     found: object = value
     if isinstance(value, str):
         found = parsed(value) if len(value) <= MAX_TEXT_CHARS else None

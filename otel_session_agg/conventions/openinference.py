@@ -60,6 +60,14 @@ TABLE = Convention(
     audio_prompt=("llm.token_count.prompt_details.audio",),
     audio_completion=("llm.token_count.completion_details.audio",),
     texts=(
+        Text(
+            "output.value",
+            "searches",
+            scopes=("openinference.instrumentation.openai", "@arizeai/openinference-instrumentation-openai"),
+            fills=True,
+            unless=Says.WEB_SEARCHES,
+            hint="web_search_call",
+        ),
         Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
             "output.value",
             "native",

@@ -20,6 +20,9 @@ _TERMS: tuple[TermKey | TermText, ...] = (
     *(TermKey(f"{prefix}.inference_geo", "region") for prefix in (*_ANSWERS, *_REQUESTS)),
     *(TermKey(f"{prefix}.search_context_size", "search_context") for prefix in (*_ANSWERS, *_REQUESTS)),
     TermKey("gen_ai.request.batch", "batch"),
+    TermKey("batch", "batch", only=frozenset({"true", "false"})),
+    TermKey("service_tier", "service_tier"),
+    TermKey("inference_geo", "region"),
     TermKey("gen_ai.output.type", "output_type"),
     TermText("gen_ai.usage.raw", USAGE_TERMS),
 )
@@ -107,7 +110,7 @@ TABLE = Convention(
         "gen_ai.usage.service_tier",
         "gen_ai.service_tier",
     ),
-    server_address=("server.address",),
+    server_address=("server.address", "gen_ai.openai.api_base", "openai.api_base", "llm.api_base", "url.full", "http.url"),
     session={"gen_ai.conversation.id": 140},
     user={"enduser.id": 25},  # of the general conventions
     output=("gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"),
