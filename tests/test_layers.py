@@ -39,9 +39,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_labels _nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
         "_pricing _session_codec conventions._usage_text",
         "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
-        "_outlived _own_metadata _profiles _trace_state conventions._usage",
+        "_outlived _own_metadata _profiles _trace_state conventions._spellings",
         "_folding",
-        "_traces",
+        "_traces conventions._usage",
         "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _naming",

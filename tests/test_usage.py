@@ -295,6 +295,38 @@ class TestContradictions:
         """The same holds for the output."""
         assert expected == usage({IN: 100, **attributes}).completion_tokens
 
+    @pytest.mark.parametrize(
+        ("prompt", "expected"),
+        [(180, 100), (100, 100), (20, 100), (150, 150)],
+    )
+    def test_own_usage(self, prompt: int, expected: int) -> None:
+        """The provider's own usage object for the same output shows where the cached part was added twice."""
+        own = {"input_tokens": 20, "output_tokens": 10, "cache_read_input_tokens": 80}
+        assert expected == usage({IN: prompt, OUT: 10, READ: 80, RAW: json.dumps(own)}).prompt_tokens
+
+    def test_usage_of_one_step(self) -> None:
+        """A usage object of another output is of another call: the last of several."""
+        own = {"input_tokens": 20, "output_tokens": 10, "cache_read_input_tokens": 80}
+        attributes = {IN: 280, OUT: 30, READ: 160, RAW: json.dumps(own)}
+        assert (280, 30, 310) == counts(attributes)
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({READ: 0, "gen_ai.usage.input_tokens.cached": 80}, (100, 80, None)),
+            ({READ: 80, "gen_ai.usage.input_tokens.cached": 0}, (100, 80, None)),
+            (
+                {READ: 70, "gen_ai.usage.cache_write.input_tokens": 0, "gen_ai.usage.cache_creation.input_tokens": 10},
+                (100, 70, 10),
+            ),
+            ({READ: 70, "gen_ai.usage.input_tokens.cached": 60}, (100, 70, None)),
+        ],
+    )
+    def test_cached(self, more: dict[str, Any], expected: tuple[int, int, int | None]) -> None:
+        """Of two counts of the cached part the one is taken that makes the input with the uncached part."""
+        found = usage({IN: 100, OUT: 10, self.DETAILS + "noCacheTokens": 20, **more})
+        assert expected == (found.prompt_tokens, found.cache_read_tokens, found.cache_write_tokens)
+
 
 class TestIterations:
     """Samplings inside one call of Anthropic's."""

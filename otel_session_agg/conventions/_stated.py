@@ -9,7 +9,6 @@ from otel_session_agg._values import MAX_TOKENS, count, text
 from otel_session_agg.conventions import _usage_text
 from otel_session_agg.conventions._convention import Says, Text
 from otel_session_agg.conventions._marks import Mark
-from otel_session_agg.conventions._proofs import explained
 from otel_session_agg.conventions._table import PARTS, Plan, family
 from otel_session_agg.conventions._usage_shapes import Found
 
@@ -23,7 +22,6 @@ UNREADABLE_TEXT = "unreadable_usage_text"
 """A usage text that could not be parsed, or is too long to be one."""
 
 _NOTHING: Mapping[int, int] = {}
-_SIDES = (Says.PROMPT, Says.COMPLETION)
 
 
 def mentions(names: tuple[str, ...], plan: Plan, attributes: Mapping[str, Any]) -> bool:
@@ -144,70 +142,6 @@ class Stated:
                     row.setdefault(Says.TOTAL, total)
                 return row
         return next((row for row in rows if row), _NOTHING)
-
-    def best(self, plan: Plan) -> Mapping[int, int]:
-        """What is chosen, unless other figures disprove it and prove the count of another convention or spelling."""
-        first = self.chosen()
-        if not self._is_spelled_twice(plan, first):
-            return first
-        for row in self._others(plan):
-            if row.get(Says.PROMPT) is None or all(row.get(says) == first.get(says) for says in _SIDES):
-                continue
-            total = None if self._differ_by_cache(row, first) else first.get(Says.TOTAL)
-            if self._verdict(first, total) < 0 < self._verdict(row, total):
-                return {**row, Says.TOTAL: first[Says.TOTAL]} if Says.TOTAL in first else row
-        return first
-
-    def _is_spelled_twice(self, plan: Plan, first: Mapping[int, int]) -> bool:
-        """Whether something else than what is chosen may be stated of prompt or completion."""
-        prompt, completion = first.get(Says.PROMPT), first.get(Says.COMPLETION)
-        for row in self.main.values():
-            if row is not first and (
-                row.get(Says.PROMPT, prompt) != prompt or row.get(Says.COMPLETION, completion) != completion
-            ):
-                return True
-        for _, says_keys in plan.families:
-            for _, keys in says_keys:
-                if len(keys) > 1:
-                    return True
-        return False
-
-    def _differ_by_cache(self, row: Mapping[int, int], first: Mapping[int, int]) -> bool:
-        """Whether one prompt has the cached part and the other does not: a total may have been made of either."""
-        read, write = self.parts.get(Says.CACHE_READ) or 0, self.written() or 0
-        difference = abs(row.get(Says.PROMPT, 0) - first.get(Says.PROMPT, 0))
-        return difference > 0 and difference in {read, write, read + write}
-
-    def _others(self, plan: Plan) -> list[dict[int, int]]:
-        """Prompt and completion by all conventions, then by other spellings of each."""
-        rows = [{says: row[says] for says in (*_SIDES, Says.EXCLUSIVE) if says in row} for _, row in sorted(self.main.items())]
-        for number, says_keys in plan.families:
-            own = self.main[number]
-            spelled = {says: [count(self.attributes[key]) for key in keys] for says, keys in says_keys if says in _SIDES}
-            for position in range(1, max(map(len, spelled.values()), default=0)):
-                row = {says: own[says] for says in _SIDES if says in own}
-                for says, values in spelled.items():
-                    value = values[position] if position < len(values) else None
-                    if value is not None:
-                        row[says] = value
-                rows.append(row)
-        return rows
-
-    def _verdict(self, row: Mapping[int, int], total: int | None) -> int:
-        """Whether figures prove (1) or disprove (-1) a row of prompt and completion, or neither (0)."""
-        prompt, completion, uncached = row.get(Says.PROMPT), row.get(Says.COMPLETION), self.parts.get(Says.UNCACHED)
-        read, write = self.parts.get(Says.CACHE_READ) or 0, self.written() or 0
-        if prompt is None:
-            return 0
-        if uncached is not None:
-            return 1 if prompt in {uncached, uncached + read + write} else -1
-        if total is None or completion is None:
-            return 0
-        gap = total - prompt - completion
-        reasoning, tools = self.parts.get(Says.REASONING) or 0, self.parts.get(Says.TOOL_PROMPT) or 0
-        if gap == 0 or explained(gap, (read, read + write), reasoning, tools, 0) is not None:
-            return 1
-        return -1 if gap < 0 else 0
 
     def written(self) -> int | None:
         """What was written to a cache, of whatever time to live."""

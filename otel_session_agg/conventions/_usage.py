@@ -21,6 +21,7 @@ from otel_session_agg._model import Kind, Usage
 from otel_session_agg._values import MAX_TOKENS, flag
 from otel_session_agg.conventions._convention import Emitter, Says
 from otel_session_agg.conventions._proofs import CACHE, REASONING, TOOLS, explained, too_large
+from otel_session_agg.conventions._spellings import best
 from otel_session_agg.conventions._stated import OTHER_UNITS, Stated, mentions
 from otel_session_agg.conventions._table import Plan
 
@@ -46,7 +47,7 @@ def read_usage(
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan, scope)
-    main = stated.best(plan)
+    main = best(stated, plan)
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
