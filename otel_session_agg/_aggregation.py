@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._accounts import owners_of
 from otel_session_agg._blocks import Block
-from otel_session_agg._context import Label, labels_of
+from otel_session_agg._context import Label, labels_around
 from otel_session_agg._formatting import counted
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
@@ -135,15 +136,30 @@ class Aggregation:
 
         """
         if wait_seconds > 0 and self.is_shared:
-            until = time.monotonic() + wait_seconds
-            labels = labels_of(session_id) if self.sees_blocks else ()
-            wait = self.runner.asked(lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
-            if wait is not None:
-                self.guard.call("asking the store", wait, until)
-                confirm = self.runner.asked(lambda keeper, now: keeper.goes_on(session_id, labels, now))
-                if confirm is not None and labels:
-                    self.guard.call("asking the store", confirm, until)
+            labels = [label for label in labels_around() if label.session_id == session_id] if self.sees_blocks else []
+            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
         return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
+
+    def account_rollup(
+        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
+        """The totals of an account at this moment, as ``session_rollup``; ``whose``: of whom something may be open elsewhere."""
+        if wait_seconds > 0 and self.is_shared:
+            labels = [label for label in labels_around() if whose in owners_of(label)] if self.sees_blocks else []
+            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks_account(name, whose, labels, siblings, now))
+        return self.runner.asked(lambda keeper, _: keeper.accounts.get(name, whose).rollup)
+
+    def _wait(
+        self, wait_seconds: float, labels: list[Label], ask: Callable[[Keeper, float], Callable[[float], None] | None]
+    ) -> None:
+        """Wait for other processes; then for their knowing that the blocks around the call go on."""
+        until = time.monotonic() + wait_seconds
+        wait = self.runner.asked(ask)
+        if wait is not None:
+            self.guard.call("asking the store", wait, until)
+            confirm = self.runner.asked(lambda keeper, now: keeper.goes_on(labels, now))
+            if confirm is not None and labels:
+                self.guard.call("asking the store", confirm, until)
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""

@@ -23,6 +23,7 @@ NOT_RECORDING = "the trace around the check is sampled out, so its calls are not
 MAY_BE_SAMPLED_OUT = "the sampler leaves out traces, and what is sampled out is not seen"
 UNPRICED = "it has calls without a known price, which do not count against cost_usd"
 UNCOUNTED = "it has calls that state no tokens, which do not count against total_tokens"
+NO_OWNER = "the session() block names no user, or not the name of the metadata that the budget is per"
 NO_SESSION = "the budget was given to no session"
 
 _logger = logging.getLogger("otel_session_agg")

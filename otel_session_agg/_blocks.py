@@ -1,4 +1,4 @@
-"""Which ``session()`` blocks are entered in this process, by session: what other processes may have to wait for.
+"""Which ``session()`` blocks are entered in this process, by session and by owner of accounts: what others may have to wait for.
 
 A block that asks what other processes have does nothing else meanwhile, so it does not count until it goes on: two processes
 that ask at once would wait for each other.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from otel_session_agg._accounts import owners_of
 from otel_session_agg._context import Label
 
-_MAX_SESSIONS = 65_536
-"""Sessions with entered blocks: more than any process has open at once; blocks that are never left must not fill memory."""
+_MAX_NAMES = 65_536
+"""Sessions and owners with entered blocks: more than any process has open at once; blocks that are never left must not fill memory."""
 
 _MAX_BLOCKS = 1024
-"""The same for the blocks of one session."""
+"""The same for the blocks of one of them."""
 
 
 class Block(NamedTuple):
@@ -34,7 +35,7 @@ class Blocks:
         self._entered: dict[str, dict[Label, int]] = {}
         """How many times at once each block asks what others have."""
         self.changed: dict[str, None] = {}
-        """Sessions whose number may be another one; whoever tells of it clears it."""
+        """Sessions and owners whose number may be another one; whoever tells of it clears it."""
 
     def told(self, block: Block) -> None:
         """Count a block that is entered, and one that is left no longer."""
@@ -42,24 +43,26 @@ class Blocks:
 
     def entered(self, label: Label) -> None:
         """Count a block; of too many the oldest are forgotten."""
-        blocks = self._entered.get(label.session_id)
-        if blocks is None:
-            if len(self._entered) >= _MAX_SESSIONS:
-                self._forget(next(iter(self._entered)))
-            blocks = self._entered[label.session_id] = {}
-        elif len(blocks) >= _MAX_BLOCKS:
-            del blocks[next(iter(blocks))]
-        blocks[label] = 0
-        self.changed[label.session_id] = None
+        for name in _names(label):
+            blocks = self._entered.get(name)
+            if blocks is None:
+                if len(self._entered) >= _MAX_NAMES:
+                    self._forget(next(iter(self._entered)))
+                blocks = self._entered[name] = {}
+            elif len(blocks) >= _MAX_BLOCKS:
+                del blocks[next(iter(blocks))]
+            blocks[label] = 0
+            self.changed[name] = None
 
     def left(self, label: Label) -> None:
         """Count a block no longer; one that is not known, as one of before a fork, changes nothing."""
-        blocks = self._entered.get(label.session_id, {})
-        if label in blocks:
-            del blocks[label]
-            if not blocks:
-                del self._entered[label.session_id]
-            self.changed[label.session_id] = None
+        for name in _names(label):
+            blocks = self._entered.get(name, {})
+            if label in blocks:
+                del blocks[label]
+                if not blocks:
+                    del self._entered[name]
+                self.changed[name] = None
 
     def asks(self, labels: Iterable[Label]) -> None:
         """Do not count blocks while they ask."""
@@ -71,20 +74,26 @@ class Blocks:
 
     def _change(self, labels: Iterable[Label], by: int) -> None:
         for label in labels:
-            blocks = self._entered.get(label.session_id, {})
-            if label in blocks:
-                blocks[label] = max(0, blocks[label] + by)
-                self.changed[label.session_id] = None
+            for name in _names(label):
+                blocks = self._entered.get(name, {})
+                if label in blocks:
+                    blocks[label] = max(0, blocks[label] + by)
+                    self.changed[name] = None
 
-    def number(self, session_id: str) -> int:
-        """How many blocks of a session are entered and do not ask."""
-        return sum(not asks for asks in self._entered.get(session_id, {}).values())
+    def number(self, name: str) -> int:
+        """How many blocks of a session or an owner are entered and do not ask."""
+        return sum(not asks for asks in self._entered.get(name, {}).values())
 
     def clear(self) -> None:
         """Leave all of them: the process ends."""
-        for session_id in list(self._entered):
-            self._forget(session_id)
+        for name in list(self._entered):
+            self._forget(name)
 
-    def _forget(self, session_id: str) -> None:
-        del self._entered[session_id]
-        self.changed[session_id] = None
+    def _forget(self, name: str) -> None:
+        del self._entered[name]
+        self.changed[name] = None
+
+
+def _names(label: Label) -> list[str]:
+    """What a block counts for."""
+    return [label.session_id, *owners_of(label)]

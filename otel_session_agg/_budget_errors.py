@@ -8,12 +8,19 @@ from otel_session_agg._rollup import Rollup
 
 
 class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
-    """A session has used more than its budget; raised by ``Budget.check`` only."""
+    """A session, or what else a budget is over, has used more than its budget; raised by ``Budget.check`` only."""
 
-    def __init__(self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None) -> None:
+    def __init__(  # noqa: PLR0913 -- all that there is to say
+        self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None, whose: str = "", reason: str = ""
+    ) -> None:
         self.session_id = session_id
+        """The session; for a budget over something else, where its totals stand."""
         self.rollup = rollup
-        """The session's totals when this was found."""
+        """The totals when this was found."""
+        self.whose = whose or f"session {printable(session_id)}"
+        """What the budget is over, and when, for people."""
+        self.reason = reason
+        """Why the totals are not known; empty when they are."""
         self.cost_usd = cost_usd
         """The limit, USD."""
         self.total_tokens = total_tokens
@@ -27,10 +34,10 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
             used.append(f"{cost} of {dollars(self.cost_usd)}")
         if self.total_tokens is not None:
             used.append(f"{rollup.total_tokens or 0} of {self.total_tokens} tokens")
-        return f"session {printable(self.session_id)} has used {' and '.join(used)}"
+        return f"{self.whose} has used {' and '.join(used)}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens)
+        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens, self.whose, self.reason)
 
 
 class BudgetUnknown(BudgetExceeded):
@@ -39,15 +46,5 @@ class BudgetUnknown(BudgetExceeded):
     It is a ``BudgetExceeded``, so whoever stops for that stops for this, too.
     """
 
-    def __init__(
-        self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None, reason: str = ""
-    ) -> None:
-        self.reason = reason
-        """Why it is not known."""
-        super().__init__(session_id, rollup, cost_usd, total_tokens)
-
     def _text(self) -> str:
-        return f"what session {printable(self.session_id)} has used is not known: {self.reason}"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens, self.reason)
+        return f"what {self.whose} has used is not known: {self.reason}"

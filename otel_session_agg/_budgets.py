@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import isfinite
 
 from otel_session_agg import _blind_spots
+from otel_session_agg._accounts import value_of
 from otel_session_agg._budget_errors import BudgetExceeded, BudgetUnknown
-from otel_session_agg._context import current_label
+from otel_session_agg._budget_scopes import HOUR_NS, known_scope, owner, said
+from otel_session_agg._context import Label, labels_around
 from otel_session_agg._formatting import as_html, as_repr, counted, dollars, short
 from otel_session_agg._recent import Recent
-from otel_session_agg._registry import session_rollup
+from otel_session_agg._registry import account_rollup, session_rollup
 from otel_session_agg._rollup import Rollup
 
 __all__ = ["Budget", "BudgetExceeded", "BudgetUnknown"]
+
+wall_ns = time.time_ns
+"""Tells which hour it is."""
 
 _MAX_TOLD = 4096
 """Sessions of one budget that are remembered as told of: more than are open at once."""
 
 
 class Budget:
-    """What a session may use, over all of its traces and processes.
+    """What a session, a user or anything else that the metadata names may use, over all traces and processes.
 
     Give it to ``session(..., budget=...)``.  ``check()`` raises when more was used; an agent loop calls it before the next call.
     A budget is never enforced behind the application's back.
@@ -30,20 +36,25 @@ class Budget:
         total_tokens: Most tokens it may use.
         on_exceeded: Called once for each session, on a thread of this library, within 100 ms of the end of the span that
             was too much, or of the news from another process.  It gets the ``BudgetExceeded`` that ``check`` would raise.
+        per: What it is over: ``"session"`` (as ``None``), ``"user"``, or a name of the metadata, as the innermost ``session()`` block
+            around the calls says, else the session.  All sessions of a user together may use so much.
+        period: ``"hour"``, ``"day"`` or ``"month"`` of UTC: so much in each; a call counts when it ends.  ``None``: ever.
         strict: Whether ``check`` also raises when what was used is not known, or not all of it: no processor, tracing off, a
             trace that is sampled out, calls without figures or without a price.  Each of these is warned of once in any case.
 
     Raises:
-        ValueError: neither limit is given, or one is negative or no number.
+        ValueError: neither limit is given, or one is negative or no number; the period is none of these.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all that a budget has
         self,
         cost_usd: float | None = None,
         total_tokens: int | None = None,
         on_exceeded: Callable[[BudgetExceeded], object] | None = None,
         *,
+        per: str | None = None,
+        period: str | None = None,
         strict: bool = False,
     ) -> None:
         if cost_usd is None and total_tokens is None:
@@ -56,8 +67,13 @@ class Budget:
         self.cost_usd = cost_usd
         self.total_tokens = total_tokens
         self.on_exceeded = on_exceeded
+        self.per = per
+        self.period = period
         self.strict = strict
+        self.scope = known_scope(per, period)
+        """What it is over; ``None``: each session."""
         self._last: str | None = None
+        self._last_label: Label | None = None
         self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
 
     def __repr__(self) -> str:
@@ -72,19 +88,20 @@ class Budget:
         limits += [counted(self.total_tokens, "token")] if self.total_tokens is not None else []
         return [("limit", " and ".join(limits)), *([("session", self._last)] if self._last is not None else [])]
 
-    def bind(self, session_id: str) -> None:
-        """Belong to a session; ``session()`` does it."""
+    def bind(self, session_id: str, label: Label | None = None) -> None:
+        """Belong to a session, and to the block of it; ``session()`` does it."""
         self._last = session_id
+        self._last_label = label
         _blind_spots.warn(_blind_spots.of_process())
 
-    def exceeded(self, session_id: str, rollup: Rollup) -> BudgetExceeded | None:
+    def exceeded(self, session_id: str, rollup: Rollup, whose: str = "") -> BudgetExceeded | None:
         """What ``check`` raises for these totals, if it does."""
         cost = rollup.cost_usd
         over_cost = self.cost_usd is not None and cost is not None and cost > self.cost_usd
         over_tokens = self.total_tokens is not None and (rollup.total_tokens or 0) > self.total_tokens
         if not over_cost and not over_tokens:
             return None
-        return BudgetExceeded(session_id, rollup, self.cost_usd, self.total_tokens)
+        return BudgetExceeded(session_id, rollup, self.cost_usd, self.total_tokens, whose)
 
     def is_news(self, session_id: str) -> bool:
         """Whether nobody was told yet that this session has used more; from now on somebody was."""
@@ -105,32 +122,45 @@ class Budget:
             BudgetUnknown: this is ``strict``, and it is not known; the error has the reason.
 
         """
-        label = current_label()
-        while label is not None and label.budget is not self:
-            label = label.outer
-        session_id = label.session_id if label is not None else self._last
-        if session_id is not None:
-            self.check_session(session_id, wait_seconds)
+        label = next((label for label in labels_around() if label.budget is self), None)
+        if label is not None or self._last is not None:
+            self.check_session(label.session_id if label is not None else self._last or "", wait_seconds, label)
         else:
             self._not_known("", Rollup(), [_blind_spots.NO_SESSION])
 
-    def check_session(self, session_id: str, wait_seconds: float = 0.0) -> None:
-        """Raise when a session has used more than this; as ``check``."""
-        rollup = session_rollup(session_id, wait_seconds) or Rollup()
-        found = self.exceeded(session_id, rollup)
-        if found is not None:
-            raise found
+    def check_session(self, session_id: str, wait_seconds: float = 0.0, label: Label | None = None) -> None:
+        """Raise when a session has used more than this, or what else this is over; as ``check``.  ``label``: of its block."""
+        name, whose = session_id, ""
+        if self.scope is None:
+            rollup = session_rollup(session_id, wait_seconds) or Rollup()
+        else:
+            found = self._account(label or self._last_label)
+            if found is None:
+                self._not_known(session_id, Rollup(), [_blind_spots.NO_OWNER])
+                return
+            name, whose = found[0], said(found[0])
+            rollup = account_rollup(*found, wait_seconds) or Rollup()
+        exceeded = self.exceeded(name, rollup, whose)
+        if exceeded is not None:
+            raise exceeded
         reasons = _blind_spots.of_process() or _blind_spots.of_trace()
-        self._not_known(session_id, rollup, reasons + self.missing(rollup))
+        self._not_known(name, rollup, reasons + self.missing(rollup), whose)
+
+    def _account(self, label: Label | None) -> tuple[str, str] | None:
+        """The account of a block at this moment, and its owner; ``None`` when the block says not whose it is."""
+        value = value_of(self.scope, label) if self.scope is not None and label is not None else None
+        if self.scope is None or value is None:
+            return None
+        return self.scope.account(value, wall_ns() // HOUR_NS), owner(self.scope.per, value)
 
     def missing(self, rollup: Rollup) -> list[str]:
         """Why totals are less than what was used, as far as they tell."""
         return _blind_spots.of_totals(rollup, has_cost=self.cost_usd is not None, has_tokens=self.total_tokens is not None)
 
-    def _not_known(self, session_id: str, rollup: Rollup, reasons: list[str]) -> None:
+    def _not_known(self, name: str, rollup: Rollup, reasons: list[str], whose: str = "") -> None:
         _blind_spots.warn(reasons)
         if reasons and self.strict:
-            raise BudgetUnknown(session_id, rollup, self.cost_usd, self.total_tokens, "; ".join(reasons))
+            raise BudgetUnknown(name, rollup, self.cost_usd, self.total_tokens, whose, "; ".join(reasons))
 
 
 def _is_limit(value: object) -> bool:

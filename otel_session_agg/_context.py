@@ -91,14 +91,13 @@ def carried_texts() -> frozenset[str]:
     return frozenset(value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str))
 
 
-def labels_of(session_id: str) -> tuple[Label, ...]:
-    """The labels of all blocks of a session around."""
+def labels_around() -> list[Label]:
+    """The labels of all blocks around, the innermost first."""
     found, label = [], current_label()
     while label is not None:
-        if label.session_id == session_id:
-            found.append(label)
+        found.append(label)
         label = label.outer
-    return tuple(found)
+    return found
 
 
 def trusted_label(context: Context | None = None) -> Label | None:

@@ -67,6 +67,7 @@ class Courier:
         self._asks: dict[int, Ask] = {}
         self._ends: dict[str, End] = {}
         self._watched: dict[str, str] = {}
+        self._accounts: dict[str, str] = {}
         self._fetches = Fetches()
         self._words: list[object] = []
         self._hurry = False
@@ -74,6 +75,7 @@ class Courier:
         self._thread: threading.Thread | None = None
         # the thread's own
         self._seen: dict[str, int] = {}
+        self._seen_accounts: dict[str, int] = {}
         self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
         self._next_scan = self._next_watch = self._retry_at = 0.0
         self._correct_at = float("inf")
@@ -103,10 +105,10 @@ class Courier:
             self._ends[session_id] = End(reason, time.monotonic() + GRACE_SECONDS)
             self._begin()
 
-    def watch(self, watched: dict[str, str]) -> None:
-        """Keep an eye on what others have of these sessions; with each our own writer."""
+    def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
+        """Keep an eye on what others have of these sessions and accounts; with each our own writer."""
         with self._changed:
-            self._watched = watched
+            self._watched, self._accounts = watched, accounts or {}
             self._begin()
 
     def fetch(self, fetch: Fetch) -> None:
@@ -184,7 +186,7 @@ class Courier:
             *(ask.when for ask in self._asks.values()),
             *(end.when for end in self._ends.values()),
         ]
-        if self._watched:
+        if self._watched or self._accounts:
             times.append(self._next_watch)
         return min(times) - now
 
@@ -262,10 +264,12 @@ class Courier:
     def _look_at_sessions(self) -> None:
         now = time.monotonic()
         self._fetches.look(self._desk.sessions, self._say, now)
-        watched = self._watched
-        if watched and now >= self._next_watch:
+        watched, accounts = self._watched, self._accounts
+        if (watched or accounts) and now >= self._next_watch:
             self._seen = {name: version for name, version in self._seen.items() if name in watched}
+            self._seen_accounts = {name: version for name, version in self._seen_accounts.items() if name in accounts}
             self._say(self._desk.others(watched, self._seen))
+            self._say(self._desk.sessions.spent(accounts, self._seen_accounts))
             self._next_watch = now + _POLL_SECONDS
         if now >= min(self._next_scan, self._correct_at):
             self._correct_at = float("inf")

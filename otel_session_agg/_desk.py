@@ -17,14 +17,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
+from otel_session_agg._budget_scopes import ttl_seconds
 from otel_session_agg._gathering import Answer
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, Recorded, decode_part, encode, encode_recorded
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_slots import OPEN, RECORD, SESSION, Others, SessionSlots
+from otel_session_agg._session_slots import ACCOUNT, OPEN, RECORD, SESSION, Others, SessionSlots
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._settings import Settings
@@ -124,6 +126,9 @@ class Desk:
             were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
             had_ended = [slot.key for slot, settled in zip(slots, were_settled, strict=True) if settled or slot.writer == RECORD]
             self._correct(dict.fromkeys(had_ended))
+        accounts = sorted((row.slot for row in rows if row.slot.key.startswith(ACCOUNT)), key=_ttl_seconds)
+        for seconds, slots_of_one in groupby(accounts, _ttl_seconds):
+            self._store.put(list(slots_of_one), ttl_seconds=seconds)
         blocks = [row.slot for row in rows if row.slot.key.startswith(OPEN)]
         if blocks:  # last: who sees that nothing is open any more finds the totals
             self._store.put(blocks, ttl_seconds=_OPEN_TTL_SECONDS)
@@ -259,6 +264,11 @@ def inclusion(writer: str, seq: int) -> str:
 def _is_back(totals: SessionTotals, recorded: Recorded) -> bool:
     """Whether something began in a session after it had ended."""
     return totals.last_began_ns > recorded.ended_ns + _SKEW_NS
+
+
+def _ttl_seconds(slot: Slot) -> float:
+    """How long an account is kept."""
+    return ttl_seconds(slot.key.removeprefix(ACCOUNT))
 
 
 def _is_homeless(part: Part) -> bool:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from otel_session_agg._recent import Recent
-from otel_session_agg._session_slots import Others, SessionSlots
+from otel_session_agg._session_slots import Others, SessionSlots, Spent
 
 GRACE_SECONDS = 0.15
 """How long other processes get to write what they know: they gather for 20 ms, then write."""
@@ -29,22 +29,26 @@ _MAX_SEEN = 8192
 class Fetch:
     """One thread that waits."""
 
-    __slots__ = ("done", "is_patient", "ours", "session_id", "settles_at", "until", "when", "writer")
+    __slots__ = ("done", "is_patient", "name", "ours", "owner", "settles_at", "until", "when", "writer")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what is waited for, and by whom
         self,
         until: float,
-        session_id: str | None = None,
+        name: str | None = None,
         writer: str = "",
         ours: frozenset[str] = frozenset(),
         *,
+        owner: str | None = None,
         is_patient: bool = False,
     ) -> None:
-        """``session_id``: ``None`` for one that waits only until what was put before is written."""
+        """``name``: ``None`` for one that waits only until what was put before is written."""
         self.until = until
-        self.session_id = session_id
+        self.name = name
+        """Of a session, or of an account."""
+        self.owner = owner
+        """Whose the account is; ``None``: it is a session."""
         self.writer = writer
-        """Our own writer in that session."""
+        """Our own writer there."""
         self.ours = ours
         """Names of this process: what is open here is not waited for."""
         self.is_patient = is_patient
@@ -86,17 +90,23 @@ class Fetches:
         """When the next look is due, monotonic seconds."""
         return min((fetch.when for fetch in list(self._waiting)), default=float("inf"))
 
-    def look(self, sessions: SessionSlots, tell: Callable[[list[Others]], object], now: float) -> None:
+    def look(self, sessions: SessionSlots, tell: Callable[[list[Others | Spent]], object], now: float) -> None:
         """Look for those that it is time for; ``tell`` gets what others have.  Raises what the store raises."""
         for fetch in [one for one in list(self._waiting) if one.when <= now]:
             is_open: Mapping[str, bytes] = {}
-            if fetch.session_id is not None:
-                others, is_open = sessions.others_and_open(fetch.session_id, fetch.writer, fetch.ours)
-                tell([others])
+            heard: Others | Spent | None = None
+            if fetch.name is not None and fetch.owner is not None:
+                heard, is_open = sessions.spent_and_open(fetch.name, fetch.writer, fetch.owner, fetch.ours)
+            elif fetch.name is not None:
+                heard, is_open = sessions.others_and_open(fetch.name, fetch.writer, fetch.ours)
+            if heard is not None:
+                tell([heard])
             self._looked(fetch, is_open, now)
 
     def _looked(self, fetch: Fetch, is_open: Mapping[str, bytes], now: float) -> None:
-        alive = [writer for writer, value in is_open.items() if self._is_alive((fetch.session_id or "", writer), value, now)]
+        alive = [
+            writer for writer, value in is_open.items() if self._is_alive((fetch.owner or fetch.name or "", writer), value, now)
+        ]
         if alive and now < fetch.until:
             fetch.when = min(now + POLL_SECONDS, fetch.until)
         elif now < fetch.settles_at:

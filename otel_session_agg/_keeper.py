@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
+from otel_session_agg._accounts import Account, Accounts
 from otel_session_agg._blocks import Block
+from otel_session_agg._budget_scopes import HOUR_NS, scopes
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
 from otel_session_agg._departures import Departures
@@ -17,13 +19,15 @@ from otel_session_agg._engine import Engine
 from otel_session_agg._guard import Guard
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
+from otel_session_agg._model import SpanData
 from otel_session_agg._owners import Text
 from otel_session_agg._publisher import Publisher
 from otel_session_agg._ready import session_of
 from otel_session_agg._recent import Recent
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_slots import Others
+from otel_session_agg._session_slots import Others, Spent
+from otel_session_agg._session_state import Session
 from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Trace
 
@@ -47,7 +51,8 @@ class Keeper:
     ) -> None:
         """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
-        self._publisher = Publisher(courier, engine, process, store, outputs=settings.store_outputs)
+        self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=courier is not None)
+        self._publisher = Publisher(courier, engine, self.accounts, process, store, outputs=settings.store_outputs)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds, guard)
@@ -71,6 +76,9 @@ class Keeper:
             if trace.owners.first is None:
                 trace.owners.note(start_ns, span_id, label.session_id, is_weak=False)
             self._engine.members.add(label.session_id, trace)
+            if scopes and self.accounts.is_other(trace, label=label):
+                self._tell(trace, now)
+                self.accounts.goes_on(trace, label=label)
         if self._labels.get(label) is None:
             self._labels.put(label, True)  # noqa: FBT003 -- a value
             self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
@@ -84,6 +92,23 @@ class Keeper:
             self._publisher.blocks.told(item)
         else:
             self.began(None, 0, at_ns, item[1], now)
+
+    def ends(self, span: SpanData, now: float) -> None:
+        """A span is about to be folded: what its trace has until then is of the hour before, if it ends in another one."""
+        trace, hour = self._engine.below(span.trace_id, span.span_id), span.end_ns // HOUR_NS
+        if trace is not None and self.accounts.is_other(trace, hour):
+            self._tell(trace, now)
+            self.accounts.goes_on(trace, hour)
+
+    def _tell(self, trace: Trace, now: float) -> None:
+        self.departures.tell(trace, now)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Accounts get what sessions got."""
+        deltas, self.ledger.deltas = self.ledger.deltas, []
+        for trace, session, delta in deltas:
+            self.accounts.add(trace, session, delta)
 
     # -- asked for --------------------------------------------------------------------------------------------------------
 
@@ -116,16 +141,27 @@ class Keeper:
         """
         if not self._publisher.is_shared:
             return None
-        inside = tuple(labels)
-        self._publisher.blocks.asks(inside)
-        session = self.ledger.seen(session_id, now)
-        self._publisher.at_once(self.ledger, session_id, now)
-        return partial(self._publisher.fetch, session, siblings, is_inside=bool(inside))
+        return self._asks(self.ledger.seen(session_id, now), tuple(labels), siblings, now)
 
-    def goes_on(self, session_id: str, labels: Iterable[Label], now: float) -> Callable[[float], None]:
+    def asks_account(
+        self, name: str, whose: str, labels: Iterable[Label], siblings: frozenset[str], now: float
+    ) -> Callable[[float], None] | None:
+        """The same for an account; ``labels``: the blocks around the call that are of its owner."""
+        if not self._publisher.is_shared:
+            return None
+        return self._asks(self.accounts.get(name, whose), tuple(labels), siblings, now)
+
+    def _asks(
+        self, what: Session | Account, inside: tuple[Label, ...], siblings: frozenset[str], now: float
+    ) -> Callable[[float], None]:
+        self._publisher.blocks.asks(inside)
+        self._publisher.at_once(self.ledger, [label.session_id for label in inside], now)
+        return partial(self._publisher.fetch, what, siblings, is_inside=bool(inside))
+
+    def goes_on(self, labels: Iterable[Label], now: float) -> Callable[[float], None]:
         """Tell others that blocks which have asked go on; returns what waits until they can know it."""
         self._publisher.blocks.goes_on(labels)
-        self._publisher.at_once(self.ledger, session_id, now)
+        self._publisher.at_once(self.ledger, (), now)
         return self._publisher.confirm
 
     def end(self, session_id: str, reason: str, now: float) -> None:
@@ -164,6 +200,8 @@ class Keeper:
             self._heard(word, now)
         self.departures.due(now)
         touched, self._engine.members.touched = self._engine.members.touched, set()
+        if scopes:
+            self._look_at_accounts(touched, now)
         for session_id in touched.intersection(self.limits):
             self._look(session_id, now)
         for session_id in [name for name, (when, _) in self._later.items() if when <= now or all_now]:
@@ -177,6 +215,15 @@ class Keeper:
         self._publisher.turn(self.ledger, touched, self.limits, lambda name: self.totals(name, now), now, all_now=all_now)
         for record in self.ledger.records:
             self.limits.forget(record.session_id)
+
+    def _look_at_accounts(self, touched: Iterable[str], now: float) -> None:
+        """Whether an account has used more than a budget by now."""
+        for session_id in touched:
+            self.totals(session_id, now)
+        self._settle()
+        changed, self.accounts.changed = self.accounts.changed, {}
+        for account in changed.values():
+            self.limits.look_at_account(account)
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""
@@ -194,5 +241,7 @@ class Keeper:
             if session is not None:
                 session.others = word.totals
                 self._look(word.session_id, now)
+        elif isinstance(word, Spent):
+            self.accounts.heard(word.account, word.rollup)
         elif isinstance(word, tuple):
             self.departures.answered(word[0], word[1], now)

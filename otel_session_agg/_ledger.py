@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 
+from otel_session_agg._budget_scopes import scopes
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._reasons import IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._rollup import NOTHING, At, Rollup
@@ -53,6 +54,8 @@ class Ledger:
         """Made and not taken yet."""
         self.ends: list[tuple[str, str]] = []
         """Sessions that are to end in the shared store, and why; not taken yet."""
+        self.deltas: list[tuple[Trace, Session, Rollup]] = []
+        """What sessions got of traces, while there are budgets over anything else than sessions; not taken yet."""
         self.dropped: list[Session] = []
         """Forgotten here, as the store has them; not taken yet."""
         self.news: dict[str, None] = {}
@@ -128,7 +131,10 @@ class Ledger:
             if before == after:
                 continue
             session = self._session(session_id, now) if is_late else self.began(session_id, now)
-            session.grown.add_rollup(after if before is None else after.since(before))
+            new = after if before is None else after.since(before)
+            session.grown.add_rollup(new)
+            if scopes:
+                self.deltas.append((trace, session, new))
             self._active(session, now)
             self._new(session)
         trace.reported = dict(rollups)

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from otel_session_agg import conventions
 from otel_session_agg._arrivals import Arrivals
 from otel_session_agg._blocks import Block
+from otel_session_agg._budget_scopes import scopes
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
@@ -122,6 +123,8 @@ class Pipeline:
                 self._resource = self._resource or item.resource
                 if self._arrivals is not None and is_unsampled(item):
                     self.note_top(item)
+                if scopes and self._arrivals is None:  # else batches come out of order
+                    self.keeper.ends(span_data(item), now)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
                 self.keeper.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label

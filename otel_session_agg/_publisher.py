@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import reduce
 from operator import add
 
+from otel_session_agg._accounts import Account, Accounts
 from otel_session_agg._blocks import Blocks
 from otel_session_agg._claims import claim
 from otel_session_agg._courier import Courier
@@ -17,7 +18,7 @@ from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
 from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_codec import Part, encode_part
-from otel_session_agg._session_slots import SESSION, open_slot
+from otel_session_agg._session_slots import SESSION, account_slot, open_slot
 from otel_session_agg._session_state import Session
 from otel_session_agg._store import Slot
 from otel_session_agg._traces import Trace
@@ -32,8 +33,11 @@ HOT_SECONDS = 0.1
 class Publisher:
     """Writes sessions and parts of traces."""
 
-    def __init__(self, courier: Courier | None, engine: Engine, process: str, store: Hashable, *, outputs: bool) -> None:
+    def __init__(  # noqa: PLR0913 -- what the keeper has
+        self, courier: Courier | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, outputs: bool
+    ) -> None:
         """``outputs``: whether the last output of sessions and parts is written, too."""
+        self._accounts = accounts
         self._courier = courier
         self._process = process
         self._store = store
@@ -43,11 +47,11 @@ class Publisher:
         self.blocks = Blocks()
         """Blocks that are entered in this process."""
         self._told: dict[str, int] = {}
-        """How many blocks were told of, by session, where there are any."""
+        """How many blocks were told of, by session and owner, where there are any."""
         self._num_told = 0
         self._stale: dict[str, float] = {}
         """Sessions with open traces that said something since they were written, and since when."""
-        self._watched: dict[str, str] = {}
+        self._watched: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._is_behind = False
         """Something is to be written that was not, because its session was written a moment ago."""
 
@@ -136,14 +140,15 @@ class Publisher:
                 self._stale[session_id] = since
         ends, ledger.ends = ledger.ends, []
         self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
-        for session_id in [name for name in self.blocks.changed if name not in ledger.news]:
-            self._tell_of_blocks(session_id)
+        self._write_accounts()
+        for name in [name for name in self.blocks.changed if name not in ledger.news]:
+            self._tell_of_blocks(name)
         for session_id, reason in ends:
             self._courier.end(session_id, reason)
-        writers = {name: session.writer for name in watched if (session := ledger.get(name)) is not None}
-        if writers != self._watched:
+        sessions = {name: session.writer for name in watched if (session := ledger.get(name)) is not None}
+        if (writers := (sessions, self._accounts.watched())) != self._watched:
             self._watched = writers
-            self._courier.watch(writers)
+            self._courier.watch(*writers)
 
     def _write_news(self, ledger: Ledger, now: float, at_once: set[str], *, all_now: bool) -> None:
         dropped, ledger.dropped = ledger.dropped, []
@@ -161,30 +166,46 @@ class Publisher:
                 ledger.news[session_id] = None
         self._is_behind = bool(ledger.news)
 
-    def _tell_of_blocks(self, session_id: str) -> None:
-        """Write how many blocks of a session are entered; what they came to is to be written before."""
-        number = self.blocks.number(session_id)
-        self.blocks.changed.pop(session_id, None)
-        if self._courier is not None and number != self._told.pop(session_id, 0):
+    def _tell_of_blocks(self, name: str) -> None:
+        """Write how many blocks of a session or an owner are entered; what they came to is to be written before."""
+        number = self.blocks.number(name)
+        self.blocks.changed.pop(name, None)
+        if self._courier is not None and number != self._told.pop(name, 0):
             self._num_told += 1
-            self._courier.put(Errand(open_slot(session_id, self._process, self._num_told, number)))
+            self._courier.put(Errand(open_slot(name, self._process, self._num_told, number)))
         if number:
-            self._told[session_id] = number
+            self._told[name] = number
 
-    def at_once(self, ledger: Ledger, session_id: str, now: float) -> None:
-        """Write what is new of a session, and which of its blocks are entered."""
-        session = ledger.get(session_id)
-        if session is not None and session_id in ledger.news:
-            del ledger.news[session_id]
-            self._write(session, now, self._engine.members.number(session_id))
-        self._tell_of_blocks(session_id)
+    def _write_accounts(self) -> None:
+        news, self._accounts.news = self._accounts.news, {}
+        if self._courier is None:
+            return
+        for account in news.values():
+            account.seq += 1
+            self._courier.put(Errand(account_slot(account.name, account.writer, account.seq, account.own)))
 
-    def fetch(self, session: Session, siblings: frozenset[str], until: float, *, is_inside: bool) -> None:
-        """Wait for what others have of a session; ``is_inside``: in a block, as others that then have told of theirs."""
+    def at_once(self, ledger: Ledger, names: Iterable[str], now: float) -> None:
+        """Write what is new of sessions and accounts, and which of their blocks are entered."""
+        self._write_accounts()
+        for name in (*names, *self.blocks.changed):
+            session = ledger.get(name)
+            if session is not None and name in ledger.news:
+                del ledger.news[name]
+                self._write(session, now, self._engine.members.number(name))
+            self._tell_of_blocks(name)
+
+    def fetch(self, what: Session | Account, siblings: frozenset[str], until: float, *, is_inside: bool) -> None:
+        """Wait for what others have of a session or an account.
+
+        ``is_inside``: in a block of it; others that ask in blocks of theirs have told of these.
+        """
         if self._courier is not None:
-            self._courier.fetch(
-                Fetch(until, session.session_id, session.writer, siblings | {self._process}, is_patient=not is_inside)
-            )
+            ours = siblings | {self._process}
+            if isinstance(what, Session):
+                fetch = Fetch(until, what.session_id, what.writer, ours, is_patient=not is_inside)
+            else:
+                fetch = Fetch(until, what.name, what.writer, ours, owner=what.owner, is_patient=not is_inside)
+            self._courier.fetch(fetch)
 
     def confirm(self, until: float) -> None:
         """Wait until what was put is written."""

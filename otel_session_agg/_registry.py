@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -27,6 +27,12 @@ class Aggregator(Protocol):
 
     def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here."""
+        ...
+
+    def account_rollup(
+        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
+        """The totals of an account at this moment."""
         ...
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
@@ -65,9 +71,18 @@ def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
 
     ``wait_seconds``: how long all of them together may wait for other processes.
     """
+    return _asked(lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings), wait_seconds)
+
+
+def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup | None:
+    """The same for an account, which budgets over anything else than a session have."""
+    return _asked(lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings), wait_seconds)
+
+
+def _asked(ask: Callable[[Aggregator, float, frozenset[str]], Rollup | None], wait_seconds: float) -> Rollup | None:
     until, ones = time.monotonic() + wait_seconds, aggregators()
     names = frozenset(one.process for one in ones) if wait_seconds > 0 else frozenset()
-    return fullest(one.session_rollup(session_id, until - time.monotonic() if names else 0.0, names) for one in ones)
+    return fullest(ask(one, until - time.monotonic() if names else 0.0, names) for one in ones)
 
 
 def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:

@@ -14,7 +14,7 @@ from opentelemetry.context import attach
 from otel_session_agg import _names as n
 from otel_session_agg import _registry
 from otel_session_agg._budgets import Budget
-from otel_session_agg._context import Label, carried_texts, current_label, given_id, leave, with_label
+from otel_session_agg._context import Label, carried_texts, current_label, given_id, labels_around, leave, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
@@ -67,6 +67,7 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         self._entered: dict[Label | None, object] = {}
         """Labels of the blocks that are entered; threads and tasks may enter one object at once."""
         self._last: str | None = self._wanted
+        self._last_label: Label | None = None
 
     @property
     def session_id(self) -> str:
@@ -103,7 +104,8 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
 
         """
         if self._budget is not None:
-            self._budget.check_session(self.session_id, wait_seconds)
+            around = (label for label in labels_around() if label in self._entered)
+            self._budget.check_session(self.session_id, wait_seconds, next(around, self._last_label))
 
     def end(self) -> None:
         """End the session as soon as nothing of it is open."""
@@ -123,8 +125,8 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             carried_texts(),
         )
         if self._budget is not None:
-            self._budget.bind(session_id)
-        self._last = session_id
+            self._budget.bind(session_id, label)
+        self._last, self._last_label = session_id, label
         self._entered[label] = attach(with_label(label))
         for aggregator in _registry.aggregators():
             aggregator.block(label, is_entered=True)

@@ -12,7 +12,8 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
-from otel_session_agg._session_codec import Recorded, decode, decode_recorded
+from otel_session_agg._rollup import Rollup
+from otel_session_agg._session_codec import Recorded, decode, decode_recorded, encode
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._store import SessionStore, Slot, Stored
@@ -24,7 +25,10 @@ SESSION = "s:"
 """Begins the keys of sessions."""
 
 OPEN = "o:"
-"""Begins the keys of what is open in sessions."""
+"""Begins the keys of what is open in sessions, and for those that budgets are over."""
+
+ACCOUNT = "b:"
+"""Begins the keys of accounts, which budgets over anything else than a session have."""
 
 _NOTHING_OPEN = b"0"
 
@@ -36,9 +40,21 @@ class Others(NamedTuple):
     totals: SessionTotals
 
 
-def open_slot(session_id: str, process: str, seq: int, num_blocks: int) -> Slot:
-    """How many ``session()`` blocks of a session a process is in."""
-    return Slot(OPEN + session_id, process, seq, str(num_blocks).encode())
+class Spent(NamedTuple):
+    """What other processes have of an account."""
+
+    account: str
+    rollup: Rollup
+
+
+def open_slot(name: str, process: str, seq: int, num_blocks: int) -> Slot:
+    """How many ``session()`` blocks of a session, or of an owner of accounts, a process is in."""
+    return Slot(OPEN + name, process, seq, str(num_blocks).encode())
+
+
+def account_slot(name: str, writer: str, seq: int, rollup: Rollup) -> Slot:
+    """A process' part of an account."""
+    return Slot(ACCOUNT + name, writer, seq, encode(SessionTotals(rollup)))
 
 
 class SessionSlots:
@@ -68,9 +84,8 @@ class SessionSlots:
             ours: Names of this process, by which what is open here is told from what is open elsewhere.
 
         """
-        [blocks] = self._store.get([OPEN + session_id])  # first: what was open a moment ago may be in the totals by now
+        is_open = self._open(session_id, ours)  # first: what was open a moment ago may be in the totals by now
         [stored] = self._store.get([SESSION + session_id])
-        is_open = {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
         totals = SessionTotals()
         for name, part in self._decoded(stored):
             if name != writer:
@@ -78,6 +93,26 @@ class SessionSlots:
                 if part.num_open and name.partition(".")[0] not in ours:
                     is_open[name] = stored.slots[name]
         return Others(session_id, totals), is_open
+
+    def _open(self, name: str, ours: frozenset[str]) -> dict[str, bytes]:
+        [blocks] = self._store.get([OPEN + name])
+        return {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
+
+    def spent(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Spent]:
+        """What others have of accounts, as far as it is new; ``watched``: our own writer by account."""
+        found: list[Spent] = []
+        names = list(watched)
+        for name, stored in zip(names, self._store.get([ACCOUNT + name for name in names]), strict=True):
+            if stored.version != seen.get(name):  # 0 when there is nothing, which is news the first time
+                seen[name] = stored.version
+                found.append(Spent(name, self.sum(stored, without=watched[name]).rollup))
+        return found
+
+    def spent_and_open(self, name: str, writer: str, whose: str, ours: frozenset[str]) -> tuple[Spent, dict[str, bytes]]:
+        """What others have of an account, and slots of theirs in which something of its owner is open; as ``others_and_open``."""
+        is_open = self._open(whose, ours)
+        [spent] = self.spent({name: writer}, {})
+        return spent, is_open
 
     def sum(self, stored: Stored, without: str = RECORD) -> SessionTotals:
         """The totals of all writers but one."""

@@ -180,13 +180,13 @@ class TestBudgetUnknown:
 
     def test_text(self) -> None:
         """It says why, and whoever stops for a budget that is used up stops for it, too."""
-        error = BudgetUnknown("s", Rollup(total_tokens=1), 2.0, None, "nobody looked")
+        error = BudgetUnknown("s", Rollup(total_tokens=1), 2.0, None, reason="nobody looked")
         assert "what session s has used is not known: nobody looked" == str(error)
         assert isinstance(error, BudgetExceeded)
 
     def test_crosses_processes(self) -> None:
         """It can be sent from one process to another."""
-        error = BudgetUnknown("s", Rollup(total_tokens=1), 2.0, 3, "nobody looked")
+        error = BudgetUnknown("s", Rollup(total_tokens=1), 2.0, 3, reason="nobody looked")
         copied = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
         assert (str(error), "s", Rollup(total_tokens=1), 2.0, 3, "nobody looked") == (
             str(copied),

@@ -55,7 +55,7 @@ class TestBlocks:
 
     def test_bounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Blocks that are never left do not fill memory: the oldest are forgotten."""
-        monkeypatch.setattr(_blocks, "_MAX_SESSIONS", 10)
+        monkeypatch.setattr(_blocks, "_MAX_NAMES", 10)
         monkeypatch.setattr(_blocks, "_MAX_BLOCKS", 5)
         blocks = Blocks()
         for _ in range(20):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
 from otel_session_agg import Rollup
 from otel_session_agg._desk import session_slot
 from otel_session_agg._fetches import GRACE_SECONDS, POLL_SECONDS, Fetch, Fetches
-from otel_session_agg._session_slots import Others, SessionSlots, open_slot
+from otel_session_agg._session_slots import Others, SessionSlots, Spent, open_slot
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg.stores import MemoryStore, Slot
 from otel_session_agg.testing import FakeClock
@@ -52,7 +53,10 @@ class Place:
     def look(self, after_seconds: float = 0.0) -> None:
         """Look, later."""
         self.clock.tick(after_seconds)
-        self.fetches.look(self.sessions, self.heard.extend, self.clock())
+        self.fetches.look(self.sessions, self._hear, self.clock())
+
+    def _hear(self, news: Iterable[Others | Spent]) -> None:
+        self.heard += [one for one in news if isinstance(one, Others)]
 
     def lasts(self, seconds: float, *, is_patient: bool = False) -> float:
         """How long somebody waits when nothing happens."""

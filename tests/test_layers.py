@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
             " conventions._objects conventions._says conventions._term_rows"
         ),
         (
-            "_figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
+            "_budget_scopes _figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
             " conventions._convention conventions._marks conventions._operations"
             " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
         ),
@@ -51,7 +51,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_stopping",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",
-        "_blocks _registry",
+        "_accounts _registry",
+        "_blocks",
         "_asking _blind_spots",
         "_budgets",
         "_limits",

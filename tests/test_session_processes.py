@@ -479,6 +479,19 @@ class TestWaiting:
                 ]
                 assert [True, True, True, False] == answers
 
+    def test_budget_of_a_user(self, any_url: str) -> None:
+        """So it is with the budget of a user, whatever sessions and processes it is used in, also after a restart."""
+        for expected in ([True, True, True, False], [False] * 4):
+            with spawned(3, any_url) as workers:
+                for number in range(10):
+                    answers = [
+                        workers[(number + turn) % 3].do(
+                            "answer", f"s{turn}", 3 * CALL_USD, 5, self.WAIT_SECONDS, user_id=f"u{number}"
+                        )
+                        for turn in range(4)
+                    ]
+                    assert expected == answers
+
     def test_totals(self, any_url: str) -> None:
         """Outside of any block, too, each process answers with what all of them have used."""
         with spawned(2, any_url) as workers:

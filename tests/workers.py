@@ -171,9 +171,12 @@ class App:
         """End a span."""
         self._open.pop(name).end()
 
-    def answer(self, session_id: str, limit_usd: float, prompt_tokens: int, wait_seconds: float) -> bool:
-        """Handle a request with one call, unless the session has used up its budget; returns whether it had not."""
-        with self._tracer.start_as_current_span("request"), session(session_id, budget=Budget(cost_usd=limit_usd)) as block:
+    def answer(
+        self, session_id: str, limit_usd: float, prompt_tokens: int, wait_seconds: float, user_id: str | None = None
+    ) -> bool:
+        """Handle a request with one call, unless the session, or the user this month, has used up the budget; then ``False``."""
+        budget = Budget(limit_usd) if user_id is None else Budget(limit_usd, per="user", period="month")
+        with self._tracer.start_as_current_span("request"), session(session_id, user_id=user_id, budget=budget) as block:
             try:
                 block.check(wait_seconds=wait_seconds)
             except BudgetExceeded:
