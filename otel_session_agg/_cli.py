@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from otel_session_agg._cli_prices import show_price
 from otel_session_agg._cli_sessions import Told, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._report import COLUMNS
@@ -79,6 +80,7 @@ def _app() -> typer.Typer:
 
     _add_session_commands(app)
     _add_doctor(app)
+    _add_prices(app)
     return app
 
 
@@ -131,6 +133,39 @@ def _add_doctor(app: typer.Typer) -> None:
         The exit code is 1 when there is a problem. Nothing is changed, and no span is sent.
         """
         raise typer.Exit(_doctor(store, as_json=as_json))
+
+
+def _add_prices(app: typer.Typer) -> None:
+    import typer
+
+    @app.command()
+    def prices(  # noqa: PLR0913  one for each option
+        model: str = typer.Argument(metavar="MODEL", help="As a span names it."),
+        *,
+        provider: str | None = typer.Option(None, metavar="NAME", help="As a span names it."),
+        at: str | None = typer.Option(None, metavar="DATE", help="A date or time in UTC. Default: now."),
+        tier: str | None = typer.Option(None, metavar="NAME", help="The service tier: flex, priority, batch ..."),
+        address: str | None = typer.Option(None, metavar="HOST", help="The host or URL that is called; it may be a region's."),
+        own: str | None = typer.Option(None, metavar="FILE", help="Your own prices as JSON, as PriceBook takes them."),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Show which price a call would have, in USD, and from which table.
+
+        The exit code is 1 when no price is known: the cost would be unknown.
+        """
+        form = "json" if as_json else "text"
+        show = partial(show_price, model, provider=provider, at=at, tier=tier, address=address, own=own, as_form=form)
+        raise typer.Exit(_show_prices(show))
+
+
+def _show_prices(show: Callable[[], tuple[str, int]]) -> int:
+    """Print what is known of a price; the result is the exit code."""
+    try:
+        text, code = show()
+    except SessionAggError as error:
+        return _fail(str(error))
+    _print(Told(text))
+    return code
 
 
 def _doctor(store: str | None, *, as_json: bool) -> int:

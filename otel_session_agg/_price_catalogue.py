@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from otel_session_agg._model import Terms
 
-__all__ = ["find_card", "find_host", "find_quote"]
+__all__ = ["card_of", "find_card", "find_host", "find_quote"]
 
 
 class _Unit(NamedTuple):
@@ -146,7 +146,7 @@ def find_card(  # noqa: PLR0913 - everything that decides about a price
     found = find_quote(
         snapshot, models, at_ns, provider=provider, server_address=server_address, service_tier=service_tier, terms=terms
     )
-    return None if found is None else _card(*found)
+    return None if found is None else card_of(*found)
 
 
 def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | str | None:
@@ -160,7 +160,8 @@ def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | st
     return None if provider is None else find_row(snapshot.providers, provider, name)
 
 
-def _card(found: Quote, ask: Ask) -> Card:
+def card_of(found: Quote, ask: Ask) -> Card:
+    """Return the card of prices that were found."""
     prices, window = found.prices, found.window
     if prices is None or (prices and not prices.keys() & _UNITS.keys()):
         return UnknownCard(window)

@@ -126,7 +126,9 @@ def quote(providers: Sequence[Provider], row: Row, at_ns: int, ask: Ask) -> Quot
     """
     moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
     rows = tuple(corrections_of(row.provider.id, ask.name))
-    edges = [edge for one in rows for edge in (one.since, one.until) if edge is not None] + list(UPLIFT_EDGES)
+    edges = [edge for one in rows for edge in (one.since, one.until) if edge is not None] + list(
+        UPLIFT_EDGES if ask.region is not None else ()
+    )
     window = _window(_constraints(row.model, with_variants=bool(ask.contexts)), edges, at_ns)
     correction = next((one for one in rows if _applies(one, row.model, moment)), None)
     source = ""

@@ -181,7 +181,7 @@ class PriceBook:
     def _found(self, key: _Key, at_ns: int) -> Card:
         provider, models, server_address, service_tier, terms = key
         named = [model[:MAX_NAME_LENGTH] for model in models if model and clean(model[:MAX_NAME_LENGTH])]
-        own = self._overrides.find([_names(provider, model) for model in named or [""]])
+        own = self._overrides.find([names_of(provider, model) for model in named or [""]])
         if own is not None:
             return own
         if self._table_failed or not named or any(len(model or "") > MAX_NAME_LENGTH for model in models):
@@ -215,7 +215,7 @@ class PriceBook:
         return self._snapshot
 
 
-def _names(provider: str | None, model: str) -> list[str]:
+def names_of(provider: str | None, model: str) -> list[str]:
     """Return everything an override may call a model: as named and as read, alone and behind its provider."""
     names = [clean(model)]
     providers = [clean(provider or ""), canonical_provider(provider)]

@@ -38,7 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # what counts, what it costs, how tables are read
         "_labels _nesting _price_catalogue _session_record _session_values _sums conventions._table conventions._usage_shapes stores",
         "_pricing _session_codec conventions._usage_text",
-        "_owners _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
+        "_owners _price_report _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_outlived _own_metadata _profiles _trace_state conventions._spellings",
         "_folding",
         "_traces conventions._usage",
@@ -69,7 +69,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_exporter",
         "",
         "_doctor_sdk",
-        "testing _cli_sessions _demo _demo.* _doctor",
+        "testing _cli_prices _cli_sessions _demo _demo.* _doctor",
         "_cli",
         "__main__",
     )
