@@ -8,7 +8,7 @@ count: none of them is read.
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, NameText, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _LOGFIRE = ("logfire.openai", "logfire.anthropic")
@@ -59,6 +59,8 @@ TABLE = Convention(
         TermText("request_data", REQUEST_TERMS, scopes=_LOGFIRE),
     ),
     cost={"operation.cost": 40},
+    # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON when there is none
+    session_texts=(NameText("group_id", r'^(?!null$)([^"\\]{1,1024})$', scopes=("logfire.openai_agents",)),),
     output=("final_result",),
     agent=("agent_name",),
     emitters=(

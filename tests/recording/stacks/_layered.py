@@ -58,7 +58,13 @@ _KINDS = {
 }
 """What a word in a stack's name stands for; a client before it, as in ``openai-contrib``, means the client's instrumentation."""
 
-_SPELT = {("autogen", "openinference"): "autogen-agentchat", ("llama-index", "openllmetry"): "llamaindex"}
+_SPELT = {
+    ("autogen", "openinference"): "autogen-agentchat",
+    ("llama-index", "openllmetry"): "llamaindex",
+    **{("langgraph", kind): "langchain" for kind in _KINDS},
+    **{("openai-agents-memory", kind): "openai-agents" for kind in _KINDS},
+    **{("agno-memory", kind): "agno" for kind in _KINDS},
+}
 """Libraries that an instrumentation's name spells differently."""
 
 
