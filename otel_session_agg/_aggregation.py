@@ -16,7 +16,7 @@ from otel_session_agg._formatting import counted
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
-from otel_session_agg._registry import register, unregister
+from otel_session_agg._registry import aggregators, are_several, register, unregister
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._runner import HandOn, Runner
 from otel_session_agg._session_record import SessionRecord
@@ -25,6 +25,7 @@ from otel_session_agg._stopping import stopping
 from otel_session_agg._store import SessionStore
 from otel_session_agg._telemetry import Meters
 from otel_session_agg._threads import nothing, weakly
+from otel_session_agg._together import hand_over
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -54,7 +55,10 @@ class Aggregation:
         self.is_shared = store is not None
         self.sees_blocks = self.is_shared and batch_seconds is None
         """Whether blocks are told of: where spans come in batches, a block that is left says nothing of what is still to come."""
-        self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds)
+        self.joins = store is None and hand_on is not None
+        """Whether others of this process that have no store have shares of the same sessions."""
+        others = weakly(self._others) if self.joins else None
+        self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others)
         self.guard = self.runner.guard
         self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
         register(self)
@@ -104,11 +108,16 @@ class Aggregation:
     def shut_down(self, timeout_millis: float = 30000) -> None:
         """Forward everything; what comes later is lost."""
         self.guard.call("shutdown", self.runner.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
+        if self.joins and are_several():
+            self.guard.call("handing sessions over", hand_over, self.runner.asked, [one.asked for one in self._others()])
         self.guard.call("shutdown", self.runner.shut_down)
         unregister(self)
         stopping.members.discard(self)
         self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
         self.guard.call("stopping price updates", self._prices.stop_updates)
+
+    def _others(self) -> list[Runner]:
+        return [one.runner for one in aggregators() if isinstance(one, Aggregation) and one.joins and one is not self]
 
     # -- asked about --------------------------------------------------------------------------------------------------------
 
@@ -139,6 +148,16 @@ class Aggregation:
             labels = [label for label in labels_around() if label.session_id == session_id] if self.sees_blocks else []
             self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
         return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
+
+    def share(self, session_id: str) -> Rollup | None:
+        """What it has of a session that no other of this process without a store has."""
+
+        def look(keeper: Keeper, now: float) -> Rollup | None:
+            keeper.totals(session_id, now)
+            session = keeper.ledger.get(session_id)
+            return session.share.rollup if session is not None else None
+
+        return self.runner.asked(look)
 
     def account_rollup(
         self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
 An application that exports to two backends may well have two processors, and by a setting both have the same store.  Each
 writes the totals on its own roots, but the store must be told once, or every session would cost twice.  The first processor to
-see a root tells; the others say nothing of it.
+see a root tells; the others say nothing of it.  Without a store (``None``) the same decides whose share of a session a root is.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Departures:
         session_id = session_of(trace)
         if session_id is not None and trace.is_sampled and not trace.is_elsewhere:
             num_more, trace.num_on_root = max(0, rollup.num_events - trace.num_on_root), rollup.num_events
-            self._ledger.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback)
+            self._ledger.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double)
 
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
@@ -193,7 +193,9 @@ class Departures:
             start_ns, end_ns = (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
             member = Member(start_ns, trace.trace_id, first[1])
             is_apart = is_part or not is_whole
-            self._ledger.left(session_id, member, end_ns, now, is_part=is_apart, is_sampled=trace.is_sampled)
+            self._ledger.left(
+                session_id, member, end_ns, now, is_part=is_apart, is_sampled=trace.is_sampled, is_double=trace.is_double
+            )
             if is_whole and not is_part:
                 self._gathering.found(trace.trace_id, session_id)
 

@@ -51,11 +51,14 @@ class Keeper:
     ) -> None:
         """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
+        self._idle_seconds = settings.session_idle_seconds
         self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=courier is not None)
         self._publisher = Publisher(courier, engine, self.accounts, process, store, outputs=settings.store_outputs)
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds, guard)
+        self.unmerged: list[SessionRecord] = []
+        """Records that others of this process may have a share of, and that were not written."""
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that the ledger knows of."""
         self._settles_seconds = settles_seconds
@@ -123,6 +126,18 @@ class Keeper:
         """Whether a session has used more than a budget by now."""
         if self.limits.look_at(session_id, self.totals(session_id, now)):
             self.ledger.budget_exceeded(session_id)
+
+    def joins(self) -> None:
+        """What is told here is shared with others of this process, without a store."""
+        self._publisher.joins = True
+
+    def number_open(self, session_id: str) -> int:
+        """Traces of a session that have not come to their end."""
+        return self._engine.members.number(session_id)
+
+    def goes_on_with(self, session: Session, now: float) -> bool:
+        """Whether a session is not idle."""
+        return now - session.active_seconds < self._idle_seconds or bool(self.number_open(session.session_id))
 
     def asks(
         self, session_id: str, labels: Iterable[Label], siblings: frozenset[str], now: float

@@ -91,7 +91,7 @@ class Ledger:
         if session.end_reason is not None:  # it comes back
             session.end_reason = None
             session.born_seconds = now
-            _look_no_more(session)
+            session.look_no_more()
         self._active(session, now)
         return session
 
@@ -132,7 +132,8 @@ class Ledger:
                 continue
             session = self._session(session_id, now) if is_late else self.began(session_id, now)
             new = after if before is None else after.since(before)
-            session.grown.add_rollup(new)
+            for grown in session.growing(is_double=trace.is_double):
+                grown.add_rollup(new)
             if scopes:
                 self.deltas.append((trace, session, new))
             self._active(session, now)
@@ -140,21 +141,32 @@ class Ledger:
         trace.reported = dict(rollups)
 
     def left(  # noqa: PLR0913 -- what is known of a root
-        self, session_id: str, member: Member, end_ns: int, now: float, *, is_part: bool, is_sampled: bool = True
+        self,
+        session_id: str,
+        member: Member,
+        end_ns: int,
+        now: float,
+        *,
+        is_part: bool,
+        is_sampled: bool = True,
+        is_double: bool = False,
     ) -> None:
-        """A root of a session has left; ``is_sampled``: it is exported."""
+        """A root of a session has left; ``is_sampled``: it is exported; ``is_double``: another processor tells it, too."""
         session = self.began(session_id, now)
         session.grown.began(member.start_ns)
-        session.grown.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
+        for grown in session.growing(is_double=is_double):
+            grown.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
         if is_sampled:
             session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))
         self._new(session)
 
-    def stands_on_root(self, session_id: str, num_events: int, *, has_feedback: bool) -> None:
+    def stands_on_root(self, session_id: str, num_events: int, *, has_feedback: bool, is_double: bool = False) -> None:
         """So many more events of a session are in the totals on a root of it, which is exported; that makes no new record."""
         session = self._sessions.get(session_id)
-        is_new = session is not None and session.grown.stands_on_root(num_events, has_feedback=has_feedback)
-        if is_new and self._is_shared:
+        if session is None:
+            return
+        news = [one.stands_on_root(num_events, has_feedback=has_feedback) for one in session.growing(is_double=is_double)]
+        if news[0] and self._is_shared:
             self.news[session_id] = None
 
     def feedback(self, session_id: str, now: float) -> None:
@@ -194,7 +206,7 @@ class Ledger:
             self._look_later(session, now + min(waits, self._settings.session_max_seconds))
 
     def _look_later(self, session: Session, when: float) -> None:
-        _look_no_more(session)
+        session.look_no_more()
         session.deadline = self._deadlines.add(when, session.session_id)
 
     # -- ends -------------------------------------------------------------------------------------------------------------
@@ -229,7 +241,7 @@ class Ledger:
                 self._refresh(session_id, now)
             session = self._sessions.get(session_id)
             if session is not None:
-                _look_no_more(session)
+                session.look_no_more()
                 self._look_at(session, now)
 
     def _look_at(self, session: Session, now: float) -> None:
@@ -259,7 +271,7 @@ class Ledger:
     def _end(self, session: Session) -> None:
         reason, session.ending = session.ending or IDLE, None
         session.end_reason = reason
-        _look_no_more(session)  # it was for the idle time
+        session.look_no_more()  # it was for the idle time
         changed, session.changed = session.changed, False
         if self._is_shared:  # also when nothing is new here: other processes may have more
             self.ends.append((session.session_id, reason))
@@ -275,7 +287,7 @@ class Ledger:
         elif session.changed:
             session.ending = session.end_reason or reason
             self._end(session)
-        _look_no_more(session)
+        session.look_no_more()
         del self._sessions[session_id]
 
     def shutdown(self, *, with_open: bool = True) -> None:
@@ -284,9 +296,3 @@ class Ledger:
             if session.changed and not self._is_shared and (with_open or not self._num_open(session.session_id)):
                 session.ending = session.ending or session.end_reason or SHUTDOWN
                 self._end(session)
-
-
-def _look_no_more(session: Session) -> None:
-    if session.deadline is not None:
-        session.deadline.cancel()
-        session.deadline = None

@@ -69,8 +69,10 @@ class Pipeline:
         *,
         is_live: bool = False,
         batch_seconds: float | None = None,
+        has_others: Callable[[], object] | None = None,
     ) -> None:
-        """``batch_seconds``: how late ends come where starts are not seen; ``None``: they are."""
+        """``batch_seconds``: how late ends come where starts are not seen, else ``None``; ``has_others``: see ``_together``."""
+        self._has_others = has_others or bool
         self.guard = Guard(_logger)
         self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
@@ -96,12 +98,13 @@ class Pipeline:
         self.keeper = Keeper(
             settings, self.engine, self._readable, process, self.courier, self.guard, name_of(store), settles_seconds
         )
+        if has_others is not None:
+            self.keeper.joins()
         self.num_unpriced = 0
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
         self._item: ReadableSpan | tuple[object, ...] | None = None
-        """The start or end at hand; what had left before it is ``_before``."""
-        self._before = 0
+        self._before = 0  # what had left before the start or end at hand, which is ``_item``
         self._resource: Resource | None = None
         """Of the root that began last: what our own spans stand for."""
 
@@ -221,13 +224,19 @@ class Pipeline:
         if reason in (SHUTDOWN, STOPPING):
             self.guard.call("sessions", partial(keeper.shutdown, now, with_open=reason == SHUTDOWN))
         records, keeper.ledger.records = keeper.ledger.records, []
-        for record in records:
-            if self._on_record is not None:
-                keeper.limits.calls.append(partial(self._on_record, record))
+        if records and self._has_others():
+            keeper.unmerged += records  # written when they are merged, outside of the lock
+            return self._ready()
+        return self._ready() + self.told(records)
+
+    def told(self, records: list[SessionRecord]) -> list[ReadableSpan]:
+        """Tell of sessions that have ended: the spans to forward."""
+        if self._on_record is not None:
+            self.keeper.limits.calls.extend(partial(self._on_record, record) for record in records)
         wanted = filter(self._is_wanted, records)
         make, resource = self._enrichment.record, self.resource
         made = (self.guard.call("writing a session record", make, record, resource()) for record in wanted)
-        return self._ready() + [span for span in made if span is not None]
+        return [span for span in made if span is not None]
 
     def _is_wanted(self, record: SessionRecord) -> bool:
         """Whether a span tells of a session."""

@@ -16,6 +16,7 @@ from otel_session_agg._fetches import Fetch
 from otel_session_agg._gathering import writer_of
 from otel_session_agg._ledger import Ledger
 from otel_session_agg._limits import Limits
+from otel_session_agg._registry import are_several
 from otel_session_agg._rollup import NOTHING, Rollup
 from otel_session_agg._session_codec import Part, encode_part
 from otel_session_agg._session_slots import SESSION, account_slot, open_slot
@@ -42,6 +43,8 @@ class Publisher:
         self._process = process
         self._store = store
         """What the store is known by in this process; ``None``: there is none."""
+        self.joins = False
+        """Whether others of this process that have no store get to know what is told here."""
         self._engine = engine
         self._outputs = outputs
         self.blocks = Blocks()
@@ -57,8 +60,12 @@ class Publisher:
 
     def claim(self, trace: Trace) -> None:
         """A root began, or was seen for the first time."""
-        if self._store is not None and trace.root_id is not None:
+        if trace.root_id is None:
+            return
+        if self._store is not None:
             trace.is_elsewhere = not claim(self._store, trace.trace_id, trace.root_id, self._process)
+        elif self.joins and are_several() and trace.reported is None:
+            trace.is_double = not claim(None, trace.trace_id, trace.root_id, self._process)
 
     @property
     def is_shared(self) -> bool:

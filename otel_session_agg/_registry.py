@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
 from typing import Protocol
 from weakref import WeakSet
 
@@ -15,6 +17,15 @@ from otel_session_agg._rollup import Rollup
 
 class Aggregator(Protocol):
     """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether it has no store and shares its sessions with others of this process."""
+        ...
+
+    def share(self, session_id: str) -> Rollup | None:
+        """What it has of a session that no other of those has."""
+        ...
 
     @property
     def process(self) -> str:
@@ -61,17 +72,28 @@ def unregister(aggregator: Aggregator) -> None:
     _LIVE.discard(aggregator)
 
 
+def are_several() -> bool:
+    """Whether there is more than one; cheap enough for each root."""
+    return len(_LIVE) > 1
+
+
 def aggregators() -> list[Aggregator]:
     """All that are there."""
     return list(_LIVE)
 
 
 def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
-    """The totals of a session at this moment, of the aggregator that knows most of it: several may see the same spans.
+    """The totals of a session at this moment.
+
+    Aggregators without a store have a share each; of others the one that knows most of it answers: they may see the same spans.
 
     ``wait_seconds``: how long all of them together may wait for other processes.
     """
-    return _asked(lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings), wait_seconds)
+    found = _asked(lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings), wait_seconds)
+    joined = [one for one in aggregators() if one.joins]
+    shares = [one.share(session_id) for one in joined] if len(joined) > 1 else []
+    known = [share for share in shares if share is not None]
+    return fullest((found, reduce(add, known))) if known else found
 
 
 def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup | None:

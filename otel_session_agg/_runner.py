@@ -39,6 +39,7 @@ from otel_session_agg._stopping import stopping
 from otel_session_agg._store import SessionStore
 from otel_session_agg._suppress import suppressed
 from otel_session_agg._threads import always, weakly, within
+from otel_session_agg._together import merged
 
 T = TypeVar("T")
 
@@ -69,8 +70,10 @@ class Runner:
         store: SessionStore | None,
         on_record: Callable[[SessionRecord], object],
         batch_seconds: float | None = None,
+        others: Callable[[], list[Runner] | None] | None = None,
     ) -> None:
-        """``hand_on``: ``None`` in live mode.  ``batch_seconds``: see ``Pipeline``."""
+        """``hand_on``: ``None`` in live mode.  ``batch_seconds``: see ``Pipeline``; ``others``: those that are asked, see ``_together``."""
+        self.others = others
         self.guard = Guard(logging.getLogger("otel_session_agg"))
         self._hand_on = hand_on
         self._batch_seconds = batch_seconds
@@ -91,6 +94,7 @@ class Runner:
             self._on_record,
             is_live=self._hand_on is None,
             batch_seconds=self._batch_seconds,
+            has_others=self.others,
         )
         self.queue: Queue = deque()
         self.held: deque[ReadableSpan] = deque()
@@ -101,8 +105,7 @@ class Runner:
         self.forward_lock = threading.Lock()
         self.forwarding: int | None = None
         """The thread that forwards: a downstream may end spans in the middle of it."""
-        self.wake = threading.Event()
-        self.awake = False
+        self.wake, self.awake = threading.Event(), False
         self._worker: threading.Thread | None = None
         self._worker_lock = threading.Lock()
         self.lost: dict[str, int] = {}
@@ -117,7 +120,7 @@ class Runner:
                     worker.start()
                     self._worker = worker
             if self._settings.handle_sigterm:
-                stopping.install()  # in a forked process, which may have set handlers of its own since
+                stopping.install()  # a forked process may have set handlers of its own since
         self.awake = True  # only now: without a thread the next span tries again
         self.wake.set()
 
@@ -164,6 +167,10 @@ class Runner:
         """Hand on what is held; outside the fold lock, so that a downstream that hangs stops nobody else."""
         if self._hand_on is None:
             return
+        if self.pipeline.keeper.unmerged and self.others is not None:
+            records = merged(self.asked, [one.asked for one in self.others() or ()])
+            with self.fold_lock:
+                self.hold(self.pipeline.told(records))
         self.forwarding = threading.get_ident()
         with suppressed():
             while self.guard.call("downstream on_end", self._hand_on, self.held, still) is None:

@@ -16,7 +16,7 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published",
+        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_double", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published",
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -56,6 +56,8 @@ class TraceState:
         """The root is exported, as far as is known."""
         self.is_carried = False
         """The root above it has left with its totals."""
+        self.is_double = False
+        """Another processor of this process tells it, too, without a store."""
         self.is_elsewhere = False
         """Another processor of this process tells the store of it."""
         self.is_folded = False

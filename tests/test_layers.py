@@ -59,7 +59,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_publisher",
         "_departures _session_block",
         "_enrichment _keeper",
-        "_pipeline",
+        "_pipeline _together",
         "_runner",
         "_telemetry",
         "_aggregation",
@@ -174,6 +174,7 @@ class TestImports:
             "_caller",
             "_courier",
             "_stopping",
+            "_together",
             "_threads",
         } == imports_of_ours("_runner")
         assert {"_exceptions", "_guard", "_values", "environment_variables"} == imports_of_ours("_settings")

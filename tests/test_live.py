@@ -207,14 +207,14 @@ class TestCurrentRollup:
             app.call()
             assert 15 == tokens()
 
-    def test_processor_that_knows_less(self, make: Callable[..., App]) -> None:
-        """Of two providers the one that has more of the session answers."""
+    def test_several_providers(self, make: Callable[..., App]) -> None:
+        """What several providers have of a session is added up."""
         apps = [make() for _ in range(8)]
         with session("s"):
             for app in apps:
                 app.trace(1)
             apps[3].trace(5)
-            assert 90 == tokens()
+            assert 195 == tokens()
 
     def test_after_shutdown(self, app: App) -> None:
         """After the shutdown there is none, and nothing fails."""

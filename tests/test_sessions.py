@@ -152,6 +152,7 @@ class TestRecordSpan:
                 app.processor.on_end(make_span(trace_id=7 + number, span_id=8, attributes={**CALL, "session.id": session_id}))
                 end_session(session_id)
                 app.turn()
+            app.provider.shutdown()  # another process knows nothing of it
             return [(record.trace_id, record.span_id) for record in app.records]
 
         first, second = ids_of("s", 2)
