@@ -68,6 +68,8 @@ class Usage(NamedTuple):
     """Part of ``completion_tokens``."""
     web_searches: int | None = None
     """Searches that the provider made for the call and bills by number."""
+    other_model_tokens: int | None = None
+    """Tokens beside all others that other models had for the call, at other prices."""
 
 
 class Terms(NamedTuple):

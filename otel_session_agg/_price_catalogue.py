@@ -258,7 +258,7 @@ class _Reference:
     def cost_pusd(self, usage: Usage) -> int | None:
         """Price a call in picodollars; ``None`` is unknown."""
         sides = known_sides(usage, prices_input=True, prices_output=True)
-        if sides is None:
+        if sides is None or usage.other_model_tokens:
             return None
         try:
             usd = self._calc_price(usage._replace(prompt_tokens=sides[0], completion_tokens=sides[1]))

@@ -138,20 +138,9 @@ class RateCard:
     def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0912 - the hot path: no calls
         """Price a call in picodollars, rounded once, half to even; ``None`` is unknown."""
         (
-            prompt,
-            completion,
-            _,
-            read,
-            write,
-            write_1h,
-            reasoning,
-            audio_in,
-            audio_out,
-            audio_read,
-            image_in,
-            image_out,
-            searches,
-        ) = usage
+            prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out, audio_read, image_in, image_out,
+            searches, others,
+        ) = usage  # fmt: skip
         if prompt is None or completion is None:
             sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
             if sides is None:
@@ -183,7 +172,7 @@ class RateCard:
             if self._search is None:
                 return None
             amount += self._search if self._search_once else searches * self._search
-        if self._conditions and self._is_vague(usage, prompt, completion):
+        if others or (self._conditions and self._is_vague(usage, prompt, completion)):
             return None
         if weights[9]:
             cells = cells_of(usage, prompt, completion)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_session_agg import PriceBook
 from otel_session_agg._model import Kind
 
 from .test_conventions import IN, OUT, READ, TOTAL, read, usage
@@ -405,10 +406,32 @@ class TestIterations:
             }
             assert (20_300, 450) == counts(attributes)[:2]
 
-    def test_others(self) -> None:
-        """Samplings of another model and declined ones are not in the sum."""
-        items = [self.MESSAGE, {**self.COMPACTION, "type": "advisor_message", "model": "claude-opus-4-8"}]
-        assert (2300, 100) == counts({RAW: json.dumps(self.own(*items))})[:2]
+    @pytest.mark.parametrize(
+        "items",
+        [
+            [MESSAGE, {**COMPACTION, "type": "advisor_message", "model": "claude-opus-4-8"}],
+            [{**MESSAGE, "model": "claude-sonnet-4-6"}, {**COMPACTION, "model": "claude-opus-4-8"}],
+        ],
+    )
+    def test_others(self, items: list[dict[str, Any]]) -> None:
+        """Samplings of another model and declined ones are not in the sum, and their price is not known."""
+        found = usage({RAW: json.dumps(self.own(*items))})
+        assert (2300, 100) == found[:2]
+        assert found.other_model_tokens
+        prices = PriceBook({"*": {"input": 1, "output": 1}})
+        models = ("claude-sonnet-4-6",)
+        assert prices.cost_pusd(provider="anthropic", models=models, usage=found, at_ns=1) is None
+        assert (
+            prices.cost_pusd(provider="anthropic", models=models, usage=found._replace(other_model_tokens=0), at_ns=1) is not None
+        )
+
+    def test_one_model(self) -> None:
+        """Samplings that all name one model are summed up."""
+        items = [{**self.COMPACTION, "model": "claude-sonnet-4-6"}, {**self.MESSAGE, "model": "claude-sonnet-4-6"}]
+        assert (20_300, 450, None) == (
+            *counts({RAW: json.dumps(self.own(*items))})[:2],
+            usage({RAW: json.dumps(self.own(*items))}).other_model_tokens,
+        )
 
     @pytest.mark.parametrize("items", [None, 3, "x", [], [3], [None], [{}], [{"type": {}}], [{"type": "message"}], {"a": 1}])
     def test_malformed(self, items: object) -> None:

@@ -68,6 +68,8 @@ class Says:
     """A term of the price (``_term_rows``)."""
     BILLED: Final = 45
     """What was billed (``_term_rows``)."""
+    OTHER_MODEL: Final = 46
+    """What another model had for the call."""
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
     OUTER_CACHED: Final = 40

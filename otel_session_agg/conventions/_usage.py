@@ -129,6 +129,7 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
         parts.get(Says.IMAGE_PROMPT),
         parts.get(Says.IMAGE_COMPLETION),
         parts.get(Says.WEB_SEARCHES),
+        parts.get(Says.OTHER_MODEL),
     )
 
 

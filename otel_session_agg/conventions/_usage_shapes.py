@@ -106,13 +106,20 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
 
 
 def _with_iterations(value: Mapping[object, object], found: Found, names: dict[int, str]) -> Found:
-    """Sum up the samplings inside one call; beside their list, Anthropic's own counts leave compactions out."""
-    items = value.get("iterations")
-    billed = (
-        [item for item in items if isinstance(item, Mapping) and item.get("type") in BILLED_ITERATIONS]
-        if isinstance(items, list)
-        else []
-    )
+    """Sum up the samplings inside one call; beside their list, Anthropic's own counts leave compactions out.
+
+    What other models had (an advisor, or an attempt that was declined) is not in the sum: it has another price, if any.
+    """
+    listed = value.get("iterations")
+    items = [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    billed = [item for item in items if item.get("type") in BILLED_ITERATIONS]
+    models = {model for item in billed if isinstance(model := item.get("model"), str)}
+    others = items if len(models) > 1 else [item for item in items if item.get("type") not in BILLED_ITERATIONS]
+    other_tokens = sum(tokens for item in others for tokens in _named(item)[0].values())
+    if other_tokens:
+        found[Says.OTHER_MODEL] = other_tokens
+    if len(models) > 1:
+        return found
     sums: Found = {}
     for item in billed:
         counts, item_names = _named(item)
