@@ -24,6 +24,7 @@ LANGCHAIN = (
     "langgraph>=1.2,<2",
     "openinference-instrumentation-langchain>=0.1.80,<0.2",
 )
+OPENAI_AGENTS = ("openai-agents>=0.20,<0.30", "openinference-instrumentation-openai-agents>=2.5,<3")
 PYDANTIC_AI = ("pydantic-ai-slim[openai]>=2,<3",)
 
 
@@ -122,6 +123,38 @@ class TestPydanticAi:
         total = sum(ran.served[0][:2])
         answers = "city='Oslo' millimetres=4 and city='Bergen' millimetres=6"
         assert f"trip-2 has used {total} tokens for {answers}" == ran.lines[0]
+
+
+class TestBudgets:
+    """Agents that would never stop by themselves."""
+
+    @pytest.fixture(
+        params=[
+            ("budget_in_openai_agents.py", "openai-agents", OPENAI_AGENTS),
+            ("budget_in_pydantic_ai.py", "pydantic-ai", PYDANTIC_AI),
+            ("budget_in_langgraph.py", "langchain", LANGCHAIN),
+        ],
+        ids=["openai_agents", "pydantic_ai", "langgraph"],
+    )
+    def ran(self, request: pytest.FixtureRequest) -> Ran:
+        """Each program, run once."""
+        return ran_once(*request.param)
+
+    def test_stops(self, ran: Ran) -> None:
+        """The check before the call after the budget is used up ends the run: no call is made any more, and none is missing."""
+        (limit,) = {float(limit) for limit in re.findall(r"of (\S+) USD$", ran.lines[0])}
+        used = float(re.findall(r"^stopped: user ada in \d{4}-\d\d-\d\d \(UTC\) has used (\S+) USD of", ran.lines[0])[0])
+        (number,) = re.findall(r"^after (\d+) calls$", ran.lines[1])
+        (root,) = ran.roots
+        assert used - used / int(number) <= limit < used  # calls become dearer: the last one cost more than their average
+        assert f"the model server counted {number} calls, " in ran.stdout
+        assert (sum(ran.served[0][:2]), int(number)) == (root.attributes[n.TOTAL_TOKENS], root.attributes[n.NUM_MODEL_EVENTS])
+        assert root.attributes[n.BUDGET_EXCEEDED] is True
+
+    def test_says_nothing_else(self, ran: Ran) -> None:
+        """The budget is strict, and everything is seen."""
+        assert "not known" not in ran.stdout + ran.stderr
+        assert "a budget may not see" not in ran.stdout + ran.stderr
 
 
 def is_call(attributes: Mapping[str, Any]) -> bool:
