@@ -47,7 +47,7 @@ from otel_session_agg.conventions._kind import read_kind
 from otel_session_agg.conventions._marks import first_text
 from otel_session_agg.conventions._session_keys import name_in_text, read_session
 from otel_session_agg.conventions._stated import mentions
-from otel_session_agg.conventions._table import NAMES, Index, Plan, Scope, Scopes
+from otel_session_agg.conventions._table import NAMES, Index, Plan, Scopes
 from otel_session_agg.conventions._terms import read_terms
 from otel_session_agg.conventions._usage import read_usage
 from otel_session_agg.conventions._user_keys import read_user
@@ -100,9 +100,6 @@ CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.
 
 _MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
 
-_USER = Event._fields.index("user_id")
-"""Where in an event user and metadata stand."""
-
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Event(kind) for kind in Kind}
@@ -116,21 +113,18 @@ def read(span: SpanData) -> Event:
     if scope.has_events and span.events:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
-    event = _read(span, scope, plan, attributes)
-    if plan.user is None:
-        return event
-    # a third of what ``_replace`` costs
-    return Event._make((*event[:_USER], *read_user(plan.user, attributes, span.scope_name), *event[_USER + 2 :]))
-
-
-def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any]) -> Event:
-    """What a span says but for who uses the session."""
     kind = read_kind(scope, plan, attributes, span.name)
     if not (plan.says_more or span.failed or span.events) and kind is not _MODEL:
         return _PLAIN[kind]  # as nearly all spans but calls
+    return _read(span, plan, attributes, kind)
+
+
+def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind) -> Event:
+    """What a span of this kind says."""
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak = read_session(plan.session, attributes, span.scope_name) if plan.session is not None else (None, False)
+    user, metadata = read_user(plan.user, attributes, span.scope_name) if plan.user is not None else (None, None)
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -146,7 +140,7 @@ def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any
     if usage is None and recorded is None and kind is not _MODEL:
         return Event(
             kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
-            ignored=tuple(ignored),
+            ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
     if kind is _MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
         kind = Kind.SPAN
@@ -158,7 +152,7 @@ def _read(span: SpanData, scope: Scope, plan: Plan, attributes: Mapping[str, Any
     answered, terms = read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
     event = Event(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
-        feedback, num_calls,
+        feedback, num_calls, user_id=user, metadata=metadata,
     )  # fmt: skip
     if terms is None and not emitters and not ignored and not is_weak:
         return event

@@ -165,7 +165,7 @@ class Plan:
         self.error_types = keys_of(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks
         counts = self.has_usage or self.has_cost or self.feedback
-        self.says_more = bool(counts or self.session or self.outputs or self.error_types)
+        self.says_more = bool(counts or self.session or self.user or self.outputs or self.error_types)
         """More than the kind, and names that matter to model calls only."""
 
 

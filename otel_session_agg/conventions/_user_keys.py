@@ -43,9 +43,11 @@ def user_keys(marks: Mapping[int, Sequence[Mark]]) -> UserKeys | None:
 
 def read_user(keys: UserKeys, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, str | None]:
     """Who uses the session, and the text of its metadata, for ``metadata_in``."""
-    user = first_text(keys.all, attributes) or name_in_text(keys.texts, attributes, scope)
+    user = first_text(keys.all, attributes)
+    if not keys.metadata and not keys.texts:  # as nearly always
+        return user, None
     texts = (attributes[key] for key in keys.metadata)
-    return user, next((text for text in texts if isinstance(text, str)), None)
+    return user or name_in_text(keys.texts, attributes, scope), next((text for text in texts if isinstance(text, str)), None)
 
 
 def metadata_in(text: str) -> dict[str, Value]:
