@@ -14,7 +14,18 @@ What one teller knows and another does not is put together, field by field.
 
 from __future__ import annotations
 
-from otel_session_agg._figures import agree, blind, has_usage, same_figures, same_input, same_prompt, with_input
+from otel_session_agg._figures import (
+    FIRST_FIGURE,
+    agree,
+    blind,
+    has_usage,
+    lacks_cache,
+    likelier_output,
+    same_figures,
+    same_input,
+    same_prompt,
+    with_input,
+)
 from otel_session_agg._model import Event, Kind, SpanData, Terms, Usage
 
 _MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
@@ -111,7 +122,8 @@ recorded: 12 ms."""
 
 def differs(call: Call, other: Call) -> bool:
     """Whether figures may contradict and yet be of one call: a teller does not see the cache, or is known to be unsure."""
-    if call.unsure_usage or other.unsure_usage or blind(call.usage, other.usage) or blind(other.usage, call.usage):
+    a, b = call.usage, other.usage
+    if call.unsure_usage or other.unsure_usage or blind(a, b) or blind(b, a) or lacks_cache(a, b) or lacks_cache(b, a):
         return True
     return (call.unsure_output or other.unsure_output) and same_input(call.usage, other.usage)
 
@@ -132,14 +144,20 @@ def one_call(call: Call, other: Call) -> bool:
         return False
     if not (agree(call.usage, other.usage) or differs(call, other)):
         return False
+    return _at_one_time(call, other)
+
+
+def _at_one_time(call: Call, other: Call) -> bool:
+    """Whether the times of two events are near enough for what their figures have in common."""
+    a, b = call.usage, other.usage
+    is_alike = same_figures(a, b) or blind(a, b) or blind(b, a)
     common = min(call.end_ns, other.end_ns) - max(call.start_ns, other.start_ns)
+    if common < 0:
+        return common > -_SOON_NS and (call.loose_time or other.loose_time) and is_alike
     shorter = min(call.end_ns - call.start_ns, other.end_ns - other.start_ns)
-    if common >= 0 and common + min(_TICK_NS, shorter // 3) >= _INSIDE * shorter:
+    if common + min(_TICK_NS, shorter // 3) >= _INSIDE * shorter or is_alike:
         return True
-    if common >= 0 and (blind(call.usage, other.usage) or blind(other.usage, call.usage)):
-        return True
-    is_near = common >= 0 or (common > -_SOON_NS and (call.loose_time or other.loose_time))
-    return is_near and same_figures(call.usage, other.usage)
+    return 2 * common >= shorter and (call.unsure_output or other.unsure_output) and same_input(a, b)
 
 
 MAX_TELLERS = 16
@@ -155,13 +173,25 @@ def _complete(call: Call, usage: Usage, other: Call, more: Usage) -> None:
     """Put together what two tellers of one call state."""
     if agree(usage, more) or not (call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output):
         same_output = same_prompt(usage, more) and usage.completion_tokens == more.completion_tokens
-        call.usage = with_input(usage, more) if agree(usage, more) or blind(usage, more) or same_output else usage
+        if agree(usage, more) or blind(usage, more) or same_output:
+            call.usage = with_input(usage, more)
+        elif lacks_cache(usage, more) or lacks_cache(more, usage):
+            fuller = more if lacks_cache(usage, more) else usage
+            call.usage = fuller if (fuller.completion_tokens or 0) > FIRST_FIGURE else _of_stream(usage, more)
     elif call.unsure_usage != other.unsure_usage:
         if call.unsure_usage:
             call.usage, call.unsure_usage, call.unsure_output = more, False, other.unsure_output
     elif call.unsure_output != other.unsure_output and same_input(usage, more):
         call.usage = with_input(more, usage) if call.unsure_output else with_input(usage, more)
         call.unsure_output = False
+    elif call.unsure_output and other.unsure_output and same_input(usage, more):
+        call.usage = _of_stream(usage, more)
+
+
+def _of_stream(usage: Usage, more: Usage) -> Usage:
+    """The likelier output, with the fuller input."""
+    likelier = likelier_output(usage, more)
+    return with_input(likelier, more if likelier is usage else usage)
 
 
 def absorb(call: Call, other: Call, *, outer: bool = False) -> None:

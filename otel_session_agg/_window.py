@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from otel_session_agg._calls import Call, absorb, one_call
-from otel_session_agg._figures import same_figures
+from otel_session_agg._figures import fits, same_figures
 
 WINDOW = 256
 """Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
@@ -104,7 +104,7 @@ class Window:
             if one_call(other, call):
                 if same_figures(other.usage, call.usage):
                     return other
-                fallback = fallback or other
+                fallback = _nearer(fallback, other, call)
             elif other.end_ns < call.start_ns:
                 misses += 1
                 if misses > _MISSES:
@@ -117,3 +117,8 @@ class Window:
             call = self._by_name[name]
             if call.alive and name == call.span_ids[0]:
                 yield call
+
+
+def _nearer(a: Call | None, b: Call, call: Call) -> Call:
+    """Of two calls that may be one with another, the one whose figures fit; else the first."""
+    return b if a is None or (fits(b.usage, call.usage) and not fits(a.usage, call.usage)) else a
