@@ -106,6 +106,13 @@ class TestToolUse:
         """An emitter is known to count it as input, as far as the figures can be so."""
         assert expected == usage({IN: 100, OUT: 40, TOOLS: tokens}, scope).prompt_tokens
 
+    @pytest.mark.parametrize("total", [270, 150])
+    def test_langchain(self, total: int) -> None:
+        """LangChain states it as a detail, and has it in the total only."""
+        own = {"input_tokens": 40, "output_tokens": 110, "total_tokens": total}
+        details = {"input_token_details": {"tool_use": 120}, "output_token_details": {"reasoning": 30}}
+        assert (160, 110, max(total, 270)) == counts({"langsmith.usage_metadata": json.dumps({**own, **details})})
+
     def test_taken_for_output(self) -> None:
         """Where the figures show that an older version of an emitter took it for output, it is moved."""
         attributes = {IN: 100, OUT: 430, TOOLS: 300, THOUGHTS: 90}
@@ -193,6 +200,8 @@ class TestRestOfTotal:
             ("openinference.instrumentation.google_genai", "0.1.3", (100, 130)),
             ("openinference.instrumentation.google_adk", "0.1.5", (190, 40)),
             ("openinference.instrumentation.vertexai", "0.1.20", (100, 130)),
+            ("openinference.instrumentation.litellm", "0.1.30", (190, 40)),
+            ("litellm", "", (190, 40)),
         ],
     )
     def test_emitters(self, scope: str, version: str, expected: tuple[int, int]) -> None:

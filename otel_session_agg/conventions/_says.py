@@ -68,6 +68,8 @@ class Says:
     """A term of the price (``_term_rows``)."""
     BILLED: Final = 45
     """What was billed (``_term_rows``)."""
+    WITH_TOOLS: Final = 47
+    """A flag: the prompt of a usage object has been given the input of tools that it states."""
     OTHER_MODEL: Final = 46
     """What another model had for the call."""
     OUTER_PROMPT: Final = 37

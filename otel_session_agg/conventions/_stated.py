@@ -157,7 +157,7 @@ class Stated:
 
     def own_prompts(self) -> list[int]:
         """Inputs with those of the provider's tools, by usage objects that state the latter themselves."""
-        return [found[Says.PROMPT] for _, found in self.texts if Says.TOOL_PROMPT in found and Says.PROMPT in found]
+        return [found[Says.PROMPT] for _, found in self.texts if Says.WITH_TOOLS in found and Says.PROMPT in found]
 
     def raw(self) -> tuple[int | None, bool]:
         """Input count of the provider's own usage object, if one that leaves the cached part out is there.

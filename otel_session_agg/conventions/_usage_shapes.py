@@ -99,6 +99,7 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
         completion, found[Says.REASONING] = completion + rest, rest
     if tools:
         found[Says.TOOL_PROMPT] = tools
+        found[Says.WITH_TOOLS] = 1
     if Says.PROMPT in found:
         found[Says.PROMPT] = prompt
     found[Says.COMPLETION] = completion
@@ -186,6 +187,8 @@ def buckets(value: Mapping[object, object]) -> Found:
     net = found.get(Says.PROMPT, 0) + found.get(Says.COMPLETION, 0)
     if Says.TOTAL in found and found[Says.TOTAL] <= net:
         return found
+    if Says.TOOL_PROMPT in found:
+        found[Says.WITH_TOOLS] = 1
     for whole, parts in _BUCKETS_OF.items():
         if whole in found:
             found[whole] += sum(found.get(part, 0) for part in parts)

@@ -28,6 +28,12 @@ TABLE = Convention(
     ),
     emitters=(
         Emitter(
+            scopes=("litellm", "openinference.instrumentation.litellm"),
+            has=("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
+            proof="source: its completion of Gemini is candidates and thoughts, its total Gemini's own",
+            completion_has_thoughts=True,
+        ),
+        Emitter(
             scopes=("",),
             not_scopes=("litellm",),
             has=("metadata.usage_object", "hidden_params"),
