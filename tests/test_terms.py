@@ -59,6 +59,22 @@ class TestTier:
         chain["output.value"] = json.dumps({"generations": [[{"message": message}]]})
         assert "flex" == said(chain, "openinference.instrumentation.langchain")[0]
 
+    def test_the_answer_of_the_standard_tier(self) -> None:
+        """It is said too, for it beats the request; a tool's input, and text of a model, say nothing."""
+        answer = {**_LLM, "llm.invocation_parameters": '{"service_tier": "flex"}'}
+        scope = "openinference.instrumentation.anthropic"
+        for text in ('{"service_tier":"default"}', '{ "usage": {"service_tier": "Standard", "speed": null}}'):
+            assert ("default", "flex") == (
+                said({**answer, "output.value": text}, scope)[0],
+                said(answer, scope)[1].requested_tier,
+            )
+        tool = json.dumps({"content": [{"type": "tool_use", "input": {"speed": "fast", "service_tier": "flex"}}], "usage": {}})
+        assert (None, Terms()) == said({**_LLM, "output.value": tool}, scope)
+        text = json.dumps(
+            {"content": 'the "service_tier": "flex" is cheap, "speed": "fast" is not', "usage": {"speed": "standard"}}
+        )
+        assert (None, Terms()) == said({**_LLM, "output.value": text}, scope)
+
     @pytest.mark.parametrize(
         ("attributes", "scope"),
         [

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ANSWERED_TIER", "REQUEST_TERMS", "USAGE_TERMS", "BilledText", "FeeKey", "TermKey", "TermText", "below"]
+__all__ = ["ANSWERED_TIER", "IDLE", "REQUEST_TERMS", "USAGE_TERMS", "BilledText", "FeeKey", "TermKey", "TermText", "below"]
+
+IDLE = frozenset({"", "auto", "default", "global", "normal", "not_available", "on_demand", "standard", "standard_only"})
+"""Values that name nothing but the standard terms."""
 
 ANSWERED_TIER = "service_tier"
 """The term that is the service tier of the answer; all others are fields of ``Terms``."""
@@ -55,8 +58,17 @@ class TermText:
     """Where an object stands whose names tell the tier by being there (LangChain's counts of tokens by tier)."""
     scopes: tuple[str, ...] = ()
     """Read only on spans of these scopes (prefixes); empty: of any."""
-    hints: tuple[str, ...] = ("tier", "Tier", "raffic", "speed", "geo", "search_context")
-    """The text is taken apart only when one of these stands in it."""
+    hints: tuple[str, ...] = (
+        "ervice_tier",
+        "erviceTier",
+        "raffic",
+        '"speed',
+        "'speed",
+        "nference_geo",
+        "nferenceGeo",
+        "search_context",
+    )
+    """The text is looked at only when one of these stands in it."""
 
 
 @dataclass(frozen=True, slots=True)

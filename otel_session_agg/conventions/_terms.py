@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,16 @@ from otel_session_agg._model import Terms
 from otel_session_agg._values import text
 from otel_session_agg.conventions._marks import Mark
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
-from otel_session_agg.conventions._term_rows import ANSWERED_TIER, TermKey, TermText
+from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, TermKey, TermText
 
 __all__ = ["read_terms"]
+
+_JSON = ('{"', "{ ", "{\n", "{\r", "{\t")
+_SAID = re.compile(
+    r'"(service_tier|serviceTier|traffic_type|trafficType|speed|inference_geo|inferenceGeo|search_context_size|searchContextSize)"'
+    r'\s*:\s*"([^"\\]{0,64})"'
+)
+"""A term, wherever it stands in JSON; inside of strings its quotes would be escaped."""
 
 _COUNTED_TIERS = ("flex", "priority")
 """Tiers by which LangChain names counts of tokens."""
@@ -52,6 +60,12 @@ def _text(value: object) -> str | None:
 def _in_text(row: TermText, value: object) -> Iterator[tuple[str, str]]:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not any(hint in value for hint in row.hints):
         return
+    if value.startswith(_JSON) and not row.tiers_at:  # taking a whole answer apart costs more than the span
+        named = [(match[1], match[2].lower()) for match in _SAID.finditer(value)]
+        if all(word in IDLE for _, word in named):
+            if any("ier" in name for name, _ in named):
+                yield ANSWERED_TIER if ANSWERED_TIER in row.terms else "requested_tier", "default"
+            return
     outer = parsed(value)
     for term, names in row.terms.items():
         for name in names:

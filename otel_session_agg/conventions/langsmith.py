@@ -32,11 +32,16 @@ TABLE = Convention(
     ),
     terms=(
         *(
-            TermText(key, {}, tiers_at=("input_token_details", "output_token_details"), hints=("flex", "priority"))
+            TermText(
+                key,
+                {},
+                tiers_at=("input_token_details", "output_token_details"),
+                hints=('"flex', "'flex", '"priority', "'priority"),
+            )
             for key in ("langsmith.usage_metadata", "langsmith.metadata.usage_metadata")
         ),
         *(
-            TermText(f"gen_ai.usage.{side}_token_details", {}, tiers_at=("",), hints=("flex", "priority"))
+            TermText(f"gen_ai.usage.{side}_token_details", {}, tiers_at=("",), hints=('"flex', "'flex", '"priority', "'priority"))
             for side in ("input", "output")
         ),
     ),

@@ -151,7 +151,7 @@ TABLE = Convention(
             below("generations.*.*.message.kwargs.response_metadata", "generations.*.*.generation_info", "llm_output"),
             tiers_at=tuple(f"generations.*.*.message.kwargs.usage_metadata.{side}_token_details" for side in ("input", "output")),
             scopes=_LANGCHAIN,
-            hints=("service_tier", "speed", "geo", "flex", "priority"),
+            hints=("service_tier", '"speed', "inference_geo", '"flex', '"priority'),
         ),
         TermText("llm.invocation_parameters", REQUEST_TERMS),
     ),
