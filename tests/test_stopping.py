@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no suc
 
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT_SECONDS = 60
+_RECORDS = {"OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS": "true"}  # also of sessions with one trace
 
 
 class _Process:
@@ -34,7 +35,7 @@ class _Process:
         self.process = subprocess.Popen(  # noqa: S603 -- our own programs
             [sys.executable, *command],
             cwd=_ROOT,
-            env={**os.environ, "SPANS": str(self._spans), "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, "SPANS": str(self._spans), "PYTHONUNBUFFERED": "1", **_RECORDS, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
