@@ -357,8 +357,7 @@ def plain(totals: SessionTotals, session_id: str) -> SessionTotals:
     named = totals.rollup.session
     assert named is not None
     assert session_id == named.value
-    without = {"last_began_ns": 0, "last_root": None, "root_events": 0, "has_root_feedback": False}
-    return replace(totals, rollup=replace(totals.rollup, session=None), **without)  # type: ignore[arg-type]  # each its own
+    return _unnamed(totals)
 
 
 def root_tells(totals: SessionTotals, processes: Sequence[Process]) -> bool:
@@ -841,4 +840,12 @@ def _whole_traces(nodes: Sequence[Node], stop: int) -> list[Node]:
 
 
 def _unnamed(totals: SessionTotals) -> SessionTotals:
-    return replace(totals, rollup=replace(totals.rollup, session=None), last_began_ns=0)
+    """Without what depends on the way, as ``plain`` has it, and without the name of the session."""
+    return replace(
+        totals,
+        rollup=replace(totals.rollup, session=None),
+        last_began_ns=0,
+        last_root=None,
+        root_events=0,
+        has_root_feedback=False,
+    )
