@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from otel_session_agg import _names as n
 from otel_session_agg import _writer, conventions
 from otel_session_agg._guard import Guard
+from otel_session_agg._inputs import Inputs
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._naming import Attributes, Naming
 from otel_session_agg._own_metadata import OWN_METADATA, with_totals
@@ -81,6 +82,7 @@ class Enrichment:
 
     def __init__(self, naming: Naming) -> None:
         self._naming = naming
+        self.inputs = Inputs(naming.input_chars)
 
     def root(self, ready: Ready, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
         """A copy of a root that leaves, with its totals."""
@@ -92,7 +94,7 @@ class Enrichment:
         written.update(_said_of_session(ready.labels, existing))
         event = ready.trace.root_event
         is_call = event is not None and _is_call(event)
-        self._add_kind(written, event, existing)
+        self._add_kind(written, event, existing, self._asked(root))
         named = self._naming.named(written, existing, is_call=is_call)
         replaced = self._naming.replaced(existing, named)
         for name in replaced:
@@ -101,11 +103,17 @@ class Enrichment:
             )
         return EnrichedSpan(root, _in_metadata(named, existing), replaced)
 
-    def _add_kind(self, written: Attributes, event: Event | None, own: Mapping[str, Any]) -> None:
-        """What a root or record is, where that is written; not for a root of unknown kind that may yet turn out to be a call."""
+    def _asked(self, root: ReadableSpan) -> str | None:
+        """What was asked in a root, or below it."""
+        return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time)) if root.context is not None else None
+
+    def _add_kind(self, written: Attributes, event: Event | None, own: Mapping[str, Any], asked: str | None) -> None:
+        """What a root or record is and was asked, where that is written; no kind for a root that may yet turn out to be a call."""
         kind = event.kind if event is not None else Kind.CHAIN
         if self._naming.has_kind and not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
             written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
+        if asked is not None:
+            written[n.INPUT] = asked
 
     def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
         """Write the totals so far on a root that is still open."""
@@ -119,7 +127,7 @@ class Enrichment:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(labels, by_hand))
         event = None if self._naming.is_default else conventions.read(span_data(root))
-        self._add_kind(written, event, own)
+        self._add_kind(written, event, own, self._asked(root))
         now = self._fitting(root, own, written, by_hand, is_call=event is not None and _is_call(event))
         now = _in_metadata(now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None))
         trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
@@ -148,7 +156,7 @@ class Enrichment:
         trace it does not lengthen.  The times of the session are attributes.
         """
         written = _writer.record_attributes(record)
-        self._add_kind(written, None, {})
+        self._add_kind(written, None, {}, self.inputs.of(record.members[0][0]) if record.members else None)
         at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
         return made_span(
             n.SESSION_SPAN,

@@ -101,6 +101,9 @@ REVISION = "metadata.revision"
 SPAN_KIND = "openinference.span.kind"
 """string, only where a profile asks for it: OpenInference's word for what a root or record is."""
 
+INPUT = "input.value"
+"""string, only where a profile asks for it: what was asked first."""
+
 ROLLUP = "metadata.rollup"
 """string: what the totals beside it are over: ``trace``, ``part`` or ``session``.  Sums over ``trace`` count nothing twice."""
 

@@ -25,7 +25,9 @@ class Naming:
         self._common = frozenset[str]().union(*(names_in(profile, n.LEFT_WHEN_UNKNOWN) for profile in settings.profiles))
         backends = [PROFILES[profile] for profile in settings.profiles if profile != DEFAULT]
         self.has_kind = any(backend.has_kind for backend in backends)
-        """What a root or record is has a name, too."""
+        """What a root or record is, and what was asked, have names, too."""
+        self.input_chars = settings.max_output_chars if self.has_kind and settings.outputs else 0
+        """How much of what was asked is written."""
         self._kept = frozenset[str]().union(
             *(names_in(profile, _MAY_STAY) for profile in settings.profiles), *(backend.kept for backend in backends)
         )

@@ -81,7 +81,7 @@ class Pipeline:
         self._enrichment = Enrichment(Naming(settings))
         self._is_live = is_live
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
-        self.reader = Reader(conventions.read)
+        self.reader = Reader(self._enrichment.inputs.noting(conventions.read))
         self.engine = Engine(settings, self.reader.read, self._price, rootless_seconds)
         self._fronts: list[Arrivals | Engine] = [self.engine]
         """What ended spans go to, the first first."""

@@ -20,7 +20,7 @@ events; the registry (github.com/honeyhiveai/semantic-conventions, ``model/*.yam
 a root that is a call stays one.
 
 Phoenix.  Sources: OpenInference's semantic conventions (github.com/Arize-ai/openinference, ``spec/semantic_conventions.md``) and
-Phoenix 20.26 itself: it shows the kind, ``output.value``, the user and the session of a root, and finds ``metadata.cost`` as
+Phoenix 20.26 itself: it shows the kind, ``input.value``, ``output.value``, the user and the session of a root, and finds ``metadata.cost`` as
 ``metadata["cost"]``.  Its costs and tokens are sums over ``llm.token_count.*`` below a span, so none of these is written.
 
 PostHog.  Sources: its OTLP endpoint (github.com/PostHog/posthog, ``rust/capture/src/otel``) keeps attributes as event properties
@@ -74,11 +74,11 @@ class Profile:
     kept: frozenset[str] = frozenset()
     """The backend's names whose value stays when it was set by hand on a root."""
     has_kind: bool = False
-    """It says what a root or record is, by ``SPAN_KIND``."""
+    """It says what a root or record is, by ``SPAN_KIND``, and what was asked, by ``INPUT``."""
 
     def target(self, name: str) -> Target | None:
         """Where the value of a default name goes; ``None``: nowhere."""
-        target = Target(name) if self.has_kind and name == n.SPAN_KIND else self.targets.get(name)
+        target = Target(name) if self.has_kind and name in {n.SPAN_KIND, n.INPUT} else self.targets.get(name)
         if target is not None or not name.startswith(n.METADATA_PREFIX):
             return target
         key = name[len(n.METADATA_PREFIX) :]
@@ -198,7 +198,9 @@ PROFILES: Mapping[str, Profile] = {
     "honeyhive": Profile(
         _HONEYHIVE, _HONEYHIVE_METADATA, _HONEYHIVE_OWN | frozenset(target.name for target in _HONEYHIVE.values())
     ),
-    "phoenix": Profile(_PHOENIX, n.METADATA_PREFIX, kept=frozenset({_PHOENIX[n.OUTPUTS].name, n.SPAN_KIND}), has_kind=True),
+    "phoenix": Profile(
+        _PHOENIX, n.METADATA_PREFIX, kept=frozenset({_PHOENIX[n.OUTPUTS].name, n.SPAN_KIND, n.INPUT}), has_kind=True
+    ),
     "posthog": Profile(_POSTHOG, "ai_session_metadata_"),
 }
 """The profiles other than ``default``."""

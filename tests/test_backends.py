@@ -100,7 +100,7 @@ class Phoenix:
     def spans(self, condition: str) -> list[Any]:
         """The spans that meet a filter."""
         query = """query($id: ID!, $c: String) {node(id: $id) {... on Project {spans(filterCondition: $c, first: 50) {
-            edges {node {name spanKind latencyMs attributes output {value}}}}}}}"""
+            edges {node {name spanKind latencyMs attributes input {value} output {value}}}}}}}"""
         return [edge["node"] for edge in self.ask(query, id=self.project()["id"], c=condition)["node"]["spans"]["edges"]]
 
     def sessions(self, condition: str) -> dict[str, int]:
@@ -146,9 +146,10 @@ class TestPhoenix:
             assert (3, 8000.0, 45) == (project["traceCount"], round(project["p99"]), project["tokenCountTotal"])
             assert {"one": 1, "two": 2} == server.sessions("num_traces > 0")
             (record,) = server.spans("metadata['cost'] > 0.10")
-            assert ("session", "chain", "answer", 0.0) == (
+            assert ("session", "chain", "question", "answer", 0.0) == (
                 record["name"],
                 record["spanKind"],
+                record["input"]["value"],
                 record["output"]["value"],
                 record["latencyMs"],
             )
@@ -166,7 +167,7 @@ def _send(url: str, sessions: dict[str, int]) -> None:
     settings = Settings(profiles=("default", "phoenix"))
     provider.add_span_processor(SessionSpanProcessor(SimpleSpanProcessor(exporter), settings=settings, prices=_SIX_CENTS))
     tracer = provider.get_tracer("tests")
-    call = {"openinference.span.kind": "LLM", "llm.model_name": "m", "output.value": "answer"}
+    call = {"openinference.span.kind": "LLM", "llm.model_name": "m", "input.value": "question", "output.value": "answer"}
     tokens = {"llm.token_count.prompt": 10, "llm.token_count.completion": 5, "llm.token_count.total": 15}
     for name, number in sessions.items():
         with session(name, user_id="ada", end_on_exit=True):

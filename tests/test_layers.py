@@ -44,7 +44,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_traces conventions._usage",
         "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",
         # the engine, and what stands in a store
-        "_desk _engine _naming",
+        "_desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
         "_fetches _outbox _report _sampling _sdk _threads",

@@ -95,6 +95,9 @@ MAX_ERROR_CHARS = 1024
 STREAMING_KEYS = ("gen_ai.is_streaming", "gen_ai.request.stream", "llm.is_streaming", "gen_ai.request.is_stream")
 """Flags that say that the answer was streamed."""
 
+INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
+"""Keys of what was asked."""
+
 CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes)
 """Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
 

@@ -240,6 +240,8 @@ class Convention:
     """Asked last."""
     metadata: tuple[str, ...] = ()
     """Objects in JSON with what else the application says of the session."""
+    input: tuple[str, ...] = ()
+    """What was asked; read only for profiles that show it."""
     output: tuple[str, ...] = ()
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()

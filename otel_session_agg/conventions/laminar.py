@@ -33,5 +33,6 @@ TABLE = Convention(
     cost_parts={"gen_ai.usage.input_cost": 110, "gen_ai.usage.output_cost": 110},
     session={"lmnr.association.properties.session_id": 40},
     user={"lmnr.association.properties.user_id": 40},
+    input=("lmnr.span.input",),
     output=("lmnr.span.output",),
 )

@@ -41,6 +41,7 @@ TABLE = Convention(
         "langfuse.trace.metadata.langfuse_user_id": 70,
         "langfuse.observation.metadata.langfuse_user_id": 71,
     },
+    input=("langfuse.observation.input",),
     output=("langfuse.observation.output", "langfuse.trace.output"),
     content=("langfuse.observation.input", "langfuse.observation.output"),
 )

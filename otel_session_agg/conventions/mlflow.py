@@ -39,6 +39,7 @@ TABLE = Convention(
     provider=("mlflow.llm.provider",),
     session={"mlflow.trace.session": 95},
     user={"mlflow.trace.user": 95},
+    input=("mlflow.spanInputs",),
     output=("mlflow.spanOutputs",),
     content=("mlflow.spanInputs", "mlflow.spanOutputs"),
 )

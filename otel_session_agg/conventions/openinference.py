@@ -180,6 +180,7 @@ TABLE = Convention(
     user={"user.id": 20},
     user_texts=(NameText("metadata", r'"(?:user_id|userId)": ?"([^"\\]{1,1024})"'),),
     metadata=("metadata",),
+    input=("input.value",),
     output=("output.value", "llm.output_messages.0.message.content"),
     feedback_prefixes=("annotations.", "trace.annotations.", "session.annotations.", "evaluations."),
     content=("llm.input_messages.0.message.role", "llm.output_messages.0.message.role", "llm.prompts"),

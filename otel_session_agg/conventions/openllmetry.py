@@ -57,6 +57,7 @@ TABLE = Convention(
         "traceloop.association.properties.conversation_id": 57,
     },
     user={"traceloop.association.properties.user_id": 50, "traceloop.association.properties.userId": 51},
+    input=("traceloop.entity.input",),
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),
     emitters=(

@@ -113,6 +113,7 @@ TABLE = Convention(
     server_address=("server.address", "gen_ai.openai.api_base", "openai.api_base", "llm.api_base", "url.full", "http.url"),
     session={"gen_ai.conversation.id": 140},
     user={"enduser.id": 25},  # of the general conventions
+    input=("gen_ai.input.messages", "gen_ai.prompt"),
     output=("gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"),
     error_type=("error.type",),
     feedback=("gen_ai.evaluation.name", "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"),

@@ -83,6 +83,7 @@ TABLE = Convention(
         "metadata.userId": 83,
         "ai.settings.context.userId": 84,
     },
+    input=("ai.prompt", "ai.prompt.messages"),
     output=("ai.response.text", "ai.response.object", "ai.toolCall.result", "stream.response.text"),
     content=("ai.prompt.messages", "ai.response.text", "stream.prompt.messages"),
     tool=("ai.toolCall.id",),
