@@ -434,6 +434,25 @@ class TestSessions:
             (r.session_id, r.user_id, dict(r.metadata), r.rollup.total_tokens) for r in face.records
         ]
 
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_copied_id(self, parts: int, make: Callable[..., Face], provider: TracerProvider) -> None:
+        """An id that an instrumentation copies from a conversation in the end takes no span out of the block."""
+        face = make(session_records=True)
+        provider.add_span_processor(SimpleSpanProcessor(face.exporter))
+        tracer = trace.get_tracer("tests")
+        said = {"session.id": "c", "gen_ai.conversation.id": "c"}
+        with session("s"):
+            for _ in range(parts):
+                with (
+                    tracer.start_as_current_span("root") as above,
+                    tracer.start_as_current_span("chat", attributes=CALL) as below,
+                ):
+                    above.set_attributes(said)
+                    below.set_attributes(said)
+        face.exporter.shutdown()
+        assert [("s", 15 * parts)] == [(r.session_id, r.rollup.total_tokens) for r in face.records]
+        assert parts * ["s"] == [(span.attributes or {})["session.id"] for span in face.sent.spans if span.name == "root"]  # type: ignore[attr-defined]
+
     def test_baggage(self, make: Callable[..., Face], provider: TracerProvider) -> None:
         """So does an id in baggage, where that is trusted."""
         face = make(trust_baggage=True)
