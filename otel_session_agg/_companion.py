@@ -103,17 +103,11 @@ class Companion(SpanProcessor):
         if label is None:
             return
         runner = self._aggregation.runner
-        with self._lock:
-            runner.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
-            if self._labels.get(label) is not None:
-                return
+        # without a lock, as applications start spans in finalizers, too; threads at once may forget what is oldest early
+        runner.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
+        if self._labels.get(label) is None:
             self._labels.put(label, True)  # noqa: FBT003 -- a value
-        runner.queue.append((None, label))
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
-        if span.context is not None and not span.context.trace_flags.sampled:
-            self._aggregation.guard.call("counting an unsampled span", self._unsampled, span)
+            runner.queue.append((None, label))
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""
