@@ -31,6 +31,8 @@ _warned = Guard(_logger)
 
 _LEAVES_OUT = re.compile(r"(ParentBased\{root:)?(AlwaysOffSampler|TraceIdRatioBased\{(?!1\.0\}))")
 """Descriptions of the SDK's own samplers that leave out traces which begin here; of others nothing is known."""
+_RECORDS_ALL = "RecordUnsampled{"
+"""Begins the description of the sampler that has everything recorded, also below a caller that is sampled out."""
 
 
 def of_process() -> list[str]:
@@ -44,9 +46,11 @@ def of_trace() -> list[str]:
     """What keeps the trace around the call from being seen."""
     span = trace.get_current_span()
     context = span.get_span_context()
+    sampler = getattr(trace.get_tracer_provider(), "sampler", None)
+    description = str(sampler.get_description()) if sampler is not None else ""
+    if description.startswith(_RECORDS_ALL) and (context.is_remote or not context.is_valid):
+        return []
     if not context.is_valid:
-        sampler = getattr(trace.get_tracer_provider(), "sampler", None)
-        description = sampler.get_description() if sampler is not None else ""
         return [MAY_BE_SAMPLED_OUT] if _LEAVES_OUT.match(description) else []
     if span.is_recording() or (context.is_remote and context.trace_flags.sampled):
         return []

@@ -86,7 +86,9 @@ class Budget:
     def _rows(self) -> list[tuple[str, str]]:
         limits = [dollars(self.cost_usd)] if self.cost_usd is not None else []
         limits += [counted(self.total_tokens, "token")] if self.total_tokens is not None else []
-        return [("limit", " and ".join(limits)), *([("session", self._last)] if self._last is not None else [])]
+        rows = [("limit", " and ".join(limits)), ("per", self.per), ("period", self.period), ("session", self._last)]
+        rows.append(("strict", "yes" if self.strict else None))
+        return [(name, value) for name, value in rows if value is not None]
 
     def bind(self, session_id: str, label: Label | None = None) -> None:
         """Belong to a session, and to the block of it; ``session()`` does it."""

@@ -529,6 +529,9 @@ class TestRepresentation:
     def test_line(self) -> None:
         """Its limits, and the session that it was given to last."""
         assert "<Budget 0.005000 USD and 2000 tokens>" == repr(Budget(cost_usd=0.005, total_tokens=2000))
+        assert "<Budget 5.000000 USD, per user, period day, strict yes>" == repr(
+            Budget(cost_usd=5, per="user", period="day", strict=True)
+        )
         budget = Budget(total_tokens=1)
         with session("s\x1b<b>", budget=budget):
             assert r"<Budget 1 token, session s\x1b<b>>" == repr(budget)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk._configuration import _import_sampler
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -30,6 +31,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_c
 from otel_session_agg import (
     Budget,
     BudgetExceeded,
+    BudgetUnknown,
     RecordUnsampled,
     Rollup,
     SessionRecord,
@@ -256,6 +258,23 @@ class TestTotals:
                 budget.check()
         app.close()
         assert ["request", "chat"] == [span.name for span in app.sent.spans if span.name != "session"][::-1]
+
+    @pytest.mark.parametrize("is_remote", [False, True])
+    def test_strict_budget(self, is_remote: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 -- of the table
+        """A strict budget sees what is recorded, also below a caller that is sampled out; what is dropped it cannot see."""
+        for sampler, sees in ((RecordUnsampled(ParentBased(ALWAYS_OFF)), True), (ParentBased(ALWAYS_OFF), False)):
+            provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+            provider.add_span_processor(SessionSpanProcessor(RecordingExporter(), settings=Settings(), prices=PRICES))
+            monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+            caller = set_span_in_context(NonRecordingSpan(SpanContext(1, 2, is_remote=True)), Context())
+            budget = Budget(total_tokens=20, strict=True)
+            token = attach(caller if is_remote else Context())
+            try:
+                with session("s", budget=budget), nullcontext() if sees else pytest.raises(BudgetUnknown):
+                    budget.check()
+            finally:
+                detach(token)
+            provider.shutdown()
 
     def test_metrics(self) -> None:
         """Metrics have all of it."""
