@@ -6,7 +6,7 @@ and may cost six times as much.  A row is taken when the table lists the name it
 part cannot name another model:
 
 - behind it: a date, ``-latest``, ``-preview``, a number of three or four digits, a version of Bedrock's (``-v1:0``) or
-  Vertex's (``@001``), and whatever follows the name of a fine-tuned model;
+  Vertex's (``@001``, ``-v2@20241022``), and whatever follows the name of a fine-tuned model;
 - before it: what ends in ``.``, ``/`` or ``:``, which are regions, makers and paths.
 
 Rows of families that cost nothing are taken for every name that the table matches.
@@ -35,7 +35,9 @@ class Row(NamedTuple):
 ALIKE = "alike"
 """The table has no such model, only one whose name begins alike: its price must not be taken, whoever names it."""
 
-_SAME = re.compile(r"(?:[-@:](?:20\d{6}|20\d\d-\d\d-\d\d|\d\d-\d\d|\d\d-20\d\d|\d{3,4}|latest|preview|default)|-v\d+:\d+|:\d+)*")
+_SAME = re.compile(
+    r"(?:[-@:](?:20\d{6}|20\d\d-\d\d-\d\d|\d\d-\d\d|\d\d-20\d\d|\d{3,4}|latest|preview|default)|-v\d+[-@]20\d{6}|-v\d+:\d+|:\d+)*"
+)
 """What stands behind a name without making it another one."""
 
 _BEFORE = re.compile(r"(?:.*[./:])?", re.DOTALL)

@@ -23,6 +23,7 @@ class TestSameModel:
             ("google", "gemini-1.5-pro-002", "gemini-1.5-pro"),
             ("google", "gemini-2.5-flash-lite-preview-09-2025", "gemini-2.5-flash-lite"),
             ("vertex_ai", "claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+            ("vertex_ai", "claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet"),
             ("vertex_ai", "claude-haiku-4-5@001", "claude-haiku-4-5"),
             ("aws.bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
             ("openai", "ft:gpt-4o-2024-08-06:org:name:id", "ft:gpt-4o-2024-08-06"),
