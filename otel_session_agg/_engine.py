@@ -155,8 +155,7 @@ class Engine(SpanCounts):
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
         trace.ended(span, event, self.links, self._price)
         self.folded += 1
-        owners = trace.owners
-        if event.session_id is not None or owners.first is not None or owners.first_weak is not None:
+        if event.session_id is not None or trace.owners.first or trace.owners.first_weak:
             self.members.ended(event.session_id, trace)
         if trace.window is not None:
             self._note_calls(trace)
@@ -256,9 +255,10 @@ class Engine(SpanCounts):
             trace.is_closed = True
             self._elsewhere.leave_out(trace, self.unread)
             if not trace.can_be_corrected():
-                self._recent_calls.forget(trace)
-                trace.settle_calls(self._price)
-        return trace.rollups(self.links, self._price, text, above=above)
+                self._recent_calls.settle(trace)
+        rollups = trace.rollups(self.links, self._price, text, above=above)
+        self.unpriced += trace.newly_unpriced(rollups.values())
+        return rollups
 
     def rollup(self, trace: Trace, text: Text = no_text, *, above: bool = False) -> Rollup:
         """The totals of a trace over all of its sessions, as its root sees them."""

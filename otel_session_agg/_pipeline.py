@@ -56,8 +56,6 @@ class Pipeline:
     engine: Engine
     reader: Reader
     keeper: Keeper
-    num_unpriced: int
-    """Calls that were added up without a known cost."""
 
     def __init__(  # noqa: PLR0913 -- what the processor was given
         self,
@@ -100,7 +98,6 @@ class Pipeline:
         )
         if has_others is not None:
             self.keeper.joins()
-        self.num_unpriced = 0
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
         self._item: ReadableSpan | tuple[object, ...] | None = None
@@ -292,7 +289,6 @@ class Pipeline:
     def _price(self, call: Call) -> int | None:
         cost = self.guard.call("pricing", cost_of, self._prices, call)
         if cost is None:
-            self.num_unpriced += 1
             named = call.models[0] if call.models else "a model without a name"
             self._unpriced.once(
                 "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider

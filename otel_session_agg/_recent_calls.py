@@ -35,3 +35,8 @@ class RecentCalls:
         """A trace is no concern any more."""
         _, number = self._traces.pop(id(trace), (trace, 0))
         self._number -= number
+
+    def settle(self, trace: Trace) -> None:
+        """Nothing can correct the calls of a trace any more."""
+        self.forget(trace)
+        trace.settle_calls(self._price)

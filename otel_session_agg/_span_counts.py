@@ -18,6 +18,8 @@ class SpanCounts:
         """Values that were not used, by reason."""
         self.released: Counter[str] = Counter()
         """Roots that left: ``complete``, or why they could not wait."""
+        self.unpriced = 0
+        """Calls without a known cost in the totals of roots that left."""
 
     def repeated(self) -> None:
         """Count a span that ended again."""

@@ -87,7 +87,7 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
     ("values.unread", "{value}", "reason", "Attribute values that were not used", lambda r: r.pipeline.engine.unread),
     ("roots.opened", "{root}", "", "Session roots that began", lambda r: r.pipeline.engine.opened),
     ("roots.released", "{root}", "reason", "Session roots that left", lambda r: r.pipeline.engine.released),
-    ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.num_unpriced),
+    ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.engine.unpriced),
     ("faults", "{fault}", "place", "Faults that were caught", lambda r: r.faults()),
     ("callbacks.lost", "{call}", "", "Callbacks that were not made because one does not come back", lambda r: r.caller.num_lost),
     ("store.slots", "{slot}", "outcome", "Slots of the store", lambda r: r.store_counts("written", "lost", "malformed")),

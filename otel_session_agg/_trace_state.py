@@ -16,7 +16,7 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_double", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published",
+        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_double", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published", "num_unpriced",
         "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
     )  # fmt: skip
 
@@ -72,6 +72,8 @@ class TraceState:
         """What ``rollups`` said when the root began to wait, as long as nothing came since."""
         self.num_on_root = 0
         """Events that its session knows to be in the totals on the root."""
+        self.num_unpriced = 0
+        """Calls without a known cost that are counted."""
         self.num_published = 0
         """How often it was written to a store."""
         self.shares_id = False

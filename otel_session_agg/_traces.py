@@ -6,7 +6,7 @@ they add or correct is in the totals that are read then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from otel_session_agg._calls import Call
 from otel_session_agg._deadlines import Deadline
@@ -91,6 +91,14 @@ class Trace(Tree):
         groups = self.owners.groups([*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price)
         session = self.owners.session
         return {name: rollup(tally, sums, session, text) for name, (tally, sums) in groups.items()}
+
+    def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
+        """How many more calls without a known cost are in the totals of a root that left than when this was asked last."""
+        if not self.has_left:
+            return 0
+        before = self.num_unpriced
+        self.num_unpriced = max(before, sum(rollup.num_unpriced_events for rollup in rollups))
+        return self.num_unpriced - before
 
     def _ahead(self, links: Links) -> tuple[list[tuple[Call, bool]], int]:
         """Let calls below open spans count against what has ended above those; they stay where they are.

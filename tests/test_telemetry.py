@@ -14,7 +14,7 @@ from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoint, InMemoryMetricReader, Metric, Sum
 
-from otel_session_agg import PriceBook, SessionRecord, _telemetry, end_session, record_feedback, session
+from otel_session_agg import PriceBook, SessionRecord, _telemetry, current_rollup, end_session, record_feedback, session
 from otel_session_agg._metric_labels import MAX_VALUES
 from otel_session_agg._scope import SCHEMA_URL
 from otel_session_agg.stores import MemoryStore
@@ -297,6 +297,19 @@ class TestValues:
         app.turn()
         assert (0, 1) == (meter.count("session.cost"), meter.count("session.tokens"))
         assert 1 == meter.number("calls.unpriced")
+
+    def test_unpriced_once(self, make: Callable[..., App], meter: Meter) -> None:
+        """A call without a known cost is counted once, however often the totals were asked for, and one without figures as well."""
+        app = make()
+        with session("s", end_on_exit=True):
+            root = app.tracer.start_span("request")
+            app.call(below(root), **{"gen_ai.request.model": "nobody-knows"})
+            app.tracer.start_span("chat", below(root), attributes={"gen_ai.operation.name": "chat"}).end()
+            for _ in range(10):
+                current_rollup()
+            root.end()
+        app.turn()
+        assert 2 == meter.number("calls.unpriced")
 
     def test_partial(self, make: Callable[..., App], meter: Meter) -> None:
         """Sessions whose traces had not ended are told apart, and shutdown's are measured."""
