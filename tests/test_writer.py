@@ -75,7 +75,9 @@ class TestAttributes:
 
     def test_names(self) -> None:
         """Every reserved name is written, on roots or on records, and none that a backend would sum again."""
-        record = SessionRecord("s", 2, "idle", SessionTotals(_FULL, num_open=1, num_roots=1, is_budget_exceeded=True))
+        record = SessionRecord(
+            "s", 2, "idle", SessionTotals(_FULL, num_open=1, num_roots=1, num_unsampled=1, is_budget_exceeded=True)
+        )
         written = {**_WRITTEN, **record_attributes(record)}
         assert written.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
         assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
