@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from otel_session_agg._desk import Errand
+from otel_session_agg._session_slots import OPEN
 
 _Name = tuple[str, str]
 
@@ -47,9 +48,13 @@ class Outbox:
         return {key for key, _ in self._pending}
 
     def put(self, errand: Errand) -> int:
-        """A slot is to be written; returns how many are lost for that."""
+        """A slot is to be written; returns how many are lost for that.
+
+        What is said anew keeps its place, but that something is open, or not any more, comes behind what was said before.
+        """
         name = _name(errand)
-        self._pending.pop(name, None)
+        if errand.slot.key.startswith(OPEN):
+            self._pending.pop(name, None)
         self._pending[name] = errand
         return _shrink(self._pending, self._max_slots)
 
@@ -69,7 +74,8 @@ class Outbox:
 
     def again(self) -> int:
         """The store may have lost what was written; returns how many are lost for that."""
-        self._pending = OrderedDict({**self._written, **self._pending})
+        known = {**self._written, **self._pending}
+        self._pending = OrderedDict(sorted(known.items(), key=lambda row: row[0][0].startswith(OPEN)))
         return _shrink(self._pending, self._max_slots)
 
 

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier
 from otel_session_agg._courier import Courier
@@ -21,6 +23,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._outbox import Outbox
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, decode, encode_part
+from otel_session_agg._session_slots import open_slot
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore, Stored
 from otel_session_agg.testing import FakeClock, make_span
@@ -178,6 +181,36 @@ class TestOutbox:
         outbox.put(errand("a", 3))
         outbox.again()
         assert {"s:a": 3, "s:b0": 1, "s:b1": 1} == {one.slot.key: one.slot.seq for one in outbox.first(10)}
+
+    @given(
+        steps=st.lists(st.tuples(st.sampled_from(["put", "leave", "write", "again"]), st.integers(0, 1)), max_size=40),
+        size=st.integers(1, 3),
+    )
+    @example(steps=[("put", 0), ("leave", 0), ("put", 0)], size=1)
+    def test_order(self, steps: list[tuple[str, int]], size: int) -> None:
+        """Whoever reads that nothing is open any more finds what had been put before, whatever is written in which batches."""
+        outbox = Outbox(100)
+        said: dict[str, int] = {}
+        needs: dict[int, int] = {}
+        stands: dict[str, int] = {}
+        for seq, (what, number) in enumerate([*steps, *[("write", 0)] * 40], 1):
+            name = f"s{number}"
+            if what == "put":
+                said[name] = seq
+                outbox.put(errand(name, seq))
+            elif what == "leave":
+                needs[seq] = said.get(name, 0)
+                outbox.put(Errand(open_slot(name, "p", seq, 0)))
+            elif what == "again":
+                stands.clear()
+                outbox.again()
+            else:
+                batch = outbox.first(size)
+                for one in sorted(batch, key=lambda row: row.slot.key.startswith("o:")):  # as the desk does
+                    stands[one.slot.key] = one.slot.seq
+                    if one.slot.key.startswith("o:"):
+                        assert stands.get(f"s:{one.slot.key[2:]}", 0) >= needs[one.slot.seq]
+                outbox.written(batch)
 
 
 class TestWrites:
