@@ -65,12 +65,18 @@ class Aggregation:
         self._before_stop = before_stop
         self._downstream_flush = downstream_flush
         stopping.members.add(self)
-        if settings.handle_sigterm:
-            stopping.install()
+        self._handles_sigterm = settings.handle_sigterm
+        self.handle_sigterm()
         if settings.prices_update:
             self.guard.call("starting price updates", self._prices.start_updates)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self.runner.reset))
+
+    def handle_sigterm(self) -> bool:
+        """Let ``SIGTERM`` lose nothing; returns whether that is done: only the main thread can do it."""
+        if self._handles_sigterm:
+            stopping.install()
+        return stopping.is_looked_after or not self._handles_sigterm
 
     def rows(self) -> list[tuple[str, str]]:
         """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""

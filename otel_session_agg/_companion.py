@@ -52,6 +52,8 @@ class Companion(SpanProcessor):
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         self._lock = threading.Lock()
         self._is_attached = False
+        self._num_looks = 0
+        """At how many starts the signals are still looked at: a server sets its own in a forked process, which drops ours."""
         use.hooks.append(weakly(self.attach))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self._forked))
@@ -67,6 +69,7 @@ class Companion(SpanProcessor):
     def _forked(self) -> None:
         """The thread that was to attach it stayed behind."""
         self._lock = threading.Lock()
+        self._num_looks = _MAX_LOOKS
         self.attach()
 
     def came_late(self) -> bool:
@@ -91,6 +94,8 @@ class Companion(SpanProcessor):
         above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
         if above is not None and getattr(above, "_span_processor", None) is not getattr(span, "_span_processor", None):
             self._aggregation.guard.call("finding a parent", self._note_top, span, parent_context)
+        if self._num_looks:
+            self._num_looks = 0 if self._aggregation.handle_sigterm() else self._num_looks - 1
         if use.any_label or self._trusts_baggage:
             self._aggregation.guard.call("stamping a span", self._stamp, span, parent_context)
 

@@ -65,9 +65,14 @@ class Stopping:
         """The process that has the handler."""
         self._is_told = self._is_inside = self._is_blocked = False
 
+    @property
+    def is_looked_after(self) -> bool:
+        """Whether this process has the handler, or must not have it."""
+        return self._pid == os.getpid()
+
     def install(self) -> None:
         """Handle the signal, from now on; only the main thread can."""
-        if self._pid == os.getpid() or threading.current_thread() is not threading.main_thread():
+        if self.is_looked_after or threading.current_thread() is not threading.main_thread():
             return
         found = signal.getsignal(signal.SIGTERM)
         if found in (None, signal.SIG_IGN):

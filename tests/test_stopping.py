@@ -12,6 +12,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ _SERVERS = {
         "-b",
     ),
 }
+_PRELOADED = "gunicorn uvicorn preload"
+_SERVERS[_PRELOADED] = (*_SERVERS["gunicorn uvicorn"][:-1], "--preload", "-b")
 
 
 def _needs(server: str) -> None:
@@ -158,15 +161,17 @@ def _needs(server: str) -> None:
 class TestServers:
     """Real servers, without a lifespan hook."""
 
-    @pytest.mark.parametrize("at_import", ["", "1"])
-    @pytest.mark.parametrize("server", _SERVERS)
+    @pytest.mark.parametrize(
+        ("server", "at_import"), [*product(_SERVERS, ("", "1")), ("uvicorn", "exporter"), (_PRELOADED, "exporter")]
+    )
     def test_open_session(self, tmp_path: Path, server: str, at_import: str) -> None:
         """A request that runs when the signal comes is finished, and all sessions have their records."""
         _needs(server)
         port = free_port()
         command = _SERVERS[server]
         where = {"--port": (str(port),), "-b": (f"127.0.0.1:{port}",)}.get(command[-1], ())
-        with _running(tmp_path, *command, *where, PORT=str(port), AT_IMPORT=at_import) as running:
+        kind = "1" if at_import == "exporter" else ""
+        with _running(tmp_path, *command, *where, PORT=str(port), AT_IMPORT=at_import, AS_EXPORTER=kind) as running:
             wait_until(lambda: _answers(port))
             answers: list[bool] = []
             slow = threading.Thread(target=lambda: answers.append(_answers(port, "slow")))
