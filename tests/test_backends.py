@@ -154,9 +154,8 @@ class TestPhoenix:
                 record["latencyMs"],
             )
             roots = server.spans("metadata['cost'] > 0.05 and metadata['rollup'] == 'trace' and metadata['thread_id'] == 't'")
-            assert [("request", "chain", "answer")] * 3 == [
-                (row["name"], row["spanKind"], row["output"]["value"]) for row in roots
-            ]
+            expected = [("request", "chain", "question", "answer")] * 3
+            assert expected == [(row["name"], row["spanKind"], row["input"]["value"], row["output"]["value"]) for row in roots]
             assert {} == server.sessions("metadata['cost'] > 0.10")  # only the earliest root is read, as the README says
             assert {"one": 1, "two": 2} == server.sessions("metadata['cost'] > 0.05")
 

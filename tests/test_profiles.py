@@ -280,8 +280,8 @@ class TestNamed:
         assert {**_HONEYHIVE, **_DEFAULT, **_POSTHOG} == named(_DEFAULT, ["honeyhive", "default", "posthog"])
 
     def test_kind(self) -> None:
-        """What a root is has a name in the profiles that say so."""
-        values: dict[str, AttributeValue] = {n.SPAN_KIND: "CHAIN"}
+        """What a root is and was asked has a name in the profiles that say so."""
+        values: dict[str, AttributeValue] = {n.SPAN_KIND: "CHAIN", n.INPUT: "Two and two?"}
         assert values == named(values, ["phoenix"])
         assert {} == named(values, ["honeyhive", "posthog"])
 
