@@ -70,11 +70,20 @@ def likelier_output(a: Usage, b: Usage) -> Usage:
     return less if (more.completion_tokens or 0) - (less.completion_tokens or 0) <= FIRST_FIGURE else more
 
 
-def blind(a: Usage | None, b: Usage | None) -> bool:
-    """Whether ``a`` is ``b`` told by someone who does not see the cache: the same output, and input without the cached part."""
-    if a is None or b is None or not a.completion_tokens or a.completion_tokens != b.completion_tokens:
+def _without_reasoning(a: Usage, b: Usage) -> bool:
+    """Whether the output of ``a`` is that of ``b`` without the reasoning, which only ``b`` states."""
+    if a.completion_tokens is None or b.completion_tokens is None or a.reasoning_tokens or not b.reasoning_tokens:
         return False
-    return _without_cache(a, b)
+    return a.completion_tokens + b.reasoning_tokens == b.completion_tokens
+
+
+def blind(a: Usage | None, b: Usage | None) -> bool:
+    """Whether ``a`` is ``b`` told by someone who does not see the cache or the reasoning, and has the input and output without."""
+    if a is None or b is None or not a.completion_tokens:
+        return False
+    if a.completion_tokens == b.completion_tokens:
+        return _without_cache(a, b)
+    return _without_reasoning(a, b) and (same_prompt(a, b) or _without_cache(a, b))
 
 
 def fits(a: Usage | None, b: Usage | None) -> bool:
@@ -109,8 +118,12 @@ def same_input(a: Usage | None, b: Usage | None) -> bool:
 
 
 def with_input(usage: Usage, more: Usage) -> Usage:
-    """``usage`` with what ``more`` knows better of the same input."""
+    """``usage`` with what ``more`` knows better of the same input, and of reasoning that the output leaves out."""
     both = filled(usage, more)
+    if _without_reasoning(usage, more):
+        usage = both = both._replace(
+            completion_tokens=more.completion_tokens, total_tokens=(both.prompt_tokens or 0) + (more.completion_tokens or 0)
+        )
     if not _without_cache(usage, more):
         return both
     return both._replace(

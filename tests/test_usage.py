@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from otel_session_agg import PriceBook
 from otel_session_agg._model import Kind
 
+from .replay import replay
 from .test_conventions import IN, OUT, READ, TOTAL, read, usage
 
 REASONING = "gen_ai.usage.reasoning.output_tokens"
@@ -73,6 +74,23 @@ class TestReasoningLeftOut:
         """The reasoning may stand in a usage object only."""
         own = {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}}
         assert (10, 14, 24) == counts({IN: 10, OUT: 5, RAW: json.dumps(own)})
+
+    BLIND: ClassVar = {"gen_ai.operation.name": "chat", MODEL: "grok-4", IN: 1000, OUT: 150}
+    FULL: ClassVar = {**BLIND, REASONING: 280, TOTAL: 1430}
+
+    @pytest.mark.parametrize("blind_first", [False, True])
+    @pytest.mark.parametrize("response", [{}, {"gen_ai.response.id": "r"}])
+    @pytest.mark.parametrize("parent", [None, "outer"])
+    def test_two_tellers(self, parent: str | None, response: dict[str, str], *, blind_first: bool) -> None:
+        """Another teller of the same call that does not see the reasoning makes no second call of it."""
+        tellers = [self.BLIND, self.FULL] if blind_first else [self.FULL, self.BLIND]
+        spans = [
+            {"name": "a", "id": "outer", "parent": None, "scope": "a", "attributes": {**tellers[0], **response}},
+            {"name": "b", "id": "inner", "parent": parent, "scope": "b", "attributes": {**tellers[1], **response}},
+        ]
+        attributes = dict(replay({"spans": spans}).attributes or {})
+        names = ("num_model_events", "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens")
+        assert [1, 1000, 430, 1430, 280] == [attributes.get(f"metadata.{name}") for name in names]
 
 
 class TestToolUse:
