@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["UPLIFT_EDGES", "find_region", "host_of", "seller_of_host", "uplift"]
+__all__ = ["UPLIFT_EDGES", "find_region", "host_of", "seller_of_host", "shortened", "uplift"]
 
 _GLOBAL = frozenset({"", "global", "not_available", "default", "none", "null"})
 """What says that a call is bound to no region; ``not_available`` is Anthropic's word on older models."""
@@ -83,6 +83,15 @@ _RULES = (
 
 _IN_THE_NAME = "aws"
 """The seller whose regions are part of its models' ids."""
+
+
+_SHORT = re.compile(r"(?:[A-Za-z]+://)?[^/?#]*(?:/client/v4/accounts/[^/?#]*/ai|/[^/?#]*)?")
+
+
+def shortened(address: str) -> str:
+    """Return the part of a URL that decides about a price: URLs of calls hold ids, and prices are kept by address."""
+    match, location = _SHORT.match(address), _PATH.search(address.lower())
+    return (match[0] if match else "") + (f"/locations/{location[1]}/" if location else "")
 
 
 def host_of(address: str) -> str | None:

@@ -30,6 +30,7 @@ from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
 from otel_session_agg._price_overrides import ModelPrice, Overrides, PriceTier
 from otel_session_agg._price_rates import Card, UnknownCard, Window
+from otel_session_agg._price_regions import shortened
 from otel_session_agg._recent import Recent
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ MAX_NAME_LENGTH = 512
 
 _MAX_KEYS, _MAX_KEY_CHARS, _MAX_ROWS = 8, 40, 100
 """Of the user's own prices that are shown."""
+
+_BASE_SLASHES = 4
+"""Slashes of a base address, ``https://host/v1/``; longer ones are those of calls."""
 
 _TABLE_FAILURES = (
     ArithmeticError,
@@ -132,6 +136,8 @@ class PriceBook:
         get_snapshot = self._get_snapshot
         if get_snapshot is not None and get_snapshot() is not self._snapshot:
             self._use_snapshot(get_snapshot)
+        if server_address is not None and server_address.count("/") > _BASE_SLASHES:
+            server_address = shortened(server_address)
         key = (provider, tuple(models), server_address, service_tier, terms)
         if terms is not None and terms.output_type is not None:
             usage = _with_output_type(usage, terms.output_type)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_session_agg import PriceBook
 from otel_session_agg._model import Terms
-from otel_session_agg._price_regions import find_region, host_of, seller_of_host
+from otel_session_agg._price_regions import find_region, host_of, seller_of_host, shortened
 
-from .price_helpers import cost, utc
+from .price_helpers import cost, usd, utc
 from .replay import replay
 
 JUNE = utc(2026, 6, 1)
@@ -107,6 +108,33 @@ class TestSpans:
         }
         attributes = replay({"spans": [{"id": "c", "parent": None, "name": "c", "attributes": call}]}).attributes or {}
         assert 0.00275 == attributes["metadata.cost"]
+
+
+class TestShortened:
+    """URLs of calls hold ids."""
+
+    @pytest.mark.parametrize(
+        ("address", "expected"),
+        [
+            ("https://api.openai.com/v1/threads/thread_7/runs/run_9?x=1", "https://api.openai.com/v1"),
+            ("api.openai.com/v1/a/b/c/d", "api.openai.com/v1"),
+            ("https://h/v1/projects/p/locations/eu/publishers/x", "https://h/v1/locations/eu/"),
+            ("https://api.cloudflare.com/client/v4/accounts/a/ai/v1/x", "https://api.cloudflare.com/client/v4/accounts/a/ai"),
+            ("////////", "/"),
+            ("", ""),
+        ],
+    )
+    def test_shortened(self, address: str, expected: str) -> None:
+        """What decides about the price stays."""
+        assert expected == shortened(address)
+
+    def test_prices_are_found_once(self) -> None:
+        """However many URLs of a host there are."""
+        book = PriceBook()
+        for number in range(100):
+            address = f"https://eu.api.openai.com/v1/threads/thread_{number}/runs"
+            assert usd("0.275") == cost("gpt-5.4", provider="openai", server_address=address, book=book)
+        assert 1 == len(book._cards.young)
 
 
 class TestReading:
