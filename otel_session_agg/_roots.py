@@ -148,7 +148,9 @@ class Roots:
         """A root leaves; others of its trace that left before are kept behind it."""
         self.remove(trace)
         trace.has_left = True
-        kept = [trace, *islice(_chain(self._left.get(trace.trace_id)), _MAX_LEFT)]
+        others = list(_chain(self._left.get(trace.trace_id)))
+        unwritten = [other for other in others[_MAX_LEFT:] if other.begins and other.carrier is not None]  # its parts go first
+        kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
         for other, following in zip(kept, [*kept[1:], None], strict=True):
             other.next = following
         self._left.put(trace.trace_id, trace)

@@ -129,3 +129,11 @@ class TestOneBatch:
             for written in (_by_processor(_Play(ended, [3])), _by_exporter(_Play(ended, [3]))):
                 assert (2, 15) == tuple(written["root"][f"metadata.{key}"] for key in ("num_events", "total_tokens"))
                 assert 15 == written["part"]["metadata.total_tokens"]
+
+    def test_many_parts(self) -> None:
+        """However many parts end with their root, each says that the root has its totals, too."""
+        root = make_span("root", span_id=1)
+        parts = [make_span(f"part {n}", span_id=n, parent_id=1, remote_parent=True, attributes=CALL) for n in range(2, 12)]
+        for written in (_by_processor(_Play([root, *parts], [11])), _by_exporter(_Play([root, *parts], [11]))):
+            assert "trace" == written.pop("root")["metadata.rollup"]
+            assert ["part"] * len(parts) == [attributes["metadata.rollup"] for attributes in written.values()]
