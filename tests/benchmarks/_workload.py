@@ -114,6 +114,7 @@ def expected(trace: int) -> dict[str, Any]:
         "metadata.cost_source": "computed",
         "metadata.has_feedback": False,
         "metadata.models": (MODEL,),
+        "metadata.rollup": "trace",
     }
 
 
