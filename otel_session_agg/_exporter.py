@@ -40,7 +40,9 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
       a store that is shared, a root that begins a trace leaves 5 seconds later than that, as parts in other processes do;
     * what is asked for while a session runs (``current_rollup``, ``Budget``) knows of traces that have left, so it lags behind;
     * for ``session()``, a small processor is added to the application's global tracer provider, which also makes ``force_flush``
-      of that provider reach the roots that wait.  Spans of other providers are not in the ``session()`` around them.
+      of that provider reach the roots that wait.  Spans of other providers are not in the ``session()`` around them;
+    * a parent that never comes (``_parents``) is known as such in that provider only, or when it was not sampled; elsewhere what is
+      below it leaves without totals, and its session has them all the same.
 
     **A full queue in front of it costs totals.**  ``BatchSpanProcessor`` drops spans when 2048 wait for export
     (``OTEL_BSP_MAX_QUEUE_SIZE``); a dropped model call is in no total, and a dropped root takes its attributes along.  The SDK
