@@ -169,18 +169,19 @@ class TestEveryKey:
         assert read({key: value}).kind in others
 
     @pytest.mark.parametrize(
-        ("name", "scopes", "kind"),
+        ("name", "scopes", "kind", "need_usage"),
         [
-            pytest.param(name, row.scopes, kind, id=f"{table.name}-{name}-{row.scopes}")
+            pytest.param(name, row.scopes, kind, row.need_usage, id=f"{table.name}-{name}-{row.scopes}")
             for table in CONVENTIONS
             for row in table.spans
             for name, kind in row.names.items()
         ],
     )
-    def test_named_spans(self, name: str, scopes: tuple[str, ...], kind: Kind) -> None:
-        """Every span that is known by its name is known."""
-        full = f"Some{name}" if name.startswith(".") else name
-        assert kind is read({"x": 1}, scope=scopes[0] if scopes else "any", name=full).kind
+    def test_named_spans(self, name: str, scopes: tuple[str, ...], kind: Kind, *, need_usage: bool) -> None:
+        """Every span that is known by its name is known; some have to state usage, too."""
+        full, scope = f"Some{name}" if name.startswith(".") else name, scopes[0] if scopes else "any"
+        assert (Kind.SPAN if need_usage else kind) is read({"x": 1}, scope=scope, name=full).kind
+        assert kind is read({"gen_ai.usage.input_tokens": 1}, scope=scope, name=full).kind
 
     @pytest.mark.parametrize(
         "text",

@@ -110,6 +110,8 @@ class NamedSpans:
     scopes: tuple[str, ...] = ()
     """Prefixes of scope names; empty: any scope."""
     precedence: int = 60
+    need_usage: bool = False
+    """Those that state no usage are any other span."""
 
 
 @dataclass(frozen=True, slots=True)

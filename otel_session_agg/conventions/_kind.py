@@ -21,11 +21,13 @@ _MAX_MEMO = 64
 """Values of a kind attribute remembered per plan; real ones are a handful."""
 
 
-def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str) -> Kind:
+def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str) -> Kind:  # noqa: C901 -- one step each
     """The kind of a span."""
     named = scope.named.get(name)
     if named is None and scope.has_endings:
         named = scope.named.get(name[max(name.rfind("."), 0) :])
+    if named is not None and named[2] and _USAGE.isdisjoint(plan.marks):
+        return Kind.SPAN
     memo = plan.kind_memo
     if named is None and memo:  # one key alone decides, as on nearly all spans
         value = attributes[plan.kinds[0].key]

@@ -225,12 +225,12 @@ class Scope:
         self._emitters = tuple(row for row in index.emitters if is_from(row, name, version))
         self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
         self.has_events = self._events is not None  # what they say is read too
-        self.named: dict[str, tuple[int, Kind]] = {}
+        self.named: dict[str, tuple[int, Kind, bool]] = {}
         """Precedence and kind by span name."""
         for span_name, rows in index.named_spans.items():
             row = next(((r, kind) for r, kind in rows if not r.scopes or name.startswith(r.scopes)), None)
             if row is not None:
-                self.named[span_name] = (row[0].precedence, row[1])
+                self.named[span_name] = (row[0].precedence, row[1], row[0].need_usage)
         self.has_endings = any(name.startswith(".") for name in self.named)
         self._plans: dict[object, Plan] = {}
 

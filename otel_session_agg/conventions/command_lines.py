@@ -1,6 +1,6 @@
 """Coding agents that trace themselves: Codex, Gemini CLI, Copilot CLI.
 
-Source: captures.  Codex puts one turn's usage on the turn and again, by other names, on the request inside it.  Gemini CLI
+Source: captures.  Codex puts one turn's usage on the turn and again, by other names, on the request inside it; a request that ended before, or waits for the next event, states none.  Gemini CLI
 uses the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not read.
 """
 
@@ -13,8 +13,8 @@ TABLE = Convention(
     name="command_lines",
     precedence=71,
     spans=(
-        NamedSpans({"handle_responses": Kind.MODEL, "session_task.turn": Kind.AGENT}, scopes=("codex",)),
-        NamedSpans({"handle_responses": Kind.MODEL, "session_task.turn": Kind.AGENT}),
+        NamedSpans({"session_task.turn": Kind.AGENT}),
+        NamedSpans({"handle_responses": Kind.MODEL}, need_usage=True),
     ),
     prompt=("codex.turn.token_usage.input_tokens",),
     completion=("codex.turn.token_usage.output_tokens",),
