@@ -216,7 +216,7 @@ class Keeper:
         self.departures.due(now)
         touched, self._engine.members.touched = self._engine.members.touched, set()
         if scopes:
-            self._look_at_accounts(touched, now)
+            self.look_at_accounts(touched, now)
         for session_id in touched.intersection(self.limits):
             self._look(session_id, now)
         for session_id in [name for name, (when, _) in self._later.items() if when <= now or all_now]:
@@ -231,7 +231,7 @@ class Keeper:
         for record in self.ledger.records:
             self.limits.forget(record.session_id)
 
-    def _look_at_accounts(self, touched: Iterable[str], now: float) -> None:
+    def look_at_accounts(self, touched: Iterable[str], now: float) -> None:
         """Whether an account has used more than a budget by now."""
         for session_id in touched:
             self.totals(session_id, now)
@@ -239,6 +239,8 @@ class Keeper:
         changed, self.accounts.changed = self.accounts.changed, {}
         for account in changed.values():
             self.limits.look_at_account(account)
+        ready = self.departures.ready  # what they came to is in the accounts only now
+        self.departures.ready = [row._replace(is_exceeded=self.departures.is_exceeded(row.trace)) for row in ready]
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""

@@ -30,7 +30,7 @@ class Limits:
         """What the last block of a session with a budget over something else says of the keys of such budgets."""
         self._owners: Recent[str, tuple[Budget, ...]] = Recent(_MAX_OWNERS // 2)
         """Budgets over something else than sessions, by the owner of accounts."""
-        self._exceeded: Recent[tuple[Scope, str], bool] = Recent(_MAX_OWNERS // 2)
+        self._exceeded: Recent[tuple[Budget, str], bool] = Recent(_MAX_OWNERS // 2)
         """Accounts of which more was used than of a budget."""
         self.calls: list[Callable[[], object]] = []
         """The application's functions that are to be called, outside of any lock."""
@@ -100,7 +100,7 @@ class Limits:
             _blind_spots.warn(budget.missing(account.rollup))
             found = budget.exceeded(account.name, account.rollup, said(account.name))
             if found is not None:
-                self._exceeded.put((scope, account.name), True)  # noqa: FBT003 -- a value
+                self._exceeded.put((budget, account.name), True)  # noqa: FBT003 -- a value
                 if budget.on_exceeded is not None and budget.is_news(account.name):
                     self.calls.append(partial(budget.on_exceeded, found))
 
@@ -109,5 +109,8 @@ class Limits:
         whose, hour = self._whose.get(session_id), (rollup.end_ns or 0) // HOUR_NS
         if whose is None:
             return False
-        over = (budget.scope for budget in self._budgets.get(session_id, ()) if budget.scope is not None)
-        return any(self._exceeded.get((one, one.account(whose[one.per], hour))) for one in over if one.per in whose)
+        return any(
+            self._exceeded.get((budget, budget.scope.account(whose[budget.scope.per], hour)))
+            for budget in self._budgets.get(session_id, ())
+            if budget.scope is not None and budget.scope.per in whose
+        )

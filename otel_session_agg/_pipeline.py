@@ -206,6 +206,8 @@ class Pipeline:
         context = trace.carrier.context if isinstance(trace.carrier, ReadableSpan) else None
         trace.is_sampled = context is None or context.trace_flags.sampled
         self.keeper.departures.left(trace, now)
+        if scopes:
+            self.keeper.look_at_accounts((), now)
         return True
 
     def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> list[ReadableSpan]:

@@ -210,7 +210,7 @@ class TestOnExceeded:
         assert ["user ada", "user bob"] == [error.whose.partition(" in ")[0] for error in told.errors]
 
     def test_roots(self, app: App) -> None:
-        """Roots that leave later say so, those of others do not."""
+        """The root that was too much and those that leave later say so, those of others do not."""
         budget = Budget(CALL_USD, per="user")
         for number, user in enumerate(("ada", "ada", "bob", "ada")):
             with session(f"s{number}", user_id=user, budget=budget):
@@ -218,7 +218,19 @@ class TestOnExceeded:
                 app.turn()
         app.flush()
         marked = [(span.attributes or {}).get("metadata.budget_exceeded", False) for span in app.named("request")]
-        assert [False, False, True] == [marked[0], marked[2], marked[3]]
+        assert [False, True, False, True] == marked
+
+    def test_two_budgets(self, app: App) -> None:
+        """Of two budgets of one user each is told of, and marks roots, by its own limit."""
+        told = [Told(), Told()]
+        tight, wide = (Budget(limit, per="user", on_exceeded=one) for limit, one in zip((CALL_USD, 1000), told, strict=True))
+        for number, budget in enumerate((tight, wide, tight)):
+            with session(f"s{number}", user_id="ada", budget=budget):
+                app.trace(1)
+                app.turn()
+        app.flush()
+        marked = [(span.attributes or {}).get("metadata.budget_exceeded", False) for span in app.named("request")]
+        assert ([False, False, True], [1, 0]) == (marked, [len(one.errors) for one in told])
 
 
 class TestOverProcesses:

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from otel_session_agg import (
     Budget,
     BudgetExceeded,
+    BudgetUnknown,
     ModelPrice,
     PriceBook,
     Rollup,
@@ -71,6 +72,16 @@ def on_exceeded(error: BudgetExceeded) -> tuple[str, float | None, int | None, f
         error.total_tokens,
         error.rollup.cost_usd,
     )
+
+
+def check_of_a_user(error: BudgetUnknown) -> tuple[str, str]:
+    """A budget over all sessions of a user, and what its error has."""
+    of_user = Budget(5, per="user", period="day", strict=True)
+    of_user.check(wait_seconds=1)
+    with session("s", user_id="ada", budget=of_user) as block:
+        block.check(wait_seconds=1)
+    exceeded: BudgetExceeded = error
+    return exceeded.whose, error.reason
 
 
 store: SessionStore = open_store("sqlite:///sessions.db")
