@@ -400,7 +400,7 @@ class TestReadAgain:
         """On a call nothing is taken for its usage, recorded cost or model, whoever made its span."""
         plain = _read(own, scope=scope)
         event = _read({**own, **named(_DEFAULT, PROFILE_NAMES, is_call=True)}, scope=scope)
-        assert plain._replace(session_id="s1") == event._replace(output=plain.output)
+        assert plain._replace(session_id="s1", user_id="u1") == event._replace(output=plain.output)
 
     @given(_TOTALS, _PROFILES)
     def test_metadata(self, values: dict[str, AttributeValue], profiles: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg.conventions import CONVENTIONS, session_of
-from otel_session_agg.conventions._session_keys import LAST_STRONG_SESSION
+from otel_session_agg.conventions._session_keys import LAST_STRONG_SESSION, STATED_BY_APPLICATIONS
 
 STRONG_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place <= LAST_STRONG_SESSION)
 WEAK_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place > LAST_STRONG_SESSION)
@@ -22,12 +22,18 @@ def named(attributes: dict[str, Any], scope: str = "app", version: str = "1") ->
 class TestCopies:
     """A strong key with the id of a conversation."""
 
-    @pytest.mark.parametrize("weak", WEAK_KEYS)
+    @pytest.mark.parametrize("weak", sorted({*WEAK_KEYS} - STATED_BY_APPLICATIONS))
     @pytest.mark.parametrize("strong", STRONG_KEYS)
     def test_same_value(self, strong: str, weak: str) -> None:
         """An id that also stands under the key of a conversation is weak, under whatever key it stands."""
         assert ("c", True) == named({strong: "c", weak: "c"})
         assert ("s", False) == named({strong: "s", weak: "c"})
+
+    def test_said_twice(self) -> None:
+        """What the application says under two keys, one of them a vendor's, is its own."""
+        assert ("s", False) == named({"session.id": "s", "$ai_session_id": "s"})
+        assert ("s", False) == named({"session.id": "s", "ai.telemetry.metadata.sessionId": "s"})
+        assert ("s", True) == named({"session.id": "s", "$ai_session_id": "s", "gen_ai.conversation.id": "s"})
 
     @pytest.mark.parametrize("key", ["thread_id", "session_id", "conversation_id"])
     @pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])

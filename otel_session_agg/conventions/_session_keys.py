@@ -23,6 +23,23 @@ from otel_session_agg.conventions._marks import Mark, first_text, keys_of
 LAST_STRONG_SESSION = 50
 """Precedence of session ids up to which they are set for sessions; those behind are of conversations and threads."""
 
+STATED_BY_APPLICATIONS = frozenset(
+    {
+        "$ai_session_id",
+        "ai.settings.context.sessionId",
+        "ai.telemetry.metadata.$ai_session_id",
+        "ai.telemetry.metadata.sessionId",
+        "ai.telemetry.metadata.session_id",
+        "gen_ai.session.id",
+        "langfuse.observation.metadata.langfuse_session_id",
+        "langfuse.trace.metadata.langfuse_session_id",
+        "langwatch.thread.id",
+        "metadata.sessionId",
+        "mlflow.trace.session",
+    }
+)
+"""Keys behind that line that hold what the application says in the words of one vendor: the same id elsewhere is no copy."""
+
 _MAX_TEXT_CHARS = 16_384
 """How much of a text is looked through."""
 
@@ -34,6 +51,7 @@ class SessionKeys(NamedTuple):
     strong: tuple[str, ...]
     """Those of them that the emitter does not copy."""
     weak: tuple[str, ...]
+    """Those of conversations and threads."""
     texts: tuple[Mark, ...]
     """Asked when no key has an id."""
     conversations: tuple[Mark, ...]
@@ -50,7 +68,7 @@ def session_keys(marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, .
     return SessionKeys(
         keys_of(marks, Says.SESSION),
         tuple(mark.key for mark in found if mark.precedence <= LAST_STRONG_SESSION and mark.key not in copied),
-        tuple(mark.key for mark in found if mark.precedence > LAST_STRONG_SESSION),
+        tuple(m.key for m in found if m.precedence > LAST_STRONG_SESSION and m.key not in STATED_BY_APPLICATIONS),
         texts,
         tuple(marks.get(Says.CONVERSATION_TEXT, ())),
     )
