@@ -58,6 +58,9 @@ class TestUsage:
             ({"cost": {"input_tokens_cost": 0.001, "request_cost": 0.006, "total_cost": 0.008}}, 0.008),
             ({"cost_in_usd_ticks": 318_319_000}, 0.0318319),
             ({"cost_in_usd_ticks": True}, None),
+            ({"total_cost": 0.0021, "input_cost": 0.002, "output_cost": 0.0001}, 0.0021),
+            ({"total_cost": 0.5, "cost": 0.0021}, 0.0021),
+            ({"total_cost": 0}, None),
         ],
     )
     def test_amount(self, usage: dict[str, object], expected: float | None) -> None:
@@ -71,6 +74,18 @@ class TestUsage:
         assert 0.0021 == recorded(llm, "openinference.instrumentation.openai")
         assert recorded(llm, "my.scope") is None
         assert 0.0021 == recorded({**_CALL, "response_data": json.dumps(answer)}, "logfire.openai")
+
+    @pytest.mark.parametrize(
+        ("key", "name"),
+        [
+            ("langsmith.usage_metadata", "total_cost"),
+            ("langsmith.metadata.usage_metadata", "total_cost"),
+            ("langwatch.metrics", "cost"),
+        ],
+    )
+    def test_in_figures_that_an_application_states(self, key: str, name: str) -> None:
+        """Beside the counts in what LangSmith and LangWatch take them from."""
+        assert 0.0021 == recorded({**_CALL, key: json.dumps({"input_tokens": 1000, "output_tokens": 100, name: 0.0021})})
 
     def test_beats_what_others_worked_out(self) -> None:
         """An estimate beside the bill is no news."""

@@ -22,6 +22,8 @@ class TestSameModel:
             ("google", "gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
             ("google", "gemini-1.5-pro-002", "gemini-1.5-pro"),
             ("google", "gemini-2.5-flash-lite-preview-09-2025", "gemini-2.5-flash-lite"),
+            ("google", "gemini-3.1-pro-preview-customtools", "gemini-3.1-pro-preview"),
+            (None, "amazon/nova-lite-v1", "amazon.nova-lite-v1:0"),
             ("vertex_ai", "claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
             ("vertex_ai", "claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet"),
             ("vertex_ai", "claude-haiku-4-5@001", "claude-haiku-4-5"),
@@ -29,7 +31,7 @@ class TestSameModel:
             ("openai", "ft:gpt-4o-2024-08-06:org:name:id", "ft:gpt-4o-2024-08-06"),
         ],
     )
-    def test_it_has_the_price(self, provider: str, name: str, listed: str) -> None:
+    def test_it_has_the_price(self, provider: str | None, name: str, listed: str) -> None:
         """Dates, latest, preview, numbers of releases, regions and versions do not make another model."""
         expected = cost(listed, provider=provider)
         assert expected is not None
@@ -56,6 +58,7 @@ class TestOtherModel:
             ("deepseek", "deepseek-chat-pro"),
             ("deepseek", "deepseek-v4-flash-lite"),
             ("aws.bedrock", "anthropic.claude-sonnet-4-5-20250929-turbo-v1:0"),
+            (None, "amazon/nova-lite-v2"),
             (None, "claude-opus-4-8-fast"),
         ],
     )

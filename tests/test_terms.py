@@ -127,6 +127,28 @@ class TestOthers:
         """Each in the places where emitters write it."""
         assert expected == getattr(said(attributes)[1], term)
 
+    @pytest.mark.parametrize(("term", "name", "asked"), [("speed", "speed", "fast"), ("region", "inference_geo", "us")])
+    @pytest.mark.parametrize("answered", ["standard", "global", "slow"])
+    def test_the_answer_beats_the_request(self, term: str, name: str, asked: str, answered: str) -> None:
+        """What was served is billed; the standard terms are none."""
+        expected = answered if answered == "slow" else None
+        usage = {"usage": {"input_tokens": 1000, name: answered}}
+        request = {"llm.invocation_parameters": json.dumps({name: asked})}
+        options = {"ai.request.providerOptions": json.dumps({"anthropic": {name: asked}})}
+        for attributes, scope in (
+            ({**_CALL, f"gen_ai.request.{name}": asked, "gen_ai.usage.raw": json.dumps(usage["usage"])}, ""),
+            ({**_CALL, f"gen_ai.request.{name}": asked, f"anthropic.usage.{name}": answered}, ""),
+            ({**_LLM, **request, "output.value": json.dumps(usage)}, "openinference.instrumentation.anthropic"),
+            ({**_STEP, **options, "ai.response.providerMetadata": json.dumps({"anthropic": usage})}, "ai"),
+            (
+                {**_CALL, "request_data": json.dumps({name: asked}), "response_data": json.dumps(usage)},
+                "logfire.anthropic",
+            ),
+        ):
+            assert expected == getattr(said(attributes, scope)[1], term)
+            without = {key: value for key, value in attributes.items() if answered not in str(value)}
+            assert asked == getattr(said(without, scope)[1], term)
+
     def test_two_tellers(self) -> None:
         """What one teller of a call does not know, the other does."""
         inner = {**_CALL, "gen_ai.request.model": "gpt-5-nano", "gen_ai.provider.name": "openai", "gen_ai.response.id": "r"}
@@ -177,6 +199,20 @@ class TestSearches:
         usage = read(SpanData("s", 1, 1, None, "INTERNAL", "openinference.instrumentation.openai", "", 0, 0, answer)).usage
         assert usage is not None
         assert 2 == usage.web_searches
+
+    def test_of_anthropic(self) -> None:
+        """Searches in the answer are counted where no attribute tells of them."""
+        counts = {"input_tokens": 400, "cache_read_input_tokens": 600, "output_tokens": 100}
+        answer = json.dumps({"usage": {**counts, "server_tool_use": {"web_search_requests": 2}}})
+        call = {**_LLM, "llm.token_count.prompt_details.cache_read": 600, "output.value": answer}
+        usage = read(SpanData("s", 1, 1, None, "INTERNAL", "openinference.instrumentation.anthropic", "", 0, 0, call)).usage
+        assert usage is not None
+        assert (2, 1000, 600, 100) == (
+            usage.web_searches,
+            usage.prompt_tokens,
+            usage.cache_read_tokens,
+            usage.completion_tokens,
+        )
 
     def test_fee_without_tokens(self) -> None:
         """A call of which only searches are left still cost something."""

@@ -3,7 +3,7 @@
 - The amount of a gateway is what it billed; where the caller's own key was used ("BYOK"), what the provider behind it
   billed comes on top (OpenRouter), or stands beside a 0 (Vercel's AI Gateway).
 - An amount of 0 says nothing else, so it is passed on as 0: whether it is meant is decided where costs are read.
-- xAI counts in ticks of 1e-10 USD, Perplexity has an object with the total and its parts.
+- xAI counts in ticks of 1e-10 USD, Perplexity has an object with the total and its parts, LangSmith a total beside the counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ __all__ = ["read_billed"]
 
 _PUSD_PER_TICK = 100
 _TICKS = ("cost_in_usd_ticks", "costInUsdTicks")
-_TOTALS = ("total_cost", "totalCost", "total")
+_SUMS = ("total_cost", "totalCost")
+_TOTALS = (*_SUMS, "total")
+_HINTS = ('"cost', "'cost", *_SUMS)
 _DETAILS = ("cost_details", "costDetails")
 _UPSTREAM = ("upstream_inference_cost", "upstreamInferenceCost")
 _BYOK = ("is_byok", "isByok")
@@ -34,7 +36,7 @@ def read_billed(mark: Mark, value: object, scope: str) -> int | None:
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or "cost" not in value:
         return None
-    if '"cost' not in value and "'cost" not in value:
+    if not any(name in value for name in _HINTS):
         return None  # as nearly all answers; taking them apart costs more than the span
     found = parsed(value)
     for key in row.path:
@@ -69,6 +71,8 @@ def _of_usage(usage: Mapping[object, object]) -> int | None:
     cost = usage.get("cost")
     if isinstance(cost, Mapping):
         return _first(cost, _TOTALS)
+    if cost is None:
+        return _first(usage, _SUMS)
     billed, upstream = picodollars(cost), _upstream(usage)
     if billed is None or upstream is None:
         return billed

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ANSWERED_TIER", "IDLE", "REQUEST_TERMS", "USAGE_TERMS", "BilledText", "FeeKey", "TermKey", "TermText", "below"]
+__all__ = [
+    "ANSWERED_TIER",
+    "IDLE",
+    "REQUESTED",
+    "REQUEST_TERMS",
+    "USAGE_TERMS",
+    "BilledText",
+    "FeeKey",
+    "TermKey",
+    "TermText",
+    "below",
+]
 
 IDLE = frozenset({"", "auto", "default", "global", "normal", "not_available", "on_demand", "standard", "standard_only"})
 """Values that name nothing but the standard terms."""
 
 ANSWERED_TIER = "service_tier"
-"""The term that is the service tier of the answer; all others are fields of ``Terms``."""
+"""The term that is the service tier of the answer; all others but the next are fields of ``Terms``."""
+
+REQUESTED = {"speed": "requested_speed", "region": "requested_region"}
+"""Terms of a request that hold only where the answer does not name its own."""
 
 
 USAGE_TERMS: Mapping[str, tuple[str, ...]] = {
@@ -24,8 +38,8 @@ USAGE_TERMS: Mapping[str, tuple[str, ...]] = {
 
 REQUEST_TERMS: Mapping[str, tuple[str, ...]] = {
     "requested_tier": ("service_tier", "serviceTier", "extra_body.service_tier", "model_kwargs.service_tier"),
-    "speed": ("speed", "extra_body.speed", "model_kwargs.speed"),
-    "region": ("inference_geo", "extra_body.inference_geo", "model_kwargs.inference_geo"),
+    "requested_speed": ("speed", "extra_body.speed", "model_kwargs.speed"),
+    "requested_region": ("inference_geo", "extra_body.inference_geo", "model_kwargs.inference_geo"),
     "search_context": ("web_search_options.search_context_size", "extra_body.web_search_options.search_context_size"),
 }
 """Names of terms in the parameters of requests."""

@@ -10,7 +10,7 @@ from otel_session_agg._model import Terms
 from otel_session_agg._values import text
 from otel_session_agg.conventions._marks import Mark
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
-from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, TermKey, TermText
+from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, REQUESTED, TermKey, TermText
 
 __all__ = ["read_terms"]
 
@@ -32,7 +32,7 @@ def read_terms(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str)
     """Return the service tier of the answer, as far as these marks tell it, and the other terms.
 
     Args:
-        marks: What is known of the span's keys, the first to be asked first.
+        marks: What is known of the span's keys, the first to be asked first; requests stand before answers.
         attributes: Of the span.
         scope: The span's instrumentation scope.
 
@@ -45,8 +45,13 @@ def read_terms(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str)
             if term is not None and (not row.only or term.lower() in row.only):
                 found.setdefault(row.term, term)
         elif isinstance(row, TermText) and (not row.scopes or scope.startswith(row.scopes)):
-            for name, term in _in_text(row, value):
+            for name, term in _in_text(row, value, precise=any(asked in found for asked in REQUESTED.values())):
                 found.setdefault(name, term)
+    for name, asked in REQUESTED.items() if found else ():
+        if asked in found:
+            requested = found.pop(asked)
+            if found.setdefault(name, requested).lower() in IDLE:
+                del found[name]
     tier = found.pop(ANSWERED_TIER, None)
     return tier, Terms(**found) if found else None
 
@@ -57,10 +62,10 @@ def _text(value: object) -> str | None:
     return text(value) if isinstance(value, str) else None
 
 
-def _in_text(row: TermText, value: object) -> Iterator[tuple[str, str]]:
+def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator[tuple[str, str]]:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not any(hint in value for hint in row.hints):
         return
-    if value.startswith(_JSON) and not row.tiers_at:  # taking a whole answer apart costs more than the span
+    if value.startswith(_JSON) and not row.tiers_at and not precise:  # taking a whole answer apart costs more than the span
         named = [(match[1], match[2].lower()) for match in _SAID.finditer(value)]
         if all(word in IDLE for _, word in named):
             if any("ier" in name for name, _ in named):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Kinds, Text
-from otel_session_agg.conventions._term_rows import TermText
+from otel_session_agg.conventions._term_rows import BilledText, TermText
 
 _KINDS = {
     "llm": Kind.MODEL,
@@ -30,6 +30,7 @@ TABLE = Convention(
         Text("gen_ai.usage.input_token_details", "inclusive", within="input_token_details"),
         Text("gen_ai.usage.output_token_details", "inclusive", within="output_token_details"),
     ),
+    billed=(BilledText("langsmith.usage_metadata"), BilledText("langsmith.metadata.usage_metadata")),
     terms=(
         *(
             TermText(

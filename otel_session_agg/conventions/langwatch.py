@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from otel_session_agg._model import Kind
 from otel_session_agg.conventions._convention import Convention, Kinds, NameText, Text
+from otel_session_agg.conventions._term_rows import BilledText
 
 _TYPES = {
     "llm": Kind.MODEL,
@@ -28,6 +29,7 @@ TABLE = Convention(
     kinds=(Kinds("langwatch.span.type", _TYPES, precedence=34),),
     cache_write_1h=("gen_ai.usage.cache_creation_1h.input_tokens", "gen_ai.usage.cache_creation_1h_input_tokens"),
     texts=(Text("langwatch.metrics", "inclusive"),),
+    billed=(BilledText("langwatch.metrics"),),
     cost={"langwatch.span.cost": 90},
     session={"langwatch.thread.id": 100},
     user={"langwatch.user.id": 100},

@@ -68,6 +68,15 @@ TABLE = Convention(
             unless=Says.WEB_SEARCHES,
             hint="web_search_call",
         ),
+        Text(  # no attribute tells of the searches of Anthropic's own tool, but the answer stands there whole
+            "output.value",
+            "native",
+            scopes=("openinference.instrumentation.anthropic", "@arizeai/openinference-instrumentation-anthropic"),
+            path=("usage",),
+            fills=True,
+            unless=Says.WEB_SEARCHES,
+            hint='"web_search_requests"',
+        ),
         Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
             "output.value",
             "native",
@@ -145,6 +154,7 @@ TABLE = Convention(
     ),
     billed=(BilledText("output.value", ("usage",), scopes=_ANSWERS_WHOLE),),
     terms=(
+        TermText("llm.invocation_parameters", REQUEST_TERMS),
         TermText("output.value", below("", "usage", "usage_metadata", "usageMetadata"), scopes=_ANSWERS_WHOLE),
         TermText(
             "output.value",
@@ -153,7 +163,6 @@ TABLE = Convention(
             scopes=_LANGCHAIN,
             hints=("service_tier", '"speed', "inference_geo", '"flex', '"priority'),
         ),
-        TermText("llm.invocation_parameters", REQUEST_TERMS),
     ),
     cost={"llm.cost.total": 30},
     cost_parts={"llm.cost.prompt": 31, "llm.cost.completion": 31},

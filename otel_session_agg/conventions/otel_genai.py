@@ -16,8 +16,10 @@ _REQUESTS = ("gen_ai.request", "gen_ai.openai.request", "openai.request", "anthr
 
 _TERMS: tuple[TermKey | TermText, ...] = (
     *(TermKey(f"{prefix}.service_tier", "requested_tier") for prefix in _REQUESTS),
-    *(TermKey(f"{prefix}.speed", "speed") for prefix in (*_ANSWERS, *_REQUESTS)),
-    *(TermKey(f"{prefix}.inference_geo", "region") for prefix in (*_ANSWERS, *_REQUESTS)),
+    *(TermKey(f"{prefix}.speed", "requested_speed") for prefix in _REQUESTS),
+    *(TermKey(f"{prefix}.inference_geo", "requested_region") for prefix in _REQUESTS),
+    *(TermKey(f"{prefix}.speed", "speed") for prefix in _ANSWERS),
+    *(TermKey(f"{prefix}.inference_geo", "region") for prefix in _ANSWERS),
     *(TermKey(f"{prefix}.search_context_size", "search_context") for prefix in (*_ANSWERS, *_REQUESTS)),
     TermKey("gen_ai.request.batch", "batch"),
     TermKey("batch", "batch", only=frozenset({"true", "false"})),

@@ -55,8 +55,8 @@ TABLE = Convention(
     web_searches=("gen_ai.usage.details.web_search_requests", "gen_ai.usage.details.num_search_queries"),
     billed=(BilledText("response_data", ("usage",), scopes=_LOGFIRE),),
     terms=(
-        TermText("response_data", below("", "usage"), scopes=_LOGFIRE),
         TermText("request_data", REQUEST_TERMS, scopes=_LOGFIRE),
+        TermText("response_data", below("", "usage"), scopes=_LOGFIRE),
     ),
     cost={"operation.cost": 40},
     # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON when there is none

@@ -60,11 +60,11 @@ TABLE = Convention(
     texts=(Text("ai.response.providerMetadata", "provider_metadata"),),
     billed=(BilledText("ai.response.providerMetadata", by_provider=True),),
     terms=(
-        TermText("ai.response.providerMetadata", below("*", "*.usage", "*.usageMetadata", "*.usage_metadata")),
         *(
             TermText(key, below("*", terms=REQUEST_TERMS))
             for key in ("ai.request.providerOptions", "ai.settings.providerOptions")
         ),
+        TermText("ai.response.providerMetadata", below("*", "*.usage", "*.usageMetadata", "*.usage_metadata")),
     ),
     response_model=("ai.response.model",),
     request_model=("ai.model.id", "aisdk.model.id"),
