@@ -180,7 +180,7 @@ _MAKERS = (
 """Names that belong to one seller although genai-prices does not place them without a provider."""
 
 _AMAZONS = ("nova-", "titan-")
-"""Amazon's own models; one emitter takes the maker off all ids of Bedrock's, gateways the revision behind the version, too."""
+"""Amazon's own models; one emitter takes the maker off all ids of Bedrock's."""
 
 _BEDROCK_AT_LIST_PRICE = re.compile(r"anthropic\.claude-v2")
 """Withdrawn from Bedrock's list; it was sold there at Anthropic's list price, which no longer changes."""
@@ -267,7 +267,7 @@ def _of_seller(seller: str, name: str) -> Iterator[tuple[str | None, str]]:
     if outer is not None and (outer[0] in {None, seller} or seller in _RESELLERS):
         yield from _of_seller(seller, outer[1])
     if seller == "aws" and name.startswith(_AMAZONS):
-        yield seller, f"amazon.{name}{':0' if name.endswith('-v1') else ''}"
+        yield seller, f"amazon.{name}"
     if seller == "aws" and _BEDROCK_AT_LIST_PRICE.match(name):
         yield "anthropic", name
 

@@ -5,7 +5,7 @@ version behind the name, and wrong for another model whose name begins alike: ``
 and may cost six times as much.  A row is taken when the table lists the name itself, or when what stands around the listed
 part cannot name another model:
 
-- behind it: a date, ``-latest``, ``-preview``, Gemini's ``-customtools``, a number of three or four digits, a version of Bedrock's (``-v1:0``) or
+- behind it: a date, ``-latest``, ``-preview``, Gemini's ``-customtools``, a number of three or four digits, a version of Bedrock's (``-v1``, ``-v1:0``) or
   Vertex's (``@001``, ``-v2@20241022``), and whatever follows the name of a fine-tuned model;
 - before it: what ends in ``.``, ``/`` or ``:``, which are regions, makers and paths.
 
@@ -36,7 +36,7 @@ ALIKE = "alike"
 """The table has no such model, only one whose name begins alike: its price must not be taken, whoever names it."""
 
 _SAME = re.compile(
-    r"(?:[-@:](?:20\d{6}|20\d\d-\d\d-\d\d|\d\d-\d\d|\d\d-20\d\d|\d{3,4}|latest|preview|default|customtools)|-v\d+[-@]20\d{6}|-v\d+:\d+|:\d+)*"
+    r"(?:[-@:](?:20\d{6}|20\d\d-\d\d-\d\d|\d\d-\d\d|\d\d-20\d\d|\d{3,4}|latest|preview|default|customtools)|-v\d+[-@]20\d{6}|-v\d+:\d+|-v1|:\d+)*"
 )
 """What stands behind a name without making it another one."""
 

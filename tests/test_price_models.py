@@ -23,6 +23,7 @@ class TestSameModel:
             ("google", "gemini-1.5-pro-002", "gemini-1.5-pro"),
             ("google", "gemini-2.5-flash-lite-preview-09-2025", "gemini-2.5-flash-lite"),
             ("google", "gemini-3.1-pro-preview-customtools", "gemini-3.1-pro-preview"),
+            ("aws.bedrock", "us.anthropic.claude-opus-4-6-v1", "us.anthropic.claude-opus-4-6"),
             (None, "amazon/nova-lite-v1", "amazon.nova-lite-v1:0"),
             ("vertex_ai", "claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
             ("vertex_ai", "claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet"),

@@ -184,8 +184,8 @@ class TestSearches:
         assert (2, 1100) == (usage.web_searches, usage.total_tokens)
 
     def test_of_gemini(self) -> None:
-        """Queries of its grounding are counted."""
-        metadata = json.dumps({"google": {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}})
+        """Queries of its grounding are counted, each once, as they are billed."""
+        metadata = json.dumps({"google": {"groundingMetadata": {"webSearchQueries": ["a", "b", "a", "", 3]}}})
         usage = read(
             SpanData("s", 1, 1, None, "INTERNAL", "", "", 0, 0, {**_STEP, "ai.response.providerMetadata": metadata})
         ).usage
@@ -240,3 +240,22 @@ class TestImages:
         usage = read(SpanData("s", 1, 1, None, "INTERNAL", "", "", 0, 0, {**_CALL, "gen_ai.usage.raw": json.dumps(raw)})).usage
         assert usage is not None
         assert 200 == usage.image_prompt_tokens
+
+    def test_openai_realtime(self) -> None:
+        """Its usage has names of its own."""
+        details = {"text_tokens": 180, "audio_tokens": 800, "image_tokens": 20, "cached_tokens": 600}
+        raw = {
+            "input_token_details": {**details, "cached_tokens_details": {"text_tokens": 100, "audio_tokens": 500}},
+            "output_token_details": {"text_tokens": 20, "audio_tokens": 80},
+        }
+        call = {**_CALL, "gen_ai.usage.raw": json.dumps({"input_tokens": 1000, "output_tokens": 100, **raw})}
+        usage = read(SpanData("s", 1, 1, None, "INTERNAL", "", "", 0, 0, call)).usage
+        assert usage is not None
+        assert (1000, 600, 800, 500, 20, 80) == (
+            usage.prompt_tokens,
+            usage.cache_read_tokens,
+            usage.audio_prompt_tokens,
+            usage.audio_cache_read_tokens,
+            usage.image_prompt_tokens,
+            usage.audio_completion_tokens,
+        )

@@ -30,7 +30,7 @@ NAMES: Mapping[int, tuple[str, ...]] = {
         "cached_content_token_count", "cachedContentTokenCount", "cachedContentTokens", "cached_prompt_tokens",
         "cachedPromptTokens", "cachedInputTokens", "cache_read_tokens", "cached_tokens", "input_cached_tokens",
         "input_cache_read", "input_cache_read_tokens", "cacheReadTokens", "cached_input_tokens",
-        "prompt_cache_hit_tokens", "input_token_details.flex_cache_read", "input_token_details.priority_cache_read",
+        "prompt_cache_hit_tokens", "input_token_details.cached_tokens", "input_token_details.flex_cache_read", "input_token_details.priority_cache_read",
     ),
     Says.CACHE_WRITE: (
         "prompt_tokens_details.cache_write_tokens", "prompt_tokens_details.cache_creation_tokens",
@@ -54,15 +54,15 @@ NAMES: Mapping[int, tuple[str, ...]] = {
         "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
         "output_token_details.reasoning", "outputTokenDetails.reasoningTokens", "reasoning_tokens", "reasoningTokens",
         "thoughts_token_count", "thoughtsTokenCount", "thoughtsTokens", "output_reasoning", "output_reasoning_tokens",
-        "output_token_details.flex_reasoning", "output_token_details.priority_reasoning",
+        "output_token_details.reasoning_tokens", "output_token_details.flex_reasoning", "output_token_details.priority_reasoning",
     ),
     Says.AUDIO_PROMPT: (
         "prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens", "input_token_details.audio",
-        "input_audio", "input_audio_tokens", "prompt_tokens_details.audio", "promptTokensDetails.audio",
+        "input_token_details.audio_tokens", "input_audio", "input_audio_tokens", "prompt_tokens_details.audio", "promptTokensDetails.audio",
     ),
     Says.AUDIO_COMPLETION: (
         "completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens", "output_token_details.audio",
-        "output_audio", "output_audio_tokens", "candidates_tokens_details.audio", "candidatesTokensDetails.audio",
+        "output_token_details.audio_tokens", "output_audio", "output_audio_tokens", "candidates_tokens_details.audio", "candidatesTokensDetails.audio",
         "response_tokens_details.audio", "responseTokensDetails.audio",
     ),
     Says.AUDIO_CACHE_READ: (
@@ -71,11 +71,11 @@ NAMES: Mapping[int, tuple[str, ...]] = {
     ),
     Says.IMAGE_PROMPT: (
         "prompt_tokens_details.image_tokens", "input_tokens_details.image_tokens", "input_token_details.image",
-        "input_image_tokens", "input_image", "prompt_tokens_details.image", "promptTokensDetails.image",
+        "input_token_details.image_tokens", "input_image_tokens", "input_image", "prompt_tokens_details.image", "promptTokensDetails.image",
     ),
     Says.IMAGE_COMPLETION: (
         "completion_tokens_details.image_tokens", "output_tokens_details.image_tokens", "output_token_details.image",
-        "output_image_tokens", "output_image", "candidates_tokens_details.image", "candidatesTokensDetails.image",
+        "output_token_details.image_tokens", "output_image_tokens", "output_image", "candidates_tokens_details.image", "candidatesTokensDetails.image",
         "response_tokens_details.image", "responseTokensDetails.image",
     ),
     Says.WEB_SEARCHES: (

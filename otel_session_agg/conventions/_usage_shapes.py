@@ -209,7 +209,8 @@ def provider_metadata(value: Mapping[object, object]) -> Found:
             grounding = item.get("groundingMetadata")
             queries = grounding.get("webSearchQueries") if isinstance(grounding, Mapping) else None
             if isinstance(queries, list):
-                found.setdefault(Says.WEB_SEARCHES, len(queries))
+                unique = {query for query in queries if isinstance(query, str) and query}  # as Google bills them
+                found.setdefault(Says.WEB_SEARCHES, len(unique))
             merged = {**found, **merged}
     return merged
 
