@@ -192,6 +192,23 @@ class TestSearches:
         assert usage is not None
         assert 2 == usage.web_searches
 
+    @pytest.mark.parametrize("queries", [["a", "b", "a"], [], None])
+    def test_of_gemini_in_whole_answers(self, queries: list[str] | None) -> None:
+        """As Google ADK and OpenInference's instrumentation write them."""
+        found = {"grounding_metadata": {"web_search_queries": queries}}
+        figures = {"usage_metadata": {"prompt_token_count": 1000, "candidates_token_count": 100, "total_token_count": 1100}}
+        for attributes, scope in (
+            (
+                {"gen_ai.operation.name": "generate_content", "gcp.vertex.agent.llm_response": {**found, **figures}},
+                "gcp.vertex.agent",
+            ),
+            ({**_LLM, "output.value": {"candidates": [found, 3], **figures}}, "openinference.instrumentation.google_genai"),
+        ):
+            said = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in attributes.items()}
+            usage = read(SpanData("s", 1, 1, None, "INTERNAL", scope, "", 0, 0, said)).usage
+            assert usage is not None
+            assert (None if queries is None else len(set(queries)), 1100) == (usage.web_searches, usage.total_tokens)
+
     def test_of_openai(self) -> None:
         """Searches in the answer are counted, pages that were opened are not."""
         calls = [{"type": "web_search_call", "action": {"type": kind}} for kind in ("search", "open_page", "search")]

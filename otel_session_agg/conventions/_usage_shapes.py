@@ -195,6 +195,22 @@ def buckets(value: Mapping[object, object]) -> Found:
     return found
 
 
+def _queries(value: Mapping[object, object]) -> list[object] | None:
+    metadata = value.get("grounding_metadata", value.get("groundingMetadata"))
+    queries = metadata.get("web_search_queries", metadata.get("webSearchQueries")) if isinstance(metadata, Mapping) else None
+    return queries if isinstance(queries, list) else None
+
+
+def grounding(value: Mapping[object, object]) -> Found:
+    """Gemini's answer with the searches of its grounding; of queries that repeat, Google bills one."""
+    candidates = value.get("candidates")
+    items = [value, *(item for item in candidates if isinstance(item, Mapping))] if isinstance(candidates, list) else [value]
+    listed = [queries for item in items if (queries := _queries(item)) is not None]
+    if not listed:
+        return {}
+    return {Says.WEB_SEARCHES: len({query for queries in listed for query in queries if isinstance(query, str) and query})}
+
+
 def provider_metadata(value: Mapping[object, object]) -> Found:
     """The AI SDK's provider metadata: one object per provider, usage in or below it."""
     merged: Found = {}
@@ -206,11 +222,8 @@ def provider_metadata(value: Mapping[object, object]) -> Found:
             found = native(usage) if usage is not None else {}
             for says, number in _named(item)[0].items():
                 found.setdefault(says, number)
-            grounding = item.get("groundingMetadata")
-            queries = grounding.get("webSearchQueries") if isinstance(grounding, Mapping) else None
-            if isinstance(queries, list):
-                unique = {query for query in queries if isinstance(query, str) and query}  # as Google bills them
-                found.setdefault(Says.WEB_SEARCHES, len(unique))
+            for says, number in grounding(item).items():
+                found.setdefault(says, number)
             merged = {**found, **merged}
     return merged
 
@@ -229,6 +242,7 @@ SHAPES = {
     "buckets": buckets,
     "provider_metadata": provider_metadata,
     "searches": searches,
+    "grounding": grounding,
     "stated": inclusive,
 }
 """How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""

@@ -7,7 +7,7 @@ Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` a
 from __future__ import annotations
 
 from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Text
+from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Says, Text
 from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(
@@ -18,7 +18,17 @@ TABLE = Convention(
         NamedSpans({"invocation": Kind.CHAIN}, scopes=("gcp.vertex.agent",)),
     ),
     reasoning=("gen_ai.usage.experimental.reasoning_tokens",),
-    texts=(Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),),
+    texts=(
+        Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),
+        Text(
+            "gcp.vertex.agent.llm_response",
+            "grounding",
+            scopes=("gcp.vertex.agent",),
+            fills=True,
+            unless=Says.WEB_SEARCHES,
+            hint="web_search_queries",
+        ),
+    ),
     terms=(TermText("gcp.vertex.agent.llm_response", below("usage_metadata"), scopes=("gcp.vertex.agent",)),),
     session={"gcp.vertex.agent.session_id": 120},
     user={"gcp.vertex.agent.user_id": 120},

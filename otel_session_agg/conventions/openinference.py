@@ -68,6 +68,14 @@ TABLE = Convention(
             unless=Says.WEB_SEARCHES,
             hint="web_search_call",
         ),
+        Text(
+            "output.value",
+            "grounding",
+            scopes=("openinference.instrumentation.google_genai",),
+            fills=True,
+            unless=Says.WEB_SEARCHES,
+            hint="web_search_queries",
+        ),
         Text(  # no attribute tells of the searches of Anthropic's own tool, but the answer stands there whole
             "output.value",
             "native",
