@@ -203,7 +203,7 @@ class TestEveryKey:
             value = {key: value}
         if text.shape == "provider_metadata":
             value = {"openai": {"usage": value}}
-        attributes = {text.key: json.dumps(value)}
+        attributes = {text.key: json.dumps({**value, "said": text.hint} if text.hint else value)}
         if expected is None:
             found = usage({**attributes, IN: 11, OUT: 7})
             assert 3 in {found.cache_read_tokens, found.reasoning_tokens}

@@ -699,3 +699,163 @@ class TestWhatever:
             if found is not None:
                 assert all(value is None or (type(value) is int and value >= 0) for value in found)
                 assert (found.total_tokens or 0) >= (found.prompt_tokens or 0) + (found.completion_tokens or 0)
+
+
+class TestZeros:
+    """Zeros beside figures of the same thing."""
+
+    OLD: ClassVar = {"gen_ai.usage.prompt_tokens": 100, "gen_ai.usage.completion_tokens": 10}
+    OTHER: ClassVar = {"llm.token_count.prompt": 0, "llm.token_count.completion": 0, "llm.token_count.total": 0}
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({IN: 0, OUT: 0, **OLD}, (100, 10, 110)),
+            ({IN: 0, OUT: 0, TOTAL: 110, **OLD}, (100, 10, 110)),
+            ({IN: 0, OUT: 12, **OLD}, (0, 12, 12)),
+            ({**OTHER, IN: 100, OUT: 10}, (100, 10, 110)),
+            ({**OTHER, IN: 100, OUT: 10, TOTAL: 110}, (100, 10, 110)),
+            ({**OTHER, IN: 0, OUT: 0}, (0, 0, 0)),
+            ({IN: 0, OUT: 0}, (0, 0, 0)),
+        ],
+    )  # fmt: skip
+    def test_figures_beat_zeros(self, attributes: dict[str, Any], expected: tuple[int, int, int]) -> None:
+        """A figure by another name or of another convention is taken; zeros alone are a value."""
+        assert expected == counts(attributes)
+
+
+class TestRealtime:
+    """OpenAI's realtime API has names of its own for the parts."""
+
+    DETAILS: ClassVar = {
+        "input_token_details": {
+            "audio_tokens": 800,
+            "text_tokens": 200,
+            "cached_tokens": 600,
+            "cached_tokens_details": {"audio_tokens": 500, "text_tokens": 100},
+        },
+        "output_token_details": {"text_tokens": 20, "audio_tokens": 80},
+    }
+    OWN: ClassVar = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100, **DETAILS}
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {RAW: json.dumps(OWN)},
+            {IN: 1000, OUT: 100, "lk.realtime_model_metrics": json.dumps(OWN), "gen_ai.usage.input_cached_tokens": 600},
+            {
+                IN: 1000,
+                OUT: 100,
+                "gen_ai.usage.input_token_details.audio_tokens": 800,
+                "gen_ai.usage.input_token_details.cached_tokens": 600,
+                "gen_ai.usage.input_token_details.cached_tokens_details.audio_tokens": 500,
+                "gen_ai.usage.output_token_details.audio_tokens": 80,
+            },
+        ],
+    )
+    def test_parts(self, attributes: dict[str, Any]) -> None:
+        """All that the price depends on is read: text, audio, and of both what was cached."""
+        span = {MODEL: "gpt-realtime", "gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat", **attributes}
+        root = replay({"spans": [{"id": "a", "parent": None, "name": "a", "attributes": span}]})
+        assert root.attributes is not None
+        assert 600 == root.attributes["metadata.cache_read_tokens"]
+        assert pytest.approx(0.01568, abs=1e-12) == root.attributes["metadata.cost"]
+
+
+class TestAnthropicAnswers:
+    """OpenInference writes Anthropic's whole answer beside counts that know nothing of some of its parts."""
+
+    SCOPE: ClassVar = "openinference.instrumentation.anthropic"
+    OWN: ClassVar = {"input_tokens": 20, "output_tokens": 10, "cache_read_input_tokens": 1000, "cache_creation_input_tokens": 500}
+    COUNTS: ClassVar = {
+        "llm.token_count.prompt": 1520,
+        "llm.token_count.completion": 10,
+        "llm.token_count.prompt_details.cache_read": 1000,
+        "llm.token_count.prompt_details.cache_write": 500,
+    }
+
+    def _cost(self, usage: dict[str, Any]) -> object:
+        span = {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "claude-sonnet-4-5",
+            "llm.provider": "anthropic",
+            "output.value": json.dumps({"usage": {**self.OWN, **usage}}),
+            **self.COUNTS,
+        }
+        root = replay({"spans": [{"id": "a", "parent": None, "name": "a", "scope": self.SCOPE, "attributes": span}]})
+        assert root.attributes is not None
+        return root.attributes["metadata.cost"]
+
+    def test_kept_for_an_hour(self) -> None:
+        """What was written to the cache for an hour has its own price."""
+        written = {"cache_creation": {"ephemeral_1h_input_tokens": 500, "ephemeral_5m_input_tokens": 0}}
+        assert pytest.approx(0.00351, abs=1e-12) == self._cost(written)
+        assert pytest.approx(0.002385, abs=1e-12) == self._cost({})
+
+    def test_searches(self) -> None:
+        """Searches are billed on top."""
+        assert pytest.approx(0.022385, abs=1e-12) == self._cost({"server_tool_use": {"web_search_requests": 2}})
+
+    def test_iterations(self) -> None:
+        """Samplings that the counts leave out are added."""
+        own = {
+            "input_tokens": 2300,
+            "output_tokens": 100,
+            "iterations": [
+                {"type": "compaction", "input_tokens": 18000, "output_tokens": 350},
+                {"type": "message", "input_tokens": 2300, "output_tokens": 100},
+            ],
+        }
+        keys = {"llm.token_count.prompt": 2300, "llm.token_count.completion": 100, "llm.token_count.total": 2400}
+        assert (20300, 450, 20750) == counts({**keys, "output.value": json.dumps({"usage": own})}, self.SCOPE)
+
+
+class TestNames:
+    """Further names that emitters write."""
+
+    @pytest.mark.parametrize("scope", ["", "com.anthropic.claude_code.tracing"])
+    def test_anthropic(self, scope: str) -> None:
+        """Anthropic's own names without a prefix mean what they mean in its answers."""
+        own = {"model": "claude-sonnet-4-5", "input_tokens": 2, "output_tokens": 100}
+        cached = {"cache_read_input_tokens": 84562, "cache_creation_input_tokens": 7096}
+        assert (91660, 100, 91760) == counts({**own, **cached}, scope)
+
+    def test_adk_camel_case(self) -> None:
+        """Google ADK's answer may have the names of the API."""
+        own = {"promptTokenCount": 40, "candidatesTokenCount": 80, "toolUsePromptTokenCount": 120, "totalTokenCount": 240}
+        response = {"gcp.vertex.agent.llm_response": json.dumps({"usageMetadata": own}), **GEMINI}
+        assert (160, 80, 240) == counts(response, "gcp.vertex.agent")
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({"gen_ai.response.prompt_tokens": 10, "gen_ai.response.completion_tokens": 5}, (10, 5, 15)),
+            ({IN: 10, OUT: 5, "gen_ai.usage.thoughts_tokens": 9}, (10, 14, 24)),
+            ({IN: 10, OUT: 5, "gen_ai.usage.reasoning_output_tokens": 9}, (10, 14, 24)),
+            ({"llm.token_count.prompt": 10, "llm.token_count.completion": 5,
+              "llm.token_count.prompt_details.cache_creation": 20}, (30, 5, 35)),
+        ],
+    )  # fmt: skip
+    def test_others(self, attributes: dict[str, Any], expected: tuple[int, int, int]) -> None:
+        """Each is read."""
+        assert expected == counts(attributes)
+
+    def test_traceloop_gemini(self) -> None:
+        """Beside stated thoughts, what a total of Gemini's has beyond them is input of its tools."""
+        attributes = {"gen_ai.system": "Google", **GEMINI, IN: 40, OUT: 80, "llm.usage.total_tokens": 270, REASONING: 30}
+        assert (160, 110, 270) == counts(attributes, "opentelemetry.instrumentation.google_generativeai")
+
+
+class TestSearchUnits:
+    """Rerankers that bill searches."""
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {"gen_ai.operation.name": "rerank", MODEL: "rerank-v3.5", IN: 0, OUT: 0, TOTAL: 2},
+            {"openinference.span.kind": "RERANKER", "reranker.model_name": "rerank-v3.5", "llm.token_count.total": 3},
+        ],
+    )
+    def test_no_tokens(self, attributes: dict[str, Any]) -> None:
+        """A total without a prompt counts searches, also beside zeros and where only the reranker's own key names the model."""
+        assert read(attributes).usage is None

@@ -38,6 +38,10 @@ _NUM_MODEL_NAMES = 3
 """Of ``Plan.names``: provider, response model, request model."""
 
 
+def _has_figures(row: Mapping[int, int]) -> bool:
+    return bool(row.get(Says.PROMPT) or row.get(Says.COMPLETION))
+
+
 class Stated:
     """What the attributes of one span state, before it is put together."""
 
@@ -55,6 +59,10 @@ class Stated:
                 value = self._count(keys)
                 if value is not None:
                     found[says] = value
+            if found.get(Says.PROMPT, 1) == found.get(Says.COMPLETION, 1) == 0:  # figures by other names beat zeros
+                found.update(
+                    {says: max(count(attributes[key]) or 0 for key in keys) for says, keys in rows if not found.get(says)}
+                )
         self.parts: dict[int, int] = {}
         """Parts of prompt or completion, from keys or else from texts."""
         for says, keys in plan.parts:
@@ -136,6 +144,9 @@ class Stated:
         """Prompt, completion and total of the first convention that has either of the first two."""
         rows = [self.main[number] for number in sorted(self.main)]
         total = next((row[Says.TOTAL] for row in rows if Says.TOTAL in row), None)
+        if len(rows) > 1 and any(map(_has_figures, rows)):  # zeros beside figures are not what was used
+            rows = [row for row in rows if _has_figures(row)]
+            total = total or next((row[Says.TOTAL] for row in rows if Says.TOTAL in row), None)
         for row in rows:
             if Says.PROMPT in row or Says.COMPLETION in row:
                 if total is not None:

@@ -51,7 +51,7 @@ def read_usage(
     prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
-    if kind is _RETRIEVER and prompt is None and completion is None and mentions(_BILLED_BY_SEARCH, plan, attributes):
+    if kind is _RETRIEVER and not prompt and not completion and mentions(_BILLED_BY_SEARCH, plan, attributes):
         return None, 0, [*stated.reasons, OTHER_UNITS]
     known = (prompt or 0) + (completion or 0)
     if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
@@ -202,7 +202,7 @@ def _completion(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures
         return completion + reasoning
     rest = 0 if prompt is None or total is None else total - prompt - completion
     if rest > 0 and (rest == reasoning or any(emitter.completion_from_total for emitter in emitters)):
-        return completion + rest
+        return completion + (min(rest, reasoning) or rest)  # what is beyond the thoughts is input of tools
     for emitter in emitters:
         if reasoning and (emitter.completion_excludes_reasoning or (emitter.total_has_reasoning and rest > reasoning)):
             return completion + reasoning

@@ -55,7 +55,7 @@ TABLE = Convention(
     completion=("llm.token_count.completion", "decision.token_count.output"),
     total=("llm.token_count.total",),
     cache_read=("llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input"),
-    cache_write=("llm.token_count.prompt_details.cache_write",),
+    cache_write=("llm.token_count.prompt_details.cache_write", "llm.token_count.prompt_details.cache_creation"),
     reasoning=("llm.token_count.completion_details.reasoning",),
     audio_prompt=("llm.token_count.prompt_details.audio",),
     audio_completion=("llm.token_count.completion_details.audio",),
@@ -76,21 +76,28 @@ TABLE = Convention(
             unless=Says.WEB_SEARCHES,
             hint="web_search_queries",
         ),
-        Text(  # no attribute tells of the searches of Anthropic's own tool, but the answer stands there whole
-            "output.value",
-            "native",
-            scopes=("openinference.instrumentation.anthropic", "@arizeai/openinference-instrumentation-anthropic"),
-            path=("usage",),
-            fills=True,
-            unless=Says.WEB_SEARCHES,
-            hint='"web_search_requests"',
-        ),
         Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
             "output.value",
             "native",
             scopes=("openinference.instrumentation.openai",),
             path=("usage",),
             fills=True,
+        ),
+        *(
+            Text(  # of Anthropic's usage these stand only in the answer itself, which is taken apart only where it has them
+                "output.value",
+                "native",
+                scopes=("openinference.instrumentation.anthropic", "@arizeai/openinference-instrumentation-anthropic"),
+                path=("usage",),
+                fills=True,
+                unless=part,
+                hint=name,
+            )
+            for name, part in (
+                ('"iterations"', Says.NUM_CALLS),
+                ('"ephemeral_1h_input_tokens"', Says.CACHE_WRITE_1H),
+                ('"web_search_requests"', Says.WEB_SEARCHES),
+            )
         ),
         *(
             Text(  # recorded: 0.1.46 knows no parts, no embeddings and of the responses API only the total
@@ -181,7 +188,7 @@ TABLE = Convention(
         "decision.response.model_name",
         "decision.model_name",
     ),
-    request_model=("llm.request.model_name", "decision.request.model_name"),
+    request_model=("llm.request.model_name", "decision.request.model_name", "reranker.model_name"),
     provider=("llm.provider", "llm.system", "decision.provider", "decision.system"),
     model_texts=(
         NameText(  # recorded: 0.5.1 knows of an inference profile only the maker

@@ -1,7 +1,8 @@
 """Names of counts in usage objects, written as attributes: ``gen_ai.usage.input_cache_creation``.
 
 Source: Langfuse reads whatever stands below ``gen_ai.usage.`` as a name of its usage details, so applications write the names of
-their provider's usage object there; others do so below ``llm.usage.``.  Where another convention has a key, it is that one's.
+their provider's usage object there; others do so below ``llm.usage.``.  Semantic Kernel's first
+versions wrote ``gen_ai.response.prompt_tokens``.  Where another convention has a key, it is that one's.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def _keys(says: int) -> tuple[str, ...]:
 TABLE = Convention(
     name="usage_names",
     precedence=99,
-    prompt=_keys(Says.PROMPT),
-    completion=_keys(Says.COMPLETION),
+    prompt=(*_keys(Says.PROMPT), "gen_ai.response.prompt_tokens"),
+    completion=(*_keys(Says.COMPLETION), "gen_ai.response.completion_tokens"),
     total=_keys(Says.TOTAL),
     cache_read=_keys(Says.CACHE_READ),
     cache_write=_keys(Says.CACHE_WRITE),

@@ -1,12 +1,12 @@
 """Voice frameworks: LiveKit Agents and Pipecat.
 
-Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own figures and is not read; ``tts`` and ``stt`` spans
-are no model calls.
+Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own figures and is not read; ``lk.realtime_model_metrics`` is
+OpenAI's own object.  ``tts`` and ``stt`` spans are no model calls.
 """
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention
+from otel_session_agg.conventions._convention import Convention, Says, Text
 
 TABLE = Convention(
     name="voice",
@@ -14,6 +14,9 @@ TABLE = Convention(
     cache_read=("gen_ai.usage.input_cached_tokens",),
     audio_prompt=("gen_ai.usage.input_audio_tokens",),
     audio_completion=("gen_ai.usage.output_audio_tokens",),
+    texts=(  # only it has the audio among what a realtime model read from the cache
+        Text("lk.realtime_model_metrics", "inclusive", fills=True, unless=Says.AUDIO_CACHE_READ),
+    ),
     session={"conversation.id": 180, "lk.job_id": 200},
     output=("lk.response.text",),
 )
