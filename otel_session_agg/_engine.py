@@ -157,7 +157,7 @@ class Engine(SpanCounts):
         self.folded += 1
         if event.session_id is not None or trace.owners.first or trace.owners.first_weak:
             self.members.ended(event.session_id, trace)
-        if trace.window is not None:
+        if trace.window is not None and trace.window.fresh:
             self._note_calls(trace)
 
     def _note_calls(self, trace: Trace) -> None:

@@ -21,7 +21,7 @@ _MISSES = 16
 class Window:
     """The recent calls of one trace, bounded; the trace settles what falls out."""
 
-    __slots__ = ("_by_name", "_fresh", "_last_scope", "_mixed", "num_calls")
+    __slots__ = ("_by_name", "_last_scope", "_mixed", "fresh", "num_calls")
 
     def __init__(self) -> None:
         self._by_name: dict[int | str, Call] = {}
@@ -29,7 +29,7 @@ class Window:
         self._mixed = False
         """Calls of more than one scope are here: duplicates are possible."""
         self._last_scope = ""
-        self._fresh: list[Call] = []
+        self.fresh: list[Call] = []
         """Calls that were taken in since somebody asked."""
         self.num_calls = 0
 
@@ -39,9 +39,9 @@ class Window:
 
     def take_fresh(self) -> list[Call]:
         """Calls that were taken in since this was asked last."""
-        fresh = self._fresh
+        fresh = self.fresh
         if fresh:
-            self._fresh = []
+            self.fresh = []
         return fresh
 
     def has_weak(self) -> bool:
@@ -75,7 +75,7 @@ class Window:
         oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
         self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
         self._last_scope = scope
-        self._fresh.append(call)
+        self.fresh.append(call)
         self.num_calls += 1
         self.index(call)
         return call, oldest
