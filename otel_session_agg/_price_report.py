@@ -9,7 +9,7 @@ from fractions import Fraction
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from otel_session_agg._formatting import printable
+from otel_session_agg._formatting import exact_usd, printable
 from otel_session_agg._model import Terms
 from otel_session_agg._price_catalogue import card_of, find_quote
 from otel_session_agg._price_modalities import demands
@@ -193,4 +193,4 @@ def _columns(report: PriceReport) -> Iterator[str]:
 
 
 def _price(usd: float | None) -> str:
-    return "" if usd is None else f"{usd:.10f}".rstrip("0").rstrip(".")
+    return "" if usd is None else exact_usd(usd)
