@@ -114,6 +114,11 @@ class Companion(SpanProcessor):
             self._labels.put(label, True)  # noqa: FBT003 -- a value
             runner.queue.append((None, label))
 
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
+        if span.context is not None and not span.context.trace_flags.sampled:
+            self._aggregation.guard.call("counting an unsampled span", self._unsampled, span)
+
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""
         return self._flush(timeout_millis)
