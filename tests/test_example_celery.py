@@ -33,7 +33,11 @@ _CELERY = (
     "--without-gossip", "--without-heartbeat", "--without-mingle",
 )  # fmt: skip
 LAST = "ordered-just-before-the-end"
-VARIABLES = {"OTEL_BSP_SCHEDULE_DELAY": "3000", "OTEL_PYTHON_SESSION_AGG_SESSION_IDLE": "5"}
+VARIABLES = {
+    "OTEL_BSP_SCHEDULE_DELAY": "3000",
+    "OTEL_PYTHON_SESSION_AGG_SESSION_IDLE": "5",
+    "OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS": "true",  # a report is one trace, whose root may have been in time for all of it
+}
 
 
 def num_topics(report: str) -> int:
