@@ -154,7 +154,7 @@ _SERVERS[_PRELOADED] = (*_SERVERS["gunicorn uvicorn"][:-1], "--preload", "-b")
 
 def _needs(server: str) -> None:
     for module in ("gunicorn", "uvicorn", "uvicorn_worker"):
-        if module in " ".join(_SERVERS[server]) and importlib.util.find_spec(module) is None:
+        if module in " ".join((server, *_SERVERS[server])) and importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
 
 
