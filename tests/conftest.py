@@ -28,6 +28,7 @@ def app(make: Callable[..., App]) -> App:
 def _budgets_end_with_their_test() -> Iterator[None]:
     """What budgets are over is known to the whole process, and makes sessions keep what accounts need."""
     before = dict(scopes)
+    scopes.clear()
     yield
     scopes.clear()
     scopes.update(before)

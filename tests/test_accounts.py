@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, _blind_spots, _budgets, session
 from otel_session_agg._accounts import Accounts
-from otel_session_agg._budget_scopes import HOUR_NS, scopes
+from otel_session_agg._budget_scopes import HOUR_NS
 from otel_session_agg.stores import MemoryStore, open_store
 
 from .apps import CALL, DEADLINE_SECONDS, App, alone
@@ -24,16 +24,6 @@ from .test_budgets import Told
 MIDNIGHT_NS = int(datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()) * 10**9
 SECOND_NS = 10**9
 CALL_USD = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """No budgets of other tests."""
-    before = dict(scopes)
-    scopes.clear()
-    yield
-    scopes.clear()
-    scopes.update(before)
 
 
 @pytest.fixture

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import pytest
 
 from otel_session_agg import Budget
 from otel_session_agg._budget_scopes import HOUR_NS, PERIODS, Scope, known_scope, owner, said, scopes, ttl_seconds, values
-
-
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """No budgets of other tests."""
-    before = dict(scopes)
-    scopes.clear()
-    yield
-    scopes.clear()
-    scopes.update(before)
 
 
 def hour(year: int, month: int, day: int, of_day: int) -> int:
