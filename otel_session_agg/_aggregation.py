@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._accounts import owners_of
+from otel_session_agg._batches import HandOn
 from otel_session_agg._blocks import Block
 from otel_session_agg._context import Label, labels_around
 from otel_session_agg._formatting import counted
@@ -18,7 +19,7 @@ from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
 from otel_session_agg._registry import aggregators, are_several, register, unregister
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._runner import HandOn, Runner
+from otel_session_agg._runner import Runner
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._stopping import stopping
@@ -200,12 +201,12 @@ class Aggregation:
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
         def note(keeper: Keeper, now: float) -> bool:
+            self.runner.pipeline.leaving.spans.append(span)
             keeper.feedback(session_id, above, now)
-            self.runner.hold([span])
             return True
 
         if self.runner.asked(note) is None:  # from within a fold
-            self.runner.hold([span])
+            self.runner.pipeline.leaving.spans.append(span)
         self.guard.call("waking the worker", self.runner.wake_worker)
         return not self._is_live
 

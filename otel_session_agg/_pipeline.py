@@ -29,12 +29,12 @@ from otel_session_agg._engine import Changed, Engine, Out
 from otel_session_agg._enrichment import Enrichment
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
+from otel_session_agg._leaving import Leaving
 from otel_session_agg._naming import Naming
 from otel_session_agg._outputs import readable
 from otel_session_agg._parents import Top, is_unsampled
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reading import Reader
-from otel_session_agg._ready import Ready
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
@@ -48,6 +48,12 @@ _logger = logging.getLogger("otel_session_agg")
 Start = tuple[Span] | tuple[Span, Label] | Top
 Queue = deque["Start | tuple[None, Label] | Block | ReadableSpan"]
 """Started spans, each with the label around if there is one, labels alone, blocks, and ended spans, in the order of their moments."""
+
+
+class Taken(list[object]):
+    """What came out of the engine and is not finished; ``at`` is what is at hand, so that an interrupted fold is gone on with."""
+
+    at: int = 0
 
 
 class Pipeline:
@@ -75,7 +81,6 @@ class Pipeline:
         self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
-        self._on_record = on_record
         self._enrichment = Enrichment(Naming(settings))
         self._is_live = is_live
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
@@ -98,8 +103,11 @@ class Pipeline:
         )
         if has_others is not None:
             self.keeper.joins()
+        self.leaving = Leaving(settings, self.keeper, self._enrichment, self.guard, on_record, is_live=is_live)
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
+        self._ending: Trace | None = None
+        """The root that is told of."""
         self._item: ReadableSpan | tuple[object, ...] | None = None
         self._before = 0  # what had left before the start or end at hand, which is ``_item``
         self._resource: Resource | None = None
@@ -108,8 +116,12 @@ class Pipeline:
     def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
         """Take so many starts and ends from the queue.
 
-        Every ended span is appended to ``out``, or is held and comes out later, whatever fails in us.
+        Every ended span is appended to ``out``, or is held and comes out later, whatever fails in us or interrupts us: a span
+        stays in the queue until it is noted as the one at hand, and what an earlier call had at hand when it was interrupted
+        leaves as one that failed.
         """
+        if not (queue and queue[0] is self._item):
+            self._failed(out)
         self._turns = repeat(None, number)
         while self.guard.call("folding", self._take, queue, now, out) is None:  # it raised: go on behind that span
             self._failed(out)
@@ -117,8 +129,9 @@ class Pipeline:
     def _take(self, queue: Queue, now: float, out: Out) -> bool:
         started, ended = self.engine.started, self._fronts[0].ended
         for _ in self._turns:
-            item = self._item = queue.popleft()
+            item = self._item = queue[0]
             self._before = len(out)
+            queue.popleft()
             if not isinstance(item, tuple):
                 self._resource = self._resource or item.resource
                 if self._arrivals is not None and is_unsampled(item):
@@ -139,6 +152,7 @@ class Pipeline:
                 if len(item) > 1:
                     self.reader.began(context.trace_id, context.span_id, item[1].session_id, item[1].around)
                     self.keeper.began(trace, context.span_id, nanoseconds(span.start_time), item[1], now)
+            self._item = None
         return True
 
     def _root_started(self, span: Span, out: Out) -> Trace | None:
@@ -164,7 +178,7 @@ class Pipeline:
             self._arrivals.tops.put(span.context.span_id, span.context.trace_id)
 
     def _failed(self, out: Out) -> None:
-        span = self._item
+        span, self._item = self._item, None
         if span is None or isinstance(span, tuple):  # a start
             return
         data = self.guard.call("reading a span", span_data, span)
@@ -187,20 +201,26 @@ class Pipeline:
         for front in self._fronts:
             front.drain(reason, now, out)
 
-    def finish(self, out: Out, now: float) -> list[ReadableSpan]:
-        """Spans to forward: released roots get their totals; one that fails leaves as it came."""
-        spans: list[ReadableSpan] = []
+    def finish(self, out: Taken, now: float) -> None:
+        """Let leave what came out: released roots get their totals; one that fails, or was interrupted, leaves as it came."""
         self.guard.call("ending traces", self.engine.fold_roots, out)
-        for item in out:
+        at, leaving, leave = out.at, self.leaving.spans, self.leaving.spans.append
+        if at < len(out) and (out[at] is self._ending or (leaving and leaving[-1] is out[at])):
+            if type(item := out[at]) is Trace:
+                self.keeper.departures.failed(item)
+            at += 1
+        self.leaving.ready()
+        for out.at, item in enumerate(out[at:], at):  # noqa: B020 -- it knows where it is
             if type(item) is Trace:
+                self._ending = item
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
                     self.keeper.departures.failed(item)
-                spans += self._ready()
+                self.leaving.ready()
             elif type(item) is Changed:
                 self.guard.call("a late span", self.keeper.departures.changed, item.trace, now)
             else:
-                spans.append(item)  # type: ignore[arg-type]  # what this door handed in
-        return spans
+                leave(item)  # type: ignore[arg-type]  # what this door handed in
+        self._ending = None
 
     def _left_root(self, trace: Trace, now: float) -> bool:
         context = trace.carrier.context if isinstance(trace.carrier, ReadableSpan) else None
@@ -210,7 +230,7 @@ class Pipeline:
             self.keeper.look_at_accounts((), now)
         return True
 
-    def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> list[ReadableSpan]:
+    def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> None:
         """What follows from time and from what other processes say.
 
         ``reason``: why everything is to leave now; unless ``gives_up`` is false, roots wait for their parts no longer.
@@ -222,41 +242,12 @@ class Pipeline:
             self.guard.call("sessions", partial(keeper.turn, now, all_now=True))
         if reason in (SHUTDOWN, STOPPING):
             self.guard.call("sessions", partial(keeper.shutdown, now, with_open=reason == SHUTDOWN))
-        records, keeper.ledger.records = keeper.ledger.records, []
+        self.leaving.ready()
+        records = keeper.ledger.records
         if records and self._has_others():
             keeper.unmerged += records  # written when they are merged, outside of the lock
-            return self._ready()
-        return self._ready() + self.told(records)
-
-    def told(self, records: list[SessionRecord]) -> list[ReadableSpan]:
-        """Tell of sessions that have ended: the spans to forward."""
-        if self._on_record is not None:
-            self.keeper.limits.calls.extend(partial(self._on_record, record) for record in records)
-        wanted = filter(self._is_wanted, records)
-        make, resource = self._enrichment.record, self.resource
-        made = (self.guard.call("writing a session record", make, record, resource()) for record in wanted)
-        return [span for span in made if span is not None]
-
-    def _is_wanted(self, record: SessionRecord) -> bool:
-        """Whether a span tells of a session."""
-        wanted = self._settings.session_records
-        return not self._is_live and (not record.is_on_root if wanted == "auto" else wanted is True)
-
-    def _ready(self) -> list[ReadableSpan]:
-        departures = self.keeper.departures
-        ready, departures.ready = departures.ready, []
-        if not self._is_live:
-            return [self._finished(row) for row in ready]
-        for row in ready:
-            row.trace.carrier = None
-        return []
-
-    def _finished(self, ready: Ready) -> ReadableSpan:
-        root: ReadableSpan = ready.trace.carrier  # type: ignore[assignment]  # what this door handed in
-        ready.trace.carrier = None
-        if ready.rollup is None:
-            return root
-        return self.guard.call("writing a root", self._enrichment.root, ready, ready.rollup, root) or root
+            records.clear()
+        self.leaving.told(records, self.resource)
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""

@@ -181,5 +181,10 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
 
 def _one_by_one(downstream: SpanProcessor, held: deque[ReadableSpan], still: Callable[[], bool]) -> bool:
     while held and still():
-        downstream.on_end(held.popleft())
+        span = held[0]
+        try:
+            downstream.on_end(span)
+        finally:
+            if held and held[0] is span:
+                held.popleft()
     return True

@@ -6,7 +6,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -14,21 +13,23 @@ from opentelemetry.sdk.trace import SpanProcessor
 T = TypeVar("T")
 
 
-class within(AbstractContextManager[bool]):  # noqa: N801 -- reads as a statement
-    """A lock held, if it could be had before a time."""
+def locked(lock: threading.Lock | threading.RLock, until: float, function: Callable[[], T]) -> T | None:
+    """The result of a function that is called with a lock held; ``None`` when the lock could not be had in time.
 
-    def __init__(self, lock: threading.Lock, until: float) -> None:
-        self._lock = lock
-        self._until = until
-        self._mine = False
+    Taking the lock and noting that it is taken is one step: no exception of a signal handler can come in between.
+    """
+    mine: list[bool] = []
+    try:
+        mine.extend(map(lock.acquire, (True,), (max(0.0, min(until - time.monotonic(), threading.TIMEOUT_MAX)),)))
+        return function() if mine[0] else None
+    finally:
+        if mine and mine[0]:
+            lock.release()
 
-    def __enter__(self) -> bool:
-        self._mine = self._lock.acquire(timeout=max(0.0, self._until - time.monotonic()))
-        return self._mine
 
-    def __exit__(self, *_: object) -> None:
-        if self._mine:
-            self._lock.release()
+def is_mine(lock: threading.RLock) -> bool:
+    """Whether the calling thread holds a lock."""
+    return lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 -- as ``Condition`` asks, exact at any moment
 
 
 _EMPTY = {SpanProcessor.on_start.__code__.co_code, (lambda: None).__code__.co_code}

@@ -62,7 +62,7 @@ class App:
         self.runner = self.processor._runner
         if quiet:
             self.runner.clock = self.clock
-            self.runner._worker = threading.current_thread()  # there is one already
+            self.runner.worker.thread = threading.current_thread()  # there is one already
         self.provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         if live:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from otel_session_agg._budget_scopes import scopes
+from otel_session_agg._messages import messages
 
-from .apps import App, alone
+from .apps import DEADLINE_SECONDS, App, alone
+
+
+class Logged:
+    """What pytest's ``caplog`` has, when all that was said is logged: another thread does that."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    def __getattr__(self, name: str) -> Any:
+        assert messages.flush(time.monotonic() + DEADLINE_SECONDS)
+        return getattr(self._caplog, name)
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[Logged]:
+    """What is logged."""
+    yield Logged(caplog)
+    assert messages.flush(time.monotonic() + DEADLINE_SECONDS)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def _by_processor(play: _Play) -> dict[str, dict[str, Any]]:
     sent = RecordingExporter()
     processor = SessionSpanProcessor(SimpleSpanProcessor(sent), settings=Settings(linger_seconds=_LINGER_SECONDS), prices=PRICES)
     runner = processor._runner
-    runner.clock, runner._worker = FakeClock(1000.0), threading.current_thread()
+    runner.clock, runner.worker.thread = FakeClock(1000.0), threading.current_thread()
     for span in sorted(play.spans, key=lambda one: one.start_time or 0):
         processor.on_start(span)  # type: ignore[arg-type]  # it reads nothing that an ended one has not
     for span in play.spans:
@@ -93,7 +93,7 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
     exporter = SessionSpanExporter(sent, settings=Settings(linger_seconds=_LINGER_SECONDS), prices=PRICES)
     runner = exporter._aggregation.runner
     clock = FakeClock(1000.0)
-    runner.clock, runner._worker = clock, threading.current_thread()
+    runner.clock, runner.worker.thread = clock, threading.current_thread()
     rest, batches = list(play.spans), iter(play.batches)
     while rest:
         size = next(batches)

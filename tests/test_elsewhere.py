@@ -28,7 +28,7 @@ class _App:
             SimpleSpanProcessor(self.sent), settings=Settings(), prices=PRICES, on_session=self.records.append
         )
         self.runner = self.processor._runner
-        self.runner.clock, self.runner._worker = FakeClock(1000.0), threading.current_thread()
+        self.runner.clock, self.runner.worker.thread = FakeClock(1000.0), threading.current_thread()
 
     def batch(self, *spans: ReadableSpan) -> None:
         """These begin and end, in their order, and are folded together."""

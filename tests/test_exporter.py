@@ -46,7 +46,7 @@ class Face:
         )
         self.runner = self.exporter._aggregation.runner
         self.runner.clock = self.clock
-        self.runner._worker = threading.current_thread()  # there is one already
+        self.runner.worker.thread = threading.current_thread()  # there is one already
 
     def export(self, *spans: ReadableSpan) -> SpanExportResult:
         """One batch."""

@@ -47,8 +47,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_fetches _outbox _report _sampling _sdk _threads",
-        "_stopping",
+        "_background _fetches _outbox _report _sampling _sdk _threads",
+        "_apart _messages _stopping _turns",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",
         "_accounts _registry",
@@ -59,7 +59,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_publisher",
         "_departures _session_block",
         "_enrichment _keeper",
+        "_leaving",
         "_pipeline _together",
+        "_batches",
         "_runner",
         "_telemetry",
         "_aggregation",
@@ -161,21 +163,17 @@ class TestImports:
     def test_some_are_found(self) -> None:
         """The imports are really read."""
         assert {
-            "_guard",
-            "_pipeline",
-            "_keeper",
-            "_pricing",
-            "_reasons",
-            "_session_record",
-            "_settings",
-            "_store",
-            "_suppress",
-        } | {
-            "_caller",
+            "_apart",
+            "_batches",
             "_courier",
+            "_keeper",
+            "_messages",
+            "_reasons",
             "_stopping",
-            "_together",
+            "_suppress",
             "_threads",
+            "_together",
+            "_turns",
         } == imports_of_ours("_runner")
         assert {"_exceptions", "_guard", "_values", "environment_variables"} == imports_of_ours("_settings")
 

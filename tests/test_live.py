@@ -227,12 +227,13 @@ class TestCurrentRollup:
         """What the asking thread folds while the worker is about to sleep is forwarded nevertheless."""
         hand_on, turns = app.runner.forward, [True, False, True]
 
-        def forward(still: Callable[[], bool]) -> None:
+        def forward(still: Callable[[], bool]) -> bool:
             hand_on(still)
             if not turns.pop():  # the last time before it sleeps
                 with session("s"):
                     app.tracer.start_span("late").end()
                     now()
+            return True
 
         app.runner.forward = forward  # type: ignore[method-assign]  # a span ends when the worker has just forwarded
         app.tracer.start_span("request").end()

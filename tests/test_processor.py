@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _enrichment, _runner, _threads, session
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _enrichment, _runner, _threads, _turns, session
 from otel_session_agg._context import use
 from otel_session_agg._guard import Guard
 from otel_session_agg._profiles import names_in
@@ -136,6 +137,25 @@ def make() -> Iterator[Callable[..., Setup]]:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker: the test folds and forwards."""
     monkeypatch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
+    monkeypatch.setattr(_turns.TurnWorker, "begin", lambda _: False)
+
+
+@contextmanager
+def held(lock: Any) -> Iterator[None]:
+    """A lock that another thread holds."""
+    holds, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            holds.set()
+            may_end.wait(DEADLINE_SECONDS)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait(DEADLINE_SECONDS)
+    yield
+    may_end.set()
+    thread.join(DEADLINE_SECONDS)
 
 
 def below(span: Any) -> Context:
@@ -195,7 +215,7 @@ class TestDownstream:
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat"):
             pass
         setup.recorder.wait_for(2)
-        assert {setup.processor._runner._worker} == setup.recorder.threads
+        assert {setup.processor._runner.worker.thread} == setup.recorder.threads
         assert {True} == setup.recorder.suppressed
         assert get_value(_SUPPRESS_INSTRUMENTATION_KEY) is None
         assert ["chat", "root"] == setup.recorder.names()
@@ -527,7 +547,7 @@ class TestForceFlush:
         """It gives up in time when somebody else is folding or forwarding."""
         setup = make()
         for lock in (setup.processor._runner.fold_lock, setup.processor._runner.forward_lock):
-            with lock:
+            with held(lock):
                 assert setup.processor.force_flush(10) is False
         assert setup.processor.force_flush() is True
 
@@ -580,7 +600,7 @@ class TestShutdown:
         setup = make()
         setup.tracer.start_span("root").end()
         setup.recorder.wait_for(1)
-        worker = setup.processor._runner._worker
+        worker = setup.processor._runner.worker.thread
         assert worker is not None
         setup.processor.shutdown()
         worker.join(DEADLINE_SECONDS)
@@ -765,13 +785,14 @@ class TestFaults:
 
     def test_no_thread(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When no thread can be started, a later span starts one, and nothing is lost."""
-        setup = make()
+        setup, now = make(), time.monotonic
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", lambda _self: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
             setup.tracer.start_span("root").end()
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 2.0)  # it is not tried at each span
         setup.tracer.start_span("root").end()
         setup.recorder.wait_for(2)
-        assert {"waking the worker": 1} == setup.processor._guard.faults
+        assert {"thread": 1} == setup.processor._guard.faults
 
 
 class TestQueue:
@@ -893,13 +914,13 @@ class TestWorker:
         for thread in threads:
             thread.join(DEADLINE_SECONDS)
         setup.recorder.wait_for(8)
-        assert {setup.processor._runner._worker} == setup.recorder.threads
+        assert {setup.processor._runner.worker.thread} == setup.recorder.threads
 
     def test_none_before_it_is_needed(self, make: Callable[..., Setup]) -> None:
         """A processor that sees nothing end has no thread."""
         setup = make()
         setup.tracer.start_span("root")
-        assert setup.processor._runner._worker is None
+        assert setup.processor._runner.worker.thread is None
 
     @pytest.mark.usefixtures("quiet")
     def test_appended_at_the_last_moment(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -928,9 +949,9 @@ class TestWorker:
         processor = SessionSpanProcessor(recorder, settings=Settings())
         processor.on_end(make_span("root"))
         recorder.wait_for(1)
-        worker, gone = processor._runner._worker, weakref.ref(processor)
+        worker, gone = processor._runner.worker.thread, weakref.ref(processor)
         assert worker is not None
-        monkeypatch.setattr(_runner, "_LOOK_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(_turns, "_LOOK_AGAIN_SECONDS", 0.01)
         processor.on_end(make_span("root", trace_id=2))
         recorder.wait_for(2)
         del processor
