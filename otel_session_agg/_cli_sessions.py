@@ -10,12 +10,16 @@ from typing import NamedTuple
 from otel_session_agg import environment_variables as env
 from otel_session_agg._conditions import column_named, condition
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._formatting import counted, printable
+from otel_session_agg._formatting import counted, printable, short
 from otel_session_agg._report import Row, SessionReader, ordered, read_row
 from otel_session_agg._report_text import as_csv, as_json, details, one_as_json, table
 from otel_session_agg._store import SessionStore
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores._masked import masked
+
+_MAX_NAMES = 5
+"""Entries that were left out and are named."""
+_MAX_NAME_CHARS = 160
 
 
 class Told(NamedTuple):
@@ -113,6 +117,7 @@ def _anything(_: Row) -> bool:
 def _skipped(reader: SessionReader) -> Iterable[str]:
     if reader.num_malformed:
         yield f"{counted(reader.num_malformed, 'entry was', 'entries were')} left out: not of this version, or damaged"
+        yield from (f"left out: {short(name, _MAX_NAME_CHARS)}" for name in reader.malformed[:_MAX_NAMES])
 
 
 def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:

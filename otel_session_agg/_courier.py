@@ -29,6 +29,7 @@ from otel_session_agg._reasons import IDLE
 from otel_session_agg._session_slots import SESSION
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
+from otel_session_agg._store_log import StoreLog
 
 _GATHER_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
@@ -60,6 +61,7 @@ class Courier:
         self.counts: Counter[str] = Counter()
         """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
         self._desk = Desk(store, settings, process, self.counts, time.time_ns)
+        self._log = StoreLog(guard)
         self._changed = threading.Condition(threading.Lock())
         """For what is left here; never held while the store is asked."""
         self._max_slots = settings.max_sessions + _MAX_TRACES
@@ -199,6 +201,7 @@ class Courier:
             self._back_off = min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
         if self.is_down:
             self._refuse()
+        self._log.left_out(self._desk.left_out())
         with self._changed:
             if self._hurry and (self.is_down or not (self._outbox or self._asks or self._ends)):
                 self._hurry = False
@@ -213,6 +216,8 @@ class Courier:
     def _work(self) -> bool:
         self._write()
         if self._desk.lost_sight():
+            self._log.lost()
+            self._seen, self._seen_accounts = {}, {}
             with self._changed:
                 self.counts["lost"] += self._outbox.again()
             self._write()
@@ -266,8 +271,6 @@ class Courier:
         self._fetches.look(self._desk.sessions, self._say, now)
         watched, accounts = self._watched, self._accounts
         if (watched or accounts) and now >= self._next_watch:
-            self._seen = {name: version for name, version in self._seen.items() if name in watched}
-            self._seen_accounts = {name: version for name, version in self._seen_accounts.items() if name in accounts}
             self._say(self._desk.others(watched, self._seen))
             self._say(self._desk.sessions.spent(accounts, self._seen_accounts))
             self._next_watch = now + _POLL_SECONDS

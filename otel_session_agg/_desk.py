@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from otel_session_agg._budget_scopes import ttl_seconds
 from otel_session_agg._gathering import Answer
-from otel_session_agg._reasons import IDLE
+from otel_session_agg._reasons import IDLE, UNREADABLE
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, Recorded, decode_part, encode, encode_recorded
 from otel_session_agg._session_record import SessionRecord
@@ -100,7 +100,6 @@ class Desk:
         self._settings = settings
         self._owner = owner
         self.sessions = SessionSlots(store, counts)
-        self._counts = counts
         self._ttl_seconds = 2 * settings.session_max_seconds
         self._wall_ns = wall_ns
         self.is_late = False
@@ -140,8 +139,8 @@ class Desk:
             found = zip(unsettled, self._store.get(unsettled), strict=True) if unsettled else ()
             unsettled = []
             for key, stored in found:
-                recorded = self.sessions.recorded(stored)
-                if recorded is not None and not _is_back(self.sessions.sum(stored), recorded):
+                recorded = self.sessions.recorded(key, stored)
+                if recorded is not None and not _is_back(self.sessions.sum(key, stored), recorded):
                     slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
                     is_settled = self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
                     (late if is_settled else unsettled).append(key)
@@ -163,22 +162,25 @@ class Desk:
     def parts(self, trace_ids: list[int]) -> list[Answer]:
         """What other processes have of traces."""
         stored = self._store.get([trace_key(trace_id) for trace_id in trace_ids])
-        return [Answer(tuple(self._parts(found).items()), is_reached=True) for found in stored]
+        return [
+            Answer(tuple(self._parts(trace_id, found).items()), is_reached=not found.malformed)
+            for trace_id, found in zip(trace_ids, stored, strict=True)
+        ]
 
-    def _parts(self, stored: Stored) -> dict[str, Part]:
+    def _parts(self, trace_id: int, stored: Stored) -> dict[str, Part]:
         parts: dict[str, Part] = {}
         for writer, value in stored.slots.items():
             if writer != ROOT:
-                part = self._read_part(value if _SPAN_ID.fullmatch(writer) else b"")
+                part = self._read_part(trace_id, writer, value if _SPAN_ID.fullmatch(writer) else b"")
                 if part is not None:
                     parts[writer] = part
         return parts
 
-    def _read_part(self, value: bytes) -> Part | None:
+    def _read_part(self, trace_id: int, writer: str, value: bytes) -> Part | None:
         try:
             return decode_part(value)
         except MalformedError:
-            self._counts["malformed"] += 1
+            self.sessions.malformed(trace_key(trace_id), writer)
             return None
 
     def adoptions(self) -> list[Errand]:
@@ -192,10 +194,10 @@ class Desk:
     def _adoptions(self, trace_ids: list[int]) -> list[Errand]:
         errands: list[Errand] = []
         for trace_id, stored in zip(trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True):
-            root = self._read_part(stored.slots[ROOT]) if ROOT in stored.slots else None
+            root = self._read_part(trace_id, ROOT, stored.slots[ROOT]) if ROOT in stored.slots else None
             if root is None:
                 continue
-            parts = {writer: part for writer, part in self._parts(stored).items() if _is_homeless(part)}
+            parts = {writer: part for writer, part in self._parts(trace_id, stored).items() if _is_homeless(part)}
             missed = [writer for writer, part in parts.items() if inclusion(writer, part.seq) not in root.included]
             is_late = inclusion(ROOT, root.seq) not in root.included
             session_id = root.session_id
@@ -227,14 +229,16 @@ class Desk:
 
     def _record(self, key: str, draft: SessionRecord, tell: Callable[[SessionRecord], None], *, patiently: bool) -> bool:
         [stored] = self._store.get([key])
-        recorded = self.sessions.recorded(stored)
+        recorded = self.sessions.recorded(key, stored)
         if not stored.slots.keys() - {RECORD}:
+            if stored.malformed:  # it would be due again at once, and keep others from being looked at
+                self._store.postpone([key], self._settings.session_idle_seconds)
             return True
         if recorded is not None and recorded.version == stored.version:
             slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
             self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
             return True
-        totals = self.sessions.sum(stored)
+        totals, is_unread = self.sessions.sum_and_unread(key, stored)
         if patiently and totals.num_open:
             return False
         revision = 1 if recorded is None else recorded.revision + 1
@@ -244,7 +248,8 @@ class Desk:
         slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version, reason, ended_ns)))
         made = (revision, stored.version)
         if self._made.get(key) != made:
-            tell(replace(draft, revision=revision, end_reason=reason, totals=totals))
+            missing = UNREADABLE if is_unread else None
+            tell(replace(draft, revision=revision, end_reason=reason, totals=totals, missing=missing))
         self._made[key] = made  # should settling fail, the next try does not tell again
         if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):
             self._correct([key])  # somebody wrote meanwhile
@@ -253,7 +258,15 @@ class Desk:
 
     def due(self) -> list[str]:
         """Sessions in which nothing has happened for long enough."""
-        return [key[len(SESSION) :] for key in self._store.due(MAX_DUE) if key.startswith(SESSION)]
+        keys = self._store.due(MAX_DUE)
+        strange = [key for key in keys if not key.startswith(SESSION)]
+        if strange:  # nobody of ours lets these be due; they would keep sessions from being looked at
+            self._store.postpone(strange, self._settings.session_max_seconds)
+        return [key[len(SESSION) :] for key in keys if key.startswith(SESSION)]
+
+    def left_out(self) -> list[str]:
+        """Names of entries that could not be read since the last call."""
+        return self.sessions.left_out()
 
 
 def inclusion(writer: str, seq: int) -> str:

@@ -20,12 +20,15 @@ from otel_session_agg._session_codec import decode, decode_recorded
 from otel_session_agg._session_slots import RECORD, SESSION
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
-from otel_session_agg._store import SessionStore, Stored
+from otel_session_agg._store import LeftOut, SessionStore, Stored
 
 T = TypeVar("T")
 
 _BATCH = 256
 """Keys in one call to the store: a few milliseconds."""
+
+_MAX_NAMES = 16
+"""Entries that were left out and are named."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -55,8 +58,28 @@ class SessionReader:
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self.num_malformed = 0
+        self._num_malformed = 0
+        self._names: dict[str, None] = {}
+
+    @property
+    def num_malformed(self) -> int:
         """Entries that were left out so far."""
+        self._look()
+        return self._num_malformed
+
+    @property
+    def malformed(self) -> list[str]:
+        """Names of some of them."""
+        self._look()
+        return list(self._names)
+
+    def _look(self) -> None:
+        """See what the store itself has left out."""
+        left_out: LeftOut | None = getattr(self._store, "left_out", None)
+        if left_out is not None:
+            number, names = left_out.take()
+            self._num_malformed += number
+            self._names.update(dict.fromkeys(names))
 
     def all(self) -> Iterator[StoredSession]:
         """All sessions, in any order."""
@@ -73,9 +96,10 @@ class SessionReader:
         return self._read(session_id, stored)
 
     def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
-        parts = [self._decoded(decode, value) for writer, value in stored.slots.items() if writer != RECORD]
+        slots = stored.slots
+        parts = [self._decoded(decode, session_id, writer, slots[writer]) for writer in slots if writer != RECORD]
         known = [part for part in parts if part is not None]
-        recorded = self._decoded(decode_recorded, stored.slots[RECORD]) if RECORD in stored.slots else None
+        recorded = self._decoded(decode_recorded, session_id, RECORD, slots[RECORD]) if RECORD in slots else None
         if not known:
             return None
         return StoredSession(
@@ -85,11 +109,13 @@ class SessionReader:
             revision=recorded.revision if recorded is not None else 0,
         )
 
-    def _decoded(self, read: Callable[[bytes], T], value: bytes) -> T | None:
+    def _decoded(self, read: Callable[[bytes], T], session_id: str, writer: str, value: bytes) -> T | None:
         try:
             return read(value)
         except MalformedError:
-            self.num_malformed += 1
+            self._num_malformed += 1
+            if len(self._names) < _MAX_NAMES:
+                self._names[f"{SESSION}{session_id}: {writer}"] = None
             return None
 
 

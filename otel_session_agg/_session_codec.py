@@ -26,6 +26,7 @@ from otel_session_agg._session_values import (
     labelled,
     number,
     rows,
+    sequence,
     text,
     text_or_none,
     time_in,
@@ -193,8 +194,8 @@ def decode_recorded(value: bytes) -> Recorded:
 
 
 def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
-    if len(value) > _MAX_BYTES:
-        message = f"{len(value)} bytes"
+    if not isinstance(value, bytes) or len(value) > _MAX_BYTES:
+        message = f"no bytes, or too many of them: {value!r:.40}"
         raise MalformedError(message)
     try:
         row = json.loads(value)
@@ -237,13 +238,13 @@ def _part(row: dict[str, Any]) -> Part:
     included = tuple(text(writer) for writer in rows(row.get("included", [])))
     session_id = text_or_none(row["session"])
     is_unsampled = flag(row.get("unsampled", False))
-    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, whole(row["seq"]), included, is_unsampled)
+    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, sequence(row["seq"]), included, is_unsampled)
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:
     reason = text(row.get("reason", ""))  # older versions wrote neither
     ended_ns = time_in(row.get("ended_ns", 0))
-    return Recorded(whole(row["revision"]), whole(row["version"]), reason if reason in SESSION_ENDS else "", ended_ns)
+    return Recorded(sequence(row["revision"]), whole(row["version"]), reason if reason in SESSION_ENDS else "", ended_ns)
 
 
 def _rollup(row: dict[str, Any]) -> Rollup:

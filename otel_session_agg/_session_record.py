@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from otel_session_agg._formatting import as_html, as_repr, duration, short
+from otel_session_agg._reasons import OPEN_TRACES
 from otel_session_agg._rollup import Rollup, facts_of, rows_of
 from otel_session_agg._session_totals import SessionTotals
 
@@ -29,6 +30,8 @@ class SessionRecord:
     end_reason: str
     """``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions``, ``shutdown`` or ``late``."""
     totals: SessionTotals
+    missing: str | None = None
+    """Why something may be missing although no trace is open, as ``partial_reason`` has it."""
 
     @property
     def rollup(self) -> Rollup:
@@ -52,8 +55,16 @@ class SessionRecord:
 
     @property
     def is_partial(self) -> bool:
-        """Some trace of the session had not ended: what it was going to add is missing."""
-        return self.totals.num_open > 0
+        """Something is missing, or may be; ``partial_reason`` says why."""
+        return self.partial_reason is not None
+
+    @property
+    def partial_reason(self) -> str | None:
+        """Why something is missing.
+
+        ``open_traces``: some trace had not ended; ``store_entry``: an entry of the store could not be read.
+        """
+        return OPEN_TRACES if self.totals.num_open > 0 else self.missing
 
     @property
     def is_budget_exceeded(self) -> bool:
@@ -78,7 +89,7 @@ class SessionRecord:
     @property
     def is_on_root(self) -> bool:
         """The root of the only trace has these totals, so that no span named ``session`` is needed."""
-        return self.totals.are_on_root
+        return self.totals.are_on_root and self.missing is None
 
     @property
     def parent(self) -> tuple[int, int] | None:
@@ -120,6 +131,7 @@ class SessionRecord:
             "num_unsampled_traces": self.num_unsampled_traces,
             "average_trace_latency_ms": self.average_trace_latency_ms,
             "is_partial": self.is_partial,
+            "partial_reason": self.partial_reason,
             "is_budget_exceeded": self.is_budget_exceeded,
             "members": [{"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} for trace_id, span_id in self.members],
         }
@@ -134,7 +146,14 @@ class SessionRecord:
 
     def _rows(self) -> list[tuple[str, str]]:
         """What is told of the session, as names and values for people."""
-        flags = [name for name, is_so in (("partial", self.is_partial), ("budget exceeded", self.is_budget_exceeded)) if is_so]
+        flags = [
+            name
+            for name, is_so in (
+                (f"partial ({self.partial_reason})", self.is_partial),
+                ("budget exceeded", self.is_budget_exceeded),
+            )
+            if is_so
+        ]
         latency = self.average_trace_latency_ms
         rows = [
             ("session", self.session_id),

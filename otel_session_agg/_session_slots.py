@@ -6,6 +6,7 @@ Sessions are ``s:<session id>``, with one slot per process.  How many ``session(
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -16,7 +17,7 @@ from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Recorded, decode, decode_recorded, encode
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
-from otel_session_agg._store import SessionStore, Slot, Stored
+from otel_session_agg._store import LeftOut, SessionStore, Slot, Stored
 
 RECORD = "record"
 """Writer of the slot that belongs to nobody's process: the last record of a session."""
@@ -31,6 +32,7 @@ ACCOUNT = "b:"
 """Begins the keys of accounts, which budgets over anything else than a session have."""
 
 _NOTHING_OPEN = b"0"
+_NUMBER = re.compile(rb"[0-9]{1,19}")
 
 
 class Others(NamedTuple):
@@ -64,15 +66,32 @@ class SessionSlots:
         """``counts``: ``malformed`` slots, which are skipped."""
         self._store = store
         self._counts = counts
+        self._left_out = LeftOut()
+
+    def malformed(self, key: str, writer: str) -> None:
+        """Count a slot that cannot be read, and remember its name."""
+        self._counts["malformed"] += 1
+        self._left_out.note(f"{key}: {writer}")
+
+    def left_out(self) -> list[str]:
+        """Names of what could not be read since the last call; what the store itself left out is counted."""
+        _, names = self._left_out.take()
+        in_store: LeftOut | None = getattr(self._store, "left_out", None)
+        if in_store is not None:
+            number, more = in_store.take()
+            self._counts["malformed"] += number
+            names += more
+        return names
 
     def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
-        """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
+        """What others have of sessions, as far as it is new; ``watched``: our own writer by session; ``seen``: versions of these."""
         found: list[Others] = []
+        _forget(seen, watched)
         names = list(watched)
         for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
             if stored.version != seen.get(session_id):
                 seen[session_id] = stored.version
-                found.append(Others(session_id, self.sum(stored, without=watched[session_id])))
+                found.append(Others(session_id, self.sum(SESSION + session_id, stored, without=watched[session_id])))
         return found
 
     def others_and_open(self, session_id: str, writer: str, ours: frozenset[str]) -> tuple[Others, dict[str, bytes]]:
@@ -87,7 +106,7 @@ class SessionSlots:
         is_open = self._open(session_id, ours)  # first: what was open a moment ago may be in the totals by now
         [stored] = self._store.get([SESSION + session_id])
         totals = SessionTotals()
-        for name, part in self._decoded(stored):
+        for name, part in self._decoded(SESSION + session_id, stored):
             if name != writer:
                 totals += part
                 if part.num_open and name.partition(".")[0] not in ours:
@@ -96,16 +115,21 @@ class SessionSlots:
 
     def _open(self, name: str, ours: frozenset[str]) -> dict[str, bytes]:
         [blocks] = self._store.get([OPEN + name])
-        return {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
+        is_open = {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
+        for process in [process for process, value in is_open.items() if not _NUMBER.fullmatch(value)]:
+            self.malformed(OPEN + name, process)
+            del is_open[process]
+        return is_open
 
     def spent(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Spent]:
         """What others have of accounts, as far as it is new; ``watched``: our own writer by account."""
         found: list[Spent] = []
+        _forget(seen, watched)
         names = list(watched)
         for name, stored in zip(names, self._store.get([ACCOUNT + name for name in names]), strict=True):
             if stored.version != seen.get(name):  # 0 when there is nothing, which is news the first time
                 seen[name] = stored.version
-                found.append(Spent(name, self.sum(stored, without=watched[name]).rollup))
+                found.append(Spent(name, self.sum(ACCOUNT + name, stored, without=watched[name]).rollup))
         return found
 
     def spent_and_open(self, name: str, writer: str, whose: str, ours: frozenset[str]) -> tuple[Spent, dict[str, bytes]]:
@@ -114,24 +138,36 @@ class SessionSlots:
         [spent] = self.spent({name: writer}, {})
         return spent, is_open
 
-    def sum(self, stored: Stored, without: str = RECORD) -> SessionTotals:
+    def sum(self, key: str, stored: Stored, without: str = RECORD) -> SessionTotals:
         """The totals of all writers but one."""
-        return reduce(add, (part for writer, part in self._decoded(stored) if writer != without), SessionTotals())
+        return reduce(add, (part for writer, part in self._decoded(key, stored) if writer != without), SessionTotals())
 
-    def _decoded(self, stored: Stored) -> Iterator[tuple[str, SessionTotals]]:
+    def sum_and_unread(self, key: str, stored: Stored) -> tuple[SessionTotals, bool]:
+        """The totals of all writers, and whether something of theirs cannot be read."""
+        parts = [part for _, part in self._decoded(key, stored)]
+        is_unread = bool(stored.malformed) or len(parts) < len(stored.slots.keys() - {RECORD})
+        return reduce(add, parts, SessionTotals()), is_unread
+
+    def _decoded(self, key: str, stored: Stored) -> Iterator[tuple[str, SessionTotals]]:
         for writer, value in stored.slots.items():
             if writer != RECORD:
                 try:
                     yield writer, decode(value)
                 except MalformedError:
-                    self._counts["malformed"] += 1
+                    self.malformed(key, writer)
 
-    def recorded(self, stored: Stored) -> Recorded | None:
+    def recorded(self, key: str, stored: Stored) -> Recorded | None:
         """The last record of a session; ``None`` before the first."""
         if RECORD not in stored.slots:
             return None
         try:
             return decode_recorded(stored.slots[RECORD])
         except MalformedError:
-            self._counts["malformed"] += 1
+            self.malformed(key, RECORD)
             return None
+
+
+def _forget(seen: dict[str, int], watched: Mapping[str, str]) -> None:
+    """Forget versions of what is not watched any more."""
+    for name in seen.keys() - watched.keys():
+        del seen[name]

@@ -17,6 +17,8 @@ _MOST = 10**30
 _LATEST_NS = 2**63 - 1
 """The latest time that OTLP carries, nanoseconds since the Unix epoch."""
 
+_MAX_SEQUENCE = 2**63 - 1
+
 
 class MalformedError(ValueError):
     """A value in the store is not what this version writes."""
@@ -36,6 +38,14 @@ def whole(value: object) -> int:
         message = f"no count: {value!r:.40}"
         raise MalformedError(message)
     return value
+
+
+def sequence(value: object) -> int:
+    """The number of a slot; one more still fits into 63 bits, as stores have them."""
+    if whole(value) >= _MAX_SEQUENCE:
+        message = f"no sequence number: {value!r:.40}"
+        raise MalformedError(message)
+    return whole(value)
 
 
 def number(value: object) -> int:
@@ -59,6 +69,10 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         message = f"no text: {value!r:.40}"
         raise MalformedError(message)
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair would not survive the export
+        return value.encode(errors="replace").decode()
     return value
 
 
@@ -71,8 +85,11 @@ def rows(value: object) -> list[Any]:
 
 
 def text_or_none(value: object) -> str | None:
-    """A text, or nothing."""
-    return None if value is None else text(value)
+    """A text as it is, which names something, or nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    message = f"no text: {value!r:.40}"
+    raise MalformedError(message)
 
 
 def id_in(value: object, digits: int) -> int:
@@ -91,7 +108,9 @@ def at_in(value: Any) -> At:
 
 def labelled(time_ns: object, value: object) -> Labelled:
     """A piece of metadata."""
-    if isinstance(value, (str, bool, int, float)):
+    if isinstance(value, str):
+        return Labelled(time_in(time_ns), text(value))
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LATEST_NS):  # so much OTLP carries
         return Labelled(time_in(time_ns), value)
     message = f"no label: {value!r:.40}"
     raise MalformedError(message)

@@ -37,6 +37,32 @@ class Stored(NamedTuple):
     again that it had before."""
     slots: dict[str, bytes]
     """Values by writer."""
+    malformed: int = 0
+    """Entries below the key that nobody of ours can have written; they are left out of ``slots``."""
+
+
+_MAX_NAMES = 64
+"""Names that wait to be told; the number of entries is exact."""
+
+
+class LeftOut:
+    """Entries that a store has left out as they are malformed: how many, and what they are called."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._names: dict[str, None] = {}
+
+    def note(self, name: str) -> None:
+        """Count an entry."""
+        self._number += 1
+        if len(self._names) < _MAX_NAMES:
+            self._names[name] = None
+
+    def take(self) -> tuple[int, list[str]]:
+        """The number of entries since the last call, and names of theirs."""
+        taken = self._number, list(self._names)
+        self._number, self._names = 0, {}
+        return taken
 
 
 @runtime_checkable
@@ -44,7 +70,8 @@ class SessionStore(Protocol):
     """Where the processes of an application meet.
 
     Methods may raise any exception when the store cannot be reached; whoever calls keeps what it wanted to say and says it
-    again.  They are called by one thread at a time in each process.
+    again.  They are called by one thread at a time in each process.  An entry that cannot be read or replaced is no reason to
+    raise: it is left out, and noted in ``left_out`` if the store has such a :class:`LeftOut`.
     """
 
     def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otel_session_agg import _names as n
-from otel_session_agg._reasons import OPEN_TRACES
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord
 
@@ -78,7 +77,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
         }
     )
-    values = attributes(record.rollup, {}, OPEN_TRACES if record.is_partial else None, over=n.OF_SESSION)
+    values = attributes(record.rollup, {}, record.partial_reason, over=n.OF_SESSION)
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
     return {**values, **{name: value for name, value in more.items() if value is not None}}

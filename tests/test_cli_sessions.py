@@ -230,7 +230,8 @@ class TestSessionsTable:
         store = open_store(url)
         store.put([Slot("s:x", "a", 1, b"?"), Slot("s:y", "a", 1, b'{"v":99}')], ttl_seconds=100)
         done = commands.run("sessions", "--store", url)
-        assert "2 entries were left out: not of this version, or damaged\nno session is in the store\n" == done.err
+        said = "2 entries were left out: not of this version, or damaged\nleft out: s:x: a\nleft out: s:y: a\n"
+        assert f"{said}no session is in the store\n" == done.err
         assert "1 entry was left out" in commands.error("session", "x", "--store", url)
         store.close()
 

@@ -663,9 +663,22 @@ class TestMalformed:
         store.put([Slot("s:s", f"writer {n}", 1, value) for n, value in enumerate(self.GARBAGE)], ttl_seconds=NEVER_SECONDS)
         a.end("s")
         a.flush()
-        assert [Told("s", 1, "end_session", 2, 3, 225, 240.0)] == a.records()
+        assert [Told("s", 1, "end_session", 2, 3, 225, 240.0, is_partial=True)] == a.records()
         assert len(self.GARBAGE) == a.counts()["malformed"]
         assert [{}, {}] == [a.faults(), b.faults()]
+
+    def test_named(self, apps: Callable[..., App], caplog: pytest.LogCaptureFixture) -> None:
+        """It is named in the log, each entry once, escaped and short, and not all of too many."""
+        store = MemoryStore()
+        app = apps(store)
+        names = [f"writer\n{number:03}" for number in range(200)]
+        store.put([Slot("s:s", name, 1, b"junk") for name in names], ttl_seconds=NEVER_SECONDS)
+        for _ in range(2):
+            app.work([("s", 1, 10)])
+            app.end("s")
+            app.flush()
+        lines = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+        assert [f"an entry of the store is left out, as it cannot be read: s:s: writer\\n{n:03}" for n in range(16)] == lines
 
     def test_record(self, apps: Callable[..., App]) -> None:
         """A last record that cannot be read was none."""

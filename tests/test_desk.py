@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otel_session_agg import Rollup, SessionRecord, Settings
-from otel_session_agg._desk import ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
+from otel_session_agg._desk import MAX_DUE, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
 from otel_session_agg._session_codec import Part, decode, encode_part, encode_recorded
 from otel_session_agg._session_codec import Recorded as Told
 from otel_session_agg._session_slots import RECORD
 from otel_session_agg._session_totals import Member, SessionTotals
-from otel_session_agg.stores import MemoryStore, Slot
+from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore
 from otel_session_agg.testing import FakeClock
 
 TRACE = 7
@@ -28,9 +30,9 @@ ONE = SessionTotals(Rollup(num_events=1))
 class Office:
     """Desks of several processes at one store."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: SessionStore | None = None) -> None:
         self.clock = FakeClock(50.0)
-        self.store = store or MemoryStore(clock=self.clock)
+        self.store: SessionStore = store or MemoryStore(clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.records: list[SessionRecord] = []
         self.one, self.two = self.desk("one"), self.desk("two")
@@ -432,6 +434,38 @@ class TestEnd:
         office.store.put([Slot("s:s", name, 1, value) for name, value in (("x", b"{"), ("y", b'{"v":9}'))], ttl_seconds=100)
         assert office.end()
         assert ([(1, 1)], 2) == (office.revisions(), office.counts["malformed"])
+        assert [("store_entry", True)] == [(record.partial_reason, record.is_partial) for record in office.records]
+        assert ["s:s: x", "s:s: y"] == office.one.left_out()
+        assert [] == office.one.left_out()
+
+    def test_whole(self) -> None:
+        """When all of it can be read, the record does not say that something is missing."""
+        office = Office()
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        assert office.end()
+        assert [None] == [record.partial_reason for record in office.records]
+
+    @pytest.mark.parametrize("revision", [2**63 - 1, 2**63, 10**20])
+    def test_record_beyond_stores(self, revision: int, tmp_path: Path) -> None:
+        """A last record with a number that no store can count on from is none."""
+        clock = FakeClock(50.0)
+        with closing(SqliteStore(tmp_path / "sessions.db", clock=clock)) as store:
+            office = Office(store)
+            office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+            store.put([Slot("s:s", RECORD, 1, encode_recorded(Told(revision, 1)))], ttl_seconds=100)
+            assert office.end()
+            assert [(1, 1)] == office.revisions()
+
+    def test_strange_keys(self) -> None:
+        """Keys that are due and no sessions do not keep sessions from being looked at."""
+        office = Office()
+        office.store.put([Slot(f"x:{n}", "w", 1, b"") for n in range(2 * MAX_DUE)], ttl_seconds=1e6, due_seconds=0)
+        office.clock.tick(1)
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.clock.tick(IDLE)
+        for _ in range(3):
+            office.scan(office.one)
+        assert [(1, 1)] == office.revisions()
 
     def test_malformed_record(self) -> None:
         """So is a record that cannot be read."""

@@ -22,12 +22,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         (
             "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
-            " conventions._objects conventions._says conventions._term_rows"
+            " conventions._objects conventions._says conventions._term_rows stores._masked"
         ),
         (
             "_budget_scopes _figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
             " conventions._convention conventions._marks conventions._operations"
-            " stores._masked stores._redis_link stores._redis_scripts stores._sqlite_tables"
+            " stores._redis_link stores._redis_names stores._redis_scripts stores._sqlite_files stores._sqlite_tables"
         ),
         "conventions._usage_names",
         (
@@ -47,7 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_background _fetches _outbox _report _sampling _sdk _threads",
+        "_background _fetches _outbox _report _sampling _sdk _store_log _threads",
         "_apart _messages _stopping _turns",
         "_parents",
         "_caller _conditions _context _courier _report_text _summary",

@@ -26,7 +26,7 @@ from redis.crc import key_slot
 
 from otel_session_agg import SessionAggError
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg.stores import MemoryStore, RedisStore, SessionStore, Slot, SqliteStore, Stored, open_store
+from otel_session_agg.stores import MemoryStore, RedisStore, SessionStore, Slot, SqliteStore, Stored, _sqlite_tables, open_store
 from otel_session_agg.stores import redis as redis_module
 from otel_session_agg.stores import sqlite as sqlite_module
 from otel_session_agg.stores._masked import masked
@@ -437,6 +437,311 @@ class TestClaims:
         store.claim("k", "one", LONG)
         place.pass_time(2 * SHORT)
         assert not store.claim("k", "other", LONG)
+
+
+_OTHER_TYPES: dict[str, tuple[Any, ...]] = {
+    "string": ("SET", "text"),
+    "list": ("RPUSH", "a"),
+    "set": ("SADD", "a"),
+    "zset": ("ZADD", 1, "a"),
+    "hash": ("HSET", "a", "b"),
+    "stream": ("XADD", "*", "a", "b"),
+}
+
+
+class SpoiltServer:
+    """A server in which somebody else has written, too."""
+
+    def __init__(self, server: Server) -> None:
+        self.prefix = uuid4().hex
+        self.store = RedisStore(f"{server.url}?prefix={self.prefix}")
+        self.other = RedisStore(f"{server.url}?prefix={self.prefix}")
+        self._command = server.command
+
+    def slots(self, key: str) -> str:
+        """The physical name of a key."""
+        return f"{{{self.prefix}:{key}}}:slots"
+
+    def spoil(self, name: str, kind: str) -> None:
+        """Let a name be of a type."""
+        command, *args = _OTHER_TYPES[kind]
+        self._command("DEL", name)
+        self._command(command, name, *args)
+
+    def command(self, *args: Any) -> Any:
+        """Send a command."""
+        return self._command(*args)
+
+    def indices(self) -> list[str]:
+        """The names of the index."""
+        return [f"{{{self.prefix}#{number}}}:due" for number in range(8)]
+
+
+@pytest.fixture
+def spoilt(server: Server) -> Iterator[SpoiltServer]:
+    """A place in a server."""
+    made = SpoiltServer(server)
+    yield made
+    made.store.close()
+    made.other.close()
+
+
+_NO_HASH = sorted(_OTHER_TYPES.keys() - {"hash"})
+
+
+class TestMalformedRedis:
+    """Entries in a server that cannot be ours: each is left out and named, all others are as if they were not there."""
+
+    @pytest.mark.parametrize("kind", _NO_HASH)
+    def test_type(self, spoilt: SpoiltServer, kind: str) -> None:
+        """A key of another type is as it was, and all calls go on with the others."""
+        store = spoilt.store
+        put(store, ("bad", "w", 1, b""), ("good", "w", 1, b"one"), due=0)
+        spoilt.spoil(spoilt.slots("bad"), kind)
+        assert [False, False] == put(store, ("bad", "w", 2, b""), ("good", "w", 2, b"two"), due=0)
+        assert [Stored(0, {}, 1), {"w": b"two"}] == [only(store, "bad"), only(store, "good").slots]
+        assert not store.settle(Slot("bad", "s", 1, b""), 0, ttl_seconds=LONG)
+        assert store.claim("bad", "me", LONG)
+        assert ["good"] == store.due(10)
+        number, names = store.left_out.take()
+        assert (4, {spoilt.slots("bad")}) == (
+            number,
+            {name.rpartition(": ")[0] or name for name in names} - set(spoilt.indices()),
+        )
+        assert ["good"] == store.due(10)
+        assert (0, []) == store.left_out.take()
+        assert kind == spoilt.command("TYPE", spoilt.slots("bad")).decode()
+
+    @pytest.mark.parametrize("kind", sorted(_OTHER_TYPES.keys() - {"zset"}))
+    def test_index(self, spoilt: SpoiltServer, kind: str) -> None:
+        """An index of another type is made anew."""
+        for name in spoilt.indices():
+            spoilt.spoil(name, kind)
+        assert [] == spoilt.store.due(10)
+        put(spoilt.store, ("k", "w", 1, b""), due=0)
+        assert ["k"] == spoilt.store.due(10)
+        assert spoilt.store.settle(Slot("k", "s", 1, b""), only(spoilt.store, "k").version, ttl_seconds=LONG)
+        assert [] == spoilt.store.due(10)
+
+    @pytest.mark.parametrize("kind", sorted(_OTHER_TYPES))
+    def test_claim(self, spoilt: SpoiltServer, kind: str) -> None:
+        """A claim that cannot be ours, of another type or without an end, is none."""
+        spoilt.spoil(f"{{{spoilt.prefix}:k}}:claim", kind)
+        assert spoilt.store.claim("k", "one", LONG)
+        assert not spoilt.other.claim("k", "two", LONG)
+        spoilt.spoil(f"{{{spoilt.prefix}:k}}:claim", kind)
+        spoilt.store.unclaim("k", "one")
+
+    @pytest.mark.parametrize("name", [b"\xff\xfe", b"%ff", b"a b", "\u00e9".encode(), b"%4", b"%41"])
+    def test_name(self, spoilt: SpoiltServer, name: bytes) -> None:
+        """A name that stands for no key is left out, of keys and of the index."""
+        put(spoilt.store, ("good", "w", 1, b""), due=0)
+        spoilt.command("HSET", b"{%b:%b}:slots" % (spoilt.prefix.encode(), name), "vw", "x")
+        for index in spoilt.indices():
+            spoilt.command("ZADD", index, 1, name)
+        assert ["good"] == list(spoilt.store.keys())
+        assert ["good"] == spoilt.store.due(10)
+        assert 9 == spoilt.store.left_out.take()[0]
+        assert ["good"] == spoilt.store.due(10)
+        assert (0, []) == spoilt.store.left_out.take()
+
+    def test_more_than_the_limit(self, spoilt: SpoiltServer) -> None:
+        """However many they are, they do not stand before what is due."""
+        for number in range(200):
+            spoilt.command("ZADD", spoilt.indices()[number % 8], 1, b"\xff%d" % number)
+        put(spoilt.store, ("good", "w", 1, b""), due=0)
+        wait_until(lambda: ["good"] == spoilt.store.due(50))
+
+    def test_fields(self, spoilt: SpoiltServer) -> None:
+        """Fields that cannot be ours are left out; version and numbers that are none are made anew."""
+        store, name = spoilt.store, spoilt.slots("k")
+        put(store, ("k", "w", 1, b"one"), ("k", "v", 1, b""), due=0)
+        spoilt.command("HSET", name, "n", "no number", "qw", "z" * 30, b"v\xff\xfe", "x", "other", "y")
+        assert Stored(0, {"w": b"one", "v": b""}, 1) == only(store, "k")
+        assert [f"{name}: v\\xff\\xfe"] == store.left_out.take()[1]
+        put(store, ("k", "w", 2, b"two"))
+        assert {"w": b"two", "v": b""} == only(store, "k").slots
+        assert store.settle(Slot("k", "w", 3, b"three"), only(store, "k").version, ttl_seconds=LONG)
+        spoilt.command("HSET", name, "n", "9" * 30, "qw", "")
+        assert store.settle(Slot("k", "w", 4, b"four"), only(store, "k").version, ttl_seconds=LONG)
+        assert (True, {"w": b"four", "v": b""}) == (only(store, "k").version > 0, only(store, "k").slots)
+
+    def test_other_errors(self, spoilt: SpoiltServer) -> None:
+        """Everything else that a server answers is an error of all."""
+        spoilt.command("CONFIG", "SET", "maxmemory", "1")
+        try:
+            with pytest.raises(redis.ResponseError):
+                put(spoilt.store, ("k", "w", 1, b""))
+        finally:
+            spoilt.command("CONFIG", "SET", "maxmemory", "0")
+
+
+class TestMalformedSqlite:
+    """The same in a file."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """A file with one good key."""
+        path = tmp_path / "sessions.db"
+        with closing(SqliteStore(path)) as store:
+            put(store, ("good", "w", 1, b"one"), due=0)
+        return path
+
+    @pytest.mark.parametrize("key", ["'text'", "17", "x'fffe'", "1.5", "CAST(x'ff' AS TEXT)"])
+    def test_keys(self, path: Path, key: str) -> None:
+        """A key that is no text of ours is left out, however many there are."""
+        statements(path, *(f"INSERT OR REPLACE INTO keys VALUES ({key}, 1, 0, 1e300, -1)" for _ in range(3)))  # noqa: S608 -- our own
+        with closing(SqliteStore(path)) as store:
+            assert ["good"] == store.due(1)
+            assert ["good"] == list(store.keys())
+            assert store.left_out.take()[0] >= 1
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            "'text', 1, x'00'",
+            "x'ff', 1, x'00'",
+            "7, 1, x'00'",
+            "x'41', 1, 'text'",
+            "x'41', 1, 5",
+            "x'41', 1, CAST(x'ff' AS TEXT)",
+        ],
+    )
+    def test_slots(self, path: Path, row: str) -> None:
+        """So is a slot."""
+        statements(path, f"INSERT INTO slots VALUES (CAST('good' AS BLOB), {row})")  # noqa: S608 -- our own
+        with closing(SqliteStore(path)) as store:
+            assert ({"w": b"one"}, 1) == only(store, "good")[1:]
+            assert 1 == store.left_out.take()[0]
+
+    def test_figures(self, path: Path) -> None:
+        """Figures that are none are made anew."""
+        statements(path, "UPDATE keys SET version = 'x', settled = 'x', expires = 'x'", "UPDATE slots SET seq = 'x'")
+        with closing(SqliteStore(path)) as store:
+            assert Stored(0, {"w": b"one"}) == only(store, "good")
+            put(store, ("good", "w", 1, b"two"))
+            assert {"w": b"two"} == only(store, "good").slots
+            assert store.settle(Slot("good", "s", 1, b""), only(store, "good").version, ttl_seconds=LONG)
+        assert [("real", "integer")] == statements(path, "SELECT typeof(expires), typeof(version) FROM keys")
+
+    def test_claims(self, path: Path) -> None:
+        """A claim without an end is none."""
+        statements(path, "INSERT INTO claims VALUES (CAST('good' AS BLOB), 'text', 'never')")
+        with closing(SqliteStore(path)) as store:
+            assert store.claim("good", "me", LONG)
+
+    @pytest.mark.parametrize(
+        "change", ["DELETE FROM state", "UPDATE state SET version = 'x', written = 'y'", "INSERT INTO state VALUES ('x', 2)"]
+    )
+    @pytest.mark.parametrize("is_open", [True, False])
+    def test_state(self, path: Path, change: str, is_open: bool) -> None:  # noqa: FBT001 -- a parameter
+        """The one row of the state is made anew, also while the file is open, and no version comes again."""
+        with closing(SqliteStore(path)) as store:
+            before = only(store, "good").version if is_open else 0
+            statements(path, change)
+            put(store, ("good", "w", 2, b"two"))
+            assert only(store, "good").version > before
+            put(store, ("good", "w", 3, b"three"))
+            assert {"w": b"three"} == only(store, "good").slots
+        assert [(1,)] == statements(path, "SELECT count(*) FROM state")
+
+
+class TestSqliteFiles:
+    """A file that is another one than it was, and who can read it."""
+
+    @pytest.mark.parametrize("others", [True, False])
+    def test_deleted(self, tmp_path: Path, others: bool) -> None:  # noqa: FBT001 -- a parameter
+        """A file that was deleted, with those beside it or without, is noticed at the next write, and said once."""
+        path = tmp_path / "sessions.db"
+        with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as two:
+            put(one, ("k", "one", 1, b"1"))
+            put(two, ("k", "two", 1, b"2"))
+            before = only(one, "k").version
+            for name in ("", "-wal", "-shm") if others else ("",):
+                Path(f"{path}{name}").unlink()
+            put(two, ("k", "two", 2, b"22"))
+            put(one, ("k", "one", 2, b"11"))
+            assert [True, False] == [one.lost_sight(), one.lost_sight()]
+            assert [True, False] == [two.lost_sight(), two.lost_sight()]
+            assert {"one": b"11", "two": b"22"} == only(one, "k").slots == only(two, "k").slots
+            assert only(one, "k").version > before
+
+    def test_replaced(self, tmp_path: Path) -> None:
+        """So is one that another file was put in the place of, also by who only reads."""
+        path, made = tmp_path / "sessions.db", tmp_path / "made.db"
+        with closing(SqliteStore(made)) as store:
+            put(store, ("k", "other", 1, b"1"))
+        with closing(SqliteStore(path)) as store:
+            put(store, ("k", "one", 1, b"1"))
+            made.rename(path)
+            assert {"other": b"1"} == only(store, "k").slots
+            assert store.lost_sight()
+
+    def test_log_deleted(self, tmp_path: Path) -> None:
+        """So is one that has lost its log."""
+        path = tmp_path / "sessions.db"
+        with closing(SqliteStore(path)) as store:
+            put(store, ("k", "one", 1, b"1"))
+            Path(f"{path}-wal").unlink()
+            put(store, ("k", "one", 2, b"2"))
+            assert store.lost_sight()
+        with closing(SqliteStore(path)) as store:
+            assert {"one": b"2"} == only(store, "k").slots
+
+    def test_replaced_while_it_is_opened(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When it is replaced just while it is opened, the new one is opened."""
+        path, made = tmp_path / "sessions.db", tmp_path / "made.db"
+        with closing(SqliteStore(made)) as store:
+            put(store, ("k", "other", 1, b"1"))
+
+        def connect(*args: Any) -> Any:
+            connection = connects(*args)
+            if made.exists():
+                made.rename(path)
+            return connection
+
+        connects = _sqlite_tables.connect
+        monkeypatch.setattr(sqlite_module, "connect", connect)
+        with closing(SqliteStore(path)) as store:
+            assert {"other": b"1"} == only(store, "k").slots
+
+    def test_kept(self, tmp_path: Path) -> None:
+        """As long as it is the same, nothing is lost, whoever closes it and opens it again."""
+        path = tmp_path / "sessions.db"
+        with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as two:
+            for seq in range(1, 20):
+                put(one, ("k", "one", seq, b""))
+                put(two, ("k", "two", seq, b""))
+                (one, two)[seq % 2].close()
+            assert [False, False] == [one.lost_sight(), two.lost_sight()]
+
+    @pytest.mark.parametrize("reads", [True, False])
+    def test_migrated(self, tmp_path: Path, reads: bool) -> None:  # noqa: FBT001 -- a parameter
+        """A file that a newer version migrates while it is open is written and read no more, and said to be."""
+        path = tmp_path / "sessions.db"
+        with closing(SqliteStore(path)) as store:
+            put(store, ("k", "w", 1, b"1"))
+            statements(path, "PRAGMA user_version = 2")
+            with pytest.raises(StoreError, match=r"another version .*schema 2"):
+                _ = only(store, "k") if reads else put(store, ("k", "w", 2, b"2"))
+        assert [(b"1",)] == statements(path, "SELECT value FROM slots")
+
+    @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+    def test_mode(self, tmp_path: Path) -> None:
+        """A file that is created, and those beside it, can be read by its owner only; one that exists stays as it is."""
+        path = tmp_path / "sessions.db"
+        umask = os.umask(0)
+        try:
+            with closing(SqliteStore(path)) as store:
+                put(store, ("k", "w", 1, b""))
+                assert {0o600} == {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+                assert 3 == len(list(tmp_path.iterdir()))
+            path.chmod(0o660)
+            with closing(SqliteStore(path)) as store:
+                put(store, ("k", "w", 2, b""))
+                assert {0o660} == {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+        finally:
+            os.umask(umask)
 
 
 @contextmanager

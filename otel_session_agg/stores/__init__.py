@@ -8,8 +8,9 @@ from weakref import WeakKeyDictionary
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._store import SessionStore, Slot, Stored
 from otel_session_agg.stores._masked import masked
+from otel_session_agg.stores._redis_names import SCHEMES
 from otel_session_agg.stores.memory import MemoryStore
-from otel_session_agg.stores.redis import SCHEMES, RedisStore
+from otel_session_agg.stores.redis import RedisStore
 from otel_session_agg.stores.sqlite import SqliteStore
 
 __all__ = ["MemoryStore", "RedisStore", "SessionStore", "Slot", "SqliteStore", "Stored", "open_store"]

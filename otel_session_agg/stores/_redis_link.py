@@ -9,6 +9,7 @@ Rules
 * A batch has phases; no command of a phase is run before those of the phases before it.
 * Whether a server may have forgotten what it was told is seen when a connection is made, by whoever makes it: the server says
   which run of its it is.  In a cluster, an error counts too, since it may be followed by a failover, which loses the last writes.
+* An error that says something of one key only (it has another type than ours) is the answer for that key; the others have theirs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _TIMEOUT_SECONDS = 1.0
 _PAGE_KEYS = 1000
 """Keys that a server looks at before it answers."""
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
+_OF_ONE_KEY = re.compile("WRONGTYPE|not an integer|not a valid float|would overflow")
+"""In errors that say what stands there; servers before Redis 7 put more words before them when a script meets them."""
 _UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ClusterDownError, RedisClusterException)
 
 
@@ -47,7 +50,7 @@ class Link(Protocol):
     """The way to a server or a cluster."""
 
     def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
-        """The answers of each phase; raises the first error."""
+        """The answers of each phase; raises the first error that is not of one key only, which is the answer for that key."""
         ...
 
     def scan(self, pattern: str) -> Iterator[bytes]:
@@ -228,6 +231,6 @@ _POOL_WANTS = () if signature(ConnectionPool.get_connection).parameters["command
 
 def _checked(replies: list[Any]) -> list[Any]:
     for reply in replies:
-        if isinstance(reply, Exception):
+        if isinstance(reply, Exception) and not _OF_ONE_KEY.search(str(reply)):
             raise reply
     return replies

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._store import Slot, Stored
+from otel_session_agg._store import LeftOut, Slot, Stored
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,9 +53,22 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def decoded(text: bytes) -> str:
-    """The text that ``encoded`` was given."""
-    return text.decode("utf-8", "surrogatepass")
+def decoded(text: object) -> str | None:
+    """The text that ``encoded`` was given; ``None`` for what it cannot have made."""
+    try:
+        return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else None
+    except UnicodeDecodeError:
+        return None
+
+
+def known(keys: Iterable[object], left_out: LeftOut) -> Iterator[str]:
+    """The texts of keys; those that are no keys of ours are noted."""
+    for key in keys:
+        text = decoded(key)
+        if text is not None:
+            yield text
+        else:
+            left_out.note(f"key {key!r:.80}")
 
 
 def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
@@ -69,15 +83,22 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     with ExitStack() as stack:
         stack.callback(connection.close)
+        connection.text_factory = _no_text
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         _prepare(connection, path)
+        _repair(connection)
         _rebase(connection, clock())
         connection.execute("COMMIT")
         with suppress(sqlite3.OperationalError):  # another process has the file just now: whoever opens it next, does this
             connection.execute("PRAGMA journal_mode = WAL")
+        check_version(connection, path)  # this reads, so that the files beside are there
         stack.pop_all()
     return connection
+
+
+def _no_text(_: bytes) -> None:
+    """What a TEXT is taken for: all of ours are BLOBs, and what is not UTF-8 would be an error of the whole query."""
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -88,15 +109,41 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if (application, version, tables) == (0, 0, 0):
         for statement in _SCHEMA:
             connection.execute(statement)
+        connection.execute("UPDATE state SET version = ?", (_first_version(),))
     elif application != _APPLICATION:
         message = f"{path} belongs to another application: name another file"
         raise StoreError(message)
-    elif version != _VERSION:
+    else:
+        check_version(connection, path)
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """See that the tables are still those of this version: a newer one may have changed them while they were open here.
+
+    Raises:
+        StoreError: They are not.
+
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != _VERSION:
         message = (
             f"{path} was written by another version of otel-session-agg (schema {version}, this one has {_VERSION}):"
             " name another file, or delete this one, which forgets the sessions in it"
         )
         raise StoreError(message)
+
+
+def _repair(connection: sqlite3.Connection) -> None:
+    """Let ``state`` have its one row, whatever was done to it."""
+    rows = connection.execute("SELECT version, written FROM state LIMIT 2").fetchall()
+    if [(int, float)] != [(type(version), type(written)) for version, written in rows]:
+        connection.execute("DELETE FROM state")
+        connection.execute("INSERT INTO state VALUES (?, 0)", (_first_version(),))
+
+
+def _first_version() -> int:
+    """A version that no key of a file that was here before has had: versions grow slower than microseconds."""
+    return time.time_ns() // 1000
 
 
 def _rebase(connection: sqlite3.Connection, now: float) -> None:
@@ -112,10 +159,15 @@ def live(connection: sqlite3.Connection, key: str, now: float) -> _Row | None:
     row = connection.execute("SELECT version, settled, expires FROM keys WHERE key = ?", (encoded(key),)).fetchone()
     if row is None:
         return None
-    if row[2] <= now:
+    version, settled, expires = row
+    if isinstance(expires, (int, float)) and expires <= now:
         _delete(connection, encoded(key))
         return None
-    return _Row(row[0], bool(row[1]))
+    return _Row(_whole(version), bool(settled))
+
+
+def _whole(version: object) -> int:
+    return version if isinstance(version, int) else 0
 
 
 def put(connection: sqlite3.Connection, slots: Sequence[Slot], now: float, expires: float, due: float | None) -> bool:
@@ -127,14 +179,21 @@ def put(connection: sqlite3.Connection, slots: Sequence[Slot], now: float, expir
     replaced = sum([replace(connection, slot) for slot in slots])
     if replaced and row is not None:
         connection.execute("UPDATE keys SET version = ?, settled = 0 WHERE key = ?", (_next_version(connection), key))
-    connection.execute("UPDATE keys SET expires = max(expires, ?), due = coalesce(?, due) WHERE key = ?", (expires, due, key))
+    prolong(connection, key, expires, due)
     return row is not None and row.settled
+
+
+def prolong(connection: sqlite3.Connection, key: bytes, expires: float, due: float | None = None) -> None:
+    """Let a key live so long, unless it does already, and set when it is due."""
+    statement = """UPDATE keys SET expires = CASE typeof(expires) WHEN 'real' THEN max(expires, ?) ELSE ? END,
+        due = coalesce(?, due) WHERE key = ?"""
+    connection.execute(statement, (expires, expires, due, key))
 
 
 def replace(connection: sqlite3.Connection, slot: Slot) -> bool:
     """Put a slot if it is newer; whether it was."""
     statement = """INSERT INTO slots VALUES (?, ?, ?, ?) ON CONFLICT (key, writer) DO UPDATE SET seq = excluded.seq,
-        value = excluded.value WHERE excluded.seq > seq"""
+        value = excluded.value WHERE excluded.seq > seq OR typeof(seq) != 'integer'"""
     row = (encoded(slot.key), encoded(slot.writer), slot.seq, slot.value)
     return connection.execute(statement, row).rowcount == 1
 
@@ -145,16 +204,32 @@ def create(connection: sqlite3.Connection, key: bytes) -> None:
 
 
 def _next_version(connection: sqlite3.Connection) -> int:
-    connection.execute("UPDATE state SET version = version + 1")
-    return int(connection.execute("SELECT version FROM state").fetchone()[0])
+    row = _counted(connection)
+    if row is None:
+        _repair(connection)
+        row = _counted(connection)
+    return row or 0
 
 
-def get(connection: sqlite3.Connection, key: str, now: float) -> Stored:
+def _counted(connection: sqlite3.Connection) -> int | None:
+    """One more in ``state``; ``None`` when that is not as it was made."""
+    connection.execute("UPDATE state SET version = version + 1 WHERE typeof(version) = 'integer'")
+    rows = connection.execute("SELECT version FROM state LIMIT 2").fetchall()
+    return rows[0][0] if len(rows) == 1 and isinstance(rows[0][0], int) else None
+
+
+def get(connection: sqlite3.Connection, key: str, now: float, left_out: LeftOut) -> Stored:
     """What stands below a key, as one statement sees it."""
     query = "SELECT version, writer, value FROM keys JOIN slots USING (key) WHERE key = ? AND expires > ?"
     rows = connection.execute(query, (encoded(key), now)).fetchall()
-    slots = {decoded(writer): value for _, writer, value in rows}
-    return Stored(rows[0][0] if rows else 0, slots)
+    slots = {}
+    for _, writer, value in rows:
+        name = decoded(writer)
+        if name is not None and isinstance(value, bytes):
+            slots[name] = value
+        else:
+            left_out.note(f"{key}: {writer!r:.80}")
+    return Stored(_whole(rows[0][0]) if rows else 0, slots, len(rows) - len(slots))
 
 
 def purge(connection: sqlite3.Connection, now: float, limit: int) -> None:

@@ -11,44 +11,54 @@ Rules
 * ``settle`` marks the key, then takes its name out of the index, then looks whether the mark still stands, and puts the name back
   if not.
 * Time is that of the server that has the index, in microseconds.
+* What stands under these names may be anybody's.  What cannot be ours is left out and noted; names in the index that cannot be ours,
+  or are names of what is of another type, are taken out of it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._store import Slot, Stored
+from otel_session_agg._store import LeftOut, Slot, Stored
 from otel_session_agg.stores import _redis_scripts as scripts
 from otel_session_agg.stores._masked import masked
+from otel_session_agg.stores._redis_names import encoded, key_of, parsed, quoted, shown, unquoted
 
 if TYPE_CHECKING:
     from otel_session_agg.stores._redis_link import Command, Link
 
-__all__ = ["SCHEMES", "RedisStore"]
+__all__ = ["RedisStore"]
 
-SCHEMES = {
-    f"{name}{secure}{cluster}": (f"redis{secure}", bool(cluster))
-    for name in ("redis", "valkey")
-    for secure in ("", "s")
-    for cluster in ("", "+cluster")
-}
-"""What a URL may begin with: what redis-py calls it, and whether it is known to be a cluster."""
-DEFAULT_PREFIX = "otel_session_agg"
 _SHARDS = 8
 """Parts of the index: enough to spread over the nodes of a cluster, few enough to ask them all."""
 _KEEP_SECONDS = 30 * 24 * 3600
 """How long the index remembers at least, where nobody says how long a key lives: longer than keys live."""
 _MAX_ROUNDS = 10
 """How often ``due`` asks again after it met names of keys that are gone; more than that can wait for the next call."""
+_PUT_STATES = (scripts.NEW, scripts.OPEN, scripts.SETTLED)
+_VERSION = re.compile(rb"[0-9]{1,19}")
 _LEFT_ALONE: list[object] = []
 """Links of a parent, kept here so that nothing closes them."""
+
+
+class _Due(NamedTuple):
+    """A name in an index, and when it is due."""
+
+    shard: str
+    name: bytes
+    time: bytes
+    is_ours: bool
+
+    @property
+    def text(self) -> str:
+        """The name, if it is ours."""
+        return self.name.decode("ascii")
 
 
 class RedisStore:
@@ -68,7 +78,7 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._url, self._prefix, self._cluster = _parsed(url)
+        self._url, self._prefix, self._cluster = parsed(url)
         try:
             from otel_session_agg.stores._redis_link import Command, Sight, open_link  # noqa: PLC0415 -- needs the extra
         except ImportError as error:
@@ -77,6 +87,8 @@ class RedisStore:
         self._command, self._sight, self._open_link = Command, Sight(), open_link
         self._link: Link | None = None
         self._pid = os.getpid()
+        self.left_out = LeftOut()
+        """Entries that cannot be ours."""
 
     @property
     def name(self) -> str:
@@ -87,7 +99,7 @@ class RedisStore:
         """See :meth:`SessionStore.put`."""
         by_name: dict[str, list[Slot]] = {}
         for slot in slots:
-            by_name.setdefault(_quoted(slot.key), []).append(slot)
+            by_name.setdefault(quoted(slot.key), []).append(slot)
         if not by_name:
             return []
         writes = [self._write(name, rows, ttl_seconds) for name, rows in by_name.items()]
@@ -96,50 +108,64 @@ class RedisStore:
         else:
             keep_seconds = max(_KEEP_SECONDS, ttl_seconds + due_seconds)
             _, states = self._run(self._schedule(by_name, due_seconds, keep_seconds), writes)
-            unsure = [name for name, state in zip(by_name, states, strict=True) if state != scripts.OPEN]
+            unsure = [name for name, state in zip(by_name, states, strict=True) if state in (scripts.NEW, scripts.SETTLED)]
             self._run(self._schedule(unsure, due_seconds, keep_seconds, mode="NX"))
+        for name, state in zip(by_name, states, strict=True):
+            if state not in _PUT_STATES:
+                self.left_out.note(self._slots(name))
         settled = {name: state == scripts.SETTLED for name, state in zip(by_name, states, strict=True)}
-        return [settled[_quoted(slot.key)] for slot in slots]
+        return [settled[quoted(slot.key)] for slot in slots]
 
     def get(self, keys: Sequence[str]) -> list[Stored]:
         """See :meth:`SessionStore.get`."""
-        names = [self._slots(_quoted(key)) for key in keys]
+        names = [self._slots(quoted(key)) for key in keys]
         (rows,) = self._run([self._command(name, ("HGETALL", name)) for name in names])
-        return [_stored(row) for row in rows]
+        return [self._stored(name, row) for name, row in zip(names, rows, strict=True)]
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`SessionStore.keys`."""
         begin, end = self._slots("|").split("|")
         seen: set[bytes] = set()
-        for name in self._connected().scan(f"{begin}{_quoted(prefix)}*{end}"):
+        for name in self._connected().scan(f"{begin}{quoted(prefix)}*{end}"):
             if name not in seen:
                 seen.add(name)
-                yield _unquoted(name.decode("ascii")[len(begin) : -len(end)])
+                key = key_of(name[len(begin) : -len(end)])
+                if key is not None:
+                    yield key
+                else:
+                    self.left_out.note(shown(name))
 
     def due(self, limit: int) -> list[str]:
         """See :meth:`SessionStore.due`."""
         names: list[str] = []
         for _ in range(_MAX_ROUNDS):
             rows = self._overdue(limit)
-            (sizes,) = self._run([self._command(self._slots(name), ("HLEN", self._slots(name))) for name, _ in rows])
-            names = [name for (name, _), size in zip(rows, sizes, strict=True) if size]
-            gone = [row for row, size in zip(rows, sizes, strict=True) if not size]
-            if not gone:
+            ours = [row for row in rows if row.is_ours]
+            (sizes,) = self._run([self._command(self._slots(row.text), ("HLEN", self._slots(row.text))) for row in ours])
+            names = [row.text for row, size in zip(ours, sizes, strict=True) if size and not isinstance(size, Exception)]
+            bad = [row for row, size in zip(ours, sizes, strict=True) if isinstance(size, Exception)]
+            gone = [row for row, size in zip(ours, sizes, strict=True) if not size]
+            bad += [row for row in rows if not row.is_ours]
+            for row in bad:
+                self.left_out.note(f"{row.shard}: {shown(row.name)}")
+            if not gone and not bad:
                 break
-            self._run([self._eval(scripts.DROP, self._index(name), name, time) for name, time in gone])
-        return [_unquoted(name) for name in names]
+            self._run([self._eval(scripts.DROP, row.shard, row.name, row.time) for row in (*gone, *bad)])
+        return [unquoted(name) for name in names]
 
     def postpone(self, keys: Sequence[str], due_seconds: float) -> None:
         """See :meth:`SessionStore.postpone`."""
-        self._run(self._schedule(map(_quoted, keys), due_seconds, _KEEP_SECONDS + due_seconds))
+        self._run(self._schedule(map(quoted, keys), due_seconds, _KEEP_SECONDS + due_seconds))
 
     def settle(self, slot: Slot, version: int, *, ttl_seconds: float) -> bool:
         """See :meth:`SessionStore.settle`."""
-        name = _quoted(slot.key)
+        name = quoted(slot.key)
         key, index = self._slots(name), self._index(name)
-        life = (_milliseconds(ttl_seconds), version, _encoded(slot.writer), slot.seq, slot.value)
+        life = (_milliseconds(ttl_seconds), version, encoded(slot.writer), slot.seq, slot.value)
         ((marked,),) = self._run([self._eval(scripts.SETTLE, key, *life)])
-        if not marked:
+        if marked == scripts.MALFORMED:
+            self.left_out.note(key)
+        if marked != 1:
             return False
         (time,), (mark,) = self._run([self._eval(scripts.TAKE, index, name)], [self._command(key, ("HGET", key, "s"))])
         if mark is None and time is not None:
@@ -148,12 +174,12 @@ class RedisStore:
 
     def claim(self, key: str, owner: str, seconds: float) -> bool:
         """See :meth:`SessionStore.claim`."""
-        ((taken,),) = self._run([self._eval(scripts.CLAIM, self._claim(key), _encoded(owner), _milliseconds(seconds))])
+        ((taken,),) = self._run([self._eval(scripts.CLAIM, self._claim(key), encoded(owner), _milliseconds(seconds))])
         return bool(taken)
 
     def unclaim(self, key: str, owner: str) -> None:
         """See :meth:`SessionStore.unclaim`."""
-        self._run([self._eval(scripts.UNCLAIM, self._claim(key), _encoded(owner))])
+        self._run([self._eval(scripts.UNCLAIM, self._claim(key), encoded(owner))])
 
     def lost_sight(self) -> bool:
         """Whether another run of a server answered since this was asked last.
@@ -191,7 +217,7 @@ class RedisStore:
         return f"{{{self._prefix}:{name}}}:slots"
 
     def _claim(self, key: str) -> str:
-        return f"{{{self._prefix}:{_quoted(key)}}}:claim"
+        return f"{{{self._prefix}:{quoted(key)}}}:claim"
 
     def _index(self, name: str) -> str:
         return self._shard(crc32(name.encode("ascii")) % _SHARDS)
@@ -203,7 +229,7 @@ class RedisStore:
         return self._command(key, ("EVAL", script, 1, key, *args))
 
     def _write(self, name: str, slots: Sequence[Slot], ttl_seconds: float) -> Command:
-        values = [value for slot in slots for value in (_encoded(slot.writer), slot.seq, slot.value)]
+        values = [value for slot in slots for value in (encoded(slot.writer), slot.seq, slot.value)]
         return self._eval(scripts.PUT, self._slots(name), _milliseconds(ttl_seconds), *values)
 
     def _schedule(self, names: Iterable[str], due_seconds: float, keep_seconds: float, mode: str = "") -> list[Command]:
@@ -213,50 +239,36 @@ class RedisStore:
         times = (ceil(due_seconds * 1e6), _milliseconds(keep_seconds), mode)
         return [self._eval(scripts.SCHEDULE, shard, *times, *members) for shard, members in shards.items()]
 
-    def _overdue(self, limit: int) -> list[tuple[str, bytes]]:
+    def _overdue(self, limit: int) -> list[_Due]:
         """Names with their times, those that are due the longest first, each by the clock of its server."""
-        (shards,) = self._run([self._eval(scripts.DUE, self._shard(number), limit) for number in range(_SHARDS)])
+        indices = [self._shard(number) for number in range(_SHARDS)]
+        (answers,) = self._run([self._eval(scripts.DUE, index, limit) for index in indices])
         rows = [
-            (float(time) - float(now), name.decode("ascii"), time)
-            for now, found in shards
+            (float(time) - float(now), index, name, time)
+            for index, (now, found) in zip(indices, answers, strict=True)
             for name, time in zip(found[::2], found[1::2], strict=True)
         ]
-        return [(name, time) for _, name, time in sorted(rows)[:limit]]
+        return [_Due(index, name, time, self._is_ours(index, name)) for _, index, name, time in sorted(rows)[:limit]]
 
+    def _is_ours(self, index: str, name: bytes) -> bool:
+        return key_of(name) is not None and self._index(name.decode("ascii")) == index
 
-def _parsed(url: str) -> tuple[str, str, bool]:
-    """The URL as redis-py wants it, the prefix, and whether it is a cluster."""
-    try:
-        parts = urlsplit(url)
-        scheme, cluster = SCHEMES[parts.scheme]
-        _ = parts.port  # redis-py's own message would show what it takes for the port: a part of an unquoted password
-    except (KeyError, ValueError):
-        message = f"{masked(url)} is not the URL of a server: {', '.join(f'{name}://' for name in SCHEMES)} and host:port"
-        raise StoreError(message) from None
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    prefix = dict(query).get("prefix") or DEFAULT_PREFIX
-    rest = urlencode([(name, value) for name, value in query if name != "prefix"])
-    return parts._replace(scheme=scheme, query=rest).geturl(), quote(prefix, safe=""), cluster
-
-
-@lru_cache(1024)
-def _quoted(key: str) -> str:
-    return quote(key, safe=":", errors="surrogatepass")
-
-
-def _unquoted(name: str) -> str:
-    return unquote(name, errors="surrogatepass")
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    def _stored(self, name: str, answer: list[bytes] | dict[bytes, bytes] | Exception) -> Stored:
+        if isinstance(answer, Exception):
+            self.left_out.note(name)
+            return Stored(0, {}, 1)
+        row = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+        version = row.get(b"n", b"0")
+        slots, malformed = {}, 0
+        for field, value in row.items():
+            if field.startswith(b"v"):
+                try:
+                    slots[field[1:].decode("utf-8", "surrogatepass")] = value
+                except UnicodeDecodeError:
+                    self.left_out.note(f"{name}: {shown(field)}")
+                    malformed += 1
+        return Stored(int(version) if _VERSION.fullmatch(version) else 0, slots, malformed)
 
 
 def _milliseconds(seconds: float) -> int:
     return max(1, ceil(seconds * 1000))
-
-
-def _stored(answer: list[bytes] | dict[bytes, bytes]) -> Stored:
-    row = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
-    slots = {field[1:].decode("utf-8", "surrogatepass"): value for field, value in row.items() if field.startswith(b"v")}
-    return Stored(int(row.get(b"n", 0)), slots)

@@ -11,6 +11,10 @@ Rules
   again when they are used.  Where nobody tells Python of the fork (servers that fork in C), the child leaves what it finds
   alone and opens its own; then call ``close()`` before forking.
 * A connection that failed is closed, which rolls back what it had begun.
+* A file that was deleted, replaced or moved while it was open would be written on into nowhere.  So before each call the files that
+  are open are compared with those that have their names; if they are others, the file is opened again, and ``lost_sight`` says so.
+* Only its owner can read a file that is created here; SQLite gives the files beside it the same mode.  What exists is left as it is.
+* A row may be anybody's: what cannot be ours is left out and noted.
 """
 
 from __future__ import annotations
@@ -19,19 +23,36 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakMethod
 
-from otel_session_agg._store import Slot, Stored
-from otel_session_agg.stores._sqlite_tables import BUSY_SECONDS, connect, create, decoded, encoded, get, live, purge, put, replace
+from otel_session_agg._store import LeftOut, Slot, Stored
+from otel_session_agg.stores._sqlite_files import Files, create_file
+from otel_session_agg.stores._sqlite_tables import (
+    BUSY_SECONDS,
+    check_version,
+    connect,
+    create,
+    encoded,
+    get,
+    known,
+    live,
+    prolong,
+    purge,
+    put,
+    replace,
+)
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["SqliteStore"]
 
+_MAX_ROUNDS = 10
+"""How often a file is opened that is replaced meanwhile."""
 _FORK_WAIT_SECONDS = 2 * BUSY_SECONDS
 """How long a fork waits for a call in another thread."""
 _PAGE_KEYS = 1000
@@ -68,6 +89,11 @@ class SqliteStore:
         self._pid = os.getpid()
         self._stopped = False
         """Whether the lock is held for a fork."""
+        self._files = Files(self._path)
+        self._lost = False
+        """Whether the file is another one than it was."""
+        self.left_out = LeftOut()
+        """Rows that cannot be ours."""
         if hasattr(os, "register_at_fork"):
             stop, go_on = WeakMethod(self._before_fork), WeakMethod(self._after_fork)
             os.register_at_fork(
@@ -103,7 +129,7 @@ class SqliteStore:
         if not keys:
             return []
         with self._reading() as (connection, now):
-            return [get(connection, key, now) for key in keys]
+            return [get(connection, key, now, self.left_out) for key in keys]
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`SessionStore.keys`."""
@@ -113,16 +139,16 @@ class SqliteStore:
         while True:
             with self._reading() as (connection, now):
                 page = [key for (key,) in connection.execute(query, (first, end, now, _PAGE_KEYS))]
-            yield from (decoded(key) for key in page)
+            yield from known(page, self.left_out)
             if len(page) < _PAGE_KEYS:
                 return
             first = page[-1] + b"\0"
 
     def due(self, limit: int) -> list[str]:
         """See :meth:`SessionStore.due`."""
-        query = "SELECT key FROM keys WHERE due <= ? AND expires > ? ORDER BY due LIMIT ?"
-        with self._reading() as (connection, now):
-            return [decoded(key) for (key,) in connection.execute(query, (now, now, limit))]
+        query = "SELECT key FROM keys WHERE due <= ? AND expires > ? ORDER BY due"
+        with self._reading() as (connection, now), closing(connection.execute(query, (now, now))) as rows:
+            return list(islice(known((key for (key,) in rows), self.left_out), limit))
 
     def postpone(self, keys: Sequence[str], due_seconds: float) -> None:
         """See :meth:`SessionStore.postpone`."""
@@ -140,7 +166,7 @@ class SqliteStore:
             key = encoded(slot.key)
             if row is None:
                 create(connection, key)
-            connection.execute("UPDATE keys SET expires = max(expires, ?) WHERE key = ?", (now + ttl_seconds, key))
+            prolong(connection, key, now + ttl_seconds)
             if settled:
                 connection.execute("UPDATE keys SET settled = 1, due = NULL WHERE key = ?", (key,))
             return settled
@@ -148,7 +174,7 @@ class SqliteStore:
     def claim(self, key: str, owner: str, seconds: float) -> bool:
         """See :meth:`SessionStore.claim`."""
         statement = """INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET owner = excluded.owner,
-            until = excluded.until WHERE owner = excluded.owner OR until <= ?"""
+            until = excluded.until WHERE owner = excluded.owner OR until <= ? OR typeof(until) != 'real'"""
         with self._writing() as (connection, now):
             row = (encoded(key), encoded(owner), now + seconds, now)
             taken = connection.execute(statement, row).rowcount == 1
@@ -161,8 +187,9 @@ class SqliteStore:
             connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (encoded(key), encoded(owner)))
 
     def lost_sight(self) -> bool:
-        """Never: what was written is in the file."""
-        return False
+        """Whether the file was deleted or replaced since this was asked last."""
+        lost, self._lost = self._lost, False
+        return lost
 
     def close(self) -> None:
         """Close the file; the next call opens it again."""
@@ -173,11 +200,27 @@ class SqliteStore:
     def _reading(self) -> Iterator[tuple[sqlite3.Connection, float]]:
         """A connection and the time; it is closed when something fails."""
         with self._own_lock(), ExitStack() as stack:
-            if self._open is None:
-                self._open = connect(self._path, self._clock)
             stack.callback(self._disconnect)
-            yield self._open, self._clock()
+            if self._open is not None and self._files.are_others():
+                self._disconnect()
+                self._files.drop_left_over()
+                self._lost = True
+            if self._open is None:
+                self._connect()
+            else:
+                check_version(self._open, self._path)
+            yield self._open, self._clock()  # type: ignore[misc]  # it is open
             stack.pop_all()
+
+    def _connect(self) -> None:
+        """Open the file that has the name; a race with who replaces it is run again."""
+        for _ in range(_MAX_ROUNDS):
+            create_file(self._path)
+            self._files.look()
+            self._open = connect(self._path, self._clock)
+            if not self._files.are_others():
+                break
+            self._disconnect()
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, float]]:

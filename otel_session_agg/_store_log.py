@@ -1,0 +1,39 @@
+"""What is logged of a store beside its errors: entries that are left out, and that it may have lost what it had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from otel_session_agg._formatting import short
+from otel_session_agg._guard import Guard
+
+_MAX_NAMED = 16
+"""Entries that are named: whoever fills a store with strange ones must not fill a log."""
+
+_MAX_CHARS = 160
+
+
+class StoreLog:
+    """Warnings, each once."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._named: set[str] = set()
+
+    def left_out(self, names: Iterable[str]) -> None:
+        """Name entries of the store that cannot be read."""
+        for name in names:
+            if name not in self._named and len(self._named) < _MAX_NAMED:
+                self._named.add(name)
+                self._guard.once(
+                    "store entry", name, "an entry of the store is left out, as it cannot be read: %s", short(name, _MAX_CHARS)
+                )
+
+    def lost(self) -> None:
+        """Say that what was written may be gone."""
+        self._guard.once(
+            "store",
+            "lost",
+            "the store may have lost what it had (its file was deleted or replaced, or its server started again):"
+            " what this process knows of it is written again, records may miss what others had written",
+        )
