@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.replay import TOKENS, Case, cases_in
 
@@ -51,8 +51,8 @@ class Row(NamedTuple):
         return f"| {library}, {instrumentation} | {self.versions} | {self.num_cases} | {' | '.join(cells)} | {lost} |\n"
 
 
-def row(cases: Sequence[Case]) -> Row:
-    """The row of one stack."""
+def row(cases: Sequence[Case], wrong_figures: Callable[[Case], Mapping[str, Any]] = wrong_figures) -> Row:
+    """Return the row of one stack; ``wrong_figures`` can be one that remembers what it was asked."""
     columns = dict.fromkeys(_COLUMNS, (0, 0))
     for case in cases:
         wrong, known = wrong_figures(case), _known(case)
