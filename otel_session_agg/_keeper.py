@@ -53,7 +53,9 @@ class Keeper:
         self._engine = engine
         self._idle_seconds = settings.session_idle_seconds
         self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=courier is not None)
-        self._publisher = Publisher(courier, engine, self.accounts, process, store, outputs=settings.store_outputs)
+        self._publisher = Publisher(
+            courier, engine, self.accounts, process, store, texts=settings.outputs and settings.store_outputs
+        )
         self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
         self.limits = Limits()
         self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds, guard)

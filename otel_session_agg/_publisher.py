@@ -35,9 +35,9 @@ class Publisher:
     """Writes sessions and parts of traces."""
 
     def __init__(  # noqa: PLR0913 -- what the keeper has
-        self, courier: Courier | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, outputs: bool
+        self, courier: Courier | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, texts: bool
     ) -> None:
-        """``outputs``: whether the last output of sessions and parts is written, too."""
+        """``texts``: whether the last output of sessions and parts and the text of their last error are written, too."""
         self._accounts = accounts
         self._courier = courier
         self._process = process
@@ -46,7 +46,7 @@ class Publisher:
         self.joins = False
         """Whether others of this process that have no store get to know what is told here."""
         self._engine = engine
-        self._outputs = outputs
+        self._texts = texts
         self.blocks = Blocks()
         """Blocks that are entered in this process."""
         self._told: dict[str, int] = {}
@@ -90,7 +90,7 @@ class Publisher:
             trace.num_published += 1
             own = _owned(rollups, session_id)
             part = Part(own, is_open, False, session_id, trace.num_published, is_unsampled=not trace.is_sampled)  # noqa: FBT003
-            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, outputs=self._outputs))
+            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, texts=self._texts))
             self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
 
     def demoted(self, trace: Trace) -> None:
@@ -115,7 +115,7 @@ class Publisher:
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
             own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
             part = Part(own, False, True, session_id, seq, included, not trace.is_sampled)  # noqa: FBT003 -- left; a root
-            slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, outputs=self._outputs))
+            slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, texts=self._texts))
             self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))
 
     def ask(self, trace: Trace, until: float) -> None:
@@ -224,7 +224,7 @@ class Publisher:
             session.seq += 1
             session.published_seconds = now
             session.grown.set_open(num_open)
-            value = session.words.encode(session.grown, outputs=self._outputs)
+            value = session.words.encode(session.grown, texts=self._texts)
             slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
             self._courier.put(Errand(slot))
 

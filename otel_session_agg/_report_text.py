@@ -1,12 +1,15 @@
 """Sessions as text: a table, CSV, JSON, and one session in lines.
 
-In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
+In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe, and what it would take for one in a cell of its own
+behind a semicolon, where that separates cells; control characters (tabs, ends of lines) and marks that change the direction of writing
+are written as escape sequences.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import StringIO
@@ -18,8 +21,10 @@ IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
 """Columns of the table; the session's id is the last, so that it is never cut whatever its length."""
 
 _WIDTH = 80
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Beginnings that spreadsheets take for a formula's; the last four are the same signs in full width."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, ends of lines and paragraphs, and marks that change the direction of writing."""
+_FORMULA = re.compile(r"""(^|;)(?=[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where spreadsheets begin a cell that they take for a formula; the last four are the same signs in full width."""
 
 
 # -- all sessions -------------------------------------------------------------------------------------------------------
@@ -50,8 +55,7 @@ def _csv_cell(name: str, value: object) -> str:
     if name == "cost" and isinstance(value, float):
         return exact_usd(value)
     if isinstance(value, str):
-        text = value.replace("\0", r"\x00")  # csv refuses it before Python 3.11, and so do other readers
-        return f"'{text}" if text.startswith(_FORMULA) else text
+        return _FORMULA.sub(r"\1'", _UNSEEN.sub(lambda found: printable(found[0]), value))
     if isinstance(value, tuple):
         return _csv_cell("", ";".join(value))
     return _plain(value)

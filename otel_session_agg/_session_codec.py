@@ -7,6 +7,7 @@ field is checked for its type, and anything else is ``MalformedError``, which wh
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,7 @@ VERSION = 1
 
 _TRACE_BYTES = 16
 _WORD_BYTES = 3 * _TRACE_BYTES  # base64 of it ends without padding, so more can follow
+_ERROR_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}(?:Error|Exception|Warning|Timeout|Interrupt|Exit)(?=:|$)")
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
@@ -79,9 +81,9 @@ class Recorded(NamedTuple):
 # -- out ------------------------------------------------------------------------------------------------------------------
 
 
-def encode(totals: SessionTotals) -> bytes:
-    """Totals as bytes."""
-    return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members))
+def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
+    """Totals as bytes, with the last output and the text of the last error or without."""
+    return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members), texts=texts)
 
 
 class Words:
@@ -96,8 +98,8 @@ class Words:
         self._traces = self._rest = b""
         """Traces in base64, as many as make whole words of it, and the others as they are."""
 
-    def encode(self, grown: GrowingTotals, *, outputs: bool = True) -> bytes:
-        """The totals as bytes, with the last output or without; always the same object's."""
+    def encode(self, grown: GrowingTotals, *, texts: bool = True) -> bytes:
+        """The totals as bytes, with the last output and the text of the last error or without; always the same object's."""
         new = list(islice(reversed(grown.traces), len(grown.traces) - self._num_traces))
         rest = self._rest + _packed(reversed(new))
         self._num_traces += len(new)
@@ -109,11 +111,11 @@ class Words:
             keep = len(before) if members[: len(before)] == before else 0
             self._texts[keep:] = map(_member_out, members[keep:])
             self._members = members
-        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, outputs=outputs)
+        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, texts=texts)
 
 
-def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str], *, outputs: bool = True) -> bytes:
-    row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, outputs)}
+def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str], *, texts: bool = True) -> bytes:
+    row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
     for name in _COUNTS:
         if getattr(totals, name):
             row[name] = getattr(totals, name)
@@ -141,9 +143,9 @@ def _member_out(member: Member) -> str:
     return f'[{member.start_ns},"{member.trace_id:032x}","{member.span_id:016x}"]'
 
 
-def encode_part(part: Part, *, outputs: bool = True) -> bytes:
-    """A part of a trace as bytes, with the last output or without."""
-    rollups = [[session, _rollup_out(rollup, outputs)] for session, rollup in part.rollups.items()]
+def encode_part(part: Part, *, texts: bool = True) -> bytes:
+    """A part of a trace as bytes, with the last output and the text of the last error or without."""
+    rollups = [[session, _rollup_out(rollup, texts)] for session, rollup in part.rollups.items()]
     row = {"parts": rollups, "open": part.is_open, "root": part.root, "session": part.session_id, "seq": part.seq}
     more: dict[str, Any] = {"included": part.included} if part.included else {}
     return _out({**row, **more, "unsampled": True} if part.is_unsampled else {**row, **more})
@@ -158,16 +160,24 @@ def _out(row: dict[str, Any]) -> bytes:
     return _JSON.encode({"v": VERSION, **row}).encode()
 
 
-def _rollup_out(rollup: Rollup, outputs: bool) -> dict[str, Any]:  # noqa: FBT001 -- what is asked for
+def _rollup_out(rollup: Rollup, texts: bool) -> dict[str, Any]:  # noqa: FBT001 -- what is asked for
     if rollup is NOTHING:  # as roots are whose session has got it already
         return {}
     pairs = zip(_DEFAULTS.items(), _values(rollup), strict=True)
     row: dict[str, Any] = {name: value for (name, default), value in pairs if value != default}
     if rollup.models:
         row["models"] = sorted(rollup.models)
-    if not outputs:
+    if not texts:
         row.pop("output", None)
+        if rollup.error is not None:
+            row["error"] = rollup.error._replace(value=error_type(rollup.error.value))
     return row
+
+
+def error_type(text: str) -> str:
+    """The type that the text of an error begins with, as far as it is sure to be one; errors of providers quote what users wrote."""
+    found = _ERROR_TYPE.match(text)
+    return found[0] if found is not None else "error"
 
 
 # -- in -------------------------------------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def open_slot(name: str, process: str, seq: int, num_blocks: int) -> Slot:
 
 
 def account_slot(name: str, writer: str, seq: int, rollup: Rollup) -> Slot:
-    """A process' part of an account."""
-    return Slot(ACCOUNT + name, writer, seq, encode(SessionTotals(rollup)))
+    """A process' part of an account: what it comes to, without texts."""
+    return Slot(ACCOUNT + name, writer, seq, encode(SessionTotals(rollup), texts=False))
 
 
 class SessionSlots:

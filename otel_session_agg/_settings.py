@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._guard import Guard
 from otel_session_agg._values import flag
+from otel_session_agg.stores._masked import masked
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
@@ -104,7 +105,7 @@ def _shown(value: object) -> str:
     """A value for an error's text; Python itself refuses to write very long integers out."""
     if isinstance(value, int) and abs(value) > _MOST**9:
         return "a huge number"
-    return repr(value)[:200]
+    return repr(masked(value) if isinstance(value, str) else value)[:_MAX_SHOWN]
 
 
 _PREFIX = "OTEL_PYTHON_SESSION_AGG_"
@@ -113,6 +114,7 @@ _CLOSE = 0.6
 """How similar a name has to be to one that is known to be taken for a typing error; the library's own default."""
 _MAX_CHARS = 40
 _MAX_NAMES = 8
+_MAX_SHOWN = 200
 _MOST = 10**9
 _HOUR = 3600.0
 _MONTH = 31 * 24 * _HOUR
@@ -182,7 +184,8 @@ class Settings:
     store: str = "memory://"
     """Where the processes of an application meet; the default keeps sessions in this process."""
     store_outputs: bool = False
-    """Whether the last output goes to a store that processes share, too; who reads the store then reads what users wrote."""
+    """Whether the last output and the text of the last error, which may quote what users wrote, go to a store that processes share,
+    too; without it, and without ``outputs``, only the type of an error does."""
     session_idle_seconds: float = 1_800.0
     """A session ends when nothing new came for so long; web analytics' usual half hour."""
     session_max_seconds: float = 86_400.0
@@ -212,6 +215,10 @@ class Settings:
                 raise SettingsError(message)
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in {**values, 'store': masked(self.store)}.items())})"
+
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """Settings by name; values may be text.
@@ -239,5 +246,7 @@ class Settings:
         given = given_variables(environ)
         for one in given:
             if one.value is None:
-                _logger.warning("%s=%r is not allowed: use %s; the default is used", one.variable, one.raw, one.allowed)
+                _logger.warning(
+                    "%s=%r is not allowed: use %s; the default is used", one.variable, masked(one.raw)[:_MAX_SHOWN], one.allowed
+                )
         return cls(**{one.name: one.value for one in given if one.value is not None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -311,6 +312,13 @@ class TestSessionsJson:
         assert Done(0, "[]\n", "") == commands.run("sessions", "--store", url, "--json", "--where", "cost > 1000")
 
 
+def csv_id(session_id: str) -> str:
+    """What a reader of CSV finds for an id."""
+    row = read_row(StoredSession(session_id, SessionTotals(), has_ended=False, revision=0))
+    _, [read, *_] = csv.reader(StringIO(as_csv([row]), newline=""))
+    return read
+
+
 class TestSessionsCsv:
     """``sessions --csv``."""
 
@@ -319,9 +327,9 @@ class TestSessionsCsv:
         out = commands.out("sessions", "--store", url, "--csv", "--sort", "session")
         header, *records = csv.reader(StringIO(out, newline=""))
         assert list(COLUMNS) == header
-        assert sorted(SESSIONS) == [record[0].removeprefix("'") for record in records]
+        assert [printable(name) for name in sorted(SESSIONS)] == [record[0].removeprefix("'") for record in records]
         by_id = {record[0]: dict(zip(header, record, strict=True)) for record in records}
-        assert "'" + EVIL in by_id
+        assert "'" + printable(EVIL) in by_id
         assert ("", "0.4", "0.00002") == tuple(by_id[name]["cost"] for name in ("unpriced", "dear", "half-priced"))
         assert ("true", "false", "1", "m") == (
             *(by_id[name]["feedback"] for name in ("dear", "cheap")),
@@ -336,11 +344,31 @@ class TestSessionsCsv:
 
     @given(st.text())
     def test_any_id(self, session_id: str) -> None:
-        """Whatever an id is, a reader of CSV gets it back, but for NUL and the apostrophe before what could be a formula."""
-        row = read_row(StoredSession(session_id, SessionTotals(), has_ended=False, revision=0))
-        _, [read, *_] = csv.reader(StringIO(as_csv([row]), newline=""))
-        is_formula = bool(session_id) and session_id[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-        assert "'" * is_formula + session_id.replace("\0", r"\x00") == read
+        """Whatever an id is, a reader of CSV gets it back, but for what it must not do and the apostrophes before formulas."""
+        text = csv_id(session_id)
+        assert session_id.isprintable() <= (session_id.replace("'", "") == text.replace("'", ""))
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", text)
+        for cell in text.split(";"):
+            assert cell.lstrip("\"' ")[:1] not in set("=+-@\uff1d\uff0b\uff0d\uff20") or cell.startswith("'")
+
+    @pytest.mark.parametrize(
+        ("session_id", "expected"),
+        [
+            ("=1", "'=1"),
+            ("a;=1", "a;'=1"),
+            ("a; =1;-2;b-c;d", "a;' =1;'-2;b-c;d"),
+            ('a;"=1"', 'a;\'"=1"'),
+            ("a\t=1", "a\\t=1"),
+            ("\t=1", "\\t=1"),
+            ("a\r\n=1", "a\\r\\n=1"),
+            ("a\x00\x1b[2J\x9b", "a\\x00\\x1b[2J\\x9b"),
+            ("\u202egpj.exe\u2066\u061c", "\\u202egpj.exe\\u2066\\u061c"),
+            ("na\u00efve \U0001f469\u200d\U0001f680 -1", "na\u00efve \U0001f469\u200d\U0001f680 -1"),
+        ],
+    )
+    def test_spoilt_cells(self, session_id: str, expected: str) -> None:
+        """Formulas, also behind a semicolon, begin with an apostrophe; control characters and marks of direction are escaped."""
+        assert expected == csv_id(session_id)
 
     @pytest.mark.parametrize(
         ("usd", "expected"), [(0.0, "0"), (1e-12, "0.000000000001"), (0.1, "0.1"), (1234.5, "1234.5"), (100.0, "100")]

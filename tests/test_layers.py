@@ -175,7 +175,7 @@ class TestImports:
             "_together",
             "_turns",
         } == imports_of_ours("_runner")
-        assert {"_exceptions", "_guard", "_values", "environment_variables"} == imports_of_ours("_settings")
+        assert {"_exceptions", "_guard", "_values", "environment_variables", "stores._masked"} == imports_of_ours("_settings")
 
     @pytest.mark.parametrize("module", MODULES)
     def test_no_upward_edge(self, module: str) -> None:

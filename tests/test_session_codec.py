@@ -26,6 +26,7 @@ from otel_session_agg._session_codec import (
     encode,
     encode_part,
     encode_recorded,
+    error_type,
 )
 from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, GrowingTotals, Labelled, Member, SessionTotals
 from otel_session_agg._session_values import MalformedError
@@ -445,3 +446,24 @@ class TestBounds:
         totals = decode(_bytes(row))
         assert (MAX_LINKS, MAX_LABELS, MAX_MODELS) == (len(totals.members), len(totals.metadata), len(totals.rollup.models))
         assert 0 == totals.members[0].start_ns
+
+
+class TestErrorType:
+    """What is kept of the text of an error."""
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("TimeoutError: no answer to 'hello'", "TimeoutError"),
+            ("openai.RateLimitError", "openai.RateLimitError"),
+            ("KeyError", "KeyError"),
+            ("Hello: how are you?", "error"),
+            ("my secret Error: x", "error"),
+            ("secretError of mine", "error"),
+            ("", "error"),
+            ("a" * 100_000 + "Error", "error"),
+        ],
+    )
+    def test_type(self, text: str, expected: str) -> None:
+        """The type, as far as the text surely begins with one."""
+        assert expected == error_type(text)

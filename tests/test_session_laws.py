@@ -651,6 +651,23 @@ class TestPartsOfTraces:
         assert store.values
         assert [] == [value for value in store.values if b'"output"' in value]
 
+    @pytest.mark.parametrize("off", [{"store_outputs": False}, {"outputs": False}])
+    @pytest.mark.parametrize("part_process", [0, 1])
+    def test_error_that_is_not_stored(self, clock: FakeClock, part_process: int, off: dict[str, bool]) -> None:
+        """Nor is the text of an error, which may quote what users wrote; its type is."""
+        store = _Written(clock=clock)
+        nodes = [node._replace(error="BadRequestError: 400 'my secret' is no prompt") for node in _of_two(part_process)]
+        processes = [Process(store, clock, **off) for _ in range(2)]
+        for node in nodes:
+            processes[node.process].start(node)
+        for node in reversed(nodes):
+            processes[node.process].end(node)
+            processes[node.process].flush()
+        assert [] == [value for value in store.values if b"secret" in value]
+        error = read(store, "a").rollup.error
+        assert error is not None
+        assert "BadRequestError" == error.value
+
     def test_part_of_many_sessions(self, clock: FakeClock) -> None:
         """A part that works for many sessions is carried by its root, however much they said."""
         store = MemoryStore(clock=clock)

@@ -167,3 +167,22 @@ class TestFromEnv:
         assert 1 == len(caplog.messages)
         assert caplog.messages[0].startswith(f"{variable}=")
         assert caplog.messages[0].endswith(f"use {allowed}; the default is used")
+
+
+class TestSecrets:
+    """What settings show of themselves."""
+
+    def test_repr(self) -> None:
+        """The password of a store is not shown."""
+        shown = repr(Settings(store="redis://user:secret@host:6379/0"))
+        assert "store='redis://user:***@host:6379/0'" in shown
+        assert "linger_seconds=5.0" in shown
+
+    @pytest.mark.parametrize("url", ["host:6379,password=secret", "user:secret@host", "redis:secret@host"])
+    def test_wrong(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
+        """Nor is that of a wrong one, in an error or in a log."""
+        with pytest.raises(SettingsError) as raised:
+            Settings(store=url)
+        Settings.from_env({"OTEL_PYTHON_SESSION_AGG_STORE": url})
+        assert "secret" not in f"{raised.value} {caplog.text}"
+        assert "is not allowed" in caplog.text
