@@ -14,8 +14,9 @@ import sys
 import threading
 import time
 import weakref
-from _thread import LockType, allocate_lock, get_ident
+from _thread import allocate_lock, get_ident
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -121,7 +122,7 @@ class Worker:
         """Do a job and all before it, and wait for that; from within one of them nothing can be waited for."""
         if self._background.is_inside:
             return True
-        done = taken()
+        done = Done()
         self._jobs.put(partial(finally_, done, job))
         return wait_for(done, until, self._background, self._here)
 
@@ -151,28 +152,48 @@ def next_of(jobs: SimpleQueue[Job | None], seconds: float = 0.0) -> Job | None:
         return None
 
 
-def taken() -> LockType:
-    """A plain lock that is held; whoever waits acquires it, whoever has something to say releases it."""
-    lock = allocate_lock()
-    lock.acquire()
-    return lock
+class Done:
+    """Something that happens once, for one that waits; what interrupts a step of it leaves nothing half done."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """It happened."""
+        if self._lock.locked():
+            with suppress(RuntimeError):  # at the same moment for the second time
+                self._lock.release()
+
+    def is_set(self) -> bool:
+        """Whether it happened."""
+        return not self._lock.locked()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it happens, at most so long; returns whether it did."""
+        is_done = self._lock.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+        if is_done:
+            self._lock.release()
+        return is_done
 
 
-def finally_(done: LockType, job: Job) -> None:
+def finally_(done: Done, job: Job) -> None:
     """Do a job and say that it is done."""
     try:
         job()
     finally:
-        done.release()
+        done.set()
 
 
-def wait_for(done: LockType, until: float, background: Background, here: Job) -> bool:
-    """Wait for what a thread does; what it leaves is done ``here``.  Returns whether it was done in time."""
+def wait_for(done: Done, until: float, background: Background, here: Job) -> bool:
+    """Wait for what a thread does; where there is none, what it would do is done ``here``.  Returns whether it was done in time."""
     while True:
         if not background.begin():
             here()
         left = until - time.monotonic()
-        if done.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS))):
+        if done.wait(min(left, _LOOK_SECONDS)):
             return True
         if left <= 0:
             return False

@@ -15,24 +15,20 @@ turns: first what is to be written, the newest value of each slot only; then wha
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 
-from otel_session_agg._desk import MAX_DUE, Desk, Errand
-from otel_session_agg._fetches import GRACE_SECONDS, Fetch, Fetches
+from otel_session_agg._desk import MAX_DUE, Desk
+from otel_session_agg._fetches import GRACE_SECONDS
 from otel_session_agg._gathering import Answer
 from otel_session_agg._guard import Guard
-from otel_session_agg._outbox import Ask, End, Outbox
+from otel_session_agg._outbox import End
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._session_slots import SESSION
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 from otel_session_agg._store_log import StoreLog
-
-_GATHER_SECONDS = 0.01
-"""How long the thread waits after waking, so that what comes together goes in one call."""
+from otel_session_agg._store_queue import StoreQueue
 
 _POLL_SECONDS = 0.04
 """Between two looks at parts that are open, and at sessions with a budget."""
@@ -50,131 +46,27 @@ _MAX_TRIES = 60
 """Turns in which another process holds the claim on a session, before it is left to that one."""
 
 
-class Courier:
-    """The thread and what it has to do."""
+class Courier(StoreQueue):
+    """What the thread does."""
 
     def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], object]) -> None:
-        self._store = store
+        super().__init__(settings.max_sessions + _MAX_TRACES, guard)
         self._settings = settings
-        self._guard = guard
         self._wake_owner = wake
-        self.counts: Counter[str] = Counter()
-        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
         self._desk = Desk(store, settings, process, self.counts, time.time_ns)
         self._log = StoreLog(guard)
-        self._changed = threading.Condition(threading.Lock())
-        """For what is left here; never held while the store is asked."""
-        self._max_slots = settings.max_sessions + _MAX_TRACES
-        self._outbox = Outbox(self._max_slots)
-        self._asks: dict[int, Ask] = {}
-        self._ends: dict[str, End] = {}
-        self._watched: dict[str, str] = {}
-        self._accounts: dict[str, str] = {}
-        self._fetches = Fetches()
-        self._words: list[object] = []
-        self._hurry = False
-        self._stopped = False
-        self._thread: threading.Thread | None = None
+        self._store = store
         # the thread's own
         self._seen: dict[str, int] = {}
         self._seen_accounts: dict[str, int] = {}
         self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
-        self._next_scan = self._next_watch = self._retry_at = 0.0
+        self._next_scan = self._next_watch = 0.0
         self._correct_at = float("inf")
         self._back_off = _BACK_OFF_SECONDS[0]
-        self.is_down = False
-
-    # -- left here, from any thread ---------------------------------------------------------------------------------------
-
-    def put(self, errand: Errand) -> None:
-        """Write a slot, as soon as it can be done."""
-        with self._changed:
-            self.counts["lost"] += self._outbox.put(errand)
-            self._begin()
-
-    def ask(self, trace_id: int, until: float) -> None:
-        """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
-        with self._changed:
-            self._asks[trace_id] = Ask(min(time.monotonic() + GRACE_SECONDS, until), until)
-            self._begin()
-
-    def end(self, session_id: str, reason: str) -> None:
-        """End a session; of too many that wait for the store, those that wait the longest are left to end when they are idle."""
-        with self._changed:
-            if len(self._ends) >= self._max_slots:
-                del self._ends[next(iter(self._ends))]
-                self.counts["lost"] += 1
-            self._ends[session_id] = End(reason, time.monotonic() + GRACE_SECONDS)
-            self._begin()
-
-    def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
-        """Keep an eye on what others have of these sessions and accounts; with each our own writer."""
-        with self._changed:
-            self._watched, self._accounts = watched, accounts or {}
-            self._begin()
-
-    def fetch(self, fetch: Fetch) -> None:
-        """Wait for what others have of a session; it comes back like everything else.  What was put before is written first."""
-        self._fetches.add(fetch, time.monotonic())
-        with self._changed:
-            self._begin()
-        if not self.is_down:
-            fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
-        self._fetches.remove(fetch)
-
-    def take(self) -> list[object]:
-        """What has come back."""
-        if not self._words:
-            return []
-        with self._changed:
-            words, self._words = self._words, []
-        return words
-
-    def flush(self, until: float) -> bool:
-        """Do everything at once; ``False`` when the time was not enough or the store cannot be reached."""
-        with self._changed:
-            if self._stopped:
-                return False
-            self._hurry = True
-            self._retry_at = 0.0
-            self._begin()
-            done = self._changed.wait_for(lambda: not self._hurry, max(0.0, until - time.monotonic()))
-            self._hurry = False
-        return done and not self.is_down
-
-    def abandon(self) -> None:
-        """Let the thread end by itself: whoever had it is gone without a word.  Takes no lock, so it may be called at any point."""
-        self._stopped = True
-
-    def stop(self) -> None:
-        """End the thread."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-    def _begin(self) -> None:
-        if self._thread is None and not self._stopped:
-            thread = threading.Thread(target=self._run, name="otel-session-agg-store", daemon=True)
-            thread.start()
-            self._thread = thread
-        self._changed.notify_all()
 
     # -- the thread -------------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._stopped and (pause := self._pause()) > 0:
-                    self._changed.wait(pause)
-                if self._stopped:
-                    break
-                in_haste = self._hurry or self._fetches.next() <= time.monotonic()
-            if not in_haste:
-                time.sleep(_GATHER_SECONDS)
-            self._guard.call("store thread", self._turn)
-        self._guard.call("closing the store", self._store.close)
-
-    def _pause(self) -> float:
+    def pause(self) -> float:
         """How long there is nothing to do; the lock is held."""
         now = time.monotonic()
         if self.is_down or now < self._retry_at:
@@ -192,9 +84,10 @@ class Courier:
             times.append(self._next_watch)
         return min(times) - now
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Do what there is to do with the store."""
         if time.monotonic() >= self._retry_at:
-            failed = self._guard.call("store", self._work) is None
+            failed = self._guard.part("store", self._work) is None
             self.is_down = failed
             self.counts["errors"] += failed
             self._retry_at = time.monotonic() + self._back_off if failed else 0.0
@@ -204,8 +97,11 @@ class Courier:
         self._log.left_out(self._desk.left_out())
         with self._changed:
             if self._hurry and (self.is_down or not (self._outbox or self._asks or self._ends)):
-                self._hurry = False
-                self._changed.notify_all()
+                self._is_flushed()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
 
     def _refuse(self) -> None:
         with self._changed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+from otel_session_agg._background import Done
 from otel_session_agg._recent import Recent
 from otel_session_agg._session_slots import Others, SessionSlots, Spent
 
@@ -56,7 +57,7 @@ class Fetch:
         self.settles_at = 0.0
         self.when = 0.0
         """When to look next, monotonic seconds."""
-        self.done = threading.Event()
+        self.done = Done()
 
 
 class Fetches:

@@ -8,7 +8,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Protocol
 
-from otel_session_agg._background import Background, Job, finally_, next_of, taken, wait_for
+from otel_session_agg._background import Background, Done, Job, finally_, next_of, wait_for
 from otel_session_agg._guard import Guard
 
 GATHER_SECONDS = 0.02
@@ -52,7 +52,7 @@ class TurnWorker(Background):
         if self.is_inside:
             job()
             return True
-        done = taken()
+        done = Done()
         self._jobs.put(partial(finally_, done, job))
         return wait_for(done, until, self, self._here)
 

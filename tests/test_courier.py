@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier, _store_queue
 from otel_session_agg._courier import Courier
 from otel_session_agg._desk import Errand, session_slot, trace_key
 from otel_session_agg._gathering import Answer
@@ -116,7 +116,7 @@ def make(store: FakeStore) -> Iterator[Callable[..., Courier]]:
 
 def alive(courier: Courier) -> bool:
     """Whether its thread is there."""
-    return courier._thread is not None and courier._thread.is_alive()
+    return courier.thread is not None and courier.thread.is_alive()
 
 
 def soon(seconds: float = NEVER_SECONDS) -> float:
@@ -373,26 +373,27 @@ class TestTime:
         """A store that fails is tried again later and later, at last every five seconds, and at once when it has worked."""
         clock = FakeClock(100.0)
         monkeypatch.setattr(_courier, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
+        monkeypatch.setattr(_store_queue, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(Courier, "_begin", lambda _: None)  # the test takes the turns
         courier = make()
         courier.put(errand("a"))
         store.fails = True
         waits = []
         for _ in range(8):
-            courier._turn()
-            waits.append(round(courier._pause(), 3))
+            courier.turn()
+            waits.append(round(courier.pause(), 3))
             num_calls = store.num_calls
-            courier._turn()
+            courier.turn()
             assert num_calls == store.num_calls
-            clock.tick(courier._pause())
+            clock.tick(courier.pause())
         assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0] == waits
         store.fails = False
-        courier._turn()
+        courier.turn()
         assert not courier.is_down
         store.fails = True
         courier.put(errand("a", 2))
-        courier._turn()
-        assert 0.1 == round(courier._pause(), 3)
+        courier.turn()
+        assert 0.1 == round(courier.pause(), 3)
 
     def test_flush_of_one_that_hangs(self, make: Callable[..., Courier], store: FakeStore) -> None:
         """Flushing takes no longer than it may; what is there is written later."""
@@ -426,7 +427,7 @@ class TestThread:
     def test_none_without_work(self, make: Callable[..., Courier]) -> None:
         """It begins with the first thing to do; so does a processor's."""
         courier = make()
-        assert courier._thread is None
+        assert courier.thread is None
         before = threads()
         processor = SessionSpanProcessor(store=MemoryStore(), prices=PriceBook())
         assert before == threads()

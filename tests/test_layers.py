@@ -47,9 +47,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_background _fetches _outbox _report _sampling _sdk _store_log _threads",
-        "_apart _messages _stopping _turns",
-        "_parents",
+        "_background _outbox _report _sampling _sdk _store_log _threads",
+        "_apart _fetches _messages _stopping _turns",
+        "_parents _store_queue",
         "_caller _conditions _context _courier _report_text _summary",
         "_accounts _registry",
         "_blocks",

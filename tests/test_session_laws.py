@@ -25,7 +25,17 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
 
-from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, _courier, _runner
+from otel_session_agg import (
+    PriceBook,
+    Rollup,
+    SessionRecord,
+    SessionSpanProcessor,
+    Settings,
+    _courier,
+    _runner,
+    _store_queue,
+    _turns,
+)
 from otel_session_agg._courier import Courier
 from otel_session_agg._rollup import At
 from otel_session_agg._session_codec import decode
@@ -298,8 +308,8 @@ class Process:
     def talk(self) -> None:
         """One turn of the thread that talks to the store, if it has anything to do."""
         courier = self.processor._runner.pipeline.courier
-        if courier is not None and courier._pause() <= 0:
-            courier._turn()
+        if courier is not None and courier.pause() <= 0:
+            courier.turn()
 
     def flush(self) -> None:
         """All that is known leaves."""
@@ -311,7 +321,7 @@ def _flush_by_hand(courier: Courier, _until: float) -> bool:
     courier._hurry = True
     courier._retry_at = 0.0
     for _ in range(100):
-        courier._turn()
+        courier.turn()
         if not courier._hurry:
             break
     assert not courier._hurry
@@ -326,6 +336,8 @@ def by_hand(clock: FakeClock) -> Iterator[None]:
         patch.setattr(Courier, "_begin", lambda _: None)
         patch.setattr(Courier, "flush", _flush_by_hand)
         patch.setattr(_courier, "time", _Time(clock))
+        patch.setattr(_store_queue, "time", _Time(clock))
+        patch.setattr(_turns.TurnWorker, "begin", lambda _: False)
         yield
 
 

@@ -214,7 +214,7 @@ class App:
         self._provider.shutdown()
         runner = self._processor._runner
         courier = runner.pipeline.courier
-        ours = [runner.worker.thread, runner.caller.worker.thread, courier._thread if courier is not None else None]
+        ours = [runner.worker.thread, runner.caller.worker.thread, courier.thread if courier is not None else None]
         for thread in filter(None, ours):
             thread.join(TIMEOUT_SECONDS)
         return [thread.name for thread in ours if thread is not None and thread.is_alive()]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).parent
 _TOP = FOLDER.parents[1]
-_NO_ATTACKS = frozenset({"kit"})
+_NO_ATTACKS = frozenset({"kit", "programs"})
 SECONDS = 60.0
 """How long a process may take before it hangs, for sure."""
 
