@@ -70,7 +70,7 @@ def _nothing() -> None:
 
 
 def _work(runner: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
-    sleep = _LOOK_AGAIN_SECONDS
+    sleep = GATHER_SECONDS  # then a look around: one that died may have been told
     worker = None
     while True:
         job = next_of(jobs, sleep)

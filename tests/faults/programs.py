@@ -48,7 +48,9 @@ class Traced:
     """A provider with our processor, or with our exporter behind the batch processor."""
 
     def __init__(self, exporter: SpanExporter, *, door: str = "processor", **more: Any) -> None:
-        self.provider = TracerProvider(resource=Resource({"service.name": "faults"}), shutdown_on_exit=more.pop("shutdown_on_exit", False))
+        self.provider = TracerProvider(
+            resource=Resource({"service.name": "faults"}), shutdown_on_exit=more.pop("shutdown_on_exit", False)
+        )
         self.records: list[SessionRecord] = []
         given: dict[str, Any] = {"prices": PRICES, "on_session": self.records.append, **more}
         self.part: Any
