@@ -21,14 +21,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadline, Deadlines
-from otel_session_agg._engine import Engine, Out
+from otel_session_agg._engine import Engine
 from otel_session_agg._guard import Guard
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._owners import Text, short
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
 from otel_session_agg._recent import Recent
 from otel_session_agg._settings import Settings
-from otel_session_agg._traces import Trace
+from otel_session_agg._traces import Out, Trace
 
 MAX_KEPT = 20_000
 """Spans kept over all traces, about 1 kB each and the output; beyond that those of the trace that began first go to the engine."""

@@ -53,7 +53,7 @@ class Departures:
 
     def root_began(self, trace: Trace, *, is_part: bool) -> None:
         """A root began; when its parent is in another process, that one's root has to know."""
-        trace.is_part = is_part
+        self._roots.began(trace, is_part=is_part)
         self._publisher.claim(trace)
         self._publisher.demoted(trace)
         if is_part and trace.root_id is not None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add
-from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._elsewhere import Elsewhere
@@ -43,20 +42,10 @@ from otel_session_agg._roots import Roots
 from otel_session_agg._settings import Settings
 from otel_session_agg._span_counts import SpanCounts
 from otel_session_agg._sums import Price
-from otel_session_agg._traces import Trace, no_text
+from otel_session_agg._traces import Changed, Out, Trace, no_text
 
 _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
-
-
-class Changed(NamedTuple):
-    """A trace without a root to leave: its sessions have to be told what is new."""
-
-    trace: Trace
-
-
-Out = list[object]
-"""What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""
 
 
 class Engine(SpanCounts):
@@ -77,8 +66,6 @@ class Engine(SpanCounts):
         self._elsewhere = Elsewhere()
         self.members = Members(self.roots.keeps)
 
-    # -- arrivals -----------------------------------------------------------------------------------------------------------
-
     def started(
         self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None
     ) -> Trace | None:
@@ -98,6 +85,8 @@ class Engine(SpanCounts):
                 trace = self.roots.sharing(trace, trace_id, parent_id)
         if trace is not None:
             num_open = trace.started(span_id, parent_id)
+            if trace.shares_id:
+                self.roots.started(trace, span_id)
             if num_open > self._settings.max_open_spans:
                 trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links, self._price)
                 trace.partial = OPEN_SPANS
@@ -155,6 +144,8 @@ class Engine(SpanCounts):
     def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
         trace.ended(span, event, self.links, self._price)
         self.folded += 1
+        if trace.shares_id:
+            self.roots.ended(trace, span.parent_id)
         if event.session_id is not None or trace.owners.first or trace.owners.first_weak:
             self.members.ended(event.session_id, trace)
         if trace.window is not None and trace.window.fresh:
@@ -216,24 +207,33 @@ class Engine(SpanCounts):
 
     def due(self, now: float, out: Out) -> None:
         """Release what has waited long enough."""
-        for trace in self._deadlines.pop_due(now):
-            trace.partial = trace.partial or LINGER
-            self._release(trace, out)
+        self._release_all(self._deadlines.pop_due(now), LINGER, out)
 
     def drain(self, reason: str, _now: float, out: Out) -> None:
         """Release every root that has ended, at once; at the end also what has none."""
-        for trace in [one for one in self.roots if one.root_span is not None or (one.root_id is None and reason == SHUTDOWN)]:
-            trace.partial = trace.partial or reason
-            self._release(trace, out)
+        ended = [one for one in self.roots if one.root_span is not None or (one.root_id is None and reason == SHUTDOWN)]
+        self._release_all(ended, reason, out)
 
-    def _release(self, trace: Trace, out: Out) -> None:
+    def _release_all(self, traces: Iterable[Trace], reason: str, out: Out) -> None:
+        parts: Out = []
+        for trace in traces:
+            trace.partial = trace.partial or reason
+            self._release(trace, out, parts)
+        out[:0] = parts
+
+    def _release(self, trace: Trace, out: Out, parts: Out | None = None) -> None:
         self.roots.leave(trace)
         if trace.root_span is None or trace.root_event is None:
             trace.root_id = trace.first[1] if trace.first is not None else None
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
         else:
-            out.insert(0 if trace.root_span.is_part else len(out), trace)  # a root that begins a trace sums up its parts
+            if not trace.root_span.is_part:
+                out.append(trace)
+            elif parts is not None:
+                parts.append(trace)
+            else:
+                out.insert(0, trace)  # a root that begins a trace sums up its parts
             self.links.add(trace.root_span, trace.root_event.kind)
             self.released[trace.partial or COMPLETE] += 1
         if not trace.opened:

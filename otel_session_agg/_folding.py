@@ -80,12 +80,16 @@ class Tree(TraceState):
             self.outlived is not None and span_id in self.outlived.spans
         )
 
+    def holds(self, span_id: int) -> bool:
+        """Whether a span is the root, is open below it, or something hangs at it."""
+        return span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes)
+
     def knows(self, span_id: int | None, links: Links) -> bool:
         """Whether a span is open below this root, or hung there a moment ago."""
         for _ in range(MAX_CLIMB):
             if span_id is None:
                 return False
-            if span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes):
+            if self.holds(span_id):
                 return True
             link = links.get(self.trace_id, span_id)
             span_id = link[1] if link is not None else None

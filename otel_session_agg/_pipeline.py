@@ -25,7 +25,7 @@ from otel_session_agg._budget_scopes import scopes
 from otel_session_agg._calls import Call
 from otel_session_agg._context import Label
 from otel_session_agg._courier import Courier
-from otel_session_agg._engine import Changed, Engine, Out
+from otel_session_agg._engine import Engine
 from otel_session_agg._enrichment import Enrichment
 from otel_session_agg._guard import Guard
 from otel_session_agg._keeper import Keeper
@@ -40,7 +40,7 @@ from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
-from otel_session_agg._traces import Trace
+from otel_session_agg._traces import Changed, Out, Trace
 from otel_session_agg.stores import name_of
 
 _logger = logging.getLogger("otel_session_agg")

@@ -1,17 +1,19 @@
 """The session roots in memory, by trace id, and those that left lately: spans may still end below them.
 
-A trace id has one root in most processes; when several requests of one distributed trace arrive, it has several, chained.
+A trace id has one root in most processes; when several requests of one distributed trace arrive, it has several (``_same_id``).
 Roots beyond the bound are *parked*: still open, but with nothing left of them but their totals.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
 from otel_session_agg._links import Links
 from otel_session_agg._model import SpanData
 from otel_session_agg._recent import Recent
+from otel_session_agg._same_id import SameId
 from otel_session_agg._traces import Trace
 
 MAX_REMEMBERED = 8192
@@ -20,6 +22,8 @@ MAX_REMEMBERED = 8192
 _MAX_LEFT = 4
 """Roots of one trace that are remembered beside the one that left last: calls to itself that a process has at once."""
 
+_NONE: OrderedDict[int, Trace] = OrderedDict()
+
 
 class Roots:
     """Traces by id, each the state of one session root."""
@@ -27,6 +31,9 @@ class Roots:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._heads: dict[int, Trace] = {}
+        """The newest root of each trace id."""
+        self._same: dict[int, SameId] = {}
+        """All roots of the trace ids that have, or had, several at once."""
         self._parked: dict[tuple[int, int | None], Trace] = {}
         self._parked_ids: dict[int, int] = {}
         self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
@@ -34,18 +41,27 @@ class Roots:
         """Roots that are not parked."""
         self.tops: dict[int, Trace] = {}
         """Roots whose parent is in this process but will not come, by span id."""
+        self._below: dict[tuple[int, int], OrderedDict[int, Trace]] = {}
+        """The same by trace id and parent."""
 
     def __len__(self) -> int:
         return self.num_open + len(self._parked)
 
     def __iter__(self) -> Iterator[Trace]:
-        for head in list(self._heads.values()):
-            yield from _chain(head)
+        for trace_id, head in list(self._heads.items()):
+            same = self._same.get(trace_id)
+            yield from same.all() if same is not None else (head,)
 
     def add(self, trace: Trace) -> None:
         """Take in a new root."""
-        trace.next = self._heads.get(trace.trace_id)
-        for other in (*_chain(trace.next), *_chain(self._left.get(trace.trace_id))):  # one that left may not be told of yet
+        head = self._heads.get(trace.trace_id)
+        if head is not None:
+            head.shares_id = trace.shares_id = True
+            same = self._same.get(trace.trace_id)
+            if same is None:
+                same = self._same[trace.trace_id] = SameId(head, self._links)
+            same.add(trace)
+        for other in _chain(self._left.get(trace.trace_id)):  # one that left may not be told of yet
             other.shares_id = trace.shares_id = True
         self._heads[trace.trace_id] = trace
         self.num_open += 1
@@ -53,14 +69,40 @@ class Roots:
     def below(self, trace_id: int, parent_id: int | None) -> Trace | None:
         """The root that a span is below: by its parent, else the newest of its trace."""
         head = self._heads.get(trace_id)
-        if head is None or head.next is None:
+        if head is None or not head.shares_id:
             return head
-        return self.knowing(trace_id, parent_id) or head
+        same = self._same.get(trace_id)
+        return (same.knowing(parent_id) if same is not None else None) or head
 
     def knowing(self, trace_id: int, span_id: int | None) -> Trace | None:
         """The root that a span is, is open below or was below a moment ago."""
         head = self._heads.get(trace_id)
-        return next((trace for trace in _chain(head) if trace.knows(span_id, self._links)), None)
+        same = self._same.get(trace_id) if head is not None and head.shares_id else None
+        if same is not None:
+            return same.knowing(span_id)
+        return head if head is not None and head.knows(span_id, self._links) else None
+
+    def started(self, trace: Trace, span_id: int) -> None:
+        """A span began below a root that shares its trace id."""
+        same = self._same.get(trace.trace_id)
+        if same is not None:
+            same.started(span_id, trace)
+
+    def ended(self, trace: Trace, parent_id: int | None) -> None:
+        """A span ended below such a root."""
+        same = self._same.get(trace.trace_id)
+        if same is not None:
+            same.ended(parent_id, trace)
+
+    def began(self, trace: Trace, *, is_part: bool) -> None:
+        """A root began; ``is_part``: in the middle of a trace."""
+        trace.is_part = is_part
+        self._named(trace)
+
+    def _named(self, trace: Trace) -> None:
+        same = self._same.get(trace.trace_id) if trace.shares_id else None
+        if same is not None and trace in same:
+            same.named(trace)
 
     def sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
         """Of roots with the same trace id, in memory or gone, the one that a span is below."""
@@ -75,13 +117,18 @@ class Roots:
 
     def root(self, trace_id: int, span_id: int) -> Trace | None:
         """The trace of this root; one whose root was not known yet becomes its own."""
-        for trace in _chain(self._heads.get(trace_id)):
-            if trace.root_id in (span_id, None):
-                if trace.root_id is None and trace.deadline is not None:
-                    trace.deadline.cancel()  # it waited for a root to come
-                trace.root_id = span_id
-                return trace
-        return self._parked.get((trace_id, span_id))
+        trace = self._heads.get(trace_id)
+        same = self._same.get(trace_id) if trace is not None and trace.shares_id else None
+        if same is not None:
+            trace = same.root(span_id)
+        if trace is None or trace.root_id not in (span_id, None):
+            return self._parked.get((trace_id, span_id))
+        if trace.root_id is None:
+            if trace.deadline is not None:
+                trace.deadline.cancel()  # it waited for a root to come
+            trace.root_id = span_id
+            self._named(trace)
+        return trace
 
     # -- roots whose parent will not come ---------------------------------------------------------------------------------
 
@@ -97,15 +144,20 @@ class Roots:
         if trace.root_id is not None:
             trace.above_id = parent_id
             self.tops[trace.root_id] = trace
+            self._below.setdefault((trace.trace_id, parent_id), OrderedDict())[id(trace)] = trace
 
     def put_above(self, trace_id: int, root_id: int) -> Trace | None:
         """The trace of an open root whose parent comes after all, with that as its root."""
         if not self.tops:
             return None
-        for trace in _chain(self._heads.get(trace_id)):
-            if trace.above_id == root_id and trace.root_id is not None and trace.root_span is None:
-                self.tops.pop(trace.root_id, None)
+        for trace in reversed(self._below.get((trace_id, root_id), _NONE).values()):
+            if trace.root_id is not None and trace.root_span is None and self._is_in_memory(trace):
+                self._drop_top(trace)
+                same = self._same.get(trace_id)
+                if same is not None:
+                    same.demoted(trace)
                 trace.put_below(root_id)
+                self._named(trace)
                 return trace
         return None
 
@@ -118,12 +170,15 @@ class Roots:
 
     def has_part(self, trace_id: int) -> bool:
         """Whether a root in the middle of this trace is here."""
-        return any(trace.is_part for trace in _chain(self._heads.get(trace_id)))
+        head, same = self._heads.get(trace_id), self._same.get(trace_id)
+        return same.has_part() if same is not None else head is not None and head.is_part
 
     def has_beginning(self, trace_id: int) -> bool:
         """Whether the root that begins this trace is here and has not been written yet."""
-        left = (trace for trace in _chain(self._left.get(trace_id)) if trace.carrier is not None)
-        return any(trace.begins for trace in (*_chain(self._heads.get(trace_id)), *left))
+        head, same = self._heads.get(trace_id), self._same.get(trace_id)
+        if same.has_beginning() if same is not None else head is not None and head.begins:
+            return True
+        return any(trace.begins for trace in _chain(self._left.get(trace_id)) if trace.carrier is not None)
 
     def has_any(self, trace_id: int) -> bool:
         """Whether anything of this trace is here."""
@@ -137,8 +192,11 @@ class Roots:
         """Whether a root is in memory, or is remembered since it left."""
         if trace.has_left:
             return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
-        known = (*_chain(self._heads.get(trace.trace_id)), self._parked.get((trace.trace_id, trace.root_id)))
-        return any(other is trace for other in known)
+        return self._is_in_memory(trace) or self._parked.get((trace.trace_id, trace.root_id)) is trace
+
+    def _is_in_memory(self, trace: Trace) -> bool:
+        same = self._same.get(trace.trace_id) if trace.shares_id else None
+        return trace in same if same is not None else self._heads.get(trace.trace_id) is trace
 
     def remembers(self, trace_id: int, span_id: int | None) -> bool:
         """Whether a span is, or was below, a root that left."""
@@ -163,12 +221,16 @@ class Roots:
         self._drop_top(trace)
         if self._unpark((trace.trace_id, trace.root_id)):
             return
-        head = self._heads.pop(trace.trace_id)
-        if head is not trace or trace.next is not None:
-            rest = [other for other in _chain(head) if other is not trace]
-            for other, following in zip(rest, [*rest[1:], None], strict=True):
-                other.next = following
-            self._heads[trace.trace_id] = rest[0]
+        same = self._same.get(trace.trace_id) if trace.shares_id else None
+        newest = None
+        if same is not None:
+            same.remove(trace)
+            newest = same.newest
+        if newest is not None:
+            self._heads[trace.trace_id] = newest
+        else:
+            del self._heads[trace.trace_id]
+            self._same.pop(trace.trace_id, None)
         self.num_open -= 1
 
     def park(self, trace: Trace) -> None:
@@ -186,6 +248,13 @@ class Roots:
     def _drop_top(self, trace: Trace) -> None:
         if trace.root_id is not None and self.tops.get(trace.root_id) is trace:
             del self.tops[trace.root_id]
+        if trace.above_id is not None:
+            name = (trace.trace_id, trace.above_id)
+            alike = self._below.get(name)
+            if alike is not None:
+                alike.pop(id(trace), None)
+                if not alike:
+                    del self._below[name]
 
     def _unpark(self, name: tuple[int, int | None]) -> bool:
         trace = self._parked.pop(name, None)
@@ -198,8 +267,14 @@ class Roots:
         return True
 
     def oldest(self, how_many: int) -> list[Trace]:
-        """Roots of the trace ids that are here the longest."""
-        return [trace for head in list(islice(self._heads.values(), how_many)) for trace in _chain(head)]
+        """Roots that are here the longest."""
+        found: list[Trace] = []
+        for trace_id, head in self._heads.items():
+            same = self._same.get(trace_id)
+            found += same.oldest(how_many - len(found)) if same is not None else [head]
+            if len(found) >= how_many:
+                break
+        return found
 
     def drop_parked(self, keep: int) -> int:
         """Forget the oldest parked roots for good; returns how many."""

@@ -7,6 +7,7 @@ they add or correct is in the totals that are read then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from otel_session_agg._calls import Call
 from otel_session_agg._deadlines import Deadline
@@ -154,3 +155,13 @@ class Trace(Tree):
             node = Node()
             node.add(span, event)
             yield node
+
+
+class Changed(NamedTuple):
+    """A trace without a root to leave: its sessions have to be told what is new."""
+
+    trace: Trace
+
+
+Out = list[object]
+"""What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""

@@ -42,6 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_outlived _own_metadata _profiles _trace_state conventions._spellings",
         "_folding",
         "_traces conventions._usage",
+        "_same_id",
         "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",
         # the engine, and what stands in a store
         "_desk _engine _inputs _naming",
