@@ -17,13 +17,14 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections import OrderedDict
+from collections.abc import Collection
 
-from otel_session_agg._deadlines import Deadline, Deadlines
+from otel_session_agg._arrived import Due, Kept, Waiting, downwards
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._engine import Engine
 from otel_session_agg._guard import Guard
-from otel_session_agg._model import Event, SpanData
+from otel_session_agg._model import SpanData
 from otel_session_agg._owners import Text, short
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
 from otel_session_agg._recent import Recent
@@ -38,34 +39,6 @@ MAX_TOPS = 8192
 """Such spans that are remembered while they are open, and until they have come."""
 
 
-class _Kept(NamedTuple):
-    span: SpanData
-    """Without attributes, which may hold whole conversations."""
-    event: Event
-    carrier: object
-    """Of a root what the door handed in; other spans have left."""
-
-
-class _Waiting:
-    """The spans of one trace."""
-
-    __slots__ = ("idle", "last_seconds", "roots", "spans", "trace_id")
-
-    def __init__(self, trace_id: int) -> None:
-        self.trace_id = trace_id
-        self.spans: dict[int, _Kept] = {}
-        """In the order in which they came."""
-        self.roots: set[int] = set()
-        self.last_seconds = 0.0
-        """When the last span came."""
-        self.idle: Deadline[_Due] | None = None
-        """When to look after what waits for a root."""
-
-
-_Due = tuple[_Waiting, "int | None"]
-"""A root that has waited, or ``None`` for what waits for one."""
-
-
 class Arrivals:
     """What stands before the engine where only ends are seen."""
 
@@ -77,12 +50,13 @@ class Arrivals:
         self._wait_for_parts_seconds = wait_for_parts_seconds
         self._idle_seconds = settings.session_idle_seconds
         self._max_spans = settings.max_open_spans
-        self._traces: dict[int, _Waiting] = {}
-        self._deadlines: Deadlines[_Due] = Deadlines()
+        self._traces: OrderedDict[int, Waiting] = OrderedDict()
+        self._deadlines: Deadlines[Due] = Deadlines()
         self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
         """The traces of spans whose parent is in this process but will not come, by span id, as far as somebody saw them begin."""
         self.number = 0
         """Spans that are kept."""
+        self._num_come = 0
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
@@ -104,29 +78,29 @@ class Arrivals:
         if not is_root:
             out.append(carrier)
         if waiting is None:
-            waiting = self._traces[span.trace_id] = _Waiting(span.trace_id)
-        waiting.spans[span.span_id] = kept
+            waiting = self._traces[span.trace_id] = Waiting(span.trace_id)
+        waiting.add(kept)
         waiting.last_seconds = now
         self.number += 1
         if is_root:
             waits = self._linger_seconds + (0.0 if span.is_part else self._wait_for_parts_seconds)
-            waiting.roots.add(span.span_id)
             self._deadlines.add(now + waits, (waiting, span.span_id))
         elif self._engine.roots.remembers(span.trace_id, span.parent_id):
-            self._hand_on(waiting, _below(waiting.spans, {span.span_id}), now, out)
+            self._hand_on(waiting, waiting.below((span.span_id,)), now, out)
         if len(waiting.spans) > self._max_spans:
             self._give_up(waiting, now, out)
         while self.number > MAX_KEPT:
             self._give_up(next(iter(self._traces.values())), now, out)
         self._settled(waiting)
 
-    def _kept(self, span: SpanData, carrier: object) -> _Kept:
+    def _kept(self, span: SpanData, carrier: object) -> Kept:
         event = self._engine.event_of(span)
         if event.output is not None:
             event = event._replace(output=short(event.output, self._text))
-        return _Kept(span._replace(attributes={}, events=()), event, carrier)
+        self._num_come += 1
+        return Kept(span._replace(attributes={}, events=()), event, carrier, self._num_come)
 
-    def _settled(self, waiting: _Waiting) -> None:
+    def _settled(self, waiting: Waiting) -> None:
         """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
         if not waiting.spans:
             self._traces.pop(waiting.trace_id, None)
@@ -160,52 +134,51 @@ class Arrivals:
                 self._give_up(waiting, now, out)
             self._settled(waiting)
 
-    def _roots_due(self, waiting: _Waiting, now: float, reason: str, out: Out) -> None:
-        for root_id in [one for one in waiting.spans if one in waiting.roots]:
+    def _roots_due(self, waiting: Waiting, now: float, reason: str, out: Out) -> None:
+        for root_id in list(waiting.roots):
             if root_id in waiting.roots:  # it may have gone with the one that begins its trace
                 self._root_due(waiting, root_id, now, reason, out)
 
-    def _root_due(self, waiting: _Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
+    def _root_due(self, waiting: Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
         """A root waits no longer; ``reason``: why it is partial, if it is."""
-        spans = waiting.spans
-        root = spans[root_id].span
+        root = waiting.spans[root_id].span
         if not root.is_part:  # its parts first
-            for part_id in [one for one in spans if one in waiting.roots and spans[one].span.is_part]:
+            for part_id in list(waiting.parts):
                 self._root_due(waiting, part_id, now, reason, out)
-        waiting.roots.discard(root_id)
-        if _parent_in(spans, root) is not None:
+        waiting.waits_no_longer(root_id)
+        if waiting.parent(root_id) is not None:
             return  # no root: a context was carried around inside the process
-        own, others = _below(spans, {root_id}), _below(spans, waiting.roots)
-        orphans = [one for one in spans if one not in own and one not in others]
-        is_partial = any(root.start_ns <= spans[one].span.start_ns <= root.end_ns for one in orphans)
-        if not root.is_part:
-            own, is_partial = {*own, *orphans}, bool(orphans)
+        own = waiting.below((root_id,))
+        if root.is_part:
+            is_partial = waiting.has_loose(root.start_ns, root.end_ns)
+        else:
+            number = len(own)
+            own = {**own, **waiting.loose()} if waiting.roots else dict.fromkeys(waiting.spans)
+            is_partial = len(own) > number
         self._hand_on(waiting, own, now, out, reason if is_partial else None)
 
-    def _give_up(self, waiting: _Waiting, now: float, out: Out) -> None:
+    def _give_up(self, waiting: Waiting, now: float, out: Out) -> None:
         """Let the engine have the spans of a trace as they are."""
         self._roots_due(waiting, now, OPEN_SPANS, out)
-        for kept in list(waiting.spans.values()):
-            self._end(waiting, kept, now, out)
+        for kept in waiting.take(list(waiting.spans)):
+            self._end(kept, now, out)
         self._settled(waiting)
 
-    def _hand_on(self, waiting: _Waiting, span_ids: Iterable[int], now: float, out: Out, why_partial: str | None = None) -> None:
+    def _hand_on(self, waiting: Waiting, span_ids: Collection[int], now: float, out: Out, why_partial: str | None = None) -> None:
         """Let the engine have spans as if it had seen them begin."""
-        spans, wanted = waiting.spans, set(span_ids)
-        group = [kept for span_id, kept in spans.items() if span_id in wanted]
-        for span in _downwards({kept.span.span_id: kept.span for kept in group}):
+        group = waiting.take(span_ids)
+        for span in downwards({kept.span.span_id: kept.span for kept in group}):
             self._guard.call("folding", self._start, span, why_partial, out)
         for kept in group:
-            self._end(waiting, kept, now, out)
+            self._end(kept, now, out)
 
     def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
         trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
         if trace is not None and trace.root_id == span.span_id:
             trace.partial = why_partial
 
-    def _end(self, waiting: _Waiting, kept: _Kept, now: float, out: Out) -> None:
+    def _end(self, kept: Kept, now: float, out: Out) -> None:
         """One span; of roots what the door handed in leaves, whatever fails."""
-        del waiting.spans[kept.span.span_id]
         self.number -= 1
         mine: Out = []
         if self._guard.call("folding", self._ended, kept, now, mine) is None:
@@ -214,39 +187,6 @@ class Arrivals:
                 mine.append(kept.carrier)
         out += [item for item in mine if item is not None]  # what is no root has left
 
-    def _ended(self, kept: _Kept, now: float, out: Out) -> bool:
+    def _ended(self, kept: Kept, now: float, out: Out) -> bool:
         self._engine.ended(kept.span, kept.carrier, now, out, kept.event)
         return True
-
-
-def _parent_in(spans: Mapping[int, _Kept], span: SpanData) -> int | None:
-    """The parent of a span, if that has come."""
-    parent_id = span.parent_id if span.parent_id is not None else span.carried_parent_id
-    return parent_id if parent_id in spans else None
-
-
-def _below(spans: Mapping[int, _Kept], above: Collection[int]) -> set[int]:
-    """Spans that hang below some, by parents that have come; those included."""
-    found = {one: one in above for one in spans if one in above or _parent_in(spans, spans[one].span) is None}
-    for span_id in spans:
-        path = []
-        at: int | None = span_id
-        while at is not None and at not in found:
-            found[at] = False  # where a ring of parents ends
-            path.append(at)
-            at = _parent_in(spans, spans[at].span)
-        found.update(dict.fromkeys(path, at is not None and found[at]))
-    return {span_id for span_id, is_below in found.items() if is_below}
-
-
-def _downwards(spans: Mapping[int, SpanData]) -> Iterator[SpanData]:
-    """Spans in such an order that each comes after its parent."""
-    done: set[int] = set()
-    for span_id in spans:
-        path = []
-        at: int | None = span_id
-        while at is not None and at in spans and at not in done:
-            done.add(at)
-            path.append(spans[at])
-            at = spans[at].parent_id if spans[at].parent_id is not None else spans[at].carried_parent_id
-        yield from reversed(path)

@@ -104,8 +104,10 @@ class Departures:
 
     def _go_on(self, trace_id: int, now: float) -> None:
         """The roots of a trace wait no longer when nothing more is to come."""
+        if not self._gathering.is_awaited(trace_id) or self._roots.has_part(trace_id):
+            return
         for waiting in self._gathering.waiting(trace_id):
-            if (waiting.answer is not None or not self._publisher.is_shared) and not self._roots.has_part(trace_id):
+            if waiting.answer is not None or not self._publisher.is_shared:
                 self._complete(waiting, now)
 
     def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
@@ -167,7 +169,7 @@ class Departures:
 
     def _is_carried(self, trace_id: int) -> bool:
         """Whether the root that begins a trace gets the totals of its parts."""
-        is_here = any(self._gathering.waiting(trace_id)) or self._roots.has_beginning(trace_id)
+        is_here = self._gathering.is_awaited(trace_id) or self._roots.has_beginning(trace_id)
         return is_here or self._publisher.is_shared
 
     def _stands(self, trace: Trace, rollup: Rollup) -> None:
@@ -202,7 +204,7 @@ class Departures:
     def changed(self, trace: Trace, now: float) -> None:
         """A span ended after its root left, or without one."""
         is_part = trace.root_span is None or trace.root_span.is_part
-        if trace.root_span is None and not any(part is trace for part in self._gathering.parts(trace.trace_id)):
+        if trace.root_span is None and not self._gathering.has_left(trace):
             self._publisher.claim(trace)
             self._part_told(trace, self._engine.rollups(trace, self._text), now)  # its root may still come
             return

@@ -147,7 +147,7 @@ class Engine(SpanCounts):
         if trace.shares_id:
             self.roots.ended(trace, span.parent_id)
         if event.session_id is not None or trace.owners.first or trace.owners.first_weak:
-            self.members.ended(event.session_id, trace)
+            self.members.folded(event.session_id, trace)
         if trace.window is not None and trace.window.fresh:
             self._note_calls(trace)
 
@@ -236,8 +236,7 @@ class Engine(SpanCounts):
                 out.insert(0, trace)  # a root that begins a trace sums up its parts
             self.links.add(trace.root_span, trace.root_event.kind)
             self.released[trace.partial or COMPLETE] += 1
-        if not trace.opened:
-            self.members.remove(trace)
+        (self.members.lingers if trace.opened else self.members.remove)(trace)
         if trace.owners.conflicts:
             self.unread[SESSION_CONFLICT] += trace.owners.conflicts
 

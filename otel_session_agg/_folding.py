@@ -10,41 +10,33 @@ of a call is met again in the window, so a late descendant still corrects it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 
 from otel_session_agg._calls import Call
-from otel_session_agg._links import MAX_CLIMB, Links
+from otel_session_agg._homes import Homes
+from otel_session_agg._links import Links
 from otel_session_agg._model import Event, Kind, SpanData
 from otel_session_agg._nesting import (
     SETTLED,
     Node,
     behind_tool,
     flags_of,
-    late,
     nest,
     tells_of_call,
 )
 from otel_session_agg._outlived import MAX_WAITING, Outlived, Waiting
 from otel_session_agg._sums import Price
 from otel_session_agg._tally import Tally
-from otel_session_agg._trace_state import TraceState
 from otel_session_agg._window import Window
 
 _MODEL, _TOOL = Kind.MODEL, Kind.TOOL  # globals are read twenty times faster than an enum's members
-MAX_AWAITED = 256
-"""Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
 
 
-class Tree(TraceState):
+class Tree(Homes):
     """The spans below one session root."""
 
-    __slots__ = ("outlived",)
-
-    def __init__(self, trace_id: int, root_id: int | None) -> None:
-        super().__init__(trace_id, root_id)
-        self.outlived: Outlived | None = None
-        """Spans that ended before what is below them; kept from the first call on."""
+    __slots__ = ()
 
     # -- open spans -----------------------------------------------------------------------------------------------------
 
@@ -73,27 +65,6 @@ class Tree(TraceState):
         if self.root_id is None:
             at = (span.start_ns, span.span_id, span.end_ns)
             self.first = at if self.first is None else min(at, self.first)
-
-    def is_open(self, span_id: int) -> bool:
-        """Whether a span below the root is open, or waits for what is open below it."""
-        return (self.opened is not None and span_id in self.opened) or (
-            self.outlived is not None and span_id in self.outlived.spans
-        )
-
-    def holds(self, span_id: int) -> bool:
-        """Whether a span is the root, is open below it, or something hangs at it."""
-        return span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes)
-
-    def knows(self, span_id: int | None, links: Links) -> bool:
-        """Whether a span is open below this root, or hung there a moment ago."""
-        for _ in range(MAX_CLIMB):
-            if span_id is None:
-                return False
-            if self.holds(span_id):
-                return True
-            link = links.get(self.trace_id, span_id)
-            span_id = link[1] if link is not None else None
-        return False
 
     def give_up(self, span_ids: Iterable[int], links: Links, price: Price) -> None:
         """Stop waiting for spans; what hangs at them moves up."""
@@ -193,9 +164,9 @@ class Tree(TraceState):
     def wait_no_longer(self, links: Links, price: Price) -> None:
         """Decide about all spans that wait, whatever is open below them, the innermost first."""
         outlived = self.outlived
-        while outlived is not None and outlived.spans:
-            for ended in outlived.pop_innermost():
-                self._fold_waited(ended, links, price)
+        if outlived is not None and outlived.spans:
+            for span_id in outlived.innermost_first():  # what hangs below one is at it until it is decided about
+                self._fold_waited(outlived.spans.pop(span_id), links, price)
 
     def _fold_waited(self, ended: Waiting, links: Links, price: Price) -> None:
         span, event, _ = ended
@@ -256,38 +227,3 @@ class Tree(TraceState):
         if oldest is not None and oldest.alive:
             self.owners.settle((oldest,), price)
         return placed
-
-    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
-        """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
-        known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
-        if known is not None:  # something hangs there already, as it mostly does
-            return known.taking(calls, flags) if flags or calls else known
-        for _ in range(MAX_CLIMB):
-            if parent_id is None:
-                break
-            if self.is_open(parent_id):
-                return self._node(parent_id).taking(calls, flags)
-            ended = self.window.by_span(parent_id) if self.window is not None and (calls or flags) else None
-            if ended is not None and ended not in calls:
-                calls, flags = late(ended, calls, flags)
-            if parent_id == self.root_id:
-                break
-            link = links.get(self.trace_id, parent_id)
-            if link is None:
-                if len(self.nodes or ()) >= MAX_AWAITED + len(self.opened or ()):
-                    break
-                return self._node(parent_id).taking(calls, flags)
-            _, parent_id, tool = link
-            if tool:
-                flags = behind_tool(calls, flags)
-        self.root = self.root or Node()
-        return self.root.taking(calls, flags)
-
-    def _node(self, span_id: int) -> Node:
-        self.nodes = self.nodes or {}
-        return self.nodes.get(span_id) or self.nodes.setdefault(span_id, Node())
-
-    def all_nodes(self) -> Iterator[Node]:
-        if self.root is not None:
-            yield self.root
-        yield from (self.nodes or {}).values()

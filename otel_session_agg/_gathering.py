@@ -29,6 +29,9 @@ class Answer(NamedTuple):
     """The store could be asked; otherwise parts may be missing."""
 
 
+_NONE: dict[int, Trace] = {}
+
+
 def writer_of(part: Trace) -> str:
     """Whose slot a part stands in."""
     return f"{part.root_id or 0:016x}"
@@ -49,9 +52,9 @@ class Gathering:
     """The traces of this process that have parts."""
 
     def __init__(self) -> None:
-        self._parts: Recent[int, list[Trace]] = Recent(MAX_REMEMBERED // 2)
+        self._parts: Recent[int, dict[int, Trace]] = Recent(MAX_REMEMBERED // 2)
         self._sessions: Recent[int, str] = Recent(MAX_REMEMBERED // 2)
-        self._waiting: dict[int, list[Waiting]] = {}
+        self._waiting: dict[int, dict[int, Waiting]] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines()
 
     def __len__(self) -> int:
@@ -59,12 +62,19 @@ class Gathering:
 
     def add_part(self, trace: Trace) -> None:
         """A part has left."""
-        parts = self._parts.get(trace.trace_id) or []
-        self._parts.put(trace.trace_id, [*parts, trace])
+        parts = self._parts.get(trace.trace_id)
+        if parts is None:
+            parts = {}
+        parts[id(trace)] = trace
+        self._parts.put(trace.trace_id, parts)
 
     def parts(self, trace_id: int) -> Iterable[Trace]:
         """Parts of this process that have left."""
-        return self._parts.get(trace_id) or ()
+        return (self._parts.get(trace_id) or _NONE).values()
+
+    def has_left(self, part: Trace) -> bool:
+        """Whether a trace is one of these."""
+        return id(part) in (self._parts.get(part.trace_id) or _NONE)
 
     def published(self, trace_id: int) -> dict[str, int]:
         """The same parts, by the writer of each, with the ``seq`` of what was last written of it."""
@@ -81,25 +91,30 @@ class Gathering:
     def wait(self, trace: Trace, until: float) -> Waiting:
         """A root waits."""
         waiting = Waiting(trace)
-        self._waiting.setdefault(trace.trace_id, []).append(waiting)
+        self._waiting.setdefault(trace.trace_id, {})[id(waiting)] = waiting
         waiting.deadline = self._deadlines.add(until, waiting)
         return waiting
 
     def waiting(self, trace_id: int) -> list[Waiting]:
         """The roots of a trace that wait."""
-        return list(self._waiting.get(trace_id, ()))
+        roots = self._waiting.get(trace_id)
+        return list(roots.values()) if roots is not None else []
+
+    def is_awaited(self, trace_id: int) -> bool:
+        """Whether there are any."""
+        return trace_id in self._waiting
 
     def all(self) -> list[Waiting]:
         """All roots that wait."""
-        return [waiting for roots in self._waiting.values() for waiting in roots]
+        return [waiting for roots in self._waiting.values() for waiting in roots.values()]
 
     def done(self, waiting: Waiting) -> None:
         """A root waits no more."""
         if waiting.deadline is not None:
             waiting.deadline.cancel()
-        roots = self._waiting.get(waiting.trace.trace_id, [])
-        if waiting in roots:
-            roots.remove(waiting)
+        roots = self._waiting.get(waiting.trace.trace_id)
+        if roots is not None:
+            roots.pop(id(waiting), None)
             if not roots:
                 del self._waiting[waiting.trace.trace_id]
 

@@ -6,6 +6,7 @@ The caller holds a lock around all calls.  What has to be done outside of it is 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
@@ -64,10 +65,8 @@ class Keeper:
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that the ledger knows of."""
         self._settles_seconds = settles_seconds
-        self._later: dict[str, tuple[float, str]] = {}
-        """Sessions that are to end when what is on its way has come: when that is, and why they end."""
-        self._ending: set[str] = set()
-        """Sessions that are to end when nothing of them is open."""
+        self._later: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        """Sessions that are to end when what is on its way has come: when that is, and why they end; the first to end first."""
 
     # -- beginnings -------------------------------------------------------------------------------------------------------
 
@@ -184,13 +183,14 @@ class Keeper:
     def end(self, session_id: str, reason: str, now: float) -> None:
         """A session is to end."""
         if self._settles_seconds:
+            self._later.pop(session_id, None)
             self._later[session_id] = (now + self._settles_seconds, reason)
         else:
             self._end(session_id, reason, now)
 
     def _end(self, session_id: str, reason: str, now: float) -> None:
         self.ledger.end(session_id, reason, now)
-        self._ending.add(session_id)
+        self._engine.members.waits_for(session_id)
 
     def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
         """Somebody gave feedback, for a session or for the trace in which a span is: its trace and span id."""
@@ -207,7 +207,7 @@ class Keeper:
 
     def next_deadline(self, now: float) -> float | None:
         """When ``turn`` has something to do although nothing ends."""
-        settling = min((when for when, _ in self._later.values()), default=None)
+        settling = next((when for when, _ in self._later.values()), None)
         times = [self.departures.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now), settling]
         return min((time for time in times if time is not None), default=None)
 
@@ -219,12 +219,12 @@ class Keeper:
         touched, self._engine.members.touched = self._engine.members.touched, set()
         if scopes:
             self.look_at_accounts(touched, now)
-        for session_id in touched.intersection(self.limits):
+        for session_id in [name for name in touched if name in self.limits]:
             self._look(session_id, now)
-        for session_id in [name for name, (when, _) in self._later.items() if when <= now or all_now]:
-            self._end(session_id, self._later.pop(session_id)[1], now)
-        for session_id in [name for name in self._ending if not self._engine.members.number(name)]:
-            self._ending.discard(session_id)
+        while self._later and (all_now or next(iter(self._later.values()))[0] <= now):
+            session_id, (_, reason) = self._later.popitem(last=False)
+            self._end(session_id, reason, now)
+        for session_id in self._engine.members.take_ended():
             self.ledger.settled(session_id)
         self.ledger.due(now)
         for session in self.ledger.dropped:

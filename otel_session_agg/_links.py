@@ -6,7 +6,7 @@ which all traces share.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from otel_session_agg._model import Kind, SpanData
 from otel_session_agg._recent import Recent
@@ -42,6 +42,19 @@ class Links:
     def keep(self, trace_id: int, span_id: int, parent_id: int | None) -> None:
         """Remember where a span hangs that is not kept any more."""
         self._recent.put(span_id, (trace_id, parent_id, False))
+
+    def shorten(self, trace_id: int, path: Sequence[int], above: int | None) -> None:
+        """Let the ended spans of a path hang at what is above the last of them; of what is between nothing has to be known any more.
+
+        Whoever climbs the same way again, as each span of a deep chain does, finds it one step long.
+        """
+        is_behind_tool = False
+        for span_id in reversed(path):
+            link = self.get(trace_id, span_id)
+            if link is None:
+                return
+            is_behind_tool = is_behind_tool or link[2]
+            self._recent.replace(span_id, (trace_id, above, is_behind_tool))
 
     def get(self, trace_id: int, span_id: int) -> Link | None:
         """The link of a span, when it is remembered."""

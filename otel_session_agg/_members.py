@@ -17,7 +17,14 @@ class Members:
         """``keeps``: whether a trace is not forgotten; those that are forgotten are in no session."""
         self._keeps = keeps
         self._traces: dict[str, set[Trace]] = {}
+        self._lingering: dict[str, int] = {}
+        """Sessions with traces that have left while something below them is open, and how often each was asked for since it was looked
+        through: such traces may be forgotten."""
         self._sweep_at = _MIN_SWEEP
+        self.awaited: set[str] = set()
+        """Sessions that somebody waits for the end of."""
+        self.ended: list[str] = []
+        """Those of them that have no trace any more; not taken yet."""
         self.touched: set[str] = set()
         """Sessions in which a span has ended; whoever looks at them clears it."""
 
@@ -30,8 +37,10 @@ class Members:
                 self._sweep_at = max(_MIN_SWEEP, 2 * len(self._traces))
             traces = self._traces[session_id] = set()
         traces.add(trace)
+        if trace.has_left:
+            self._lingering.setdefault(session_id, 0)
 
-    def ended(self, session_id: str | None, trace: Trace) -> None:
+    def folded(self, session_id: str | None, trace: Trace) -> None:
         """A span of a trace has ended, which may name a session; else it is in the trace's."""
         if session_id is not None:
             self.add(session_id, trace)
@@ -48,7 +57,30 @@ class Members:
             if traces is not None:
                 traces.discard(trace)
                 if not traces:
-                    del self._traces[session_id]
+                    self._drop(session_id)
+
+    def lingers(self, trace: Trace) -> None:
+        """A trace has left, and something below it is open."""
+        for session_id in trace.owners.names() & self._traces.keys():
+            self._lingering.setdefault(session_id, 0)
+
+    def waits_for(self, session_id: str) -> None:
+        """Tell of the end of all traces of a session by ``take_ended``; at once when it has none."""
+        self.awaited.add(session_id)
+        if session_id not in self._traces:
+            self._drop(session_id)
+
+    def take_ended(self) -> list[str]:
+        """Sessions that were waited for and have no trace any more."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def _drop(self, session_id: str) -> None:
+        self._traces.pop(session_id, None)
+        self._lingering.pop(session_id, None)
+        if session_id in self.awaited:
+            self.awaited.discard(session_id)
+            self.ended.append(session_id)
 
     def of(self, session_id: str) -> list[Trace]:
         """The traces of a session that have not come to their end."""
@@ -57,7 +89,7 @@ class Members:
             return []
         traces.difference_update([trace for trace in traces if not self._keeps(trace)])
         if not traces:
-            del self._traces[session_id]
+            self._drop(session_id)
         return list(traces)
 
     def names(self) -> list[str]:
@@ -65,6 +97,15 @@ class Members:
         return [session_id for session_id in list(self._traces) if self.of(session_id)]
 
     def number(self, session_id: str) -> int:
-        """How many those are; of open ones that were forgotten only ``of`` knows that."""
-        traces = self._traces.get(session_id, ())
-        return len(self.of(session_id) if any(trace.has_left for trace in traces) else traces)
+        """How many those are; that some were forgotten is noticed after as many questions as there are traces."""
+        traces = self._traces.get(session_id)
+        if traces is None:
+            return 0
+        asked = self._lingering.get(session_id)
+        if asked is None:
+            return len(traces)
+        if asked + 1 < len(traces):
+            self._lingering[session_id] = asked + 1
+            return len(traces)
+        self._lingering[session_id] = 0
+        return len(self.of(session_id))

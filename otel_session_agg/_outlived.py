@@ -78,8 +78,14 @@ class Outlived:
                 at = self.spans[at].parent_id if at in self.spans else opened.get(at)
         return [waiting for waiting in tellers if waiting.span.span_id not in above]
 
-    def pop_innermost(self) -> list[Waiting]:
-        """Take out those below which none waits; in a ring of parents, the first to end."""
-        parents = {waiting.parent_id for waiting in self.spans.values()}
-        found = [span_id for span_id in self.spans if span_id not in parents] or [next(iter(self.spans))]
-        return [self.spans.pop(span_id) for span_id in found]
+    def innermost_first(self) -> list[int]:
+        """All that wait, each after those that wait below it; in a ring of parents, the first to end is the first."""
+        num_below = Counter(waiting.parent_id for waiting in self.spans.values())
+        found: dict[int, None] = {}
+        for span_id in [*(one for one in self.spans if not num_below[one]), *self.spans]:
+            at: int | None = span_id
+            while at is not None and at in self.spans and at not in found and (not num_below[at] or at == span_id):
+                found[at] = None
+                at = self.spans[at].parent_id
+                num_below[at] -= 1
+        return list(found)

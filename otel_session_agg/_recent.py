@@ -38,6 +38,13 @@ class Recent(Generic[K, V]):
         value = self.young.get(key)
         return self._old.get(key) if value is None else value
 
+    def replace(self, key: K, value: V) -> None:
+        """Give a key that is remembered another value; it is remembered no longer for that."""
+        if key in self.young:
+            self.young[key] = value
+        elif key in self._old:
+            self._old[key] = value
+
     def pop(self, key: K) -> V | None:
         """The value of a key, which is forgotten."""
         value = self.young.pop(key, None)

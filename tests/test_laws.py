@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, Settings, conventions
 from otel_session_agg._calls import Call
-from otel_session_agg._engine import Changed, Engine
+from otel_session_agg._engine import Engine
 from otel_session_agg._model import Event, Kind, SpanData, Usage
-from otel_session_agg._traces import Trace
+from otel_session_agg._traces import Changed, Trace
 from otel_session_agg.conventions import CONVENTIONS
 
 from .builds import not_compiled

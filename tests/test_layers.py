@@ -40,12 +40,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_pricing _session_codec conventions._usage_text",
         "_owners _price_report _session_slots _session_state _writer conventions._cost conventions._kind conventions._stated",
         "_outlived _own_metadata _profiles _trace_state conventions._spellings",
+        "_homes",
         "_folding",
         "_traces conventions._usage",
         "_same_id",
         "_budget_errors _elsewhere _gathering _ledger _members _ready _recent_calls _roots conventions",
         # the engine, and what stands in a store
-        "_desk _engine _inputs _naming",
+        "_arrived _desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
         "_background _outbox _report _sampling _sdk _store_log _threads",

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
 from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, _engine, _owners, session
-from otel_session_agg._engine import Changed, Engine
-from otel_session_agg._traces import Trace
+from otel_session_agg._engine import Engine
+from otel_session_agg._traces import Changed, Trace
 from otel_session_agg._window import WINDOW
 from otel_session_agg.testing import RecordingExporter
 
