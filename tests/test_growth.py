@@ -227,7 +227,7 @@ class TestEnds:
         for number in (_FEW, _MANY):
             spans, lines, sent = _ended(scene, number), _Lines(), RecordingExporter()
             exporter = SessionSpanExporter(sent, settings=Settings(linger_seconds=60.0), prices=PRICES)
-            exporter._aggregation.runner._worker = threading.current_thread()
+            exporter._aggregation.runner.worker.thread = threading.current_thread()
             with lines.counted():
                 for at in range(0, len(spans), _EACH):
                     exporter.export(spans[at : at + _EACH])
