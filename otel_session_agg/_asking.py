@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ from otel_session_agg._registry import aggregators, fullest, session_rollup
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._sdk import made_span
+from otel_session_agg._values import plain
 
 __all__ = ["current_rollup", "record_feedback"]
 
@@ -70,9 +72,9 @@ def record_feedback(
     wanted = given_id(session_id) or (active.session_id if active is not None else None)
     given = (
         (n.EVALUATION_NAME, _FEEDBACK),
-        (n.EVALUATION_SCORE, None if score is None else float(score)),
-        (n.EVALUATION_LABEL, label),
-        (n.EVALUATION_EXPLANATION, comment),
+        (n.EVALUATION_SCORE, _number(score)),
+        (n.EVALUATION_LABEL, _words(label)),
+        (n.EVALUATION_EXPLANATION, _words(comment)),
     )
     said = {name: value for name, value in given if value is not None}
     current = trace.get_current_span()
@@ -80,6 +82,24 @@ def record_feedback(
     told = [one.feedback(wanted, span) for one in aggregators()]
     if not any(told):
         _emit(wanted, said, None if span.parent is not None else Context())
+
+
+def _number(score: object) -> float | None:
+    """A score as a float; one that is too large for any is the largest."""
+    if score is None:
+        return None
+    try:
+        return float(score)  # type: ignore[arg-type]  # what is no number is refused
+    except OverflowError:
+        return sys.float_info.max if score > 0 else -sys.float_info.max  # type: ignore[operator]  # it is a number
+    except TypeError as error:
+        message = f"a score of type {type(score).__name__} is not allowed: use a number"
+        raise ValueError(message) from error
+
+
+def _words(said: object) -> str | None:
+    """What was said, as text: exporters refuse anything else."""
+    return None if said is None else plain(said if isinstance(said, str) else str(said))
 
 
 def _is_in(span: trace.Span, session_id: str | None) -> bool:

@@ -13,7 +13,7 @@ from opentelemetry.context import Context, attach, create_key, detach, get_curre
 
 from otel_session_agg import _names as n
 from otel_session_agg._sdk import attributes_of, is_copied_session
-from otel_session_agg._values import MAX_TEXT_CHARS, text
+from otel_session_agg._values import MAX_TEXT_CHARS, plain, text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
@@ -70,13 +70,11 @@ def given_id(value: object) -> str | None:
     """
     if value is None:
         return None
-    if len(str(value)) > MAX_TEXT_CHARS:
-        message = f"an id of {len(str(value))} characters is not allowed: use at most {MAX_TEXT_CHARS}"
+    shown = plain(value if isinstance(value, str) else str(value))
+    if len(shown) > MAX_TEXT_CHARS:
+        message = f"an id of {len(shown)} characters is not allowed: use at most {MAX_TEXT_CHARS}"
         raise ValueError(message)
-    found = text(str(value))
-    while found != text(found):
-        found = text(found)
-    return found
+    return text(shown)
 
 
 def current_label(context: Context | None = None) -> Label | None:
@@ -88,7 +86,8 @@ def current_label(context: Context | None = None) -> Label | None:
 def carried_texts() -> frozenset[str]:
     """Every text in the current context and its baggage, whoever put it there."""
     context = get_current()
-    return frozenset(value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str))
+    carried = [value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str)]
+    return frozenset((*carried, *filter(None, map(text, carried))))
 
 
 def labels_around() -> list[Label]:
@@ -162,7 +161,7 @@ def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label 
     own = attributes_of(span)
     stamps = label.stamps
     named = own.get(n.SESSION_ID, label.session_id)
-    if named != label.session_id:
+    if named is not label.session_id and text(named) != label.session_id:
         if not ((isinstance(named, str) and named in label.around) or is_copied_session(span, own)):
             return None
         own = {name: value for name, value in own.items() if name != n.SESSION_ID}

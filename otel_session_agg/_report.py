@@ -21,6 +21,7 @@ from otel_session_agg._session_slots import RECORD, SESSION
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._store import LeftOut, SessionStore, Stored
+from otel_session_agg._values import text
 
 T = TypeVar("T")
 
@@ -91,9 +92,13 @@ class SessionReader:
                     yield found
 
     def get(self, session_id: str) -> StoredSession | None:
-        """One session; ``None`` when nothing that can be read is there."""
-        [stored] = self._store.get([SESSION + session_id])
-        return self._read(session_id, stored)
+        """One session, by its id as an application gives it; ``None`` when nothing that can be read is there."""
+        for name in dict.fromkeys((text(session_id) or session_id, session_id)):
+            [stored] = self._store.get([SESSION + name])
+            found = self._read(name, stored)
+            if found is not None:
+                return found
+        return None
 
     def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
         slots = stored.slots

@@ -14,6 +14,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from otel_session_agg._model import SpanData, SpanEvent
 from otel_session_agg._names import OUR_SCOPE
 from otel_session_agg._scope import SCHEMA_URL, version
+from otel_session_agg._values import plain
 from otel_session_agg.conventions import CARRYING_SCOPES, session_of
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
@@ -47,7 +48,7 @@ def span_data(span: ReadableSpan) -> SpanData:
     scope = span.instrumentation_scope
     name, scope_name, scope_version = span.name, "", ""
     if scope is not None:
-        scope_name, scope_version = scope.name, scope.version or ""
+        scope_name, scope_version = scope.name, "" if scope.version is None else scope.version
     if not type(name) is type(scope_name) is type(scope_version) is str:  # nobody checks what applications put there
         name, scope_name, scope_version = _text(name), _text(scope_name), _text(scope_version)
     status = span.status
@@ -58,6 +59,9 @@ def span_data(span: ReadableSpan) -> SpanData:
     start, end = span.start_time, span.end_time
     if not type(start) is type(end) is int:
         start, end = nanoseconds(start), nanoseconds(end)
+    start, end = start or end, end or start
+    if end < start:  # noqa: PLR1730 -- the clock was put back meanwhile; ``max`` takes longer
+        end = start
     return _new(
         SpanData,
         (
@@ -68,12 +72,12 @@ def span_data(span: ReadableSpan) -> SpanData:
             "INTERNAL" if kind is _INTERNAL else getattr(kind, "name", "INTERNAL"),
             scope_name,
             scope_version,
-            start or end,
-            end or start,
+            start,
+            end,
             attributes_of(span),
-            tuple(SpanEvent(event.name, event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
+            tuple(SpanEvent(_text(event.name), event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
             failed,
-            status.description if failed else None,
+            _text(status.description) if failed and status.description is not None else None,
             carried_parent_id(span) if is_remote else None,
             is_remote,
             dropped,
@@ -82,7 +86,8 @@ def span_data(span: ReadableSpan) -> SpanData:
 
 
 def _text(name: object) -> str:
-    return name if type(name) is str else "" if name is None else str(name)
+    """A name as text; what is none has no name that anybody knows.  Nobody checks what applications put there."""
+    return plain(name) if isinstance(name, str) else str(name) if type(name) in (int, float, bool, bytes) else ""
 
 
 def nanoseconds(time: object) -> int:

@@ -18,7 +18,7 @@ from otel_session_agg._context import Label, carried_texts, current_label, given
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_totals import MAX_LABELS
-from otel_session_agg._values import MAX_TEXT_CHARS
+from otel_session_agg._values import MAX_TEXT_CHARS, plain
 
 __all__ = ["end_session", "session"]
 
@@ -214,7 +214,7 @@ def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str 
     if len(metadata) > MAX_LABELS:
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
         raise ValueError(message)
-    return dict(metadata)
+    return {plain(name): plain(value) if isinstance(value, str) else value for name, value in metadata.items()}
 
 
 def _is_inside(label: Label) -> bool:

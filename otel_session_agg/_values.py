@@ -30,9 +30,14 @@ _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 """Not the application's own context: that may round to a few digits, or raise."""
 
 
+def plain(value: str) -> str:
+    """The same text as one of Python's own: methods of a subclass may do anything, and raise."""
+    return value if type(value) is str else str.__str__(value)
+
+
 def _unquoted(value: str) -> str:
-    text = value.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
+    text = plain(value).strip()
+    while len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].strip()
     return text
 
@@ -42,8 +47,9 @@ def count(value: object) -> int | None:
     if type(value) is int:
         return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, float):
+        value = float.__float__(value)
         return int(value) if isfinite(value) and value.is_integer() and 0 <= value <= MAX_TOKENS else None
-    if isinstance(value, str) and len(value) <= _MAX_NUMBER_CHARS:
+    if isinstance(value, str) and str.__len__(value) <= _MAX_NUMBER_CHARS:
         text = _unquoted(value)
         if text.isascii() and text.isdigit():
             return count(int(text))
@@ -72,13 +78,18 @@ def picodollars(value: object) -> int | None:
 
 
 def text(value: object) -> str | None:
-    """A name or id: non-empty text without surrounding blanks or JSON quotes, and not scrubbed; integers are written out."""
-    if isinstance(value, str):
+    """A name or id: non-empty text without surrounding blanks or JSON quotes, and not scrubbed; integers are written out.
+
+    What differs by these only is the same: emitters write ids as JSON, and headers keep no blanks.  Of the result it makes the same again.
+    """
+    if type(value) is str:
         if len(value) > MAX_TEXT_CHARS:
             return None
-        if value and value[0] > '"' < value[-1]:  # neither blank nor quote, as nearly always
-            return None if value.startswith(_SCRUBBED) else value
-        return _unquoted(value) or None
+        if not (value and value[0] > '"' < value[-1]):  # else neither blank nor quote, as nearly always
+            value = _unquoted(value)
+        return None if not value or value.startswith(_SCRUBBED) else value
+    if isinstance(value, str):
+        return text(plain(value))
     if type(value) is int and abs(value) < 10**18:
         return str(value)
     return None
@@ -88,6 +99,6 @@ def flag(value: object) -> bool | None:
     """``True`` or ``False``, also as text."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and len(value) <= len("false"):
-        return {"true": True, "false": False}.get(value.lower())
+    if isinstance(value, str) and str.__len__(value) <= len("false"):
+        return {"true": True, "false": False}.get(plain(value).lower())
     return None
