@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
+from otel_session_agg._background import Background
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._parents import is_top
 from otel_session_agg._recent import Recent
@@ -57,7 +58,7 @@ class Companion(SpanProcessor):
         use.hooks.append(weakly(self.attach))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self._forked))
-        threading.Thread(target=self._attach_soon, name="otel-session-agg-joins", daemon=True).start()
+        Background("otel-session-agg-joins", self._attach_soon, aggregation.guard).begin()
 
     def attach(self) -> bool:
         """Go into the application's tracer provider, behind what is there; returns whether there is one."""
@@ -82,12 +83,13 @@ class Companion(SpanProcessor):
             provider.add_span_processor(self)
         return isinstance(provider, TracerProvider)
 
-    def _attach_soon(self) -> None:
+    def _attach_soon(self) -> bool:
         """An exporter is made before the processor that it is for is in the provider, and that before all know the provider."""
         for _ in range(_MAX_LOOKS):
             time.sleep(_LOOK_SECONDS)
             if self._aggregation.runner.is_shut_down or self.attach():
-                return
+                break
+        return True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp a span, and note where its parent will not come."""

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._guard import warn
 from otel_session_agg._summary import SummaryExporter
 
 _logger = logging.getLogger("otel_session_agg")
@@ -65,7 +66,7 @@ def downstream_of_environment(name: str) -> SpanExporter:
     except SettingsError as error:
         if name == OTLP:
             raise
-        _logger.warning("%s=%r: %s; OTLP is used", env.OTEL_PYTHON_SESSION_AGG_EXPORTER, name, error)
+        warn(_logger, "%s=%r: %s; OTLP is used", env.OTEL_PYTHON_SESSION_AGG_EXPORTER, name, error)
         return downstream(None, OTLP)
 
 

@@ -14,6 +14,7 @@ from otel_session_agg import environment_variables as env
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._formatting import as_html, as_repr
+from otel_session_agg._guard import warn
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -158,7 +159,7 @@ def store_of(given: SessionStore | str | None, settings: Settings) -> SessionSto
     except StoreError as error:
         if given is not None or settings.store != os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "").strip():
             raise
-        _logger.warning("%s: %s; memory:// is used", env.OTEL_PYTHON_SESSION_AGG_STORE, error)
+        warn(_logger, "%s: %s; memory:// is used", env.OTEL_PYTHON_SESSION_AGG_STORE, error)
         return None
 
 

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._context import Label
 from otel_session_agg._rollup import Rollup
+from otel_session_agg._threads import all_of
 
 
 class Aggregator(Protocol):
@@ -60,6 +61,7 @@ class Aggregator(Protocol):
 
 
 _LIVE: WeakSet[Aggregator] = WeakSet()
+"""Others may come, and go with the garbage, at any moment."""
 
 
 def register(aggregator: Aggregator) -> None:
@@ -79,7 +81,7 @@ def are_several() -> bool:
 
 def aggregators() -> list[Aggregator]:
     """All that are there."""
-    return list(_LIVE)
+    return all_of(_LIVE)
 
 
 def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:

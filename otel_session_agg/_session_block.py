@@ -134,10 +134,10 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         label = current_label()
-        if label not in self._entered:  # somebody left another context behind
-            label = next(reversed(self._entered))
-        token = self._entered.pop(label)
-        if label is None:
+        if label not in self._entered:  # somebody left another context behind, or this one was left before
+            label = next(reversed(self._entered), None)
+        token = self._entered.pop(label, None)
+        if label is None or token is None:
             return
         leave(token, label)
         for aggregator in _registry.aggregators():

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
-from otel_session_agg._guard import Guard
+from otel_session_agg._guard import Guard, warn
 from otel_session_agg._values import flag
 from otel_session_agg.stores._masked import masked
 
@@ -246,7 +246,11 @@ class Settings:
         given = given_variables(environ)
         for one in given:
             if one.value is None:
-                _logger.warning(
-                    "%s=%r is not allowed: use %s; the default is used", one.variable, masked(one.raw)[:_MAX_SHOWN], one.allowed
+                warn(
+                    _logger,
+                    "%s=%r is not allowed: use %s; the default is used",
+                    one.variable,
+                    masked(one.raw)[:_MAX_SHOWN],
+                    one.allowed,
                 )
         return cls(**{one.name: one.value for one in given if one.value is not None})

@@ -31,6 +31,8 @@ from types import FrameType
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from otel_session_agg._threads import all_of
+
 STOP_SECONDS = 5.0
 """How long everything may take: half of what ``docker stop`` allows."""
 
@@ -136,7 +138,7 @@ class Stopping:
         """Each of them on a thread of its own: one that hangs is not waited for."""
         until = time.monotonic() + STOP_SECONDS
         begun = []
-        for member in list(self.members):
+        for member in all_of(self.members):
             done = _locked()
             try:
                 _thread.start_new_thread(_stop, (member, until, is_last, done))

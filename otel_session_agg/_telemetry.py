@@ -53,6 +53,7 @@ from otel_session_agg._metric_labels import MetricLabels
 from otel_session_agg._runner import Runner
 from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._threads import all_of
 
 _NAME = "otel_session_agg"
 _PREFIX = "otel_session_agg."
@@ -139,12 +140,12 @@ class _Instruments:
     def _counted(self, name: str, key: str, read: _Read, _: CallbackOptions) -> list[Observation]:
         """What all processors have together; they are not kept alive, as meters are never given back."""
         sums = Counter(self.retired.get(name))
-        for runner in list(self.runners):
+        for runner in all_of(self.runners):
             sums.update(_by_name(read(runner)))
         return [Observation(number, {key: name} if key else None) for name, number in sums.items()]
 
     def _gauged(self, read: Callable[[Runner], int], _: CallbackOptions) -> list[Observation]:
-        runners = list(self.runners)
+        runners = all_of(self.runners)
         return [Observation(sum(map(read, runners)))] if runners else []
 
 

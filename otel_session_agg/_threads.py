@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakSet
 
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -30,6 +31,12 @@ def locked(lock: threading.Lock | threading.RLock, until: float, function: Calla
 def is_mine(lock: threading.RLock) -> bool:
     """Whether the calling thread holds a lock."""
     return lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 -- as ``Condition`` asks, exact at any moment
+
+
+def all_of(members: WeakSet[T]) -> list[T]:
+    """What is in a set that other threads may change meanwhile, or the garbage collection."""
+    references: set[weakref.ref[T]] = members.data  # type: ignore[attr-defined]  # copied in one step; the set's own way is a loop
+    return [found for reference in references.copy() if (found := reference()) is not None]
 
 
 _EMPTY = {SpanProcessor.on_start.__code__.co_code, (lambda: None).__code__.co_code}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from opentelemetry import trace
@@ -389,7 +390,7 @@ class TestOtherProcesses:
 
 def only(monkeypatch: pytest.MonkeyPatch, app: App) -> None:
     """From now on this is the only process."""
-    monkeypatch.setattr("otel_session_agg._registry._LIVE", {app.processor._aggregation})
+    monkeypatch.setattr("otel_session_agg._registry._LIVE", WeakSet([app.processor._aggregation]))
 
 
 class TestWithoutDownstream:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import Budget, _names, current_rollup, end_session, session
 from otel_session_agg._context import BAGGAGE_KEYS, current_label
+from otel_session_agg._registry import session_rollup
 from otel_session_agg._session_totals import MAX_LABELS
 from otel_session_agg.conventions import CONVENTIONS
 
@@ -166,6 +167,19 @@ class TestBlock:
 
         in_threads(4, work)
         assert [] == caplog.messages
+
+    def test_left_twice(self, app: App) -> None:
+        """A block that is left although it was left before, or never entered, changes nothing."""
+        with session("outer"):
+            block = session("s", end_on_exit=True)
+            block.__exit__(None, None, None)
+            block.__enter__()
+            app.call()
+            block.__exit__(None, None, None)
+            block.__exit__(None, None, None)
+            app.trace()
+        app.flush()
+        assert {"s": 15, "outer": 15} == {name: (found := session_rollup(name)) and found.total_tokens for name in ("s", "outer")}
 
 
 class TestDecorator:

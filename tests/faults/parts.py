@@ -90,7 +90,7 @@ HANDLERS = ("raises", "exits", "panics", "asks", "flushes", "hangs", "ends spans
 @attack(short=20, long=2000)
 def exporter_ends_threads(chance: random.Random, rounds: int) -> None:
     """An exporter that raises anything gets everything once, and flushes raise nothing."""
-    exporter = Kept(breaking(chance, 0.2, *ERRORS))
+    exporter = Kept(breaking(chance, 0.5, *ERRORS))
     traced = Traced(exporter)
     for number in range(rounds):
         traced.request(str(number))
