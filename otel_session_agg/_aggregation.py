@@ -14,6 +14,7 @@ from otel_session_agg._batches import HandOn
 from otel_session_agg._blocks import Block
 from otel_session_agg._context import Label, labels_around
 from otel_session_agg._formatting import counted
+from otel_session_agg._imports import imports
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
@@ -30,6 +31,11 @@ from otel_session_agg._together import hand_over
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
+
+if hasattr(
+    os, "register_at_fork"
+):  # first, so that of what is locked for a fork this is the last, as it is for imports themselves
+    os.register_at_fork(before=imports.before_fork, after_in_parent=imports.after_fork, after_in_child=imports.in_child)
 
 
 class Aggregation:

@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._formatting import as_html, as_repr, counted, short
+from otel_session_agg._imports import imports
 from otel_session_agg._model import Kind, Usage
 from otel_session_agg._model_names import canonical_provider, clean, readings
 from otel_session_agg._price_catalogue import find_card
@@ -155,7 +156,8 @@ class PriceBook:
             ImportError: genai-prices is not installed, or its HTTP client is not.
 
         """
-        from genai_prices import UpdatePrices  # noqa: PLC0415 - 0.4 s, only when asked for
+        with imports:
+            from genai_prices import UpdatePrices  # noqa: PLC0415 - 0.4 s, only when asked for
 
         if self._updater is None:
             self._updater = UpdatePrices()
@@ -193,15 +195,16 @@ class PriceBook:
         if self._table_failed or not named or any(len(model or "") > MAX_NAME_LENGTH for model in models):
             return _UNKNOWN
         try:
-            card = find_card(
-                self._loaded_snapshot(),
-                named,
-                at_ns,
-                provider=provider,
-                server_address=server_address,
-                service_tier=service_tier,
-                terms=terms,
-            )
+            with imports:  # genai-prices has imports of its own, deep inside
+                card = find_card(
+                    self._loaded_snapshot(),
+                    named,
+                    at_ns,
+                    provider=provider,
+                    server_address=server_address,
+                    service_tier=service_tier,
+                    terms=terms,
+                )
         except OverflowError:  # not a time
             return UnknownCard(Window(at_ns, at_ns + 1))
         except _TABLE_FAILURES:

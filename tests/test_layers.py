@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for names in (
         # values, words and small tools
         (
-            "_exceptions _formatting _guard _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
+            "_exceptions _formatting _guard _imports _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
             " conventions._objects conventions._says conventions._term_rows stores._masked"
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._imports import imports
 from otel_session_agg._store import LeftOut, Slot, Stored
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 5.0
 """How long to wait for other processes, which hold the file for milliseconds."""
+_STEP_SECONDS = 0.05
+"""How long SQLite itself waits at once: meanwhile a fork waits, too."""
 _APPLICATION = 0x6F736167
 """Says in the file's head whose it is: "osag"."""
 _VERSION = 1
@@ -78,9 +81,10 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
         StoreError: It is not ours, or of another version.
 
     """
-    import sqlite3  # noqa: PLC0415 -- some builds of Python come without it
+    with imports:
+        import sqlite3  # noqa: PLC0415 -- some builds of Python come without it
 
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False)
     with ExitStack() as stack:
         stack.callback(connection.close)
         connection.text_factory = _no_text

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakMethod
 
+from otel_session_agg._imports import imports
 from otel_session_agg._store import LeftOut, Slot, Stored
 from otel_session_agg.stores._sqlite_files import Files, create_file
 from otel_session_agg.stores._sqlite_tables import (
@@ -54,7 +55,9 @@ __all__ = ["SqliteStore"]
 _MAX_ROUNDS = 10
 """How often a file is opened that is replaced meanwhile."""
 _FORK_WAIT_SECONDS = 2 * BUSY_SECONDS
-"""How long a fork waits for a call in another thread."""
+"""How long a fork waits for a call in another thread, if a disk hangs; one that waits for other processes lets it go by."""
+_YIELD_SECONDS = 0.001
+"""For a fork that waits to have its turn."""
 _PAGE_KEYS = 1000
 """Keys that are read at once."""
 _MIN_PURGE = 64
@@ -87,8 +90,8 @@ class SqliteStore:
         self._open: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._pid = os.getpid()
-        self._stopped = False
-        """Whether the lock is held for a fork."""
+        self._stopped: set[int] = set()
+        """Threads that hold the lock for a fork."""
         self._files = Files(self._path)
         self._lost = False
         """Whether the file is another one than it was."""
@@ -197,10 +200,26 @@ class SqliteStore:
             self._disconnect()
 
     @contextmanager
-    def _reading(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A connection and the time; it is closed when something fails."""
-        with self._own_lock(), ExitStack() as stack:
-            stack.callback(self._disconnect)
+    def _reading(self, begin: str | None = None) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """A connection, with a transaction if it is to ``begin``, and the time; it is closed when something fails."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            with self._own_lock(), ExitStack() as stack:
+                stack.callback(self._disconnect)
+                is_ready = self._is_ready(begin, until)
+                if is_ready:
+                    yield self._open, self._clock()  # type: ignore[misc]  # it is open
+                stack.pop_all()
+            if is_ready:
+                return
+            time.sleep(_YIELD_SECONDS)
+
+    def _is_ready(self, begin: str | None, until: float) -> bool:
+        """Have the file open, and begin; ``False``: other processes are at it, and there is time to wait for them."""
+        with imports:
+            import sqlite3  # noqa: PLC0415 -- some builds of Python come without it
+
+        try:
             if self._open is not None and self._files.are_others():
                 self._disconnect()
                 self._files.drop_left_over()
@@ -209,8 +228,13 @@ class SqliteStore:
                 self._connect()
             else:
                 check_version(self._open, self._path)
-            yield self._open, self._clock()  # type: ignore[misc]  # it is open
-            stack.pop_all()
+            if begin is not None and self._open is not None:
+                self._open.execute(begin)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+            return False
+        return True
 
     def _connect(self) -> None:
         """Open the file that has the name; a race with who replaces it is run again."""
@@ -225,8 +249,7 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, float]]:
         """A transaction and its time."""
-        with self._reading() as (connection, _):
-            connection.execute("BEGIN IMMEDIATE")
+        with self._reading("BEGIN IMMEDIATE") as (connection, _):
             now = self._clock()  # once the others are done, so that the time of the last write never goes back
             yield connection, now
             connection.execute("UPDATE state SET written = ?", (now,))
@@ -235,7 +258,7 @@ class SqliteStore:
     def _own_lock(self) -> threading.Lock:
         if self._pid != os.getpid():
             _LEFT_ALONE.append(self._open)
-            self._open, self._lock, self._stopped, self._pid = None, threading.Lock(), False, os.getpid()
+            self._open, self._lock, self._stopped, self._pid = None, threading.Lock(), set(), os.getpid()
         return self._lock
 
     def _disconnect(self) -> None:
@@ -244,11 +267,11 @@ class SqliteStore:
             connection.close()
 
     def _before_fork(self) -> None:
-        self._stopped = self._own_lock().acquire(timeout=_FORK_WAIT_SECONDS)
-        if self._stopped:
+        if self._own_lock().acquire(timeout=_FORK_WAIT_SECONDS):
+            self._stopped.add(threading.get_ident())
             self._disconnect()
 
     def _after_fork(self) -> None:
-        if self._stopped:
-            self._stopped = False
+        if threading.get_ident() in self._stopped:
+            self._stopped.discard(threading.get_ident())
             self._lock.release()
