@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,9 @@ from otel_session_agg._background import Worker
 from otel_session_agg._guard import Guard
 
 T = TypeVar("T")
+
+_LONGEST_SECONDS = 60.0
+"""A fold takes milliseconds; what has not answered by then never will."""
 
 
 class Apart:
@@ -30,12 +34,12 @@ class Apart:
     def _begin(self) -> None:
         self._worker = Worker("otel-session-agg-asks", Guard(logging.getLogger("otel_session_agg")))
 
-    def call(self, function: Callable[[], T], until: float = float("inf")) -> T | None:
-        """The result of a function; ``None`` when it was not there in time.  It must not raise."""
+    def call(self, function: Callable[[], T], until: float | None = None) -> T | None:
+        """The result of a function; ``None`` when it was not there in time, at most a minute.  It must not raise."""
         if threading.current_thread() is not threading.main_thread():
             return function()
         result: list[T] = []
-        self._worker.do(lambda: result.append(function()), until)
+        self._worker.do(lambda: result.append(function()), time.monotonic() + _LONGEST_SECONDS if until is None else until)
         return result[0] if result else None
 
 

@@ -102,7 +102,8 @@ class Runner(Folding):
         forward = partial(locked, self.forward_lock, until, partial(self.forward, lambda: time.monotonic() < until))
         if self.worker.is_inside or self.is_shut_down:
             return bool(forward())
-        return self.worker.do(forward, until)
+        answers: list[bool | None] = []
+        return self.worker.do(lambda: answers.append(forward()), until) and answers == [True]
 
     def turn(self) -> float | None:
         """One turn of the worker; returns how long it may sleep, ``None`` for until it is woken."""
