@@ -32,7 +32,10 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._traces import Out, Trace
 
 MAX_KEPT = 20_000
-"""Spans kept over all traces, about 1 kB each and the output; beyond that those of the trace that began first go to the engine."""
+"""Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
+
+MAX_KEPT_CHARS = 32_000_000
+"""The same for what is kept of texts: outputs, errors and metadata.  Ten times what spans of calls have."""
 
 
 MAX_TOPS = 8192
@@ -57,6 +60,8 @@ class Arrivals:
         self.number = 0
         """Spans that are kept."""
         self._num_come = 0
+        self._num_chars = 0
+        """Of their texts."""
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
@@ -82,6 +87,7 @@ class Arrivals:
         waiting.add(kept)
         waiting.last_seconds = now
         self.number += 1
+        self._num_chars += kept.num_chars
         if is_root:
             waits = self._linger_seconds + (0.0 if span.is_part else self._wait_for_parts_seconds)
             self._deadlines.add(now + waits, (waiting, span.span_id))
@@ -89,7 +95,7 @@ class Arrivals:
             self._hand_on(waiting, waiting.below((span.span_id,)), now, out)
         if len(waiting.spans) > self._max_spans:
             self._give_up(waiting, now, out)
-        while self.number > MAX_KEPT:
+        while self.number > MAX_KEPT or self._num_chars > MAX_KEPT_CHARS:
             self._give_up(next(iter(self._traces.values())), now, out)
         self._settled(waiting)
 
@@ -98,7 +104,7 @@ class Arrivals:
         if event.output is not None:
             event = event._replace(output=short(event.output, self._text))
         self._num_come += 1
-        return Kept(span._replace(attributes={}, events=()), event, carrier, self._num_come)
+        return Kept(span._replace(name="", attributes={}, events=(), status_description=None), event, carrier, self._num_come)
 
     def _settled(self, waiting: Waiting) -> None:
         """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
@@ -180,6 +186,7 @@ class Arrivals:
     def _end(self, kept: Kept, now: float, out: Out) -> None:
         """One span; of roots what the door handed in leaves, whatever fails."""
         self.number -= 1
+        self._num_chars -= kept.num_chars
         mine: Out = []
         if self._guard.call("folding", self._ended, kept, now, mine) is None:
             self._engine.fault(kept.span)

@@ -22,6 +22,13 @@ class Kept(NamedTuple):
     number: int
     """How many came before."""
 
+    @property
+    def num_chars(self) -> int:
+        """Characters of its texts."""
+        event = self.event
+        output = event.output if isinstance(event.output, str) else ""
+        return len(output) + len(event.error or "") + len(event.metadata or "")
+
 
 class Waiting:
     """The spans of one trace."""

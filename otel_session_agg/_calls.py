@@ -27,6 +27,7 @@ from otel_session_agg._figures import (
     with_input,
 )
 from otel_session_agg._model import Event, Kind, SpanData, Terms, Usage
+from otel_session_agg.conventions._room import MAX_SCOPE_CHARS
 
 _MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
 _STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
@@ -64,7 +65,7 @@ class Call:
         self.start_ns = span.start_ns
         self.end_ns = span.end_ns
         self.span_ids: tuple[int, ...] = (span.span_id,)
-        self.scopes: tuple[str, ...] = (span.scope_name,)
+        self.scopes: tuple[str, ...] = (span.scope_name[:MAX_SCOPE_CHARS],)
         self.response_id = event.response_id
         self.provider = event.provider
         self.response_models: tuple[str, ...] = (event.response_model,) if event.response_model else ()

@@ -13,6 +13,7 @@ from typing import Any
 from otel_session_agg._model import Event, SpanData
 from otel_session_agg._outputs import readable
 from otel_session_agg._recent import Recent
+from otel_session_agg._values import plain_text
 from otel_session_agg.conventions import INPUTS
 
 MAX_REMEMBERED = 2048
@@ -45,7 +46,7 @@ class Inputs:
 
     def note(self, span: SpanData) -> None:
         """A span may say what was asked."""
-        raw = next((value for key in INPUTS if isinstance(value := span.attributes.get(key), str)), None)
+        raw = next((value for key in INPUTS if (value := plain_text(span.attributes.get(key))) is not None), None)
         if raw is None:
             return
         began, known = (span.start_ns, -span.end_ns, span.span_id), self._first.get(span.trace_id)

@@ -19,6 +19,7 @@ from otel_session_agg._outlived import Waiting
 from otel_session_agg._owners import Text, rollup, root_tally, short
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._sums import Price
+from otel_session_agg.conventions._room import MAX_SCOPE_CHARS
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 
@@ -67,7 +68,10 @@ class Trace(Tree):
     def has_told(self, text: Text = no_text) -> None:
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
         if self.root_span is not None and self.root_event is not None:
-            self.root_span = self.root_span._replace(attributes={}, events=())
+            scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
+            self.root_span = self.root_span._replace(name="", scope_name=scope, attributes={}, events=(), status_description=None)
+            if self.root_event.metadata is not None:
+                self.root_event = self.root_event._replace(metadata=None)
             if self.root_event.output is not None:
                 self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
         self.owners.shorten_outputs(self.all_nodes(), text)

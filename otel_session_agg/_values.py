@@ -24,6 +24,9 @@ _SCRUBBED = "[Scrubbed due to "
 """How what Logfire puts in place of a value that may be a secret begins; ``session.id`` looks like one.  As an id it would make one
 of all."""
 
+_FIRST_OF_MORE_BLANKS = "\x85"
+"""Behind ASCII, the first character that is a blank."""
+
 _MAX_NUMBER_CHARS = 40
 _PUSD = Decimal(PUSD_PER_USD)
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
@@ -33,6 +36,11 @@ _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 def plain(value: str) -> str:
     """The same text as one of Python's own: methods of a subclass may do anything, and raise."""
     return value if type(value) is str else str.__str__(value)
+
+
+def plain_text(value: object) -> str | None:
+    """The same of any value; ``None`` if it is no text."""
+    return plain(value) if isinstance(value, str) else None
 
 
 def _unquoted(value: str) -> str:
@@ -47,34 +55,43 @@ def count(value: object) -> int | None:
     if type(value) is int:
         return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, float):
-        value = float.__float__(value)
-        return int(value) if isfinite(value) and value.is_integer() and 0 <= value <= MAX_TOKENS else None
-    if isinstance(value, str) and str.__len__(value) <= _MAX_NUMBER_CHARS:
-        text = _unquoted(value)
-        if text.isascii() and text.isdigit():
-            return count(int(text))
-        try:
-            return count(float(text)) if text.isascii() and text[:1].isdigit() else None
-        except ValueError:
-            return None
-    return None
+        number = float.__float__(value)
+        return int(number) if isfinite(number) and number.is_integer() and 0 <= number <= MAX_TOKENS else None
+    said = plain_text(value)
+    if said is None or len(said) > _MAX_NUMBER_CHARS:
+        return None
+    said = _unquoted(said)
+    if said.isascii() and said.isdigit():
+        return count(int(said))
+    try:
+        return count(float(said)) if said.isascii() and said[:1].isdigit() else None
+    except ValueError:
+        return None
 
 
 def picodollars(value: object) -> int | None:
     """USD as whole picodollars, rounded once, half to even; negative, infinite and absurd amounts are refused."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    text = _unquoted(value) if isinstance(value, str) and len(value) <= _MAX_NUMBER_CHARS else value
-    if isinstance(text, str) and not (text.isascii() and text[:1].isdigit()):
+    amount: str | int
+    if type(value) is int:
+        if not 0 <= value <= MAX_COST_USD:  # before it is made a decimal, which takes the square of its length
+            return None
+        amount = value
+    elif isinstance(value, float):
+        amount = float.__repr__(value)  # the shortest text that names the float is the amount its writer meant
+    else:
+        said = plain_text(value)
+        if said is None or len(said) > _MAX_NUMBER_CHARS:
+            return None
+        amount = _unquoted(said)
+    if isinstance(amount, str) and not (amount.isascii() and amount[:1].isdigit()):
         return None
     try:
-        # repr: the shortest text that names the float is the amount its writer meant
-        amount = Decimal(repr(text) if isinstance(text, float) else text, _EXACT)
-        if not amount.is_finite() or not 0 <= amount <= MAX_COST_USD:
+        usd = Decimal(amount, _EXACT)
+        if not usd.is_finite() or not 0 <= usd <= MAX_COST_USD:
             return None
     except InvalidOperation:
         return None
-    return int(_EXACT.multiply(amount, _PUSD).to_integral_value(context=_EXACT))
+    return int(_EXACT.multiply(usd, _PUSD).to_integral_value(context=_EXACT))
 
 
 def text(value: object) -> str | None:
@@ -85,7 +102,7 @@ def text(value: object) -> str | None:
     if type(value) is str:
         if len(value) > MAX_TEXT_CHARS:
             return None
-        if not (value and value[0] > '"' < value[-1]):  # else neither blank nor quote, as nearly always
+        if not (value and _FIRST_OF_MORE_BLANKS > value[0] > '"' < value[-1] < _FIRST_OF_MORE_BLANKS):  # else neither blank nor quote, as nearly always
             value = _unquoted(value)
         return None if not value or value.startswith(_SCRUBBED) else value
     if isinstance(value, str):
@@ -99,6 +116,7 @@ def flag(value: object) -> bool | None:
     """``True`` or ``False``, also as text."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and str.__len__(value) <= len("false"):
-        return {"true": True, "false": False}.get(plain(value).lower())
-    return None
+    said = plain_text(value)
+    if said is None or len(said) > len("false"):
+        return None
+    return {"true": True, "false": False}.get(said.lower())

@@ -13,11 +13,9 @@ from otel_session_agg._model import Event, Kind, SpanData, SpanEvent, Usage
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._convention import Convention, Emitter, Says
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS
+from otel_session_agg.conventions._room import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
 from otel_session_agg.conventions._table import (
     _LISTS,
-    _MAX_PLAN_KEYS,
-    _MAX_PLANS,
-    _MAX_SCOPES,
     _RANKED,
     Index,
     Scope,
@@ -620,6 +618,9 @@ class TestTables:
             ("v1", ()),
             ("1..2", (1,)),
             ("9" * 5000, ()),
+            ("1.\u00b2", (1,)),
+            ("\u0663.1", ()),
+            ("1." * 100_000, (1,) * 32),
         ],
     )
     def test_versions(self, version: str, expected: tuple[int, ...]) -> None:
@@ -629,32 +630,67 @@ class TestTables:
     def test_plans_are_bounded(self) -> None:
         """Sets of keys are remembered up to a bound."""
         scope = Scope(Index(CONVENTIONS), "scope", "")
-        for number in range(_MAX_PLANS + 10):
+        for number in range(MAX_PLANS + 10):
             scope.plan({f"key-{number}": 1, IN: 1})
-            assert len(scope._plans) <= _MAX_PLANS
+            assert len(scope._plans) <= MAX_PLANS
+
+    def test_plans_are_bounded_in_bytes(self) -> None:
+        """Long names of keys that say nothing are not remembered, and all sets of keys together take no more than so much."""
+        scope = Scope(Index(CONVENTIONS), "scope", "")
+        for number in range(10):
+            plan = scope.plan({IN: 1, f"{number}" + "k" * 200_000: 1})
+            assert Says.PROMPT in plan.marks
+        assert 1 == len(scope._plans)
+        for number in range(20_000):
+            read({IN: 1, **{f"{number}-{index}" + "k" * 80: 1 for index in range(40)}}, scope=f"bytes-{number % 50}")
+        sets: list[Any] = [keys for scope in conventions._SCOPES._scopes.values() for keys in scope._plans]
+        assert sum(len(key) for keys in sets for key in keys) < 8_000_000
+
+    def test_long_names_of_scopes(self) -> None:
+        """Of a scope with a long name the beginning is remembered."""
+        for number in range(10):
+            assert 1 == usage({IN: 1}, scope="s" * 200_000 + str(number)).prompt_tokens
+        assert ("s" * MAX_SCOPE_CHARS, "") in conventions._SCOPES._scopes
+        assert all(len(name) <= MAX_SCOPE_CHARS for name, _ in conventions._SCOPES._scopes)
 
     def test_many_keys(self) -> None:
         """Of very many keys only those that say something are remembered."""
         scope = Scope(Index(CONVENTIONS), "scope", "")
         for number in range(10):
-            plan = scope.plan({IN: 1, **{f"key-{number}-{index}": 1 for index in range(_MAX_PLAN_KEYS)}})
+            plan = scope.plan({IN: 1, **{f"key-{number}-{index}": 1 for index in range(MAX_PLAN_KEYS)}})
             assert Says.PROMPT in plan.marks
             assert not plan.feedback
         assert 1 == len(scope._plans)
-        assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(_MAX_PLAN_KEYS)}}).feedback
+        assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(MAX_PLAN_KEYS)}}).feedback
 
     def test_scopes_are_bounded(self) -> None:
         """Scopes are remembered up to a bound."""
-        for number in range(_MAX_SCOPES + 10):
+        for number in range(MAX_SCOPES + 10):
             read({IN: 1}, scope=f"scope-{number}")
-            assert len(conventions._SCOPES._scopes) <= _MAX_SCOPES
+            assert len(conventions._SCOPES._scopes) <= MAX_SCOPES
+
+    @pytest.mark.parametrize("blank", ["\u2003", "\x85", "\xa0\u2003", '"\u2003"'])
+    def test_blanks_beyond_ascii(self, blank: str) -> None:
+        """A value of blanks of any kind is none."""
+        assert Kind.SPAN is read({"operation.name": blank, "gen_ai.operation.name": blank, "ai.operationId": blank}).kind
+
+    @pytest.mark.parametrize("value", [pytest.param(10**5000, id="huge"), 7, None, ["a"], {"a": 1}])
+    def test_conditions_of_emitters(self, value: object) -> None:
+        """Whether a row of an emitter holds is asked of texts only: a huge integer is not written out."""
+        conditions = {pair[0] for table in CONVENTIONS for row in table.emitters for pair in (row.contains, row.matches) if pair}
+        scopes = {scope for table in CONVENTIONS for row in table.emitters for scope in row.scopes if row.contains or row.matches}
+        for scope in scopes:
+            assert 1 == usage({IN: 1, **dict.fromkeys(conditions, value)}, scope=scope).prompt_tokens
 
     def test_kinds_are_bounded(self) -> None:
         """Values of a kind's key are remembered up to a bound, and values of any type are looked at."""
         scope = conventions._SCOPES.get("kinds", "")
         for number in range(5000):
             assert Kind.SPAN is read({"gen_ai.operation.name": f"operation-{number}"}, scope="kinds").kind
+        for number in range(10):
+            assert Kind.SPAN is read({"gen_ai.operation.name": f"{number}" + "o" * 1000}, scope="kinds").kind
         assert len(scope.plan({"gen_ai.operation.name": ""}).kind_memo) < 1000
+        assert all(len(str(value)) < 100 for value in scope.plan({"gen_ai.operation.name": ""}).kind_memo)
         assert Kind.SPAN is read({"gen_ai.operation.name": ["chat"]}, scope="kinds").kind
 
     def test_emitter_by_providers_left_out(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -294,6 +295,26 @@ class TestBounds:
             face.export(call(2, 1, trace_id=number + 1))
         assert isinstance(face.runner.pipeline._fronts[0], _arrivals.Arrivals)
         assert face.runner.pipeline._fronts[0].number == 20
+        for number in range(100):
+            face.export(root(trace_id=number + 1))
+        face.tick(6)
+        roots = [span for span in face.sent.spans if span.name == "root"]  # type: ignore[attr-defined]
+        assert [15] * 100 == [span.attributes["metadata.total_tokens"] for span in roots]
+
+    def test_texts_of_all_traces(self, make: Callable[..., Face], monkeypatch: pytest.MonkeyPatch) -> None:
+        """And when their texts are longer than what is kept."""
+        monkeypatch.setattr(_arrivals, "MAX_KEPT_CHARS", 20_000)
+        face = make()
+        said = {**CALL, "output.value": "x" * 1000, "metadata": json.dumps({"a": "x" * 1000})}
+        for number in range(100):
+            face.export(make_span("n" * 100_000, trace_id=number + 1, span_id=2, parent_id=1, attributes=said))
+        assert isinstance(face.runner.pipeline._fronts[0], _arrivals.Arrivals)
+        assert 9 == face.runner.pipeline._fronts[0].number
+        assert all(
+            "" == kept.span.name
+            for waiting in face.runner.pipeline._fronts[0]._traces.values()
+            for kept in waiting.spans.values()
+        )
         for number in range(100):
             face.export(root(trace_id=number + 1))
         face.tick(6)

@@ -13,7 +13,7 @@ from otel_session_agg import end_session, session
 from otel_session_agg._cli_sessions import list_sessions
 from otel_session_agg._labels import Labels
 from otel_session_agg._model import Event, Kind, SpanData
-from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions import CONVENTIONS, read
 from otel_session_agg.conventions._user_keys import metadata_in
 from otel_session_agg.stores import SqliteStore
 
@@ -174,6 +174,13 @@ class TestMetadata:
             labels.add(SpanData("s", 1, 2, 3, "INTERNAL", "", "", 1, 2, {}), event)
         assert 2 == len(labels.totals.metadata)
         assert {} == metadata_in(json.dumps({"a": "x" * 20_000}))
+
+    def test_bound_of_characters(self) -> None:
+        """Of many long values the first are kept, as far as there is room in each session; long texts are not kept at all."""
+        said = metadata_in(json.dumps({f"name{number}": "x" * 1000 for number in range(16)}))
+        assert [f"name{number}" for number in range(8)] == list(said)
+        span = SpanData("s", 1, 2, 3, "INTERNAL", "", "", 1, 2, {"metadata": '{"a": "' + "x" * 100_000 + '"}'})
+        assert read(span).metadata is None
 
 
 class TestStore:

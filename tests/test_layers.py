@@ -20,13 +20,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for names in (
         # values, words and small tools
         (
-            "_exceptions _formatting _guard _imports _deadlines _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
+            "_exceptions _formatting _guard _imports _deadlines _json _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
-            " conventions._objects conventions._says conventions._term_rows stores._masked"
+            " conventions._literals conventions._room conventions._says conventions._term_rows stores._masked"
         ),
         (
             "_budget_scopes _figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
-            " conventions._convention conventions._marks conventions._operations"
+            " conventions._convention conventions._objects conventions._marks conventions._operations"
             " stores._redis_link stores._redis_names stores._redis_scripts stores._sqlite_files stores._sqlite_tables"
         ),
         "conventions._usage_names",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -24,6 +25,7 @@ from otel_session_agg._model import Usage
 from otel_session_agg._price_catalogue import _UNITS, _Reference
 from otel_session_agg._price_corrections import CORRECTIONS, REQUEST_FEES
 from otel_session_agg._price_modalities import demands
+from otel_session_agg._price_overrides import _pattern
 from otel_session_agg._pricing import MAX_CARDS, MAX_NAME_LENGTH, MAX_WINDOWS, PriceBook
 
 if TYPE_CHECKING:
@@ -400,6 +402,16 @@ class TestOverrides:
         book = PriceBook({"*b/m*": {"input": 1}, "*b/m": {"input": 2}, "nom*": {"input": 3}, "b/no*": {"input": 4}})
         assert usd(2) == cost(book, "m", provider="ab")
         assert usd(4) == cost(book, "nom", provider="b")
+
+    @given(st.text("ab*?/", max_size=8), st.text("ab/\n", max_size=12))
+    def test_globs(self, glob: str, name: str) -> None:
+        """A glob takes the names that it would take if all ways to read it were tried."""
+        every_way = "".join({"*": r"[\s\S]*", "?": r"[\s\S]"}.get(char, re.escape(char)) for char in glob)
+        assert bool(re.fullmatch(every_way, name)) is bool(_pattern(glob).fullmatch(name))
+
+    def test_globs_are_linear(self) -> None:
+        """Not all of these ways are tried: with eight stars that would take years."""
+        assert _pattern("*a" * 8 + "*b").fullmatch("a" * 400) is None
 
     def test_the_users_price_holds_for_every_tier_and_unknown_names(self) -> None:
         """What the user pays is what the user says."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -26,6 +27,22 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
     max_leaves=5,
 )
 """Values of every type that could stand in an attribute, and some that could not."""
+
+
+def _raise(*_: object) -> Any:
+    message = "hostile"
+    raise RuntimeError(message)
+
+
+class _Text(str):
+    __slots__ = ()
+    __len__ = __getitem__ = __contains__ = __eq__ = __lt__ = __hash__ = __bool__ = _raise
+    strip = lower = startswith = isdigit = isascii = __str__ = __repr__ = _raise
+
+
+class _Float(float):
+    __slots__ = ()
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __bool__ = __repr__ = __float__ = is_integer = _raise
 
 
 class _Number(IntEnum):
@@ -179,6 +196,32 @@ class TestText:
         """Whatever comes, the result is a short text that is not empty, or nothing."""
         result = text(value)
         assert result is None or (isinstance(result, str) and 0 < len(result) <= MAX_TEXT_CHARS)
+
+
+class TestHostile:
+    """Values whose own methods raise or hang, and numbers that take long to be looked at."""
+
+    def test_subclasses(self) -> None:
+        """Of a subclass none of its own methods is called."""
+        assert (12, 3, "a", True) == (count(_Text("12")), count(_Float(3.0)), text(_Text(" a ")), flag(_Text("true")))
+        assert 250_000_000_000 == picodollars(_Text("0.25")) == picodollars(_Float(0.25))
+
+    @pytest.mark.parametrize("read", [count, picodollars, text, flag])
+    def test_huge(self, read: Callable[[object], object]) -> None:
+        """An integer of a million digits is refused at once: what looks at all of them takes minutes, or raises."""
+        assert (None, None) == (read(10**1_000_000), read(-(10**1_000_000)))
+
+    @pytest.mark.parametrize("amount", ["1e1000000", "1e999999999999999999", "1e" + "9" * 30])
+    def test_exponents(self, amount: str) -> None:
+        """Nor is an exponent written out."""
+        assert picodollars(amount) is None
+        assert picodollars(amount.replace("e", "e-")) in {0, None}
+
+    @pytest.mark.parametrize("blank", ["\u2003", "\x85\xa0", '"\u2003"'])
+    def test_blanks(self, blank: str) -> None:
+        """Blanks beyond ASCII are blanks, too."""
+        assert text(blank) is None
+        assert "a" == text(f"{blank.strip(chr(34))}a")
 
 
 class TestFlag:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model import Event, Kind, SpanData, Usage
-from otel_session_agg._values import MAX_TEXT_CHARS, flag, text
+from otel_session_agg._values import MAX_TEXT_CHARS, flag, plain_text, text
 from otel_session_agg.conventions import (
     agentops,
     anthropic,
@@ -196,15 +196,17 @@ def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
         if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
         and (not row.providers or mentions(row.providers, plan, attributes))
         and not (row.not_providers and mentions(row.not_providers, plan, attributes))
-        and (row.contains is None or row.contains[1] in str(attributes.get(row.contains[0])))
-        and (row.matches is None or re.search(row.matches[1], str(attributes.get(row.matches[0]))[:MAX_TEXT_CHARS]))
+        and (row.contains is None or row.contains[1] in (plain_text(attributes.get(row.contains[0])) or ""))
+        and (
+            row.matches is None or re.search(row.matches[1], (plain_text(attributes.get(row.matches[0])) or "")[:MAX_TEXT_CHARS])
+        )
     )
 
 
 def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:
     for key in keys:
-        value = attributes[key]
-        if isinstance(value, str) and value:
+        value = plain_text(attributes[key])
+        if value:
             return value[:MAX_OUTPUT_CHARS]
     return None
 

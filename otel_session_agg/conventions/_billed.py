@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from otel_session_agg._values import flag, picodollars
+from otel_session_agg._values import flag, picodollars, plain_text
 from otel_session_agg.conventions._marks import Mark
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg.conventions._term_rows import BilledText
@@ -34,11 +34,12 @@ def read_billed(mark: Mark, value: object, scope: str) -> int | None:
     row = mark.extra
     if not isinstance(row, BilledText) or (row.scopes and not scope.startswith(row.scopes)):
         return None
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or "cost" not in value:
+    said = plain_text(value)
+    if said is None or len(said) > MAX_TEXT_CHARS or "cost" not in said:
         return None
-    if not any(name in value for name in _HINTS):
+    if not any(name in said for name in _HINTS):
         return None  # as nearly all answers; taking them apart costs more than the span
-    found = parsed(value)
+    found = parsed(said)
     for key in row.path:
         found = found.get(key) if isinstance(found, Mapping) else None
     if not isinstance(found, Mapping):

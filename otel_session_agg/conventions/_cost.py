@@ -7,11 +7,11 @@ from a response cache.  Costs in other currencies are not used.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_session_agg._values import flag, picodollars, text
+from otel_session_agg._json import loaded
+from otel_session_agg._values import flag, picodollars, plain_text, text
 from otel_session_agg.conventions._billed import read_billed
 from otel_session_agg.conventions._convention import GENERIC, Says
 from otel_session_agg.conventions._marks import Mark
@@ -110,11 +110,12 @@ def _sum(parts: list[int | None]) -> int | None:
 
 def _from_text(value: object) -> int | None:
     """``total``, ``response_cost`` or ``total_cost`` of a JSON object, or the sum of its parts."""
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
+    said = plain_text(value)
+    if said is None or len(said) > MAX_TEXT_CHARS:
         return None
     try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError):
+        parsed = loaded(said)
+    except ValueError:
         return None
     if not isinstance(parsed, Mapping) or not parsed:
         return None

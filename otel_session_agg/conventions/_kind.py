@@ -18,7 +18,10 @@ _MODEL = frozenset((Says.REQUEST_MODEL, Says.RESPONSE_MODEL))
 
 
 _MAX_MEMO = 64
-"""Values of a kind attribute remembered per plan; real ones are a handful."""
+"""Values of a kind attribute remembered per plan; real ones are a handful ..."""
+
+_MAX_MEMO_CHARS = 64
+"""... and words."""
 
 
 def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str) -> Kind:  # noqa: C901 -- one step each
@@ -43,7 +46,7 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
             if kind is None and mark.extra.or_model:
                 return Kind.MODEL if _is_call(plan.marks, attributes) else Kind.SPAN
             if kind is not None:
-                if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO:
+                if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO and len(value) <= _MAX_MEMO_CHARS:
                     memo[value] = kind
                 return kind
     return named[1] if named is not None else _by_attributes(plan.marks, attributes)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from functools import lru_cache
+
+from otel_session_agg._json import loaded
+from otel_session_agg.conventions._literals import literal
 
 __all__ = ["MAX_TEXT_CHARS", "parsed"]
 
@@ -25,9 +26,9 @@ def parsed(text: str) -> object:
     try:
         if head == "{":
             try:
-                return json.loads(text)
+                return loaded(text)
             except ValueError:
-                return ast.literal_eval(text)
+                return literal(text)
         return dict(_PAIR.findall(_LIST.sub("", text))) or None
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    except ValueError:
         return None

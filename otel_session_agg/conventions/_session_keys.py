@@ -11,12 +11,12 @@ Rules
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from otel_session_agg._values import text
+from otel_session_agg._json import loaded
+from otel_session_agg._values import plain_text, text
 from otel_session_agg.conventions._convention import Emitter, NameText, Says
 from otel_session_agg.conventions._marks import Mark, first_text, keys_of
 
@@ -95,14 +95,14 @@ def read_session(keys: SessionKeys, attributes: Mapping[str, Any], scope: str) -
 
 def _conversations(mark: Mark, attributes: Mapping[str, Any]) -> Iterator[str | None]:
     """The ids of conversations in a text."""
-    value, row = attributes[mark.key], mark.extra
-    if isinstance(value, str) and isinstance(row, NameText):
+    value, row = plain_text(attributes[mark.key]), mark.extra
+    if value is not None and isinstance(row, NameText):
         yield from map(_of_json, re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
 
 
 def _of_json(value: str) -> str | None:
     try:
-        return text(json.loads(value))
+        return text(loaded(value))
     except ValueError:  # no escape of JSON
         return None
 
@@ -110,8 +110,8 @@ def _of_json(value: str) -> str | None:
 def name_in_text(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
     """The one model or session that a text names, if there is no name yet."""
     for mark in marks:
-        value, row = attributes[mark.key], mark.extra
-        if not isinstance(value, str) or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
+        value, row = plain_text(attributes[mark.key]), mark.extra
+        if value is None or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
             continue
         names = set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS])) if named is None or named in row.instead_of else set()
         if len(names) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._values import MAX_TOKENS, count, text
+from otel_session_agg._values import MAX_TOKENS, count, plain_text, text
 from otel_session_agg.conventions import _usage_text
 from otel_session_agg.conventions._convention import Says, Text
 from otel_session_agg.conventions._marks import Mark
@@ -20,6 +20,13 @@ OTHER_UNITS = "count_of_other_units"
 
 UNREADABLE_TEXT = "unreadable_usage_text"
 """A usage text that could not be parsed, or is too long to be one."""
+
+
+def _is_blank(value: object) -> bool:
+    """Whether a value is no text, or one of blanks only."""
+    said = plain_text(value)
+    return said is None or not said or said.isspace()
+
 
 _NOTHING: Mapping[int, int] = {}
 
@@ -102,7 +109,7 @@ class Stated:
         value = self.attributes[mark.key]
         found = _usage_text.read(value, row)
         if found is None:
-            if not row.sole and not row.fills and isinstance(value, str) and value.strip():
+            if not row.sole and not row.fills and not _is_blank(value):
                 self.reasons.append(UNREADABLE_TEXT)
             return
         if row.fills and not self._agrees(found):

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from otel_session_agg._model import AnyAttributes, Kind, SpanEvent
 from otel_session_agg.conventions._convention import Convention, Emitter, Events, NamedSpans, Says
 from otel_session_agg.conventions._marks import Mark, keys_of
+from otel_session_agg.conventions._room import MAX_PLAN_CHARS, MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES, Room
 from otel_session_agg.conventions._session_keys import SessionKeys, session_keys
 from otel_session_agg.conventions._user_keys import UserKeys, user_keys
 from otel_session_agg.conventions._versions import is_from
@@ -207,21 +208,12 @@ def _two_keys(plan: Plan) -> tuple[str, str] | None:
     return rows[0][1][0], rows[1][1][0]
 
 
-_MAX_PLANS = 1024
-"""Sets of keys remembered per scope: a few dozen occur; flattened chat messages are left out below."""
-
-_MAX_SCOPES = 512
-"""Scopes remembered; an application has a few dozen."""
-
-_MAX_PLAN_KEYS = 48
-"""Spans with more keys are flattened messages, whose sets do not repeat: only the keys that say something are looked at."""
-
-
 class Scope:
     """What is known of one instrumentation scope at one version, and the plans of its spans."""
 
-    def __init__(self, index: Index, name: str, version: str) -> None:
+    def __init__(self, index: Index, name: str, version: str, room: Room | None = None) -> None:
         self._index = index
+        self._room = room or Room()
         self._emitters = tuple(row for row in index.emitters if is_from(row, name, version))
         self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
         self.has_events = self._events is not None  # what they say is read too
@@ -243,10 +235,14 @@ class Scope:
     def plan(self, attributes: Mapping[str, object]) -> Plan:
         """The plan of a span's keys."""
         keys = tuple(attributes)
-        if len(keys) > _MAX_PLAN_KEYS:
+        if len(keys) > MAX_PLAN_KEYS:
             return self._large(attributes)
         plan = self._plans.get(keys)
-        return plan if plan is not None else self._made(keys, keys, feedback=self._index.feeds_back(keys))
+        if plan is not None:
+            return plan
+        if sum(map(len, keys)) > MAX_PLAN_CHARS:
+            return self._large(attributes)
+        return self._made(keys, keys, feedback=self._index.feeds_back(keys))
 
     def _large(self, attributes: Mapping[str, object]) -> Plan:
         known = frozenset(self._index.marks.keys() & attributes.keys())
@@ -266,8 +262,9 @@ class Scope:
                 marks.setdefault(mark.says, []).append(mark)
         for found in marks.values():
             found.sort(key=lambda mark: mark.precedence)
-        if len(self._plans) >= _MAX_PLANS:
+        if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
+        self._room.take(present)
         plan = self._plans[name] = Plan(marks, emitters, feedback=feedback)
         return plan
 
@@ -277,13 +274,21 @@ class Scopes:
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._room = Room()
         self._scopes: dict[tuple[str, str], Scope] = {}
 
     def get(self, name: str, version: str) -> Scope:
         """What is known of a scope."""
         scope = self._scopes.get((name, version))
+        if scope is None or self._room.is_full:
+            return self._made(name[:MAX_SCOPE_CHARS], version[:MAX_SCOPE_CHARS])
+        return scope
+
+    def _made(self, name: str, version: str) -> Scope:
+        if len(self._scopes) >= MAX_SCOPES or self._room.is_full:
+            self._scopes.clear()
+            self._room = Room()
+        scope = self._scopes.get((name, version))
         if scope is None:
-            if len(self._scopes) >= _MAX_SCOPES:
-                self._scopes.clear()
-            scope = self._scopes[name, version] = Scope(self._index, name, version)
+            scope = self._scopes[name, version] = Scope(self._index, name, version, self._room)
         return scope

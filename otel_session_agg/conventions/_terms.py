@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model import Terms
-from otel_session_agg._values import text
+from otel_session_agg._values import plain_text, text
 from otel_session_agg.conventions._marks import Mark
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, REQUESTED, TermKey, TermText
@@ -63,15 +63,16 @@ def _text(value: object) -> str | None:
 
 
 def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not any(hint in value for hint in row.hints):
+    written = plain_text(value)
+    if written is None or len(written) > MAX_TEXT_CHARS or not any(hint in written for hint in row.hints):
         return
-    if value.startswith(_JSON) and not row.tiers_at and not precise:  # taking a whole answer apart costs more than the span
-        named = [(match[1], match[2].lower()) for match in _SAID.finditer(value)]
+    if written.startswith(_JSON) and not row.tiers_at and not precise:  # taking a whole answer apart costs more than the span
+        named = [(match[1], match[2].lower()) for match in _SAID.finditer(written)]
         if all(word in IDLE for _, word in named):
             if any("ier" in name for name, _ in named):
                 yield ANSWERED_TIER if ANSWERED_TIER in row.terms else "requested_tier", "default"
             return
-    outer = parsed(value)
+    outer = parsed(written)
     for term, names in row.terms.items():
         for name in names:
             said = next((s for item in _at(outer, name.split(".")) if (s := _text(item)) is not None), None)

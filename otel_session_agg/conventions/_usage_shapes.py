@@ -24,6 +24,8 @@ from otel_session_agg.conventions._usage_names import (
 )
 
 _MAX_DEPTH = 4
+_MAX_NAME_CHARS = 128
+"""Names of ours are shorter, whole ones, too; longer ones would be repeated in front of all that stands below them."""
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
     Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT, Says.IMAGE_PROMPT, Says.TOOL_PROMPT),
@@ -37,7 +39,7 @@ Found = dict[int, int]
 
 def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]) -> None:
     for key, item in value.items():
-        if not isinstance(key, str):  # no name of ours; a huge integer cannot even be written out
+        if not isinstance(key, str) or len(key) > _MAX_NAME_CHARS:  # no name of ours; a huge integer cannot even be written out
             continue
         name = f"{prefix}{key}"
         if isinstance(item, Mapping):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from otel_session_agg._values import plain_text
 from otel_session_agg.conventions._convention import Text
 from otel_session_agg.conventions._objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg.conventions._usage_shapes import SHAPES, Found
@@ -58,11 +59,12 @@ def _found(value: object, name: str, depth: int) -> object:
 
 def read(value: object, text: Text) -> Found | None:
     """What a text attribute says, or ``None`` when it is no usage object (or too long to be one)."""
-    if text.hint and (not isinstance(value, str) or text.hint not in value):
+    said = plain_text(value)
+    if text.hint and (said is None or text.hint not in said):
         return None
     found: object = value
-    if isinstance(value, str):
-        found = parsed(value) if len(value) <= MAX_TEXT_CHARS else None
+    if said is not None:
+        found = parsed(said) if len(said) <= MAX_TEXT_CHARS else None
     for key in text.path:
         found = found.get(key) if isinstance(found, Mapping) else None
     if text.search:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
 from otel_session_agg import _names as n
-from otel_session_agg._values import MAX_TEXT_CHARS
+from otel_session_agg._json import loaded
+from otel_session_agg._values import MAX_TEXT_CHARS, plain_text
 from otel_session_agg.conventions._convention import Says
 from otel_session_agg.conventions._marks import Mark, first_text, keys_of
 from otel_session_agg.conventions._session_keys import name_in_text
@@ -16,7 +16,10 @@ from otel_session_agg.conventions._session_keys import name_in_text
 Value = str | bool | int | float
 
 _MAX_JSON_CHARS = 16_384
-"""Longer metadata is not read."""
+"""Longer metadata is not read ..."""
+
+_MAX_SAID_CHARS = 8192
+"""... and so much of it is kept, for each session that is remembered."""
 
 _FRAMEWORKS = ("__", "checkpoint_", "langfuse_", "langgraph_", "langsmith", "lc_", "ls_")
 """Beginnings of names that frameworks put among the metadata of an application."""
@@ -46,8 +49,9 @@ def read_user(keys: UserKeys, attributes: Mapping[str, Any], scope: str) -> tupl
     user = first_text(keys.all, attributes)
     if not keys.metadata and not keys.texts:  # as nearly always
         return user, None
-    texts = (attributes[key] for key in keys.metadata)
-    return user or name_in_text(keys.texts, attributes, scope), next((text for text in texts if isinstance(text, str)), None)
+    texts = (plain_text(attributes[key]) for key in keys.metadata)
+    metadata = next((text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS), None)
+    return user or name_in_text(keys.texts, attributes, scope), metadata
 
 
 def metadata_in(text: str) -> dict[str, Value]:
@@ -55,10 +59,21 @@ def metadata_in(text: str) -> dict[str, Value]:
     if len(text) > _MAX_JSON_CHARS:
         return {}
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = loaded(text)
+    except ValueError:
         return {}
-    return {name: value for name, value in found.items() if _is_said(name, value)} if isinstance(found, dict) else {}
+    return _fitting((name, value) for name, value in found.items() if _is_said(name, value)) if isinstance(found, dict) else {}
+
+
+def _fitting(said: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """The first of what is said, as far as there is room for it."""
+    fitting: dict[str, Value] = {}
+    room = _MAX_SAID_CHARS
+    for name, value in said:
+        room -= len(name) + (len(value) if isinstance(value, str) else 0)
+        if room >= 0:
+            fitting[name] = value
+    return fitting
 
 
 def _is_said(name: str, value: object) -> bool:

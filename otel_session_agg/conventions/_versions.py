@@ -5,13 +5,15 @@ from __future__ import annotations
 from otel_session_agg.conventions._convention import Emitter
 
 _MAX_DIGITS = 9
+_MAX_CHARS = 64
+"""Of a version; the numbers of longer ones would stand at the head all the same."""
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
     """The numbers at the head of a version, for comparing: ``1.3b0`` is ``(1, 3)``."""
     numbers: list[int] = []
-    for part in version.split("."):
-        digits = part[: next((i for i, char in enumerate(part) if not char.isdigit()), len(part))]
+    for part in version[:_MAX_CHARS].split("."):
+        digits = part[: next((i for i, char in enumerate(part) if not char.isdecimal() or not char.isascii()), len(part))]
         if not digits or len(digits) > _MAX_DIGITS:
             break
         numbers.append(int(digits))

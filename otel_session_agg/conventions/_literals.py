@@ -1,0 +1,141 @@
+"""Objects in Python's ``repr``: dictionaries, lists and tuples of texts, numbers, ``True``, ``False`` and ``None``.
+
+``ast.literal_eval`` has the grammar of a whole language: on text that anybody wrote it takes a hundred times as long as on what it is
+made for, warns of escapes on the application's standard error, and depends on the depth of the stack.  Here a text is read once, from
+left to right, and what is no such object is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["MAX_DEPTH", "literal"]
+
+MAX_DEPTH = 64
+"""Of containers in each other; usage has four."""
+
+_MAX_NUMBER_CHARS = 40
+"""Longer numbers are no counts."""
+
+_TOKEN = re.compile(
+    r"""[\s]*(?:
+        (?P<mark>[{}\[\](),:])
+      | (?P<text>'(?:[^'\\\n]|\\[^\n])*' | "(?:[^"\\\n]|\\[^\n])*")
+      | (?P<word>[-+]?[0-9A-Za-z_.]+(?:(?<=[eE])[-+][0-9]+)?)
+    )""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U0010[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[\\'\"abfnrtv0])")
+_ESCAPED = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0", "\\": "\\", "'": "'", '"': '"',
+}  # fmt: skip
+_WORDS = {"True": True, "False": False, "None": None}
+_CLOSES = {"{": "}", "[": "]", "(": ")"}
+
+
+class _Open:
+    """A container that is not closed yet; what may not stand in it raises ``ValueError``."""
+
+    __slots__ = ("close", "has_key", "is_after", "items", "keys")
+
+    def __init__(self, mark: str) -> None:
+        self.close = _CLOSES.get(mark)
+        """``None``: it is the text itself, which is one value."""
+        self.items: list[object] = []
+        self.keys: list[object] | None = [] if mark == "{" else None
+        """Of a dictionary."""
+        self.has_key = False
+        """What comes is, or what has come was, the value of the last key."""
+        self.is_after = False
+        """An item has come since the last comma."""
+
+    def add(self, value: object) -> None:
+        """Take a value."""
+        self._only(not self.is_after)
+        self.is_after = True
+        self.items.append(value)
+
+    def comma(self) -> None:
+        """Take a comma."""
+        self._only(self.is_after and self.close is not None and (self.keys is None or self.has_key))
+        self.is_after = self.has_key = False
+
+    def colon(self) -> None:
+        """Take a colon, which makes what came last a key."""
+        self._only(self.is_after and not self.has_key and isinstance(self.items[-1], (str, int, float, type(None))))
+        if self.keys is None:
+            raise ValueError
+        self.keys.append(self.items.pop())
+        self.has_key, self.is_after = True, False
+
+    def closed(self, mark: str) -> object:
+        """What stands in it, as it is closed."""
+        self._only(mark == self.close)
+        if self.keys is None:
+            return tuple(self.items) if mark == ")" else self.items
+        self._only(self.is_after is self.has_key)
+        return dict(zip(self.keys, self.items, strict=True))
+
+    @staticmethod
+    def _only(may: bool) -> None:  # noqa: FBT001 -- a condition
+        if not may:
+            raise ValueError
+
+
+def literal(text: str) -> object:
+    """The object that a text is the ``repr`` of.
+
+    Raises:
+        ValueError: It is none.
+
+    """
+    outer = _Open("")
+    stack = [outer]
+    text, at = text.rstrip(), 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            raise ValueError(at)
+        at = token.end()
+        mark = token["mark"]
+        if mark is None:
+            stack[-1].add(_word(token["word"]) if token["text"] is None else _text(token["text"]))
+        elif mark in _CLOSES:
+            if len(stack) > MAX_DEPTH:
+                raise ValueError(at)
+            stack.append(_Open(mark))
+        elif mark == ",":
+            stack[-1].comma()
+        elif mark == ":":
+            stack[-1].colon()
+        else:
+            value = stack.pop().closed(mark)
+            stack[-1].add(value)
+    if len(stack) > 1 or not outer.is_after:
+        raise ValueError(at)
+    return outer.items[0]
+
+
+def _text(quoted: str) -> str:
+    inner = quoted[1:-1]
+    return _ESCAPE.sub(_escaped, inner) if "\\" in inner else inner
+
+
+def _escaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return _ESCAPED[code] if len(code) == 1 else chr(int(code[1:], 16))
+
+
+def _word(word: str) -> object:
+    if word in _WORDS:
+        return _WORDS[word]
+    if len(word) > _MAX_NUMBER_CHARS:
+        return float("inf") if word.strip("+-").isdigit() else _refused(word)
+    digits = word[1:] if word[0] in "+-" else word
+    if not digits[:1].isdigit() and digits[:1] != ".":
+        return _refused(word)
+    return int(word) if digits.isdigit() else _refused(word) if "_" in word else float(word)
+
+
+def _refused(word: str) -> object:
+    raise ValueError(word[:_MAX_NUMBER_CHARS])
