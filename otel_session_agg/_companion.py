@@ -15,6 +15,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._background import Background
+from otel_session_agg._baggage import incoming
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._parents import is_top
 from otel_session_agg._recent import Recent
@@ -55,6 +56,7 @@ class Companion(SpanProcessor):
         self._is_attached = False
         self._num_looks = 0
         """At how many starts the signals are still looked at: a server sets its own in a forked process, which drops ours."""
+        incoming.watch(self, trusts=trusts_baggage)
         use.hooks.append(weakly(self.attach))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self._forked))
@@ -120,6 +122,10 @@ class Companion(SpanProcessor):
         """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
         if span.context is not None and not span.context.trace_flags.sampled:
             self._aggregation.guard.call("counting an unsampled span", self._unsampled, span)
+
+    def stop(self) -> None:
+        """What it stands beside was shut down."""
+        incoming.leave(self)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Let go of the roots that wait."""

@@ -120,11 +120,11 @@ def with_label(label: Label) -> Context:
     while use.hooks:
         use.hooks.pop()()
     context = set_value(_LABEL, label)
-    if label.propagate:
-        return baggage.set_baggage(n.SESSION_ID, label.session_id, context)
-    if baggage.get_baggage(n.SESSION_ID, context) not in (None, label.session_id):
-        return baggage.remove_baggage(n.SESSION_ID, context)  # a callee must not join the session around this one
-    return context
+    around = baggage.get_all(context)
+    for key in BAGGAGE_KEYS if around else ():
+        if around.get(key) not in (None, label.session_id):
+            context = baggage.remove_baggage(key, context)  # a callee must not join the session around this one
+    return baggage.set_baggage(n.SESSION_ID, label.session_id, context) if label.propagate else context
 
 
 def leave(token: object, label: Label) -> None:

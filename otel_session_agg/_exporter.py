@@ -150,6 +150,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         """Export everything and shut the exporter behind down; later spans are lost and counted."""
         if self._aggregation.runner.is_shut_down:
             return
+        self._companion.stop()
         self._aggregation.shut_down(timeout_millis)
         self._aggregation.guard.call("downstream shutdown", self._exporter.shutdown)
 

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._aggregation import Aggregation
+from otel_session_agg._baggage import incoming
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._given import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._parents import Top, is_top
@@ -84,6 +85,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         )
         self._runner = self._aggregation.runner
         self._guard = self._aggregation.guard
+        incoming.watch(self, trusts=self._trusts_baggage)
         self._is_shared = self._aggregation.is_shared
         self._plain_ends = not self._is_live
         """Ends only have to be queued, as nearly always."""
@@ -175,6 +177,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         if self._runner.is_shut_down:
             return
         self._plain_starts = self._plain_ends = False
+        incoming.leave(self)
         self._aggregation.shut_down()
         self._guard.call("downstream shutdown", self._downstream.shutdown)
 

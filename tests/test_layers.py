@@ -53,7 +53,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_apart _fetches _messages _stopping _turns",
         "_parents _store_queue",
         "_caller _conditions _context _courier _report_text _summary",
-        "_accounts _registry",
+        "_accounts _baggage _registry",
         "_blocks",
         "_asking _blind_spots",
         "_budgets",
