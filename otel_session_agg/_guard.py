@@ -19,6 +19,9 @@ from logging import Logger
 from types import FrameType, TracebackType
 from typing import NamedTuple, TypeVar
 
+from otel_session_agg._formatting import short
+from otel_session_agg.stores._masked import masked
+
 T = TypeVar("T")
 
 _MAX_KINDS = 256
@@ -26,6 +29,15 @@ _MAX_KINDS = 256
 
 _MAX_SAID = 1024
 """Messages that wait for being logged; a handler that hangs is not what memory is for."""
+
+_OF_SPANS = frozenset(
+    {
+        "a late span", "counting an unsampled span", "ending a trace", "ending traces", "finding a parent", "folding",
+        "folding on the application thread", "forwarding", "reading a span", "reading totals", "releasing", "sessions", "stamping a span",
+        "writing a root", "writing a session record", "writing on an open root",
+    }
+)  # fmt: skip
+"""Places that handle what stands on spans: texts of errors quote it, so only the type is logged, and where it was raised."""
 
 own_threads: set[int] = set()
 """Identifiers of threads of this library."""
@@ -99,7 +111,11 @@ class Guard:
     def fault(self, place: str, error: BaseException) -> None:
         """Count a fault, and log the first of its type."""
         self.faults[place] += 1
-        self.once(place, type(error).__name__, "%s failed: %s: %s", place, type(error).__name__, error, exc_info=error)
+        kind = type(error).__name__
+        if place in _OF_SPANS:
+            self.once(place, kind, "%s failed: %s", place, kind, exc_info=error)
+        else:
+            self.once(place, kind, "%s failed: %s: %s", place, kind, error, exc_info=error)
 
     def once(self, place: str, what: str, message: str, *args: object, exc_info: BaseException | None = None) -> None:
         """Log a warning, the first time for this place and thing."""
@@ -114,7 +130,30 @@ def warn(logger: Logger, text: str, *args: object) -> None:
 
 
 def _log(message: Message) -> None:
-    message.logger.warning(message.text, *message.args, exc_info=message.error)
+    fault = None if message.error is None else _Fault(type(message.error).__name__).with_traceback(message.error.__traceback__)
+    message.logger.warning(message.text, *map(shown, message.args), exc_info=fault)
+
+
+class _Fault(Exception):  # noqa: N818 -- stands for an error of another type
+    """What is logged in the place of an error, with its traceback: its own text, and those it came from, may quote anything."""
+
+
+def shown(value: object) -> object:
+    """What is logged of a name, a text or an error that may come from outside: printable characters only, without passwords, and short."""
+    if value is None or type(value) in _PLAIN:
+        return value
+    try:
+        text = str(value)
+    except Exception as error:
+        if not _stays(error, is_part=True):
+            raise
+        text = f"<{type(value).__name__}>"
+    return short(masked(text[:_MAX_CHARS]) if "://" in text[:_MAX_CHARS] else text)
+
+
+_PLAIN = frozenset({bool, int, float})
+_MAX_CHARS = 2000
+"""Of a text, before passwords are looked for."""
 
 
 def _stays(error: BaseException, *, is_part: bool = False) -> bool:

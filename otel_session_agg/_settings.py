@@ -242,15 +242,10 @@ class Settings:
         environ = os.environ if environ is None else environ
         for name, close in unknown_variables(environ).items():
             advice = f"did you mean {close}?" if close else f"known are {', '.join(variable for variable, _ in _RULES.values())}"
-            _warned.once("unknown", name, "%s is no variable of this library: %s", name, advice)
+            _warned.once("unknown", name, f"%s is no variable of this library: {advice}", name)
         given = given_variables(environ)
         for one in given:
             if one.value is None:
-                warn(
-                    _logger,
-                    "%s=%r is not allowed: use %s; the default is used",
-                    one.variable,
-                    masked(one.raw)[:_MAX_SHOWN],
-                    one.allowed,
-                )
+                text = "%s=%r is not allowed: use %s; the default is used"
+                warn(_logger, text, one.variable, masked(one.raw)[:_MAX_SHOWN], one.allowed)
         return cls(**{one.name: one.value for one in given if one.value is not None})

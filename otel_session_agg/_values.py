@@ -102,7 +102,9 @@ def text(value: object) -> str | None:
     if type(value) is str:
         if len(value) > MAX_TEXT_CHARS:
             return None
-        if not (value and _FIRST_OF_MORE_BLANKS > value[0] > '"' < value[-1] < _FIRST_OF_MORE_BLANKS):  # else neither blank nor quote, as nearly always
+        if not (
+            value and _FIRST_OF_MORE_BLANKS > value[0] > '"' < value[-1] < _FIRST_OF_MORE_BLANKS
+        ):  # else neither blank nor quote, as nearly always
             value = _unquoted(value)
         return None if not value or value.startswith(_SCRUBBED) else value
     if isinstance(value, str):
