@@ -65,7 +65,7 @@ class Background:
                 return True
             if time.monotonic() < self._retry_at:
                 return False
-            if before is not None and not self._is_done:
+            if before is not None and before.ident is not None and not self._is_done:  # else it never began
                 self._guard.faults[self._name] += 1
                 self._guard.once(self._name, "died", "the thread %s died; another one goes on", self._name)
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import sys
 import tempfile
 import threading
@@ -21,16 +20,19 @@ NOBODY = 65534
 """A user whose number of processes is limited; that of root is not."""
 
 
-def script(end: str, door: str, number: int, *, by_limit: bool, store: str | None) -> None:
+def script(end: str, number: int, *, by_limit: bool, store: str | None) -> None:
     """A script that has no threads from the start."""
     began = time.monotonic()
-    if by_limit:
-        os.setuid(NOBODY)
-        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
-    else:
+    if not by_limit:
         no_threads()
     exporter = Kept()
-    traced = Traced(exporter, **({"door": door} if door == "processor" else {}), store=store)
+    traced = Traced(exporter, store=store)
+    if by_limit:  # everything is imported by now: nobody may not read all folders
+        import resource  # noqa: PLC0415 -- not on every system
+        import sqlite3  # noqa: F401, PLC0415 -- the store's
+
+        os.setuid(NOBODY)
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     live: list[Any] = []
     for index in range(number):
         traced.request(str(index))
@@ -55,7 +57,7 @@ def none_to_be_had(chance: random.Random, rounds: int) -> None:
                 Path(folder).chmod(0o777)
             store = f"sqlite:///{folder}/s.db" if number % 3 == 2 else None
             many = chance.randrange(1, 30)
-            said = apart(script, end=end, door="processor", number=many, by_limit=by_limit, store=store).said
+            said = apart(script, end=end, number=many, by_limit=by_limit, store=store).said
         tokens, live, is_flushed, num_records, is_quick, _ = said
         assert {**expected(many), "asked": 15} == tokens, said
         assert [15] == live, said
