@@ -10,6 +10,7 @@ that nobody holds.
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
 import time
@@ -41,7 +42,7 @@ class Background:
         self._name = name
         self._work = work
         self._guard = guard
-        self._lock = threading.RLock()  # a signal handler may come by in the middle of it
+        self._lock = threading.RLock()
         self._retry_at = 0.0
         self._is_done = False
         self.thread: threading.Thread | None = None
@@ -57,14 +58,30 @@ class Background:
         return self.thread is threading.current_thread()
 
     def _begin(self) -> bool:
-        if sys.is_finalizing():
+        """Begin the thread.  ``Thread.start`` waits, with locks of Python's own making, so it is not called on the main thread."""
+        if sys.is_finalizing() or time.monotonic() < self._retry_at:
             return False
+        if get_ident() != threading.main_thread().ident:
+            return self._start()
+        done, answers = Done(), list[bool]()
+        try:
+            _thread.start_new_thread(finally_, (done, lambda: answers.append(self._start())))
+        except RuntimeError as error:
+            self._refused(error)
+            return False
+        done.wait(_LOOK_SECONDS)
+        return answers != [False]
+
+    def _refused(self, error: RuntimeError) -> None:
+        self.thread, self._retry_at = None, time.monotonic() + _RETRY_SECONDS
+        self._guard.faults["thread"] += 1
+        self._guard.once("thread", str(error), "no thread can be had (%s): flush and shutdown do what there is to do", error)
+
+    def _start(self) -> bool:
         with self._lock:
             before = self.thread
             if before is not None and before.is_alive():
                 return True
-            if time.monotonic() < self._retry_at:
-                return False
             if before is not None and before.ident is not None and not self._is_done:  # else it never began
                 self._guard.faults[self._name] += 1
                 self._guard.once(self._name, "died", "the thread %s died; another one goes on", self._name)
@@ -73,11 +90,7 @@ class Background:
                 self._is_done = False
                 thread.start()
             except RuntimeError as error:
-                self.thread, self._retry_at = None, time.monotonic() + _RETRY_SECONDS
-                self._guard.faults["thread"] += 1
-                self._guard.once(
-                    "thread", str(error), "no thread can be had (%s): flush and shutdown do what there is to do", error
-                )
+                self._refused(error)
                 return False
             return True
 

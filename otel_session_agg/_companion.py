@@ -52,7 +52,7 @@ class Companion(SpanProcessor):
         self._unsampled = unsampled
         self._trusts_baggage = trusts_baggage
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_attached = False
         self._num_looks = 0
         """At how many starts the signals are still looked at: a server sets its own in a forked process, which drops ours."""
@@ -71,7 +71,7 @@ class Companion(SpanProcessor):
 
     def _forked(self) -> None:
         """The thread that was to attach it stayed behind."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._num_looks = _MAX_LOOKS
         self.attach()
 

@@ -68,6 +68,19 @@ class TestBackground:
         assert {"mine": 2} == guard.faults
         assert [f"mine failed: {error.__name__}: 2"] == caplog.messages
 
+    def test_begun_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The main thread never is inside of ``Thread.start``, where a signal handler that needs the thread would wait for itself."""
+        starters: list[int] = []
+        start = threading.Thread.start
+
+        def started(thread: threading.Thread) -> None:
+            starters.append(threading.get_ident())
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", started)
+        assert Background("mine", lambda: True, Guard(_LOGGER)).begin()
+        assert (1, False) == (len(starters), threading.main_thread().ident in starters)
+
     def test_refused(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         """A thread that cannot be had is said once, and asked for again a second later."""
         guard = Guard(_LOGGER)

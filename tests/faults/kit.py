@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,7 +133,8 @@ def apart(
             stdout, stderr = process.communicate(timeout=5.0)
         except subprocess.TimeoutExpired:
             stdout, stderr = "", "it is stuck in C code"
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         message = f"{function.__name__}({arguments}) hangs\n{stdout}\n{stderr}"
         raise AssertionError(message) from None
     return Ended(process.returncode, stdout, stderr)
