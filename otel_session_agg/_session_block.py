@@ -17,7 +17,7 @@ from otel_session_agg._budgets import Budget
 from otel_session_agg._context import Label, carried_texts, current_label, given_id, labels_around, leave, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._session_totals import MAX_LABELS
+from otel_session_agg._session_totals import MAX_LABELS, MAX_WHOLE
 from otel_session_agg._values import MAX_TEXT_CHARS, plain
 
 __all__ = ["end_session", "session"]
@@ -208,6 +208,9 @@ def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str 
         if not isinstance(value, (str, bool, int, float)):
             message = f"metadata {name}={value!r:.60} is not allowed: use text, a number or a flag"
             raise ValueError(message)  # noqa: TRY004 -- one error for whoever gives a wrong label
+        if isinstance(value, int) and abs(value) > MAX_WHOLE:
+            message = f"metadata {name:.60} is not allowed: whole numbers have at most 63 bits, as OTLP carries them"
+            raise ValueError(message)
         if max(len(name), len(value) if isinstance(value, str) else 0) > MAX_TEXT_CHARS:
             message = f"metadata {name:.60} is not allowed: names and texts have at most {MAX_TEXT_CHARS} characters"
             raise ValueError(message)

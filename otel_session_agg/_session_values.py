@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from otel_session_agg._rollup import At
-from otel_session_agg._session_totals import Labelled
+from otel_session_agg._session_totals import MAX_WHOLE, Labelled
 
 _HEX = frozenset("0123456789abcdef")
 _MOST = 10**30
@@ -110,7 +110,7 @@ def labelled(time_ns: object, value: object) -> Labelled:
     """A piece of metadata."""
     if isinstance(value, str):
         return Labelled(time_in(time_ns), text(value))
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LATEST_NS):  # so much OTLP carries
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= MAX_WHOLE):
         return Labelled(time_in(time_ns), value)
     message = f"no label: {value!r:.40}"
     raise MalformedError(message)

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from otel_session_agg._budget_scopes import scopes
 from otel_session_agg._messages import messages
 
 from .apps import DEADLINE_SECONDS, App, alone
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.load_profile("any machine")
 
 
 class Logged:

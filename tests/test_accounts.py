@@ -163,7 +163,7 @@ class TestPeriods:
             for period, budget in budgets.items():
                 assert (5 * CALL_USD if period is None else expected) == used(budget)
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(
         ends=st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2), st.booleans()), min_size=1, max_size=12),
         seed=st.integers(0, 2**32),

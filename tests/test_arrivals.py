@@ -111,7 +111,7 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
 class TestSameAsTheProcessor:
     """Every root's attributes."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(_plays())
     def test_any_trace(self, play: _Play) -> None:
         """They do not depend on whether starts were seen, nor on the batches."""

@@ -138,7 +138,7 @@ class TestExactlyOnce:
 
     @pytest.mark.parametrize("entry", ["processor", "exporter"])
     @pytest.mark.parametrize("kind", ["none", "memory", "sqlite"])
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(steps=_STEPS)
     def test_any_steps(self, kind: str, entry: str, steps: list[tuple[str, int]]) -> None:
         """Roots, parts, spans below parents that nobody sees and children, flushed and shut down at any moment."""

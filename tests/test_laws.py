@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, Settings, conventions
@@ -363,7 +363,7 @@ _STEP = st.tuples(
 class TestAnything:
     """Whatever comes, in whatever order: laws 3, 4 and 6 after every step."""
 
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=300)
     @given(st.lists(_STEP, max_size=60), st.integers(1, 3), st.integers(1, 3))
     def test_books(self, steps: list[Any], max_open_roots: int, max_open_spans: int) -> None:
         """Received is folded or ignored, opened is released or open, and every carrier leaves exactly once."""
@@ -534,7 +534,7 @@ KEYS = [*sorted(conventions._INDEX.marks), "trace.annotations.x", "evaluations.y
 class TestLaw7:
     """No attribute value, of any type, makes us raise."""
 
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=300)
     @given(
         st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=12),
         st.text(max_size=5) | st.sampled_from(sorted(conventions._INDEX.named_spans)),

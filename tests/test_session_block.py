@@ -526,7 +526,18 @@ class TestMetadata:
             session(metadata={name.removeprefix("metadata."): 1})
 
     @pytest.mark.parametrize(
-        "metadata", [{"": 1}, {1: 1}, {"a": None}, {"a": [1]}, {"a": object()}, {"a": b"x"}, {"a": "x" * 1025}, {"a" * 1025: 1}]
+        "metadata",
+        [
+            {"": 1},
+            {1: 1},
+            {"a": 2**63},
+            {"a": None},
+            {"a": [1]},
+            {"a": object()},
+            {"a": b"x"},
+            {"a": "x" * 1025},
+            {"a" * 1025: 1},
+        ],
     )
     def test_wrong(self, metadata: Any) -> None:
         """Names that are no text and values that no attribute can have are refused."""

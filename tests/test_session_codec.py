@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
@@ -34,8 +34,8 @@ from otel_session_agg._session_values import MalformedError
 from .test_rollup import ROLLUPS
 from .test_session_totals import MEMBERS, TOTALS
 
-_TEXT = st.text(st.characters(), max_size=6)
-"""Any characters, halves of surrogate pairs too."""
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+"""Any characters but halves of surrogate pairs, which reading has replaced."""
 _LATEST_NS = 2**63 - 1
 
 
@@ -56,13 +56,12 @@ _PARTS = st.builds(
     st.booleans(),
     st.booleans(),
     st.none() | _TEXT,
-    st.integers(1, 2**63 - 1),
+    st.integers(1, 2**63 - 2),
     st.lists(_TEXT, max_size=3).map(tuple),
 )
 _RECORDED = st.builds(
-    Recorded, *2 * [st.integers(0, 2**63 - 1)], st.sampled_from(["", *sorted(SESSION_ENDS)]), st.integers(0, 2**63 - 1)
+    Recorded, *2 * [st.integers(0, 2**63 - 2)], st.sampled_from(["", *sorted(SESSION_ENDS)]), st.integers(0, 2**63 - 1)
 )
-_slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 _READERS: list[Callable[[bytes], object]] = [decode, decode_part, decode_recorded]
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _JSON = st.recursive(
@@ -118,7 +117,6 @@ def _bytes(row: object) -> bytes:
 class TestRoundTrip:
     """What is written is read again as it was."""
 
-    @_slow
     @given(TOTALS.map(_all_in_time))
     def test_totals(self, totals: SessionTotals) -> None:
         """Totals of a session, whatever is in them."""
@@ -128,7 +126,6 @@ class TestRoundTrip:
             type(label.value) for _, label in sorted(back.metadata.items())
         ]
 
-    @_slow
     @given(_PARTS)
     def test_part(self, part: Part) -> None:
         """A part of a trace."""
@@ -150,7 +147,7 @@ class TestRoundTrip:
 
     def test_largest(self) -> None:
         """The largest session that is ever written is read."""
-        text = "\ud800" * 1024
+        text = "\u20ac" * 1024
         names = [f"{number:02}{text}"[:1024] for number in range(MAX_LABELS)]
         totals = SessionTotals(
             Rollup(
@@ -168,7 +165,6 @@ class TestRoundTrip:
 class TestWords:
     """Totals that grow, written again and again."""
 
-    @_slow
     @given(st.lists(st.lists(st.tuples(MEMBERS, st.booleans()), max_size=4), max_size=8))
     def test_as_they_are(self, written: list[list[tuple[Member, bool]]]) -> None:
         """Every time it is all that there is by then, in whatever order the roots came."""
@@ -421,7 +417,6 @@ class TestWrongFields:
         with pytest.raises(MalformedError):
             decode(_bytes({**_row(encode(_FULL)), "is_budget_exceeded": wrong}))
 
-    @_slow
     @given(st.sampled_from(sorted(_row(encode(_FULL)))), _JSON)
     def test_any_field(self, name: str, value: object) -> None:
         """Whatever stands in a field, the value is refused or what is read can be written again."""

@@ -433,7 +433,7 @@ class TestLaw2:
                 assert root_tells(session.own, [process]) or not session.own.are_on_root
             assert {node.session_id for node in nodes} == {session.session_id for session in ledger}
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=12)
     @given(sessions(), st.randoms(use_true_random=False))
     def test_threads(self, nodes: list[Node], chance: random.Random) -> None:
         """So they are with the threads that there are in life, and when each process is shut down."""

@@ -764,7 +764,7 @@ _slots = st.builds(
 class TestLaws:
     """What holds whatever comes in which order."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data(), st.lists(_slots, min_size=1, max_size=12))
     def test_any_order(self, data: st.DataObject, slots: list[Slot]) -> None:
         """Delivered late, twice or in another order, it comes to the same."""
@@ -852,7 +852,7 @@ class StoresAgree(RuleBasedStateMachine):
             self.open.__exit__(None, None, None)
 
 
-StoresAgree.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+StoresAgree.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
 TestStoresAgree = StoresAgree.TestCase
 
 
