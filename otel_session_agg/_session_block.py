@@ -17,8 +17,8 @@ from otel_session_agg._budgets import Budget
 from otel_session_agg._context import Label, carried_texts, current_label, given_id, labels_around, leave, with_label
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
 from otel_session_agg._rollup import Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_WHOLE
-from otel_session_agg._values import MAX_TEXT_CHARS, plain
+from otel_session_agg._session_totals import MAX_LABELS
+from otel_session_agg._values import MAX_TEXT_CHARS, MAX_WHOLE, plain
 
 __all__ = ["end_session", "session"]
 

@@ -30,9 +30,6 @@ store: 90 kB at most, and a chat of this many turns is a machine."""
 MAX_LABELS = 64
 """Names of metadata per session: they come from user code and need a bound."""
 
-MAX_WHOLE = 2**63 - 1
-"""The largest whole number in metadata: OTLP carries no larger one."""
-
 
 STATED = 0
 """Span id of a user that ``session()`` states: that counts before what spans say."""

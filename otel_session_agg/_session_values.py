@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from otel_session_agg._rollup import At
-from otel_session_agg._session_totals import MAX_WHOLE, Labelled
+from otel_session_agg._session_totals import Labelled
+from otel_session_agg._values import MAX_WHOLE
 
 _HEX = frozenset("0123456789abcdef")
 _MOST = 10**30

@@ -18,6 +18,9 @@ MAX_COST_USD = 10**9
 MAX_TEXT_CHARS = 1024
 """The longest name or id: long enough for a Bedrock profile ARN, short enough to keep."""
 
+MAX_WHOLE = 2**63 - 1
+"""The largest whole number that OTLP carries."""
+
 PUSD_PER_USD = 10**12
 
 _SCRUBBED = "[Scrubbed due to "
