@@ -28,7 +28,7 @@ from otel_session_agg._session_codec import Part, Recorded, decode_part, encode,
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._session_slots import ACCOUNT, OPEN, RECORD, SESSION, Others, SessionSlots
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
-from otel_session_agg._session_values import MalformedError
+from otel_session_agg._session_values import MAX_SEQUENCE, MalformedError
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore, Slot, Stored
 
@@ -241,7 +241,7 @@ class Desk:
         totals, is_unread = self.sessions.sum_and_unread(key, stored)
         if patiently and totals.num_open:
             return False
-        revision = 1 if recorded is None else recorded.revision + 1
+        revision = 1 if recorded is None else min(recorded.revision + 1, MAX_SEQUENCE)
         reason, ended_ns = draft.end_reason, self._wall_ns()
         if recorded is not None and reason == IDLE and not _is_back(totals, recorded):  # a correction: it had ended before
             reason, ended_ns = recorded.reason or IDLE, recorded.ended_ns

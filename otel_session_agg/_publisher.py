@@ -167,9 +167,15 @@ class Publisher:
             known = ledger.get(session_id)
             if known is None:
                 continue
-            if all_now or session_id in at_once or now - known.published_seconds >= HOT_SECONDS:
-                self._write(known, now, self._engine.members.number(session_id))
-            else:
+            number = self._engine.members.number(session_id)
+            if all_now or session_id in at_once:
+                self._write(known, now, number)
+                continue
+            if now >= _when_due(known, number, now):
+                goes_on = not number and _may_go_on(known, now)
+                self._write(known, now, 1 if goes_on else number)
+                known.waits_since = now if goes_on else None
+            if known.waits_since is not None:
                 ledger.news[session_id] = None
         self._is_behind = bool(ledger.news)
 
@@ -222,7 +228,7 @@ class Publisher:
     def _write(self, session: Session, now: float, num_open: int) -> None:
         if self._courier is not None:
             session.seq += 1
-            session.published_seconds = now
+            session.published_seconds, session.waits_since = now, None
             session.grown.set_open(num_open)
             value = session.words.encode(session.grown, texts=self._texts)
             slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
@@ -232,3 +238,22 @@ class Publisher:
 def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:
     """All of it under one name, however many sessions there are: each of those has its own already."""
     return {session_id: reduce(add, rollups.values())} if rollups else {}
+
+
+def _when_due(session: Session, number: int, now: float) -> float:
+    """When a session with something new is to be written, of which so many roots are open.
+
+    Others know of a session that something of it is open before more can happen in it, so that they see it when this process is killed.
+    That nothing is, is said when nothing has happened for a moment.
+    """
+    if not session.grown.num_open:
+        return now
+    session.waits_since = now if session.waits_since is None else session.waits_since
+    again = session.published_seconds + HOT_SECONDS
+    return again if number else max(again, session.waits_since + HOT_SECONDS)
+
+
+def _may_go_on(session: Session, now: float) -> bool:
+    """Whether traces of a session come one after the other, so that more may have begun already."""
+    is_hot = session.grown.num_open or now - session.published_seconds < HOT_SECONDS
+    return bool(is_hot) and now - session.active_seconds < HOT_SECONDS

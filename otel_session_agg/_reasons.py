@@ -58,7 +58,8 @@ SESSION_ENDS = frozenset({END_SESSION, END_ON_EXIT, IDLE, MAX_AGE, MAX_SESSIONS,
 """Why a session has ended or changed: all that records say."""
 
 OPEN_TRACES = "open_traces"
-"""Partial: some trace of the session, or part of the trace in another process, had not ended."""
+"""Partial: some trace of the session, or part of the trace in another process, had not ended; or a process that was at work in the
+session was killed before it said that it was done."""
 STORE = "store"
 """Partial: the store could not be reached, so parts in other processes may be missing."""
 UNREADABLE = "store_entry"

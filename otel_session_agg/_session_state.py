@@ -27,6 +27,7 @@ class Session:
         "revision",
         "seq",
         "session_id",
+        "waits_since",
         "words",
         "writer",
     )  # fmt: skip
@@ -58,6 +59,8 @@ class Session:
         """When it is looked at next."""
         self.born_seconds = self.active_seconds = now
         self.published_seconds = float("-inf")
+        self.waits_since: float | None = None
+        """Since when something new waits to be written."""
 
     def look_no_more(self) -> None:
         """It need not be looked at any more."""

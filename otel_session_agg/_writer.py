@@ -80,4 +80,10 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
     values = attributes(record.rollup, {}, record.partial_reason, over=n.OF_SESSION)
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
-    return {**values, **{name: value for name, value in more.items() if value is not None}}
+    found = {**values, **{name: value for name, value in more.items() if value is not None}}
+    return {name: _whole_text(value) if isinstance(value, str) else value for name, value in found.items()}
+
+
+def _whole_text(text: str) -> str:
+    """The text without halves of surrogate pairs, which no exporter can encode; a store may have them."""
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from otel_session_agg._session_codec import decode
+from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg.stores import open_store
 from tests.servers import Server, free_port, valkey, valkey_cluster, wait_until
 from tests.workers import COMPLETION_TOKENS, STARTS, Job, Root, Told, Worker, Workers, spawned
@@ -87,15 +90,25 @@ def shares(jobs: Sequence[Job], number: int) -> list[tuple[Sequence[Job]]]:
     return [(jobs[at::number],) for at in range(number)]
 
 
-def stored_tokens(url: str) -> int:
-    """Tokens of all sessions as they stand in the store."""
+def stored_totals(url: str) -> SessionTotals:
+    """All sessions as they stand in the store."""
     store = open_store(url)
     try:
         found = store.get(list(store.keys("s:")))
         parts = [decode(value) for stored in found for writer, value in stored.slots.items() if writer != "record"]
-        return sum(part.rollup.total_tokens or 0 for part in parts)
+        return sum(parts, SessionTotals())
     finally:
         store.close()
+
+
+def stored_tokens(url: str) -> int:
+    """Tokens of all sessions as they stand in the store."""
+    return stored_totals(url).rollup.total_tokens or 0
+
+
+def stored_open(url: str) -> int:
+    """How many roots are open in all sessions as they stand in the store."""
+    return stored_totals(url).num_open
 
 
 def tokens_of(jobs: Sequence[Job]) -> int:
@@ -301,6 +314,28 @@ class TestKilled:
             left.each("end", "s")
             written = record([*jobs, ("s", 1, 4000)], "s", is_partial=True)
             assert [written._replace(num_traces=3)] == wait_for_records(left, 1)
+
+    def test_amid_requests(self, any_url: str) -> None:
+        """Requests that come one after the other, each shorter than the time between two writes, are held by it: some are missing."""
+        with spawned(2, any_url, linger_seconds=SOON_SECONDS) as workers:
+            pid = workers[0].do("pid")
+            workers[0].begin_to("work", [("s", 1, 1)] * 100_000, 0.001)
+            wait_until(lambda: stored_tokens(any_url) > 100 * (1 + COMPLETION_TOKENS))
+            os.kill(pid, signal.SIGKILL)
+            left = Workers([workers[1]])
+            left[0].do("end", "s")
+            assert [("s", 1, True)] == [(told.session_id, told.revision, told.is_partial) for told in wait_for_records(left, 1)]
+
+    def test_after_a_moment(self, url: str) -> None:
+        """When nothing has happened for a moment, it has said so by itself, and nothing is missing."""
+        jobs: list[Job] = 30 * [("s", 1, 1)]
+        with spawned(2, url, linger_seconds=LONG_SECONDS) as workers:
+            workers[0].do("work", jobs)
+            wait_until(lambda: stored_tokens(url) == tokens_of(jobs) and not stored_open(url))
+            workers[0].kill()
+            left = Workers([workers[1]])
+            left[0].do("end", "s")
+            assert records_of(jobs) == wait_for_records(left, 1)
 
     def test_between_requests(self, any_url: str) -> None:
         """When nothing of it was open, nothing is missing, and the record does not say so."""

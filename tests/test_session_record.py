@@ -59,6 +59,7 @@ class TestToDict:
             "num_unsampled_traces": 0,
             "average_trace_latency_ms": 415.0,
             "is_partial": True,
+            "partial_reason": "open_traces",
             "is_budget_exceeded": False,
             "members": [{"trace_id": f"{5:032x}", "span_id": f"{7:016x}"}],
         } == more

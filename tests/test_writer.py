@@ -9,7 +9,7 @@ import pytest
 from otel_session_agg import Rollup, _names
 from otel_session_agg._rollup import At
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._session_totals import Labelled, SessionTotals
 from otel_session_agg._writer import attributes, record_attributes
 
 _FULL = Rollup(
@@ -81,6 +81,13 @@ class TestAttributes:
         written = {**_WRITTEN, **record_attributes(record)}
         assert written.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
         assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
+
+    def test_halves_of_characters(self) -> None:
+        """What a record says can be encoded, whatever stood in a store; all else is as it was."""
+        labels = {"a": Labelled(1, "x\ud800"), "b": Labelled(1, "\u00e9"), "c": Labelled(1, 2)}
+        written = record_attributes(SessionRecord("s\udfff", 1, "idle", SessionTotals(metadata=labels)))
+        found = {name: written[f"metadata.{name}"] for name in labels}
+        assert ({"a": "x?", "b": "\u00e9", "c": 2}, "s?") == (found, written["session.id"])
 
     def test_nothing(self) -> None:
         """A root without events says 0 for what is known to be nothing and leaves the rest out."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +18,7 @@ import redis
 
 from otel_session_agg.stores import Slot, open_store
 from tests.servers import valkey, wait_until
-from tests.workers import COMPLETION_TOKENS, App
+from tests.workers import COMPLETION_TOKENS, App, spawned
 
 from .kit import attack
 
@@ -247,3 +250,26 @@ def file_is_another(chance: random.Random, rounds: int) -> None:
                         work(app, "s", "t")
                     expected = [("s", 120), ("t", 120)]
                     assert expected == ended(late, "s", "t").records
+
+
+# -- processes ------------------------------------------------------------------------------------------------------------
+
+
+@attack(short=2, long=40)
+def writer_is_killed(chance: random.Random, rounds: int) -> None:
+    """A process that is killed while it works in a session has not said all: the record says that something is missing."""
+    jobs = [("s", 1, 10)] * 100_000
+    for _ in range(rounds):
+        with TemporaryDirectory() as folder:
+            url = f"sqlite:///{Path(folder) / 'sessions.db'}"
+            with spawned(2, url, linger_seconds=0.5) as workers, closing(open_store(url)) as store:
+                writer, other = workers.members
+                pid = writer.do("pid")
+                writer.begin_to("work", jobs, chance.choice((0.0, 0.001, 0.02)))
+                wait_until(lambda store=store: len(store.get(["s:s"])[0].slots) > 0)  # type: ignore[misc]
+                time.sleep(chance.uniform(0.1, 0.6))
+                os.kill(pid, signal.SIGKILL)
+                other.do("end", "s")
+                wait_until(lambda other=other: len(other.do("records")) > 0)  # type: ignore[misc]
+                [told] = other.do("records")
+                assert told.is_partial
