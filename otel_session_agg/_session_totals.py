@@ -78,8 +78,7 @@ class SessionTotals:
 
     rollup: Rollup = field(default_factory=Rollup)
     num_open: int = 0
-    """Session roots that were open, or left before everything below them had ended, and 1 in a process in which more is likely to have
-    begun; summed."""
+    """Session roots that were open or left too early, and 1 in a process in which more may have begun; summed."""
     traces: frozenset[int] = frozenset()
     """Trace ids; merged as a set."""
     more_traces: int = 0
