@@ -111,11 +111,11 @@ class Courier(StoreQueue):
 
     def _work(self) -> bool:
         self._write()
-        if self._desk.lost_sight():
-            self._log.lost()
+        if (gone := self._desk.sessions.gone()) is not None:
+            self._log.lost(gone.keys)
             self._seen, self._seen_accounts = {}, {}
             with self._changed:
-                self.counts["lost"] += self._outbox.again()
+                self.counts["lost"] += self._outbox.again(gone)
             self._write()
         self._look_at_traces()
         self._look_at_sessions()
@@ -190,7 +190,7 @@ class Courier(StoreQueue):
             with self._changed:
                 if self._ends.get(session_id) is not end:
                     continue  # asked for again meanwhile
-                if done or end.tries >= _MAX_TRIES or self._hurry:
+                if done or end.tries >= _MAX_TRIES or (self._hurry and not self._desk.sessions.evicted):
                     del self._ends[session_id]
                 else:
                     self._ends[session_id] = end._replace(when=now + GRACE_SECONDS, tries=end.tries + 1)

@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 from otel_session_agg._budget_scopes import ttl_seconds
 from otel_session_agg._gathering import Answer
-from otel_session_agg._reasons import IDLE, UNREADABLE
+from otel_session_agg._reasons import IDLE, STORE_EVICTED, UNREADABLE
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import Part, Recorded, decode_part, encode, encode_recorded
 from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_slots import ACCOUNT, OPEN, RECORD, SESSION, Others, SessionSlots
+from otel_session_agg._session_slots import ACCOUNT, EVICTED, NOBODYS, OPEN, RECORD, SESSION, Others, SessionSlots
 from otel_session_agg._session_totals import Member, SessionTotals, of_root
 from otel_session_agg._session_values import MAX_SEQUENCE, MalformedError
 from otel_session_agg._settings import Settings
@@ -153,10 +153,6 @@ class Desk:
         """How long after what is late a record is corrected."""
         return min(self._settings.linger_seconds, self._settings.session_idle_seconds)
 
-    def lost_sight(self) -> bool:
-        """Whether what was written may be gone."""
-        return self._store.lost_sight()
-
     # -- traces -----------------------------------------------------------------------------------------------------------
 
     def parts(self, trace_ids: list[int]) -> list[Answer]:
@@ -230,7 +226,9 @@ class Desk:
     def _record(self, key: str, draft: SessionRecord, tell: Callable[[SessionRecord], None], *, patiently: bool) -> bool:
         [stored] = self._store.get([key])
         recorded = self.sessions.recorded(key, stored)
-        if not stored.slots.keys() - {RECORD}:
+        if not stored.slots.keys() - NOBODYS:
+            if key in self.sessions.evicted:  # it is written again before the next try
+                return False
             if stored.malformed:  # it would be due again at once, and keep others from being looked at
                 self._store.postpone([key], self._settings.session_idle_seconds)
             return True
@@ -248,7 +246,7 @@ class Desk:
         slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version, reason, ended_ns)))
         made = (revision, stored.version)
         if self._made.get(key) != made:
-            missing = UNREADABLE if is_unread else None
+            missing = STORE_EVICTED if EVICTED in stored.slots else UNREADABLE if is_unread else None
             tell(replace(draft, revision=revision, end_reason=reason, totals=totals, missing=missing))
         self._made[key] = made  # should settling fail, the next try does not tell again
         if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):

@@ -12,9 +12,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from otel_session_agg._desk import Errand
-from otel_session_agg._session_slots import OPEN
+from otel_session_agg._session_slots import OPEN, Gone
 
 _Name = tuple[str, str]
+_ALL = Gone(None, [])
 
 
 class Ask(NamedTuple):
@@ -72,9 +73,10 @@ class Outbox:
             self._written[name] = errand
         _shrink(self._written, self._max_slots)
 
-    def again(self) -> int:
+    def again(self, gone: Gone = _ALL) -> int:
         """The store may have lost what was written; returns how many are lost for that."""
-        known = {**self._written, **self._pending}
+        written = {name: errand for name, errand in self._written.items() if gone.keys is None or name[0] in gone.keys}
+        known = {**written, **self._pending, **{(slot.key, slot.writer): Errand(slot) for slot in gone.marks}}
         self._pending = OrderedDict(sorted(known.items(), key=lambda row: row[0][0].startswith(OPEN)))
         return _shrink(self._pending, self._max_slots)
 

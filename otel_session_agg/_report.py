@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_codec import decode, decode_recorded
-from otel_session_agg._session_slots import RECORD, SESSION
+from otel_session_agg._session_slots import NOBODYS, RECORD, SESSION
 from otel_session_agg._session_totals import SessionTotals
 from otel_session_agg._session_values import MalformedError
 from otel_session_agg._store import LeftOut, SessionStore, Stored
@@ -102,7 +102,7 @@ class SessionReader:
 
     def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
         slots = stored.slots
-        parts = [self._decoded(decode, session_id, writer, slots[writer]) for writer in slots if writer != RECORD]
+        parts = [self._decoded(decode, session_id, writer, slots[writer]) for writer in slots if writer not in NOBODYS]
         known = [part for part in parts if part is not None]
         recorded = self._decoded(decode_recorded, session_id, RECORD, slots[RECORD]) if RECORD in slots else None
         if not known:

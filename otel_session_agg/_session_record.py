@@ -62,7 +62,7 @@ class SessionRecord:
     def partial_reason(self) -> str | None:
         """Why something is missing.
 
-        ``open_traces``: some trace had not ended, or a process that was at work has not said that it was done; ``store_entry``: an entry of the store could not be read.
+        ``open_traces``: some trace had not ended, or a process that was at work has not said that it was done; ``store_entry``: an entry of the store could not be read; ``store_evicted``: the store had lost the session before its time.
         """
         return OPEN_TRACES if self.totals.num_open > 0 else self.missing
 

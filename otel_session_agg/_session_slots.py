@@ -22,6 +22,15 @@ from otel_session_agg._store import LeftOut, SessionStore, Slot, Stored
 RECORD = "record"
 """Writer of the slot that belongs to nobody's process: the last record of a session."""
 
+EVICTED = "evicted"
+"""Writer of the slot that says that a session was gone from the store before: what others had written may be missing.
+
+For versions that do not know that, it is a part with something open.
+"""
+
+NOBODYS = frozenset({RECORD, EVICTED})
+"""Writers of slots that are no parts of sessions."""
+
 SESSION = "s:"
 """Begins the keys of sessions."""
 
@@ -47,6 +56,15 @@ class Spent(NamedTuple):
 
     account: str
     rollup: Rollup
+
+
+class Gone(NamedTuple):
+    """What a store has lost."""
+
+    keys: frozenset[str] | None
+    """``None``: perhaps all of them."""
+    marks: list[Slot]
+    """What says so in the store."""
 
 
 def open_slot(name: str, process: str, seq: int, num_blocks: int) -> Slot:
@@ -82,6 +100,15 @@ class SessionSlots:
             self._counts["malformed"] += number
             names += more
         return names
+
+    def gone(self) -> Gone | None:
+        """What was written and may be gone from the store by now; ``None``: nothing."""
+        keys = [key for key in self.evicted if key.startswith(SESSION)]
+        marks = [Slot(key, EVICTED, 1, encode(SessionTotals(num_open=1))) for key in keys]
+        self.evicted.clear()
+        if self._store.lost_sight():
+            return Gone(None, marks)
+        return Gone(frozenset(keys), marks) if keys else None
 
     def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session; ``seen``: versions of these."""
@@ -145,12 +172,18 @@ class SessionSlots:
     def sum_and_unread(self, key: str, stored: Stored) -> tuple[SessionTotals, bool]:
         """The totals of all writers, and whether something of theirs cannot be read."""
         parts = [part for _, part in self._decoded(key, stored)]
-        is_unread = bool(stored.malformed) or len(parts) < len(stored.slots.keys() - {RECORD})
+        is_unread = bool(stored.malformed) or len(parts) < len(stored.slots.keys() - NOBODYS)
         return reduce(add, parts, SessionTotals()), is_unread
+
+    @property
+    def evicted(self) -> dict[str, None]:
+        """Keys that are gone from the store before their time; whoever writes them again takes them from here."""
+        evicted: dict[str, None] | None = getattr(self._store, "evicted", None)
+        return {} if evicted is None else evicted
 
     def _decoded(self, key: str, stored: Stored) -> Iterator[tuple[str, SessionTotals]]:
         for writer, value in stored.slots.items():
-            if writer != RECORD:
+            if writer not in NOBODYS:
                 try:
                     yield writer, decode(value)
                 except MalformedError:

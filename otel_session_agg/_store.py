@@ -71,7 +71,8 @@ class SessionStore(Protocol):
 
     Methods may raise any exception when the store cannot be reached; whoever calls keeps what it wanted to say and says it
     again.  They are called by one thread at a time in each process.  An entry that cannot be read or replaced is no reason to
-    raise: it is left out, and noted in ``left_out`` if the store has such a :class:`LeftOut`.
+    raise: it is left out, and noted in ``left_out`` if the store has such a :class:`LeftOut`.  A key that was put here and is gone
+    before its time, evicted for example, is noted in ``evicted`` if the store has such a ``dict``, until it is taken from there.
     """
 
     def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:

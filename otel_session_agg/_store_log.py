@@ -29,8 +29,16 @@ class StoreLog:
                     "store entry", name, "an entry of the store is left out, as it cannot be read: %s", short(name, _MAX_CHARS)
                 )
 
-    def lost(self) -> None:
-        """Say that what was written may be gone."""
+    def lost(self, keys: Iterable[str] | None) -> None:
+        """Say that what was written is gone: these keys, or perhaps all of them."""
+        if keys is not None:
+            self._guard.once(
+                "store",
+                "evicted",
+                "the store has lost sessions before their time (keys were evicted or deleted): what this process knows of them is"
+                " written again, and their records say that something may be missing",
+            )
+            return
         self._guard.once(
             "store",
             "lost",

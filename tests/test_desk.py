@@ -17,7 +17,7 @@ from otel_session_agg._session_codec import Part, decode, encode_part, encode_re
 from otel_session_agg._session_codec import Recorded as Told
 from otel_session_agg._session_slots import RECORD
 from otel_session_agg._session_totals import Member, SessionTotals
-from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore
+from otel_session_agg.stores import MemoryStore, Slot, SqliteStore
 from otel_session_agg.testing import FakeClock
 
 TRACE = 7
@@ -30,9 +30,9 @@ ONE = SessionTotals(Rollup(num_events=1))
 class Office:
     """Desks of several processes at one store."""
 
-    def __init__(self, store: SessionStore | None = None) -> None:
+    def __init__(self, store: Any = None) -> None:
         self.clock = FakeClock(50.0)
-        self.store: SessionStore = store or MemoryStore(clock=self.clock)
+        self.store: Any = store or MemoryStore(clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.records: list[SessionRecord] = []
         self.one, self.two = self.desk("one"), self.desk("two")
@@ -71,7 +71,8 @@ class Office:
 
     def slots(self, key: str) -> dict[str, bytes]:
         """What stands below a key."""
-        return self.store.get([key])[0].slots
+        slots: dict[str, bytes] = self.store.get([key])[0].slots
+        return slots
 
     def totals(self, session_id: str) -> SessionTotals:
         """What readers find of a session."""
@@ -97,6 +98,19 @@ def root_errand(session_id: str | None, *included: tuple[str, int], seq: int = 1
     rollup = Rollup() if session_id is not None else Rollup(num_events=5, start_ns=1, end_ns=10)
     one = Part({None: rollup}, is_open=False, root=True, session_id=session_id, seq=seq, included=carried)
     return Errand(Slot(trace_key(TRACE), ROOT, seq, encode_part(one)), part_of=TRACE)
+
+
+class _EvictingStore(MemoryStore):
+    """A store that loses keys and knows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.evicted: dict[str, None] = {}
+
+    def evict(self, key: str) -> None:
+        """Lose a key."""
+        del self._entries[key]
+        self.evicted[key] = None
 
 
 class TestParts:
@@ -702,6 +716,20 @@ class TestWrite:
             office.one.write(order)
         assert 3 == office.totals("s").rollup.num_events
 
-    def test_lost_sight(self) -> None:
+    def test_gone(self) -> None:
         """Whether something may be gone is the store's to say."""
-        assert Office().one.lost_sight() is False
+        assert Office().one.sessions.gone() is None
+
+    def test_evicted(self) -> None:
+        """What is gone from a store is written again with a mark, and the record says that something may be missing."""
+        office = Office(_EvictingStore())
+        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.store.evict("s:s")
+        assert not office.end()
+        gone = office.one.sessions.gone()
+        assert gone is not None
+        assert (frozenset({"s:s"}), ["s:s"]) == (gone.keys, [slot.key for slot in gone.marks])
+        office.one.write([*map(Errand, gone.marks), Errand(session_slot("s", "p.1", 1, ONE))])
+        assert office.one.sessions.gone() is None
+        assert office.end()
+        assert [(1, 1, "store_evicted")] == [(r.revision, r.rollup.num_events, r.partial_reason) for r in office.records]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -462,3 +462,79 @@ class TestErrorType:
     def test_type(self, text: str, expected: str) -> None:
         """The type, as far as the text surely begins with one."""
         assert expected == error_type(text)
+
+
+class TestOlderVersion:
+    """What 0.3.1 wrote, and what it can read: both versions may be on one store, as while an application is deployed."""
+
+    SESSION = (
+        b'{"v":1,"rollup":{"num_events":3,"num_model_events":2,"num_tool_events":1,"num_errors":1,"num_computed":2,'
+        b'"cost_pusd":28000000000000,"num_winners":2,"prompt_tokens":8,"completion_tokens":10,"total_tokens":18,'
+        b'"start_ns":1795879117339139918,"end_ns":1795879117402225631,"models":["m"],'
+        b'"output":[1795879117378688501,7334259726702191470,"the answer"],'
+        b'"error":[1795879117378688501,7334259726702191470,"ValueError: no"],'
+        b'"session":[1795879117339139918,6942856316787410875,"s"]},"num_roots":2,"root_ns":41322502,'
+        b'"last_began_ns":1795879117400481132,"user":[1795879117400481132,0,"ada"],'
+        b'"metadata":{"plan":[1795879117400481132,"pro"],"n":[1795879117400481132,3],"x":[1795879117400481132,true]},'
+        b'"traces":"8n4ZLp/4J9l2C8PuWgDXv4IdjbFLYhdJRlG266O1s1o=",'
+        b'"members":[[1795879117339139918,"f27e192e9ff827d9760bc3ee5a00d7bf","6059fb0908b0c7bb"],'
+        b'[1795879117400481132,"821d8db14b6217494651b6eba3b5b35a","26645b2a471730b2"]]}'
+    )
+    PART = (
+        b'{"v":1,"parts":[[null,{"num_events":2,"num_model_events":1,"num_computed":1,"cost_pusd":30000000000000,"num_winners":1,'
+        b'"prompt_tokens":20,"completion_tokens":5,"total_tokens":25,"start_ns":1795879117360431669,"end_ns":1795879117361133719,'
+        b'"models":["m"]}]],"open":false,"root":false,"session":null,"seq":2}'
+    )
+    ROOT = b'{"v":1,"parts":[[null,{}]],"open":false,"root":true,"session":"s","seq":1,"included":["root:1"]}'
+    RECORD = b'{"v":1,"revision":1,"version":5,"reason":"end_session","ended_ns":1795879117395931797}'
+    FIELDS = frozenset(
+        [
+            "num_events",
+            "num_model_events",
+            "num_tool_events",
+            "num_errors",
+            "num_unpriced_events",
+            "num_computed",
+            "num_recorded",
+            "cost_pusd",
+            "num_winners",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "reasoning_tokens",
+            "start_ns",
+            "end_ns",
+            "has_feedback",
+            "models",
+            "output",
+            "error",
+            "session",
+        ]
+    )
+    """Of a rollup; it takes one with others for damaged."""
+
+    def test_read(self) -> None:
+        """What it wrote is read, whole."""
+        totals, part, root = decode(self.SESSION), decode_part(self.PART), decode_part(self.ROOT)
+        assert (18, 28 * 10**12, 2) == (totals.rollup.total_tokens, totals.rollup.cost_pusd, totals.num_traces)
+        assert ({"plan", "n", "x"}, 2, 0) == ({*totals.metadata}, len(totals.members), totals.num_open)
+        assert (25, 2, False) == (part.rollups[None].total_tokens, part.seq, part.root)
+        assert (True, "s", ("root:1",)) == (root.root, root.session_id, root.included)
+        assert Recorded(1, 5, "end_session", 1795879117395931797) == decode_recorded(self.RECORD)
+
+    def test_written(self) -> None:
+        """What is written has all that it needs, and in a rollup nothing that it does not know."""
+        for value in (self.SESSION, encode(decode(self.SESSION))):
+            row = json.loads(value)
+            assert row["rollup"].keys() <= self.FIELDS
+            assert 1 == row["v"]
+            assert [3, 3] == [len(member) for member in row["members"]]
+        again, before = json.loads(encode(decode(self.SESSION))), json.loads(self.SESSION)
+        assert len(again.pop("traces")) == len(before.pop("traces"))  # in another order
+        assert before == again
+        assert json.loads(self.PART) == json.loads(encode_part(decode_part(self.PART)))
+        assert json.loads(self.ROOT) == json.loads(encode_part(decode_part(self.ROOT)))
+        assert json.loads(self.RECORD) == json.loads(encode_recorded(decode_recorded(self.RECORD)))
+        assert {field.name for field in fields(Rollup)} <= self.FIELDS

@@ -360,6 +360,30 @@ class TestKilled:
             assert Root("root", "s", 1, 6, "open_traces") == root_of(a, "root")
 
 
+class TestEvicted:
+    """A server that drops keys of which somebody has more to say."""
+
+    @pytest.mark.parametrize("goes_on", [True, False])
+    def test_session(self, goes_on: bool, server: Server) -> None:  # noqa: FBT001 -- a parameter
+        """What its process knows is written again; what others had written is missing, and the record says so."""
+        prefix = uuid4().hex
+        jobs: list[Job] = [("s", 1, 10), ("other", 1, 100)]
+        with spawned(2, f"{server.url}?prefix={prefix}", linger_seconds=SOON_SECONDS) as workers:
+            workers[1].do("work", [("s", 1, 1000)])
+            workers[1].do("flush")
+            workers[0].do("work", jobs)
+            workers[0].do("flush")
+            server.command("DEL", f"{{{prefix}:s:s}}:slots")
+            if goes_on:
+                workers[0].do("work", [("s", 1, 20)])
+                workers[0].do("flush")
+            workers[0].do("end", "s", "other")
+            left = [("s", 1, 10), *([("s", 1, 20)] if goes_on else [])]
+            expected = [record(jobs, "other"), record(left, "s", is_partial=True)]
+            assert expected == wait_for_records(workers, 2)
+            assert 2 * [{}] == workers.each("faults")
+
+
 class TestEnds:
     """Who tells of the end of a session, and how often."""
 

@@ -566,6 +566,27 @@ class TestMalformedRedis:
         assert store.settle(Slot("k", "w", 4, b"four"), only(store, "k").version, ttl_seconds=LONG)
         assert (True, {"w": b"four", "v": b""}) == (only(store, "k").version > 0, only(store, "k").slots)
 
+    def test_evicted(self, spoilt: SpoiltServer) -> None:
+        """A key with a time that was put and is gone before its end is noted, whoever meets it first; one that has expired is not."""
+        store = spoilt.store
+        put(store, ("put", "w", 1, b""), ("got", "w", 1, b""), ("due", "w", 1, b""), ("kept", "w", 1, b""), due=0)
+        put(store, ("expired", "w", 1, b""), due=0, ttl=SHORT)
+        put(store, ("no time", "w", 1, b""))
+        for name in ("put", "got", "due", "no time"):
+            spoilt.command("DEL", spoilt.slots(name))
+        wait_until(lambda: not spoilt.command("EXISTS", spoilt.slots("expired")))
+        assert {} == store.evicted
+        put(store, *((name, "w", 2, b"") for name in ("put", "kept", "expired", "never")), due=0)
+        assert ["put"] == list(store.evicted)
+        only(store, "got")
+        only(store, "no time")
+        assert ["put", "got"] == list(store.evicted)
+        store.due(10)
+        assert ["put", "got", "due"] == list(store.evicted)
+        store.evicted.clear()
+        put(store, *((name, "w", 3, b"") for name in ("put", "got", "due", "kept")), due=0)
+        assert {} == store.evicted
+
     def test_other_errors(self, spoilt: SpoiltServer) -> None:
         """Everything else that a server answers is an error of all."""
         spoilt.command("CONFIG", "SET", "maxmemory", "1")

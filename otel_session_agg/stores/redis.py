@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._recent import Recent
 from otel_session_agg._store import LeftOut, Slot, Stored
 from otel_session_agg.stores import _redis_scripts as scripts
 from otel_session_agg.stores._masked import masked
@@ -41,6 +43,8 @@ _KEEP_SECONDS = 30 * 24 * 3600
 """How long the index remembers at least, where nobody says how long a key lives: longer than keys live."""
 _MAX_ROUNDS = 10
 """How often ``due`` asks again after it met names of keys that are gone; more than that can wait for the next call."""
+_MAX_ALIVE, _MAX_EVICTED = 65_536, 4096
+"""Names that are known to live, more than the sessions that a process keeps, and those that are gone and not taken yet."""
 _PUT_STATES = (scripts.NEW, scripts.OPEN, scripts.SETTLED)
 _VERSION = re.compile(rb"[0-9]{1,19}")
 _LEFT_ALONE: list[object] = []
@@ -89,6 +93,10 @@ class RedisStore:
         self._pid = os.getpid()
         self.left_out = LeftOut()
         """Entries that cannot be ours."""
+        self.evicted: dict[str, None] = {}
+        """Keys with a time that were put here and are gone before their end."""
+        self._alive: Recent[str, float] = Recent(_MAX_ALIVE // 2)
+        """Until when names live at least, monotonic seconds."""
 
     @property
     def name(self) -> str:
@@ -113,6 +121,10 @@ class RedisStore:
         for name, state in zip(by_name, states, strict=True):
             if state not in _PUT_STATES:
                 self.left_out.note(self._slots(name))
+            elif due_seconds is not None:
+                if state == scripts.NEW:
+                    self._gone(name)
+                self._alive.put(name, time.monotonic() + ttl_seconds)
         settled = {name: state == scripts.SETTLED for name, state in zip(by_name, states, strict=True)}
         return [settled[quoted(slot.key)] for slot in slots]
 
@@ -120,6 +132,9 @@ class RedisStore:
         """See :meth:`SessionStore.get`."""
         names = [self._slots(quoted(key)) for key in keys]
         (rows,) = self._run([self._command(name, ("HGETALL", name)) for name in names])
+        for key, row in zip(keys, rows, strict=True):
+            if not row:
+                self._gone(quoted(key))
         return [self._stored(name, row) for name, row in zip(names, rows, strict=True)]
 
     def keys(self, prefix: str = "") -> Iterator[str]:
@@ -145,6 +160,8 @@ class RedisStore:
             names = [row.text for row, size in zip(ours, sizes, strict=True) if size and not isinstance(size, Exception)]
             bad = [row for row, size in zip(ours, sizes, strict=True) if isinstance(size, Exception)]
             gone = [row for row, size in zip(ours, sizes, strict=True) if not size]
+            for row in gone:
+                self._gone(row.text)
             bad += [row for row in rows if not row.is_ours]
             for row in bad:
                 self.left_out.note(f"{row.shard}: {shown(row.name)}")
@@ -188,6 +205,8 @@ class RedisStore:
         connection but the first.
         """
         lost, self._sight.lost = self._sight.lost, False
+        if lost:  # then all of it is written again in any case
+            self._alive = Recent(_MAX_ALIVE // 2)
         return lost
 
     def close(self) -> None:
@@ -196,6 +215,12 @@ class RedisStore:
         link, self._link = self._link, None
         if link is not None:
             link.close()
+
+    def _gone(self, name: str) -> None:
+        """Note a name that is not there any more, if it should be: nobody but the server, or a person, has deleted it."""
+        if (self._alive.get(name) or 0.0) > time.monotonic() and not self._sight.lost and len(self.evicted) < _MAX_EVICTED:
+            self.evicted[unquoted(name)] = None
+            self._alive.put(name, 0.0)
 
     def _leave_to_parent(self) -> None:
         if self._pid != os.getpid():
