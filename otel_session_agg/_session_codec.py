@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._rollup import MAX_MODELS, NOTHING, Rollup
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, LastRoot, Member, SessionTotals
+from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Labelled, LastRoot, Member, SessionTotals
 from otel_session_agg._session_values import (
+    MAX_SEQUENCE,
     MalformedError,
     at_in,
     flag,
@@ -225,7 +226,7 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         raise MalformedError(message)
     traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
     members = [Member(time_in(start), id_in(trace, 32), id_in(span, 16)) for start, trace, span in rows(row.get("members", []))]
-    labels = [(text(name), labelled(*label)) for name, label in row.get("metadata", {}).items()]
+    labels = [(text(name), label) for name, values in row.get("metadata", {}).items() for label in _label(values)]
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
@@ -237,6 +238,12 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         has_root_feedback=flag(row.get("has_root_feedback", False)),
         **{name: whole(row.get(name, 0)) for name in _COUNTS},
     )
+
+
+def _label(values: Any) -> list[Labelled]:
+    """A piece of metadata; a number that no attribute can have, as older versions wrote them, leaves out only itself."""
+    _, value = values
+    return [] if type(value) is int and abs(value) > MAX_SEQUENCE else [labelled(*values)]
 
 
 def _last_root(end: object, trace: object, span: object) -> LastRoot:

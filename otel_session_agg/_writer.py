@@ -81,7 +81,11 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
     found = {**values, **{name: value for name, value in more.items() if value is not None}}
-    return {name: _whole_text(value) if isinstance(value, str) else value for name, value in found.items()}
+    return {
+        name: _whole_text(value) if isinstance(value, str) else value
+        for name, value in found.items()
+        if not (type(value) is int and abs(value) > _MAX_INT)
+    }
 
 
 def _whole_text(text: str) -> str:

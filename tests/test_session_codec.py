@@ -524,6 +524,11 @@ class TestOlderVersion:
         assert (True, "s", ("root:1",)) == (root.root, root.session_id, root.included)
         assert Recorded(1, 5, "end_session", 1795879117395931797) == decode_recorded(self.RECORD)
 
+    def test_large_numbers(self) -> None:
+        """A number in metadata that no attribute can have leaves out only itself."""
+        totals = decode(self.SESSION.replace(b",3]", b",%d]" % 10**30))
+        assert (18, {"plan", "x"}) == (totals.rollup.total_tokens, {*totals.metadata})
+
     def test_written(self) -> None:
         """What is written has all that it needs, and in a rollup nothing that it does not know."""
         for value in (self.SESSION, encode(decode(self.SESSION))):
