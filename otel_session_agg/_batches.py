@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._caller import Caller
 from otel_session_agg._guard import Guard
+from otel_session_agg._handing_on import Until
 from otel_session_agg._pipeline import Pipeline, Queue, Taken
 from otel_session_agg._pricing import PriceBook
 from otel_session_agg._reasons import HELD
@@ -23,11 +24,13 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
 from otel_session_agg._threads import weakly
 
-HandOn = Callable[["deque[ReadableSpan]", Callable[[], bool]], bool]
-"""Takes spans and hands them on, as long as there are any and it may; returns true."""
+HandOn = Callable[["deque[ReadableSpan]", Until], bool]
+"""Takes spans and hands them on, as long as there are any and it may, and counts them; returns true."""
 
 _BATCH = 2048
 """Starts and ends folded under one hold of the lock: about 10 ms."""
+
+_FOREVER = float("inf")
 
 
 class Folding:
@@ -98,9 +101,17 @@ class Folding:
         return number > 0
 
     def fold_all(self) -> bool:
-        """Fold everything; the caller holds the fold lock."""
-        while self.fold_some():
-            pass
+        """Fold everything that is there now; the caller holds the fold lock.
+
+        What comes meanwhile is not waited for: the application may be faster.
+        """
+        return self.fold_until(_FOREVER)
+
+    def fold_until(self, until: float) -> bool:
+        """The same, if there is time until then; returns whether there was."""
+        for _ in range(1 + (len(self.queue) - 1) // _BATCH if self.queue else 1):
+            if self.fold_some() and time.monotonic() >= until:
+                return False
         return True
 
     def finish(self, now: float) -> None:

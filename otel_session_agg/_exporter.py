@@ -15,6 +15,7 @@ from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._companion import Companion, flush_provider
 from otel_session_agg._downstreams import downstream, downstream_of_environment
 from otel_session_agg._given import AddsTotals, check_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._handing_on import Until
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._session_record import SessionRecord
@@ -130,9 +131,10 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         elif len(runner.queue) >= self._max_queue_size:
             runner.fold_when_full()
 
-    def _send(self, held: deque[ReadableSpan], still: Callable[[], bool]) -> bool:
-        while held and still():
+    def _send(self, held: deque[ReadableSpan], until: Until) -> bool:
+        while held and until():
             batch = [held.popleft() for _ in range(min(len(held), _BATCH))]
+            until.number -= len(batch)
             if self._has_unsampled:
                 batch = [span for span in batch if span.context is not None and span.context.trace_flags.sampled]
                 if not batch:

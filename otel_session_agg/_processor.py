@@ -6,7 +6,6 @@ queue.  What follows from that is the runner's.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from otel_session_agg._aggregation import Aggregation
 from otel_session_agg._baggage import incoming
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._given import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._handing_on import one_by_one
 from otel_session_agg._parents import Top, is_top
 from otel_session_agg._pipeline import Start
 from otel_session_agg._pricing import ModelPrice, PriceBook
@@ -79,7 +79,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._calls_on_ending = not is_empty(self._downstream, "_on_ending")
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
-        hand_on = None if self._is_live else partial(_one_by_one, self._downstream)
+        hand_on = None if self._is_live else partial(one_by_one, self._downstream)
         self._aggregation = Aggregation(
             hand_on, settings, found, prices, on_session, meter_provider, downstream_flush=self._downstream.force_flush
         )
@@ -180,14 +180,3 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         incoming.leave(self)
         self._aggregation.shut_down()
         self._guard.call("downstream shutdown", self._downstream.shutdown)
-
-
-def _one_by_one(downstream: SpanProcessor, held: deque[ReadableSpan], still: Callable[[], bool]) -> bool:
-    while held and still():
-        span = held[0]
-        try:
-            downstream.on_end(span)
-        finally:
-            if held and held[0] is span:
-                held.popleft()
-    return True

@@ -30,12 +30,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_session_agg._apart import apart
 from otel_session_agg._batches import Folding
 from otel_session_agg._courier import Courier
+from otel_session_agg._handing_on import Until
 from otel_session_agg._keeper import Keeper
 from otel_session_agg._messages import messages
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._stopping import stopping
 from otel_session_agg._suppress import suppressed
-from otel_session_agg._threads import always, is_mine, locked
+from otel_session_agg._threads import is_mine, locked
 from otel_session_agg._together import merged
 from otel_session_agg._turns import TurnWorker
 
@@ -43,6 +44,15 @@ T = TypeVar("T")
 
 _CALLBACK_SECONDS = 1.0
 """How long ``drain`` waits for the application's callbacks: they are not what is drained."""
+
+_TURN_SECONDS = 0.1
+"""How long a turn waits for room behind: then it folds what has come meanwhile."""
+
+_PATIENCE_SECONDS = 10.0
+"""The same for ``drain``: as long as OTLP's exporters try to send a batch by default.  Shutdown must not wait twice for one that hangs."""
+
+_FULL_SECONDS = 60.0
+_FOREVER = float("inf")
 
 
 class Runner(Folding):
@@ -73,8 +83,11 @@ class Runner(Folding):
 
     # -- folding and forwarding -------------------------------------------------------------------------------------------
 
-    def forward(self, still: Callable[[], bool]) -> bool:
-        """Hand on what is held; outside the fold lock, so that a downstream that hangs stops nobody else."""
+    def forward(self, until: float, patience_seconds: float = _TURN_SECONDS) -> bool:
+        """Hand on what is held now, as far as there is room for it; returns whether that was all.
+
+        Outside the fold lock, so that a downstream that hangs stops nobody else.
+        """
         if self._hand_on is None:
             return True
         if self.pipeline.keeper.unmerged and self.others is not None:
@@ -83,9 +96,10 @@ class Runner(Folding):
                 self.pipeline.leaving.told(records, self.pipeline.resource)
                 self.hold()
         with suppressed():
+            still = Until(until, len(self.held), patience_seconds)
             while self.guard.part("downstream on_end", self._hand_on, self.held, still) is None:
                 pass  # it raised: what it had taken was handed on, the rest follows
-        return True
+        return still.number <= 0 or not self.held
 
     @property
     def is_inside(self) -> bool:
@@ -99,7 +113,7 @@ class Runner(Folding):
 
     def _forward(self, until: float) -> bool:
         """Let the worker forward everything and wait for that, or do it here if there is none; returns whether there was time."""
-        forward = partial(locked, self.forward_lock, until, partial(self.forward, lambda: time.monotonic() < until))
+        forward = partial(locked, self.forward_lock, until, partial(self.forward, until, _PATIENCE_SECONDS))
         if self.worker.is_inside or self.is_shut_down:
             return bool(forward())
         answers: list[bool | None] = []
@@ -112,7 +126,7 @@ class Runner(Folding):
             with self.fold_lock:
                 busy = self.fold_some()
             with self.forward_lock:
-                self.forward(always)
+                self.forward(_FOREVER)
         self.awake = False
         if self.queue or self.held:  # appended before the flag fell
             self.awake = True
@@ -132,7 +146,7 @@ class Runner(Folding):
             return is_released
         is_forwarded = self._forward(until)
         self.caller.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
-        return is_released and is_forwarded and not self.held
+        return is_released and is_forwarded
 
     def _released(self, reason: str, until: float) -> bool:
         if not apart.call(partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until):
@@ -140,9 +154,8 @@ class Runner(Folding):
         return self.pipeline.courier is None or self._exchange(self.pipeline.courier, reason, until)
 
     def _release(self, reason: str, until: float) -> bool:
-        while self.fold_some():
-            if time.monotonic() >= until:
-                return False
+        if not self.fold_until(until):
+            return False
         now = self.clock()
         self.guard.call("releasing", self.pipeline.drain, reason, now, self.taken)
         self.finish(now)
@@ -177,8 +190,7 @@ class Runner(Folding):
         if parent is None or parent.is_remote or is_mine(self.fold_lock):
             return
         with self.fold_lock:  # also so that of two threads the one with the later totals writes last
-            while self.fold_some():
-                pass
+            self.fold_all()
             self.pipeline.write_live(parent.trace_id, parent.span_id)
 
     def shut_down(self) -> None:
@@ -190,7 +202,3 @@ class Runner(Folding):
         self.caller.stop()
         self.pipeline.close()
         messages.flush()
-
-
-_FULL_SECONDS = 60.0
-_FOREVER = float("inf")

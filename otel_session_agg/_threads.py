@@ -60,10 +60,5 @@ def weakly(method: Callable[..., T]) -> Callable[..., T | None]:
     return call
 
 
-def always() -> bool:
-    """Go on."""
-    return True
-
-
 def nothing() -> None:
     """A hook that is not there, or an object that is gone."""

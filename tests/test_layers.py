@@ -50,7 +50,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "_arrived _desk _engine _inputs _naming",
         "_arrivals",
         # from here on the SDK, clocks and threads
-        "_background _outbox _report _sampling _sdk _store_log _threads",
+        "_background _handing_on _outbox _report _sampling _sdk _store_log _threads",
         "_apart _fetches _messages _stopping _turns",
         "_parents _store_queue",
         "_caller _conditions _context _courier _report_text _summary",
@@ -169,6 +169,7 @@ class TestImports:
             "_apart",
             "_batches",
             "_courier",
+            "_handing_on",
             "_keeper",
             "_messages",
             "_reasons",

@@ -227,8 +227,8 @@ class TestCurrentRollup:
         """What the asking thread folds while the worker is about to sleep is forwarded nevertheless."""
         hand_on, turns = app.runner.forward, [True, False, True]
 
-        def forward(still: Callable[[], bool]) -> bool:
-            hand_on(still)
+        def forward(until: float, patience_seconds: float = 0.0) -> bool:
+            hand_on(until, patience_seconds)
             if not turns.pop():  # the last time before it sleeps
                 with session("s"):
                     app.tracer.start_span("late").end()
