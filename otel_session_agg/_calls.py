@@ -31,6 +31,7 @@ from otel_session_agg.conventions._room import MAX_SCOPE_CHARS
 
 _MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
 _STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
+_RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
 
 
 class Call:
@@ -39,7 +40,7 @@ class Call:
     __slots__ = (
         "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
         "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
-        "service_tier", "session", "session_is_weak", "settled", "span_ids", "start_ns", "strong", "terms", "unsure_output",
+        "service_tier", "session", "session_is_weak", "settled", "silent", "span_ids", "start_ns", "strong", "terms", "unsure_output",
         "unsure_usage", "usage",
     )  # fmt: skip
 
@@ -54,6 +55,8 @@ class Call:
         self.usage = event.usage
         self.counted = has_usage(event.usage)
         """Its tokens and cost are in the totals."""
+        self.silent = event.is_billed and not self.counted and event.recorded_pusd is None
+        """It is no model event, but was billed, and nobody says how much."""
         self.behind = False
         """It is behind a tool, seen from the spans it still hangs at."""
         self.settled = False
@@ -86,6 +89,11 @@ class Call:
         """An ancestor, or another teller, names a session."""
         if session is not None and (self.session is None or self.session_is_weak):
             self.session, self.session_is_weak = session, is_weak
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is an agent, of whose calls nobody has told."""
+        return self.silent and self.kind in _RUNS
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -127,6 +135,13 @@ def differs(call: Call, other: Call) -> bool:
     if call.unsure_usage or other.unsure_usage or blind(a, b) or blind(b, a) or lacks_cache(a, b) or lacks_cache(b, a):
         return True
     return (call.unsure_output or other.unsure_output) and same_input(call.usage, other.usage)
+
+
+def made(run: Call, call: Call) -> bool:
+    """Whether a silent run may have made a call that another scope tells of: it begins in the run's time."""
+    if not call.model or call.scopes[0] in run.scopes:
+        return False
+    return run.start_ns <= call.start_ns <= run.end_ns and same_model(run, call)
 
 
 def one_call(call: Call, other: Call) -> bool:
@@ -225,6 +240,7 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.belongs_to(other.session, is_weak=other.session_is_weak)
     call.failed = call.failed and other.failed
     call.model = call.model or other.model
+    call.silent = (call.silent or other.silent) and not call.counted and call.recorded_pusd is None
     call.start_ns = min(call.start_ns, other.start_ns)
     call.end_ns = max(call.end_ns, other.end_ns)
     other.alive = False

@@ -86,7 +86,7 @@ class Elsewhere:
     def note(self, trace: Trace, calls: Iterable[Call]) -> None:
         """A trace tells of calls."""
         for call in calls:
-            if call.strong and (call.counted or call.model):
+            if call.strong and (call.counted or call.model or call.silent):
                 self._note(_Told(call, trace), call.scopes[0])
 
     def _note(self, mine: _Told, scope: str) -> None:
@@ -114,7 +114,7 @@ class Elsewhere:
         if not self._is_mixed:
             return
         for call in list(trace.window or ()):
-            if not call.strong or not (call.counted or call.model):
+            if not call.strong or not (call.counted or call.model or call.silent):
                 continue
             mine = _Told(call, trace)
             other = self._same(mine)

@@ -123,7 +123,7 @@ class Tree(Homes):
             self._fold_event(span, event, links, price)
             return
         outlived = self.outlived
-        if outlived is None and (event.usage is not None or event.kind is _MODEL):
+        if outlived is None and (event.usage is not None or event.kind is _MODEL or event.is_billed):
             outlived = self.outlived = Outlived(self.opened, self.trace_id, links)
         parent_id = self.opened.pop(span.span_id)
         if outlived is None:

@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-__all__ = ["LACKS_FIGURES", "LACKS_SESSION", "AnyAttributes", "Event", "Kind", "SpanData", "SpanEvent", "Terms", "Usage"]
+__all__ = [
+    "LACKS_FIGURES",
+    "LACKS_SESSION",
+    "AnyAttributes",
+    "Event",
+    "Kind",
+    "SpanData",
+    "SpanEvent",
+    "Terms",
+    "Usage",
+]
 
 AnyAttributes = Mapping[str, Any]
 """Span attributes as they come: values of any type, nothing is promised about them."""
@@ -163,3 +173,5 @@ class Event(NamedTuple):
     """What else the application says of the session, as JSON; stands behind ``user_id``."""
     terms: Terms | None = None
     """What else decides about the price, if the span says anything of it."""
+    is_billed: bool = False
+    """Providers bill it although it is no model event: an embedding, a reranker, speech, an agent that is known to make calls."""

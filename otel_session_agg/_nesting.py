@@ -8,6 +8,8 @@ Rules
 * What stands behind a tool below a model call is another call, not a part of it; so is an embedding with another input.
 * A model event counts as one when no model event below it does; failed attempts inside one that succeeded do not.
 * A container's recorded cost stands for its calls when none of them has a recorded cost of its own.
+* What was billed, states nothing and is no model event (an embedding, a reranker, an agent without spans for its calls) gives
+  way to any call below it.  A sum above it has the calls of agents, and nothing of the rest.
 """
 
 from __future__ import annotations
@@ -122,12 +124,22 @@ def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]
     if call.kind is _MODEL:
         below = [other for other in below if other.kind is not _EMBEDDING or same_prompt(other.usage, call.usage)]
     seen = flags & _HERE & ~EMBEDDED
-    return seen | (COUNTED | STRONG if any(other.kind is _EMBEDDING for other in below) else 0), below
+    return seen | (COUNTED | STRONG if any(other.kind is _EMBEDDING and other.counted for other in below) else 0), below
 
 
 def tells_of_call(event: Event) -> bool:
     """Whether an event is a call, or the repeat of one."""
-    return event.kind is _MODEL or has_usage(event.usage) or event.recorded_pusd is not None
+    return event.kind is _MODEL or event.is_billed or has_usage(event.usage) or event.recorded_pusd is not None
+
+
+def gives_way(call: Call, seen: int, below: list[Call]) -> bool:
+    """Whether a call states nothing of what others below it may be the whole of."""
+    return call.silent and (bool(seen & (MODEL | SETTLED)) or any(other.silent and not other.failed for other in below))
+
+
+def _is_covered(call: Call, above: Call) -> bool:
+    """Whether the figures of a call above are those of one that states none, too."""
+    return above.counted and not call.counted and (not call.silent or call.kind is above.kind or call.kind in _CONTAINERS)
 
 
 def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None:
@@ -148,16 +160,21 @@ def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None
         call.recorded_pusd, call.covered = None, True
     if call.kind is _MODEL:
         _drop_failed(call, below)
-    silent = [other for other in below if other.alive and other.model and not other.counted and not other.failed]
-    if len(silent) == 1 and call.kind is _MODEL:
+    silent = [other for other in below if _is_silent(other) and (other.model or call.kind is not _MODEL)]
+    if len(silent) == 1 and (call.kind is _MODEL or (call.silent and call.kind is silent[0].kind)):
         absorb(silent[0], call)
         return silent[0]
+    call.silent = call.silent and not gives_way(call, seen, below)
     call.model = 0 if any(other.alive and other.model for other in below) else call.model
     for other in silent:
-        other.covered = call.counted
+        other.covered = _is_covered(other, call)
         if call.kind is _EMBEDDING:
             other.model = 0
-    return call if call.counted or call.model or call.recorded_pusd is not None else None
+    return call if call.counted or call.model or call.silent or call.recorded_pusd is not None else None
+
+
+def _is_silent(call: Call) -> bool:
+    return call.alive and bool(call.model or call.silent) and not call.counted and not call.failed
 
 
 def _drop_weak(below: list[Call]) -> None:
@@ -184,7 +201,7 @@ def _drop_failed(call: Call, below: list[Call]) -> None:
 def _foreign(call: Call, below: list[Call]) -> Call:
     """A call whose figures were written on a span above it, as if it were that span's child."""
     told = [other for other in below if other.counted and same_figures(other.usage, call.usage)]
-    silent = [other for other in below if not other.counted and not other.failed]
+    silent = [c for c in below if not c.counted and not c.failed and (not c.silent or c.kind is call.kind)]
     for other in told[-1:] or silent[-1:]:
         if other.counted:
             call.model = min(call.model, other.model)
@@ -229,7 +246,8 @@ def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
     else:
         ended.model = 0 if seen & MODEL else ended.model
         for call in below:
-            call.covered = call.covered or (ended.counted and not call.counted)
+            call.covered = call.covered or _is_covered(call, ended)
+        ended.alive = ended.alive and not gives_way(ended, seen, below)
     kept = [call for call in calls if call.alive]
     if ended.alive and ended not in kept:
         kept.append(ended)

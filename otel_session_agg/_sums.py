@@ -43,7 +43,7 @@ class Sums:
             self.cache_write_tokens += usage.cache_write_tokens or 0
             self.reasoning_tokens += usage.reasoning_tokens or 0
         models = call.response_models or call.request_models
-        if models and (call.counted or call.model) and models[0] not in self.models:
+        if models and (call.counted or call.model or call.silent) and models[0] not in self.models:
             self.models.add(models[0])
             if len(self.models) > 2 * MAX_MODELS:
                 self.models = set(sorted(self.models)[:MAX_MODELS])
@@ -80,5 +80,5 @@ class Sums:
             else:
                 self.computed += 1
                 self.cost_pusd += cost
-        elif call.model and not call.failed:
+        elif (call.model or call.silent) and not call.failed:
             self.unpriced += 1  # it was answered, so it cost something, but nobody says how much

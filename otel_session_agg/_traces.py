@@ -14,7 +14,7 @@ from otel_session_agg._deadlines import Deadline
 from otel_session_agg._folding import Tree
 from otel_session_agg._links import MAX_CLIMB, Links
 from otel_session_agg._model import Kind
-from otel_session_agg._nesting import CALLS, COUNTED, MODEL, Node, flags_behind, flags_of, in_sight, late
+from otel_session_agg._nesting import CALLS, COUNTED, MODEL, Node, flags_behind, flags_of, gives_way, in_sight, late
 from otel_session_agg._outlived import Waiting
 from otel_session_agg._owners import Text, rollup, root_tally, short
 from otel_session_agg._rollup import Rollup
@@ -148,8 +148,8 @@ class Trace(Tree):
     def _as_it_stands(self, ended: Waiting) -> Call | None:
         """The call of a span that waits, unless what has ended below or beside it tells of it."""
         call, node = Call(ended.span, ended.event), self._node(ended.span.span_id)
-        seen, _ = in_sight(call, node.calls, node.flags)
-        if seen & COUNTED or (seen & MODEL and not call.counted):
+        seen, below = in_sight(call, node.calls, node.flags)
+        if seen & COUNTED or (seen & MODEL and not call.counted) or gives_way(call, seen, below):
             return None
         return call if self.window is None or self.window.same_call(call, node.calls) is None else None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from otel_session_agg._calls import Call, absorb, one_call
+from otel_session_agg._calls import Call, absorb, made, one_call
 from otel_session_agg._figures import fits, same_figures
 
 WINDOW = 256
@@ -21,7 +21,7 @@ _MISSES = 16
 class Window:
     """The recent calls of one trace, bounded; the trace settles what falls out."""
 
-    __slots__ = ("_by_name", "_last_scope", "_mixed", "fresh", "num_calls")
+    __slots__ = ("_by_name", "_last_scope", "_mixed", "_runs", "fresh", "num_calls")
 
     def __init__(self) -> None:
         self._by_name: dict[int | str, Call] = {}
@@ -29,6 +29,8 @@ class Window:
         self._mixed = False
         """Calls of more than one scope are here: duplicates are possible."""
         self._last_scope = ""
+        self._runs: list[Call] = []
+        """Runs of agents of whose calls nobody has told."""
         self.fresh: list[Call] = []
         """Calls that were taken in since somebody asked."""
         self.num_calls = 0
@@ -64,7 +66,10 @@ class Window:
         """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
         names, scope = self._by_name, call.scopes[0] if call.scopes else ""
         if self.num_calls and (self._mixed or scope != self._last_scope or call.response_id in names):
-            same = self.same_call(call, nested)
+            same = self.same_call(call, nested) if not (call.silent and call.is_run) else self._made_by(call)
+            if same is not None and call.is_run:
+                call.alive = False
+                return same, None
             if same is not None:
                 absorb(same, call)
                 self.index(same)
@@ -75,6 +80,10 @@ class Window:
         oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
         self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
         self._last_scope = scope
+        if call.is_run:
+            self._runs = [run for run in self._runs if run.alive] + [call]
+        for run in self._runs:
+            run.alive = run.alive and not made(run, call)
         self.fresh.append(call)
         self.num_calls += 1
         self.index(call)
@@ -110,6 +119,10 @@ class Window:
                 if misses > _MISSES:
                     break
         return fallback
+
+    def _made_by(self, run: Call) -> Call | None:
+        """The last call that a run made."""
+        return next((call for call in self._calls(reversed(self._by_name)) if made(run, call)), None)
 
     def _calls(self, names: Iterable[int | str]) -> Iterator[Call]:
         """Live calls, each once: where its first span id stands."""

@@ -32,6 +32,7 @@ from otel_session_agg.conventions import (
     other_ids,
     posthog,
     pydantic_ai,
+    runs,
     sentry,
     spring_ai,
     strands,
@@ -43,7 +44,7 @@ from otel_session_agg.conventions import (
 )
 from otel_session_agg.conventions._convention import Convention, Emitter
 from otel_session_agg.conventions._cost import read_cost
-from otel_session_agg.conventions._kind import read_kind
+from otel_session_agg.conventions._kind import is_billed, read_kind
 from otel_session_agg.conventions._marks import first_text
 from otel_session_agg.conventions._session_keys import name_in_text, read_session
 from otel_session_agg.conventions._stated import mentions
@@ -84,6 +85,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     llama_index.TABLE,
     other_ids.TABLE,
     usage_names.TABLE,
+    runs.TABLE,
 )
 
 MAX_OUTPUT_CHARS = 16_384
@@ -101,7 +103,8 @@ INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes)
 """Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
 
-_MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING  # a global is read twenty times faster than an enum's member
+_CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
+_MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT  # a global is read twenty times faster than an enum's member
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
@@ -117,12 +120,13 @@ def read(span: SpanData) -> Event:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
     kind = read_kind(scope, plan, attributes, span.name)
-    if not (plan.says_more or span.failed or span.events) and kind is not _MODEL:
+    billed = kind is _EMBEDDING or (plan.names_model and kind is not _MODEL and is_billed(plan, attributes))
+    if not (plan.says_more or span.failed or span.events or billed) and kind is not _MODEL:
         return _PLAIN[kind]  # as nearly all spans but calls
-    return _read(span, plan, attributes, kind)
+    return _read(span, plan, attributes, kind, billed=billed)
 
 
-def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind) -> Event:
+def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool) -> Event:
     """What a span of this kind says."""
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
@@ -140,7 +144,11 @@ def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind)
         is_call = kind is _MODEL or kind is _EMBEDDING
         recorded, ignored_costs = read_cost(plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None)
         ignored = ignored + ignored_costs
-    if usage is None and recorded is None and kind is not _MODEL:
+    if emitters and kind in _CONTAINERS:
+        is_call = kind is _AGENT and any(emitter.is_call for emitter in emitters)
+        num_calls = num_calls or int(is_call)
+        billed = is_call or billed or any(emitter.makes_calls for emitter in emitters)
+    if usage is None and recorded is None and kind is not _MODEL and not billed:
         return Event(
             kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
             ignored=tuple(ignored), user_id=user, metadata=metadata,
@@ -151,11 +159,11 @@ def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind)
     if plan.model_texts and request_model is None:
         response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
-        kind = _EMBEDDING  # several emitters know one operation for all of a provider's models
+        kind, billed = _EMBEDDING, True  # several emitters know one operation for all of a provider's models
     answered, terms = read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
     event = Event(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
-        feedback, num_calls, user_id=user, metadata=metadata,
+        feedback, num_calls, user_id=user, metadata=metadata, is_billed=billed,
     )  # fmt: skip
     if terms is None and not emitters and not ignored and not is_weak:
         return event

@@ -176,6 +176,10 @@ class Emitter:
     """The span ends when a stream begins, not when the call ends."""
     begins_stream: bool = False
     """The span is only the beginning of a stream: another span of this emitter tells of the call."""
+    makes_calls: bool = False
+    """Its agents and chains make calls that only they tell of: they were made although figures are missing."""
+    is_call: bool = False
+    """Its agents stand for one call each."""
     carries_context: bool = False
     """It hands contexts around inside a process, which makes parents look remote."""
     copied_sessions: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from otel_session_agg._model import Kind
 from otel_session_agg._values import text
 from otel_session_agg.conventions._convention import Kinds, Says
 from otel_session_agg.conventions._marks import Mark
+from otel_session_agg.conventions._operations import BILLED_WORDS, FREE_MODELS
 from otel_session_agg.conventions._table import Plan, Scope
 
 _USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
@@ -50,6 +51,14 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
                     memo[value] = kind
                 return kind
     return named[1] if named is not None else _by_attributes(plan.marks, attributes)
+
+
+def is_billed(plan: Plan, attributes: Mapping[str, Any]) -> bool:
+    """Whether a span that names a model stands for something that providers bill, other than model calls and embeddings."""
+    if all((text(attributes[mark.key]) or "").lower() not in BILLED_WORDS for mark in plan.kinds):
+        return False
+    names = [name for says in _MODEL for mark in plan.marks.get(says, ()) if (name := text(attributes[mark.key])) is not None]
+    return bool(names) and not any(name.lower().startswith(FREE_MODELS) for name in names)
 
 
 def _by_value(kinds: Kinds, word: str) -> Kind | None:

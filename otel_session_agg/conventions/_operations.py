@@ -17,7 +17,7 @@ _WORDS = {
         "invoke_workflow", "agent_step", "chain", "workflow", "task", "execute_task", "execute_event_loop_cycle", "plan",
         "framework",
     ),
-    Kind.GUARDRAIL: ("guardrail", "moderation", "moderations"),
+    Kind.GUARDRAIL: ("guardrail", "moderation", "moderations", "amoderation"),
     Kind.EVALUATOR: ("judge",),
     # Google ADK's nodes, handing over, the voice frameworks' own steps, what stores do, and what providers do not bill
     Kind.SPAN: (
@@ -26,6 +26,17 @@ _WORDS = {
         "delete_memory_store", "create_thread", "create_message", "update_agent", "delete_agent", "list_models", "count_tokens",
     ),
 }  # fmt: skip
+
+BILLED_WORDS = frozenset(
+    {
+        "ai.embed", "ai.embedmany", "rerank", "arerank", "reranker", "reranking", "ai.rerank", "ai.rerank.dorerank", "stt", "tts", "moderation", "moderations",
+        "amoderation",
+    }
+)  # fmt: skip
+"""Words that name the kind of a span and stand for something that providers bill, although it is no model event."""
+
+FREE_MODELS = ("omni-moderation", "text-moderation")
+"""Beginnings of models that cost nothing: https://platform.openai.com/docs/guides/moderation."""
 
 OPERATIONS = {word: kind for kind, words in _WORDS.items() for word in words}
 """Kinds by the operation name; with any other value, a span that names a model is a model call."""

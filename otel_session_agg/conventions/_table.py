@@ -137,7 +137,7 @@ class Plan:
 
     __slots__ = (
         "billed", "emitters", "error_types", "families", "feedback", "has_cost", "has_usage", "kind_memo", "kinds", "marks",
-        "model_texts", "names", "one_kind_key", "outputs", "parts", "says_more", "session", "terms", "texts", "two_keys", "user",
+        "model_texts", "names", "names_model", "one_kind_key", "outputs", "parts", "says_more", "session", "terms", "texts", "two_keys", "user",
     )  # fmt: skip
 
     def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
@@ -159,6 +159,7 @@ class Plan:
         self.has_cost = not _COSTS.isdisjoint(marks)
         self.billed = tuple(marks.get(Says.BILLED, ()))
         self.terms = tuple(marks.get(Says.TERM, ()))
+        self.names_model = Says.REQUEST_MODEL in marks or Says.RESPONSE_MODEL in marks
         self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.session: SessionKeys | None = session_keys(marks, emitters)
         self.user: UserKeys | None = user_keys(marks)
@@ -166,7 +167,8 @@ class Plan:
         self.error_types = keys_of(marks, Says.ERROR_TYPE)
         self.feedback = feedback or Says.FEEDBACK in marks
         counts = self.has_usage or self.has_cost or self.feedback
-        self.says_more = bool(counts or self.session or self.user or self.outputs or self.error_types)
+        makes_calls = any(row.makes_calls or row.is_call for row in emitters)
+        self.says_more = bool(counts or self.session or self.user or self.outputs or self.error_types or makes_calls)
         """More than the kind, and names that matter to model calls only."""
 
 

@@ -14,6 +14,7 @@ _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
 """What instrumentations write on whatever they wrap, a model's own method included: an operation of a model knows better."""
 _MODEL_OPERATIONS = {word: kind for word, kind in OPERATIONS.items() if kind in {Kind.MODEL, Kind.EMBEDDING}}
 
+_LITELLM = ("text_completion", "image_generation", "image_edit", "transcription", "speech")
 _REQUESTS = {
     "chat": Kind.MODEL,
     "completion": Kind.MODEL,
@@ -24,6 +25,11 @@ _REQUESTS = {
     "embeddings": Kind.EMBEDDING,
     "aembedding": Kind.EMBEDDING,
     "rerank": Kind.RETRIEVER,
+    "arerank": Kind.RETRIEVER,
+    # litellm's types of calls
+    **{f"{prefix}{word}": Kind.MODEL for word in _LITELLM for prefix in ("", "a")},
+    "moderation": Kind.GUARDRAIL,
+    "amoderation": Kind.GUARDRAIL,
 }
 
 TABLE = Convention(

@@ -84,6 +84,7 @@ TABLE = Convention(
         ),
         Emitter(
             scopes=_LOGFIRE,
+            not_scopes=("logfire.openai_agents",),
             has=("request_data",),
             lacks=("duration", "gen_ai.response.id", "gen_ai.output.messages", "response_data"),
             proof="recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with a duration tells the rest",
