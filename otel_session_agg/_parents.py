@@ -15,8 +15,12 @@ the engine knows counts for more: a span below one that it has seen, or in a tra
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import context as _api
+from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, TraceFlags, get_current_span
 
@@ -28,6 +32,17 @@ class Top(tuple[Any, ...]):
     """What is queued of a span that started below a parent that will not come; in other respects as for any span."""
 
     __slots__ = ()
+
+
+def _current_context() -> Callable[[], Context]:
+    """What returns the current context: the variable itself, where ``get_current`` reads nothing else."""
+    runtime = getattr(_api, "_RUNTIME_CONTEXT", None)
+    variable = getattr(runtime, "_current_context", None) if type(runtime) is ContextVarsRuntimeContext else None
+    return variable.get if isinstance(variable, ContextVar) else _api.get_current
+
+
+current_context = _current_context()
+"""As ``get_current``, without its two calls, which each span would pay on the application's thread."""
 
 
 def is_top(span: ReadableSpan, context: Context | None) -> bool:

@@ -36,7 +36,7 @@ from otel_session_agg._parents import Top, is_unsampled
 from otel_session_agg._pricing import PriceBook, cost_of
 from otel_session_agg._reading import Reader
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
-from otel_session_agg._sdk import carried_parent_id, nanoseconds, span_data
+from otel_session_agg._sdk import carried_parent_id, ids_of, nanoseconds, span_data
 from otel_session_agg._session_record import SessionRecord
 from otel_session_agg._settings import Settings
 from otel_session_agg._store import SessionStore
@@ -142,16 +142,16 @@ class Pipeline:
             elif (span := item[0]) is None:
                 self.keeper.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
             else:
-                context, parent = span.context, span.parent
-                if parent is None or parent.is_remote:
+                trace_id, span_id, parent_id = ids_of(span)
+                if parent_id is None:
                     trace = self._root_started(span, out)
                 elif type(item) is Top:
-                    trace = self._top_started(span, parent.span_id, out)
+                    trace = self._top_started(span, parent_id, out)
                 else:
-                    trace = started(context.trace_id, context.span_id, parent.span_id, out)
+                    trace = started(trace_id, span_id, parent_id, out)
                 if len(item) > 1:
-                    self.reader.began(context.trace_id, context.span_id, item[1].session_id, item[1].around)
-                    self.keeper.began(trace, context.span_id, nanoseconds(span.start_time), item[1], now)
+                    self.reader.began(trace_id, span_id, item[1].session_id, item[1].around)
+                    self.keeper.began(trace, span_id, nanoseconds(span.start_time), item[1], now)
             self._item = None
         return True
 

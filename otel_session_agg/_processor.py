@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation import _SPAN_KEY
@@ -20,7 +19,7 @@ from otel_session_agg._baggage import incoming
 from otel_session_agg._context import Label, stamped, use
 from otel_session_agg._given import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._handing_on import one_by_one
-from otel_session_agg._parents import Top, is_top
+from otel_session_agg._parents import Top, current_context, is_top
 from otel_session_agg._pipeline import Start
 from otel_session_agg._pricing import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
@@ -102,13 +101,12 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         runner = self._runner
         if self._plain_starts and not use.any_label:
             queue = runner.queue
-            above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
-            if above is None or (
-                getattr(above, "_span_processor", None) is getattr(span, "_span_processor", None) and above._end_time is None  # noqa: SLF001 -- see _parents
-            ):
-                queue.append((span,))
-            else:
-                queue.append(self._below((span,), span, parent_context))
+            above: Any = (current_context() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
+            try:  # the cheapest way to ask: without calls
+                comes = above is None or (above._span_processor is span._span_processor and above._end_time is None)  # noqa: SLF001 -- see _parents
+            except AttributeError:  # no span of the SDK
+                comes = False
+            queue.append((span,) if comes else self._below((span,), span, parent_context))
             if self._is_shared and not runner.awake and span.parent is not None and span.parent.is_remote:
                 self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
             if len(queue) >= self._max_queue_size:

@@ -1,4 +1,5 @@
 """Between the SDK's spans and ours: what is read of a ``ReadableSpan``, and the enriched copy of a root."""
+# ruff: noqa: SLF001  fields of the SDK's own classes are read; ``_has_fields`` tells whether they are there
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan, _Span
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -18,6 +21,8 @@ from otel_session_agg._values import plain
 from otel_session_agg.conventions import CARRYING_SCOPES, session_of
 
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
+_BoundedList: Any = BoundedList
+_SdkSpan: Any = _Span
 _new = tuple.__new__  # the named tuple's own costs twice as much
 _NO_ATTRIBUTES: Mapping[str, Any] = {}
 
@@ -38,6 +43,76 @@ def span_data(span: ReadableSpan) -> SpanData:
         ValueError: the span has no context.
 
     """
+    if type(span) is not _OWN:
+        return _by_properties(span)
+    context, parent, scope, kind, status = span._context, span._parent, span._instrumentation_scope, span._kind, span._status
+    attributes, name, start, end = span._attributes, span._name, span._start_time, span._end_time
+    events: Any = span._events
+    if not (
+        type(context) is SpanContext
+        and type(scope) is InstrumentationScope
+        and type(attributes) is BoundedAttributes
+        and type(events) is _BoundedList
+        and type(status) is Status
+        and type(kind) is SpanKind
+        and type(start) is type(end) is int
+        and not events._dq
+        and (parent is None or (type(parent) is SpanContext and not parent[2]))
+    ):
+        return _by_properties(span)
+    scope_name, scope_version = scope._name, scope._version or ""
+    if not type(name) is type(scope_name) is type(scope_version) is str:
+        return _by_properties(span)
+    failed = status._status_code is _ERROR
+    return _new(
+        SpanData,
+        (
+            name, context[0], context[1], None if parent is None else parent[1], kind._name_, scope_name, scope_version,
+            start or end, end or start, attributes._dict.copy(), (), failed, status._description if failed else None, None, False,
+            attributes.dropped,
+        ),
+    )  # fmt: skip
+
+
+def ids_of(span: ReadableSpan) -> tuple[int, int, int | None]:
+    """The trace of a span, itself, and its parent, if that is in this process."""
+    if type(span) is _Started and type(span._context) is SpanContext:
+        context, parent = span._context, span._parent
+        if parent is None or type(parent) is SpanContext:
+            return context[0], context[1], None if parent is None or parent[2] else parent[1]
+    context, parent = span.context, span.parent
+    return context.trace_id, context.span_id, None if parent is None or parent.is_remote else parent.span_id
+
+
+def _has_fields() -> bool:
+    """Whether the SDK's own classes keep their properties in the fields that are read here."""
+    context, scope, status = SpanContext(1, 2, is_remote=True), InstrumentationScope("a", "b"), Status(StatusCode.ERROR, "c")
+    span = ReadableSpan("n", context, context, Resource.get_empty(), status=status, instrumentation_scope=scope)
+    names = ("name", "context", "parent", "kind", "status", "instrumentation_scope", "start_time", "end_time")
+    fields = [(span, name) for name in names] + [
+        (scope, "name"),
+        (scope, "version"),
+        (status, "status_code"),
+        (status, "description"),
+    ]
+    attributes, events = BoundedAttributes(1, {"k": 1, "l": 2}), _BoundedList(1)
+    events.append(5)
+    return (
+        all(getattr(of, f"_{name}", _NO_ATTRIBUTES) is getattr(of, name) for of, name in fields)
+        and tuple(context)[:3] == (1, 2, True)
+        and (getattr(attributes, "_dict", None), getattr(attributes, "dropped", None)) == ({"l": 2}, 1)
+        and list(getattr(events, "_dq", ())) == [5]
+        and hasattr(span, "_attributes")
+        and hasattr(span, "_events")
+    )
+
+
+_OWN, _Started = (ReadableSpan, _SdkSpan) if _has_fields() else (None, None)
+"""Classes whose fields are read, which takes a third of the time that their properties take; others are read as they say."""
+
+
+def _by_properties(span: ReadableSpan) -> SpanData:
+    """The same of any span."""
     context = span.context
     if context is None:
         message = "span without context"
@@ -53,9 +128,7 @@ def span_data(span: ReadableSpan) -> SpanData:
         name, scope_name, scope_version = _text(name), _text(scope_name), _text(scope_version)
     status = span.status
     failed = status.status_code is _ERROR
-    events = span.events if type(span) is not ReadableSpan or getattr(span, "_events", True) else ()  # reading them copies
-    # as the property, which takes twice as long
-    dropped = getattr(span._attributes, "dropped", 0) if type(span) is ReadableSpan else span.dropped_attributes  # noqa: SLF001
+    events = span.events
     start, end = span.start_time, span.end_time
     if not type(start) is type(end) is int:
         start, end = nanoseconds(start), nanoseconds(end)
@@ -80,7 +153,7 @@ def span_data(span: ReadableSpan) -> SpanData:
             _text(status.description) if failed and status.description is not None else None,
             carried_parent_id(span) if is_remote else None,
             is_remote,
-            dropped,
+            span.dropped_attributes,
         ),
     )
 

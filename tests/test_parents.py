@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import context as _api
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, current_rollup, session
+from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, _parents, current_rollup, session
 from otel_session_agg._parents import is_top
 from otel_session_agg.testing import RecordingExporter
 
@@ -89,6 +92,53 @@ class TestIsTop:
         assert is_top(of_made_up, made_up())
         assert is_top(of_other, below(other))
         assert is_top(of_ended, below(root))
+
+
+class TestCurrentContext:
+    """The current context, read without calls."""
+
+    def test_same(self) -> None:
+        """It is the one that the API tells."""
+        token = attach(Context({"a": 1}))
+        try:
+            assert get_current() is _parents.current_context()
+        finally:
+            detach(token)
+        assert get_current() is _parents.current_context()
+
+    def test_another_runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where contexts are kept elsewhere, the API is asked."""
+
+        class Runtime(ContextVarsRuntimeContext):
+            """Another one."""
+
+        monkeypatch.setattr(_api, "_RUNTIME_CONTEXT", Runtime())
+        assert get_current is _parents._current_context()
+
+
+class TestCalls:
+    """What a plain span costs the application's thread."""
+
+    def test_number(self, make: Any) -> None:
+        """The two hooks call nothing: neither for a root, nor for what is below one."""
+        app, seen = make(), []
+        with app.tracer.start_as_current_span("root") as root, app.tracer.start_as_current_span("step") as step:
+            app.processor._runner.awake = True
+            context, nothing = below(root), Context()
+            sys.setprofile(lambda frame, event, _: seen.append(frame.f_code.co_name) if event == "call" else None)
+            try:
+                app.processor.on_start(step, None)
+                app.processor.on_start(step, context)
+                app.processor.on_start(root, nothing)
+                app.processor.on_end(step)
+            finally:
+                sys.setprofile(None)
+        assert [*3 * ["on_start"], "on_end"] == seen
+
+    def test_spans_of_others(self, make: Any) -> None:
+        """A span that is none of the SDK's, below one that is none, harms nobody."""
+        app = make()
+        app.processor.on_start(INVALID_SPAN, set_span_in_context(INVALID_SPAN, Context()))
 
 
 class TestMadeUpParent:

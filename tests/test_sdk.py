@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 
+from otel_session_agg import _sdk
 from otel_session_agg._model import SpanData, SpanEvent
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, span_data
+from otel_session_agg._sdk import EnrichedSpan, attributes_of, ids_of, span_data
 
 _FLAGS = TraceFlags(TraceFlags.SAMPLED)
 _CONTEXT = SpanContext(1, 2, is_remote=False, trace_flags=_FLAGS)
@@ -88,6 +100,57 @@ class TestSpanData:
         """A span without context cannot be read."""
         with pytest.raises(ValueError, match="span without context"):
             span_data(ReadableSpan("a"))
+
+
+class TestFields:
+    """The fields of the SDK's own spans, which are read faster than their properties."""
+
+    @pytest.fixture
+    def spans(self) -> list[Any]:
+        """Spans as the SDK makes them, of each sort, begun below local, remote and no parents."""
+        provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=2), shutdown_on_exit=False)
+        made = []
+        for version in (None, "1.2"):
+            tracer = provider.get_tracer("scope", version)
+            for kind, parent in product(SpanKind, (None, _LOCAL, _REMOTE)):
+                context = set_span_in_context(NonRecordingSpan(parent), Context()) if parent is not None else Context()
+                made.append(tracer.start_span("a", context, kind, {"x": 1, "y": ("z",), "dropped": 1}))
+        made[1].add_event("e", {"x": 1})
+        made[2].set_status(Status(StatusCode.ERROR, "bad"))
+        return made
+
+    def test_ended(self, spans: list[Any]) -> None:
+        """What they say is what the properties say."""
+        for span in spans:
+            span.end()
+            ended = span._readable_span()
+            assert _sdk._by_properties(ended) == span_data(ended)
+
+    def test_started(self, spans: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """So is where a span hangs."""
+        found = [ids_of(span) for span in spans]
+        monkeypatch.setattr(_sdk, "_Started", None)
+        assert found == [ids_of(span) for span in spans]
+        assert [None, _LOCAL.span_id, None] == [parent_id for _, _, parent_id in found[:3]]
+
+    def test_are_there(self, spans: list[Any]) -> None:
+        """The SDK that is installed has them: else this does not hold, and each span costs more than it need."""
+        spans[0].end()
+        assert (ReadableSpan, type(spans[0])) == (_sdk._OWN, _sdk._Started) == (type(spans[0]._readable_span()), type(spans[0]))
+
+    def test_attributes_are_copied(self, spans: list[Any]) -> None:
+        """What an exporter changes in place later is not read."""
+        spans[0].end()
+        ended = spans[0]._readable_span()
+        data = span_data(ended)
+        ended._attributes._dict["x"] = 2
+        assert {"y": ("z",), "dropped": 1} == data.attributes
+
+    def test_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An SDK that keeps them elsewhere is known."""
+        assert _sdk._has_fields()
+        monkeypatch.setattr(_sdk.ReadableSpan, "name", property(lambda _: "another"))
+        assert not _sdk._has_fields()
 
 
 class TestAttributesOf:
