@@ -23,8 +23,26 @@ from otel_session_agg.stores import shared_store
 _logger = logging.getLogger("otel_session_agg")
 
 _HAVE_AN_EXPORTER = (BatchSpanProcessor, SimpleSpanProcessor)
-_PROCESSOR_ONLY = frozenset({"on_start", "on_end", "_on_ending"})
-_EXPORTER_ONLY = frozenset({"export"})
+_IS_EXPORTER = "is an exporter; give it to a BatchSpanProcessor, and that to add_span_processor"
+_IS_PROCESSOR = "is a processor; give it to add_span_processor as it is, with the exporter inside"
+
+
+class _Elsewhere:
+    """A method of a processor on an exporter, or the other way round: says what to do.
+
+    A ``__getattr__`` would say it, too, but with one every attribute of a processor is read slowly, by each span.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+        self._name = ""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, _: object, own: type) -> NoReturn:
+        message = f"{own.__name__!r} object has no attribute {self._name!r}: {own.__name__} {self._advice}"
+        raise AttributeError(message)
 
 
 class AddsTotals:
@@ -47,16 +65,10 @@ class AddsTotals:
         raise NotImplementedError
 
     if not TYPE_CHECKING:  # for type checkers every attribute would exist
-
-        def __getattr__(self, name: str) -> NoReturn:
-            """Say what to do where a processor is used as an exporter, or the other way round."""
-            own = type(self).__name__
-            message = f"{own!r} object has no attribute {name!r}"
-            if name in _PROCESSOR_ONLY:
-                message += f": {own} is an exporter; give it to a BatchSpanProcessor, and that to add_span_processor"
-            elif name in _EXPORTER_ONLY:
-                message += f": {own} is a processor; give it to add_span_processor as it is, with the exporter inside"
-            raise AttributeError(message)
+        on_start = _Elsewhere(_IS_EXPORTER)
+        on_end = _Elsewhere(_IS_EXPORTER)
+        _on_ending = _Elsewhere(_IS_EXPORTER)
+        export = _Elsewhere(_IS_PROCESSOR)
 
 
 def check_processor_or_exporter(given: object) -> None:

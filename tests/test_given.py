@@ -184,6 +184,24 @@ class TestWrongDownstream:
         assert 3 == len(others)
 
 
+class TestAddsTotals:
+    """What processor and exporter share."""
+
+    @pytest.mark.parametrize("made", [SessionSpanProcessor, SessionSpanExporter])
+    def test_attributes_are_read_as_of_any_object(self, made: type) -> None:
+        """Nothing stands between, which each span would pay for."""
+        assert not hasattr(made, "__getattr__")
+        assert object.__getattribute__ is made.__getattribute__  # type: ignore[misc]  # not called
+
+    def test_neither_has_the_methods_of_the_other(self, others: list[Any]) -> None:
+        """Whoever asks is told so."""
+        processor = SessionSpanProcessor(RecordingExporter(), settings=Settings())
+        exporter = SessionSpanExporter(RecordingExporter(), settings=Settings())
+        others += [processor, exporter]
+        assert [False, True, True, True] == [hasattr(processor, name) for name in ("export", "on_start", "on_end", "_on_ending")]
+        assert [True, False, False, False] == [hasattr(exporter, name) for name in ("export", "on_start", "on_end", "_on_ending")]
+
+
 class TestMisused:
     """A processor where an exporter belongs, and the other way round; the SDK checks neither."""
 
