@@ -190,8 +190,8 @@ class TestAddsTotals:
     @pytest.mark.parametrize("made", [SessionSpanProcessor, SessionSpanExporter])
     def test_attributes_are_read_as_of_any_object(self, made: type) -> None:
         """Nothing stands between, which each span would pay for."""
-        assert not hasattr(made, "__getattr__")
-        assert object.__getattribute__ is made.__getattribute__  # type: ignore[misc]  # not called
+        own = {name for one in made.__mro__ for name in vars(one) if one is not object}
+        assert set() == own & {"__getattr__", "__getattribute__"}
 
     def test_neither_has_the_methods_of_the_other(self, others: list[Any]) -> None:
         """Whoever asks is told so."""

@@ -149,7 +149,7 @@ class TestFields:
     def test_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An SDK that keeps them elsewhere is known."""
         assert _sdk._has_fields()
-        monkeypatch.setattr(_sdk.ReadableSpan, "name", property(lambda _: "another"))
+        monkeypatch.setattr(ReadableSpan, "name", property(lambda _: "another"))
         assert not _sdk._has_fields()
 
 
