@@ -569,8 +569,8 @@ class TestLaw7:
             assert (None, None) == (event.usage, event.recorded_pusd)
 
     def test_numbers_too_long_to_write(self) -> None:
-        """Python itself refuses to write very long integers out; that is not raised either."""
-        text = "{0x" + "f" * 5000 + ": 1, 'input_tokens': 5}"
+        """Python itself refuses to read very long integers; that is not raised either."""
+        text = "{" + "9" * 5000 + ": 1, 'input_tokens': 5}"
         event = conventions.read(SpanData("s", 1, 1, 0, "INTERNAL", "", "", 0, 1, {"mlflow.chat.tokenUsage": text}))
         assert event.usage is not None
         assert 5 == event.usage.prompt_tokens
