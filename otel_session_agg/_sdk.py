@@ -56,11 +56,12 @@ def span_data(span: ReadableSpan) -> SpanData:
         and type(status) is Status
         and type(kind) is SpanKind
         and type(start) is type(end) is int
+        and end >= start > 0
         and not events._dq
         and (parent is None or (type(parent) is SpanContext and not parent[2]))
     ):
         return _by_properties(span)
-    scope_name, scope_version = scope._name, scope._version or ""
+    scope_name, scope_version = scope._name, "" if scope._version is None else scope._version
     if not type(name) is type(scope_name) is type(scope_version) is str:
         return _by_properties(span)
     failed = status._status_code is _ERROR
@@ -68,7 +69,7 @@ def span_data(span: ReadableSpan) -> SpanData:
         SpanData,
         (
             name, context[0], context[1], None if parent is None else parent[1], kind._name_, scope_name, scope_version,
-            start or end, end or start, attributes._dict.copy(), (), failed, status._description if failed else None, None, False,
+            start, end, attributes._dict.copy(), (), failed, status._description if failed else None, None, False,
             attributes.dropped,
         ),
     )  # fmt: skip
@@ -95,12 +96,12 @@ def _has_fields() -> bool:
         (status, "status_code"),
         (status, "description"),
     ]
-    attributes, events = BoundedAttributes(1, {"k": 1, "l": 2}), _BoundedList(1)
+    attributes, events = BoundedAttributes(1, {"k": 1}), _BoundedList(1)
     events.append(5)
     return (
         all(getattr(of, f"_{name}", _NO_ATTRIBUTES) is getattr(of, name) for of, name in fields)
         and tuple(context)[:3] == (1, 2, True)
-        and (getattr(attributes, "_dict", None), getattr(attributes, "dropped", None)) == ({"l": 2}, 1)
+        and (getattr(attributes, "_dict", None), getattr(attributes, "dropped", None)) == ({"k": 1}, 0)
         and list(getattr(events, "_dq", ())) == [5]
         and hasattr(span, "_attributes")
         and hasattr(span, "_events")

@@ -78,7 +78,9 @@ def fill(url: str) -> None:
     made: list[tuple[SessionSpanProcessor, Tracer]] = []
     for _ in range(2):
         provider = TracerProvider(shutdown_on_exit=False)
-        processor = SessionSpanProcessor(RecordingExporter(), store=url, prices=PRICES, settings=Settings(profiles=("default",)))
+        processor = SessionSpanProcessor(
+            RecordingExporter(), store=url, prices=PRICES, settings=Settings(profiles=("default",), store_outputs=True)
+        )
         provider.add_span_processor(processor)
         made.append((processor, provider.get_tracer("tests")))
     (first, one), (second, other) = made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -14,11 +15,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import end_session, record_feedback, session
+from otel_session_agg._messages import messages
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 
-from .apps import App, below
+from .apps import DEADLINE_SECONDS, App, below
 
 KEYS = sorted(
     {key for table in CONVENTIONS for key in table.feedback}
@@ -335,6 +337,8 @@ class TestWhen:
             with session("s"):
                 app.trace(1, **{"metadata.cost": 1.0})
                 app.call(**{"gen_ai.request.model": "nobody-knows-that-price-either"})
+            app.flush()
+            assert messages.flush(time.monotonic() + DEADLINE_SECONDS)  # another thread logs
             app.flush()
         finally:
             logging.getLogger("otel_session_agg").removeHandler(handler)
