@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.builds import IS_COMPILED
+
 FOLDER = Path(__file__).parent
 _TOP = FOLDER.parents[1]
 _NO_ATTACKS = frozenset({"kit", "programs"})
@@ -37,6 +39,8 @@ class Attack(NamedTuple):
     run: Run
     short: int
     long: int
+    plain_only: bool
+    """Whether it holds in plain Python only, as README says."""
 
     @property
     def name(self) -> str:
@@ -51,11 +55,11 @@ class Attack(NamedTuple):
 _found: dict[str, Attack] = {}
 
 
-def attack(short: int, long: int) -> Callable[[Run], Run]:
+def attack(short: int, long: int, *, plain_only: bool = False) -> Callable[[Run], Run]:
     """Mark a function as an attack; its rounds in the short form, which takes at most a few seconds, and in the long one."""
 
     def mark(run: Run) -> Run:
-        found = Attack(run, short, long)
+        found = Attack(run, short, long, plain_only)
         _found[found.name] = found
         return run
 
@@ -73,7 +77,7 @@ def attacks(*names: str) -> list[Attack]:
     wanted = names or tuple(modules())
     for name in wanted:
         importlib.import_module(f"{__package__}.{name}")
-    return [one for one in _found.values() if one.name.partition(".")[0] in wanted]
+    return [one for one in _found.values() if one.name.partition(".")[0] in wanted and not (IS_COMPILED and one.plain_only)]
 
 
 class Ended(NamedTuple):

@@ -111,16 +111,18 @@ def exceptions_of_handlers(chance: random.Random, rounds: int) -> None:
         assert ({}, [15], True, True, expected) == (not_once, live, is_flushed, is_quick, tokens), said
 
 
-@attack(short=2, long=40)
+@attack(short=2, long=40, plain_only=True)
 def exceptions_of_handlers_without_threads(chance: random.Random, rounds: int) -> None:
-    """Where no thread can be had, every root leaves once and everything goes on; what was folded at that moment may be partial."""
+    """Where no thread can be had everything goes on, and no root leaves twice; one that was just handed on may be lost."""
     for number in range(rounds):
         what, kind = ("asks", "flushes")[number % 2], ("soft", "ctrl-c", "exit")[number // 2 % 3]
         said = apart(interrupted, what=what, kind=kind, rounds=150, seed=chance.randrange(10**6), threads=False).said
         raised, heard, not_once, live, is_flushed, is_quick, _, _ = said
         assert raised > 10, said
         assert raised == heard, said
-        assert [{}, [15], True, True] == [not_once, live, is_flushed, is_quick], said
+        assert {0} >= set(not_once.values()), said  # never twice
+        assert len(not_once) <= 5, said  # an exporter that is interrupted while it takes a span does not say whether it has it
+        assert [[15], True, True] == [live, is_flushed, is_quick], said
 
 
 def handler_flushes(where: str, seed: int) -> None:
