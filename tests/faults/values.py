@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import math
 import random
 import time
@@ -352,7 +351,6 @@ class _Names(SpanExporter):
 @attack(short=150, long=50_000)
 def nothing_is_lost(chance: random.Random, rounds: int) -> None:
     """Whatever stands on spans, they all leave once, roots with their totals, and nothing of ours fails."""
-    logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # the SDK says what it does not take
     exporter = _Names()
     provider = TracerProvider(shutdown_on_exit=False)
     processor = SessionSpanProcessor(
