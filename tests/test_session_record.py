@@ -77,7 +77,7 @@ class TestRepresentation:
         """A line says what it is about, without what users wrote."""
         assert (
             "<SessionRecord session chat-7, revision 2, ended by idle, user ada, metadata.plan pro, metadata.share nan, traces 2,"
-            " average trace latency 415 ms, is partial, 0.000663 USD (computed), 3730 tokens (3500 prompt, 230 completion),"
+            " average trace latency 415 ms, is partial (open_traces), 0.000663 USD (computed), 3730 tokens (3500 prompt, 230 completion),"
             " 3 events, 2 model calls, 415 ms, models a, b>"
         ) == repr(RECORD)
 
