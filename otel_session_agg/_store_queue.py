@@ -112,7 +112,8 @@ class StoreQueue:
         if not apart.call(lambda: self._hurry_up(done)):
             return False
         is_done = wait_for(done, until, self._background, self._here)
-        self._hurry = False
+        if not is_done:
+            apart.call(lambda: self._give_up(done))
         return is_done and not self.is_down
 
     def _hurry_up(self, done: Done) -> bool:
@@ -123,6 +124,13 @@ class StoreQueue:
                 self._flushing.append(done)
                 self._begin()
             return not self._stopped
+
+    def _give_up(self, done: Done) -> bool:
+        """Somebody has no time left; others may still wait."""
+        with self._changed:
+            self._flushing = [one for one in self._flushing if one is not done]
+            self._hurry = bool(self._flushing)
+        return True
 
     def _here(self) -> None:
         """Do what there is to do on the calling thread."""

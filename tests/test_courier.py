@@ -395,6 +395,20 @@ class TestTime:
         courier.turn()
         assert 0.1 == round(courier.pause(), 3)
 
+    def test_flushes_at_once(self, make: Callable[..., Courier], store: FakeStore) -> None:
+        """One that has no time left takes nothing from another one."""
+        courier = make()
+        store.goes_on.clear()
+        courier.put(errand("s"))
+        flushed: list[bool] = []
+        patient = threading.Thread(target=lambda: flushed.append(courier.flush(soon(2 * AT_ONCE_SECONDS))))
+        patient.start()
+        wait_until(lambda: len(courier._flushing) == 1)
+        assert not courier.flush(soon(0.1))
+        store.goes_on.set()
+        patient.join(AT_ONCE_SECONDS)
+        assert [True] == flushed
+
     def test_flush_of_one_that_hangs(self, make: Callable[..., Courier], store: FakeStore) -> None:
         """Flushing takes no longer than it may; what is there is written later."""
         courier = make()
