@@ -32,9 +32,8 @@ from otel_session_agg._together import hand_over
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-if hasattr(
-    os, "register_at_fork"
-):  # first, so that of what is locked for a fork this is the last, as it is for imports themselves
+if hasattr(os, "register_at_fork"):
+    # first, so that of what is locked for a fork this is the last, as it is for imports themselves
     os.register_at_fork(before=imports.before_fork, after_in_parent=imports.after_fork, after_in_child=imports.in_child)
 
 

@@ -6,8 +6,10 @@ The text of the last assistant message is looked for; what is no such JSON is th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+
+from otel_session_agg._json import loaded
+from otel_session_agg._values import encodable
 
 _TEXT_KEYS = ("content", "text", "parts", "message", "messages", "choices", "generations", "outputs", "output", "result",
               "answer", "response", "data", "value", "final_output", "kwargs", "candidates")  # fmt: skip
@@ -29,10 +31,10 @@ def readable(value: object, max_chars: int) -> str | None:
     text = value
     if value.lstrip()[:1] in ("{", "[", '"'):
         try:
-            text = _text(json.loads(value), _MAX_DEPTH) or value
-        except (ValueError, RecursionError):
+            text = _text(loaded(value), _MAX_DEPTH) or value
+        except ValueError:
             text = value
-    return text[:max_chars].encode(errors="replace").decode()  # half a surrogate pair would not survive the export
+    return encodable(text[:max_chars])
 
 
 def _text(value: object, depth: int) -> str | None:

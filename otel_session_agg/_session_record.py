@@ -146,14 +146,8 @@ class SessionRecord:
 
     def _rows(self) -> list[tuple[str, str]]:
         """What is told of the session, as names and values for people."""
-        flags = [
-            name
-            for name, is_so in (
-                (f"partial ({self.partial_reason})", self.is_partial),
-                ("budget exceeded", self.is_budget_exceeded),
-            )
-            if is_so
-        ]
+        flags = [f"partial ({self.partial_reason})"] if self.is_partial else []
+        flags += ["budget exceeded"] if self.is_budget_exceeded else []
         latency = self.average_trace_latency_ms
         rows = [
             ("session", self.session_id),

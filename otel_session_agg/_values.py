@@ -41,6 +41,11 @@ def plain(value: str) -> str:
     return value if type(value) is str else str.__str__(value)
 
 
+def encodable(value: str) -> str:
+    """The text without halves of surrogate pairs, which no exporter can encode."""
+    return value if value.isascii() else value.encode(errors="replace").decode()
+
+
 def plain_text(value: object) -> str | None:
     """The same of any value; ``None`` if it is no text."""
     return plain(value) if isinstance(value, str) else None

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from otel_session_agg import _names as n
 from otel_session_agg._rollup import Rollup
 from otel_session_agg._session_record import SessionRecord
+from otel_session_agg._values import MAX_WHOLE, encodable
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
 _NS_PER_MS = 1_000_000
-_MAX_INT = 2**63 - 1
-"""The largest integer that OTLP carries."""
-
 _SAY_NOTHING = (n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS)
 """Of a session in which nothing has happened."""
 
@@ -58,7 +56,7 @@ def attributes(
         for name, value in values.items()
         if value is not None
         and not (name in n.KEPT_WHEN_SET and existing.get(name) is not None)
-        and not (type(value) is int and value > _MAX_INT)
+        and not (type(value) is int and value > MAX_WHOLE)
     }
 
 
@@ -82,12 +80,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
         values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
     found = {**values, **{name: value for name, value in more.items() if value is not None}}
     return {
-        name: _whole_text(value) if isinstance(value, str) else value
+        name: encodable(value) if isinstance(value, str) else value
         for name, value in found.items()
-        if not (type(value) is int and abs(value) > _MAX_INT)
+        if not (type(value) is int and abs(value) > MAX_WHOLE)
     }
-
-
-def _whole_text(text: str) -> str:
-    """The text without halves of surrogate pairs, which no exporter can encode; a store may have them."""
-    return text if text.isascii() else text.encode(errors="replace").decode()

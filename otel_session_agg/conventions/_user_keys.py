@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from otel_session_agg import _names as n
 from otel_session_agg._json import loaded
-from otel_session_agg._values import MAX_TEXT_CHARS, plain_text
+from otel_session_agg._values import MAX_TEXT_CHARS, MAX_WHOLE, plain_text
 from otel_session_agg.conventions._convention import Says
 from otel_session_agg.conventions._marks import Mark, first_text, keys_of
 from otel_session_agg.conventions._session_keys import name_in_text
@@ -87,4 +87,4 @@ def _is_said(name: str, value: object) -> bool:
         return False
     if isinstance(value, str):
         return max(len(name), len(value)) <= MAX_TEXT_CHARS
-    return len(name) <= MAX_TEXT_CHARS and isinstance(value, (bool, int, float)) and isfinite(value) and abs(value) < 2**63
+    return len(name) <= MAX_TEXT_CHARS and isinstance(value, (bool, int, float)) and isfinite(value) and abs(value) <= MAX_WHOLE
