@@ -21,12 +21,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         # values, words and small tools
         "_formatting stores._masked",
         (
-            "_exceptions _guard _imports _deadlines _json _model _model_names _names _outputs _price_corrections _price_modalities _price_models"
+            "_exceptions _guard _imports _deadlines _json _model _model_names _names _price_corrections _price_modalities _price_models"
             " _price_regions _reasons _recent _scope _store _suppress _values environment_variables"
             " conventions._literals conventions._room conventions._says conventions._term_rows"
         ),
         (
-            "_budget_scopes _figures _links _metric_labels _span_counts _price_weights _reading _rollup _settings"
+            "_budget_scopes _figures _links _metric_labels _outputs _span_counts _price_weights _reading _rollup _settings"
             " conventions._convention conventions._objects conventions._marks conventions._operations"
             " stores._redis_link stores._redis_names stores._redis_scripts stores._sqlite_files stores._sqlite_tables"
         ),
