@@ -77,7 +77,7 @@ class Courier(StoreQueue):
             self._next_scan,
             self._fetches.next(),
             self._correct_at,
-            *(ask.when for ask in self._asks.values()),
+            *(ask.when(self.grace_seconds) for ask in self._asks.values()),
             *(end.when for end in self._ends.values()),
         ]
         if self._watched or self._accounts:
@@ -110,7 +110,9 @@ class Courier(StoreQueue):
         self._say((trace_id, Answer((), is_reached=False)) for trace_id in asks)
 
     def _work(self) -> bool:
+        began = time.monotonic()
         self._write()
+        self.took(time.monotonic() - began)  # what others write may be as long on its way
         if (gone := self._desk.sessions.gone()) is not None:
             self._log.lost(gone.keys)
             self._seen, self._seen_accounts = {}, {}
@@ -144,7 +146,7 @@ class Courier(StoreQueue):
     def _look_at_traces(self) -> None:
         now = time.monotonic()
         with self._changed:
-            due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when <= now]
+            due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when(self.grace_seconds) <= now]
         for at in range(0, len(due), _BATCH):
             self._say(self._answered(due[at : at + _BATCH], now))
         for errand in self._desk.adoptions():
@@ -157,7 +159,7 @@ class Courier(StoreQueue):
             for trace_id, answer in zip(trace_ids, answers, strict=True):
                 ask = self._asks.pop(trace_id, None)
                 if ask is not None and any(part.is_open for _, part in answer.parts) and now < ask.until and not self._hurry:
-                    self._asks[trace_id] = ask._replace(when=now + _POLL_SECONDS)
+                    self._asks[trace_id] = ask._replace(again=now + _POLL_SECONDS)
                 elif ask is not None:
                     words.append((trace_id, answer))
         return words

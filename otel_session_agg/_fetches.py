@@ -15,7 +15,7 @@ from otel_session_agg._recent import Recent
 from otel_session_agg._session_slots import Others, SessionSlots, Spent
 
 GRACE_SECONDS = 0.15
-"""How long other processes get to write what they know: they gather for 20 ms, then write."""
+"""How long other processes get at least to write what they know: they gather for 20 ms, then write."""
 
 POLL_SECONDS = 0.02
 """Between two looks while somebody waits."""
@@ -69,10 +69,10 @@ class Fetches:
         self._seen: Recent[tuple[str, str], tuple[bytes, float]] = Recent(_MAX_SEEN // 2)
         """What stands in open slots, and since when; of the thread that looks only."""
 
-    def add(self, fetch: Fetch, now: float) -> None:
+    def add(self, fetch: Fetch, now: float, grace_seconds: float = GRACE_SECONDS) -> None:
         """Look for somebody from now on."""
         if fetch.is_patient:
-            fetch.settles_at = min(now + GRACE_SECONDS, fetch.until)
+            fetch.settles_at = min(now + grace_seconds, fetch.until)
         with self._lock:
             self._waiting.append(fetch)
 

@@ -21,8 +21,14 @@ _ALL = Gone(None, [])
 class Ask(NamedTuple):
     """A root waits for its parts."""
 
-    when: float
+    since: float
     until: float
+    again: float = 0.0
+    """When to look again; 0 before the first look."""
+
+    def when(self, grace_seconds: float) -> float:
+        """When to look, if others get so long to write."""
+        return self.again or min(self.since + grace_seconds, self.until)
 
 
 class End(NamedTuple):

@@ -20,6 +20,11 @@ _GATHER_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
 
 
+_MAX_GRACE_SECONDS = 2.0
+_REMEMBERED_SECONDS = 60.0
+"""How long it is remembered that writing was slow."""
+
+
 class StoreQueue:
     """What one process has to say to a store and to ask of it."""
 
@@ -45,6 +50,10 @@ class StoreQueue:
         self._stopped = False
         self._retry_at = 0.0
         """When a store that failed is tried again, monotonic seconds."""
+        self._slowest = 0.0
+        """How long the slowest writing of late took ..."""
+        self._slowest_until = 0.0
+        """... and until when that is remembered."""
         self.is_down = False
         self._background = Background("otel-session-agg-store", self._run, guard)
 
@@ -60,6 +69,18 @@ class StoreQueue:
         """Let go of the store."""
         raise NotImplementedError
 
+    @property
+    def grace_seconds(self) -> float:
+        """How long other processes get to write what they know: longer where that took long here (connecting, a busy machine)."""
+        slowest = self._slowest if time.monotonic() < self._slowest_until else 0.0
+        return min(GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS)  # they may have begun later, and take longer
+
+    def took(self, seconds: float) -> None:
+        """Note how long it took to write."""
+        now = time.monotonic()
+        if seconds >= self._slowest or now >= self._slowest_until:
+            self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
+
     # -- left here, from any thread ---------------------------------------------------------------------------------------
 
     def put(self, errand: Errand) -> None:
@@ -71,7 +92,7 @@ class StoreQueue:
     def ask(self, trace_id: int, until: float) -> None:
         """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
         with self._changed:
-            self._asks[trace_id] = Ask(min(time.monotonic() + GRACE_SECONDS, until), until)
+            self._asks[trace_id] = Ask(time.monotonic(), until)
             self._begin()
 
     def end(self, session_id: str, reason: str) -> None:
@@ -80,7 +101,7 @@ class StoreQueue:
             if len(self._ends) >= self._max_slots:
                 del self._ends[next(iter(self._ends))]
                 self.counts["lost"] += 1
-            self._ends[session_id] = End(reason, time.monotonic() + GRACE_SECONDS)
+            self._ends[session_id] = End(reason, time.monotonic() + self.grace_seconds)
             self._begin()
 
     def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
@@ -91,7 +112,7 @@ class StoreQueue:
 
     def fetch(self, fetch: Fetch) -> None:
         """Wait for what others have of a session; it comes back like everything else.  What was put before is written first."""
-        self._fetches.add(fetch, time.monotonic())
+        self._fetches.add(fetch, time.monotonic(), self.grace_seconds)
         with self._changed:
             self._begin()
         if not self.is_down:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier, _store_queue
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier, _fetches, _store_queue
 from otel_session_agg._courier import Courier
 from otel_session_agg._desk import Errand, session_slot, trace_key
 from otel_session_agg._gathering import Answer
@@ -312,6 +312,34 @@ class TestAsks:
         store.fails = True
         courier.ask(5, soon())
         assert [(5, Answer((), is_reached=False))] == answers(courier)
+
+    def test_slow(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Others get as long to write as it took here lately, within reason; that it was slow is forgotten."""
+        courier = make()
+        store.goes_on.clear()
+        courier.put(errand("s"))
+        wait_until(lambda: store.num_calls > 0)
+        time.sleep(0.3)
+        store.goes_on.set()
+        assert courier.flush(soon())
+        assert 0.6 <= courier.grace_seconds < AT_ONCE_SECONDS
+        courier.took(NEVER_SECONDS)
+        assert _store_queue._MAX_GRACE_SECONDS == courier.grace_seconds
+        monkeypatch.setattr(courier, "_slowest_until", 0.0)
+        assert _fetches.GRACE_SECONDS == courier.grace_seconds
+
+    def test_slow_while_asked(self, make: Callable[..., Courier], store: FakeStore) -> None:
+        """So it is when the question is there before that is known, as when all connect at the same time."""
+        courier = make()
+        store.goes_on.clear()
+        courier.put(errand("s"))
+        wait_until(lambda: store.num_calls > 0)
+        asked = time.monotonic()
+        courier.ask(5, soon())
+        time.sleep(0.3)
+        store.goes_on.set()
+        assert [(5, Answer((), is_reached=True))] == answers(courier)
+        assert time.monotonic() - asked > 0.6
 
     def test_open(self, make: Callable[..., Courier], store: FakeStore) -> None:
         """As long as a part is open there is no answer, then there are all parts."""
