@@ -17,10 +17,10 @@ from uuid import uuid4
 import redis
 
 from otel_session_agg.stores import Slot, open_store
-from tests.servers import valkey, wait_until
+from tests.servers import Server, valkey, wait_until
 from tests.workers import COMPLETION_TOKENS, App, spawned
 
-from .kit import attack
+from .kit import apart, attack
 
 _LONG_SECONDS = 3600.0
 _LOAD = 5
@@ -250,6 +250,80 @@ def file_is_another(chance: random.Random, rounds: int) -> None:
                         work(app, "s", "t")
                     late.end("s", "t")
                     wait_until(lambda apps=(one, two, late): {"s": 120, "t": 120} == _last_totals(apps), seconds=30)  # type: ignore[misc]
+
+
+@attack(short=3, long=60)
+def file_is_locked(chance: random.Random, rounds: int) -> None:
+    """While somebody else has the file for himself, applications go on; what they had to say is written when he lets go of it."""
+    for _ in range(rounds):
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "sessions.db"
+            with running(f"sqlite:///{path}") as one, running(f"sqlite:///{path}") as two:
+                work(one, "s")
+                with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                    other.execute(f"BEGIN {chance.choice(('IMMEDIATE', 'EXCLUSIVE'))}")
+                    for app in (one, two):
+                        app.work([("s", 1, 10)] * 3)
+                    time.sleep(chance.uniform(0.0, 0.5))
+                    other.execute("ROLLBACK")
+                two.end("s")
+                wait_until(lambda apps=(one, two): _last_totals(apps) == {"s": 7 * 15}, seconds=30)  # type: ignore[misc]
+
+
+@attack(short=1, long=20)
+def disk_is_full(chance: random.Random, rounds: int) -> None:
+    """While nothing more can be written, applications go on; what they had to say is written when there is room again."""
+    for _ in range(rounds):
+        assert 0 == (ended := apart(_fill, room=chance.randrange(20_000))).status, ended.stderr
+
+
+def _fill(room: int) -> None:
+    import resource  # noqa: PLC0415 -- not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with TemporaryDirectory() as folder, running(f"sqlite:///{folder}/sessions.db") as app:
+        work(app, "s")
+        largest = max(path.stat().st_size for path in Path(folder).iterdir())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest + room, before[1]))
+        for number in range(100):
+            work(app, "s", f"filler-{number}")
+            if "errors" in app.counts():
+                break
+        assert "errors" in app.counts()
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        work(app, "s")
+        app.end("s")
+        wait_until(lambda: _last_totals([app]).get("s") == (number + 3) * 15, seconds=30)
+
+
+@attack(short=3, long=60)
+def server_is_gone(chance: random.Random, rounds: int) -> None:
+    """A server that is killed, hangs or forgets everything is made good from what the applications know."""
+    for number in range(rounds):
+        with valkey() as server, running(server.url) as one, running(server.url) as two:
+            calls = [chance.randrange(1, 4), chance.randrange(1, 4)]
+            for app in (one, two):
+                work(app, "s")
+            with (_killed, Server.paused, _emptied)[number % 3](server):
+                for app, num_calls in zip((one, two), calls, strict=True):
+                    app.work([("s", 1, 10)] * num_calls)
+                time.sleep(chance.uniform(0.0, 0.3))
+            expected = 15 * (2 + sum(calls))
+            one.end("s")
+            wait_until(lambda apps=(one, two), total=expected: _last_totals(apps) == {"s": total}, seconds=30)  # type: ignore[misc]
+
+
+@contextmanager
+def _killed(server: Server) -> Iterator[None]:
+    server.kill()
+    yield
+    server.start()
+
+
+@contextmanager
+def _emptied(server: Server) -> Iterator[None]:
+    server.command("FLUSHALL")
+    yield
 
 
 def _last_totals(apps: Sequence[App]) -> dict[str, int | None]:
