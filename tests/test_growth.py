@@ -148,7 +148,7 @@ def _ring(app: App, number: int) -> None:
             _turn(app, index)
 
 
-_SCENES: dict[str, Callable[[App, int], None]] = {
+STARTS: dict[str, Callable[[App, int], None]] = {
     "roots of one trace id, one after the other": _one_after_the_other,
     "roots of one trace id at once": _at_once,
     "roots of one trace id at once, the last to begin ends first": lambda app, number: _at_once(app, number, last_first=True),
@@ -161,20 +161,24 @@ _SCENES: dict[str, Callable[[App, int], None]] = {
     "calls in each other that end from inside out": lambda app, number: _deep(app, number, outside_in=False),
     "spans below a ring of parents": _ring,
 }
+"""Scenes where starts are seen: each does something with so many spans, roots or sessions."""
+
+ENDS = ("roots of one trace id", "spans that come late", "outside in", "inside out")
+"""Scenes where only ends are seen."""
 
 
 @not_compiled
 class TestStarts:
     """Where starts are seen."""
 
-    @pytest.mark.parametrize("scene", _SCENES)
+    @pytest.mark.parametrize("scene", STARTS)
     def test_flat(self, make: Make, scene: str) -> None:
         """A span among ten times as many costs the same."""
         costs = []
         for number in (_FEW, _MANY):
             app, lines = make(max_queue_size=1_000_000), _Lines()
             with lines.counted():
-                _SCENES[scene](app, number)
+                STARTS[scene](app, number)
                 app.runner.turn()
             costs.append(lines.number / number)
             app.provider.shutdown()
@@ -189,11 +193,11 @@ class _Ended(SpanProcessor):
         self.spans.append(span)
 
 
-def _ended(scene: str, number: int) -> list[ReadableSpan]:
+def ended(scene: str, number: int) -> list[ReadableSpan]:
     """The spans of a scene, in the order of their ends."""
-    ended = _Ended()
+    processor = _Ended()
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(ended)
+    provider.add_span_processor(processor)
     tracer = provider.get_tracer("tests", "1.0")
     if scene == "roots of one trace id":
         for _ in range(number):
@@ -213,19 +217,19 @@ def _ended(scene: str, number: int) -> list[ReadableSpan]:
             context = _below(spans[-1])
         for span in spans if scene == "outside in" else reversed(spans):
             span.end()
-    return ended.spans
+    return processor.spans
 
 
 @not_compiled
 class TestEnds:
     """Where only ends are seen."""
 
-    @pytest.mark.parametrize("scene", ["roots of one trace id", "spans that come late", "outside in", "inside out"])
+    @pytest.mark.parametrize("scene", ENDS)
     def test_flat(self, scene: str) -> None:
         """A span among ten times as many costs the same."""
         costs = []
         for number in (_FEW, _MANY):
-            spans, lines, sent = _ended(scene, number), _Lines(), RecordingExporter()
+            spans, lines, sent = ended(scene, number), _Lines(), RecordingExporter()
             exporter = SessionSpanExporter(sent, settings=Settings(linger_seconds=60.0), prices=PRICES)
             exporter._aggregation.runner.worker.thread = threading.current_thread()
             with lines.counted():

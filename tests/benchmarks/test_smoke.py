@@ -7,11 +7,11 @@ import logging
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otel_session_agg import conventions
+from otel_session_agg import SessionSpanProcessor, conventions
 from otel_session_agg._model import Event, Kind
 from otel_session_agg._sdk import span_data
 
-from . import burst, instructions, memory, overhead, price, unsampled
+from . import burst, growth, instructions, memory, overhead, overload, price, unsampled
 from ._receiver import receiving
 from ._web_workload import WEB_SPANS, recorded_web
 from ._workload import SPANS, expected, is_root, recorded
@@ -88,6 +88,28 @@ class TestBurst:
         assert outcome.faults == []
         assert 0 < outcome.survivors < outcome.traces
         assert outcome.exported < outcome.handed_on == outcome.traces * SPANS
+
+
+class TestOverload:
+    """One thread that never pauses."""
+
+    def test_outcome(self) -> None:
+        """What is lost is counted, and questions are answered."""
+        exporter = overload.Counting()
+        processor = SessionSpanProcessor(BatchSpanProcessor(exporter))
+        outcome = overload.overload(processor, exporter, seconds=0.2, every=0.05, asks=True)
+        assert 0 < outcome.spans_per_second
+        assert 0.0 <= outcome.lost_share < 1.0
+        assert len(outcome.flushes) == len(outcome.questions) > 0
+
+
+class TestGrowth:
+    """Scenes at growing sizes."""
+
+    def test_costs(self) -> None:
+        """Every scene runs and takes time."""
+        assert 0.0 < growth.starts("parts of one root", 10)
+        assert 0.0 < growth.ends("inside out", 10)
 
 
 class TestMemory:
