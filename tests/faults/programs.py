@@ -79,11 +79,10 @@ def expected(number: int) -> dict[str, int]:
     return {str(index): 15 for index in range(number)}
 
 
-def no_threads() -> None:
+def no_threads(message: str = "can't start new thread") -> None:
     """From now on no thread can be had, as at a limit of the system or at the end of an interpreter of 3.12.0."""
 
     def refused(*_: Any, **__: Any) -> None:
-        message = "can't start new thread"
         raise RuntimeError(message)
 
     import _thread  # noqa: PLC0415 -- what is replaced
