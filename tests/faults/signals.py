@@ -181,6 +181,7 @@ def ctrl_c(seed: int) -> None:
     exporter = Kept()
     traced = Traced(exporter)
     stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
 
     def work(index: int) -> None:
         number = 0
