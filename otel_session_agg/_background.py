@@ -194,7 +194,8 @@ class Done:
         """Wait until it happens, at most so long; returns whether it did."""
         is_done = self._lock.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
         if is_done:
-            self._lock.release()
+            with suppress(RuntimeError):  # it happens for the second time, at this moment
+                self._lock.release()
         return is_done
 
 

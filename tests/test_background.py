@@ -153,3 +153,26 @@ class TestDone:
         done.set()
         done.set()
         assert (True, True, True) == (done.is_set(), done.wait(0.0), done.wait(DEADLINE_SECONDS))
+
+    def test_at_the_same_moment(self) -> None:
+        """It happens again while whoever waits hears of it."""
+        done = Done()
+        done.set()
+
+        class Lock:
+            lock = done._lock
+
+            def acquire(self, *, timeout: float) -> bool:
+                acquired = self.lock.acquire(timeout=timeout)
+                done.set()
+                return acquired
+
+            def locked(self) -> bool:
+                return self.lock.locked()
+
+            def release(self) -> None:
+                self.lock.release()
+
+        done._lock = Lock()  # type: ignore[assignment]
+        assert done.wait(DEADLINE_SECONDS)
+        assert done.is_set()
