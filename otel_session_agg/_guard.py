@@ -20,7 +20,7 @@ from types import FrameType, TracebackType
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._formatting import short
-from otel_session_agg.stores._masked import masked
+from otel_session_agg._masked import masked
 
 T = TypeVar("T")
 

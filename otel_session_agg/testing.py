@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, TraceFlags
 
-from otel_session_agg._sdk import is_ours
+from otel_session_agg._spans import is_ours
 
 __all__ = ["FakeClock", "RecordingExporter", "make_span"]
 

@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 
-from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, Settings, _registry
+from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, Settings
+from otel_session_agg._api import registry
 from otel_session_agg.testing import FakeClock, RecordingExporter
 
 DEADLINE_SECONDS = 10.0
@@ -137,7 +138,7 @@ def in_threads(number: int, work: Any) -> None:
 @contextmanager
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
     """Makes applications that know of no others, and shuts them down."""
-    monkeypatch.setattr(_registry, "_LIVE", WeakSet())
+    monkeypatch.setattr(registry, "_LIVE", WeakSet())
     made: list[App] = []
 
     def make(**options: Any) -> App:

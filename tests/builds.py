@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from otel_session_agg import _engine
+from otel_session_agg._trace import engine
 
-IS_COMPILED = not str(_engine.__file__).endswith(".py")
+IS_COMPILED = not str(engine.__file__).endswith(".py")
 
 not_compiled = pytest.mark.skipif(IS_COMPILED, reason="what is compiled cannot be looked into")
 """For tests that replace a part of the engine by a broken one, or weigh what it holds."""

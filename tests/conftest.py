@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from otel_session_agg._budget_scopes import scopes
-from otel_session_agg._messages import messages
+from otel_session_agg._model.budget_scopes import scopes
+from otel_session_agg._threads.messages import messages
 
 from .apps import DEADLINE_SECONDS, App, alone
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from otel_session_agg import Rollup, Settings, conventions
-from otel_session_agg._calls import Call
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import Event, Kind, SpanData, SpanEvent
+from otel_session_agg import Rollup, Settings
+from otel_session_agg._model.span import Event, Kind, SpanData, SpanEvent
+from otel_session_agg._reading import span as reading
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.engine import Engine
 
 from .replay import Case, load
 
@@ -71,7 +72,7 @@ def _row(span: dict[str, Any], ids: dict[str, int], index: int, number: int) -> 
         status.get("code") == "ERROR",
         status.get("description"),
     )
-    return data, conventions.read(data)
+    return data, reading.read(data)
 
 
 def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: bool = False) -> Totals:

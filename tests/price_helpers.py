@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from otel_session_agg._model import Usage
-from otel_session_agg._pricing import PriceBook
+from otel_session_agg._model.span import Usage
+from otel_session_agg._pricing.price_book import PriceBook
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 AUTUMN = datetime(2026, 11, 2, 12, tzinfo=timezone.utc)

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
 
 from .environments import variables
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
 from otel_session_agg import PriceBook, SessionSpanProcessor
-from otel_session_agg._names import OUR_SCOPE
+from otel_session_agg.attributes import OUR_SCOPE
 
 CASES = Path(__file__).parent / "cases"
 _EPOCH_NS = 1_790_000_000_000_000_000

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, set_span_in_context
 
-from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, _blind_spots, _budgets, session
-from otel_session_agg._accounts import Accounts
-from otel_session_agg._budget_scopes import HOUR_NS
+from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, session
+from otel_session_agg._api import blind_spots
+from otel_session_agg._api import budget as _budgets
+from otel_session_agg._model.budget_scopes import HOUR_NS
+from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg.stores import MemoryStore, open_store
 
 from .apps import CALL, DEADLINE_SECONDS, App, alone
@@ -123,7 +125,7 @@ class TestOwners:
         with session("s", budget=Budget(1, per="user")) as block:
             app.trace(1)
             block.check()
-        assert _blind_spots.NO_OWNER in caplog.text
+        assert blind_spots.NO_OWNER in caplog.text
         with session("s", budget=Budget(1, per="user", strict=True)) as block, pytest.raises(BudgetUnknown):
             block.check()
 

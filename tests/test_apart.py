@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from otel_session_agg import current_rollup, session
-from otel_session_agg._apart import Apart
-from otel_session_agg._background import Done
+from otel_session_agg._threads.apart import Apart
+from otel_session_agg._threads.background import Done
 
 from .apps import DEADLINE_SECONDS, App, in_threads
 from .builds import not_compiled

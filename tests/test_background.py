@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_session_agg import _background
-from otel_session_agg._background import Background, Done, Worker
 from otel_session_agg._guard import Guard, own_threads
+from otel_session_agg._threads import background as _background
+from otel_session_agg._threads.background import Background, Done, Worker
 
 from .apps import DEADLINE_SECONDS
 

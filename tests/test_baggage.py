@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, session
-from otel_session_agg._context import BAGGAGE_KEYS
+from otel_session_agg._api.context import BAGGAGE_KEYS
 from otel_session_agg.testing import RecordingExporter
 
 from .apps import App

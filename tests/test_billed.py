@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model import Kind, SpanData
-from otel_session_agg.conventions import read
+from otel_session_agg._model.span import Kind, SpanData
+from otel_session_agg._reading.span import read
 
 from .replay import replay
 

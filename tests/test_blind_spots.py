@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, DEFAULT_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
-from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, _blind_spots, session
+from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, session
+from otel_session_agg._api import blind_spots
 from otel_session_agg._guard import Guard
 
 from .apps import App
@@ -21,7 +22,7 @@ from .apps import App
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was warned of yet."""
-    monkeypatch.setattr(_blind_spots, "_warned", Guard(logging.getLogger("otel_session_agg")))
+    monkeypatch.setattr(blind_spots, "_warned", Guard(logging.getLogger("otel_session_agg")))
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -75,26 +76,26 @@ class TestReasons:
 
     def test_no_processor(self, make: Callable[..., App], caplog: pytest.LogCaptureFixture) -> None:
         """There is none, or not any more."""
-        assert _blind_spots.NO_PROCESSOR == Case().reason()
+        assert blind_spots.NO_PROCESSOR == Case().reason()
         app = make()
         assert Case().reason() is None
         app.provider.shutdown()
-        assert _blind_spots.NO_PROCESSOR == Case().reason()
-        assert [_blind_spots.NO_PROCESSOR] == warnings(caplog)
+        assert blind_spots.NO_PROCESSOR == Case().reason()
+        assert [blind_spots.NO_PROCESSOR] == warnings(caplog)
 
     def test_at_entry(self, make: Callable[..., App], caplog: pytest.LogCaptureFixture) -> None:
         """A block with a budget says so by itself, for those who never check."""
         del make
         with session("s", budget=Budget(1)):
             pass
-        assert [_blind_spots.NO_PROCESSOR] == warnings(caplog)
+        assert [blind_spots.NO_PROCESSOR] == warnings(caplog)
 
     def test_disabled(self, app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         """The SDK is switched off."""
         del app
         monkeypatch.setenv("OTEL_SDK_DISABLED", "True")
-        assert _blind_spots.DISABLED == Case().reason()
-        assert [_blind_spots.DISABLED] == warnings(caplog)
+        assert blind_spots.DISABLED == Case().reason()
+        assert [blind_spots.DISABLED] == warnings(caplog)
 
     @pytest.mark.parametrize("sampler", [ALWAYS_OFF, TraceIdRatioBased(0.0)])
     def test_sampled_out(self, sampler: Sampler, app: App, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,13 +103,13 @@ class TestReasons:
         del app
         tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("tests")
         with tracer.start_as_current_span("request"), tracer.start_as_current_span("below"):
-            assert _blind_spots.NOT_RECORDING == Case().reason()
-        assert [_blind_spots.NOT_RECORDING] == warnings(caplog)
+            assert blind_spots.NOT_RECORDING == Case().reason()
+        assert [blind_spots.NOT_RECORDING] == warnings(caplog)
 
     def test_remote(self, app: App) -> None:
         """What the caller of this service decided holds: a sampled parent is followed, another one is not."""
         del app
-        for flags, expected in ((TraceFlags.SAMPLED, None), (TraceFlags.DEFAULT, _blind_spots.NOT_RECORDING)):
+        for flags, expected in ((TraceFlags.SAMPLED, None), (TraceFlags.DEFAULT, blind_spots.NOT_RECORDING)):
             above = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(flags))
             with use_span(NonRecordingSpan(above)):
                 assert expected == Case().reason()
@@ -116,10 +117,10 @@ class TestReasons:
     @pytest.mark.parametrize(
         ("sampler", "expected"),
         [
-            (ALWAYS_OFF, _blind_spots.MAY_BE_SAMPLED_OUT),
-            (ParentBased(ALWAYS_OFF), _blind_spots.MAY_BE_SAMPLED_OUT),
-            (TraceIdRatioBased(0.5), _blind_spots.MAY_BE_SAMPLED_OUT),
-            (ParentBased(TraceIdRatioBased(0.0)), _blind_spots.MAY_BE_SAMPLED_OUT),
+            (ALWAYS_OFF, blind_spots.MAY_BE_SAMPLED_OUT),
+            (ParentBased(ALWAYS_OFF), blind_spots.MAY_BE_SAMPLED_OUT),
+            (TraceIdRatioBased(0.5), blind_spots.MAY_BE_SAMPLED_OUT),
+            (ParentBased(TraceIdRatioBased(0.0)), blind_spots.MAY_BE_SAMPLED_OUT),
             (ParentBased(TraceIdRatioBased(1.0)), None),
             (DEFAULT_ON, None),
             (ALWAYS_ON, None),
@@ -136,9 +137,9 @@ class TestReasons:
         """A call without a price is missing in the cost, not in the tokens."""
         with session("s"):
             app.call(**{"gen_ai.request.model": "nobody-knows"})
-        assert _blind_spots.UNPRICED == Case().reason()
+        assert blind_spots.UNPRICED == Case().reason()
         assert Case(None, 1000).reason() is None
-        assert [_blind_spots.UNPRICED] == warnings(caplog)
+        assert [blind_spots.UNPRICED] == warnings(caplog)
 
     def test_without_figures(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
         """A call without figures is missing in both."""
@@ -146,23 +147,23 @@ class TestReasons:
             app.call()
             with app.tracer.start_as_current_span("chat", attributes={"gen_ai.operation.name": "chat"}):
                 pass
-        assert _blind_spots.UNCOUNTED == Case(None, 1000).reason()
-        assert f"{_blind_spots.UNPRICED}; {_blind_spots.UNCOUNTED}" == Case(1000, 1000).reason()
-        assert [_blind_spots.UNCOUNTED, _blind_spots.UNPRICED] == warnings(caplog)
+        assert blind_spots.UNCOUNTED == Case(None, 1000).reason()
+        assert f"{blind_spots.UNPRICED}; {blind_spots.UNCOUNTED}" == Case(1000, 1000).reason()
+        assert [blind_spots.UNCOUNTED, blind_spots.UNPRICED] == warnings(caplog)
 
     def test_without_a_check(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
         """Who has a callback only is warned, too."""
         with session("s", budget=Budget(1, on_exceeded=lambda _: None)):
             app.call(**{"gen_ai.request.model": "nobody-knows"})
             app.turn()
-        assert [_blind_spots.UNPRICED] == warnings(caplog)
+        assert [blind_spots.UNPRICED] == warnings(caplog)
 
     def test_no_session(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
         """A budget that was given to nobody limits nobody."""
         del app
         Budget(1).check()
-        assert _blind_spots.NO_SESSION == reason(Budget(1, strict=True))
-        assert [_blind_spots.NO_SESSION] == warnings(caplog)
+        assert blind_spots.NO_SESSION == reason(Budget(1, strict=True))
+        assert [blind_spots.NO_SESSION] == warnings(caplog)
 
     def test_exceeded_first(self, app: App) -> None:
         """What is known to be too much is told as that."""

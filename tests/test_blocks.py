@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from otel_session_agg import _blocks
-from otel_session_agg._blocks import Block, Blocks
-from otel_session_agg._context import Label
+from otel_session_agg._api.context import Label
+from otel_session_agg._sessions import blocks as _blocks
+from otel_session_agg._sessions.blocks import Block, Blocks
 
 
 class TestBlocks:

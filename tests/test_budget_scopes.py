@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from otel_session_agg import Budget
-from otel_session_agg._budget_scopes import HOUR_NS, PERIODS, Scope, known_scope, owner, said, scopes, ttl_seconds, values
+from otel_session_agg._model.budget_scopes import HOUR_NS, PERIODS, Scope, known_scope, owner, said, scopes, ttl_seconds, values
 
 
 def hour(year: int, month: int, day: int, of_day: int) -> int:

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from otel_session_agg import _caller
-from otel_session_agg._caller import Caller
 from otel_session_agg._guard import Guard
+from otel_session_agg._sdk import callbacks
+from otel_session_agg._sdk.callbacks import Caller
 
 _SECONDS = 30.0
 
@@ -33,7 +33,7 @@ class TestCaller:
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Behind one that does not come back only so many wait; the others are lost and counted."""
-        monkeypatch.setattr(_caller, "MAX_CALLS", 2)
+        monkeypatch.setattr(callbacks, "MAX_CALLS", 2)
         go_on, began, made = threading.Event(), threading.Event(), list[int]()
         caller = Caller(Guard(logging.getLogger("tests")))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model import Event, Kind, SpanData, Usage
+from otel_session_agg._model.span import Event, Kind, SpanData, Usage
 
 from .folding import Row, folded
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import conventions
-from otel_session_agg._model import SpanData
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._reading import span as reading
 
 from .replay import FIGURES, Case, load, replay
 
@@ -118,7 +118,7 @@ class TestKinds:
         kinds = []
         for span in case["spans"]:
             data = SpanData(span["name"], 1, 1, 0, "INTERNAL", span.get("scope") or "", "", 0, 0, span["attributes"])
-            kinds.append(conventions.read(data).kind.value.replace("span", "chain"))
+            kinds.append(reading.read(data).kind.value.replace("span", "chain"))
         allowed = [{kind.replace("span", "chain")} for kind in case["expect"]["kinds"]]
         assert all(
             kind in {"agent", "chain"} if "or" in str(row) else kind in row for kind, row in zip(kinds, allowed, strict=True)

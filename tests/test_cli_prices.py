@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._cli_prices import show_price
+from otel_session_agg._cli.prices import show_price
 from otel_session_agg._exceptions import SettingsError
 
 _NEWEST_TABLE = sys.version_info >= (3, 11)

@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer, use_span
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _cli, end_session, open_store, record_feedback, session
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, end_session, open_store, record_feedback, session
+from otel_session_agg._cli import app
+from otel_session_agg._cli.render import IN_TABLE, as_csv, shown
 from otel_session_agg._formatting import exact_usd, printable
-from otel_session_agg._report import COLUMNS, StoredSession, read_row
-from otel_session_agg._report_text import IN_TABLE, as_csv, shown
-from otel_session_agg._session_totals import SessionTotals
-from otel_session_agg._store import Slot
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.stored_sessions import COLUMNS, StoredSession, read_row
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
+from otel_session_agg.stores.base import Slot
 from otel_session_agg.testing import RecordingExporter
 
 from .servers import Server, free_port, valkey, wait_until
@@ -142,7 +143,7 @@ class Commands:
         """Run one command."""
         self._monkeypatch.setattr(sys, "argv", ["otel-session-agg", *arguments])
         with pytest.raises(SystemExit) as exit_info:
-            _cli.main()
+            app.main()
         return Done(exit_info.value.code, *self._capsys.readouterr())
 
     def out(self, *arguments: str) -> str:
@@ -510,7 +511,7 @@ class TestArguments:
 
     def test_names_the_extra(self, url: str) -> None:
         """Without a package of the extra, the message says what to install."""
-        code = "import sys; sys.modules['typer'] = None; from otel_session_agg._cli import main; main()"
+        code = "import sys; sys.modules['typer'] = None; from otel_session_agg._cli.app import main; main()"
         command = [sys.executable, "-c", code, "sessions", "--store", url]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
         assert (1, "") == (done.returncode, done.stdout)

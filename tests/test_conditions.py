@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import SessionAggError
-from otel_session_agg._conditions import column_named, condition
-from otel_session_agg._report import COLUMNS, Row
+from otel_session_agg._cli.where import column_named, condition
+from otel_session_agg._sharing.stored_sessions import COLUMNS, Row
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import conventions
-from otel_session_agg._model import Event, Kind, SpanData, SpanEvent, Usage
-from otel_session_agg.conventions import CONVENTIONS
-from otel_session_agg.conventions._convention import Convention, Emitter, Says
-from otel_session_agg.conventions._objects import MAX_TEXT_CHARS
-from otel_session_agg.conventions._room import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
-from otel_session_agg.conventions._table import (
+from otel_session_agg._model.span import Event, Kind, SpanData, SpanEvent, Usage
+from otel_session_agg._reading import span as reading
+from otel_session_agg._reading.emitters import version_tuple
+from otel_session_agg._reading.index import (
     _LISTS,
     _RANKED,
     Index,
     Scope,
 )
-from otel_session_agg.conventions._versions import version_tuple
+from otel_session_agg._reading.objects import MAX_TEXT_CHARS
+from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
+from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions._schema import Convention, Emitter, Says
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
@@ -29,7 +29,7 @@ BEDROCK = "opentelemetry.instrumentation.botocore.bedrock-runtime"
 
 def read(attributes: dict[str, Any], scope: str = "", version: str = "", name: str = "span", **rest: Any) -> Event:
     """What a span with these attributes says."""
-    return conventions.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, version, 0, 1, attributes, **rest))
+    return reading.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, version, 0, 1, attributes, **rest))
 
 
 def usage(attributes: dict[str, Any], scope: str = "", version: str = "") -> Usage:
@@ -643,15 +643,15 @@ class TestTables:
         assert 1 == len(scope._plans)
         for number in range(20_000):
             read({IN: 1, **{f"{number}-{index}" + "k" * 80: 1 for index in range(40)}}, scope=f"bytes-{number % 50}")
-        sets: list[Any] = [keys for scope in conventions._SCOPES._scopes.values() for keys in scope._plans]
+        sets: list[Any] = [keys for scope in reading._SCOPES._scopes.values() for keys in scope._plans]
         assert sum(len(key) for keys in sets for key in keys) < 8_000_000
 
     def test_long_names_of_scopes(self) -> None:
         """Of a scope with a long name the beginning is remembered."""
         for number in range(10):
             assert 1 == usage({IN: 1}, scope="s" * 200_000 + str(number)).prompt_tokens
-        assert ("s" * MAX_SCOPE_CHARS, "") in conventions._SCOPES._scopes
-        assert all(len(name) <= MAX_SCOPE_CHARS for name, _ in conventions._SCOPES._scopes)
+        assert ("s" * MAX_SCOPE_CHARS, "") in reading._SCOPES._scopes
+        assert all(len(name) <= MAX_SCOPE_CHARS for name, _ in reading._SCOPES._scopes)
 
     def test_many_keys(self) -> None:
         """Of very many keys only those that say something are remembered."""
@@ -667,7 +667,7 @@ class TestTables:
         """Scopes are remembered up to a bound."""
         for number in range(MAX_SCOPES + 10):
             read({IN: 1}, scope=f"scope-{number}")
-            assert len(conventions._SCOPES._scopes) <= MAX_SCOPES
+            assert len(reading._SCOPES._scopes) <= MAX_SCOPES
 
     @pytest.mark.parametrize("blank", ["\u2003", "\x85", "\xa0\u2003", '"\u2003"'])
     def test_blanks_beyond_ascii(self, blank: str) -> None:
@@ -684,7 +684,7 @@ class TestTables:
 
     def test_kinds_are_bounded(self) -> None:
         """Values of a kind's key are remembered up to a bound, and values of any type are looked at."""
-        scope = conventions._SCOPES.get("kinds", "")
+        scope = reading._SCOPES.get("kinds", "")
         for number in range(5000):
             assert Kind.SPAN is read({"gen_ai.operation.name": f"operation-{number}"}, scope="kinds").kind
         for number in range(10):

@@ -15,16 +15,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _courier, _fetches, _store_queue
-from otel_session_agg._courier import Courier
-from otel_session_agg._desk import Errand, session_slot, trace_key
-from otel_session_agg._gathering import Answer
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings
 from otel_session_agg._guard import Guard
-from otel_session_agg._outbox import Outbox
-from otel_session_agg._rollup import Rollup
-from otel_session_agg._session_codec import Part, decode, encode_part
-from otel_session_agg._session_slots import open_slot
-from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing import remote_totals, store_queue, store_worker
+from otel_session_agg._sharing.encoding import decode, encode_part
+from otel_session_agg._sharing.parts import Answer, Part
+from otel_session_agg._sharing.session_slots import open_slot
+from otel_session_agg._sharing.slots import Errand, session_slot, trace_key
+from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sharing.write_buffer import Outbox
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore, Stored
 from otel_session_agg.testing import FakeClock, make_span
 from tests.servers import wait_until
@@ -241,7 +242,7 @@ class TestWrites:
 
     def test_bounded(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of too many the oldest are lost, and counted."""
-        monkeypatch.setattr(_courier, "_MAX_TRACES", 0)
+        monkeypatch.setattr(store_worker, "_MAX_TRACES", 0)
         courier = make(max_sessions=10)
         store.fails = True
         for number in range(25):
@@ -280,7 +281,7 @@ class TestWrites:
 
     def test_ends_are_bounded(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sessions that are to end while the store is away do not fill memory."""
-        monkeypatch.setattr(_courier, "_MAX_TRACES", 0)
+        monkeypatch.setattr(store_worker, "_MAX_TRACES", 0)
         courier = make(max_sessions=10)
         store.fails = True
         for number in range(1000):
@@ -294,7 +295,7 @@ class TestAsks:
 
     def test_down(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the store is down, they are answered at once by "not reached", however long it is until it is tried again."""
-        monkeypatch.setattr(_courier, "_BACK_OFF_SECONDS", (NEVER_SECONDS, NEVER_SECONDS))
+        monkeypatch.setattr(store_worker, "_BACK_OFF_SECONDS", (NEVER_SECONDS, NEVER_SECONDS))
         courier = make()
         store.fails = True
         assert not courier.flush(soon())
@@ -324,9 +325,9 @@ class TestAsks:
         assert courier.flush(soon())
         assert 0.6 <= courier.grace_seconds < AT_ONCE_SECONDS
         courier.took(NEVER_SECONDS)
-        assert _store_queue._MAX_GRACE_SECONDS == courier.grace_seconds
+        assert store_queue._MAX_GRACE_SECONDS == courier.grace_seconds
         monkeypatch.setattr(courier, "_slowest_until", 0.0)
-        assert _fetches.GRACE_SECONDS == courier.grace_seconds
+        assert remote_totals.GRACE_SECONDS == courier.grace_seconds
 
     def test_slow_while_asked(self, make: Callable[..., Courier], store: FakeStore) -> None:
         """So it is when the question is there before that is known, as when all connect at the same time."""
@@ -400,8 +401,8 @@ class TestTime:
     def test_back_off(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that fails is tried again later and later, at last every five seconds, and at once when it has worked."""
         clock = FakeClock(100.0)
-        monkeypatch.setattr(_courier, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
-        monkeypatch.setattr(_store_queue, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
+        monkeypatch.setattr(store_worker, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
+        monkeypatch.setattr(store_queue, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(Courier, "_begin", lambda _: None)  # the test takes the turns
         courier = make()
         courier.put(errand("a"))

@@ -24,16 +24,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_session_agg import _cli, _demo, _names
-from otel_session_agg._demo import EndpointError, Outcome, _backend
-from otel_session_agg._demo._agents import CONTRACT, RESEARCH, SESSIONS, WEATHER
-from otel_session_agg._demo._backend import Backend, traces_url
-from otel_session_agg._demo._check import differences
-from otel_session_agg._demo._loopback import Handler, serve
-from otel_session_agg._demo._receiver import Receiver
-from otel_session_agg._demo._script import SCRIPT
-from otel_session_agg._demo._server import SESSION_HEADER, ModelServer, Reply, Served
-from otel_session_agg._demo._show import show
+from otel_session_agg import attributes as _names
+from otel_session_agg._cli import app
+from otel_session_agg._cli import demo as _demo
+from otel_session_agg._cli.demo import EndpointError, Outcome
+from otel_session_agg._cli.demo import backend as _backend
+from otel_session_agg._cli.demo.agents import CONTRACT, RESEARCH, SESSIONS, WEATHER
+from otel_session_agg._cli.demo.backend import Backend, traces_url
+from otel_session_agg._cli.demo.check import differences
+from otel_session_agg._cli.demo.loopback import Handler, serve
+from otel_session_agg._cli.demo.receiver import Receiver
+from otel_session_agg._cli.demo.script import SCRIPT
+from otel_session_agg._cli.demo.server import SESSION_HEADER, ModelServer, Reply, Served
+from otel_session_agg._cli.demo.show import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -503,7 +506,7 @@ class TestCommand:
     @pytest.mark.parametrize("package", ["typer", "rich", "openai", "openinference"])
     def test_names_the_extra(self, package: str) -> None:
         """Without a package of the extra, the message says what to install."""
-        code = f"import sys; sys.modules[{package!r}] = None; from otel_session_agg._cli import main; main()"
+        code = f"import sys; sys.modules[{package!r}] = None; from otel_session_agg._cli.app import main; main()"
         done = subprocess.run(  # noqa: S603  our own interpreter and code
             [sys.executable, "-c", code, "demo"], capture_output=True, encoding="utf-8", timeout=60, check=False
         )
@@ -521,7 +524,7 @@ class TestMain:
         """Run the command line in this process."""
         monkeypatch.setattr(sys, "argv", ["otel-session-agg", *arguments])
         with pytest.raises(SystemExit) as exit_info:
-            _cli.main()
+            app.main()
         return exit_info.value.code
 
     def test_prints_the_version(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

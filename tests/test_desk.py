@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from otel_session_agg import Rollup, SessionRecord, Settings
-from otel_session_agg._desk import MAX_DUE, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
-from otel_session_agg._session_codec import Part, decode, encode_part, encode_recorded
-from otel_session_agg._session_codec import Recorded as Told
-from otel_session_agg._session_slots import RECORD
-from otel_session_agg._session_totals import Member, SessionTotals
+from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._sharing.encoding import decode, encode_part, encode_recorded
+from otel_session_agg._sharing.parts import Part
+from otel_session_agg._sharing.parts import Recorded as Told
+from otel_session_agg._sharing.session_slots import RECORD
+from otel_session_agg._sharing.slots import MAX_DUE, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
 from otel_session_agg.stores import MemoryStore, Slot, SqliteStore
 from otel_session_agg.testing import FakeClock
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import Settings, _cli, _doctor, open_store
+from otel_session_agg import Settings, open_store
 from otel_session_agg import environment_variables as env
-from otel_session_agg._doctor import diagnose
-from otel_session_agg._doctor_text import Section, as_json, as_text, notes_of, problems_of
-from otel_session_agg._store import Slot
+from otel_session_agg._cli import app
+from otel_session_agg._cli import doctor as _doctor
+from otel_session_agg._cli.doctor import diagnose
+from otel_session_agg._cli.doctor_text import Section, as_json, as_text, notes_of, problems_of
+from otel_session_agg.stores.base import Slot
 
 from .builds import IS_COMPILED
 from .servers import free_port, valkey
@@ -40,7 +42,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Section]]:
     def look(store: str | None = None, **variables: str) -> list[Section]:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return diagnose(store, _cli._attempt, today=TODAY)
+        return diagnose(store, app._attempt, today=TODAY)
 
     return look
 

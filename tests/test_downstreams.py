@@ -12,9 +12,10 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExportResult
 
-from otel_session_agg import SettingsError, _downstreams
-from otel_session_agg._demo._loopback import Handler, serve
-from otel_session_agg._downstreams import downstream, downstream_of_environment
+from otel_session_agg import SettingsError
+from otel_session_agg._cli.demo.loopback import Handler, serve
+from otel_session_agg._sdk import delegate
+from otel_session_agg._sdk.delegate import downstream, downstream_of_environment
 from otel_session_agg.testing import RecordingExporter, make_span
 
 
@@ -70,7 +71,7 @@ class TestGiven:
             assert isinstance(made, HttpExporter)
             assert SpanExportResult.SUCCESS is made.export([make_span()])
         assert {"a": "1", "b": "3", "c": "", "content-encoding": "gzip"}.items() <= seen[0].items()
-        assert {"timeout": 2.5} == _downstreams._declared("otlp_proto_http", {"timeout": 2500, "tls": None})
+        assert {"timeout": 2.5} == delegate._declared("otlp_proto_http", {"timeout": 2500, "tls": None})
 
     def test_declared_grpc(self) -> None:
         """So are those for gRPC."""
@@ -174,4 +175,4 @@ def _only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         found: Any = metadata.entry_points(**wanted)
         return [one for one in found if one.name in names]
 
-    monkeypatch.setattr(_downstreams, "entry_points", some)
+    monkeypatch.setattr(delegate, "entry_points", some)

@@ -22,7 +22,7 @@ from otel_session_agg import (
     end_session,
     session,
 )
-from otel_session_agg._demo._server import ModelServer, Reply
+from otel_session_agg._cli.demo.server import ModelServer, Reply
 from otel_session_agg.testing import RecordingExporter
 
 from .apps import CALL, App, below

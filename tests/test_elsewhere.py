@@ -9,8 +9,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, _elsewhere
-from otel_session_agg._window import WINDOW
+from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings
+from otel_session_agg._trace import cross_trace
+from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .apps import CALL, PRICES
@@ -150,7 +151,7 @@ class TestOneCall:
         app.batch(call(30, "client"))
         assert 30 == sum(events for _, events, _ in app.totals())
 
-    @pytest.mark.parametrize(("number", "expected"), [(_elsewhere._MAX_ALONE - 1, 0), (_elsewhere._MAX_ALONE, 1)])
+    @pytest.mark.parametrize(("number", "expected"), [(cross_trace._MAX_ALONE - 1, 0), (cross_trace._MAX_ALONE, 1)])
     def test_second_scope_comes_late(self, app: _App, number: int, expected: int) -> None:
         """While one scope tells of all, a bounded number of calls is remembered for those that a second one tells of, too."""
         app.batch(*(call(trace_id, "client", gen_ai__response__id=f"r-{trace_id}") for trace_id in range(1, number + 1)))

@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _engine, _members, conventions
-from otel_session_agg._calls import Call
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import SpanData
+from otel_session_agg._model.rollup import MAX_MODELS, Rollup
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._reading import span as reading
 from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
-from otel_session_agg._rollup import MAX_MODELS, Rollup
-from otel_session_agg._roots import MAX_REMEMBERED
 from otel_session_agg._settings import Settings
-from otel_session_agg._traces import Trace
-from otel_session_agg._window import WINDOW
+from otel_session_agg._trace import engine as _engine
+from otel_session_agg._trace import traces_by_session
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.duplicates import WINDOW
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace_table import MAX_REMEMBERED
 
 CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
@@ -32,7 +34,7 @@ def price(call: Call) -> int:
 
 def new() -> tuple[Engine, list[object]]:
     """An engine, and where it puts what leaves."""
-    return Engine(Settings(), conventions.read, price), []
+    return Engine(Settings(), reading.read, price), []
 
 
 def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None = None, **more: Any) -> SpanData:
@@ -165,7 +167,7 @@ class TestParked:
 
     def test_span_below(self) -> None:
         """A span that ends below a parked root leaves, is counted, and is in no totals; the root has what it had."""
-        engine = Engine(Settings(max_open_roots=1), conventions.read, price)
+        engine = Engine(Settings(max_open_roots=1), reading.read, price)
         out: list[object] = []
         engine.started(1, 1, None, out)
         engine.ended(data(2, 1, CHAT), "before", 0, out)
@@ -242,7 +244,7 @@ class TestSessions:
 
     def test_dropped(self) -> None:
         """Of roots that are too many and still open nothing is kept at last; they are in no session any more."""
-        engine, out = Engine(Settings(max_open_roots=1), conventions.read, price), list[object]()
+        engine, out = Engine(Settings(max_open_roots=1), reading.read, price), list[object]()
         for trace_id in (1, 2):
             engine.started(trace_id, 1, None, out)
             engine.ended(data(2, 1, {"session.id": "s"}, trace_id=trace_id), "child", 0, out)
@@ -257,7 +259,7 @@ class TestSessions:
             engine.started(trace_id, 1, None, out)
             engine.ended(data(2, 1, {"session.id": f"s-{trace_id}"}, trace_id=trace_id), "child", 0, out)
             engine.fault(data(1, None, trace_id=trace_id))
-            assert len(engine.members._traces) <= _members._MIN_SWEEP
+            assert len(engine.members._traces) <= traces_by_session._MIN_SWEEP
         assert [] == engine.members.names()
 
 

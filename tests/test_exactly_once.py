@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
-from otel_session_agg._departures import Departures
+from otel_session_agg._sessions.root_release import Departures
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
 
 from .environments import HAS_CHECKOUT, environment
 from .programs import GPT_4O_MINI, HAS_EXAMPLES, Exported, Usage, counted, model_server, started, traced, usage_of

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from otel_session_agg import _names as n
+from otel_session_agg import attributes as n
 from otel_session_agg import open_store
-from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
-from otel_session_agg._report import SessionReader, read_row
+from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
+from otel_session_agg._sharing.stored_sessions import SessionReader, read_row
 
 from .programs import EXAMPLES, HAS_EXAMPLES, started, traced
 from .servers import free_port, valkey, wait_until

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import Receiver
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import Receiver
 
 from .programs import EXAMPLES, GPT_4O_MINI, HAS_EXAMPLES, Exported, Usage, counted, model_server, traced, usage_of
 from .servers import valkey

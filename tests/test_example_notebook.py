@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import Receiver
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import Receiver
 
 from .environments import HAS_CHECKOUT, environment
 from .programs import EXAMPLES, GPT_4O, GPT_4O_MINI, HAS_EXAMPLES, Ran, Usage, call_usage, traced, usage_of

@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from otel_session_agg import _names as n
+from otel_session_agg import attributes as n
 
 from .programs import EXAMPLES, GPT_4O, GPT_4O_MINI, HAS_EXAMPLES, Prices, Ran, Usage, call_usage, model_server, run, usage_of
 

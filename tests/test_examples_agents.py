@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _names as n
+from otel_session_agg import attributes as n
 
 from .environments import HAS_CHECKOUT, environment
 from .programs import GPT_4O_MINI, HAS_EXAMPLES, Ran, Usage, call_usage, run, usage_of

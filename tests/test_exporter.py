@@ -20,12 +20,12 @@ from otel_session_agg import (
     SessionSpanExporter,
     Settings,
     SettingsError,
-    _arrivals,
     current_rollup,
     end_session,
     record_feedback,
     session,
 )
+from otel_session_agg._trace import assembler
 from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
@@ -228,7 +228,7 @@ class TestMissing:
             face.export(call(2, 1, trace_id=number + 1), call(4, 3, trace_id=number + 1), root(trace_id=number + 1))
         face.tick(6)
         arrivals = face.runner.pipeline._fronts[0]
-        assert isinstance(arrivals, _arrivals.Arrivals)
+        assert isinstance(arrivals, assembler.Arrivals)
         assert (0, {}, None) == (arrivals.number, arrivals._traces, arrivals.next_deadline())
 
 
@@ -281,7 +281,7 @@ class TestBounds:
         face = make(max_open_spans=50)
         for number in range(500):
             face.export(call(number + 2, 1))
-        assert isinstance(face.runner.pipeline._fronts[0], _arrivals.Arrivals)
+        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
         assert face.runner.pipeline._fronts[0].number <= 50
         face.export(root())
         face.tick(6)
@@ -289,11 +289,11 @@ class TestBounds:
 
     def test_spans_of_all_traces(self, make: Callable[..., Face], monkeypatch: pytest.MonkeyPatch) -> None:
         """So have all roots when there are more spans than are kept."""
-        monkeypatch.setattr(_arrivals, "MAX_KEPT", 20)
+        monkeypatch.setattr(assembler, "MAX_KEPT", 20)
         face = make()
         for number in range(100):
             face.export(call(2, 1, trace_id=number + 1))
-        assert isinstance(face.runner.pipeline._fronts[0], _arrivals.Arrivals)
+        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
         assert face.runner.pipeline._fronts[0].number == 20
         for number in range(100):
             face.export(root(trace_id=number + 1))
@@ -303,12 +303,12 @@ class TestBounds:
 
     def test_texts_of_all_traces(self, make: Callable[..., Face], monkeypatch: pytest.MonkeyPatch) -> None:
         """And when their texts are longer than what is kept."""
-        monkeypatch.setattr(_arrivals, "MAX_KEPT_CHARS", 20_000)
+        monkeypatch.setattr(assembler, "MAX_KEPT_CHARS", 20_000)
         face = make()
         said = {**CALL, "output.value": "x" * 1000, "metadata": json.dumps({"a": "x" * 1000})}
         for number in range(100):
             face.export(make_span("n" * 100_000, trace_id=number + 1, span_id=2, parent_id=1, attributes=said))
-        assert isinstance(face.runner.pipeline._fronts[0], _arrivals.Arrivals)
+        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
         assert 9 == face.runner.pipeline._fronts[0].number
         assert all(
             "" == kept.span.name

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import end_session, record_feedback, session
-from otel_session_agg._messages import messages
+from otel_session_agg._threads.messages import messages
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
@@ -394,7 +394,7 @@ class TestOtherProcesses:
 
 def only(monkeypatch: pytest.MonkeyPatch, app: App) -> None:
     """From now on this is the only process."""
-    monkeypatch.setattr("otel_session_agg._registry._LIVE", WeakSet([app.processor._aggregation]))
+    monkeypatch.setattr("otel_session_agg._api.registry._LIVE", WeakSet([app.processor._aggregation]))
 
 
 class TestWithoutDownstream:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import pytest
 
 from otel_session_agg import Rollup
-from otel_session_agg._desk import session_slot
-from otel_session_agg._fetches import GRACE_SECONDS, POLL_SECONDS, Fetch, Fetches
-from otel_session_agg._session_slots import Others, SessionSlots, Spent, open_slot
-from otel_session_agg._session_totals import SessionTotals
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, POLL_SECONDS, Fetch, Fetches
+from otel_session_agg._sharing.session_slots import Others, SessionSlots, Spent, open_slot
+from otel_session_agg._sharing.slots import session_slot
 from otel_session_agg.stores import MemoryStore, Slot
 from otel_session_agg.testing import FakeClock
 

@@ -16,7 +16,7 @@ import pytest
 
 from otel_session_agg import _guard
 from otel_session_agg._guard import _MAX_KINDS, Guard, Said
-from otel_session_agg._messages import messages
+from otel_session_agg._threads.messages import messages
 
 from .apps import DEADLINE_SECONDS
 

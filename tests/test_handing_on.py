@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_session_agg import SessionSpanProcessor
-from otel_session_agg._batches import _BATCH
-from otel_session_agg._handing_on import Until, one_by_one, room_of
+from otel_session_agg._sdk.backpressure import Until, one_by_one, room_of
+from otel_session_agg._sdk.batches import _BATCH
 
 from .apps import DEADLINE_SECONDS, PRICES, App
 

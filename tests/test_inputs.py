@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import session
-from otel_session_agg._inputs import MAX_REMEMBERED, Inputs
-from otel_session_agg._model import SpanData
-from otel_session_agg.conventions import read
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._reading.span import read
+from otel_session_agg._writing.inputs import MAX_REMEMBERED, Inputs
 
 from .apps import App, below
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from otel_session_agg import end_session, session
-from otel_session_agg._cli_sessions import list_sessions
-from otel_session_agg._labels import Labels
-from otel_session_agg._model import Event, Kind, SpanData
-from otel_session_agg.conventions import CONVENTIONS, read
-from otel_session_agg.conventions._user_keys import metadata_in
+from otel_session_agg._cli.sessions import list_sessions
+from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._reading.span import read
+from otel_session_agg._reading.users import metadata_in
+from otel_session_agg._trace.labels import Labels
+from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import SqliteStore
 
 from .apps import App, below

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_session_agg import Rollup, Settings, conventions
-from otel_session_agg._calls import Call
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import Event, Kind, SpanData, Usage
-from otel_session_agg._traces import Changed, Trace
+from otel_session_agg import Rollup, Settings
+from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._reading import span as reading
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Changed, Trace
 from otel_session_agg.conventions import CONVENTIONS
 
 from .builds import not_compiled
@@ -528,7 +529,7 @@ class TestLaw6:
         assert 1 == harness.engine.open
 
 
-KEYS = [*sorted(conventions._INDEX.marks), "trace.annotations.x", "evaluations.y", "unknown.key"]
+KEYS = [*sorted(reading._INDEX.marks), "trace.annotations.x", "evaluations.y", "unknown.key"]
 
 
 class TestLaw7:
@@ -537,14 +538,14 @@ class TestLaw7:
     @settings(max_examples=300)
     @given(
         st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=12),
-        st.text(max_size=5) | st.sampled_from(sorted(conventions._INDEX.named_spans)),
-        st.sampled_from(sorted({scope for row in conventions._INDEX.emitters for scope in row.scopes})),
+        st.text(max_size=5) | st.sampled_from(sorted(reading._INDEX.named_spans)),
+        st.sampled_from(sorted({scope for row in reading._INDEX.emitters for scope in row.scopes})),
         st.booleans(),
     )
     def test_garbage(self, attributes: dict[str, Any], name: str, scope: str, failed: bool) -> None:  # noqa: FBT001 -- generated
         """Any value under any known key is read or refused."""
         before = repr(attributes)
-        event = conventions.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, "1.0", 0, 1, attributes, failed=failed))
+        event = reading.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, "1.0", 0, 1, attributes, failed=failed))
         assert isinstance(event.kind, Kind)
         assert before == repr(attributes)
 
@@ -565,13 +566,13 @@ class TestLaw7:
             None,
         )
         for value in values:
-            event = conventions.read(SpanData("s", 1, 1, 0, "INTERNAL", "", "", 0, 1, {key: value}))
+            event = reading.read(SpanData("s", 1, 1, 0, "INTERNAL", "", "", 0, 1, {key: value}))
             assert (None, None) == (event.usage, event.recorded_pusd)
 
     def test_numbers_too_long_to_write(self) -> None:
         """Python itself refuses to read very long integers; that is not raised either."""
         text = "{" + "9" * 5000 + ": 1, 'input_tokens': 5}"
-        event = conventions.read(SpanData("s", 1, 1, 0, "INTERNAL", "", "", 0, 1, {"mlflow.chat.tokenUsage": text}))
+        event = reading.read(SpanData("s", 1, 1, 0, "INTERNAL", "", "", 0, 1, {"mlflow.chat.tokenUsage": text}))
         assert event.usage is not None
         assert 5 == event.usage.prompt_tokens
 

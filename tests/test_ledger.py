@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, SessionRecord, Settings
-from otel_session_agg._ledger import Ledger
-from otel_session_agg._session_state import Session
-from otel_session_agg._session_totals import Member, SessionTotals
-from otel_session_agg._traces import Trace
+from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._sessions.lifecycle import Ledger
+from otel_session_agg._sessions.session import Session
+from otel_session_agg._trace.trace import Trace
 
 from .test_laws import weight
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._metric_labels import MAX_COMBINATIONS, MAX_VALUES, OTHER, MetricLabels
+from otel_session_agg._sdk.metric_labels import MAX_COMBINATIONS, MAX_VALUES, OTHER, MetricLabels
 
 
 class TestMetricLabels:

@@ -14,12 +14,12 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerPr
 from opentelemetry.trace import Tracer, set_span_in_context
 
 from otel_session_agg import Rollup, SessionSpanExporter, Settings, end_session, record_feedback, session
-from otel_session_agg._report import SessionReader
-from otel_session_agg._session_codec import encode
-from otel_session_agg._session_slots import SESSION
-from otel_session_agg._session_totals import SessionTotals
-from otel_session_agg._store import Slot
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.encoding import encode
+from otel_session_agg._sharing.session_slots import SESSION
+from otel_session_agg._sharing.stored_sessions import SessionReader
 from otel_session_agg.stores import MemoryStore
+from otel_session_agg.stores.base import Slot
 from otel_session_agg.testing import RecordingExporter
 
 from .apps import CALL, PRICES, App

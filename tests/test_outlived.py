@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import conventions
-from otel_session_agg._model import SpanData
-from otel_session_agg._outlived import MAX_WAITING
-from otel_session_agg._traces import Trace
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._reading import span as reading
+from otel_session_agg._trace.outlived import MAX_WAITING
+from otel_session_agg._trace.trace import Trace
 
 from .folding import Row, folded
 from .test_engine import CHAT, data, new, price, rollups
@@ -29,7 +29,7 @@ def chat(prompt: int) -> dict[str, Any]:
 
 def told(*spans: SpanData) -> list[Row]:
     """Spans with what is read from them."""
-    return [(span, conventions.read(span)) for span in spans]
+    return [(span, reading.read(span)) for span in spans]
 
 
 def stream(first_id: int, prompt: int, outer: dict[str, Any] | None = None) -> list[SpanData]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._outputs import readable
+from otel_session_agg._reading.output_text import readable
 
 from .test_values import ANYTHING
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import session
-from otel_session_agg._own_metadata import with_totals
+from otel_session_agg._writing.own_metadata import with_totals
 
 from .apps import CALL, App
 

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
-from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, _engine, _owners, session
-from otel_session_agg._engine import Engine
-from otel_session_agg._traces import Changed, Trace
-from otel_session_agg._window import WINDOW
+from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, session
+from otel_session_agg._trace import attribution
+from otel_session_agg._trace import engine as _engine
+from otel_session_agg._trace.duplicates import WINDOW
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Changed, Trace
 from otel_session_agg.testing import RecordingExporter
 
 from .test_engine import CHAT, data, new
@@ -218,7 +220,7 @@ class TestBatch:
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Beyond the bound, events are in the session of the trace, and none is lost."""
-        monkeypatch.setattr(_owners, "MAX_SESSIONS", 4)
+        monkeypatch.setattr(attribution, "MAX_SESSIONS", 4)
         rows = batch([2] * 20, strong("job"))
         got = found(*ended(rows))
         assert {f"item-{number}" for number in range(16, 20)} == got.keys() - {"job"}
@@ -227,7 +229,7 @@ class TestBatch:
 
     def test_bound_without_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the root names none, that is the one which was named first."""
-        monkeypatch.setattr(_owners, "MAX_SESSIONS", 4)
+        monkeypatch.setattr(attribution, "MAX_SESSIONS", 4)
         got = found(*ended(batch([1] * 10, {})))
         assert (20, 10 * TOKENS) == tuple(sum(row[index] for row in got.values()) for index in (0, 1))
         assert len(got) <= 5

@@ -17,9 +17,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, _parents, current_rollup, session
-from otel_session_agg._context import use
-from otel_session_agg._parents import is_top
+from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, current_rollup, session
+from otel_session_agg._api.context import use
+from otel_session_agg._sdk import parents
+from otel_session_agg._sdk.parents import is_top
 from otel_session_agg.testing import RecordingExporter
 
 from .apps import CALL, PRICES, App, alone, below
@@ -102,10 +103,10 @@ class TestCurrentContext:
         """It is the one that the API tells."""
         token = attach(Context({"a": 1}))
         try:
-            assert get_current() is _parents.current_context()
+            assert get_current() is parents.current_context()
         finally:
             detach(token)
-        assert get_current() is _parents.current_context()
+        assert get_current() is parents.current_context()
 
     def test_another_runtime(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where contexts are kept elsewhere, the API is asked."""
@@ -114,7 +115,7 @@ class TestCurrentContext:
             """Another one."""
 
         monkeypatch.setattr(_api, "_RUNTIME_CONTEXT", Runtime())
-        assert get_current is _parents._current_context()
+        assert get_current is parents._current_context()
 
 
 class TestCalls:

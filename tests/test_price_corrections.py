@@ -12,9 +12,9 @@ from genai_prices.types import ClauseEquals, ModelInfo, Provider
 from genai_prices.types import ModelPrice as TablePrice
 
 from otel_session_agg import PriceBook
-from otel_session_agg._model import Terms, Usage
-from otel_session_agg._price_corrections import CORRECTIONS, REQUEST_FEES, Correction
-from otel_session_agg._price_models import Row, find_row
+from otel_session_agg._model.span import Terms, Usage
+from otel_session_agg._pricing.corrections import CORRECTIONS, REQUEST_FEES, Correction
+from otel_session_agg._pricing.rows import Row, find_row
 
 from .price_helpers import cost, per_million, usd, utc
 

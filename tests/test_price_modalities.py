@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from otel_session_agg._model import Terms, Usage
+from otel_session_agg._model.span import Terms, Usage
 
 from .price_helpers import cost, usd
 

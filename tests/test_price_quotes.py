@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model import Terms, Usage
-from otel_session_agg._price_quotes import Ask
+from otel_session_agg._model.span import Terms, Usage
+from otel_session_agg._pricing.quotes import Ask
 
 from .price_helpers import cost, usd, utc
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import PriceBook
-from otel_session_agg._model import Terms
-from otel_session_agg._price_regions import find_region, host_of, seller_of_host, shortened
+from otel_session_agg._model.span import Terms
+from otel_session_agg._pricing.regions import find_region, host_of, seller_of_host, shortened
 
 from .price_helpers import cost, usd, utc
 from .replay import replay

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from otel_session_agg import PriceBook
-from otel_session_agg._calls import Call
-from otel_session_agg._model import Event, Kind, SpanData, Usage
-from otel_session_agg._pricing import cost_of
+from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._pricing.price_book import cost_of
+from otel_session_agg._trace.call import Call
 
 from .price_helpers import AUTUMN, cost, ns, usd
 

@@ -19,14 +19,14 @@ from genai_prices.types import ModelPrice as TablePrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_session_agg import _pricing
 from otel_session_agg._exceptions import SettingsError
-from otel_session_agg._model import Usage
-from otel_session_agg._price_catalogue import _UNITS, _Reference
-from otel_session_agg._price_corrections import CORRECTIONS, REQUEST_FEES
-from otel_session_agg._price_modalities import demands
-from otel_session_agg._price_overrides import _pattern
-from otel_session_agg._pricing import MAX_CARDS, MAX_NAME_LENGTH, MAX_WINDOWS, PriceBook
+from otel_session_agg._model.span import Usage
+from otel_session_agg._pricing import price_book
+from otel_session_agg._pricing.catalogue import _UNITS, _Reference
+from otel_session_agg._pricing.corrections import CORRECTIONS, REQUEST_FEES
+from otel_session_agg._pricing.modalities import demands
+from otel_session_agg._pricing.overrides import _pattern
+from otel_session_agg._pricing.price_book import MAX_CARDS, MAX_NAME_LENGTH, MAX_WINDOWS, PriceBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -699,7 +699,7 @@ class TestTable:
 class TestBounds:
     def test_the_names_kept_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """However many names come, at most two generations are kept."""
-        monkeypatch.setattr(_pricing, "MAX_CARDS", 8)
+        monkeypatch.setattr(price_book, "MAX_CARDS", 8)
         book = PriceBook({"*": {"input": 1}})
         for number in range(100):
             cost(book, f"m{number}")
@@ -708,7 +708,7 @@ class TestBounds:
 
     def test_a_name_in_use_survives_the_change_of_generation(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A card is looked up again only if a whole generation did not use it."""
-        monkeypatch.setattr(_pricing, "MAX_CARDS", 4)
+        monkeypatch.setattr(price_book, "MAX_CARDS", 4)
         book = PriceBook({"*": {"input": 1}})
         found: list[Any] = []
         original = book._found
@@ -749,9 +749,9 @@ class TestImport:
     @pytest.mark.parametrize(
         "code",
         [
-            "import otel_session_agg._pricing",
+            "import otel_session_agg._pricing.price_book",
             (
-                "from otel_session_agg._pricing import PriceBook; from otel_session_agg._model import Usage; "
+                "from otel_session_agg._pricing.price_book import PriceBook; from otel_session_agg._model.span import Usage; "
                 "PriceBook({'*': {'input': 1}}).cost_pusd(provider='openai', models=('m',), usage=Usage(1, 0), at_ns=0)"
             ),
         ],

@@ -28,10 +28,14 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, _enrichment, _runner, _threads, _turns, session
-from otel_session_agg._context import use
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, session
+from otel_session_agg._api.context import use
 from otel_session_agg._guard import Guard
-from otel_session_agg._profiles import names_in
+from otel_session_agg._sdk import turns
+from otel_session_agg._sdk import worker as _runner
+from otel_session_agg._threads import locks
+from otel_session_agg._writing import root_writer
+from otel_session_agg._writing.profiles import names_in
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 from .builds import not_compiled
@@ -137,7 +141,7 @@ def make() -> Iterator[Callable[..., Setup]]:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker: the test folds and forwards."""
     monkeypatch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
-    monkeypatch.setattr(_turns.TurnWorker, "begin", lambda _: False)
+    monkeypatch.setattr(turns.TurnWorker, "begin", lambda _: False)
 
 
 @contextmanager
@@ -322,7 +326,7 @@ class TestRoot:
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A reserved name set by the user is replaced, with one warning per name and process."""
-        monkeypatch.setattr(_enrichment, "_warned", Guard(logging.getLogger("otel_session_agg")))
+        monkeypatch.setattr(root_writer, "_warned", Guard(logging.getLogger("otel_session_agg")))
         for _ in range(2):
             setup = make()
             for _ in range(2):
@@ -766,7 +770,7 @@ class TestFaults:
 
     def test_writing_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When writing fails, the root leaves as it came."""
-        monkeypatch.setattr("otel_session_agg._writer.attributes", lambda *_: 1 / 0)
+        monkeypatch.setattr("otel_session_agg._writing.rollup_attributes.attributes", lambda *_: 1 / 0)
         setup = make()
         setup.tracer.start_span("root", attributes={"mine": 1}).end()
         setup.provider.force_flush()
@@ -951,7 +955,7 @@ class TestWorker:
         recorder.wait_for(1)
         worker, gone = processor._runner.worker.thread, weakref.ref(processor)
         assert worker is not None
-        monkeypatch.setattr(_turns, "_LOOK_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(turns, "_LOOK_AGAIN_SECONDS", 0.01)
         processor.on_end(make_span("root", trace_id=2))
         recorder.wait_for(2)
         del processor
@@ -962,7 +966,7 @@ class TestWorker:
 
     def test_nothing_to_reset(self) -> None:
         """After a fork nothing happens for a processor that is gone."""
-        assert _threads.nothing() is None  # type: ignore[func-returns-value]  # that is what is tested
+        assert locks.nothing() is None  # type: ignore[func-returns-value]  # that is what is tested
 
 
 @contextmanager

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg import _names as n
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import Event, Kind, SpanData
-from otel_session_agg._profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg import attributes as n
+from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._reading.span import read
 from otel_session_agg._settings import PROFILE_NAMES, Settings
-from otel_session_agg._traces import Trace
-from otel_session_agg._writer import AttributeValue
-from otel_session_agg._writer import attributes as written_by_default
-from otel_session_agg.conventions import CONVENTIONS, read
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Trace
+from otel_session_agg._writing.profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._writing.rollup_attributes import AttributeValue
+from otel_session_agg._writing.rollup_attributes import attributes as written_by_default
+from otel_session_agg.conventions import CONVENTIONS
 
 _DEFAULT: dict[str, AttributeValue] = {
     "metadata.num_events": 9,

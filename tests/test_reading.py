@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _reading, conventions
-from otel_session_agg._model import LACKS_FIGURES, LACKS_SESSION, Event, SpanData
-from otel_session_agg._reading import Reader
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Event, SpanData
+from otel_session_agg._reading import span as reading
+from otel_session_agg._reading import starts
+from otel_session_agg._reading.starts import Reader
 
 from .apps import CALL
 
@@ -23,7 +24,7 @@ def span(attributes: dict[str, Any], dropped: int = 0, *, parent_id: int | None 
 @pytest.fixture
 def reader() -> Reader:
     """One that reads by the real tables."""
-    return Reader(conventions.read)
+    return Reader(reading.read)
 
 
 def session(event: Event) -> tuple[str | None, bool]:
@@ -64,8 +65,8 @@ class TestBegun:
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of spans that never end, the last ones are remembered."""
-        monkeypatch.setattr(_reading, "MAX_BEGUN", 8)
-        reader = Reader(conventions.read)
+        monkeypatch.setattr(starts, "MAX_BEGUN", 8)
+        reader = Reader(reading.read)
         for span_id in range(100):
             reader.began(1, span_id, "s", NO_ID)
         known = [reader.read(span({})._replace(span_id=span_id)).session_id for span_id in range(100)]

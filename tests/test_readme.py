@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from otel_session_agg import Settings, _names, environment_variables
+from otel_session_agg import Settings, attributes, environment_variables
 
 from .programs import HAS_EXAMPLES
 
@@ -101,7 +101,7 @@ class TestTables:
 
     def test_attributes(self) -> None:
         """Every name that is written is in the table."""
-        names = _names.RESERVED | _names.KEPT_WHEN_SET | {_names.USER_ID, _names.EVALUATION_EVENT}
+        names = attributes.RESERVED | attributes.KEPT_WHEN_SET | {attributes.USER_ID, attributes.EVALUATION_EVENT}
         assert set() == {name for name in names if f"`{name}`" not in README}
 
     def test_settings(self) -> None:

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import pytest
 
-from otel_session_agg import _registry
+from otel_session_agg._api import registry
 
 from .apps import DEADLINE_SECONDS
 
@@ -20,22 +20,22 @@ class _Aggregator:
 
 def test_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """They may be made and collected by other threads while somebody asks who is there."""
-    monkeypatch.setattr(_registry, "_LIVE", WeakSet(_Aggregator() for _ in range(10)))
+    monkeypatch.setattr(registry, "_LIVE", WeakSet(_Aggregator() for _ in range(10)))
     before, stop = sys.getswitchinterval(), threading.Event()
     stays: Any = _Aggregator()
-    _registry.register(stays)
+    registry.register(stays)
 
     def come_and_go() -> None:
         while not stop.is_set():
             for one in [_Aggregator() for _ in range(10)]:
-                _registry.register(one)  # type: ignore[arg-type]
+                registry.register(one)  # type: ignore[arg-type]
 
     thread = threading.Thread(target=come_and_go)
     try:
         sys.setswitchinterval(1e-6)
         thread.start()
         for _ in range(2000):
-            assert stays in _registry.aggregators()
+            assert stays in registry.aggregators()
     finally:
         stop.set()
         sys.setswitchinterval(before)

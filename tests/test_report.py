@@ -12,14 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._desk import first_record, session_slot
-from otel_session_agg._report import _BATCH, COLUMNS, Form, Row, SessionReader, StoredSession, ordered, read_row, time_of
-from otel_session_agg._rollup import At
-from otel_session_agg._session_codec import Recorded, encode_recorded
-from otel_session_agg._session_slots import RECORD, SESSION
-from otel_session_agg._session_totals import Labelled, SessionTotals
-from otel_session_agg._store import Slot
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_totals import Labelled, SessionTotals
+from otel_session_agg._sharing.encoding import encode_recorded
+from otel_session_agg._sharing.parts import Recorded
+from otel_session_agg._sharing.session_slots import RECORD, SESSION
+from otel_session_agg._sharing.slots import first_record, session_slot
+from otel_session_agg._sharing.stored_sessions import (
+    _BATCH,
+    COLUMNS,
+    Form,
+    Row,
+    SessionReader,
+    StoredSession,
+    ordered,
+    read_row,
+    time_of,
+)
 from otel_session_agg.stores import MemoryStore
+from otel_session_agg.stores.base import Slot
 
 TTL = 1000.0
 MS = 1_000_000

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._rollup import _MERGES, MAX_MODELS, At
+from otel_session_agg._model.rollup import _MERGES, MAX_MODELS, At
 
 _WHOLE = st.integers(0, 2**70)
 _MAYBE = st.none() | _WHOLE

@@ -42,7 +42,7 @@ from otel_session_agg import (
     current_rollup,
     session,
 )
-from otel_session_agg._sampling import NAME, record_unsampled
+from otel_session_agg._sdk.sampler import NAME, record_unsampled
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 

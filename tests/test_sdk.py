@@ -23,9 +23,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import _sdk
-from otel_session_agg._model import SpanData, SpanEvent
-from otel_session_agg._sdk import EnrichedSpan, attributes_of, ids_of, span_data
+from otel_session_agg import _spans
+from otel_session_agg._model.span import SpanData, SpanEvent
+from otel_session_agg._spans import EnrichedSpan, attributes_of, ids_of, span_data
 
 _FLAGS = TraceFlags(TraceFlags.SAMPLED)
 _CONTEXT = SpanContext(1, 2, is_remote=False, trace_flags=_FLAGS)
@@ -124,19 +124,21 @@ class TestFields:
         for span in spans:
             span.end()
             ended = span._readable_span()
-            assert _sdk._by_properties(ended) == span_data(ended)
+            assert _spans._by_properties(ended) == span_data(ended)
 
     def test_started(self, spans: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
         """So is where a span hangs."""
         found = [ids_of(span) for span in spans]
-        monkeypatch.setattr(_sdk, "_Started", None)
+        monkeypatch.setattr(_spans, "_Started", None)
         assert found == [ids_of(span) for span in spans]
         assert [None, _LOCAL.span_id, None] == [parent_id for _, _, parent_id in found[:3]]
 
     def test_are_there(self, spans: list[Any]) -> None:
         """The SDK that is installed has them: else this does not hold, and each span costs more than it need."""
         spans[0].end()
-        assert (ReadableSpan, type(spans[0])) == (_sdk._OWN, _sdk._Started) == (type(spans[0]._readable_span()), type(spans[0]))
+        assert (
+            (ReadableSpan, type(spans[0])) == (_spans._OWN, _spans._Started) == (type(spans[0]._readable_span()), type(spans[0]))
+        )
 
     def test_attributes_are_copied(self, spans: list[Any]) -> None:
         """What an exporter changes in place later is not read."""
@@ -148,9 +150,9 @@ class TestFields:
 
     def test_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An SDK that keeps them elsewhere is known."""
-        assert _sdk._has_fields()
+        assert _spans._has_fields()
         monkeypatch.setattr(ReadableSpan, "name", property(lambda _: "another"))
-        assert not _sdk._has_fields()
+        assert not _spans._has_fields()
 
 
 class TestAttributesOf:

@@ -18,10 +18,10 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, create_key, detach, get_current, set_value
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_session_agg import Budget, _names, current_rollup, end_session, session
-from otel_session_agg._context import BAGGAGE_KEYS, current_label
-from otel_session_agg._registry import session_rollup
-from otel_session_agg._session_totals import MAX_LABELS
+from otel_session_agg import Budget, attributes, current_rollup, end_session, session
+from otel_session_agg._api.context import BAGGAGE_KEYS, current_label
+from otel_session_agg._api.registry import session_rollup
+from otel_session_agg._model.session_totals import MAX_LABELS
 from otel_session_agg.conventions import CONVENTIONS
 
 from .apps import CALL, App, alone, below, beyond, in_threads
@@ -519,7 +519,7 @@ class TestIds:
 class TestMetadata:
     """What else may be said."""
 
-    @pytest.mark.parametrize("name", sorted(name for name in _names.RESERVED if name.startswith("metadata.")))
+    @pytest.mark.parametrize("name", sorted(name for name in attributes.RESERVED if name.startswith("metadata.")))
     def test_reserved(self, name: str) -> None:
         """Names that this library writes are refused."""
         with pytest.raises(ValueError, match=f"metadata name '{name.removeprefix('metadata.')}' is not allowed"):

@@ -13,12 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.rollup import MAX_MODELS, At
+from otel_session_agg._model.session_totals import (
+    MAX_LABELS,
+    MAX_LINKS,
+    MAX_TRACES,
+    GrowingTotals,
+    Labelled,
+    Member,
+    SessionTotals,
+)
 from otel_session_agg._reasons import SESSION_ENDS
-from otel_session_agg._rollup import MAX_MODELS, At
-from otel_session_agg._session_codec import (
+from otel_session_agg._sharing.decoding import MalformedError
+from otel_session_agg._sharing.encoding import (
     VERSION,
-    Part,
-    Recorded,
     Words,
     decode,
     decode_part,
@@ -28,8 +36,7 @@ from otel_session_agg._session_codec import (
     encode_recorded,
     error_type,
 )
-from otel_session_agg._session_totals import MAX_LABELS, MAX_LINKS, MAX_TRACES, GrowingTotals, Labelled, Member, SessionTotals
-from otel_session_agg._session_values import MalformedError
+from otel_session_agg._sharing.parts import Part, Recorded
 
 from .test_rollup import ROLLUPS
 from .test_session_totals import MEMBERS, TOTALS

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg.conventions import CONVENTIONS, session_of
-from otel_session_agg.conventions._session_keys import LAST_STRONG_SESSION, STATED_BY_APPLICATIONS
+from otel_session_agg._reading.session_ids import LAST_STRONG_SESSION, STATED_BY_APPLICATIONS
+from otel_session_agg._reading.span import session_of
+from otel_session_agg.conventions import CONVENTIONS
 
 STRONG_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place <= LAST_STRONG_SESSION)
 WEAK_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place > LAST_STRONG_SESSION)

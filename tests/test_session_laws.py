@@ -25,22 +25,14 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
 
-from otel_session_agg import (
-    PriceBook,
-    Rollup,
-    SessionRecord,
-    SessionSpanProcessor,
-    Settings,
-    _courier,
-    _runner,
-    _store_queue,
-    _turns,
-)
-from otel_session_agg._courier import Courier
-from otel_session_agg._rollup import At
-from otel_session_agg._session_codec import decode
-from otel_session_agg._session_slots import RECORD
-from otel_session_agg._session_totals import MAX_LINKS, Member, SessionTotals
+from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_totals import MAX_LINKS, Member, SessionTotals
+from otel_session_agg._sdk import turns, worker
+from otel_session_agg._sharing import store_queue, store_worker
+from otel_session_agg._sharing.encoding import decode
+from otel_session_agg._sharing.session_slots import RECORD
+from otel_session_agg._sharing.store_worker import Courier
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, Stored
 from otel_session_agg.testing import FakeClock
 
@@ -332,12 +324,12 @@ def _flush_by_hand(courier: Courier, _until: float) -> bool:
 def by_hand(clock: FakeClock) -> Iterator[None]:
     """No threads: the test moves everything, and time passes when it says so."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
+        patch.setattr(worker.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
         patch.setattr(Courier, "_begin", lambda _: None)
         patch.setattr(Courier, "flush", _flush_by_hand)
-        patch.setattr(_courier, "time", _Time(clock))
-        patch.setattr(_store_queue, "time", _Time(clock))
-        patch.setattr(_turns.TurnWorker, "begin", lambda _: False)
+        patch.setattr(store_worker, "time", _Time(clock))
+        patch.setattr(store_queue, "time", _Time(clock))
+        patch.setattr(turns.TurnWorker, "begin", lambda _: False)
         yield
 
 

@@ -6,8 +6,8 @@ import json
 from math import nan
 
 from otel_session_agg import Rollup, SessionRecord
-from otel_session_agg._rollup import At
-from otel_session_agg._session_totals import Labelled, Member, SessionTotals
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_totals import Labelled, Member, SessionTotals
 
 from .test_formatting import HOSTILE
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._rollup import At
-from otel_session_agg._session_totals import (
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,
     MAX_TRACES,

@@ -26,10 +26,10 @@ from redis.crc import key_slot
 
 from otel_session_agg import SessionAggError
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._masked import masked
 from otel_session_agg.stores import MemoryStore, RedisStore, SessionStore, Slot, SqliteStore, Stored, _sqlite_tables, open_store
 from otel_session_agg.stores import redis as redis_module
 from otel_session_agg.stores import sqlite as sqlite_module
-from otel_session_agg.stores._masked import masked
 from otel_session_agg.testing import FakeClock
 from tests.servers import Server, cluster_servers, free_port, knows_all, valkey, valkey_cluster, wait_until
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings, SettingsError, SummaryExporter, end_session
-from otel_session_agg._summary import line
+from otel_session_agg._sdk.summary import line
 from otel_session_agg.testing import make_span
 
 from .apps import CALL, PRICES

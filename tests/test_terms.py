@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model import SpanData, Terms
-from otel_session_agg.conventions import read
+from otel_session_agg._model.span import SpanData, Terms
+from otel_session_agg._reading.span import read
 
 from .replay import replay
 

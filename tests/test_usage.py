@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import PriceBook
-from otel_session_agg._model import Kind
+from otel_session_agg._model.span import Kind
 
 from .replay import replay
 from .test_conventions import IN, OUT, READ, TOTAL, read, usage

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from otel_session_agg.conventions import _INDEX
+from otel_session_agg._reading.span import _INDEX
 
 from .replay import CASES, cases_in
 

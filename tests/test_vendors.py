@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import ReceivedSpan
-from otel_session_agg._demo._server import ModelServer, Reply, Served
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import ReceivedSpan
+from otel_session_agg._cli.demo.server import ModelServer, Reply, Served
 
 from .environments import HAS_CHECKOUT, environment, variables
 from .vendor_sink import Answer, Request, Sink

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import Rollup, _names
-from otel_session_agg._rollup import At
-from otel_session_agg._session_record import SessionRecord
-from otel_session_agg._session_totals import Labelled, SessionTotals
-from otel_session_agg._writer import attributes, record_attributes
+from otel_session_agg import Rollup
+from otel_session_agg import attributes as _names
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._model.session_totals import Labelled, SessionTotals
+from otel_session_agg._writing.rollup_attributes import attributes, record_attributes
 
 _FULL = Rollup(
     num_events=9,

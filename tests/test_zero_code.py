@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg import _names as n
-from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
+from otel_session_agg import attributes as n
+from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
 
 from .environments import HAS_CHECKOUT, environment, variables
 from .programs import EXAMPLES, HAS_EXAMPLES, cost_usd, model_server

@@ -14,8 +14,8 @@ from typing import Any
 from google.protobuf import json_format  # type: ignore[import-untyped]  # protobuf ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_session_agg._demo._loopback import Handler, serve
-from otel_session_agg._demo._receiver import ReceivedSpan, Receiver
+from otel_session_agg._cli.demo.loopback import Handler, serve
+from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
 
 __all__ = ["Answer", "Request", "Sink"]
 

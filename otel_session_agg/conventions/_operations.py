@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
+from otel_session_agg._model.span import Kind
 
 _WORDS = {
     Kind.MODEL: (

@@ -6,8 +6,8 @@ Code's bare ``input_tokens`` does not.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans
 from otel_session_agg.conventions._term_rows import TermKey
 
 _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}

@@ -6,8 +6,8 @@ uses the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, NamedSpans
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, NamedSpans
 
 TABLE = Convention(
     name="command_lines",

@@ -5,8 +5,8 @@ Source: captures; Anthropic's input leaves the cached part out (genkit issue 541
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Text
 
 _SUBTYPES = {
     "model": Kind.MODEL,

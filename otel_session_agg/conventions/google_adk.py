@@ -6,8 +6,8 @@ Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` a
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, Says, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans, Says, Text
 from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(

@@ -6,8 +6,8 @@ not read: agents and tool invokers hand on the messages of calls that were made 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, NamedSpans, NameText, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, NamedSpans, NameText, Text
 
 _COMPONENTS = {
     "generator": Kind.MODEL,

@@ -5,8 +5,8 @@ Source: its span processor and decorators; tokens come from the instrumentations
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds
 
 _TYPES = {"model": Kind.MODEL, "tool": Kind.TOOL, "chain": Kind.CHAIN, "session": Kind.CHAIN}
 

@@ -5,8 +5,8 @@ Source: its server's span attributes and the Python SDK.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds
 
 _TYPES = {
     "llm": Kind.MODEL,

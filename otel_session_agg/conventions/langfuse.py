@@ -5,8 +5,8 @@ Source: its attribute module; recordings of 5.0.  Usage details are JSON, their 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
 _TYPES = {

@@ -6,8 +6,8 @@ project, not a session.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, Text
 from otel_session_agg.conventions._term_rows import BilledText, TermText
 
 _KINDS = {

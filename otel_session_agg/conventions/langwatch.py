@@ -5,8 +5,8 @@ Source: its extractors and cost service; recordings of 1.4.0.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, NameText, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, NameText, Text
 from otel_session_agg.conventions._term_rows import BilledText
 
 _TYPES = {

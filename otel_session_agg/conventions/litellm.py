@@ -7,8 +7,8 @@ discount and are never added.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans, Text
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey
 
 _PROVIDERS = (

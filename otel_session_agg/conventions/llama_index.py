@@ -6,8 +6,8 @@ span ends when the stream begins, without the event that would tell what it used
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Events, Kinds
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Events, Kinds
 
 _SCOPE = ("llamaindex.opentelemetry",)
 _KINDS = {

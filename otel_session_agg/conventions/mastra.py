@@ -5,8 +5,8 @@ Source: its exporter; ``model_generation`` holds the sum of its ``model_step`` c
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, NameText, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, NameText, Text
 
 _TYPES = {
     "model_generation": Kind.MODEL,

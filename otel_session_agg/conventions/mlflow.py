@@ -5,8 +5,8 @@ Source: its OTel translators; recordings of mlflow-skinny 3.17.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Kinds, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Kinds, Text
 
 _TYPES = {
     "llm": Kind.MODEL,

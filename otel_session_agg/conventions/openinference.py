@@ -7,8 +7,8 @@ the cached part, or its total proves that it does not.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NamedSpans, NameText, Says, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans, NameText, Says, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _KINDS = {

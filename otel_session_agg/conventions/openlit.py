@@ -5,7 +5,7 @@ Source: its semantic conventions and helpers; recordings of 1.45.  Its cost is 0
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention, Emitter
+from otel_session_agg.conventions._schema import Convention, Emitter
 
 TABLE = Convention(
     name="openlit",

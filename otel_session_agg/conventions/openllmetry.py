@@ -5,9 +5,9 @@ Source: its semantic conventions package; quirks from recordings of 0.40.14 and 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds, NameText, Text
+from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NameText, Text
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}

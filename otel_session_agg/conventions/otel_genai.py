@@ -6,9 +6,9 @@ include the cached part since 1.40; emitters that differ stand in the tables of 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import GENERIC, Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
+from otel_session_agg.conventions._schema import GENERIC, Convention, Emitter, Kinds, NamedSpans, Text
 from otel_session_agg.conventions._term_rows import USAGE_TERMS, BilledText, TermKey, TermText
 
 _ANSWERS = ("gen_ai.usage", "gen_ai.response", "anthropic.usage", "anthropic.response")

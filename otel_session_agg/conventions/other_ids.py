@@ -6,7 +6,7 @@ Source: Opik's and Braintrust's mappings.  OpenTelemetry's ``thread.id`` (a thre
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention
+from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="other_ids",

@@ -5,8 +5,8 @@ Source: its Python SDK and the mapping of its server.  Cached input is left out 
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, Kinds
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
 _EVENTS = {

@@ -7,8 +7,8 @@ count: none of them is read.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans, NameText, Text
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans, NameText, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _LOGFIRE = ("logfire.openai", "logfire.anthropic")

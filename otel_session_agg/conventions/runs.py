@@ -5,8 +5,8 @@ Source: recordings.
 
 from __future__ import annotations
 
-from otel_session_agg._model import Kind
-from otel_session_agg.conventions._convention import Convention, Emitter, NamedSpans
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans
 
 TABLE = Convention(
     name="runs",

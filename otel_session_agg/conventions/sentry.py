@@ -5,7 +5,7 @@ Source: its Python SDK's constants; ``gen_ai.cost.*_tokens`` is what the tokens 
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention
+from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="sentry",

@@ -5,7 +5,7 @@ Source: its observation conventions; operation ``framework`` is the client's wra
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention
+from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="spring_ai",

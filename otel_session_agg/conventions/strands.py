@@ -6,7 +6,7 @@ cache names, which came when the input began to include the cached part, tell th
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention, Emitter
+from otel_session_agg.conventions._schema import Convention, Emitter
 
 TABLE = Convention(
     name="strands",

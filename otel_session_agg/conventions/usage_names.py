@@ -7,8 +7,8 @@ versions wrote ``gen_ai.response.prompt_tokens``.  Where another convention has 
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention, Says
-from otel_session_agg.conventions._usage_names import NAMES
+from otel_session_agg.conventions._schema import Convention, Says
+from otel_session_agg.conventions._usage_fields import NAMES
 
 _PREFIXES = ("gen_ai.usage.", "llm.usage.")
 

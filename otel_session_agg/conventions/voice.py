@@ -6,7 +6,7 @@ OpenAI's own object.  ``tts`` and ``stt`` spans are no model calls.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._convention import Convention, Says, Text
+from otel_session_agg.conventions._schema import Convention, Says, Text
 
 TABLE = Convention(
     name="voice",

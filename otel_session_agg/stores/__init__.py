@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable
 from weakref import WeakKeyDictionary
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._store import SessionStore, Slot, Stored
-from otel_session_agg.stores._masked import masked
+from otel_session_agg._masked import masked
 from otel_session_agg.stores._redis_names import SCHEMES
+from otel_session_agg.stores.base import SessionStore, Slot, Stored
 from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.stores.redis import RedisStore
 from otel_session_agg.stores.sqlite import SqliteStore

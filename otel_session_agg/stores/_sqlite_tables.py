@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._imports import imports
-from otel_session_agg._store import LeftOut, Slot, Stored
+from otel_session_agg._threads.imports import imports
+from otel_session_agg.stores.base import LeftOut, Slot, Stored
 
 if TYPE_CHECKING:
     import sqlite3

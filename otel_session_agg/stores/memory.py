@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
-from otel_session_agg._store import Slot, Stored
+from otel_session_agg.stores.base import Slot, Stored
 
 __all__ = ["MemoryStore"]
 

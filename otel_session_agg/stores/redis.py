@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from otel_session_agg._exceptions import StoreError
+from otel_session_agg._masked import masked
 from otel_session_agg._recent import Recent
-from otel_session_agg._store import LeftOut, Slot, Stored
 from otel_session_agg.stores import _redis_scripts as scripts
-from otel_session_agg.stores._masked import masked
 from otel_session_agg.stores._redis_names import encoded, key_of, parsed, quoted, shown, unquoted
+from otel_session_agg.stores.base import LeftOut, Slot, Stored
 
 if TYPE_CHECKING:
     from otel_session_agg.stores._redis_link import Command, Link

@@ -29,8 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakMethod
 
-from otel_session_agg._imports import imports
-from otel_session_agg._store import LeftOut, Slot, Stored
+from otel_session_agg._threads.imports import imports
 from otel_session_agg.stores._sqlite_files import Files, create_file
 from otel_session_agg.stores._sqlite_tables import (
     BUSY_SECONDS,
@@ -46,6 +45,7 @@ from otel_session_agg.stores._sqlite_tables import (
     put,
     replace,
 )
+from otel_session_agg.stores.base import LeftOut, Slot, Stored
 
 if TYPE_CHECKING:
     import sqlite3

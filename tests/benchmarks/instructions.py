@@ -26,8 +26,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
-from otel_session_agg import SessionSpanProcessor, conventions
-from otel_session_agg._sdk import span_data
+from otel_session_agg import SessionSpanProcessor
+from otel_session_agg._reading import span as reading
+from otel_session_agg._spans import span_data
 
 from ._web_workload import WEB_SPANS, recorded_web, run_web_trace
 from ._workload import SPANS, Null, provider_of, recorded, run_trace, say
@@ -76,7 +77,7 @@ def _read(workload: Workload) -> Run:
 
     def run(traces: int) -> None:
         for span in spans[: traces * workload.spans]:
-            conventions.read(span_data(span))
+            reading.read(span_data(span))
 
     return run
 

@@ -23,10 +23,10 @@ from itertools import islice
 from pathlib import Path
 
 from otel_session_agg import PriceBook, Settings
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import SpanData
-from otel_session_agg._pipeline import Pipeline
-from otel_session_agg._traces import Trace
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._sdk.pipeline import Pipeline
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Trace
 
 from ._workload import MODEL, by_kind, model_attributes, priced, say
 

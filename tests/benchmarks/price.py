@@ -1,7 +1,7 @@
 """What the steps of one span cost: pricing it, reading it, folding it.
 
 Measures, microseconds with everything warm: ``PriceBook.cost_pusd`` beside ``genai_prices.calc_price`` on the same call;
-``span_data`` and ``conventions.read`` on each sort of span; ``Engine`` on whole traces, events read beforehand.
+``span_data`` and ``reading.read`` on each sort of span; ``Engine`` on whole traces, events read beforehand.
 
 Run: ``python -m tests.benchmarks.price --rounds 50``
 
@@ -21,12 +21,13 @@ from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_session_agg import PriceBook, Settings, conventions
-from otel_session_agg._engine import Engine
-from otel_session_agg._model import Event, SpanData, Usage
-from otel_session_agg._pricing import PriceBook as _Book
-from otel_session_agg._sdk import span_data
-from otel_session_agg._traces import Trace
+from otel_session_agg import PriceBook, Settings
+from otel_session_agg._model.span import Event, SpanData, Usage
+from otel_session_agg._pricing.price_book import PriceBook as _Book
+from otel_session_agg._reading import span as reading
+from otel_session_agg._spans import span_data
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Trace
 
 from ._workload import (
     CALLS,
@@ -82,13 +83,13 @@ def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Event]) -
 def folding(ended: list[ReadableSpan]) -> tuple[list[tuple[SpanData, ReadableSpan]], dict[int, Event]]:
     """What ``fold`` takes."""
     spans = [(span_data(span), span) for span in ended]
-    return spans, {data.span_id: conventions.read(data) for data, _ in spans}
+    return spans, {data.span_id: reading.read(data) for data, _ in spans}
 
 
 def check_folding() -> None:
     """The totals of folded traces are right."""
     spans, events = folding(recorded(3))
-    engine = Engine(Settings(), conventions.read, lambda _: None)
+    engine = Engine(Settings(), reading.read, lambda _: None)
     out: list[object] = []
     for data, span in spans:
         engine.ended(data, span, 0.0, out)
@@ -132,7 +133,7 @@ def _report_reading(rounds: int) -> None:
     for name, data in by_kind().items():
         carrier = next(span for span in carriers.values() if span.name == data.name)
         taken = median(_microseconds(lambda s=carrier: span_data(s)) for _ in range(rounds))  # type: ignore[misc]
-        read = median(_microseconds(lambda d=data: conventions.read(d)) for _ in range(rounds))  # type: ignore[misc]
+        read = median(_microseconds(lambda d=data: reading.read(d)) for _ in range(rounds))  # type: ignore[misc]
         say(f"{name:28} {taken:8.2f} us to take from the SDK, {read:.2f} us to read")
 
 

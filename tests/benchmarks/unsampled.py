@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from otel_session_agg import RecordUnsampled, SessionSpanProcessor
-from otel_session_agg._registry import session_rollup
+from otel_session_agg._api.registry import session_rollup
 
 from ._workload import CHATS, SPANS, Null, run_trace, say
 from .overhead import CHECKED, Variant, compare, report

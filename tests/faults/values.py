@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, conventions
-from otel_session_agg._model import SpanData, SpanEvent, Usage
-from otel_session_agg.conventions import INPUTS, STREAMING_KEYS, _objects
+from otel_session_agg import PriceBook, SessionSpanProcessor
+from otel_session_agg._model.span import SpanData, SpanEvent, Usage
+from otel_session_agg._reading import objects as _objects
+from otel_session_agg._reading import span as reading
+from otel_session_agg._reading.span import INPUTS, STREAMING_KEYS
 
 from .kit import attack
 
@@ -128,7 +130,7 @@ class Reader(NamedTuple):
 @cache
 def keys() -> tuple[str, ...]:
     """All keys that are read."""
-    index = conventions._INDEX
+    index = reading._INDEX
     asked = (
         key
         for row in index.emitters
@@ -140,7 +142,7 @@ def keys() -> tuple[str, ...]:
 @cache
 def scopes() -> tuple[str, ...]:
     """Scopes that are read in ways of their own, by their names or by what these begin with."""
-    index = conventions._INDEX
+    index = reading._INDEX
     named = (getattr(mark.extra, "scopes", ()) for marks in index.marks.values() for mark in marks)
     return tuple(
         sorted({"", *(scope for row in index.emitters for scope in row.scopes), *(scope for found in named for scope in found)})
@@ -151,7 +153,7 @@ def scopes() -> tuple[str, ...]:
 def readers() -> tuple[Reader, ...]:
     """One key for each way of reading."""
     found: dict[object, Reader] = {}
-    for key, marks in conventions._INDEX.marks.items():
+    for key, marks in reading._INDEX.marks.items():
         for mark in marks:
             row = mark.extra
             how = [
@@ -197,7 +199,7 @@ def grows(make: Callable[[int], Callable[[], object]], size: int = SMALL) -> flo
 def _reading(scope: str, attributes: Callable[[int], Mapping[str, Any]], **more: Any) -> Callable[[int], Callable[[], object]]:
     def make(size: int) -> Callable[[], object]:
         one = span(attributes(size), scope, **more)
-        return lambda: conventions.read(one)
+        return lambda: reading.read(one)
 
     return make
 
@@ -233,18 +235,16 @@ def growth(chance: random.Random, rounds: int) -> None:
 def growth_elsewhere(_: random.Random, rounds: int) -> None:
     """So does reading names: of spans, scopes, versions, events and attributes, few of them or many."""
     makes: dict[str, Callable[[int], Callable[[], object]]] = {
-        "span name": lambda size: lambda: conventions.read(span(CALL, name="a." * size)),
-        "scope": lambda size: lambda: conventions.read(span(CALL, "s" * size)),
-        "version": lambda size: lambda: conventions.read(span(CALL, f"s{size}", "1." * size)),
+        "span name": lambda size: lambda: reading.read(span(CALL, name="a." * size)),
+        "scope": lambda size: lambda: reading.read(span(CALL, "s" * size)),
+        "version": lambda size: lambda: reading.read(span(CALL, f"s{size}", "1." * size)),
         "event": lambda size: (
-            lambda: conventions.read(span(CALL, events=(SpanEvent("e" * size, {"exception.message": "m" * size}),) * 9))
+            lambda: reading.read(span(CALL, events=(SpanEvent("e" * size, {"exception.message": "m" * size}),) * 9))
         ),
-        "status": lambda size: lambda: conventions.read(span(CALL, failed=True, status_description="d" * size)),
-        "attribute name": lambda size: lambda: conventions.read(span({**CALL, "k" * size: 1})),
-        "attribute names": lambda size: (
-            lambda: conventions.read(span({**CALL, **{f"k{number}": 1 for number in range(size // 8)}}))
-        ),
-        "events": lambda size: lambda: conventions.read(span(CALL, failed=True, events=(SpanEvent("e", {}),) * (size // 8))),
+        "status": lambda size: lambda: reading.read(span(CALL, failed=True, status_description="d" * size)),
+        "attribute name": lambda size: lambda: reading.read(span({**CALL, "k" * size: 1})),
+        "attribute names": lambda size: lambda: reading.read(span({**CALL, **{f"k{number}": 1 for number in range(size // 8)}})),
+        "events": lambda size: lambda: reading.read(span(CALL, failed=True, events=(SpanEvent("e", {}),) * (size // 8))),
     }
     for _round in range(rounds):
         for name, make in makes.items():
@@ -332,7 +332,7 @@ def nothing_raises(chance: random.Random, rounds: int) -> None:
             failed=chance.random() < 0.2,
         )
         began = time.thread_time()
-        conventions.read(one)
+        reading.read(one)
         assert time.thread_time() - began < 5.0, one  # what takes no time at all but is not linear takes minutes
 
 

@@ -1,0 +1,169 @@
+"""What the OpenTelemetry context says of the session around a call: a label set by ``session()``, or baggage that is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from opentelemetry import baggage
+from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
+
+from otel_session_agg import attributes as n
+from otel_session_agg._spans import attributes_of, is_copied_session
+from otel_session_agg._values import MAX_TEXT_CHARS, plain, text
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Span
+
+_LABEL = create_key("otel_session_agg.session")
+
+BAGGAGE_KEYS = (n.SESSION_ID, "session_id", "gen_ai.conversation.id", "langfuse_session_id")
+"""Names under which a session id travels in W3C baggage, in order of trust: ours and OpenInference's, HoneyHive's,
+pydantic-ai's, Langfuse's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """What one ``session()`` block says; spans that start inside carry ``stamps``."""
+
+    session_id: str
+    user_id: str | None = None
+    metadata: Mapping[str, str | bool | int | float] = field(default_factory=dict)
+    budget: object = None
+    propagate: bool = False
+    outer: Label | None = None
+    """The block around this one."""
+    around: frozenset[str] = frozenset()
+    """What other libraries carry in the context around this block, their session ids among it: the block is nearer than those."""
+
+    @cached_property
+    def stamps(self) -> Mapping[str, str | bool | int | float]:
+        """The attributes of spans that start inside."""
+        stamps: dict[str, str | bool | int | float] = {n.METADATA_PREFIX + name: value for name, value in self.metadata.items()}
+        stamps[n.SESSION_ID] = self.session_id
+        if self.user_id is not None:
+            stamps[n.USER_ID] = self.user_id
+        return stamps
+
+
+class _Use:
+    """Whether there was ever a label: until then a span's start costs nothing."""
+
+    def __init__(self) -> None:
+        self.any_label = False
+        self.hooks: list[Callable[[], object]] = []
+        """Called once, before the first label that comes is there."""
+
+
+use = _Use()
+
+
+def given_id(value: object) -> str | None:
+    """An id that the application gives, as it will be read from spans; ``None`` for none or a blank one.
+
+    Raises:
+        ValueError: no span could be read with it.
+
+    """
+    if value is None:
+        return None
+    shown = plain(value if isinstance(value, str) else str(value))
+    if len(shown) > MAX_TEXT_CHARS:
+        message = f"an id of {len(shown)} characters is not allowed: use at most {MAX_TEXT_CHARS}"
+        raise ValueError(message)
+    return text(shown)
+
+
+def current_label(context: Context | None = None) -> Label | None:
+    """The label of the innermost ``session()`` block around."""
+    label = get_value(_LABEL, context)
+    return label if isinstance(label, Label) else None
+
+
+def carried_texts() -> frozenset[str]:
+    """Every text in the current context and its baggage, whoever put it there."""
+    context = get_current()
+    carried = [value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str)]
+    return frozenset((*carried, *filter(None, map(text, carried))))
+
+
+def labels_around() -> list[Label]:
+    """The labels of all blocks around, the innermost first."""
+    found, label = [], current_label()
+    while label is not None:
+        found.append(label)
+        label = label.outer
+    return found
+
+
+def trusted_label(context: Context | None = None) -> Label | None:
+    """A label for the session that arrived in baggage."""
+    entries = baggage.get_all(get_current() if context is None else context)
+    if not entries:
+        return None
+    session_id = next(filter(None, (text(entries.get(key)) for key in BAGGAGE_KEYS)), None)
+    return _of_baggage(session_id) if session_id is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _of_baggage(session_id: str) -> Label:
+    """The same label for all spans, as a block would give."""
+    return Label(session_id)
+
+
+def with_label(label: Label) -> Context:
+    """The current context with a label, and with the id in baggage if the label travels."""
+    use.any_label = True
+    while use.hooks:
+        use.hooks.pop()()
+    context = set_value(_LABEL, label)
+    around = baggage.get_all(context)
+    for key in BAGGAGE_KEYS if around else ():
+        if around.get(key) not in (None, label.session_id):
+            context = baggage.remove_baggage(key, context)  # a callee must not join the session around this one
+    return baggage.set_baggage(n.SESSION_ID, label.session_id, context) if label.propagate else context
+
+
+def leave(token: object, label: Label) -> None:
+    """Undo ``attach(with_label(label))``; ``token`` is what that returned.
+
+    In another ``contextvars`` context than that of the block's beginning nothing can be undone: the rest of a streaming generator runs in
+    another task, thread or copy of a context.  There only the label goes, if it came along, so that what follows is not in the session.
+    """
+    try:
+        if isinstance(token, Token):
+            token.var.reset(token)  # ``detach`` logs a traceback where it cannot
+        else:
+            detach(token)  # type: ignore[arg-type]  # of another runtime context
+    except (ValueError, RuntimeError):
+        if current_label() is label:
+            attach(_without(label))
+
+
+def _without(label: Label) -> Context:
+    """The current context with the block around a label, or none."""
+    if label.outer is not None:
+        return with_label(label.outer)
+    context = set_value(_LABEL, None)
+    return baggage.remove_baggage(n.SESSION_ID, context) if label.propagate else context
+
+
+def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard
+    """Put the session around a span that starts on it; returns the label, unless the application names another one on the span."""
+    label = current_label(context)
+    if label is None and trusts_baggage:
+        label = trusted_label(context)
+    if label is None:
+        return None
+    own = attributes_of(span)
+    stamps = label.stamps
+    named = own.get(n.SESSION_ID, label.session_id)
+    if named is not label.session_id and text(named) != label.session_id:
+        if not ((isinstance(named, str) and named in label.around) or is_copied_session(span, own)):
+            return None
+        own = {name: value for name, value in own.items() if name != n.SESSION_ID}
+    span.set_attributes({name: value for name, value in stamps.items() if name not in own} if own else stamps)
+    return label

@@ -1,0 +1,114 @@
+"""The aggregators of this process, for functions that are called without one at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
+from typing import Protocol
+from weakref import WeakSet
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._api.context import Label
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._threads.locks import all_of
+
+
+class Aggregator(Protocol):
+    """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether it has no store and shares its sessions with others of this process."""
+        ...
+
+    def share(self, session_id: str) -> Rollup | None:
+        """What it has of a session that no other of those has."""
+        ...
+
+    @property
+    def process(self) -> str:
+        """What it is known by in a store."""
+        ...
+
+    def block(self, label: Label, *, is_entered: bool) -> None:
+        """A ``session()`` block is entered, or left."""
+        ...
+
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
+        """The totals of a session at this moment; ``None`` when it is not known here."""
+        ...
+
+    def account_rollup(
+        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
+        """The totals of an account at this moment."""
+        ...
+
+    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
+        """The totals of the trace that a span is in, at this moment."""
+        ...
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """A session is to end."""
+        ...
+
+    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
+        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        ...
+
+
+_LIVE: WeakSet[Aggregator] = WeakSet()
+"""Others may come, and go with the garbage, at any moment."""
+
+
+def register(aggregator: Aggregator) -> None:
+    """An aggregator is there, until it is gone or unregistered."""
+    _LIVE.add(aggregator)
+
+
+def unregister(aggregator: Aggregator) -> None:
+    """An aggregator was shut down."""
+    _LIVE.discard(aggregator)
+
+
+def are_several() -> bool:
+    """Whether there is more than one; cheap enough for each root."""
+    return len(_LIVE) > 1
+
+
+def aggregators() -> list[Aggregator]:
+    """All that are there."""
+    return all_of(_LIVE)
+
+
+def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
+    """The totals of a session at this moment.
+
+    Aggregators without a store have a share each; of others the one that knows most of it answers: they may see the same spans.
+
+    ``wait_seconds``: how long all of them together may wait for other processes.
+    """
+    found = _asked(lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings), wait_seconds)
+    joined = [one for one in aggregators() if one.joins]
+    shares = [one.share(session_id) for one in joined] if len(joined) > 1 else []
+    known = [share for share in shares if share is not None]
+    return fullest((found, reduce(add, known))) if known else found
+
+
+def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup | None:
+    """The same for an account, which budgets over anything else than a session have."""
+    return _asked(lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings), wait_seconds)
+
+
+def _asked(ask: Callable[[Aggregator, float, frozenset[str]], Rollup | None], wait_seconds: float) -> Rollup | None:
+    until, ones = time.monotonic() + wait_seconds, aggregators()
+    names = frozenset(one.process for one in ones) if wait_seconds > 0 else frozenset()
+    return fullest(ask(one, until - time.monotonic() if names else 0.0, names) for one in ones)
+
+
+def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:
+    """The totals with the most events; ``None`` when there are none."""
+    return max((rollup for rollup in rollups if rollup is not None), key=lambda rollup: rollup.num_events, default=None)

@@ -1,0 +1,245 @@
+"""The command line: ``otel-session-agg``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from otel_session_agg._cli.prices import show_price
+from otel_session_agg._cli.sessions import Told, list_sessions, show_session, store_url
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._masked import masked
+from otel_session_agg._sharing.stored_sessions import COLUMNS
+from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["main"]
+
+T = TypeVar("T")
+
+_DISTRIBUTION: Final = "otel-session-agg"
+_NEEDS_EXTRA: Final = "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
+_SESSIONS_HELP: Final = "\n\n".join(
+    (
+        "List the sessions of a store, those that were active last first.",
+        f"--json and --csv print all columns, and --sort and --where take any of them: {', '.join(COLUMNS)}.",
+        "Cost is in USD, durations are in milliseconds, times in UTC.",
+        "What is not known, such as a cost, is blank or null; it comes last and meets no condition.",
+    )
+)
+_OTEL_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``otel-session-agg`` script."""
+    try:
+        app = _app()
+    except ModuleNotFoundError as error:
+        sys.exit(_NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli"))
+    app(prog_name=_DISTRIBUTION)
+
+
+def _app() -> typer.Typer:
+    # Inside a function, so that the core can be installed without typer.
+    import typer
+
+    app = typer.Typer(
+        help="Session totals for OpenTelemetry traces of LLM applications.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def root(
+        *,
+        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_version),  # noqa: FBT003  typer's way to give a default
+    ) -> None:
+        del version  # its callback has done the work
+
+    @app.command()
+    def demo(
+        endpoint: str | None = typer.Option(
+            None,
+            metavar="URL",
+            help="Send to your own OTLP/HTTP backend too: http://host:4318, or the full URL of its traces endpoint. "
+            "Headers are taken from OTEL_EXPORTER_OTLP_HEADERS.",
+        ),
+    ) -> None:
+        """Run agents against a local model server and show the totals that arrive over OTLP: no key, no network."""
+        raise typer.Exit(_demo(endpoint))
+
+    _add_session_commands(app)
+    _add_doctor(app)
+    _add_prices(app)
+    return app
+
+
+def _add_session_commands(app: typer.Typer) -> None:
+    import typer
+
+    store_help = f"The store: sqlite:///file, redis://host:6379/0 ... Default: the variable {OTEL_PYTHON_SESSION_AGG_STORE}."
+
+    @app.command(help=_SESSIONS_HELP)
+    def sessions(  # noqa: PLR0913  one for each option
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help=store_help),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON array of objects."),  # noqa: FBT003  typer's way
+        as_csv: bool = typer.Option(False, "--csv", help="Print CSV with a header."),  # noqa: FBT003
+        sort: str = typer.Option("-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."),
+        where: str | None = typer.Option(
+            None,
+            metavar="CONDITION",
+            help="For example 'cost > 0.10 and user = \"Ann Lee\"'; joined by and, with < <= > >= = !=.",
+        ),
+        limit: int | None = typer.Option(None, metavar="N", min=1, help="Print the first N only."),
+    ) -> None:
+        form = "json" if as_json else "csv" if as_csv else "table"
+        if as_json and as_csv:
+            raise typer.Exit(_fail("Give --json or --csv, not both."))
+        raise typer.Exit(_tell(store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit)))
+
+    @app.command()
+    def session(
+        session_id: str = typer.Argument(metavar="ID"),
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help=store_help),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Show one session: its totals, what is known of it, and its roots."""
+        raise typer.Exit(_tell(store, partial(show_session, session_id=session_id, form="json" if as_json else "text")))
+
+
+def _add_doctor(app: typer.Typer) -> None:
+    import typer
+
+    @app.command()
+    def doctor(
+        *,
+        store: str | None = typer.Option(None, metavar="URL", help="A store to look at in place of the one that is set."),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Look at what keeps totals away: settings, store, prices, instrumentations, the SDK's variables.
+
+        The exit code is 1 when there is a problem. Nothing is changed, and no span is sent.
+        """
+        raise typer.Exit(_doctor(store, as_json=as_json))
+
+
+def _add_prices(app: typer.Typer) -> None:
+    import typer
+
+    @app.command()
+    def prices(  # noqa: PLR0913  one for each option
+        model: str = typer.Argument(metavar="MODEL", help="As a span names it."),
+        *,
+        provider: str | None = typer.Option(None, metavar="NAME", help="As a span names it."),
+        at: str | None = typer.Option(None, metavar="DATE", help="A date or time in UTC. Default: now."),
+        tier: str | None = typer.Option(None, metavar="NAME", help="The service tier: flex, priority, batch ..."),
+        address: str | None = typer.Option(None, metavar="HOST", help="The host or URL that is called; it may be a region's."),
+        own: str | None = typer.Option(None, metavar="FILE", help="Your own prices as JSON, as PriceBook takes them."),
+        as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
+    ) -> None:
+        """Show which price a call would have, in USD, and from which table.
+
+        The exit code is 1 when no price is known: the cost would be unknown.
+        """
+        form = "json" if as_json else "text"
+        show = partial(show_price, model, provider=provider, at=at, tier=tier, address=address, own=own, as_form=form)
+        raise typer.Exit(_show_prices(show))
+
+
+def _show_prices(show: Callable[[], tuple[str, int]]) -> int:
+    """Print what is known of a price; the result is the exit code."""
+    try:
+        text, code = show()
+    except SessionAggError as error:
+        return _fail(str(error))
+    _print(Told(text))
+    return code
+
+
+def _doctor(store: str | None, *, as_json: bool) -> int:
+    """Look at everything and print it; the result is the exit code."""
+    from otel_session_agg._cli import doctor_text as text
+    from otel_session_agg._cli.doctor import diagnose
+
+    logging.getLogger("otel_session_agg").addHandler(logging.NullHandler())  # what is wrong is told below
+    sections = diagnose(store, _attempt, today=datetime.now(timezone.utc).date())
+    _print(Told(text.as_json(sections) if as_json else text.as_text(sections)))
+    return 1 if text.problems_of(sections) else 0
+
+
+def _attempt(function: Callable[[], T], /) -> tuple[T | None, str]:
+    """Make a call to code of others; the boundary to all that it may raise."""
+    try:
+        return function(), ""
+    except Exception as error:  # noqa: BLE001  drivers of stores and exporters have errors of their own, many of them
+        return None, " ".join(str(error).split()) or type(error).__name__
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  the signature is typer's
+    import typer
+
+    if wanted:
+        typer.echo(importlib.metadata.version(_DISTRIBUTION))
+        raise typer.Exit
+
+
+def _demo(endpoint: str | None) -> int:
+    """Run and show the demo; the result is the exit code."""
+    from otel_session_agg._cli.demo import EndpointError, run
+
+    try:
+        from otel_session_agg._cli.demo.show import show
+
+        outcome = run(endpoint)
+        show(outcome, sdk_disabled=os.environ.get(_OTEL_SDK_DISABLED, "").strip().lower() == "true")
+    except EndpointError as error:
+        return _fail(str(error))
+    except ModuleNotFoundError as error:
+        return _fail(_NEEDS_EXTRA.format(error=error, extra="demo"))
+    except Exception as error:  # noqa: BLE001  the boundary: whoever tries the demo must not be met by a traceback
+        return _fail(f"The demo could not run: {type(error).__name__}: {error}")
+    return 1 if outcome.differences or outcome.problem else 0
+
+
+def _tell(store: str | None, make: Callable[[str], Told]) -> int:
+    """Print what is made of the store with a URL; the result is the exit code."""
+    url = store or ""
+    try:
+        url = store_url(store)
+        told = make(url)
+    except SessionAggError as error:
+        return _fail(str(error))
+    except Exception as error:  # noqa: BLE001  the boundary: drivers of stores have errors of their own, many of them
+        return _fail(f"{masked(url)} cannot be read: {' '.join(str(error).split()) or type(error).__name__}")
+    _print(told)
+    return 0
+
+
+def _print(told: Told) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace", newline="\n")  # CSV ends its lines itself
+    if told.header is not None:
+        import typer
+
+        typer.echo(typer.style(told.header, bold=True))  # plain where it is no terminal
+    sys.stdout.write(told.text)
+    sys.stdout.flush()
+    for note in told.notes:
+        print(note, file=sys.stderr)  # noqa: T201
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201  a message for the reader, and rich may be what is missing
+    return 1

@@ -1,0 +1,167 @@
+"""What is told of a session when it has ended: the session record, as a value and as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+from otel_session_agg._formatting import as_html, as_repr, duration, short
+from otel_session_agg._model.rollup import Rollup, facts_of, rows_of
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._reasons import OPEN_TRACES
+
+__all__ = ["SessionRecord"]
+
+_TRACE_BYTES, _SPAN_BYTES = 16, 8
+_MAX_WORDS = 80
+"""Characters of an id or a piece of metadata in a line."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionRecord:
+    """The totals of a session over all of its traces and processes, once it has ended."""
+
+    session_id: str
+    revision: int
+    """1 the first time; one more each time that the session came back or changed after it had ended."""
+    end_reason: str
+    """``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions``, ``shutdown`` or ``late``."""
+    totals: SessionTotals
+    missing: str | None = None
+    """Why something may be missing although no trace is open, as ``partial_reason`` has it."""
+
+    @property
+    def rollup(self) -> Rollup:
+        """Events, tokens, cost, times, last output and error."""
+        return self.totals.rollup
+
+    @property
+    def num_traces(self) -> int:
+        """Traces of the session; a trace over several processes counts once."""
+        return self.totals.num_traces
+
+    @property
+    def num_unsampled_traces(self) -> int:
+        """Those of them that are not exported, because they are not sampled; none of ``members`` is of them."""
+        return self.totals.num_unsampled
+
+    @property
+    def average_trace_latency_ms(self) -> float | None:
+        """Average duration of the traces' roots, milliseconds; ``None`` when no root has ended."""
+        return self.totals.average_trace_ms
+
+    @property
+    def is_partial(self) -> bool:
+        """Something is missing, or may be; ``partial_reason`` says why."""
+        return self.partial_reason is not None
+
+    @property
+    def partial_reason(self) -> str | None:
+        """Why something is missing.
+
+        ``open_traces``: some trace had not ended, or a process that was at work has not said that it was done; ``store_entry``: an entry of the store could not be read; ``store_evicted``: the store had lost the session before its time.
+        """
+        return OPEN_TRACES if self.totals.num_open > 0 else self.missing
+
+    @property
+    def is_budget_exceeded(self) -> bool:
+        """The session has used more than one of its budgets, as some process of it found."""
+        return self.totals.is_budget_exceeded
+
+    @property
+    def user_id(self) -> str | None:
+        """Who used it."""
+        return self.totals.user.value if self.totals.user is not None else None
+
+    @property
+    def metadata(self) -> Mapping[str, str | bool | int | float]:
+        """What the application said of the session."""
+        return {name: label.value for name, label in self.totals.metadata.items()}
+
+    @property
+    def members(self) -> tuple[tuple[int, int], ...]:
+        """Trace id and span id of session roots that are exported, at most 128, the earliest first."""
+        return tuple((member.trace_id, member.span_id) for member in self.totals.members)
+
+    @property
+    def is_on_root(self) -> bool:
+        """The root of the only trace has these totals, so that no span named ``session`` is needed."""
+        return self.totals.are_on_root and self.missing is None
+
+    @property
+    def parent(self) -> tuple[int, int] | None:
+        """Trace id and span id of what the span that tells of it is a child of: the exported root that ended last."""
+        last = self.totals.last_root
+        return (last.trace_id, last.span_id) if last is not None and last.trace_id and last.span_id else None
+
+    @property
+    def trace_id(self) -> int:
+        """Of the span that tells of it: the same wherever the same revision is written, so that backends see one.
+
+        That of its parent, else one of its own.
+        """
+        if self.parent is not None:
+            return self.parent[0]
+        return int.from_bytes(self._digest[:_TRACE_BYTES], "big") or 1
+
+    @property
+    def span_id(self) -> int:
+        """Of the span that tells of it."""
+        return int.from_bytes(self._digest[_TRACE_BYTES : _TRACE_BYTES + _SPAN_BYTES], "big") or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain values that JSON can take: those of ``Rollup.to_dict``, and what is told of the session.
+
+        ``metadata`` is a mapping; numbers in it that JSON does not know are ``None``.  ``members`` are the session roots, with their
+        ids as backends write them.
+        """
+        return {
+            **self.rollup.to_dict(),
+            "session_id": self.session_id,
+            "revision": self.revision,
+            "end_reason": self.end_reason,
+            "user_id": self.user_id,
+            "metadata": {
+                name: None if isinstance(value, float) and not isfinite(value) else value for name, value in self.metadata.items()
+            },
+            "num_traces": self.num_traces,
+            "num_unsampled_traces": self.num_unsampled_traces,
+            "average_trace_latency_ms": self.average_trace_latency_ms,
+            "is_partial": self.is_partial,
+            "partial_reason": self.partial_reason,
+            "is_budget_exceeded": self.is_budget_exceeded,
+            "members": [{"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} for trace_id, span_id in self.members],
+        }
+
+    def __repr__(self) -> str:
+        own = [f"{name} {short(value, _MAX_WORDS)}" for name, value in self._rows()]
+        return as_repr("SessionRecord", [*own, *facts_of(replace(self.rollup, session=None))])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html("SessionRecord", [*self._rows(), *rows_of(replace(self.rollup, session=None))])
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """What is told of the session, as names and values for people."""
+        flags = [f"partial ({self.partial_reason})"] if self.is_partial else []
+        flags += ["budget exceeded"] if self.is_budget_exceeded else []
+        latency = self.average_trace_latency_ms
+        rows = [
+            ("session", self.session_id),
+            ("revision", str(self.revision)),
+            ("ended by", self.end_reason),
+            ("user", self.user_id),
+            *((f"metadata.{name}", str(value)) for name, value in sorted(self.metadata.items())),
+            ("traces", str(self.num_traces)),
+            ("unsampled traces", str(self.num_unsampled_traces) if self.num_unsampled_traces else None),
+            ("average trace latency", duration(latency) if latency is not None else None),
+            ("is", " and ".join(flags) or None),
+        ]
+        return [(name, short(value)) for name, value in rows if value is not None]
+
+    @property
+    def _digest(self) -> bytes:
+        return sha256(f"{self.revision}\0{self.session_id}".encode(errors="surrogatepass")).digest()

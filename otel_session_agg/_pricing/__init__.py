@@ -1,0 +1,1 @@
+"""A call -> whole picodollars, or that nobody knows."""

@@ -1,0 +1,196 @@
+"""Which price a call would have, and where it comes from: as values, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from fractions import Fraction
+from importlib import metadata
+from typing import Any, NamedTuple
+
+from otel_session_agg._formatting import exact_usd, printable
+from otel_session_agg._model.span import Terms
+from otel_session_agg._pricing.catalogue import card_of, find_quote
+from otel_session_agg._pricing.modalities import demands
+from otel_session_agg._pricing.overrides import Overrides
+from otel_session_agg._pricing.price_book import names_of
+from otel_session_agg._pricing.rate_card import ALWAYS, PUSD_PER_USD, RateCard, Window
+
+__all__ = ["Asked", "PriceReport", "as_json", "as_text", "report_price"]
+
+_TABLE = "genai-prices"
+_EACH = frozenset({"request", "web_search"})
+_ORDER = ("input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h")
+"""What is shown first."""
+_MILLION = 10**6
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NO_MODEL = "neither your own prices nor genai-prices have such a model; one whose name only begins alike is another model"
+_NO_TERMS = "genai-prices has the model, but no price under these terms"
+_NO_UNIT = "genai-prices sells it by units that no span states, such as hours, pages or characters"
+
+
+class Asked(NamedTuple):
+    """What a price is asked for."""
+
+    model: str
+    provider: str | None
+    at: datetime
+    service_tier: str | None = None
+    server_address: str | None = None
+
+
+class PriceReport(NamedTuple):
+    """What is known of a price."""
+
+    asked: Asked
+    table: str | None
+    """``own``, ``correction`` or ``genai-prices``; ``None``: no price is known."""
+    source: str
+    """Which row, or why there is none."""
+    version: str
+    """Of genai-prices."""
+    prices: Mapping[str, float]
+    """USD for a million tokens of each kind; ``request`` and ``web_search``: USD for each."""
+    tiers: tuple[tuple[int, Mapping[str, float]], ...] = ()
+    """Other prices of the whole call above a number of input tokens."""
+    valid: tuple[datetime | None, datetime | None] = (None, None)
+    """From when, and until when (not included)."""
+    needs: tuple[str, ...] = ()
+    """What a call has to say, or its cost is unknown."""
+
+
+def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceReport:
+    """Return the price that a call would have.
+
+    Args:
+        asked: The model, and what else decides.
+        own: The user's own prices, as ``PriceBook`` takes them.
+
+    Raises:
+        SettingsError: The user's own prices are malformed.
+
+    """
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, only when it is looked at
+
+    version = metadata.version(_TABLE)
+    card = Overrides(own or {}).find([names_of(asked.provider, asked.model)])
+    if card is not None:
+        return PriceReport(asked, "own", "your own prices", version, _usd(card.prices), _tiers(card))
+    at_ns = (asked.at - _EPOCH) // timedelta(microseconds=1) * 1000
+    found = find_quote(
+        get_snapshot(),
+        [asked.model],
+        at_ns,
+        provider=asked.provider,
+        server_address=asked.server_address,
+        service_tier=asked.service_tier,
+        terms=Terms(),
+    )
+    if found is None:
+        return PriceReport(asked, None, _NO_MODEL, version, {})
+    quote, ask = found
+    priced = card_of(quote, ask)
+    if not isinstance(priced, RateCard):
+        return PriceReport(asked, None, _NO_TERMS if quote.prices is None else _NO_UNIT, version, {}, valid=_valid(quote.window))
+    row = f"{quote.row.model.id} of {quote.row.provider.id}"
+    needs = demands(quote.row.model.id, quote.prices or {}, ask.output_type, ask.name)
+    return PriceReport(
+        asked,
+        "correction" if quote.source else _TABLE,
+        f"{row}, corrected by {quote.source}" if quote.source else row,
+        version,
+        _usd(priced.prices),
+        _tiers(priced),
+        _valid(quote.window),
+        () if needs is None else (*needs.stated, *(f"{name} = 0" for name in needs.absent)),
+    )
+
+
+def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
+    names = sorted(prices, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    return {name: float(prices[name] / PUSD_PER_USD * (1 if name in _EACH else _MILLION)) for name in names}
+
+
+def _tiers(card: RateCard) -> tuple[tuple[int, Mapping[str, float]], ...]:
+    return tuple((above, _usd(prices)) for above, prices in card.tiers)
+
+
+def _valid(window: Window) -> tuple[datetime | None, datetime | None]:
+    def moment(edge: int, open_edge: int) -> datetime | None:
+        return None if edge == open_edge else _EPOCH + timedelta(microseconds=edge // 1000)
+
+    return moment(window.from_ns, ALWAYS.from_ns), moment(window.until_ns, ALWAYS.until_ns)
+
+
+def as_json(report: PriceReport) -> str:
+    """All of a report as a JSON object."""
+    asked = report.asked
+    values = {
+        "model": asked.model,
+        "provider": asked.provider,
+        "at": asked.at.isoformat(),
+        "service_tier": asked.service_tier,
+        "server_address": asked.server_address,
+        "known": report.table is not None,
+        "table": report.table,
+        "source": report.source,
+        "genai_prices_version": report.version,
+        "usd_per_million_tokens": {name: usd for name, usd in report.prices.items() if name not in _EACH},
+        "usd_each": {name: usd for name, usd in report.prices.items() if name in _EACH},
+        "tiers": [
+            {"above_tokens": above, "usd_per_million_tokens": {name: usd for name, usd in prices.items() if name not in _EACH}}
+            for above, prices in report.tiers
+        ],
+        "valid_from": _iso(report.valid[0]),
+        "valid_until": _iso(report.valid[1]),
+        "needs": list(report.needs),
+    }
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def as_text(report: PriceReport) -> str:
+    """Lines for people; what others named is kept to printable characters."""
+    return "".join(f"{printable(line)}\n" for line in _lines(report))
+
+
+def _lines(report: PriceReport) -> Iterator[str]:
+    asked = report.asked
+    others = (("provider", asked.provider), ("tier", asked.service_tier), ("address", asked.server_address))
+    told = ", ".join(f"{name} {value}" for name, value in others if value)
+    yield f"{asked.model}{f' ({told})' if told else ''} at {asked.at:%Y-%m-%d %H:%M} UTC"
+    if report.table is None:
+        yield f"No price is known: {report.source} (genai-prices {report.version})."
+        return
+    where = "your own prices" if report.table == "own" else f"genai-prices {report.version}: {report.source}"
+    yield f"Price from {where}"
+    since, until = (f"{moment:%Y-%m-%d %H:%M}" if moment else None for moment in report.valid)
+    if since or until:
+        yield " ".join(("Valid", *(("since", since) if since else ()), *(("until", until) if until else ()), "UTC"))
+    yield ""
+    yield from _columns(report)
+    if report.needs:
+        yield ""
+        yield f"A call has to say {', '.join(report.needs)}, or its cost is unknown."
+
+
+def _columns(report: PriceReport) -> Iterator[str]:
+    heads = ["", "USD", *(f"above {above:,}" for above, _ in report.tiers)]
+    tables = [report.prices, *(prices for _, prices in report.tiers)]
+    rows = [
+        [f"{name.replace('_', ' ')}, {'each' if name in _EACH else 'million tokens'}", *(_price(t.get(name)) for t in tables)]
+        for name in report.prices
+    ]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    for row in (heads, *rows) if rows else ():
+        yield "  ".join([row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))])
+    if not rows:
+        yield "It costs nothing."
+
+
+def _price(usd: float | None) -> str:
+    return "" if usd is None else exact_usd(usd)

@@ -1,0 +1,1 @@
+"""A span -> what it says, by the tables of ``conventions``."""

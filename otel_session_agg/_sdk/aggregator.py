@@ -1,0 +1,228 @@
+"""What stands behind a door: the runner with all its parts, and the answers for functions that are called without a door."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._api.context import Label, labels_around
+from otel_session_agg._api.owners import owners_of
+from otel_session_agg._api.registry import aggregators, are_several, register, unregister
+from otel_session_agg._formatting import counted
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._pricing.price_book import PriceBook
+from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
+from otel_session_agg._sdk.batches import HandOn
+from otel_session_agg._sdk.joint_records import hand_over
+from otel_session_agg._sdk.metrics import Meters
+from otel_session_agg._sdk.sigterm import stopping
+from otel_session_agg._sdk.worker import Runner
+from otel_session_agg._sessions.blocks import Block
+from otel_session_agg._sessions.manager import Keeper
+from otel_session_agg._settings import Settings
+from otel_session_agg._threads.imports import imports
+from otel_session_agg._threads.locks import nothing, weakly
+from otel_session_agg.stores.base import SessionStore
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+if hasattr(os, "register_at_fork"):
+    # first, so that of what is locked for a fork this is the last, as it is for imports themselves
+    os.register_at_fork(before=imports.before_fork, after_in_parent=imports.after_fork, after_in_child=imports.in_child)
+
+
+class Aggregation:
+    """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``; ``store``: one that is shared."""
+
+    def __init__(  # noqa: PLR0913 -- all that a door can be given
+        self,
+        hand_on: HandOn | None,
+        settings: Settings,
+        store: SessionStore | None,
+        prices: PriceBook,
+        on_session: Callable[[SessionRecord], object] | None,
+        meter_provider: MeterProvider | None,
+        batch_seconds: float | None = None,
+        *,
+        downstream_flush: Callable[[int], object],
+        before_stop: Callable[[int], object] | None = None,
+    ) -> None:
+        """``downstream_flush`` and ``before_stop``: what flushes what is behind, and in front; with milliseconds."""
+        self._prices = prices
+        self._on_session = on_session
+        self._is_live = hand_on is None
+        self._store = store
+        self.is_shared = store is not None
+        self.sees_blocks = self.is_shared and batch_seconds is None
+        """Whether blocks are told of: where spans come in batches, a block that is left says nothing of what is still to come."""
+        self.joins = store is None and hand_on is not None
+        """Whether others of this process that have no store have shares of the same sessions."""
+        others = weakly(self._others) if self.joins else None
+        self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others)
+        self.guard = self.runner.guard
+        self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
+        register(self)
+        self._before_stop = before_stop
+        self._downstream_flush = downstream_flush
+        stopping.members.add(self)
+        self._handles_sigterm = settings.handle_sigterm
+        self.handle_sigterm()
+        if settings.prices_update:
+            self.guard.call("starting price updates", self._prices.start_updates)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=weakly(self.runner.reset))
+
+    def handle_sigterm(self) -> bool:
+        """Let ``SIGTERM`` lose nothing; returns whether that is done: only the main thread can do it."""
+        if self._handles_sigterm:
+            stopping.install()
+        return stopping.is_looked_after or not self._handles_sigterm
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
+        runner = self.runner
+        pipeline = runner.pipeline
+        lost = sum(list(runner.lost.values()))  # copied in one step: another thread may add to them
+        faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
+        return [
+            ("store", "memory://" if self._store is None else type(self._store).__name__),
+            ("open roots", str(pipeline.engine.open)),
+            ("sessions", str(len(pipeline.keeper.ledger))),
+            *([("lost", counted(lost, "span"))] if lost else []),
+            *([("faults", str(faults))] if faults else []),
+            *([("state", "shut down")] if runner.is_shut_down else []),
+        ]
+
+    def flush(self, timeout_millis: int | None, downstream: Callable[[int], object]) -> bool:
+        """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
+        until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
+        done = self.guard.call("force_flush", self.runner.drain, FLUSH, until) or False
+        flushed = self.guard.call("downstream force_flush", self._flushed, downstream, _left_millis(until))
+        return (flushed or False) and done
+
+    def stop(self, until: float, *, is_last: bool) -> None:
+        """Let leave what can before the process ends, until a monotonic time; ``is_last``: also what is still open."""
+        if self._before_stop is not None:
+            self.guard.call("flushing what is in front", self._flushed, self._before_stop, _left_millis(until))
+        self.guard.call("stopping", self.runner.drain, SHUTDOWN if is_last else STOPPING, until)
+        self.guard.call("downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until))
+
+    @staticmethod
+    def _flushed(downstream: Callable[[int], object], timeout_millis: int) -> bool:
+        return downstream(timeout_millis) is not False  # some return nothing
+
+    def shut_down(self, timeout_millis: float = 30000) -> None:
+        """Forward everything; what comes later is lost."""
+        self.guard.call("shutdown", self.runner.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
+        if self.joins and are_several():
+            self.guard.call("handing sessions over", hand_over, self.runner.asked, [one.asked for one in self._others()])
+        self.guard.call("shutdown", self.runner.shut_down)
+        unregister(self)
+        stopping.members.discard(self)
+        self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
+        self.guard.call("stopping price updates", self._prices.stop_updates)
+
+    def _others(self) -> list[Runner]:
+        return [one.runner for one in aggregators() if isinstance(one, Aggregation) and one.joins and one is not self]
+
+    # -- asked about --------------------------------------------------------------------------------------------------------
+
+    @property
+    def process(self) -> str:
+        """What this is known by in a store."""
+        return self.runner.pipeline.process
+
+    def block(self, label: Label, *, is_entered: bool) -> None:
+        """A ``session()`` block is entered, or left: other processes get to know it, without anybody waiting for that."""
+        if self.sees_blocks:
+            self.runner.queue.append(Block(None, label, is_entered))
+            if not self.runner.awake:
+                self.guard.call("waking the worker", self.runner.wake_worker)
+
+    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
+        """The totals of a session at this moment; ``None`` when it is not known here.
+
+        Args:
+            session_id: The session.
+            wait_seconds: How long to wait at most, when there is a store that is shared, until nothing of the session is open
+                in other processes; what these write is in the totals then.  Before it returns inside a block of the session,
+                others know of that block.
+            siblings: Other processors of this process, which are not waited for.
+
+        """
+        if wait_seconds > 0 and self.is_shared:
+            labels = [label for label in labels_around() if label.session_id == session_id] if self.sees_blocks else []
+            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
+        return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
+
+    def share(self, session_id: str) -> Rollup | None:
+        """What it has of a session that no other of this process without a store has."""
+
+        def look(keeper: Keeper, now: float) -> Rollup | None:
+            keeper.totals(session_id, now)
+            session = keeper.ledger.get(session_id)
+            return session.share.rollup if session is not None else None
+
+        return self.runner.asked(look)
+
+    def account_rollup(
+        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
+        """The totals of an account at this moment, as ``session_rollup``; ``whose``: of whom something may be open elsewhere."""
+        if wait_seconds > 0 and self.is_shared:
+            labels = [label for label in labels_around() if whose in owners_of(label)] if self.sees_blocks else []
+            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks_account(name, whose, labels, siblings, now))
+        return self.runner.asked(lambda keeper, _: keeper.accounts.get(name, whose).rollup)
+
+    def _wait(
+        self, wait_seconds: float, labels: list[Label], ask: Callable[[Keeper, float], Callable[[float], None] | None]
+    ) -> None:
+        """Wait for other processes; then for their knowing that the blocks around the call go on."""
+        until = time.monotonic() + wait_seconds
+        wait = self.runner.asked(ask)
+        if wait is not None:
+            self.guard.call("asking the store", wait, until)
+            confirm = self.runner.asked(lambda keeper, now: keeper.goes_on(labels, now))
+            if confirm is not None and labels:
+                self.guard.call("asking the store", confirm, until)
+
+    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
+        """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
+        return self.runner.asked(lambda keeper, _: keeper.departures.trace_totals(trace_id, span_id))
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """End a session as soon as nothing of it is open."""
+        self.runner.asked(lambda keeper, now: keeper.end(session_id, reason, now))
+        self.guard.call("waking the worker", self.runner.wake_worker)
+
+    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
+        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
+
+        def note(keeper: Keeper, now: float) -> bool:
+            self.runner.pipeline.leaving.spans.append(span)
+            keeper.feedback(session_id, above, now)
+            return True
+
+        if self.runner.asked(note) is None:  # from within a fold
+            self.runner.pipeline.leaving.spans.append(span)
+        self.guard.call("waking the worker", self.runner.wake_worker)
+        return not self._is_live
+
+    def _told(self, record: SessionRecord) -> None:
+        """A session has ended."""
+        if self._meters is not None:
+            self._meters.ended(record)
+        if self._on_session is not None:
+            self._on_session(record)
+
+
+def _left_millis(until: float) -> int:
+    """Milliseconds until a monotonic time."""
+    return max(0, int((until - time.monotonic()) * 1000))

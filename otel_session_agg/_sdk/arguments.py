@@ -1,0 +1,179 @@
+"""What an application gives to the processor or the exporter, checked; what is wrong is said in one sentence."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+
+from otel_session_agg import environment_variables as env
+from otel_session_agg._exceptions import StoreError
+from otel_session_agg._formatting import as_html, as_repr
+from otel_session_agg._guard import warn
+from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
+from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._settings import Settings
+from otel_session_agg.stores import shared_store
+from otel_session_agg.stores.base import SessionStore
+
+_logger = logging.getLogger("otel_session_agg")
+
+_HAVE_AN_EXPORTER = (BatchSpanProcessor, SimpleSpanProcessor)
+_IS_EXPORTER = "is an exporter; give it to a BatchSpanProcessor, and that to add_span_processor"
+_IS_PROCESSOR = "is a processor; give it to add_span_processor as it is, with the exporter inside"
+
+
+class _Elsewhere:
+    """A method of a processor on an exporter, or the other way round: says what to do.
+
+    A ``__getattr__`` would say it, too, but with one every attribute of a processor is read slowly, by each span.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+        self._name = ""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, _: object, own: type) -> NoReturn:
+        message = f"{own.__name__!r} object has no attribute {self._name!r}: {own.__name__} {self._advice}"
+        raise AttributeError(message)
+
+
+class AddsTotals:
+    """Base of processor and exporter; one behind another would count every span again."""
+
+    _aggregation: Aggregation
+
+    def __repr__(self) -> str:
+        return as_repr(type(self).__name__, (f"{name} {value}" for name, value in self._rows()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(type(self).__name__, self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("before", self._behind()), *self._aggregation.rows()]
+
+    def _behind(self) -> str:
+        """What is behind it, by the names of types: more of it may hold keys."""
+        raise NotImplementedError
+
+    if not TYPE_CHECKING:  # for type checkers every attribute would exist
+        on_start = _Elsewhere(_IS_EXPORTER)
+        on_end = _Elsewhere(_IS_EXPORTER)
+        _on_ending = _Elsewhere(_IS_EXPORTER)
+        export = _Elsewhere(_IS_PROCESSOR)
+
+
+def check_processor_or_exporter(given: object) -> None:
+    """Whether something can stand behind ``SessionSpanProcessor``.
+
+    Raises:
+        TypeError: it cannot.
+
+    """
+    wanted = "downstream must be a SpanProcessor or a SpanExporter"
+    _refuse_class(given, wanted)
+    if not isinstance(given, (SpanProcessor, SpanExporter)):
+        _refuse(f"{wanted}, not {type(given).__name__}")
+    inner = given.span_exporter if isinstance(given, _HAVE_AN_EXPORTER) else given
+    _refuse_class(inner, wanted)
+    if isinstance(inner, AddsTotals):
+        _refuse(f"{wanted} that does not add totals itself: leave {type(inner).__name__} out, and give what is behind it")
+
+
+def check_exporter(given: object) -> None:
+    """Whether something does not only look as if it could stand behind ``SessionSpanExporter``.
+
+    Raises:
+        TypeError: it is a class, a processor, or adds totals itself.
+
+    """
+    wanted = "exporter must be a SpanExporter, a name, or one name with its arguments"
+    _refuse_class(given, wanted)
+    if isinstance(given, AddsTotals):
+        _refuse(f"{wanted}, and not add totals itself: leave {type(given).__name__} out, and give what is behind it")
+    if isinstance(given, SpanProcessor):
+        _refuse(
+            f"{wanted}, not the processor {type(given).__name__}: give the exporter that is in it,"
+            f" or use SessionSpanProcessor, which takes processors"
+        )
+
+
+def named(given: object) -> str:
+    """What stands behind, by the names of types."""
+    if isinstance(given, _HAVE_AN_EXPORTER):
+        return f"{type(given).__name__}({type(given.span_exporter).__name__})"
+    return type(given).__name__
+
+
+def _refuse_class(given: object, wanted: str) -> None:
+    if isinstance(given, type):
+        _refuse(f"{wanted}, not the class {given.__name__}: make one of it, {given.__name__}(...)")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TypeError(message)
+
+
+def settings_of(given: Settings | Mapping[str, Any] | None) -> Settings:
+    """Settings as they are, from a mapping, or from the environment.
+
+    Raises:
+        SettingsError: a name or value of the mapping is not allowed.
+        TypeError: it is something else.
+
+    """
+    if given is None:
+        return Settings.from_env()
+    if isinstance(given, Settings):
+        return given
+    if not isinstance(given, Mapping):
+        _refuse(f"settings must be Settings(...) or a mapping of names to values, not {_called(given)}")
+    return Settings.from_mapping(given)
+
+
+def prices_of(given: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None) -> PriceBook:
+    """A price book as it is, or made of overrides.
+
+    Raises:
+        SettingsError: a key or price of the mapping is malformed.
+        TypeError: it is something else.
+
+    """
+    if given is None or isinstance(given, Mapping):
+        return PriceBook(given)
+    if isinstance(given, type) or not hasattr(given, "cost_pusd"):
+        _refuse(f"prices must be a PriceBook(...) or a mapping of models to prices, not {_called(given)}")
+    return given
+
+
+def store_of(given: SessionStore | str | None, settings: Settings) -> SessionStore | None:
+    """The store that processes share; ``None`` when this process is alone.
+
+    A wrong URL that comes from the environment is logged, and this process is alone: the application goes on.
+
+    Raises:
+        StoreError: a URL that was given is not known, or needs an extra that is not installed.
+        TypeError: it is neither a URL nor a store.
+
+    """
+    if given is not None and not isinstance(given, str) and (isinstance(given, type) or not hasattr(given, "put")):
+        _refuse(f"store must be a URL such as sqlite:///file or redis://host:6379/0, or a store, not {_called(given)}")
+    try:
+        return shared_store(settings.store if given is None else given)
+    except StoreError as error:
+        if given is not None or settings.store != os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "").strip():
+            raise
+        warn(_logger, "%s: %s; memory:// is used", env.OTEL_PYTHON_SESSION_AGG_STORE, error)
+        return None
+
+
+def _called(given: object) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__

@@ -1,0 +1,129 @@
+"""Which exporter stands behind ours: one that is given, one that is named, or OTLP by the standard variables."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from otel_session_agg import environment_variables as env
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._guard import warn
+from otel_session_agg._sdk.summary import SummaryExporter
+
+_logger = logging.getLogger("otel_session_agg")
+
+_GROUP = "opentelemetry_traces_exporter"
+OURS = "session_agg"
+OTLP = "otlp"
+SUMMARY = "summary"
+"""A line for each root on standard output; not an entry point, since it makes no sense without totals."""
+_PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+"""Values of the standard protocol variables, and the names of their exporters."""
+_PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_DECLARED = {"otlp_grpc": "otlp_proto_grpc", "otlp_http": "otlp_proto_http"}
+"""Names of the declarative configuration's own exporters, and those of their classes."""
+_COMPRESSIONS = {
+    "otlp_proto_grpc": ("grpc", {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"}),
+    "otlp_proto_http": (
+        "opentelemetry.exporter.otlp.proto.http",
+        {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"},
+    ),
+}
+"""Where the exporters' kinds of compression are, and their members by the name in the declarative configuration."""
+
+
+def downstream(wanted: object, name: str) -> SpanExporter:
+    """The exporter that an application wants; ``None`` stands for the one that the settings name.
+
+    Raises:
+        SettingsError: there is no exporter of that name, or it cannot be made.
+        TypeError: ``wanted`` is no exporter, name, or name with arguments.
+
+    """
+    if isinstance(wanted, SpanExporter):
+        return wanted
+    if wanted is None:
+        wanted = name
+    if isinstance(wanted, str):
+        return _made(wanted, {})
+    if isinstance(wanted, Mapping) and len(wanted) == 1:
+        (name, arguments), *_ = wanted.items()
+        return _made(str(name), dict(arguments or {}))
+    message = f"exporter must be a SpanExporter, a name, or one name with its arguments, not {type(wanted).__name__}"
+    raise TypeError(message)
+
+
+def downstream_of_environment(name: str) -> SpanExporter:
+    """The same by the environment: a name that leads nowhere is logged, and OTLP is used."""
+    try:
+        return downstream(None, name)
+    except SettingsError as error:
+        if name == OTLP:
+            raise
+        warn(_logger, "%s=%r: %s; OTLP is used", env.OTEL_PYTHON_SESSION_AGG_EXPORTER, name, error)
+        return downstream(None, OTLP)
+
+
+def _made(name: str, arguments: dict[str, Any]) -> SpanExporter:
+    if name == OURS:
+        message = f"exporter {name!r} is not allowed behind itself: name another one"
+        raise SettingsError(message)
+    if name == SUMMARY:
+        if arguments:
+            message = f"exporter {name!r} takes no arguments"
+            raise SettingsError(message)
+        return SummaryExporter()
+    if name == OTLP:
+        name = _otlp()
+    declared, name = name in _DECLARED, _DECLARED.get(name, name)
+    found = next(iter(entry_points(group=_GROUP, name=name)), None)
+    if found is None:
+        message = f"there is no exporter {name!r}: {_advice(name)}"
+        raise SettingsError(message)
+    try:
+        kind = found.load()
+        made: SpanExporter = kind(**(_declared(name, arguments) if declared else arguments))
+    except (ImportError, TypeError, ValueError, AttributeError, KeyError) as error:
+        message = f"exporter {name!r} cannot be made: {error}"
+        raise SettingsError(message) from error
+    return made
+
+
+def _otlp() -> str:
+    """The name of the OTLP exporter that the standard variables mean; gRPC when they are silent, as for the SDK's own ``otlp``."""
+    protocol = next(filter(None, (os.environ.get(variable, "").strip() for variable in _PROTOCOL_VARIABLES)), None)
+    if protocol is not None and protocol not in _PROTOCOLS:
+        message = f"OTLP protocol {protocol!r} is not supported: use {' or '.join(_PROTOCOLS)}"
+        raise SettingsError(message)
+    installed = {found.name for found in entry_points(group=_GROUP)}
+    if protocol is None:
+        return next((name for name in _PROTOCOLS.values() if name in installed), _PROTOCOLS["grpc"])
+    return _PROTOCOLS[protocol]
+
+
+def _advice(name: str) -> str:
+    if name in _PROTOCOLS.values():
+        return "pip install 'otel-session-agg[otlp]'"
+    return f"installed are {', '.join(sorted({found.name for found in entry_points(group=_GROUP)} - {OURS} | {SUMMARY}))}"
+
+
+def _declared(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the declarative configuration in the form of the exporters' own: seconds, a dict of headers."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    listed = (pair.partition("=") for pair in str(given.pop("headers_list", "")).split(",") if "=" in pair)
+    headers = {name.strip(): value.strip() for name, _, value in listed}
+    headers.update((str(row["name"]), str(row.get("value") or "")) for row in given.pop("headers", ()))
+    if headers:
+        given["headers"] = headers
+    if "timeout" in given:
+        given["timeout"] = given["timeout"] / 1000
+    if "compression" in given:
+        module, members = _COMPRESSIONS[name]
+        given["compression"] = getattr(import_module(module).Compression, members[given["compression"]])
+    return given

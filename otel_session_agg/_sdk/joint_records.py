@@ -1,0 +1,150 @@
+"""One record of a session that several processors of one process have a part of, without a store.
+
+An application may have several tracer providers, each with a processor, or a provider with two.  Each processor adds up what it sees.
+When one of them ends a session, it asks the others for their share and makes the record of all of it; they make none until
+something is new.  What several see alike is the share of the one that saw it first.  A session in which another one is still busy ends
+with that one.  A processor that is shut down leaves its share to one that goes on with the session.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
+from typing import Any, NamedTuple, Protocol
+
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._reasons import IDLE, MAX_SESSIONS, SHUTDOWN
+from otel_session_agg._sessions.manager import Keeper
+
+_AT_ONCE = frozenset({MAX_SESSIONS, SHUTDOWN})
+"""Ends that do not wait for others."""
+
+
+class _Turn:
+    """Of two that end a session at the same time, one makes the record."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        """It is taken before any lock of a processor that is folded under, never inside of one."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        """Whoever had it stayed behind."""
+        self.lock = threading.Lock()
+
+
+_turn = _Turn()
+
+
+class Ask(Protocol):
+    """Asks one processor, under its own lock; ``None`` when it cannot be asked."""
+
+    def __call__(self, ask: Callable[[Keeper, float], Any], /) -> Any:
+        """Call ``ask`` with what the processor knows of sessions, and its time."""
+        ...
+
+
+class _Given(NamedTuple):
+    """What one has of a session."""
+
+    totals: SessionTotals
+    revision: int
+    """Of the last record."""
+
+
+def merged(mine: Ask, others: Sequence[Ask]) -> list[SessionRecord]:
+    """The records that one processor has made and not written, with what the others have of the same sessions."""
+    with _turn.lock:
+        found = (_merged(record, mine, others) for record in mine(_take) or ())
+        return [record for record in found if record is not None]
+
+
+def hand_over(mine: Ask, others: Iterable[Ask]) -> None:
+    """Leave all shares to others that go on with the sessions; for one that is shut down."""
+    with _turn.lock:
+        shares: dict[str, SessionTotals] = mine(_shares) or {}
+        for ask in others:
+            for session_id in ask(partial(_inherit, shares)) or ():
+                del shares[session_id]
+
+
+def _merged(record: SessionRecord, mine: Ask, others: Sequence[Ask]) -> SessionRecord | None:
+    is_busy = [ask(partial(_is_busy, record)) for ask in others]  # all are told that it is to end
+    if any(is_busy):
+        mine(partial(_reopen, record))
+        return None
+    given = [found for ask in others if (found := ask(partial(_give, record))) is not None]
+    own: SessionTotals = mine(partial(_share, record)) or record.totals
+    revision = max([record.revision, *(one.revision + 1 for one in given)])
+    for ask in (mine, *others):
+        ask(partial(_number, record, revision))
+    return replace(record, revision=revision, totals=reduce(add, (one.totals for one in given), own))
+
+
+def _take(keeper: Keeper, _: float) -> list[SessionRecord]:
+    records, keeper.unmerged = keeper.unmerged, []
+    return records
+
+
+def _shares(keeper: Keeper, _: float) -> dict[str, SessionTotals]:
+    return {session.session_id: session.share for session in keeper.ledger}
+
+
+def _inherit(shares: dict[str, SessionTotals], keeper: Keeper, _: float) -> list[str]:
+    found = [session for session_id in shares if (session := keeper.ledger.get(session_id)) is not None]
+    for session in found:
+        share = shares[session.session_id]
+        session.inherited = share if session.inherited is None else session.inherited + share
+    return [session.session_id for session in found]
+
+
+def _is_busy(record: SessionRecord, keeper: Keeper, now: float) -> bool:
+    """Whether a session goes on here; it ends here, then, for the same reason."""
+    session = keeper.ledger.get(record.session_id)
+    if session is None or session.end_reason is not None or not session.changed or record.end_reason in _AT_ONCE:
+        return False
+    if record.end_reason == IDLE:
+        return keeper.goes_on_with(session, now)
+    if not keeper.number_open(record.session_id):
+        return False
+    if session.ending is None:
+        keeper.end(record.session_id, record.end_reason, now)
+    return True
+
+
+def _give(record: SessionRecord, keeper: Keeper, now: float) -> _Given | None:
+    session = keeper.ledger.get(record.session_id)
+    if session is None:
+        return None
+    keeper.totals(record.session_id, now)
+    rest = [one for one in keeper.unmerged if one.session_id != record.session_id]
+    revision = session.revision - (len(keeper.unmerged) - len(rest))
+    keeper.unmerged = rest
+    session.changed, session.ending, session.end_reason = False, None, record.end_reason
+    session.grown.set_open(keeper.number_open(record.session_id))
+    session.look_no_more()
+    return _Given(session.share, revision)
+
+
+def _share(record: SessionRecord, keeper: Keeper, _: float) -> SessionTotals | None:
+    session = keeper.ledger.get(record.session_id)
+    return session.share if session is not None else None
+
+
+def _number(record: SessionRecord, revision: int, keeper: Keeper, _: float) -> None:
+    session = keeper.ledger.get(record.session_id)
+    if session is not None:
+        session.revision = revision
+
+
+def _reopen(record: SessionRecord, keeper: Keeper, _: float) -> None:
+    session = keeper.ledger.get(record.session_id)
+    if session is not None:
+        session.changed, session.end_reason = True, None
+        session.revision -= 1

@@ -1,0 +1,180 @@
+"""The span processor: the door for applications that set up tracing themselves.
+
+Its hooks run on the application's threads: they stamp the session on spans that start inside one, and append to the runner's
+queue.  What follows from that is the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from otel_session_agg._api.context import Label, stamped, use
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
+from otel_session_agg._reasons import AFTER_SHUTDOWN
+from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._sdk.arguments import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._sdk.backpressure import one_by_one
+from otel_session_agg._sdk.baggage import incoming
+from otel_session_agg._sdk.parents import Top, current_context, is_top
+from otel_session_agg._sdk.pipeline import Start
+from otel_session_agg._sdk.worker import Runner
+from otel_session_agg._settings import Settings
+from otel_session_agg._spans import is_ours
+from otel_session_agg._threads.locks import is_empty
+from otel_session_agg.stores.base import SessionStore
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
+
+
+class SessionSpanProcessor(SpanProcessor, AddsTotals):
+    """Adds the totals of everything below a session root to that root, before it is exported.
+
+    Args:
+        downstream: Where spans go: a span processor, or an exporter, which is put behind a ``BatchSpanProcessor``.  ``None``:
+            nowhere; the totals are written on roots that are still open, for pipelines of others in the same provider.
+        settings: Settings, or a mapping of their names to values.  Default: ``Settings.from_env()``.
+        store: Where the processes of an application meet, as a URL or made by ``open_store``; default: ``settings.store``.
+        prices: The user's own prices, or the overrides of a ``PriceBook``; default: those of genai-prices only.
+        on_session: Called with the ``SessionRecord`` of each session that has ended, on a thread of this library.
+        meter_provider: Where metrics go; default: OpenTelemetry's global one.
+
+    Raises:
+        TypeError: ``downstream`` is neither a processor nor an exporter, or adds totals itself; another argument is of a wrong type.
+        SettingsError: a setting or a price is not allowed.  Of the environment that is logged.
+        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.  Of the environment that is
+            logged, and ``memory://`` is used.
+
+    """
+
+    def __init__(  # noqa: PLR0913 -- all that a processor can be given
+        self,
+        downstream: SpanProcessor | SpanExporter | None = None,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        store: SessionStore | str | None = None,
+        prices: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None = None,
+        on_session: Callable[[SessionRecord], object] | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        if downstream is not None:
+            check_processor_or_exporter(downstream)
+        settings = settings_of(settings)
+        prices = prices_of(prices)
+        found = store_of(store, settings)
+        if isinstance(downstream, SpanExporter):  # its thread starts when all arguments are known to be right
+            downstream = BatchSpanProcessor(downstream)
+        self._is_live = downstream is None
+        self._downstream = SpanProcessor() if downstream is None else downstream
+        self._calls_on_start = not is_empty(self._downstream, "on_start")
+        self._calls_on_ending = not is_empty(self._downstream, "_on_ending")
+        self._trusts_baggage = settings.trust_baggage
+        self._max_queue_size = settings.max_queue_size
+        hand_on = None if self._is_live else partial(one_by_one, self._downstream)
+        self._aggregation = Aggregation(
+            hand_on, settings, found, prices, on_session, meter_provider, downstream_flush=self._downstream.force_flush
+        )
+        self._runner = self._aggregation.runner
+        self._guard = self._aggregation.guard
+        incoming.watch(self, trusts=self._trusts_baggage)
+        self._is_shared = self._aggregation.is_shared
+        self._plain_ends = not self._is_live
+        """Ends only have to be queued, as nearly always."""
+        self._plain_starts = not (self._is_live or self._trusts_baggage)
+        """So do starts, until a session is named."""
+
+    def _behind(self) -> str:
+        return "nothing: live" if self._is_live else named(self._downstream)
+
+    # -- the application's threads ------------------------------------------------------------------------------------------
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Note that a span began."""
+        runner = self._runner
+        if self._plain_starts and not use.any_label:
+            queue = runner.queue
+            above: Any = (current_context() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
+            try:  # the cheapest way to ask: without calls
+                comes = above is None or (above._span_processor is span._span_processor and above._end_time is None)  # noqa: SLF001 -- see _parents
+            except AttributeError:  # no span of the SDK
+                comes = False
+            queue.append((span,) if comes else self._below((span,), span, parent_context))
+            if self._is_shared and not runner.awake and span.parent is not None and span.parent.is_remote:
+                self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
+            if len(queue) >= self._max_queue_size:
+                self._guard.call("folding on the application thread", runner.fold_when_full)
+        elif not runner.is_shut_down and not (self._is_live and is_ours(span)):
+            self._started(runner, span, parent_context)
+        if self._calls_on_start:
+            self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
+
+    def _started(self, runner: Runner, span: Span, parent_context: Context | None) -> None:
+        """The same where sessions may be named, or in live mode."""
+        label: Label | None = None
+        if use.any_label or self._trusts_baggage:
+            label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
+        runner.queue.append(self._below((span,) if label is None else (span, label), span, parent_context))
+        if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
+            self._guard.call("waking the worker", runner.wake_worker)
+        if len(runner.queue) >= self._max_queue_size:
+            self._guard.call("folding on the application thread", runner.fold_when_full)
+
+    def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
+        """What is queued of a span that started; where its parent will not come, that is told."""
+        return Top(item) if self._guard.call("finding a parent", is_top, span, parent_context) else item
+
+    def _on_ending(self, span: Span) -> None:
+        if self._calls_on_ending:
+            self._guard.call("downstream _on_ending", self._downstream._on_ending, span)  # noqa: SLF001 -- of the interface
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue an ended span for the worker."""
+        runner = self._runner
+        if self._plain_ends:
+            runner.queue.append(span)
+        elif runner.is_shut_down:
+            runner.lose(AFTER_SHUTDOWN)
+            return
+        elif self._is_live:
+            self._ended_live(runner, span)
+        else:  # shutting down
+            runner.queue.append(span)
+        if not runner.awake:
+            self._guard.call("waking the worker", runner.wake_worker)
+        elif len(runner.queue) >= self._max_queue_size:
+            self._guard.call("folding on the application thread", runner.fold_when_full)
+
+    def _ended_live(self, runner: Runner, span: ReadableSpan) -> None:
+        if not is_ours(span):  # feedback that went out by the application's own pipeline
+            runner.queue.append(span)
+        self._guard.call("writing on an open root", runner.write_live, span)
+
+    # -- asked for ----------------------------------------------------------------------------------------------------------
+
+    def force_flush(self, timeout_millis: int | None = 30000) -> bool:
+        """Release every root that has ended and forward everything; ``False`` when the time was not enough.
+
+        With a store that is shared, what this process knows is written to it, too; a store that cannot be reached does not
+        make this ``False``.
+        """
+        return self._aggregation.flush(timeout_millis, self._downstream.force_flush)
+
+    def shutdown(self) -> None:
+        """Forward everything and shut the downstream down; later spans are lost and counted.
+
+        Sessions of this process end; those in a store that is shared go on.
+        """
+        if self._runner.is_shut_down:
+            return
+        self._plain_starts = self._plain_ends = False
+        incoming.leave(self)
+        self._aggregation.shut_down()
+        self._guard.call("downstream shutdown", self._downstream.shutdown)

@@ -1,0 +1,189 @@
+"""What happens when the process is told to stop by ``SIGTERM``, as ``docker stop`` and Kubernetes do.
+
+Without a handler that signal ends a process at once: no ``atexit``, so what waits here is lost, the totals and records of open
+sessions included.  So there is one handler a process, set in the main thread, which leaves to the others what is theirs:
+
+* Where nobody else handles the signal, everything leaves (at most 5 seconds), then the signal ends the process as before: a
+  supervisor sees the same exit status.
+* Where somebody does (a server that lets requests finish), what has ended leaves at once and keeps leaving while the process goes
+  on, with records of the sessions in which nothing is open, after 5 seconds of all; then that handler is called.  What changes
+  later is in the next revision of a record.
+* uvicorn restores the handler that it found and raises the signal again when it has finished.  When this one was set inside of it,
+  as in ``uvicorn app:app``, it found none, and that would end the process.  There the signal is blocked for the main thread
+  until the interpreter's end, where everything leaves before the signal ends the process.
+* A signal that is ignored stays ignored; a handler that the application sets later replaces this one.
+
+A handler runs in the middle of whatever the main thread was doing, so it takes no lock of Python: the work is done by a thread of its
+own, and where the main thread may hold a lock that this work needs, it is not waited for.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from otel_session_agg._threads.locks import all_of
+
+STOP_SECONDS = 5.0
+"""How long everything may take: half of what ``docker stop`` allows."""
+
+CHAINED_SECONDS = 1.0
+"""How long the handler of somebody else waits: a server goes on with its requests."""
+
+_AGAIN_SECONDS = 0.1
+_GOING_ON_SECONDS = 60.0
+"""After so long the application does not mean to stop."""
+
+_RAISES_AGAIN = "uvicorn"
+_MAY_LOCK = ("otel_session_agg", "opentelemetry.sdk", "opentelemetry.exporter", "threading", "logging", "queue")
+"""Modules in which the main thread may hold a lock that the work needs."""
+
+
+class Stoppable(Protocol):
+    """What has something that must not be lost."""
+
+    def stop(self, until: float, *, is_last: bool) -> None:
+        """Let leave what can, in time; ``is_last``: also what is still open."""
+        ...
+
+
+class Stopping:
+    """The handler of a process."""
+
+    def __init__(self) -> None:
+        self.members: WeakSet[Stoppable] = WeakSet()
+        self._previous: Callable[[int, FrameType | None], Any] | None = None
+        """The handler of somebody else; ``None``: there is none."""
+        self._pid: int | None = None
+        """The process that has the handler."""
+        self._is_told = self._is_inside = self._is_blocked = False
+
+    @property
+    def is_looked_after(self) -> bool:
+        """Whether this process has the handler, or must not have it."""
+        return self._pid == os.getpid()
+
+    def install(self) -> None:
+        """Handle the signal, from now on; only the main thread can."""
+        if self.is_looked_after or threading.current_thread() is not threading.main_thread():
+            return
+        found = signal.getsignal(signal.SIGTERM)
+        if found in (None, signal.SIG_IGN):
+            return
+        if self._pid is None:
+            atexit.register(self._at_exit)
+        if found != self._handle:  # else a fork has it already
+            with suppress(ValueError):  # not the main interpreter
+                signal.signal(signal.SIGTERM, self._handle)
+                self._previous = found if callable(found) else None
+        self._pid = os.getpid()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous
+        waits = not _may_hold_lock(frame)
+        done = _locked()
+        if previous is None:
+            signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+            self._begin(self._end, number, done)
+            if waits:
+                done.acquire(timeout=STOP_SECONDS)
+        elif not self._is_inside:
+            if not self._is_told:
+                self._is_told = True
+                self._block(previous, number)
+                self._begin(self._go_on, number, done)
+                if waits:
+                    done.acquire(timeout=CHAINED_SECONDS)
+            self._is_inside = True
+            try:
+                previous(number, frame)
+            finally:
+                self._is_inside = False
+
+    @staticmethod
+    def _begin(work: Callable[[int, _thread.LockType], None], number: int, done: _thread.LockType) -> None:
+        try:
+            _thread.start_new_thread(work, (number, done))  # ``threading`` takes locks to begin one
+        except RuntimeError:  # there can be no more threads
+            work(number, done)
+
+    def _end(self, number: int, _: _thread.LockType) -> None:
+        """Let everything leave, then end the process."""
+        self._all(is_last=True)
+        os.kill(os.getpid(), number)
+
+    def _go_on(self, _: int, done: _thread.LockType) -> None:
+        """Let leave what has ended, as long as the process goes on."""
+        began = time.monotonic()
+        was_last = False
+        while self.members and time.monotonic() < began + _GOING_ON_SECONDS:
+            is_last = not was_last and time.monotonic() >= began + STOP_SECONDS
+            self._all(is_last=is_last)
+            was_last = was_last or is_last
+            if done.locked():
+                done.release()
+            time.sleep(_AGAIN_SECONDS)
+        self._is_told = False
+
+    def _all(self, *, is_last: bool) -> None:
+        """Each of them on a thread of its own: one that hangs is not waited for."""
+        until = time.monotonic() + STOP_SECONDS
+        begun = []
+        for member in all_of(self.members):
+            done = _locked()
+            try:
+                _thread.start_new_thread(_stop, (member, until, is_last, done))
+                begun.append(done)
+            except RuntimeError:
+                _stop(member, until, is_last, done)
+        for done in begun:
+            done.acquire(timeout=max(0.0, until - time.monotonic()))
+
+    # -- servers that raise the signal again --------------------------------------------------------------------------------
+
+    def _block(self, previous: Callable[..., Any], number: int) -> None:
+        """Keep a signal that is raised again for the interpreter's end."""
+        module = str(getattr(previous, "__module__", ""))
+        if hasattr(signal, "pthread_sigmask") and module.partition(".")[0] == _RAISES_AGAIN:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+            self._is_blocked = True
+
+    def _at_exit(self) -> None:
+        if self._is_blocked:
+            self._all(is_last=True)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _locked() -> _thread.LockType:
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    return lock
+
+
+def _stop(member: Stoppable, until: float, is_last: bool, done: _thread.LockType) -> None:  # noqa: FBT001 -- started as a thread
+    try:
+        member.stop(until, is_last=is_last)
+    finally:
+        done.release()
+
+
+def _may_hold_lock(frame: FrameType | None) -> bool:
+    """Whether the main thread was interrupted where it may hold a lock that others need."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(_MAY_LOCK):
+            return True
+        frame = frame.f_back
+    return False
+
+
+stopping = Stopping()
+"""The one of this process."""

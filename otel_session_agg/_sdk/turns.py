@@ -1,0 +1,97 @@
+"""The worker of one runner: it turns when it is woken or when time has come, and does what somebody waits for."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from functools import partial
+from queue import SimpleQueue
+from typing import Protocol
+
+from otel_session_agg._guard import Guard
+from otel_session_agg._threads.background import Background, Done, Job, finally_, next_of, wait_for
+
+GATHER_SECONDS = 0.02
+"""How long the worker waits after waking, so that a burst is one batch."""
+
+_LOOK_AGAIN_SECONDS = 60.0
+"""An idle worker looks this often whether its runner is still there."""
+
+
+class Turned(Protocol):
+    """What has a worker."""
+
+    awake: bool
+    is_shut_down: bool
+    guard: Guard
+    worker: TurnWorker
+
+    def turn(self) -> float | None:
+        """Do what there is to do; returns how long there is nothing, ``None`` for until it is woken."""
+        ...
+
+
+class TurnWorker(Background):
+    """The thread, which does not keep its runner alive."""
+
+    def __init__(self, runner: Turned, guard: Guard) -> None:
+        jobs: SimpleQueue[Job | None] = SimpleQueue()
+        mine = weakref.ref(runner, lambda _: jobs.put(_nothing))
+        super().__init__("otel-session-agg", partial(_work, mine, jobs), guard)
+        self._jobs = jobs
+
+    def wake(self) -> bool:
+        """Let it turn soon; returns whether there is a thread."""
+        is_there = self.begin()
+        if is_there:
+            self._jobs.put(_nothing)
+        return is_there
+
+    def do(self, job: Job, until: float) -> bool:
+        """Do a job and wait for it, here if there is no thread; returns whether it was done in time."""
+        if self.is_inside:
+            job()
+            return True
+        done = Done()
+        self._jobs.put(partial(finally_, done, job))
+        return wait_for(done, until, self, self._here)
+
+    def stop(self) -> None:
+        """Let it look whether its runner goes on."""
+        self._jobs.put(_nothing)
+
+    def _here(self) -> None:
+        while (job := next_of(self._jobs)) is not None:
+            job()
+
+
+def _nothing() -> None:
+    """Wakes the worker."""
+
+
+def _work(runner: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
+    sleep = GATHER_SECONDS  # then a look around: one that died may have been told
+    worker = None
+    while True:
+        job = next_of(jobs, sleep)
+        if job is _nothing:
+            job = _gathered(jobs)
+        mine = runner()
+        worker = worker or (mine.worker if mine is not None else None)
+        if mine is None or mine.is_shut_down or mine.worker is not worker:
+            return True
+        if job is not None:
+            mine.guard.call("forwarding", job)
+        turned = mine.guard.call("working", mine.turn)
+        sleep = _LOOK_AGAIN_SECONDS if turned is None else turned
+        del mine, job
+
+
+def _gathered(jobs: SimpleQueue[Job | None]) -> Job | None:
+    """Wait a moment, so that a burst is one batch, unless somebody waits for what there is to do."""
+    until = time.monotonic() + GATHER_SECONDS
+    while (left := until - time.monotonic()) > 0:
+        job = next_of(jobs, left)
+        if job is not _nothing:
+            return job
+    return None

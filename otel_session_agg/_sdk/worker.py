@@ -1,0 +1,204 @@
+"""The queue between the application's threads and the worker, and everything the worker does.
+
+How it works
+------------
+The application's threads only append to one queue: a started span in a tuple, an ended one as it is.  One daemon worker wakes
+at the first ended span, waits a moment to gather a batch, folds what is there under a lock and forwards it outside the lock,
+until nothing is left; then it sleeps until the next deadline.  When the queue is full, the thread that appends folds what is
+there itself; it never forwards, so it never waits for I/O.
+
+* A span is appended when it starts and when it ends, so the queue has them in that order, whatever the threads do.
+* ``drain`` folds on the calling thread, inside its own time, and waits for the worker to forward.
+* Whoever asks for totals folds what is there first, so they are exact.
+* For the main thread another one folds (``_apart``).  Where no thread can be had, whoever needs the work done does it.
+* An exception of a signal handler may still come between any two steps.  So locks are held by ``with``, whose they are is asked of
+  them, and what was taken from the queue stands in ``taken``, ``pipeline.leaving`` or ``held`` at any moment; the next fold goes on with it.
+* Behind the exporter's door only ended spans come, in batches: ``run_here`` folds and forwards them before it returns.
+* A forked child starts empty: what was open belongs to the parent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._reasons import SHUTDOWN
+from otel_session_agg._sdk.backpressure import Until
+from otel_session_agg._sdk.batches import Folding
+from otel_session_agg._sdk.joint_records import merged
+from otel_session_agg._sdk.sigterm import stopping
+from otel_session_agg._sdk.turns import TurnWorker
+from otel_session_agg._sessions.manager import Keeper
+from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._threads.apart import apart
+from otel_session_agg._threads.locks import is_mine, locked
+from otel_session_agg._threads.messages import messages
+from otel_session_agg._threads.suppress import suppressed
+
+T = TypeVar("T")
+
+_CALLBACK_SECONDS = 1.0
+"""How long ``drain`` waits for the application's callbacks: they are not what is drained."""
+
+_TURN_SECONDS = 0.1
+"""How long a turn waits for room behind: then it folds what has come meanwhile."""
+
+_PATIENCE_SECONDS = 10.0
+"""The same for ``drain``: as long as OTLP's exporters try to send a batch by default.  Shutdown must not wait twice for one that hangs."""
+
+_FULL_SECONDS = 60.0
+_FOREVER = float("inf")
+
+
+class Runner(Folding):
+    """Queue, locks and worker of one door."""
+
+    def reset(self) -> None:
+        """Start empty, with locks that nobody holds."""
+        super().reset()
+        self.forward_lock = threading.RLock()
+        self.worker = TurnWorker(self, self.guard)
+
+    def wake_worker(self) -> None:
+        """Let the worker look around; where there can be none, the next span tries again, and a full queue is folded here."""
+        is_new = self.worker.thread is None
+        if self.worker.wake():
+            self.awake = True
+        elif len(self.queue) >= self._settings.max_queue_size:
+            self.fold_when_full()
+        if is_new and self._settings.handle_sigterm:
+            stopping.install()  # a forked process may have set handlers of its own since
+
+    def fold_when_full(self) -> None:
+        # another thread that folds already will take this span, too, unless it falls behind
+        if is_mine(self.fold_lock):
+            return
+        must = len(self.queue) >= 2 * self._settings.max_queue_size
+        locked(self.fold_lock, time.monotonic() + _FULL_SECONDS if must else 0.0, self.fold_some)
+
+    # -- folding and forwarding -------------------------------------------------------------------------------------------
+
+    def forward(self, until: float, patience_seconds: float = _TURN_SECONDS) -> bool:
+        """Hand on what is held now, as far as there is room for it; returns whether that was all.
+
+        Outside the fold lock, so that a downstream that hangs stops nobody else.
+        """
+        if self._hand_on is None:
+            return True
+        if self.pipeline.keeper.unmerged and self.others is not None:
+            records = merged(self.asked, [one.asked for one in self.others() or ()])
+            with self.fold_lock:
+                self.pipeline.leaving.told(records, self.pipeline.resource)
+                self.hold()
+        with suppressed():
+            still = Until(until, len(self.held), patience_seconds)
+            while self.guard.part("downstream on_end", self._hand_on, self.held, still) is None:
+                pass  # it raised: what it had taken was handed on, the rest follows
+        return still.number <= 0 or not self.held
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the calling thread is in the middle of folding or forwarding."""
+        return is_mine(self.fold_lock) or is_mine(self.forward_lock)
+
+    def run_here(self) -> None:
+        """Fold and forward everything before it returns; roots that wait go on waiting."""
+        apart.call(partial(locked, self.fold_lock, _FOREVER, self.fold_all))
+        self._forward(_FOREVER)
+
+    def _forward(self, until: float) -> bool:
+        """Let the worker forward everything and wait for that, or do it here if there is none; returns whether there was time."""
+        forward = partial(locked, self.forward_lock, until, partial(self.forward, until, _PATIENCE_SECONDS))
+        if self.worker.is_inside or self.is_shut_down:
+            return bool(forward())
+        answers: list[bool | None] = []
+        return self.worker.do(lambda: answers.append(forward()), until) and answers == [True]
+
+    def turn(self) -> float | None:
+        """One turn of the worker; returns how long it may sleep, ``None`` for until it is woken."""
+        busy = True
+        while busy and not self.is_shut_down:
+            with self.fold_lock:
+                busy = self.fold_some()
+            with self.forward_lock:
+                self.forward(_FOREVER)
+        self.awake = False
+        if self.queue or self.held:  # appended before the flag fell
+            self.awake = True
+            return 0.0
+        deadline = self.pipeline.next_deadline(self.clock())
+        return None if deadline is None else max(0.0, deadline - self.clock())
+
+    def drain(self, reason: str, until: float) -> bool:
+        """Release and forward everything; returns whether there was time enough.
+
+        From within a fold nothing can be released, and from within a downstream nothing forwarded: that goes on afterwards.
+        """
+        if is_mine(self.fold_lock):
+            return False
+        is_released = self._released(reason, until)
+        if is_mine(self.forward_lock):
+            return is_released
+        is_forwarded = self._forward(until)
+        self.caller.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
+        return is_released and is_forwarded
+
+    def _released(self, reason: str, until: float) -> bool:
+        if not apart.call(partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until):
+            return False
+        return self.pipeline.courier is None or self._exchange(self.pipeline.courier, reason, until)
+
+    def _release(self, reason: str, until: float) -> bool:
+        if not self.fold_until(until):
+            return False
+        now = self.clock()
+        self.guard.call("releasing", self.pipeline.drain, reason, now, self.taken)
+        self.finish(now)
+        return self._turn(reason, gives_up=self.pipeline.courier is None)
+
+    def _turn(self, reason: str, *, gives_up: bool = True) -> bool:
+        self.pipeline.turn(self.clock(), reason, gives_up=gives_up)
+        self.hold()
+        return True
+
+    def _exchange(self, courier: Courier, reason: str, until: float) -> bool:
+        """Ask the store what is asked of it, then write what follows; whether or not it can be reached."""
+        for _ in range(2):
+            self.guard.call("flushing the store", courier.flush, until)
+            if not apart.call(partial(locked, self.fold_lock, until, partial(self._turn, reason)), until):
+                return False
+        return True
+
+    def asked(self, ask: Callable[[Keeper, float], T]) -> T | None:
+        """Ask the keeper of sessions when everything that has ended is folded; from within nothing can be asked."""
+        if is_mine(self.fold_lock):
+            return None
+        return apart.call(partial(locked, self.fold_lock, _FOREVER, partial(self._answer, ask)))
+
+    def _answer(self, ask: Callable[[Keeper, float], T]) -> T | None:
+        self.fold_all()
+        return self.guard.call("reading totals", ask, self.pipeline.keeper, self.clock())
+
+    def write_live(self, span: ReadableSpan) -> None:
+        """Write the totals on the root above a span that has ended, while that is still open."""
+        parent = span.parent
+        if parent is None or parent.is_remote or is_mine(self.fold_lock):
+            return
+        with self.fold_lock:  # also so that of two threads the one with the later totals writes last
+            self.fold_all()
+            self.pipeline.write_live(parent.trace_id, parent.span_id)
+
+    def shut_down(self) -> None:
+        """End the worker; what has not left is lost."""
+        self.is_shut_down = True
+        for _ in range(len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))):
+            self.lose(SHUTDOWN)
+        self.worker.stop()
+        self.caller.stop()
+        self.pipeline.close()
+        messages.flush()

@@ -1,0 +1,117 @@
+"""The budgets of sessions and accounts: which there are, and who has to be told that one is exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from otel_session_agg._api import blind_spots
+from otel_session_agg._api.budget import Budget
+from otel_session_agg._api.context import Label
+from otel_session_agg._api.owners import value_of
+from otel_session_agg._model.budget_scopes import HOUR_NS, Scope, owner, said
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._recent import Recent
+from otel_session_agg._sessions.accounts import Account
+
+_MAX_BUDGETS = 16
+"""Budgets per session: nested blocks have one each; a block that is entered with a new one each time must not fill memory."""
+
+
+_MAX_OWNERS = 65_536
+"""Users and other owners of accounts whose budgets are remembered."""
+
+
+class Limits:
+    """Budgets by session."""
+
+    def __init__(self) -> None:
+        self._budgets: dict[str, tuple[Budget, ...]] = {}
+        self._whose: dict[str, dict[str, object]] = {}
+        """What the last block of a session with a budget over something else says of the keys of such budgets."""
+        self._owners: Recent[str, tuple[Budget, ...]] = Recent(_MAX_OWNERS // 2)
+        """Budgets over something else than sessions, by the owner of accounts."""
+        self._exceeded: Recent[tuple[Budget, str], bool] = Recent(_MAX_OWNERS // 2)
+        """Accounts of which more was used than of a budget."""
+        self.calls: list[Callable[[], object]] = []
+        """The application's functions that are to be called, outside of any lock."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._budgets)
+
+    def __len__(self) -> int:
+        return len(self._budgets)
+
+    def __contains__(self, session_id: object) -> bool:
+        return session_id in self._budgets
+
+    def bind(self, label: Label) -> None:
+        """A block of a session began: its budget, and those of the blocks around it with the same session, hold."""
+        inner: Label | None = label
+        while inner is not None and inner.session_id == label.session_id:
+            budgets = self._budgets.get(label.session_id, ())
+            if isinstance(inner.budget, Budget) and inner.budget not in budgets:
+                self._budgets[label.session_id] = (*budgets[1 - _MAX_BUDGETS :], inner.budget)
+            if isinstance(inner.budget, Budget) and inner.budget.scope is not None:
+                self._bind(inner.budget, inner.budget.scope, label.session_id, value_of(inner.budget.scope, inner))
+            inner = inner.outer
+
+    def _bind(self, budget: Budget, scope: Scope, session_id: str, value: object) -> None:
+        if value is None:
+            return
+        self._whose.setdefault(session_id, {})[scope.per] = value
+        whose = owner(scope.per, value)
+        budgets = self._owners.get(whose) or ()
+        if budget not in budgets:
+            self._owners.put(whose, (*budgets[1 - _MAX_BUDGETS :], budget))
+
+    def forget(self, session_id: str) -> None:
+        """A session has ended."""
+        self._budgets.pop(session_id, None)
+        self._whose.pop(session_id, None)
+
+    def look_at(self, session_id: str, rollup: Rollup | None) -> bool:
+        """The totals of a session have changed; returns whether it has used more than one of its budgets."""
+        is_exceeded = rollup is not None and self._is_account_exceeded(session_id, rollup)
+        for budget in self._sessions_own(session_id):
+            if rollup is not None and rollup.num_unpriced_events:
+                blind_spots.warn(budget.missing(rollup))
+            found = budget.exceeded(session_id, rollup) if rollup is not None else None
+            is_exceeded = is_exceeded or found is not None
+            if found is not None and budget.on_exceeded is not None and budget.is_news(session_id):
+                self.calls.append(partial(budget.on_exceeded, found))
+        return is_exceeded
+
+    def is_exceeded(self, session_id: str, rollup: Rollup) -> bool:
+        """Whether a session with these totals has used more than one of its budgets."""
+        own = any(budget.exceeded(session_id, rollup) for budget in self._sessions_own(session_id))
+        return own or self._is_account_exceeded(session_id, rollup)
+
+    def _sessions_own(self, session_id: str) -> list[Budget]:
+        return [budget for budget in self._budgets.get(session_id, ()) if budget.scope is None]
+
+    # -- accounts ---------------------------------------------------------------------------------------------------------
+
+    def look_at_account(self, account: Account) -> None:
+        """The totals of an account have changed."""
+        for budget in self._owners.get(account.owner) or ():
+            scope = budget.scope
+            if scope is None or not scope.has(account.name):
+                continue
+            blind_spots.warn(budget.missing(account.rollup))
+            found = budget.exceeded(account.name, account.rollup, said(account.name))
+            if found is not None:
+                self._exceeded.put((budget, account.name), True)  # noqa: FBT003 -- a value
+                if budget.on_exceeded is not None and budget.is_news(account.name):
+                    self.calls.append(partial(budget.on_exceeded, found))
+
+    def _is_account_exceeded(self, session_id: str, rollup: Rollup) -> bool:
+        """Whether more was used of an account that a session belongs to than of its budget, when the session said something last."""
+        whose, hour = self._whose.get(session_id), (rollup.end_ns or 0) // HOUR_NS
+        if whose is None:
+            return False
+        return any(
+            self._exceeded.get((budget, budget.scope.account(whose[budget.scope.per], hour)))
+            for budget in self._budgets.get(session_id, ())
+            if budget.scope is not None and budget.scope.per in whose
+        )

@@ -1,0 +1,40 @@
+"""A root that may leave, with what is to be written on it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION
+from otel_session_agg._reasons import DROPPED
+from otel_session_agg._trace.trace import Trace
+
+NOBODY = SessionTotals()
+"""Neither a user nor metadata is known."""
+
+
+class Ready(NamedTuple):
+    """A root that may leave."""
+
+    trace: Trace
+    rollup: Rollup | None
+    """``None``: it leaves as it came."""
+    why_partial: str | None
+    is_exceeded: bool
+    """Its session has used more than a budget."""
+    is_carried: bool = False
+    """The root that begins the trace has these totals, too, when they are there in time."""
+    labels: SessionTotals = NOBODY
+    """Who uses its session, and metadata."""
+
+
+def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
+    """Why the totals of a trace may lack something although all of it has ended; ``None``: they do not."""
+    is_lost = bool(trace.lacks & LACKS_SESSION) and session_of(trace) is None and rollup.num_model_events + rollup.num_winners > 0
+    return DROPPED if is_lost or trace.lacks & LACKS_FIGURES else None
+
+
+def session_of(trace: Trace) -> str | None:
+    """The session that a trace itself goes by."""
+    return trace.session_id or (trace.owners.session.value if trace.owners.session is not None else None)

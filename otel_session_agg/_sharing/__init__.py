@@ -1,0 +1,1 @@
+"""Sessions <-> a store that several processes share."""

@@ -1,0 +1,208 @@
+"""What is left for the thread that talks to a store, from any thread, and that thread's beginning and end.
+
+Locks are plain ones, held for moments, and never while the store is asked.  Where no thread can be had, whoever flushes does the work.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+from otel_session_agg._guard import Guard
+from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, Fetch, Fetches
+from otel_session_agg._sharing.slots import Errand
+from otel_session_agg._sharing.write_buffer import Ask, End, Outbox
+from otel_session_agg._threads.apart import apart
+from otel_session_agg._threads.background import Background, Done, wait_for
+
+_GATHER_SECONDS = 0.01
+"""How long the thread waits after waking, so that what comes together goes in one call."""
+
+
+_MAX_GRACE_SECONDS = 2.0
+_REMEMBERED_SECONDS = 60.0
+"""How long it is remembered that writing was slow."""
+
+
+class StoreQueue:
+    """What one process has to say to a store and to ask of it."""
+
+    def __init__(self, max_slots: int, guard: Guard) -> None:
+        self._guard = guard
+        self.counts: Counter[str] = Counter()
+        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
+        self._changed = threading.Lock()
+        """For what is left here; never held while the store is asked."""
+        self._turning = threading.Lock()
+        """Held while the store is asked: without a thread, whoever flushes does it."""
+        self._wake = Done()
+        self._max_slots = max_slots
+        self._outbox = Outbox(max_slots)
+        self._asks: dict[int, Ask] = {}
+        self._ends: dict[str, End] = {}
+        self._watched: dict[str, str] = {}
+        self._accounts: dict[str, str] = {}
+        self._fetches = Fetches()
+        self._words: list[object] = []
+        self._hurry = False
+        self._flushing: list[Done] = []
+        self._stopped = False
+        self._retry_at = 0.0
+        """When a store that failed is tried again, monotonic seconds."""
+        self._slowest = 0.0
+        """How long the slowest writing of late took ..."""
+        self._slowest_until = 0.0
+        """... and until when that is remembered."""
+        self.is_down = False
+        self._background = Background("otel-session-agg-store", self._run, guard)
+
+    def pause(self) -> float:
+        """How long there is nothing to do; the lock is held."""
+        raise NotImplementedError
+
+    def turn(self) -> None:
+        """Do what there is to do with the store."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the store."""
+        raise NotImplementedError
+
+    @property
+    def grace_seconds(self) -> float:
+        """How long other processes get to write what they know: longer where that took long here (connecting, a busy machine)."""
+        slowest = self._slowest if time.monotonic() < self._slowest_until else 0.0
+        return min(GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS)  # they may have begun later, and take longer
+
+    def took(self, seconds: float) -> None:
+        """Note how long it took to write."""
+        now = time.monotonic()
+        if seconds >= self._slowest or now >= self._slowest_until:
+            self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
+
+    # -- left here, from any thread ---------------------------------------------------------------------------------------
+
+    def put(self, errand: Errand) -> None:
+        """Write a slot, as soon as it can be done."""
+        with self._changed:
+            self.counts["lost"] += self._outbox.put(errand)
+            self._begin()
+
+    def ask(self, trace_id: int, until: float) -> None:
+        """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
+        with self._changed:
+            self._asks[trace_id] = Ask(time.monotonic(), until)
+            self._begin()
+
+    def end(self, session_id: str, reason: str) -> None:
+        """End a session; of too many that wait for the store, those that wait the longest are left to end when they are idle."""
+        with self._changed:
+            if len(self._ends) >= self._max_slots:
+                del self._ends[next(iter(self._ends))]
+                self.counts["lost"] += 1
+            self._ends[session_id] = End(reason, time.monotonic() + self.grace_seconds)
+            self._begin()
+
+    def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
+        """Keep an eye on what others have of these sessions and accounts; with each our own writer."""
+        with self._changed:
+            self._watched, self._accounts = watched, accounts or {}
+            self._begin()
+
+    def fetch(self, fetch: Fetch) -> None:
+        """Wait for what others have of a session; it comes back like everything else.  What was put before is written first."""
+        self._fetches.add(fetch, time.monotonic(), self.grace_seconds)
+        with self._changed:
+            self._begin()
+        if not self.is_down:
+            fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
+        self._fetches.remove(fetch)
+
+    def take(self) -> list[object]:
+        """What has come back."""
+        if not self._words:
+            return []
+        with self._changed:
+            words, self._words = self._words, []
+        return words
+
+    def flush(self, until: float) -> bool:
+        """Do everything at once; ``False`` when the time was not enough or the store cannot be reached."""
+        done = Done()
+        if not apart.call(lambda: self._hurry_up(done)):
+            return False
+        is_done = wait_for(done, until, self._background, self._here)
+        if not is_done:
+            apart.call(lambda: self._give_up(done))
+        return is_done and not self.is_down
+
+    def _hurry_up(self, done: Done) -> bool:
+        with self._changed:
+            if not self._stopped:
+                self._hurry = True
+                self._retry_at = 0.0
+                self._flushing.append(done)
+                self._begin()
+            return not self._stopped
+
+    def _give_up(self, done: Done) -> bool:
+        """Somebody has no time left; others may still wait."""
+        with self._changed:
+            self._flushing = [one for one in self._flushing if one is not done]
+            self._hurry = bool(self._flushing)
+        return True
+
+    def _here(self) -> None:
+        """Do what there is to do on the calling thread."""
+        with self._turning:
+            while self._hurry and not self._stopped:
+                self._guard.call("store thread", self.turn)
+
+    def abandon(self) -> None:
+        """Let the thread end by itself: whoever had it is gone without a word.  Takes no lock, so it may be called at any point."""
+        self._stopped = True
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped = True
+        with self._changed:
+            self._notify()
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread, if there is one."""
+        return self._background.thread
+
+    def _begin(self) -> None:
+        if not self._stopped:
+            self._background.begin()
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wake the thread; the lock is held."""
+        self._wake.set()
+
+    def _is_flushed(self) -> None:
+        """Nobody waits any longer; the lock is held."""
+        self._hurry = False
+        while self._flushing:
+            self._flushing.pop().set()
+
+    # -- the thread -------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> bool:
+        while not self._stopped:
+            with self._changed:
+                pause = self.pause()
+                in_haste = self._hurry or self._fetches.next() <= time.monotonic()
+            if pause > 0:
+                self._wake.wait(pause)
+                self._wake = Done()
+                continue
+            if not in_haste:
+                time.sleep(_GATHER_SECONDS)
+            with self._turning:
+                self._guard.call("store thread", self.turn)
+        self._guard.part("closing the store", self.close)
+        return True

@@ -1,0 +1,228 @@
+"""What a store knows of its sessions, for people who ask: one value for each session, and its columns.
+
+A session is what all of its slots add up to.  A slot that is no value of ours (garbage, or of another version) is left out and
+counted.  Nothing is written, and nothing but the store is asked: what a process has not written yet is not here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from itertools import islice
+from math import isfinite
+from typing import NamedTuple, TypeVar
+
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.decoding import MalformedError
+from otel_session_agg._sharing.encoding import decode, decode_recorded
+from otel_session_agg._sharing.session_slots import NOBODYS, RECORD, SESSION
+from otel_session_agg._values import text
+from otel_session_agg.stores.base import LeftOut, SessionStore, Stored
+
+T = TypeVar("T")
+
+_BATCH = 256
+"""Keys in one call to the store: a few milliseconds."""
+
+_MAX_NAMES = 16
+"""Entries that were left out and are named."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+Value = str | bool | int | float | datetime | tuple[str, ...] | None
+"""Of a column; ``None``: it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """One session, as the processes that wrote to the store have seen it."""
+
+    session_id: str
+    totals: SessionTotals
+    has_ended: bool
+    """Its record was made, and nothing came since."""
+    revision: int
+    """Of the last record; 0 when there was none."""
+
+    @property
+    def rollup(self) -> Rollup:
+        """Events, tokens, cost, times, last output and error."""
+        return self.totals.rollup
+
+
+class SessionReader:
+    """Reads the sessions of a store; raises what the store raises."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self._num_malformed = 0
+        self._names: dict[str, None] = {}
+
+    @property
+    def num_malformed(self) -> int:
+        """Entries that were left out so far."""
+        self._look()
+        return self._num_malformed
+
+    @property
+    def malformed(self) -> list[str]:
+        """Names of some of them."""
+        self._look()
+        return list(self._names)
+
+    def _look(self) -> None:
+        """See what the store itself has left out."""
+        left_out: LeftOut | None = getattr(self._store, "left_out", None)
+        if left_out is not None:
+            number, names = left_out.take()
+            self._num_malformed += number
+            self._names.update(dict.fromkeys(names))
+
+    def all(self) -> Iterator[StoredSession]:
+        """All sessions, in any order."""
+        keys = self._store.keys(SESSION)
+        while batch := list(islice(keys, _BATCH)):
+            for key, stored in zip(batch, self._store.get(batch), strict=True):
+                found = self._read(key[len(SESSION) :], stored)
+                if found is not None:
+                    yield found
+
+    def get(self, session_id: str) -> StoredSession | None:
+        """One session, by its id as an application gives it; ``None`` when nothing that can be read is there."""
+        for name in dict.fromkeys((text(session_id) or session_id, session_id)):
+            [stored] = self._store.get([SESSION + name])
+            found = self._read(name, stored)
+            if found is not None:
+                return found
+        return None
+
+    def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
+        slots = stored.slots
+        parts = [self._decoded(decode, session_id, writer, slots[writer]) for writer in slots if writer not in NOBODYS]
+        known = [part for part in parts if part is not None]
+        recorded = self._decoded(decode_recorded, session_id, RECORD, slots[RECORD]) if RECORD in slots else None
+        if not known:
+            return None
+        return StoredSession(
+            session_id,
+            sum(known, SessionTotals()),
+            has_ended=recorded is not None and recorded.version == stored.version,
+            revision=recorded.revision if recorded is not None else 0,
+        )
+
+    def _decoded(self, read: Callable[[bytes], T], session_id: str, writer: str, value: bytes) -> T | None:
+        try:
+            return read(value)
+        except MalformedError:
+            self._num_malformed += 1
+            if len(self._names) < _MAX_NAMES:
+                self._names[f"{SESSION}{session_id}: {writer}"] = None
+            return None
+
+
+# -- columns --------------------------------------------------------------------------------------------------------------
+
+
+class Form(Enum):
+    """What kind of values a column has."""
+
+    TEXT = "text"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    TIME = "a time such as 2026-01-31 or 2026-01-31T12:00, in UTC"
+    NAMES = "a name"
+
+
+class Column(NamedTuple):
+    """One thing that can be told of a session."""
+
+    form: Form
+    read: Callable[[StoredSession], Value]
+
+
+def time_of(ns: int | None) -> datetime | None:
+    """A time in nanoseconds since the Unix epoch, to the millisecond; ``None`` also for one that no calendar has."""
+    try:
+        return _EPOCH + timedelta(milliseconds=ns // 1_000_000) if ns is not None else None
+    except OverflowError:
+        return None
+
+
+def _of_rollup(name: str, form: Form = Form.NUMBER) -> Column:
+    return Column(form, lambda session: _known(session.rollup, name))
+
+
+def _known(values: Rollup | SessionTotals, name: str) -> Value:
+    """A figure; ``None`` also for one that no float has, which nobody but garbage in the store brings about."""
+    try:
+        value: Value = getattr(values, name)
+    except OverflowError:
+        return None
+    return value
+
+
+def plain_metadata(totals: SessionTotals) -> dict[str, str | float | None]:
+    """What is said of a session, by name, as JSON can have it."""
+    values = {name: label.value for name, label in sorted(totals.metadata.items())}
+    return {name: value if not isinstance(value, float) or isfinite(value) else None for name, value in values.items()}
+
+
+def _metadata(totals: SessionTotals) -> str | None:
+    return json.dumps(plain_metadata(totals), ensure_ascii=False) if totals.metadata else None
+
+
+COLUMNS: Mapping[str, Column] = {
+    "session": Column(Form.TEXT, lambda session: session.session_id),
+    "state": Column(Form.TEXT, lambda session: "ended" if session.has_ended else "open"),
+    "revision": Column(Form.NUMBER, lambda session: session.revision),
+    "user": Column(Form.TEXT, lambda session: session.totals.user.value if session.totals.user is not None else None),
+    "cost": _of_rollup("cost_usd"),
+    "cost_source": _of_rollup("cost_source", Form.TEXT),
+    "unpriced": _of_rollup("num_unpriced_events"),
+    "tokens": _of_rollup("total_tokens"),
+    "prompt_tokens": _of_rollup("prompt_tokens"),
+    "completion_tokens": _of_rollup("completion_tokens"),
+    "cache_read_tokens": _of_rollup("cache_read_tokens"),
+    "cache_write_tokens": _of_rollup("cache_write_tokens"),
+    "reasoning_tokens": _of_rollup("reasoning_tokens"),
+    "traces": Column(Form.NUMBER, lambda session: session.totals.num_traces),
+    "open_roots": Column(Form.NUMBER, lambda session: session.totals.num_open),
+    "events": _of_rollup("num_events"),
+    "model_events": _of_rollup("num_model_events"),
+    "tool_events": _of_rollup("num_tool_events"),
+    "errors": _of_rollup("num_errors"),
+    "feedback": _of_rollup("has_feedback", Form.FLAG),
+    "models": Column(Form.NAMES, lambda session: tuple(sorted(session.rollup.models))),
+    "start_time": Column(Form.TIME, lambda session: time_of(session.rollup.start_ns)),
+    "end_time": Column(Form.TIME, lambda session: time_of(session.rollup.end_ns)),
+    "duration": _of_rollup("duration_ms"),
+    "avg_trace_latency": Column(Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")),
+    "metadata": Column(Form.TEXT, lambda session: _metadata(session.totals)),
+}
+"""By name, in the order in which they are shown; cost in USD, durations in milliseconds.
+
+``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the first one; ``unpriced`` counts
+the billable events whose cost is unknown and therefore not in ``cost``; ``open_roots`` counts roots that had not ended, or left
+before everything below them had; ``metadata`` is an object in JSON.
+"""
+
+
+Row = Mapping[str, Value]
+"""The values of all columns by name."""
+
+
+def read_row(session: StoredSession) -> Row:
+    """What is told of a session."""
+    return {name: column.read(session) for name, column in COLUMNS.items()}
+
+
+def ordered(rows: Iterable[Row], column: str, *, descends: bool = False) -> list[Row]:
+    """Rows sorted by a column; those where it is not known come last in either direction, equals by session id."""
+    by_session: list[Row] = sorted(rows, key=lambda row: str(row["session"]))
+    known = [row for row in by_session if row[column] is not None]
+    known.sort(key=lambda row: row[column], reverse=descends)  # type: ignore[arg-type, return-value]  # one type per column
+    return known + [row for row in by_session if row[column] is None]

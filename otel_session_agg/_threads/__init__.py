@@ -1,0 +1,1 @@
+"""Threads, forks and logging of this library."""

@@ -1,0 +1,48 @@
+"""Logging on a thread of its own, so that nothing that handlers and filters of the application do reaches us.
+
+They may hang, raise, or ask for what another thread has locked.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+
+from otel_session_agg._guard import Guard, said
+from otel_session_agg._threads.background import Worker
+
+_END_SECONDS = 1.0
+"""How long the end of a processor and of the interpreter waits for what is not logged yet."""
+
+
+class Messages:
+    """Logs what is said."""
+
+    def __init__(self) -> None:
+        self._begin()
+        said.tell = self._tell
+        atexit.register(self.flush)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._worker = Worker("otel-session-agg-log", Guard(logging.getLogger("otel_session_agg")))
+
+    def _tell(self) -> None:
+        self._worker.put(said.log)
+
+    def flush(self, until: float | None = None) -> bool:
+        """Wait until all is logged, one second unless it is said until when; without a thread it is logged here."""
+        return self._worker.do(said.log, time.monotonic() + _END_SECONDS if until is None else until)
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread that logs, if there is one."""
+        return self._worker.thread
+
+
+messages = Messages()
+"""Of this process."""

@@ -1,0 +1,199 @@
+"""Ended spans of which nobody saw the beginning, until it is known what they are below.  No clock, thread or lock.
+
+An exporter gets spans when they have ended: children mostly before what is above them, and nothing says what is still open.
+So they are kept, without their attributes, until the root of their trace has come and has waited for spans that end later.
+Then the engine gets them as if it had seen it all: first every start, from the root down, then the ends as they came.
+
+Rules
+-----
+* A root waits ``linger_seconds``; one that begins a trace longer when other processes tell of parts of it in the same way.
+* What hangs at a root by parents that have come goes with it.  What hangs at a parent that has not come goes with the root that
+  begins the trace, which is then partial; a root in the middle of a trace leaves without it, partial, too.
+* A span that somebody saw begin below a parent that will not come (``_parents``) is such a root in the middle of a trace.
+* A span below what the engine remembers goes there at once: it is late.
+* What waits for a root longer than ``session_idle_seconds``, and what is too much, goes to the engine as it is.  That adds up
+  to the same, but for the share of each root where one trace has several of them in this process.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+
+from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._guard import Guard
+from otel_session_agg._model.span import SpanData
+from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
+from otel_session_agg._recent import Recent
+from otel_session_agg._settings import Settings
+from otel_session_agg._trace.attribution import Text, short
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Out, Trace
+from otel_session_agg._trace.unrooted import Due, Kept, Waiting, downwards
+
+MAX_KEPT = 20_000
+"""Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
+
+MAX_KEPT_CHARS = 32_000_000
+"""The same for what is kept of texts: outputs, errors and metadata.  Ten times what spans of calls have."""
+
+
+MAX_TOPS = 8192
+"""Such spans that are remembered while they are open, and until they have come."""
+
+
+class Arrivals:
+    """What stands before the engine where only ends are seen."""
+
+    def __init__(self, settings: Settings, engine: Engine, guard: Guard, text: Text, wait_for_parts_seconds: float = 0.0) -> None:
+        self._engine = engine
+        self._guard = guard
+        self._text = text
+        self._linger_seconds = settings.linger_seconds
+        self._wait_for_parts_seconds = wait_for_parts_seconds
+        self._idle_seconds = settings.session_idle_seconds
+        self._max_spans = settings.max_open_spans
+        self._traces: OrderedDict[int, Waiting] = OrderedDict()
+        self._deadlines: Deadlines[Due] = Deadlines()
+        self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
+        """The traces of spans whose parent is in this process but will not come, by span id, as far as somebody saw them begin."""
+        self.number = 0
+        """Spans that are kept."""
+        self._num_come = 0
+        self._num_chars = 0
+        """Of their texts."""
+
+    # -- arrivals -----------------------------------------------------------------------------------------------------------
+
+    def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+        """A span ended; what may leave is appended to ``out``."""
+        if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
+            span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
+        waiting = self._traces.get(span.trace_id)
+        has_ended = self._engine.links.get(span.trace_id, span.span_id) is not None
+        if has_ended or (waiting is not None and span.span_id in waiting.spans):
+            self._engine.repeated()
+            out.append(carrier)
+            return
+        if self._engine.roots.has_any(span.trace_id):
+            self._engine.ended(span, carrier, now, out)
+            return
+        is_root = span.parent_id is None
+        kept = self._kept(span, carrier if is_root else None)
+        if not is_root:
+            out.append(carrier)
+        if waiting is None:
+            waiting = self._traces[span.trace_id] = Waiting(span.trace_id)
+        waiting.add(kept)
+        waiting.last_seconds = now
+        self.number += 1
+        self._num_chars += kept.num_chars
+        if is_root:
+            waits = self._linger_seconds + (0.0 if span.is_part else self._wait_for_parts_seconds)
+            self._deadlines.add(now + waits, (waiting, span.span_id))
+        elif self._engine.roots.remembers(span.trace_id, span.parent_id):
+            self._hand_on(waiting, waiting.below((span.span_id,)), now, out)
+        if len(waiting.spans) > self._max_spans:
+            self._give_up(waiting, now, out)
+        while self.number > MAX_KEPT or self._num_chars > MAX_KEPT_CHARS:
+            self._give_up(next(iter(self._traces.values())), now, out)
+        self._settled(waiting)
+
+    def _kept(self, span: SpanData, carrier: object) -> Kept:
+        event = self._engine.event_of(span)
+        if event.output is not None:
+            event = event._replace(output=short(event.output, self._text))
+        self._num_come += 1
+        return Kept(span._replace(name="", attributes={}, events=(), status_description=None), event, carrier, self._num_come)
+
+    def _settled(self, waiting: Waiting) -> None:
+        """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
+        if not waiting.spans:
+            self._traces.pop(waiting.trace_id, None)
+            if waiting.idle is not None:
+                waiting.idle.cancel()
+        elif not waiting.roots and waiting.idle is None:
+            waiting.idle = self._deadlines.add(waiting.last_seconds + self._idle_seconds, (waiting, None))
+
+    # -- leaving ------------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to do."""
+        return self._deadlines.next()
+
+    def due(self, now: float, out: Out) -> None:
+        """Release what has waited long enough."""
+        for waiting, root_id in self._deadlines.pop_due(now):
+            if root_id is None:
+                waiting.idle = None
+                if waiting.spans and not waiting.roots and waiting.last_seconds + self._idle_seconds <= now:
+                    self._give_up(waiting, now, out)
+            elif root_id in waiting.roots:
+                self._root_due(waiting, root_id, now, LINGER, out)
+            self._settled(waiting)
+
+    def drain(self, reason: str, now: float, out: Out) -> None:
+        """Release every root that has come, at once; at the end also what has none."""
+        for waiting in list(self._traces.values()):
+            self._roots_due(waiting, now, reason, out)
+            if reason == SHUTDOWN:
+                self._give_up(waiting, now, out)
+            self._settled(waiting)
+
+    def _roots_due(self, waiting: Waiting, now: float, reason: str, out: Out) -> None:
+        for root_id in list(waiting.roots):
+            if root_id in waiting.roots:  # it may have gone with the one that begins its trace
+                self._root_due(waiting, root_id, now, reason, out)
+
+    def _root_due(self, waiting: Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
+        """A root waits no longer; ``reason``: why it is partial, if it is."""
+        root = waiting.spans[root_id].span
+        if not root.is_part:  # its parts first
+            for part_id in list(waiting.parts):
+                self._root_due(waiting, part_id, now, reason, out)
+        waiting.waits_no_longer(root_id)
+        if waiting.parent(root_id) is not None:
+            return  # no root: a context was carried around inside the process
+        own = waiting.below((root_id,))
+        if root.is_part:
+            is_partial = waiting.has_loose(root.start_ns, root.end_ns)
+        else:
+            number = len(own)
+            own = {**own, **waiting.loose()} if waiting.roots else dict.fromkeys(waiting.spans)
+            is_partial = len(own) > number
+        self._hand_on(waiting, own, now, out, reason if is_partial else None)
+
+    def _give_up(self, waiting: Waiting, now: float, out: Out) -> None:
+        """Let the engine have the spans of a trace as they are."""
+        self._roots_due(waiting, now, OPEN_SPANS, out)
+        for kept in waiting.take(list(waiting.spans)):
+            self._end(kept, now, out)
+        self._settled(waiting)
+
+    def _hand_on(self, waiting: Waiting, span_ids: Collection[int], now: float, out: Out, why_partial: str | None = None) -> None:
+        """Let the engine have spans as if it had seen them begin."""
+        group = waiting.take(span_ids)
+        for span in downwards({kept.span.span_id: kept.span for kept in group}):
+            self._guard.call("folding", self._start, span, why_partial, out)
+        for kept in group:
+            self._end(kept, now, out)
+
+    def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
+        trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
+        if trace is not None and trace.root_id == span.span_id:
+            trace.partial = why_partial
+
+    def _end(self, kept: Kept, now: float, out: Out) -> None:
+        """One span; of roots what the door handed in leaves, whatever fails."""
+        self.number -= 1
+        self._num_chars -= kept.num_chars
+        mine: Out = []
+        if self._guard.call("folding", self._ended, kept, now, mine) is None:
+            self._engine.fault(kept.span)
+            if not any(isinstance(item, Trace) and item.carrier is kept.carrier for item in mine):
+                mine.append(kept.carrier)
+        out += [item for item in mine if item is not None]  # what is no root has left
+
+    def _ended(self, kept: Kept, now: float, out: Out) -> bool:
+        self._engine.ended(kept.span, kept.carrier, now, out, kept.event)
+        return True

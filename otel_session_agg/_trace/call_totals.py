@@ -1,0 +1,84 @@
+"""Adding up calls, once nothing can change them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from otel_session_agg._model.rollup import MAX_MODELS
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.token_counts import has_usage
+
+Price = Callable[[Call], "int | None"]
+"""Cost of a call in picodollars, or ``None`` when it is unknown."""
+
+
+class Sums:
+    """Totals over calls."""
+
+    __slots__ = (
+        "cache_read_tokens", "cache_write_tokens", "completion_tokens", "computed", "cost_pusd", "models", "num_models",
+        "prompt_tokens", "reasoning_tokens", "recorded", "total_tokens", "unpriced", "winners",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.num_models = self.winners = self.cost_pusd = self.computed = self.recorded = self.unpriced = 0
+        self.prompt_tokens: int | None = None
+        self.completion_tokens: int | None = None
+        self.total_tokens: int | None = None
+        self.cache_read_tokens = self.cache_write_tokens = self.reasoning_tokens = 0
+        self.models: set[str] = set()
+
+    def add(self, call: Call, price: Price) -> None:
+        """Add one call, which is priced here, once."""
+        self.num_models += call.model
+        usage = call.usage
+        if call.counted and usage is not None:
+            self.winners += 1
+            if usage.prompt_tokens is not None:
+                self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
+            if usage.completion_tokens is not None:
+                self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
+            self.total_tokens = (usage.total_tokens or 0) + (self.total_tokens or 0)
+            self.cache_read_tokens += usage.cache_read_tokens or 0
+            self.cache_write_tokens += usage.cache_write_tokens or 0
+            self.reasoning_tokens += usage.reasoning_tokens or 0
+        models = call.response_models or call.request_models
+        if models and (call.counted or call.model or call.silent) and models[0] not in self.models:
+            self.models.add(models[0])
+            if len(self.models) > 2 * MAX_MODELS:
+                self.models = set(sorted(self.models)[:MAX_MODELS])
+        if not call.covered:
+            self._add_cost(call, price)
+
+    def merge(self, other: Sums) -> None:
+        """What another has added up."""
+        self.num_models += other.num_models
+        self.winners += other.winners
+        self.computed += other.computed
+        self.recorded += other.recorded
+        self.unpriced += other.unpriced
+        self.cost_pusd += other.cost_pusd
+        self.models = set(sorted(self.models | other.models)[: 2 * MAX_MODELS])
+        if other.prompt_tokens is not None:
+            self.prompt_tokens = other.prompt_tokens + (self.prompt_tokens or 0)
+        if other.completion_tokens is not None:
+            self.completion_tokens = other.completion_tokens + (self.completion_tokens or 0)
+        if other.total_tokens is not None:
+            self.total_tokens = other.total_tokens + (self.total_tokens or 0)
+        self.cache_read_tokens += other.cache_read_tokens
+        self.cache_write_tokens += other.cache_write_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+
+    def _add_cost(self, call: Call, price: Price) -> None:
+        if call.recorded_pusd is not None:
+            self.recorded += 1
+            self.cost_pusd += call.recorded_pusd
+        elif call.counted and has_usage(call.usage):
+            cost = price(call)
+            if cost is None:
+                self.unpriced += 1
+            else:
+                self.computed += 1
+                self.cost_pusd += cost
+        elif (call.model or call.silent) and not call.failed:
+            self.unpriced += 1  # it was answered, so it cost something, but nobody says how much

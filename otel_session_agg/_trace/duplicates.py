@@ -1,0 +1,137 @@
+"""The recent calls of one trace, in which the one that a span tells of again is found.
+
+A trace keeps its recent calls open for corrections; older ones are settled and can change no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from otel_session_agg._trace.call import Call, absorb, made, one_call
+from otel_session_agg._trace.token_counts import fits, same_figures
+
+WINDOW = 256
+"""Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
+descendants within seconds; 256 calls are minutes of an agent's work."""
+
+_MISSES = 16
+"""Calls that ended before this one began, looked at before the search is given up: tellers of one call end together."""
+
+
+class Window:
+    """The recent calls of one trace, bounded; the trace settles what falls out."""
+
+    __slots__ = ("_by_name", "_last_scope", "_mixed", "_runs", "fresh", "num_calls")
+
+    def __init__(self) -> None:
+        self._by_name: dict[int | str, Call] = {}
+        """Calls by all their span ids and their response id, the oldest first."""
+        self._mixed = False
+        """Calls of more than one scope are here: duplicates are possible."""
+        self._last_scope = ""
+        self._runs: list[Call] = []
+        """Runs of agents of whose calls nobody has told."""
+        self.fresh: list[Call] = []
+        """Calls that were taken in since somebody asked."""
+        self.num_calls = 0
+
+    def __iter__(self) -> Iterator[Call]:
+        names = self._by_name  # as ``_calls``, for those who want them all
+        return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
+
+    def take_fresh(self) -> list[Call]:
+        """Calls that were taken in since this was asked last."""
+        fresh = self.fresh
+        if fresh:
+            self.fresh = []
+        return fresh
+
+    def has_weak(self) -> bool:
+        """Whether the figures of some call may be a repeat."""
+        return any(not call.strong and call.counted and call.alive for call in self._by_name.values())
+
+    def by_span(self, span_id: int) -> Call | None:
+        """The call that a span told of, if it is not given up."""
+        call = self._by_name.get(span_id)
+        return call if call is not None and call.alive else None
+
+    def index(self, call: Call) -> None:
+        """Make a call findable by all that tells of it."""
+        for span_id in call.span_ids:
+            self._by_name[span_id] = call
+        if call.response_id is not None:
+            self._by_name.setdefault(call.response_id, call)
+
+    def place(self, call: Call, nested: list[Call]) -> tuple[Call, Call | None]:
+        """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
+        names, scope = self._by_name, call.scopes[0] if call.scopes else ""
+        if self.num_calls and (self._mixed or scope != self._last_scope or call.response_id in names):
+            same = self.same_call(call, nested) if not (call.silent and call.is_run) else self._made_by(call)
+            if same is not None and call.is_run:
+                call.alive = False
+                return same, None
+            if same is not None:
+                absorb(same, call)
+                self.index(same)
+                return same, None
+        if names.get(call.span_ids[0]) is call:
+            self.index(call)
+            return call, None
+        oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
+        self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
+        self._last_scope = scope
+        if call.is_run:
+            self._runs = [run for run in self._runs if run.alive] + [call]
+        for run in self._runs:
+            run.alive = run.alive and not made(run, call)
+        self.fresh.append(call)
+        self.num_calls += 1
+        self.index(call)
+        return call, oldest
+
+    def pop_oldest(self) -> Call:
+        """Forget the call that is here the longest."""
+        call = next(iter(self._by_name.values()))
+        self.num_calls -= 1
+        for name in (*call.span_ids, call.response_id):
+            if name is not None and self._by_name.get(name) is call:
+                del self._by_name[name]
+        return call
+
+    def same_call(self, call: Call, nested: list[Call]) -> Call | None:
+        """The call that ``call`` also tells of, leaving out those it nests with."""
+        if call.response_id is not None:
+            other = self._by_name.get(call.response_id)
+            if other is not None and other.alive and other is not call and other not in nested and one_call(other, call):
+                return other
+        if not self._mixed and call.scopes[:1] == (self._last_scope,):
+            return None
+        fallback, misses = None, 0
+        for other in self._calls(reversed(self._by_name)):
+            if other is call or other in nested:
+                continue
+            if one_call(other, call):
+                if same_figures(other.usage, call.usage):
+                    return other
+                fallback = _nearer(fallback, other, call)
+            elif other.end_ns < call.start_ns:
+                misses += 1
+                if misses > _MISSES:
+                    break
+        return fallback
+
+    def _made_by(self, run: Call) -> Call | None:
+        """The last call that a run made."""
+        return next((call for call in self._calls(reversed(self._by_name)) if made(run, call)), None)
+
+    def _calls(self, names: Iterable[int | str]) -> Iterator[Call]:
+        """Live calls, each once: where its first span id stands."""
+        for name in names:
+            call = self._by_name[name]
+            if call.alive and name == call.span_ids[0]:
+                yield call
+
+
+def _nearer(a: Call | None, b: Call, call: Call) -> Call:
+    """Of two calls that may be one with another, the one whose figures fit; else the first."""
+    return b if a is None or (fits(b.usage, call.usage) and not fits(a.usage, call.usage)) else a

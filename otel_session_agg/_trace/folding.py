@@ -1,0 +1,229 @@
+"""What is open below one session root, and what counts of what has ended there.
+
+Of an open span its id and its parent are kept, of an ended one nothing but the call that it told of: that hangs at the nearest
+open ancestor and moves up when that ends, so the state is bounded by the open spans and the window of recent calls.  On the
+way up ``_nesting`` decides which calls count, and ``_owners`` which session they belong to.  A span counts as ended when it has
+and all below it have (``_outlived``), so the order of ends decides nothing where starts are seen.  Calls also hang at parents
+that are not known (they end without a start, or later than their children); nothing waits for those.  An ended span that told
+of a call is met again in the window, so a late descendant still corrects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.duplicates import Window
+from otel_session_agg._trace.ended_spans import Links
+from otel_session_agg._trace.event_counts import Tally
+from otel_session_agg._trace.nesting import (
+    SETTLED,
+    Node,
+    behind_tool,
+    flags_of,
+    nest,
+    tells_of_call,
+)
+from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, Waiting
+from otel_session_agg._trace.placement import Homes
+
+_MODEL, _TOOL = Kind.MODEL, Kind.TOOL  # globals are read twenty times faster than an enum's members
+
+
+class Tree(Homes):
+    """The spans below one session root."""
+
+    __slots__ = ()
+
+    # -- open spans -----------------------------------------------------------------------------------------------------
+
+    def started(self, span_id: int, parent_id: int | None) -> int:
+        """A span below the root began; returns how many are open."""
+        self.opened = self.opened or {}
+        self.opened[span_id] = parent_id
+        if self.outlived is not None:
+            self.outlived.began(parent_id)
+        self.totals = None  # it may name a session
+        return len(self.opened)
+
+    def put_below(self, root_id: int) -> None:
+        """The root has got a parent, which takes its place; the root is open."""
+        span_id = self.demoted_id = self.root_id or 0
+        self.opened = {span_id: root_id, **(self.opened or {})}
+        if self.outlived is not None:
+            self.outlived.began(root_id)
+        if self.root is not None:
+            self.nodes = {**(self.nodes or {}), span_id: self.root}
+            self.root = None
+        self.root_id, self.above_id, self.is_part, self.totals = root_id, None, False, None
+
+    def note_first(self, span: SpanData) -> None:
+        """A span ended; where no root is known, the one that began first stands for it."""
+        if self.root_id is None:
+            at = (span.start_ns, span.span_id, span.end_ns)
+            self.first = at if self.first is None else min(at, self.first)
+
+    def give_up(self, span_ids: Iterable[int], links: Links, price: Price) -> None:
+        """Stop waiting for spans; what hangs at them moves up."""
+        self.totals = None
+        for span_id in span_ids:
+            is_open = self.opened is not None and span_id in self.opened
+            parent_id = self.opened.pop(span_id) if self.opened is not None and is_open else None
+            links.keep(self.trace_id, span_id, parent_id)
+            node = self.nodes.pop(span_id, None) if self.nodes else None
+            if node is not None:
+                self._home(node.calls, node.flags, parent_id, links).rise(node)
+            if is_open:
+                self._child_done(parent_id, links, price)
+
+    def oldest_open(self, how_many: int) -> list[int]:
+        """The spans that are open the longest."""
+        return list(islice(self.opened or (), how_many))
+
+    def settle(self, links: Links, price: Price) -> None:
+        """Shrink to the totals: nothing can be corrected any more."""
+        self.give_up(list(reversed(self.opened or {})), links, price)
+        while self.nodes:
+            self.give_up(list(self.nodes), links, price)
+        self.settle_calls(price)
+        if self.root is not None:
+            self.root.flags, self.root.calls = 0, []
+
+    def settle_calls(self, price: Price) -> None:
+        """Add all recent calls to the totals for good."""
+        calls, self.window = list(self.window or ()), None
+        self.owners.settle(calls, price)
+        for node in self.all_nodes():
+            if node.calls:
+                node.flags |= SETTLED
+                node.calls = []
+
+    @property
+    def num_calls(self) -> int:
+        """Recent calls that can still be corrected."""
+        return self.window.num_calls if self.window is not None else 0
+
+    def fresh_calls(self) -> list[Call]:
+        """Calls that were taken in since this was asked last."""
+        return self.window.take_fresh() if self.window is not None else []
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
+        """A span below the root ended."""
+        self.totals = None
+        self.lacks |= event.lacks
+        if event.user_id is not None or event.metadata is not None:
+            self.owners.label(span, event)
+        links.add(span, event.kind)
+        if not self.opened or span.span_id not in self.opened:
+            self._fold_event(span, event, links, price)
+            return
+        outlived = self.outlived
+        if outlived is None and (event.usage is not None or event.kind is _MODEL or event.is_billed):
+            outlived = self.outlived = Outlived(self.opened, self.trace_id, links)
+        parent_id = self.opened.pop(span.span_id)
+        if outlived is None:
+            self._fold_event(span, event, links, price)
+        elif outlived.is_outlived(span.span_id) and not self.is_folded:
+            self._wait(outlived, Waiting(span, event, parent_id), links, price)
+        else:
+            self._fold_event(span, event, links, price)
+            self._child_done(parent_id, links, price)
+
+    def _wait(self, outlived: Outlived, ended: Waiting, links: Links, price: Price) -> None:
+        """Let a span wait for what is open below it; all but its call counts now."""
+        span, event, parent_id = ended
+        self._node(span.span_id).add(span, event)
+        if event.session_id is not None:
+            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+        outlived.wait(span, event, parent_id)
+        if len(outlived.spans) > MAX_WAITING:
+            self._waited(outlived.pop_oldest(), links, price)
+
+    def _waited(self, ended: Waiting, links: Links, price: Price) -> None:
+        """Decide about a span that waits no longer, and about those above it that waited for it alone."""
+        self._fold_waited(ended, links, price)
+        self._child_done(ended.parent_id, links, price)
+
+    def _child_done(self, parent_id: int | None, links: Links, price: Price) -> None:
+        """A child of a span is open no more: what waited for nothing else is decided about."""
+        outlived = self.outlived
+        while outlived is not None:
+            ended = outlived.done(parent_id)
+            if ended is None:
+                break
+            self._fold_waited(ended, links, price)
+            parent_id = ended.parent_id
+        if not self.opened and outlived is not None and outlived.spans:  # a ring of parents
+            self.wait_no_longer(links, price)
+
+    def wait_no_longer(self, links: Links, price: Price) -> None:
+        """Decide about all spans that wait, whatever is open below them, the innermost first."""
+        outlived = self.outlived
+        if outlived is not None and outlived.spans:
+            for span_id in outlived.innermost_first():  # what hangs below one is at it until it is decided about
+                self._fold_waited(outlived.spans.pop(span_id), links, price)
+
+    def _fold_waited(self, ended: Waiting, links: Links, price: Price) -> None:
+        span, event, _ = ended
+        node = self.nodes.pop(span.span_id, None) if self.nodes else None
+        node = node or Node()
+        flags = self._fold(span, event, node.calls, node.flags, price)
+        if event.session_id is not None:
+            self.owners.claim(node, event)
+        self._home(node.calls, flags, span.parent_id, links).rise(node)
+
+    def _fold_event(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
+        """Decide about a span and what is below it."""
+        node = self.nodes.pop(span.span_id, None) if self.nodes else None
+        if node is None and event.session_id is None:  # a leaf, as nearly all are: only its own call rises
+            calls: list[Call] = []
+            flags = self._fold(span, event, calls, 0, price) if tells_of_call(event) else 0
+            self._home(calls, flags, span.parent_id, links).add(span, event)
+            return
+        node = node or Node()
+        flags = self._fold(span, event, node.calls, node.flags, price)
+        counts_at: Tally | None = None
+        if event.session_id is not None:
+            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            counts_at = self.owners.claim(node, event)
+        home = self._home(node.calls, flags, span.parent_id, links)
+        (counts_at or home).add(span, event)
+        home.rise(node)
+
+    def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
+        """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
+        if not tells_of_call(event):
+            return behind_tool(calls, flags) if event.kind is _TOOL else flags
+        outer = Call(span, event)
+        if not calls and not flags:  # a leaf, as nearly all calls are
+            calls.append(self._place(outer, calls, price))
+            return flags_of(outer) if calls[0] is outer else flags_of(outer) | flags_of(calls[0])
+        call = nest(outer, event, calls, flags)
+        if event.kind is _TOOL:
+            flags = behind_tool(calls, flags)
+        if call is not None:
+            flags |= flags_of(call)
+            call = self._place(call, calls, price)
+            flags |= flags_of(call)
+        flags |= SETTLED if any(other.settled for other in calls) else 0
+        calls[:] = [other for other in calls if other.alive and other is not call]
+        if call is not None:
+            calls.append(call)
+        elif not outer.alive and self.window is not None:  # what it told went to one of these
+            for other in calls:
+                self.window.index(other)
+                flags |= flags_of(other)
+        return flags
+
+    def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
+        """Find out whether a call is told of already; take it into the window if not."""
+        self.window = self.window or Window()
+        placed, oldest = self.window.place(call, nested)
+        if oldest is not None and oldest.alive:
+            self.owners.settle((oldest,), price)
+        return placed

@@ -1,0 +1,98 @@
+"""Where what has ended below one session root hangs: at the nearest ancestor that is open, or that was only named as a parent.
+
+A child that ends after its parent climbs up by what is remembered of ended spans (``_links``).  The way is remembered in one step,
+so that in a deep chain that ends from the outside in each span climbs once, not as often as there are spans below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, Link, Links
+from otel_session_agg._trace.nesting import Node, behind_tool, late
+from otel_session_agg._trace.outlived import Outlived
+from otel_session_agg._trace.trace_state import TraceState
+
+MAX_AWAITED = 256
+"""Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
+
+_AT_ROOT: Link = (0, None, False)
+
+
+class Homes(TraceState):
+    """Open spans and what hangs at them."""
+
+    __slots__ = ("outlived",)
+
+    def __init__(self, trace_id: int, root_id: int | None) -> None:
+        super().__init__(trace_id, root_id)
+        self.outlived: Outlived | None = None
+        """Spans that ended before what is below them; kept from the first call on."""
+
+    def is_open(self, span_id: int) -> bool:
+        """Whether a span below the root is open, or waits for what is open below it."""
+        return (self.opened is not None and span_id in self.opened) or (
+            self.outlived is not None and span_id in self.outlived.spans
+        )
+
+    def holds(self, span_id: int) -> bool:
+        """Whether a span is the root, is open below it, or something hangs at it."""
+        return span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes)
+
+    def knows(self, span_id: int | None, links: Links) -> bool:
+        """Whether a span is open below this root, or hung there a moment ago."""
+        for _ in range(MAX_CLIMB):
+            if span_id is None:
+                return False
+            if self.holds(span_id):
+                return True
+            link = links.get(self.trace_id, span_id)
+            span_id = link[1] if link is not None else None
+        return False
+
+    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
+        """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
+        known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
+        if known is not None:  # something hangs there already, as it mostly does
+            return known.taking(calls, flags) if flags or calls else known
+        path: list[int] = []
+        for _ in range(MAX_CLIMB):
+            if parent_id is None:
+                break
+            if self.is_open(parent_id):
+                self._shorten(path, parent_id, links)
+                return self._node(parent_id).taking(calls, flags)
+            ended = self.window.by_span(parent_id) if self.window is not None else None
+            if ended is not None and (calls or flags) and ended not in calls:
+                calls, flags = late(ended, calls, flags)
+            link = links.get(self.trace_id, parent_id) if parent_id != self.root_id else _AT_ROOT
+            if link is None and len(self.nodes or ()) < MAX_AWAITED + len(self.opened or ()):
+                self._shorten(path, parent_id, links)
+                return self._node(parent_id).taking(calls, flags)
+            if link is None or link is _AT_ROOT:
+                break
+            if ended is None:
+                path.append(parent_id)
+            else:  # it is met each time
+                self._shorten(path, parent_id, links)
+                path = []
+            _, parent_id, tool = link
+            flags = behind_tool(calls, flags) if tool else flags
+        self._shorten(path, parent_id, links)
+        self.root = self.root or Node()
+        return self.root.taking(calls, flags)
+
+    def _shorten(self, path: list[int], above: int | None, links: Links) -> None:
+        """Remember where a way up through ended spans leads; out of a ring of parents to the root."""
+        if len(path) > 1:
+            links.shorten(self.trace_id, path, None if above in path else above)
+
+    def _node(self, span_id: int) -> Node:
+        self.nodes = self.nodes or {}
+        return self.nodes.get(span_id) or self.nodes.setdefault(span_id, Node())
+
+    def all_nodes(self) -> Iterator[Node]:
+        if self.root is not None:
+            yield self.root
+        yield from (self.nodes or {}).values()

@@ -1,0 +1,154 @@
+"""The session roots of one trace id: callers choose it, so it may have one root or a hundred thousand.
+
+Whatever is asked is found by the id of a span, not by looking through the roots.  What is found is asked whether it still holds:
+entries of spans that have ended are swept out whenever their number has doubled, which costs nothing per span.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import islice
+
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, Links
+from otel_session_agg._trace.trace import Trace
+
+_MIN_SWEEP = 64
+"""Entries of spans from which on those that hold no more are swept out whenever their number has doubled."""
+
+
+class SameId:
+    """Roots with the same trace id, the oldest first."""
+
+    __slots__ = ("_beginnings", "_by_span", "_links", "_parts", "_rootless", "_roots", "_sweep_at", "_trace_id", "_traces")
+
+    def __init__(self, first: Trace, links: Links) -> None:
+        self._links = links
+        self._trace_id = first.trace_id
+        self._traces: OrderedDict[int, Trace] = OrderedDict()
+        self._roots: dict[int, Trace] = {}
+        """By the id of the root."""
+        self._rootless: Trace | None = None
+        """The one whose root is not known yet."""
+        self._by_span: dict[int, Trace] = {}
+        """By the id of a span that is open below it, or that something hangs at."""
+        self._sweep_at = _MIN_SWEEP
+        self._parts: OrderedDict[int, Trace] = OrderedDict()
+        """Those that may be in the middle of the trace."""
+        self._beginnings: OrderedDict[int, Trace] = OrderedDict()
+        """Those that may begin it."""
+        self.add(first)
+
+    def __contains__(self, trace: Trace) -> bool:
+        return id(trace) in self._traces
+
+    def add(self, trace: Trace) -> None:
+        """Take in a root, with all that is known below it."""
+        self._traces[id(trace)] = trace
+        self.named(trace)
+        for span_id in (
+            *(trace.opened or ()),
+            *(trace.nodes or ()),
+            *(trace.outlived.spans if trace.outlived is not None else ()),
+        ):
+            self._put(span_id, trace)
+
+    def named(self, trace: Trace) -> None:
+        """A root has an id, or is in the middle of the trace or not."""
+        if trace.root_id is None:
+            self._rootless = trace
+        else:
+            self._roots[trace.root_id] = trace
+            if self._rootless is trace:
+                self._rootless = None
+        self._parts[id(trace)] = self._beginnings[id(trace)] = trace
+
+    def demoted(self, trace: Trace) -> None:
+        """A root is to get a parent, which takes its place."""
+        if trace.root_id is not None:
+            self._roots.pop(trace.root_id, None)
+            self._put(trace.root_id, trace)
+
+    def remove(self, trace: Trace) -> None:
+        """Forget a root."""
+        del self._traces[id(trace)]
+        self._parts.pop(id(trace), None)
+        self._beginnings.pop(id(trace), None)
+        if trace.root_id is not None and self._roots.get(trace.root_id) is trace:
+            del self._roots[trace.root_id]
+        if self._rootless is trace:
+            self._rootless = None
+
+    # -- spans ------------------------------------------------------------------------------------------------------------
+
+    def _put(self, span_id: int, trace: Trace) -> None:
+        if len(self._by_span) >= self._sweep_at:
+            self._by_span = {one: whose for one, whose in self._by_span.items() if whose in self and whose.holds(one)}
+            self._sweep_at = max(_MIN_SWEEP, 2 * len(self._by_span))
+        self._by_span[span_id] = trace
+
+    def started(self, span_id: int, trace: Trace) -> None:
+        """A span began below a root."""
+        if trace in self:
+            self._put(span_id, trace)
+
+    def ended(self, parent_id: int | None, trace: Trace) -> None:
+        """A span ended below a root, so something may hang at a parent that was only named."""
+        if trace not in self:
+            return
+        for _ in range(MAX_CLIMB):
+            if parent_id is None or parent_id == trace.root_id or trace.is_open(parent_id):
+                return
+            if trace.nodes is not None and parent_id in trace.nodes:
+                self._put(parent_id, trace)
+                return
+            link = self._links.get(self._trace_id, parent_id)
+            parent_id = link[1] if link is not None else None
+
+    def knowing(self, span_id: int | None) -> Trace | None:
+        """The root that a span is, is open below or was below a moment ago."""
+        for _ in range(MAX_CLIMB):
+            if span_id is None:
+                return None
+            for found in (self._roots.get(span_id), self._by_span.get(span_id)):
+                if found is not None and found in self and found.holds(span_id):
+                    return found
+            link = self._links.get(self._trace_id, span_id)
+            span_id = link[1] if link is not None else None
+        return None
+
+    # -- roots ------------------------------------------------------------------------------------------------------------
+
+    def root(self, span_id: int) -> Trace | None:
+        """The root with this id, or the one whose root is not known yet."""
+        return self._roots.get(span_id) or self._rootless
+
+    @property
+    def newest(self) -> Trace | None:
+        """The root that came last."""
+        return next(reversed(self._traces.values()), None)
+
+    def oldest(self, how_many: int) -> list[Trace]:
+        """The roots that came first."""
+        return list(islice(self._traces.values(), how_many))
+
+    def all(self) -> list[Trace]:
+        """All of them, the newest first."""
+        return list(reversed(self._traces.values()))
+
+    def has_part(self) -> bool:
+        """Whether one is in the middle of the trace."""
+        while self._parts:
+            name, trace = next(iter(self._parts.items()))
+            if trace.is_part:
+                return True
+            del self._parts[name]  # it comes back should it become one
+        return False
+
+    def has_beginning(self) -> bool:
+        """Whether one begins the trace."""
+        while self._beginnings:
+            name, trace = next(iter(self._beginnings.items()))
+            if trace.begins:
+                return True
+            del self._beginnings[name]
+        return False

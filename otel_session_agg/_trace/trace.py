@@ -1,0 +1,171 @@
+"""One session root: its totals, and what it needs to leave.
+
+The root is folded last, when everything below it (``_folding``) has ended or waiting is over.  Spans may end later still; what
+they add or correct is in the totals that are read then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from otel_session_agg._deadlines import Deadline
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.span import Kind
+from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
+from otel_session_agg._trace.attribution import Text, rollup, root_tally, short
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, Links
+from otel_session_agg._trace.folding import Tree
+from otel_session_agg._trace.nesting import CALLS, COUNTED, MODEL, Node, flags_behind, flags_of, gives_way, in_sight, late
+from otel_session_agg._trace.outlived import Waiting
+
+_ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
+
+
+def no_text(_raw: object) -> None:
+    """Outputs are not wanted."""
+
+
+class Trace(Tree):
+    """One session root."""
+
+    __slots__ = ("deadline", "next")
+
+    def __init__(self, trace_id: int, root_id: int | None) -> None:
+        super().__init__(trace_id, root_id)
+        self.deadline: Deadline[Trace] | None = None
+        self.next: Trace | None = None
+        """Another session root with the same trace id."""
+
+    # -- leaving ----------------------------------------------------------------------------------------------------------
+
+    def fold_root(self, links: Links, price: Price) -> None:
+        """The root's own event, the last one but for late spans."""
+        self.is_folded = True
+        self.wait_no_longer(links, price)
+        ahead, flags = self._ahead(links)
+        self.root = self.root or Node()
+        span, event = self.root_span, self.root_event
+        if span is None or event is None:
+            return
+        self.lacks |= event.lacks
+        if event.user_id is not None or event.metadata is not None:
+            self.owners.label(span, event)
+        was_behind = [call.behind for call, _ in ahead]  # seen from the open spans that it still hangs at
+        for call, is_behind in ahead:
+            call.behind = is_behind
+        self.root.take([call for call, _ in ahead], flags)
+        self.root.flags = self._fold(span, event, self.root.calls, self.root.flags, price)
+        for (call, _), is_behind in zip(ahead, was_behind, strict=True):
+            call.behind = is_behind
+        if event.session_id is not None:
+            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            self.owners.root = (event.session_id, event.session_is_weak)
+        root_tally(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
+
+    def has_told(self, text: Text = no_text) -> None:
+        """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
+        if self.root_span is not None and self.root_event is not None:
+            scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
+            self.root_span = self.root_span._replace(name="", scope_name=scope, attributes={}, events=(), status_description=None)
+            if self.root_event.metadata is not None:
+                self.root_event = self.root_event._replace(metadata=None)
+            if self.root_event.output is not None:
+                self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
+        self.owners.shorten_outputs(self.all_nodes(), text)
+
+    def feedback(self) -> None:
+        """Somebody gave feedback."""
+        self.totals = None
+        self.root = self.root or Node()
+        self.root.feedback = True
+
+    def can_be_corrected(self) -> bool:
+        """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
+        return bool(self.opened) or (self.window is not None and self.window.has_weak())
+
+    def rollups(self, links: Links, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
+        """The totals so far by session; ``None``: no session is known.
+
+        ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
+        """
+        if self.opened and not self.is_folded:
+            self._ahead(links)
+        groups = self.owners.groups([*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price)
+        session = self.owners.session
+        return {name: rollup(tally, sums, session, text) for name, (tally, sums) in groups.items()}
+
+    def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
+        """How many more calls without a known cost are in the totals of a root that left than when this was asked last."""
+        if not self.has_left:
+            return 0
+        before = self.num_unpriced
+        self.num_unpriced = max(before, sum(rollup.num_unpriced_events for rollup in rollups))
+        return self.num_unpriced - before
+
+    def _ahead(self, links: Links) -> tuple[list[tuple[Call, bool]], int]:
+        """Let calls below open spans count against what has ended above those; they stay where they are.
+
+        Returns these calls, whether each is behind a tool, and what they mean, all as seen from the root.
+        """
+        found: list[tuple[Call, bool]] = []
+        seen = 0
+        for span_id in dict.fromkeys((*reversed(self.opened or {}), *(self.nodes or {}))):
+            node = self.nodes.get(span_id) if self.nodes else None
+            if node is not None and node.calls:
+                calls, flags, is_behind = self._decided_above(node, span_id, links)
+                found += [(call, is_behind or call.behind) for call in calls]
+                seen |= flags
+        return found, seen
+
+    def _decided_above(self, node: Node, span_id: int, links: Links) -> tuple[list[Call], int, bool]:
+        calls, flags, is_behind = list(node.calls), node.flags, False
+        for _ in range(MAX_CLIMB):
+            parent_id = self.opened.get(span_id) if self.opened is not None else None
+            link = links.get(self.trace_id, span_id) if parent_id is None else (0, parent_id, False)
+            if link is None or link[1] is None or link[1] == self.root_id:
+                break
+            span_id, is_tool = link[1], link[2]
+            if is_tool:
+                flags, is_behind = flags_behind(flags), True
+            ended = self.window.by_span(span_id) if self.window is not None else None
+            if ended is not None and ended not in calls:
+                if is_behind and ended.kind in CALLS:
+                    calls, flags = [*calls, ended], flags | flags_of(ended)
+                else:
+                    calls, flags = late(ended, calls, flags)
+        return calls, flags, is_behind
+
+    def _calls(self) -> list[Call]:
+        """Recent calls as they stand, with those of spans that wait, as far as nothing below or beside tells of them."""
+        found = list(self.window or ())
+        if self.outlived is not None and self.outlived.spans:
+            found += [call for call in map(self._as_it_stands, self.outlived.innermost(self.opened or {})) if call is not None]
+        return found
+
+    def _as_it_stands(self, ended: Waiting) -> Call | None:
+        """The call of a span that waits, unless what has ended below or beside it tells of it."""
+        call, node = Call(ended.span, ended.event), self._node(ended.span.span_id)
+        seen, below = in_sight(call, node.calls, node.flags)
+        if seen & COUNTED or (seen & MODEL and not call.counted) or gives_way(call, seen, below):
+            return None
+        return call if self.window is None or self.window.same_call(call, node.calls) is None else None
+
+    def _root_as_event(self) -> Iterator[Node]:
+        span, event = self.root_span, self.root_event
+        if self.is_folded and span is not None and event is not None and span.is_part and event.kind not in _ROOT_IS_EVENT:
+            node = Node()
+            node.add(span, event)
+            yield node
+
+
+class Changed(NamedTuple):
+    """A trace without a root to leave: its sessions have to be told what is new."""
+
+    trace: Trace
+
+
+Out = list[object]
+"""What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""

@@ -1,0 +1,143 @@
+"""The ended spans of one trace that wait for a root, and what hangs below what.
+
+What hangs at a span is found from there, so that a root that leaves costs as much as it takes along, whatever else waits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from otel_session_agg._deadlines import Deadline
+from otel_session_agg._model.span import Event, SpanData
+
+
+class Kept(NamedTuple):
+    span: SpanData
+    """Without attributes, which may hold whole conversations."""
+    event: Event
+    carrier: object
+    """Of a root what the door handed in; other spans have left."""
+    number: int
+    """How many came before."""
+
+    @property
+    def num_chars(self) -> int:
+        """Characters of its texts."""
+        event = self.event
+        output = event.output if isinstance(event.output, str) else ""
+        return len(output) + len(event.error or "") + len(event.metadata or "")
+
+
+class Waiting:
+    """The spans of one trace."""
+
+    __slots__ = ("_below", "_loose", "_loose_starts", "idle", "last_seconds", "parts", "roots", "spans", "trace_id")
+
+    def __init__(self, trace_id: int) -> None:
+        self.trace_id = trace_id
+        self.spans: dict[int, Kept] = {}
+        """In the order in which they came."""
+        self.roots: dict[int, None] = {}
+        """Roots that wait, in the same order."""
+        self.parts: dict[int, None] = {}
+        """Those of them that are in the middle of the trace."""
+        self._below: dict[int, dict[int, None]] = {}
+        """What hangs directly below a span, whether that has come or not."""
+        self._loose: dict[int, None] = {}
+        """What is no root and hangs at nothing that has come."""
+        self._loose_starts: list[int] | None = None
+        """When all began that are below those, sorted; ``None``: to be found out."""
+        self.last_seconds = 0.0
+        """When the last span came."""
+        self.idle: Deadline[Due] | None = None
+        """When to look after what waits for a root."""
+
+    def add(self, kept: Kept) -> None:
+        """A span has come."""
+        span = kept.span
+        parent_id = _parent_of(span)
+        self.spans[span.span_id] = kept
+        if parent_id is not None:
+            self._below.setdefault(parent_id, {})[span.span_id] = None
+        for child_id in self._below.get(span.span_id, ()):
+            self._loose.pop(child_id, None)
+        if span.parent_id is None:
+            self.roots[span.span_id] = None
+            if span.is_part:
+                self.parts[span.span_id] = None
+        elif parent_id not in self.spans:
+            self._loose[span.span_id] = None
+        self._loose_starts = None
+
+    def take(self, span_ids: Collection[int]) -> list[Kept]:
+        """Take out spans, in the order in which they came; what hung at them hangs at nothing from now on."""
+        taken = sorted((self.spans.pop(span_id) for span_id in span_ids), key=lambda kept: kept.number)
+        for kept in taken:
+            span_id, parent_id = kept.span.span_id, _parent_of(kept.span)
+            alike = self._below.get(parent_id) if parent_id is not None else None
+            if parent_id is not None and alike is not None:
+                alike.pop(span_id, None)
+                if not alike:
+                    del self._below[parent_id]
+            for child_id in self._below.get(span_id, ()):
+                if child_id in self.spans and child_id not in self.roots:
+                    self._loose[child_id], self._loose_starts = None, None
+            if self._loose.pop(span_id, self) is None:
+                self._loose_starts = None
+            self.waits_no_longer(span_id)
+        return taken
+
+    def waits_no_longer(self, root_id: int) -> None:
+        """A root has waited long enough."""
+        self.roots.pop(root_id, None)
+        self.parts.pop(root_id, None)
+
+    def parent(self, span_id: int) -> int | None:
+        """The parent of a span, if that has come."""
+        parent_id = _parent_of(self.spans[span_id].span)
+        return parent_id if parent_id in self.spans else None
+
+    def below(self, tops: Iterable[int], without: Container[int] = ()) -> dict[int, None]:
+        """Spans that hang below some, by parents that have come; those included.  What is below one of ``without`` is not."""
+        found = dict.fromkeys(tops)
+        todo = list(found)
+        while todo:
+            for child_id in self._below.get(todo.pop(), ()):
+                if child_id not in found and child_id not in without:
+                    found[child_id] = None
+                    todo.append(child_id)
+        return found
+
+    def loose(self) -> dict[int, None]:
+        """What hangs at nothing that has come, and is below no root."""
+        return self.below(self._loose, self.roots)
+
+    def has_loose(self, start_ns: int, end_ns: int) -> bool:
+        """Whether something of that began in a time."""
+        if self._loose_starts is None:
+            self._loose_starts = sorted(self.spans[one].span.start_ns for one in self.loose())
+        at = bisect_left(self._loose_starts, start_ns)
+        return at < len(self._loose_starts) and self._loose_starts[at] <= end_ns
+
+
+Due = tuple[Waiting, "int | None"]
+"""A root that has waited, or ``None`` for what waits for one."""
+
+
+def _parent_of(span: SpanData) -> int | None:
+    return span.parent_id if span.parent_id is not None else span.carried_parent_id
+
+
+def downwards(spans: Mapping[int, SpanData]) -> Iterator[SpanData]:
+    """Spans in such an order that each comes after its parent."""
+    done: set[int] = set()
+    for span_id in spans:
+        path = []
+        at: int | None = span_id
+        while at is not None and at in spans and at not in done:
+            done.add(at)
+            path.append(spans[at])
+            at = _parent_of(spans[at])
+        yield from reversed(path)

@@ -1,0 +1,1 @@
+"""Totals -> attributes and spans."""

@@ -1,0 +1,56 @@
+"""Totals in the metadata that a root has already, as one attribute: OpenInference's ``metadata``, an object as JSON.
+
+Phoenix and Arize make a tree of dotted names, and an attribute named ``metadata`` is the whole branch: beside it, ``metadata.cost`` is
+not below ``metadata`` any more, so that ``metadata["cost"]`` finds nothing.  There the totals have to stand in the object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from otel_session_agg import attributes as n
+from otel_session_agg._writing.rollup_attributes import AttributeValue
+
+OWN_METADATA = "metadata"
+"""The attribute; OpenInference writes JSON."""
+
+_MAX_CHARS = 100_000
+"""Of JSON that is read and written anew: ten times what frameworks put there."""
+
+_PREFIX = len(n.METADATA_PREFIX)
+_COST = n.COST[_PREFIX:]
+
+
+def with_totals(own: object, written: Mapping[str, AttributeValue]) -> str | Mapping[str, Any] | None:
+    """The metadata of a root, with what is written below ``metadata.``; ``None`` when it is no object, or nothing is written there.
+
+    Totals replace what has their names; what the application says of the session does not.  A cost that is not known leaves none: it would
+    be taken for ours.
+    """
+    if not any(name.startswith(n.METADATA_PREFIX) for name in written):
+        return None
+    if isinstance(own, str):
+        found = _object(own)
+        return None if found is None else json.dumps(_merged(found, written))  # in ASCII: halves of pairs could not be sent
+    return _merged(own, written) if isinstance(own, Mapping) else None
+
+
+def _merged(own: Mapping[str, Any], written: Mapping[str, AttributeValue]) -> dict[str, Any]:
+    new = {name: value for name, value in written.items() if name.startswith(n.METADATA_PREFIX)}
+    return {
+        **{name[_PREFIX:]: value for name, value in new.items() if name not in n.RESERVED},
+        **{name: value for name, value in own.items() if name != _COST},
+        **{name[_PREFIX:]: value for name, value in new.items() if name in n.RESERVED},
+    }
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    if len(text) > _MAX_CHARS or not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,86 @@
+"""Totals made into attributes, in the ``default`` profile of names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otel_session_agg import attributes as n
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._values import MAX_WHOLE, encodable
+
+AttributeValue = str | bool | int | float | tuple[str, ...]
+
+_NS_PER_MS = 1_000_000
+_SAY_NOTHING = (n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS)
+"""Of a session in which nothing has happened."""
+
+_ONLY_WHEN_NOT_ZERO = (
+    (n.CACHE_READ_TOKENS, "cache_read_tokens"),
+    (n.CACHE_WRITE_TOKENS, "cache_write_tokens"),
+    (n.REASONING_TOKENS, "reasoning_tokens"),
+    (n.NUM_TOOL_EVENTS, "num_tool_events"),
+    (n.NUM_ERRORS, "num_errors"),
+    (n.NUM_UNPRICED_EVENTS, "num_unpriced_events"),
+)
+
+
+def attributes(
+    rollup: Rollup, existing: Mapping[str, object], partial_reason: str | None = None, *, over: str = n.OF_TRACE
+) -> dict[str, AttributeValue]:
+    """What is written on the session root; ``existing`` are its own attributes, ``over`` says what the totals are over."""
+    nothing = 0 if rollup.num_winners == 0 else None
+    values: dict[str, AttributeValue | None] = {
+        n.ROLLUP: over,
+        n.NUM_EVENTS: rollup.num_events,
+        n.NUM_MODEL_EVENTS: rollup.num_model_events,
+        n.HAS_FEEDBACK: rollup.has_feedback,
+        n.COST: rollup.cost_usd,
+        n.COST_SOURCE: rollup.cost_source,
+        n.TOTAL_TOKENS: nothing if rollup.total_tokens is None else rollup.total_tokens,
+        n.PROMPT_TOKENS: nothing if rollup.prompt_tokens is None else rollup.prompt_tokens,
+        n.COMPLETION_TOKENS: nothing if rollup.completion_tokens is None else rollup.completion_tokens,
+        n.START_TIME: None if rollup.start_ns is None else rollup.start_ns // _NS_PER_MS,
+        n.END_TIME: None if rollup.end_ns is None else rollup.end_ns // _NS_PER_MS,
+        n.DURATION: rollup.duration_ms,
+        n.OUTPUTS: rollup.output.value if rollup.output is not None else None,
+        n.ERROR: rollup.error.value if rollup.error is not None else None,
+        n.SESSION_ID: rollup.session.value if rollup.session is not None else None,
+        n.MODELS: tuple(sorted(rollup.models)) or None,
+        n.PARTIAL: True if partial_reason else None,
+        n.PARTIAL_REASON: partial_reason,
+    }
+    values.update({name: getattr(rollup, field) or None for name, field in _ONLY_WHEN_NOT_ZERO})
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None
+        and not (name in n.KEPT_WHEN_SET and existing.get(name) is not None)
+        and not (type(value) is int and value > MAX_WHOLE)
+    }
+
+
+def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
+    """What is written on the span that is a session record."""
+    more: dict[str, AttributeValue | None] = {n.METADATA_PREFIX + name: value for name, value in record.metadata.items()}
+    more.update(
+        {
+            n.SESSION_ID: record.session_id,
+            n.USER_ID: record.user_id,
+            n.NUM_TRACES: record.num_traces,
+            n.NUM_UNSAMPLED_TRACES: record.num_unsampled_traces or None,
+            n.AVERAGE_TRACE_LATENCY: record.average_trace_latency_ms,
+            n.END_REASON: record.end_reason,
+            n.REVISION: record.revision,
+            n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
+        }
+    )
+    values = attributes(record.rollup, {}, record.partial_reason, over=n.OF_SESSION)
+    if record.rollup.is_empty:
+        values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
+    found = {**values, **{name: value for name, value in more.items() if value is not None}}
+    return {
+        name: encodable(value) if isinstance(value, str) else value
+        for name, value in found.items()
+        if not (type(value) is int and abs(value) > MAX_WHOLE)
+    }

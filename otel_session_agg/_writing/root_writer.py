@@ -1,0 +1,212 @@
+"""Totals put on spans: on roots that leave, on roots that are still open, and on the spans that are session records."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span
+
+from otel_session_agg import attributes as n
+from otel_session_agg._guard import Guard
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._model.span import Event, Kind
+from otel_session_agg._reading import span as reading
+from otel_session_agg._sessions.released_root import Ready, why_lacking
+from otel_session_agg._spans import (
+    EnrichedSpan,
+    attributes_of,
+    is_copied_session,
+    made_span,
+    nanoseconds,
+    sampled_context,
+    span_data,
+)
+from otel_session_agg._trace.trace import Trace
+from otel_session_agg._writing import rollup_attributes
+from otel_session_agg._writing.inputs import Inputs
+from otel_session_agg._writing.naming import Attributes, Naming
+from otel_session_agg._writing.own_metadata import OWN_METADATA, with_totals
+
+_warned = Guard(logging.getLogger("otel_session_agg"))
+"""Names are warned of once per process, however many processors there are."""
+
+_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
+
+_LOGFIRE = "logfire"
+"""Scope, or first part of it, of what Logfire and its integrations write; ``duration`` is in seconds there."""
+
+_LOGFIRE_MARK = "logfire.msg_template"
+"""Stands on all spans that were made by Logfire's functions, whatever their scope; on no others."""
+
+_SPAN_KINDS = {
+    Kind.MODEL: "LLM",
+    Kind.EMBEDDING: "EMBEDDING",
+    Kind.TOOL: "TOOL",
+    Kind.RETRIEVER: "RETRIEVER",
+    Kind.AGENT: "AGENT",
+    Kind.GUARDRAIL: "GUARDRAIL",
+    Kind.EVALUATOR: "EVALUATOR",
+}
+_OF_CALLS = ("gen_ai.", "llm.", "ai.", "traceloop.")
+"""Begin the attributes of calls; a backend that knows their conventions finds the kind itself."""
+
+_CHAIN = "CHAIN"
+"""OpenInference's words for kinds; anything else is a ``CHAIN``, "a starting point or a link between steps"."""
+
+_FREE_ATTRIBUTES = 16
+"""Of an open root, how many attributes its application can still set before the SDK drops the oldest."""
+
+_DEFAULT_LIMIT = 128
+"""The SDK's own limit of attributes on one span."""
+
+_FIRST = (
+    n.NUM_UNPRICED_EVENTS,
+    n.COST,
+    n.ROLLUP,
+    n.TOTAL_TOKENS,
+    n.PROMPT_TOKENS,
+    n.COMPLETION_TOKENS,
+    n.SESSION_ID,
+    n.BUDGET_EXCEEDED,
+)
+"""What is written on an open root that has no room for everything."""
+
+
+class Enrichment:
+    """Writes totals in the names that the settings choose."""
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+        self.inputs = Inputs(naming.input_chars)
+
+    def root(self, ready: Ready, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
+        """A copy of a root that leaves, with its totals."""
+        existing = _by_hand(root, attributes_of(root))
+        over = n.OF_PART if ready.is_carried else n.OF_TRACE
+        written = rollup_attributes.attributes(rollup, self._naming.kept_by(existing), ready.why_partial, over=over)
+        if ready.is_exceeded:
+            written[n.BUDGET_EXCEEDED] = True
+        written.update(_said_of_session(ready.labels, existing))
+        event = ready.trace.root_event
+        is_call = event is not None and _is_call(event)
+        self._add_kind(written, event, existing, self._asked(root))
+        named = self._naming.named(written, existing, is_call=is_call)
+        replaced = self._naming.replaced(existing, named)
+        for name in replaced:
+            _warned.once(
+                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
+            )
+        return EnrichedSpan(root, _in_metadata(named, existing), replaced)
+
+    def _asked(self, root: ReadableSpan) -> str | None:
+        """What was asked in a root, or below it."""
+        return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time)) if root.context is not None else None
+
+    def _add_kind(self, written: Attributes, event: Event | None, own: Mapping[str, Any], asked: str | None) -> None:
+        """What a root or record is and was asked, where that is written; no kind for a root that may yet turn out to be a call."""
+        kind = event.kind if event is not None else Kind.CHAIN
+        if self._naming.has_kind and not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
+            written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
+        if asked is not None:
+            written[n.INPUT] = asked
+
+    def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
+        """Write the totals so far on a root that is still open."""
+        rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
+        own, before = attributes_of(root), trace.written or {}
+        by_hand = _by_hand(root, {name: value for name, value in own.items() if before.get(name) != value})
+        written = rollup_attributes.attributes(rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup))
+        if rollup.cost_source is None:
+            written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
+        if is_exceeded:
+            written[n.BUDGET_EXCEEDED] = True
+        written.update(_said_of_session(labels, by_hand))
+        event = None if self._naming.is_default else reading.read(span_data(root))
+        self._add_kind(written, event, own, self._asked(root))
+        now = self._fitting(root, own, written, by_hand, is_call=event is not None and _is_call(event))
+        now = _in_metadata(now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None))
+        trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
+        root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
+
+    def _fitting(
+        self, root: Span, own: Mapping[str, Any], written: Attributes, by_hand: Mapping[str, Any], *, is_call: bool
+    ) -> Attributes:
+        """As many attributes as a root has room for: beyond its limit, the SDK drops those of the application."""
+        named = self._naming.named(written, by_hand, is_call=is_call)
+        limit = getattr(getattr(root, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
+        if limit is None or len(own) + len(named) <= limit - _FREE_ATTRIBUTES:
+            return named
+        room = max(0, limit - _FREE_ATTRIBUTES - len(own))
+        first = {name: written[name] for name in _FIRST if name in written}
+        named = self._naming.named({**first, **written}, by_hand, is_call=is_call)
+        new = [name for name in named if name not in own]
+        if len(new) > room:
+            _warned.once("no room", n.COST, "a root with nearly as many attributes as the SDK allows has no room for all totals")
+        return {name: value for name, value in named.items() if name not in new[room:]}
+
+    def record(self, record: SessionRecord, resource: Resource) -> ReadableSpan:
+        """The span that is a session record.
+
+        It has no length, so that it changes no percentile of latencies, and is a child of the exported root that ended last, whose
+        trace it does not lengthen.  The times of the session are attributes.
+        """
+        written = rollup_attributes.record_attributes(record)
+        self._add_kind(written, None, {}, self.inputs.of(record.members[0][0]) if record.members else None)
+        at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
+        return made_span(
+            n.SESSION_SPAN,
+            (record.trace_id, record.span_id),
+            (at_ns, at_ns),
+            parent=sampled_context(*record.parent) if record.parent is not None else None,
+            resource=resource,
+            attributes=self._naming.named(written, {}),
+            links=record.members,
+        )
+
+
+def _by_hand(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes of a root without those that no hand has set, of those that may stay.
+
+    These are a session id that was copied from a conversation or thread, and Logfire's own duration.
+    """
+    gone = set()
+    if n.SESSION_ID in own and is_copied_session(root, own):
+        gone.add(n.SESSION_ID)
+    if n.DURATION in own and (_LOGFIRE_MARK in own or _is_logfires(root)):
+        gone.add(n.DURATION)
+    return {name: value for name, value in own.items() if name not in gone} if gone else own
+
+
+def _is_logfires(root: ReadableSpan) -> bool:
+    scope = root.instrumentation_scope
+    return scope is not None and str(scope.name).partition(".")[0] == _LOGFIRE
+
+
+def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
+    """Who uses the session and its metadata, as far as the root does not say so itself."""
+    said: Attributes = {n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()}
+    if labels.user is not None:
+        said[n.USER_ID] = labels.user.value
+    return {name: value for name, value in said.items() if existing.get(name) is None and name not in n.RESERVED}
+
+
+def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | None = None) -> dict[str, Any]:
+    """The totals, in the metadata that a root has already, too, if that may be so long."""
+    if OWN_METADATA not in own:
+        return named
+    beside = {name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)}  # as session() puts it
+    merged = with_totals(own[OWN_METADATA], {**beside, **named})
+    if merged is None or (max_chars is not None and isinstance(merged, str) and len(merged) > max_chars):
+        return named
+    return {**named, OWN_METADATA: merged}
+
+
+def _is_call(event: Event) -> bool:
+    """Whether a root is a call, or would be read as one with totals on it."""
+    return event.kind in _CALLS or bool(event.response_model or event.request_model)
