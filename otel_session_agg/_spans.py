@@ -196,7 +196,7 @@ def is_copied_session(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool
     return session_of(name, version, attributes)[1]
 
 
-class EnrichedSpan(ReadableSpan):
+class RootSpan(ReadableSpan):
     """A root with its totals; everything else is carried over, the counts of what was dropped included."""
 
     def __init__(self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()) -> None:

@@ -60,10 +60,10 @@ class App:
             on_session=on_session or self.records.append,
             **(more or {}),
         )
-        self.runner = self.processor._runner
+        self.span_worker = self.processor._span_worker
         if quiet:
-            self.runner.clock = self.clock
-            self.runner.worker.thread = threading.current_thread()  # there is one already
+            self.span_worker.clock = self.clock
+            self.span_worker.worker.thread = threading.current_thread()  # there is one already
         self.provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         if live:
@@ -73,8 +73,8 @@ class App:
     def turn(self, after_seconds: float = 0.0) -> None:
         """One turn of the worker, here, so many seconds later."""
         self.clock.tick(after_seconds)
-        self.runner.turn()
-        assert self.runner.caller.flush(time.monotonic() + DEADLINE_SECONDS)
+        self.span_worker.turn()
+        assert self.span_worker.callbacks.flush(time.monotonic() + DEADLINE_SECONDS)
 
     def flush(self) -> None:
         """Everything leaves that can."""

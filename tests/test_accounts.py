@@ -271,16 +271,16 @@ class TestBounds:
             with session(f"s{number}", user_id=f"u{number}", budget=budget):
                 app.trace(1)
                 app.turn()
-        accounts: Accounts = app.runner.pipeline.keeper.accounts
+        accounts: Accounts = app.span_worker.pipeline.manager.accounts
         assert (10, 20) == (len(list(accounts)), accounts.num_forgotten)
         assert "totals of budgets are lost" in caplog.text
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
 
     def test_without_budgets(self, app: App) -> None:
         """Without such budgets nothing is kept."""
         with session("s", user_id="ada", budget=Budget(1000)):
             app.trace(3)
             app.turn()
-        keeper = app.runner.pipeline.keeper
-        assert ([], []) == (list(keeper.accounts), keeper.ledger.deltas)
-        assert Rollup() == keeper.accounts.get("ever::[]", "[]").rollup
+        manager = app.span_worker.pipeline.manager
+        assert ([], []) == (list(manager.accounts), manager.lifecycle.deltas)
+        assert Rollup() == manager.accounts.get("ever::[]", "[]").rollup

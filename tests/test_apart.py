@@ -74,7 +74,7 @@ class TestInsideOurs:
         """Whoever is in the middle of a fold on the same thread, as a handler or a finalizer, waits for nothing and hangs nobody."""
         with session("s"):
             app.call()
-            with app.runner.fold_lock:
+            with app.span_worker.fold_lock:
                 began = time.monotonic()
                 found = current_rollup()
                 is_flushed = app.processor.force_flush(20_000)
@@ -109,18 +109,18 @@ class TestTaken:
     def test_interrupted_anywhere(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         """However far a fold has come, the next one goes on with it: every span leaves once."""
         pipeline, steps = (
-            app.runner.pipeline,
+            app.span_worker.pipeline,
             (
-                (app.runner.pipeline.keeper.departures, "left"),
-                (app.runner.pipeline.engine, "fold_roots"),
-                (app.runner.pipeline.leaving, "ready"),
-                (app.runner.pipeline, "turn"),
-                (app.runner.pipeline, "due"),
-                (app.runner, "hold"),
-                (app.runner, "finish"),
+                (app.span_worker.pipeline.manager.root_release, "left"),
+                (app.span_worker.pipeline.engine, "fold_roots"),
+                (app.span_worker.pipeline.leaving, "ready"),
+                (app.span_worker.pipeline, "turn"),
+                (app.span_worker.pipeline, "due"),
+                (app.span_worker, "hold"),
+                (app.span_worker, "finish"),
             ),
         )
-        assert pipeline is app.runner.pipeline
+        assert pipeline is app.span_worker.pipeline
         for owner, name in steps:
             for is_after in (False, True):
                 app.exporter.clear()
@@ -145,4 +145,4 @@ def _interrupts(patch: pytest.MonkeyPatch, owner: Any, name: str, *, is_after: b
 
 def _interrupted(app: App) -> None:
     with pytest.raises(KeyboardInterrupt):
-        app.runner.turn()
+        app.span_worker.turn()

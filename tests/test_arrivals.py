@@ -76,13 +76,13 @@ def _by_processor(play: _Play) -> dict[str, dict[str, Any]]:
     """What a processor writes that sees every start."""
     sent = RecordingExporter()
     processor = SessionSpanProcessor(SimpleSpanProcessor(sent), settings=Settings(linger_seconds=_LINGER_SECONDS), prices=PRICES)
-    runner = processor._runner
-    runner.clock, runner.worker.thread = FakeClock(1000.0), threading.current_thread()
+    span_worker = processor._span_worker
+    span_worker.clock, span_worker.worker.thread = FakeClock(1000.0), threading.current_thread()
     for span in sorted(play.spans, key=lambda one: one.start_time or 0):
         processor.on_start(span)  # type: ignore[arg-type]  # it reads nothing that an ended one has not
     for span in play.spans:
         processor.on_end(span)
-    runner.turn()
+    span_worker.turn()
     processor.shutdown()
     return _roots(sent)
 
@@ -91,9 +91,9 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
     """What an exporter writes that sees the ends only, in batches."""
     sent = RecordingExporter()
     exporter = SessionSpanExporter(sent, settings=Settings(linger_seconds=_LINGER_SECONDS), prices=PRICES)
-    runner = exporter._aggregation.runner
+    span_worker = exporter._aggregator.span_worker
     clock = FakeClock(1000.0)
-    runner.clock, runner.worker.thread = clock, threading.current_thread()
+    span_worker.clock, span_worker.worker.thread = clock, threading.current_thread()
     rest, batches = list(play.spans), iter(play.batches)
     while rest:
         size = next(batches)
@@ -101,8 +101,8 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
         clock.tick(_LINGER_SECONDS / 20)
         del rest[:size]
     clock.tick(_LINGER_SECONDS)
-    runner.turn()
-    assert [] == list(runner.queue)
+    span_worker.turn()
+    assert [] == list(span_worker.queue)
     exporter.shutdown()
     assert len(play.spans) == len([span for span in sent.spans if not is_ours(span)])
     return _roots(sent)

@@ -36,9 +36,9 @@ def arrived(headers: dict[str, str]) -> Iterator[None]:
 
 def sent() -> dict[str, str]:
     """The headers that go to a callee."""
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier
+    payload: dict[str, str] = {}
+    propagate.inject(payload)
+    return payload
 
 
 def entered(entry: App, headers: dict[str, str], kind: SpanKind) -> dict[str, str]:
@@ -109,10 +109,10 @@ class TestOtherWays:
     def test_given_context(self, entry: App) -> None:
         """Nor is a context that is handed on by hand, and a propagator of one's own."""
         found = W3CBaggagePropagator().extract({"baggage": "session.id=victim"})
-        carrier: dict[str, str] = {}
+        payload: dict[str, str] = {}
         with entry.tracer.start_as_current_span("request", context=found):
-            W3CBaggagePropagator().inject(carrier, found)
-        assert {} == carrier
+            W3CBaggagePropagator().inject(payload, found)
+        assert {} == payload
 
     def test_own_stays(self, entry: App) -> None:
         """What the application put into its baggage itself stays, also where something else arrived."""
@@ -120,9 +120,9 @@ class TestOtherWays:
         with entry.tracer.start_as_current_span("request"):
             assert "session_id=own" == sent()["baggage"]
             found = W3CBaggagePropagator().extract({"baggage": "session_id=victim"})
-            carrier: dict[str, str] = {}
-            W3CBaggagePropagator().inject(carrier, found)
-            assert {"baggage": "session_id=own"} == carrier
+            payload: dict[str, str] = {}
+            W3CBaggagePropagator().inject(payload, found)
+            assert {"baggage": "session_id=own"} == payload
         detach(token)
 
     def test_exporter(self) -> None:

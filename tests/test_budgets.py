@@ -273,7 +273,7 @@ class TestOnExceeded:
         assert ["s"] == told.sessions
         assert 30 == app.attributes("request")["metadata.total_tokens"]
         assert 3 == len(app.named("chat")) + len(app.named("request"))
-        assert {"a callback": 1} == app.runner.faults()
+        assert {"a callback": 1} == app.span_worker.faults()
         assert 1 == len([message for message in caplog.messages if "a callback failed: BudgetExceeded" in message])
         assert ["s"] == [record.session_id for record in app.records]
 
@@ -372,7 +372,7 @@ class TestOnExceeded:
             with session(f"s{number}", budget=Budget(total_tokens=1), end_on_exit=True):
                 app.trace(1)
         app.turn()
-        assert 0 == len(app.runner.pipeline.keeper.limits)
+        assert 0 == len(app.span_worker.pipeline.manager.limits)
 
     def test_lone_calls(self, app: App) -> None:
         """A call that nothing is above tells, too; once, however many follow."""

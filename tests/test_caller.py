@@ -10,7 +10,7 @@ import pytest
 
 from otel_session_agg._guard import Guard
 from otel_session_agg._sdk import callbacks
-from otel_session_agg._sdk.callbacks import Caller
+from otel_session_agg._sdk.callbacks import CallbackThread
 
 _SECONDS = 30.0
 
@@ -26,7 +26,7 @@ class TestCaller:
     def test_in_order(self) -> None:
         """All are made in the order they came, also after one that raises."""
         made: list[int] = []
-        caller = Caller(Guard(logging.getLogger("tests")))
+        caller = CallbackThread(Guard(logging.getLogger("tests")))
         caller.add([lambda: made.append(1), lambda: 1 // 0, lambda: made.append(2)])
         assert caller.flush(later())
         assert [1, 2] == made
@@ -35,7 +35,7 @@ class TestCaller:
         """Behind one that does not come back only so many wait; the others are lost and counted."""
         monkeypatch.setattr(callbacks, "MAX_CALLS", 2)
         go_on, began, made = threading.Event(), threading.Event(), list[int]()
-        caller = Caller(Guard(logging.getLogger("tests")))
+        caller = CallbackThread(Guard(logging.getLogger("tests")))
 
         def hang() -> None:
             began.set()
@@ -53,7 +53,7 @@ class TestCaller:
     def test_from_within(self) -> None:
         """A call that flushes does not wait for itself."""
         answers: list[bool] = []
-        caller = Caller(Guard(logging.getLogger("tests")))
+        caller = CallbackThread(Guard(logging.getLogger("tests")))
         caller.add([lambda: answers.append(caller.flush(later()))])
         assert caller.flush(later())
         assert [True] == answers

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 
 from .folding import Row, folded
 
@@ -27,7 +27,7 @@ def teller(span_id: int, usage: Usage | None, times: tuple[int, int], parent_id:
     """A span of a scope of its own, and what is read from it."""
     start, end = times
     span = SpanData("s", 1, span_id, parent_id, "INTERNAL", f"scope {span_id}", "", start * MS, end * MS, {})
-    return span, Event(Kind.MODEL, usage, **{"response_model": "claude-sonnet-4-5", **more})
+    return span, Reading(Kind.MODEL, usage, **{"response_model": "claude-sonnet-4-5", **more})
 
 
 def told(layout: str, first: tuple[Usage, dict[str, Any]], second: tuple[Usage, dict[str, Any]]) -> set[tuple[int, ...]]:

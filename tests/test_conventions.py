@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model.span import Event, Kind, SpanData, SpanEvent, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.emitters import version_tuple
 from otel_session_agg._reading.index import (
@@ -20,14 +20,14 @@ from otel_session_agg._reading.index import (
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
 from otel_session_agg.conventions import CONVENTIONS
-from otel_session_agg.conventions._schema import Convention, Emitter, Says
+from otel_session_agg.conventions._schema import Convention, Emitter, Meaning
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
 BEDROCK = "opentelemetry.instrumentation.botocore.bedrock-runtime"
 
 
-def read(attributes: dict[str, Any], scope: str = "", version: str = "", name: str = "span", **rest: Any) -> Event:
+def read(attributes: dict[str, Any], scope: str = "", version: str = "", name: str = "span", **rest: Any) -> Reading:
     """What a span with these attributes says."""
     return reading.read(SpanData(name, 1, 1, 0, "INTERNAL", scope, version, 0, 1, attributes, **rest))
 
@@ -601,7 +601,7 @@ class TestTables:
 
     def test_says_are_told_apart(self) -> None:
         """No two things that keys say have the same number."""
-        numbers = [value for name, value in vars(Says).items() if name.isupper()]
+        numbers = [value for name, value in vars(Meaning).items() if name.isupper()]
         assert len(numbers) == len(set(numbers))
 
     def test_emitters_have_proof(self) -> None:
@@ -639,7 +639,7 @@ class TestTables:
         scope = Scope(Index(CONVENTIONS), "scope", "")
         for number in range(10):
             plan = scope.plan({IN: 1, f"{number}" + "k" * 200_000: 1})
-            assert Says.PROMPT in plan.marks
+            assert Meaning.PROMPT in plan.marks
         assert 1 == len(scope._plans)
         for number in range(20_000):
             read({IN: 1, **{f"{number}-{index}" + "k" * 80: 1 for index in range(40)}}, scope=f"bytes-{number % 50}")
@@ -658,7 +658,7 @@ class TestTables:
         scope = Scope(Index(CONVENTIONS), "scope", "")
         for number in range(10):
             plan = scope.plan({IN: 1, **{f"key-{number}-{index}": 1 for index in range(MAX_PLAN_KEYS)}})
-            assert Says.PROMPT in plan.marks
+            assert Meaning.PROMPT in plan.marks
             assert not plan.feedback
         assert 1 == len(scope._plans)
         assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(MAX_PLAN_KEYS)}}).feedback
@@ -716,7 +716,7 @@ class TestEvents:
 
     SCOPE = "llamaindex.opentelemetry.tracer"
 
-    def _event(self, **raw: Any) -> Event:
+    def _event(self, **raw: Any) -> Reading:
         start = SpanEvent("LLMChatStartEvent", {"class_name": "LLMChatStartEvent", "model_dict.model_name": "gpt-4o"})
         said = {f"response.raw.{key.replace('__', '.')}": value for key, value in raw.items()}
         end = SpanEvent("LLMChatEndEvent", {"class_name": "LLMChatEndEvent", **said})

@@ -21,11 +21,11 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing import remote_totals, store_queue, store_worker
 from otel_session_agg._sharing.encoding import decode, encode_part
-from otel_session_agg._sharing.parts import Answer, Part
+from otel_session_agg._sharing.parts import Part, RemoteParts
 from otel_session_agg._sharing.session_slots import open_slot
-from otel_session_agg._sharing.slots import Errand, session_slot, trace_key
-from otel_session_agg._sharing.store_worker import Courier
-from otel_session_agg._sharing.write_buffer import Outbox
+from otel_session_agg._sharing.slots import SlotWrite, session_slot, trace_key
+from otel_session_agg._sharing.store_worker import StoreWorker
+from otel_session_agg._sharing.write_buffer import WriteBuffer
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore, Stored
 from otel_session_agg.testing import FakeClock, make_span
 from tests.servers import wait_until
@@ -98,26 +98,26 @@ def store() -> Iterator[FakeStore]:
 
 
 @pytest.fixture
-def make(store: FakeStore) -> Iterator[Callable[..., Courier]]:
+def make(store: FakeStore) -> Iterator[Callable[..., StoreWorker]]:
     """Makes couriers and stops them."""
-    made: list[Courier] = []
+    made: list[StoreWorker] = []
 
-    def _make(**settings: Any) -> Courier:
+    def _make(**settings: Any) -> StoreWorker:
         guard = Guard(logging.getLogger("tests.courier"))
-        made.append(Courier(store, f"p{len(made)}", Settings(**settings), guard, lambda: None))
+        made.append(StoreWorker(store, f"p{len(made)}", Settings(**settings), guard, lambda: None))
         return made[-1]
 
     yield _make
     store.fails = False
     store.goes_on.set()
-    for courier in made:
-        courier.stop()
-    wait_until(lambda: not any(alive(courier) for courier in made))
+    for store_thread in made:
+        store_thread.stop()
+    wait_until(lambda: not any(alive(store_thread) for store_thread in made))
 
 
-def alive(courier: Courier) -> bool:
+def alive(store_thread: StoreWorker) -> bool:
     """Whether its thread is there."""
-    return courier.thread is not None and courier.thread.is_alive()
+    return store_thread.thread is not None and store_thread.thread.is_alive()
 
 
 def soon(seconds: float = NEVER_SECONDS) -> float:
@@ -125,9 +125,9 @@ def soon(seconds: float = NEVER_SECONDS) -> float:
     return time.monotonic() + seconds
 
 
-def errand(session_id: str, seq: int = 1, writer: str = "w", *, tokens: int = 1) -> Errand:
+def slot_write(session_id: str, seq: int = 1, writer: str = "w", *, tokens: int = 1) -> SlotWrite:
     """Something to write."""
-    return Errand(session_slot(session_id, writer, seq, SessionTotals(Rollup(total_tokens=tokens))))
+    return SlotWrite(session_slot(session_id, writer, seq, SessionTotals(Rollup(total_tokens=tokens))))
 
 
 def tokens(store: SessionStore, *session_ids: str) -> list[int]:
@@ -146,42 +146,42 @@ class TestOutbox:
 
     def test_newest(self) -> None:
         """Of each slot what was said last waits."""
-        outbox = Outbox(10)
+        buffer = WriteBuffer(10)
         for seq in (1, 2, 3):
-            outbox.put(errand("s", seq))
-        assert [errand("s", 3)] == outbox.first(10)
+            buffer.put(slot_write("s", seq))
+        assert [slot_write("s", 3)] == buffer.first(10)
 
     def test_said_meanwhile(self) -> None:
         """What is said while the older is being written waits on."""
-        outbox = Outbox(10)
-        outbox.put(errand("s", 1))
-        batch = outbox.first(10)
-        outbox.put(errand("s", 2))
-        outbox.written(batch)
-        assert [errand("s", 2)] == outbox.first(10)
+        buffer = WriteBuffer(10)
+        buffer.put(slot_write("s", 1))
+        batch = buffer.first(10)
+        buffer.put(slot_write("s", 2))
+        buffer.written(batch)
+        assert [slot_write("s", 2)] == buffer.first(10)
 
     def test_bounds(self) -> None:
         """Of too many, those that wait the longest are lost; so it is with what was written."""
-        outbox = Outbox(3)
-        assert [0, 0, 0, 1, 1] == [outbox.put(errand(f"s{number}")) for number in range(5)]
-        assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in outbox.first(10)]
+        buffer = WriteBuffer(3)
+        assert [0, 0, 0, 1, 1] == [buffer.put(slot_write(f"s{number}")) for number in range(5)]
+        assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in buffer.first(10)]
         for number in range(5, 10):
-            outbox.written([errand(f"s{number}")])
-        outbox.written(outbox.first(10))
-        assert not outbox
-        assert 0 == outbox.again()
-        assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in outbox.first(10)]
+            buffer.written([slot_write(f"s{number}")])
+        buffer.written(buffer.first(10))
+        assert not buffer
+        assert 0 == buffer.again()
+        assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in buffer.first(10)]
 
     def test_again(self) -> None:
         """What is written again is what was said last."""
-        outbox = Outbox(10)
+        buffer = WriteBuffer(10)
         for number in range(2):
-            outbox.put(errand("a", 1 + number))
-            outbox.put(errand(f"b{number}"))
-            outbox.written(outbox.first(10))
-        outbox.put(errand("a", 3))
-        outbox.again()
-        assert {"s:a": 3, "s:b0": 1, "s:b1": 1} == {one.slot.key: one.slot.seq for one in outbox.first(10)}
+            buffer.put(slot_write("a", 1 + number))
+            buffer.put(slot_write(f"b{number}"))
+            buffer.written(buffer.first(10))
+        buffer.put(slot_write("a", 3))
+        buffer.again()
+        assert {"s:a": 3, "s:b0": 1, "s:b1": 1} == {one.slot.key: one.slot.seq for one in buffer.first(10)}
 
     @given(
         steps=st.lists(st.tuples(st.sampled_from(["put", "leave", "write", "again"]), st.integers(0, 1)), max_size=40),
@@ -190,7 +190,7 @@ class TestOutbox:
     @example(steps=[("put", 0), ("leave", 0), ("put", 0)], size=1)
     def test_order(self, steps: list[tuple[str, int]], size: int) -> None:
         """Whoever reads that nothing is open any more finds what had been put before, whatever is written in which batches."""
-        outbox = Outbox(100)
+        buffer = WriteBuffer(100)
         said: dict[str, int] = {}
         needs: dict[int, int] = {}
         stands: dict[str, int] = {}
@@ -198,178 +198,178 @@ class TestOutbox:
             name = f"s{number}"
             if what == "put":
                 said[name] = seq
-                outbox.put(errand(name, seq))
+                buffer.put(slot_write(name, seq))
             elif what == "leave":
                 needs[seq] = said.get(name, 0)
-                outbox.put(Errand(open_slot(name, "p", seq, 0)))
+                buffer.put(SlotWrite(open_slot(name, "p", seq, 0)))
             elif what == "again":
                 stands.clear()
-                outbox.again()
+                buffer.again()
             else:
-                batch = outbox.first(size)
+                batch = buffer.first(size)
                 for one in sorted(batch, key=lambda row: row.slot.key.startswith("o:")):  # as the desk does
                     stands[one.slot.key] = one.slot.seq
                     if one.slot.key.startswith("o:"):
                         assert stands.get(f"s:{one.slot.key[2:]}", 0) >= needs[one.slot.seq]
-                outbox.written(batch)
+                buffer.written(batch)
 
 
 class TestWrites:
     """Slots on their way to the store."""
 
-    def test_delivered(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_delivered(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """They are written without anybody waiting for it, and counted."""
-        courier = make()
-        courier.put(errand("a", tokens=7))
+        store_thread = make()
+        store_thread.put(slot_write("a", tokens=7))
         wait_until(lambda: [7] == tokens(store, "a"))
-        wait_until(lambda: courier.counts["written"] == 1)
+        wait_until(lambda: store_thread.counts["written"] == 1)
 
-    def test_kept_and_coalesced(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_kept_and_coalesced(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """While the store fails they are kept, of each slot the newest; then that is written, once."""
-        courier = make()
+        store_thread = make()
         store.fails = True
         for seq in range(1, 101):
-            courier.put(errand("a", seq, tokens=seq))
-            courier.put(errand("b", seq, tokens=2 * seq))
-        assert not courier.flush(soon())
+            store_thread.put(slot_write("a", seq, tokens=seq))
+            store_thread.put(slot_write("b", seq, tokens=2 * seq))
+        assert not store_thread.flush(soon())
         store.fails = False
-        assert courier.flush(soon())
+        assert store_thread.flush(soon())
         assert [100, 200] == tokens(store, "a", "b")
         assert 2 == len(store.written)
-        assert courier.counts["errors"] >= 1
-        assert 2 == courier.counts["written"]
-        assert 0 == courier.counts["lost"]
+        assert store_thread.counts["errors"] >= 1
+        assert 2 == store_thread.counts["written"]
+        assert 0 == store_thread.counts["lost"]
 
-    def test_bounded(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_bounded(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of too many the oldest are lost, and counted."""
         monkeypatch.setattr(store_worker, "_MAX_TRACES", 0)
-        courier = make(max_sessions=10)
+        store_thread = make(max_sessions=10)
         store.fails = True
         for number in range(25):
-            courier.put(errand(f"s{number}", tokens=number))
-        assert not courier.flush(soon())
-        assert 15 == courier.counts["lost"]
+            store_thread.put(slot_write(f"s{number}", tokens=number))
+        assert not store_thread.flush(soon())
+        assert 15 == store_thread.counts["lost"]
         store.fails = False
-        assert courier.flush(soon())
+        assert store_thread.flush(soon())
         assert list(range(15, 25)) == tokens(store, *(f"s{number}" for number in range(15, 25)))
         assert [0] * 15 == tokens(store, *(f"s{number}" for number in range(15)))
 
-    def test_again_when_forgotten(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_again_when_forgotten(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """A store that has forgotten is told again everything that was written lately."""
-        courier = make()
+        store_thread = make()
         for number in range(300):  # more than one batch
-            courier.put(errand(f"s{number}", tokens=number))
-        assert courier.flush(soon())
+            store_thread.put(slot_write(f"s{number}", tokens=number))
+        assert store_thread.flush(soon())
         store.forget()
-        courier.put(errand("new", tokens=7))
-        assert courier.flush(soon())
+        store_thread.put(slot_write("new", tokens=7))
+        assert store_thread.flush(soon())
         assert [*range(300), 7] == tokens(store, *(f"s{number}" for number in range(300)), "new")
 
-    def test_many_due(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_many_due(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """When more sessions are idle than are looked at in one turn, the others do not wait for the next time."""
-        slots = [errand(f"s{number}").slot for number in range(200)]
+        slots = [slot_write(f"s{number}").slot for number in range(200)]
         store.put(slots, ttl_seconds=NEVER_SECONDS, due_seconds=0.0)
-        courier = make(session_idle_seconds=1800)
-        courier.watch({})
+        store_thread = make(session_idle_seconds=1800)
+        store_thread.watch({})
         found: list[object] = []
 
         def have_come() -> bool:
-            found.extend(courier.take())
+            found.extend(store_thread.take())
             return len(found) == 200
 
         wait_until(have_come, seconds=10)
 
-    def test_ends_are_bounded(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ends_are_bounded(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sessions that are to end while the store is away do not fill memory."""
         monkeypatch.setattr(store_worker, "_MAX_TRACES", 0)
-        courier = make(max_sessions=10)
+        store_thread = make(max_sessions=10)
         store.fails = True
         for number in range(1000):
-            courier.end(f"s{number}", "end_session")
-        assert 10 == len(courier._ends)
-        assert 990 == courier.counts["lost"]
+            store_thread.end(f"s{number}", "end_session")
+        assert 10 == len(store_thread._ends)
+        assert 990 == store_thread.counts["lost"]
 
 
 class TestAsks:
     """Questions for the parts of a trace."""
 
-    def test_down(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_down(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the store is down, they are answered at once by "not reached", however long it is until it is tried again."""
         monkeypatch.setattr(store_worker, "_BACK_OFF_SECONDS", (NEVER_SECONDS, NEVER_SECONDS))
-        courier = make()
+        store_thread = make()
         store.fails = True
-        assert not courier.flush(soon())
-        courier.put(errand("a"))
+        assert not store_thread.flush(soon())
+        store_thread.put(slot_write("a"))
         num_calls = store.num_calls
         before = time.monotonic()
-        courier.ask(5, soon())
-        assert [(5, Answer((), is_reached=False))] == answers(courier)
+        store_thread.ask(5, soon())
+        assert [(5, RemoteParts((), is_reached=False))] == answers(store_thread)
         assert time.monotonic() - before < AT_ONCE_SECONDS
         assert num_calls == store.num_calls
 
-    def test_fails(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_fails(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """So is the question that finds out that it is."""
-        courier = make()
+        store_thread = make()
         store.fails = True
-        courier.ask(5, soon())
-        assert [(5, Answer((), is_reached=False))] == answers(courier)
+        store_thread.ask(5, soon())
+        assert [(5, RemoteParts((), is_reached=False))] == answers(store_thread)
 
-    def test_slow(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_slow(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """Others get as long to write as it took here lately, within reason; that it was slow is forgotten."""
-        courier = make()
+        store_thread = make()
         store.goes_on.clear()
-        courier.put(errand("s"))
+        store_thread.put(slot_write("s"))
         wait_until(lambda: store.num_calls > 0)
         time.sleep(0.3)
         store.goes_on.set()
-        assert courier.flush(soon())
-        assert 0.6 <= courier.grace_seconds < AT_ONCE_SECONDS
-        courier.took(NEVER_SECONDS)
-        assert store_queue._MAX_GRACE_SECONDS == courier.grace_seconds
-        monkeypatch.setattr(courier, "_slowest_until", 0.0)
-        assert remote_totals.GRACE_SECONDS == courier.grace_seconds
+        assert store_thread.flush(soon())
+        assert 0.6 <= store_thread.grace_seconds < AT_ONCE_SECONDS
+        store_thread.took(NEVER_SECONDS)
+        assert store_queue._MAX_GRACE_SECONDS == store_thread.grace_seconds
+        monkeypatch.setattr(store_thread, "_slowest_until", 0.0)
+        assert remote_totals.GRACE_SECONDS == store_thread.grace_seconds
 
-    def test_slow_while_asked(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_slow_while_asked(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """So it is when the question is there before that is known, as when all connect at the same time."""
-        courier = make()
+        store_thread = make()
         store.goes_on.clear()
-        courier.put(errand("s"))
+        store_thread.put(slot_write("s"))
         wait_until(lambda: store.num_calls > 0)
         asked = time.monotonic()
-        courier.ask(5, soon())
+        store_thread.ask(5, soon())
         time.sleep(0.3)
         store.goes_on.set()
-        assert [(5, Answer((), is_reached=True))] == answers(courier)
+        assert [(5, RemoteParts((), is_reached=True))] == answers(store_thread)
         assert time.monotonic() - asked > 0.6
 
-    def test_open(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_open(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """As long as a part is open there is no answer, then there are all parts."""
-        courier = make()
+        store_thread = make()
         done, not_yet = part(3), part(4, is_open=True)
         put_parts(store, (PART_A, done), (PART_B, not_yet))
-        courier.ask(5, soon())
+        store_thread.ask(5, soon())
         wait_until(lambda: store.num_calls > 10)
-        assert [] == courier.take()
+        assert [] == store_thread.take()
         put_parts(store, (PART_B, part(4, seq=2)))
         assert [(5, {PART_A: done, PART_B: part(4, seq=2)})] == [
-            (number, dict(found.parts)) for number, found in answers(courier)
+            (number, dict(found.parts)) for number, found in answers(store_thread)
         ]
 
-    def test_out_of_time(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_out_of_time(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """When time is over, the answer is what is known."""
-        courier = make()
+        store_thread = make()
         put_parts(store, (PART_A, part(4, is_open=True)))
-        courier.ask(5, soon(0.3))
-        ((number, answer),) = answers(courier)
+        store_thread.ask(5, soon(0.3))
+        ((number, answer),) = answers(store_thread)
         assert (5, True, {PART_A: part(4, is_open=True)}) == (number, answer.is_reached, dict(answer.parts))
 
-    def test_flushed(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_flushed(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """Flushing waits for no part."""
-        courier = make()
+        store_thread = make()
         put_parts(store, (PART_A, part(4, is_open=True)))
-        courier.ask(5, soon())
-        assert courier.flush(soon(AT_ONCE_SECONDS))
-        assert [5] == [number for number, _ in answers(courier)]
+        store_thread.ask(5, soon())
+        assert store_thread.flush(soon(AT_ONCE_SECONDS))
+        assert [5] == [number for number, _ in answers(store_thread)]
 
 
 def part(total_tokens: int, seq: int = 1, *, is_open: bool = False) -> Part:
@@ -383,12 +383,12 @@ def put_parts(store: SessionStore, *parts: tuple[str, Part], trace_id: int = 5) 
     store.put(slots, ttl_seconds=NEVER_SECONDS)
 
 
-def answers(courier: Courier) -> list[Any]:
+def answers(store_thread: StoreWorker) -> list[Any]:
     """What comes back next."""
     found: list[object] = []
 
     def has_come() -> bool:
-        found.extend(courier.take())
+        found.extend(store_thread.take())
         return bool(found)
 
     wait_until(has_come)
@@ -398,99 +398,99 @@ def answers(courier: Courier) -> list[Any]:
 class TestTime:
     """How long anybody waits."""
 
-    def test_back_off(self, make: Callable[..., Courier], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_back_off(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that fails is tried again later and later, at last every five seconds, and at once when it has worked."""
         clock = FakeClock(100.0)
         monkeypatch.setattr(store_worker, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(store_queue, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
-        monkeypatch.setattr(Courier, "_begin", lambda _: None)  # the test takes the turns
-        courier = make()
-        courier.put(errand("a"))
+        monkeypatch.setattr(StoreWorker, "_begin", lambda _: None)  # the test takes the turns
+        store_thread = make()
+        store_thread.put(slot_write("a"))
         store.fails = True
         waits = []
         for _ in range(8):
-            courier.turn()
-            waits.append(round(courier.pause(), 3))
+            store_thread.turn()
+            waits.append(round(store_thread.pause(), 3))
             num_calls = store.num_calls
-            courier.turn()
+            store_thread.turn()
             assert num_calls == store.num_calls
-            clock.tick(courier.pause())
+            clock.tick(store_thread.pause())
         assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0] == waits
         store.fails = False
-        courier.turn()
-        assert not courier.is_down
+        store_thread.turn()
+        assert not store_thread.is_down
         store.fails = True
-        courier.put(errand("a", 2))
-        courier.turn()
-        assert 0.1 == round(courier.pause(), 3)
+        store_thread.put(slot_write("a", 2))
+        store_thread.turn()
+        assert 0.1 == round(store_thread.pause(), 3)
 
-    def test_flushes_at_once(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_flushes_at_once(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """One that has no time left takes nothing from another one."""
-        courier = make()
+        store_thread = make()
         store.goes_on.clear()
-        courier.put(errand("s"))
+        store_thread.put(slot_write("s"))
         flushed: list[bool] = []
-        patient = threading.Thread(target=lambda: flushed.append(courier.flush(soon(2 * AT_ONCE_SECONDS))))
+        patient = threading.Thread(target=lambda: flushed.append(store_thread.flush(soon(2 * AT_ONCE_SECONDS))))
         patient.start()
-        wait_until(lambda: len(courier._flushing) == 1)
-        assert not courier.flush(soon(0.1))
+        wait_until(lambda: len(store_thread._flushing) == 1)
+        assert not store_thread.flush(soon(0.1))
         store.goes_on.set()
         patient.join(AT_ONCE_SECONDS)
         assert [True] == flushed
 
-    def test_flush_of_one_that_hangs(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_flush_of_one_that_hangs(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """Flushing takes no longer than it may; what is there is written later."""
-        courier = make()
+        store_thread = make()
         store.goes_on.clear()
-        courier.put(errand("a", tokens=7))
+        store_thread.put(slot_write("a", tokens=7))
         before = time.monotonic()
-        assert not courier.flush(soon(0.2))
+        assert not store_thread.flush(soon(0.2))
         assert 0.2 <= time.monotonic() - before < AT_ONCE_SECONDS
         store.goes_on.set()
         wait_until(lambda: [7] == tokens(store, "a"))
 
-    def test_nobody_waits(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_nobody_waits(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """While the store hangs, everything can be left with the courier, at once."""
-        courier = make()
+        store_thread = make()
         store.goes_on.clear()
-        courier.put(errand("a"))
+        store_thread.put(slot_write("a"))
         wait_until(lambda: store.num_calls > 0)
         before = time.monotonic()
-        courier.put(errand("b"))
-        courier.ask(5, soon())
-        courier.end("a", "end_session")
-        courier.watch({"a": "w"})
-        assert [] == courier.take()
+        store_thread.put(slot_write("b"))
+        store_thread.ask(5, soon())
+        store_thread.end("a", "end_session")
+        store_thread.watch({"a": "w"})
+        assert [] == store_thread.take()
         assert time.monotonic() - before < AT_ONCE_SECONDS
 
 
 class TestThread:
     """The courier's thread."""
 
-    def test_none_without_work(self, make: Callable[..., Courier]) -> None:
+    def test_none_without_work(self, make: Callable[..., StoreWorker]) -> None:
         """It begins with the first thing to do; so does a processor's."""
-        courier = make()
-        assert courier.thread is None
+        store_thread = make()
+        assert store_thread.thread is None
         before = threads()
         processor = SessionSpanProcessor(store=MemoryStore(), prices=PriceBook())
         assert before == threads()
         processor.shutdown()
-        courier.put(errand("a"))
-        assert alive(courier)
+        store_thread.put(slot_write("a"))
+        assert alive(store_thread)
 
-    def test_stopped(self, make: Callable[..., Courier], store: FakeStore) -> None:
+    def test_stopped(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """Stopped, it ends and closes the store; nothing begins it again, and flushing does not wait for it."""
-        courier = make()
-        courier.put(errand("a"))
-        assert courier.flush(soon())
-        courier.stop()
-        wait_until(lambda: not alive(courier))
+        store_thread = make()
+        store_thread.put(slot_write("a"))
+        assert store_thread.flush(soon())
+        store_thread.stop()
+        wait_until(lambda: not alive(store_thread))
         assert store.is_closed
-        courier.put(errand("b"))
+        store_thread.put(slot_write("b"))
         before = time.monotonic()
-        assert not courier.flush(soon(2 * AT_ONCE_SECONDS))
+        assert not store_thread.flush(soon(2 * AT_ONCE_SECONDS))
         assert time.monotonic() - before < AT_ONCE_SECONDS
-        assert not alive(courier)
+        assert not alive(store_thread)
 
     def test_shutdown(self, store: FakeStore) -> None:
         """A processor that shuts down has delivered what was there, and leaves no thread behind."""
@@ -635,12 +635,12 @@ class TestManySessions:
         before = objects()
         feed(processor, 30_000, 200_000)
         assert objects() - before < 85_000  # half of one for each session; what is remembered for a while goes up and down
-        assert 1000 == len(processor._runner.pipeline.keeper.ledger)
-        wait_until(lambda: told[0] + processor._runner.caller.num_lost == 199_000)
-        assert 0 == processor._runner.caller.num_lost
+        assert 1000 == len(processor._span_worker.pipeline.manager.lifecycle)
+        wait_until(lambda: told[0] + processor._span_worker.callbacks.num_lost == 199_000)
+        assert 0 == processor._span_worker.callbacks.num_lost
         processor.shutdown()
         assert [200_000, 15 * 200_000] == told
-        assert {} == processor._runner.faults()
+        assert {} == processor._span_worker.faults()
 
     def test_with_a_store(self) -> None:
         """So it is with a store that is shared: who is forgotten here ends there."""
@@ -653,15 +653,15 @@ class TestManySessions:
             on_session=lambda record: told.append(record.session_id),
         )
         feed(processor, 0, 6_000)
-        keeper, courier = processor._runner.pipeline.keeper, processor._runner.pipeline.courier
-        assert len(keeper.ledger) <= 200
-        assert len(keeper.ledger._deadlines._heap) < 2_048
-        assert courier is not None
+        manager, store_thread = processor._span_worker.pipeline.manager, processor._span_worker.pipeline.store_worker
+        assert len(manager.lifecycle) <= 200
+        assert len(manager.lifecycle._deadlines._heap) < 2_048
+        assert store_thread is not None
         wait_until(lambda: len(told) >= 6_000, seconds=60)
         assert 6_000 == len(set(told)) == len(told)
-        assert [0, 0, 0] == [len(courier._outbox), len(courier._ends), courier.counts["lost"]]
+        assert [0, 0, 0] == [len(store_thread._write_buffer), len(store_thread._ends), store_thread.counts["lost"]]
         processor.shutdown()
-        assert {} == processor._runner.faults()
+        assert {} == processor._span_worker.faults()
 
 
 def feed(processor: SessionSpanProcessor, first: int, last: int) -> None:

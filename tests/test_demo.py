@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_session_agg import attributes as _names
+from otel_session_agg import attributes as n
 from otel_session_agg._cli import app
 from otel_session_agg._cli import demo as _demo
 from otel_session_agg._cli.demo import EndpointError, Outcome
@@ -373,7 +373,7 @@ class TestRun:
 
     def test_every_session_has_its_root(self, outcome: Outcome) -> None:
         """The roots arrive with the sessions' ids, also where only a child knew it."""
-        assert list(SESSIONS) == [root.attributes[_names.SESSION_ID] for root in outcome.roots]
+        assert list(SESSIONS) == [root.attributes[n.SESSION_ID] for root in outcome.roots]
 
     def test_costs_are_those_of_the_price_list(self, outcome: Outcome) -> None:
         """The cost of a session is the sum over its calls, priced one by one; an unknown model leaves it unknown."""
@@ -387,28 +387,26 @@ class TestRun:
                 cache_read_tokens=served.cached_tokens or None,
             )
             expected[served.session] += float(calc_price(usage, served.model, provider_id="openai").total_price)
-        actual = {root.attributes[_names.SESSION_ID]: root.attributes.get(_names.COST) for root in outcome.roots}
+        actual = {root.attributes[n.SESSION_ID]: root.attributes.get(n.COST) for root in outcome.roots}
 
         assert {**{name: pytest.approx(cost) for name, cost in expected.items()}, CONTRACT: None} == actual
 
     def test_tells_unpriced_calls_and_errors(self, outcome: Outcome) -> None:
         """The unknown model is counted as unpriced, the failed tool as an error."""
-        roots = {root.attributes[_names.SESSION_ID]: root.attributes for root in outcome.roots}
+        roots = {root.attributes[n.SESSION_ID]: root.attributes for root in outcome.roots}
 
-        assert {CONTRACT: 1} == {
-            name: a[_names.NUM_UNPRICED_EVENTS] for name, a in roots.items() if _names.NUM_UNPRICED_EVENTS in a
-        }
-        assert {WEATHER: 1} == {name: a[_names.NUM_ERRORS] for name, a in roots.items() if _names.NUM_ERRORS in a}
-        assert "forecast service did not answer" in str(roots[WEATHER][_names.ERROR])
+        assert {CONTRACT: 1} == {name: a[n.NUM_UNPRICED_EVENTS] for name, a in roots.items() if n.NUM_UNPRICED_EVENTS in a}
+        assert {WEATHER: 1} == {name: a[n.NUM_ERRORS] for name, a in roots.items() if n.NUM_ERRORS in a}
+        assert "forecast service did not answer" in str(roots[WEATHER][n.ERROR])
 
     def test_waits_for_the_child_that_outlives_its_root(self, outcome: Outcome) -> None:
         """The session's end is the child's, not the root span's, and nothing is partial."""
-        (root,) = (root for root in outcome.roots if root.attributes[_names.SESSION_ID] == RESEARCH)
+        (root,) = (root for root in outcome.roots if root.attributes[n.SESSION_ID] == RESEARCH)
         last_end_ns = max(span.end_ns for span in outcome.spans if span.trace_id == root.trace_id)
 
         assert last_end_ns > root.end_ns
-        assert last_end_ns // 1_000_000 == root.attributes[_names.END_TIME]
-        assert _names.PARTIAL not in root.attributes
+        assert last_end_ns // 1_000_000 == root.attributes[n.END_TIME]
+        assert n.PARTIAL not in root.attributes
 
     def test_leaves_environment_and_client_as_they_were(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A run in an application's own process changes nothing there, and is changed by nothing."""
@@ -433,7 +431,7 @@ class TestShow:
 
     def test_shortens_long_outputs(self, outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
         """An output is one line, whatever it is."""
-        root = replace(outcome.roots[0], attributes={**outcome.roots[0].attributes, _names.OUTPUTS: "very\nlong " * 40})
+        root = replace(outcome.roots[0], attributes={**outcome.roots[0].attributes, n.OUTPUTS: "very\nlong " * 40})
         show(replace(outcome, roots=[root]))
 
         (line,) = (line for line in capsys.readouterr().out.splitlines() if "very long" in line)
@@ -486,7 +484,7 @@ class TestCommand:
 
         assert (0, "") == (done.returncode, done.stderr)
         assert f"\n{len(receiver.spans)} spans went to {url}/v1/traces.\n" in done.stdout
-        ids = {span.attributes.get(_names.SESSION_ID) for span in receiver.spans if not span.parent_span_id}
+        ids = {span.attributes.get(n.SESSION_ID) for span in receiver.spans if not span.parent_span_id}
         assert set(SESSIONS) <= ids
 
     def test_says_that_a_backend_cannot_be_reached(self) -> None:

@@ -17,7 +17,7 @@ from otel_session_agg._sharing.encoding import decode, encode_part, encode_recor
 from otel_session_agg._sharing.parts import Part
 from otel_session_agg._sharing.parts import Recorded as Told
 from otel_session_agg._sharing.session_slots import RECORD
-from otel_session_agg._sharing.slots import MAX_DUE, ROOT, Desk, Errand, adoption, inclusion, session_slot, trace_key
+from otel_session_agg._sharing.slots import MAX_DUE, ROOT, SlotWrite, StoreSlots, inclusion, reassignment, session_slot, trace_key
 from otel_session_agg.stores import MemoryStore, Slot, SqliteStore
 from otel_session_agg.testing import FakeClock
 
@@ -36,31 +36,31 @@ class Office:
         self.store: Any = store or MemoryStore(clock=self.clock)
         self.counts: Counter[str] = Counter()
         self.records: list[SessionRecord] = []
-        self.one, self.two = self.desk("one"), self.desk("two")
+        self.one, self.two = self.store_slots("one"), self.store_slots("two")
 
-    def desk(self, owner: str) -> Desk:
+    def store_slots(self, owner: str) -> StoreSlots:
         """The desk of another process."""
         settings = Settings(session_idle_seconds=IDLE, linger_seconds=LINGER)
-        return Desk(self.store, settings, owner, self.counts, self.at_ns)
+        return StoreSlots(self.store, settings, owner, self.counts, self.at_ns)
 
     def at_ns(self, seconds: float = 0.0) -> int:
         """The time so many seconds from now."""
         return int((1000 + self.clock() + seconds) * 1e9)
 
-    def end(self, session_id: str = "s", desk: Desk | None = None, **more: Any) -> bool:
+    def end(self, session_id: str = "s", store_slots: StoreSlots | None = None, **more: Any) -> bool:
         """End a session."""
-        return (desk or self.one).end(session_id, "end_session", self.records.append, **more)
+        return (store_slots or self.one).end(session_id, "end_session", self.records.append, **more)
 
-    def scan(self, *desks: Desk) -> None:
+    def scan(self, *all_store_slots: StoreSlots) -> None:
         """All look for sessions in which nothing happens any more."""
-        for desk in desks or (self.one, self.two):
-            for session_id in desk.due():
-                assert desk.end(session_id, "idle", self.records.append)
+        for store_slots in all_store_slots or (self.one, self.two):
+            for session_id in store_slots.due():
+                assert store_slots.end(session_id, "idle", self.records.append)
 
-    def part(self, writer: str, seq: int = 1, *, began: float = 0.0, desk: Desk | None = None) -> None:
+    def part(self, writer: str, seq: int = 1, *, began: float = 0.0, store_slots: StoreSlots | None = None) -> None:
         """A process has one event, in a root that began so many seconds from now by its clock."""
         totals = replace(ONE, last_began_ns=self.at_ns(began))
-        (desk or self.two).write([Errand(session_slot("s", writer, seq, totals))])
+        (store_slots or self.two).write([SlotWrite(session_slot("s", writer, seq, totals))])
 
     def told(self) -> list[tuple[int, int, str]]:
         """Revisions that were told, their events and why."""
@@ -87,18 +87,18 @@ def part(num_events: int = 1, seq: int = 2, session: str | None = None, *, is_op
     return Part(rollups, is_open=is_open, root=False, session_id=session, seq=seq)
 
 
-def part_errand(writer: str, one: Part) -> Errand:
+def part_write(writer: str, one: Part) -> SlotWrite:
     """A part on its way; who writes it looks for the root."""
     slot = Slot(trace_key(TRACE), writer, one.seq, encode_part(one))
-    return Errand(slot, part_of=TRACE if None in one.rollups else None)
+    return SlotWrite(slot, part_of=TRACE if None in one.rollups else None)
 
 
-def root_errand(session_id: str | None, *included: tuple[str, int], seq: int = 1) -> Errand:
+def root_write(session_id: str | None, *included: tuple[str, int], seq: int = 1) -> SlotWrite:
     """The root of the trace on its way, with what it carries."""
     carried = tuple(inclusion(*row) for row in (*included, (ROOT, seq)))
     rollup = Rollup() if session_id is not None else Rollup(num_events=5, start_ns=1, end_ns=10)
     one = Part({None: rollup}, is_open=False, root=True, session_id=session_id, seq=seq, included=carried)
-    return Errand(Slot(trace_key(TRACE), ROOT, seq, encode_part(one)), part_of=TRACE)
+    return SlotWrite(Slot(trace_key(TRACE), ROOT, seq, encode_part(one)), part_of=TRACE)
 
 
 class _EvictingStore(MemoryStore):
@@ -120,7 +120,7 @@ class TestParts:
     def test_all(self) -> None:
         """All of a trace but the root are read, those that are open too."""
         office = Office()
-        office.one.write([part_errand(A, part()), part_errand(B, part(is_open=True)), root_errand("s")])
+        office.one.write([part_write(A, part()), part_write(B, part(is_open=True)), root_write("s")])
         [answer, nothing] = office.two.parts([TRACE, 8])
         assert {A: part(), B: part(is_open=True)} == dict(answer.parts)
         assert ((), True) == (nothing.parts, nothing.is_reached)
@@ -129,7 +129,7 @@ class TestParts:
         """Of a part what was said last counts, whatever comes first."""
         office = Office()
         for seq in (2, 3, 1):
-            office.one.write([part_errand(A, part(seq, seq))])
+            office.one.write([part_write(A, part(seq, seq))])
         [answer] = office.one.parts([TRACE])
         assert [(A, part(3, 3))] == list(answer.parts)
 
@@ -149,17 +149,17 @@ class TestParts:
         """What is no part, or is nobody's, is skipped and counted."""
         office = Office()
         office.store.put([Slot(trace_key(TRACE), writer, 1, value)], ttl_seconds=10)
-        office.one.write([part_errand(B, part()), root_errand("s")])
+        office.one.write([part_write(B, part()), root_write("s")])
         assert [(B, part())] == list(office.two.parts([TRACE])[0].parts)
-        assert [f"t:{TRACE_ID}:{B}"] == [errand.slot.writer for errand in office.one.adoptions()]
+        assert [f"t:{TRACE_ID}:{B}"] == [slot_write.slot.writer for slot_write in office.one.reassignments()]
         assert 2 == office.counts["malformed"]
 
     def test_malformed_root(self) -> None:
         """A root that cannot be read is none."""
         office = Office()
-        office.one.write([part_errand(A, part())])
+        office.one.write([part_write(A, part())])
         office.store.put([Slot(trace_key(TRACE), ROOT, 1, b"garbage")], ttl_seconds=10)
-        assert [] == office.one.adoptions()
+        assert [] == office.one.reassignments()
         assert 1 == office.counts["malformed"]
 
 
@@ -168,7 +168,7 @@ class TestAdoption:
 
     def test_slot(self) -> None:
         """A part becomes a slot of the session that says what the part did."""
-        slot = adoption("s", TRACE, A, part())
+        slot = reassignment("s", TRACE, A, part())
         assert ("s:s", f"t:{TRACE_ID}:{A}", 2) == slot[:3]
         assert decode(slot.value) == SessionTotals(
             Rollup(num_events=1, start_ns=3, end_ns=9),
@@ -181,25 +181,25 @@ class TestAdoption:
     def test_root_first(self) -> None:
         """A part that ends after the root finds it, and is in its session."""
         office = Office()
-        office.one.write([root_errand("s")])
-        assert [] == office.one.adoptions()
-        office.two.write([part_errand(A, part())])
-        assert [Errand(adoption("s", TRACE, A, part()))] == office.two.adoptions()
+        office.one.write([root_write("s")])
+        assert [] == office.one.reassignments()
+        office.two.write([part_write(A, part())])
+        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.two.reassignments()
 
     def test_part_first(self) -> None:
         """A part that ends before the root is found by it."""
         office = Office()
-        office.two.write([part_errand(A, part())])
-        assert [] == office.two.adoptions()
-        office.one.write([root_errand("s")])
-        assert [Errand(adoption("s", TRACE, A, part()))] == office.one.adoptions()
+        office.two.write([part_write(A, part())])
+        assert [] == office.two.reassignments()
+        office.one.write([root_write("s")])
+        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.one.reassignments()
 
     def test_both(self) -> None:
         """When both see each other, both write the same slot."""
         office = Office()
-        office.one.write([root_errand("s")])
-        office.two.write([part_errand(A, part())])
-        [mine], [yours] = office.one.adoptions(), office.two.adoptions()
+        office.one.write([root_write("s")])
+        office.two.write([part_write(A, part())])
+        [mine], [yours] = office.one.reassignments(), office.two.reassignments()
         assert mine == yours
         office.one.write([mine])
         office.two.write([yours])
@@ -208,51 +208,51 @@ class TestAdoption:
     def test_carried(self) -> None:
         """A part that the root carries has found its session."""
         office = Office()
-        office.two.write([part_errand(A, part())])
-        office.one.write([root_errand("s", (A, 2))])
-        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
+        office.two.write([part_write(A, part())])
+        office.one.write([root_write("s", (A, 2))])
+        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
 
     def test_carried_and_changed(self) -> None:
         """When it changes after that, the session gets what it is now."""
         office = Office()
-        office.two.write([part_errand(A, part())])
-        office.one.write([root_errand("s", (A, 2)), Errand(adoption("s", TRACE, A, part()))])
-        office.two.write([part_errand(A, part(4, 3))])
-        office.two.write(office.two.adoptions())
+        office.two.write([part_write(A, part())])
+        office.one.write([root_write("s", (A, 2)), SlotWrite(reassignment("s", TRACE, A, part()))])
+        office.two.write([part_write(A, part(4, 3))])
+        office.two.write(office.two.reassignments())
         assert 4 == office.totals("s").rollup.num_events
 
     @pytest.mark.parametrize("other", [part(is_open=True), part(session="t")])
     def test_others(self, other: Part) -> None:
         """A part that is open, or that named a session, needs none."""
         office = Office()
-        office.one.write([root_errand("s"), part_errand(A, other)])
-        assert [] == office.one.adoptions()
+        office.one.write([root_write("s"), part_write(A, other)])
+        assert [] == office.one.reassignments()
 
     def test_once(self) -> None:
         """Who has looked does not look again until there is something to look for."""
         office = Office()
-        office.one.write([root_errand("s"), part_errand(A, part())])
-        assert 1 == len(office.one.adoptions())
-        assert [] == office.one.adoptions()
+        office.one.write([root_write("s"), part_write(A, part())])
+        assert 1 == len(office.one.reassignments())
+        assert [] == office.one.reassignments()
 
     def test_store_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """When the store fails meanwhile, the next look finds it."""
         office = Office()
-        office.one.write([root_errand("s"), part_errand(A, part())])
+        office.one.write([root_write("s"), part_write(A, part())])
         with monkeypatch.context() as patch:
             patch.setattr(office.store, "get", _refuse)
             with pytest.raises(ConnectionError):
-                office.one.adoptions()
-        assert 1 == len(office.one.adoptions())
+                office.one.reassignments()
+        assert 1 == len(office.one.reassignments())
 
     def test_many(self) -> None:
         """Any number of traces are looked at."""
         office = Office()
         for number in range(1, 600):
-            for errand in (root_errand("s"), part_errand(A, part())):
-                slot = errand.slot._replace(key=trace_key(number))
-                office.one.write([errand._replace(slot=slot, part_of=number)])
-        assert 599 == len({errand.slot.writer for errand in office.one.adoptions()})
+            for slot_write in (root_write("s"), part_write(A, part())):
+                slot = slot_write.slot._replace(key=trace_key(number))
+                office.one.write([slot_write._replace(slot=slot, part_of=number)])
+        assert 599 == len({slot_write.slot.writer for slot_write in office.one.reassignments()})
 
 
 def _refuse(*_: object, **__: object) -> Any:
@@ -266,10 +266,10 @@ class TestBecomesSession:
     def test_second_revision(self) -> None:
         """It becomes a session itself; what its root told was the first revision, so the record is the second."""
         office = Office()
-        office.one.write([root_errand(None)])
-        assert [] == office.one.adoptions()
-        office.two.write([part_errand(A, part())])
-        office.two.write(office.two.adoptions())
+        office.one.write([root_write(None)])
+        assert [] == office.one.reassignments()
+        office.two.write([part_write(A, part())])
+        office.two.write(office.two.reassignments())
         assert [] == office.two.due()
         office.clock.tick(LINGER)
         assert [TRACE_ID] == office.two.due()
@@ -281,32 +281,32 @@ class TestBecomesSession:
     def test_with_all_parts(self) -> None:
         """The parts that the root carried are in it, too, once."""
         office = Office()
-        office.two.write([part_errand(A, part(2))])
-        office.one.write([root_errand(None, (A, 2))])
-        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
-        office.two.write([part_errand(B, part(4))])
-        for desk in (office.two, office.one):
-            desk.write(office.two.adoptions())
+        office.two.write([part_write(A, part(2))])
+        office.one.write([root_write(None, (A, 2))])
+        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
+        office.two.write([part_write(B, part(4))])
+        for store_slots in (office.two, office.one):
+            store_slots.write(office.two.reassignments())
         assert 11 == office.totals(TRACE_ID).rollup.num_events
 
     def test_nothing_missed(self) -> None:
         """A trace of which nothing was missed is no session."""
         office = Office()
-        office.two.write([part_errand(A, part())])
-        office.one.write([root_errand(None, (A, 2))])
-        assert ([], []) == (office.one.adoptions(), office.two.adoptions())
+        office.two.write([part_write(A, part())])
+        office.one.write([root_write(None, (A, 2))])
+        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
         assert [] == list(office.store.keys("s:"))
 
     def test_twice(self) -> None:
         """Two processes that find it at once make one session, with one record."""
         office = Office()
-        office.one.write([root_errand(None)])
-        office.one.write([part_errand(A, part())])
-        office.two.write([part_errand(B, part())])
-        for errands, desk in ((office.one.adoptions(), office.one), (office.two.adoptions(), office.two)):
-            desk.write(errands)
-        for desk in (office.one, office.two):
-            assert office.end(TRACE_ID, desk)
+        office.one.write([root_write(None)])
+        office.one.write([part_write(A, part())])
+        office.two.write([part_write(B, part())])
+        for slot_writes, store_slots in ((office.one.reassignments(), office.one), (office.two.reassignments(), office.two)):
+            store_slots.write(slot_writes)
+        for store_slots in (office.one, office.two):
+            assert office.end(TRACE_ID, store_slots)
         assert [(2, 7)] == office.revisions()
 
 
@@ -316,8 +316,8 @@ class TestEnd:
     def test_all_slots(self) -> None:
         """The record has what all processes have, and says why it was made."""
         office = Office()
-        for desk, writer in ((office.one, "p.1"), (office.two, "q.1")):
-            desk.write([Errand(session_slot("s", writer, 1, ONE))])
+        for store_slots, writer in ((office.one, "p.1"), (office.two, "q.1")):
+            store_slots.write([SlotWrite(session_slot("s", writer, 1, ONE))])
         assert office.end()
         assert [(1, 2)] == office.revisions()
         assert ("s", "end_session") == (office.records[0].session_id, office.records[0].end_reason)
@@ -325,32 +325,32 @@ class TestEnd:
     def test_twice(self) -> None:
         """Ended by two one after the other, one record is made."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
-        assert office.end(desk=office.one)
-        assert office.end(desk=office.two)
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
+        assert office.end(store_slots=office.one)
+        assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
 
     def test_at_once(self) -> None:
         """Ended by two at the same time, one record is made: the second has to wait for the first."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         other: list[bool] = []
 
         def tell(record: SessionRecord) -> None:
             office.records.append(record)
-            other.append(office.end(desk=office.two))
+            other.append(office.end(store_slots=office.two))
 
         assert office.one.end("s", "end_session", tell)
         assert [False] == other
-        assert office.end(desk=office.two)
+        assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
 
     def test_comes_back(self) -> None:
         """Each time that something changed there is one more record, with all that happened."""
         office = Office()
         for seq in range(1, 4):
-            office.one.write([Errand(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq))))])
-            assert office.end(desk=office.two)
+            office.one.write([SlotWrite(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq))))])
+            assert office.end(store_slots=office.two)
         assert [(1, 1), (2, 2), (3, 3)] == office.revisions()
 
     def test_nothing_there(self) -> None:
@@ -362,11 +362,11 @@ class TestEnd:
     def test_changed_meanwhile(self) -> None:
         """What is written while the record is made is told soon after, with the next revision."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
 
         def tell(record: SessionRecord) -> None:
             office.records.append(record)
-            office.two.write([Errand(session_slot("s", "q.1", 1, ONE))])
+            office.two.write([SlotWrite(session_slot("s", "q.1", 1, ONE))])
 
         assert office.one.end("s", "end_session", tell)
         assert [] == office.one.due()
@@ -378,20 +378,20 @@ class TestEnd:
     def test_settling_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """When settling fails it is tried again, and told once."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         with monkeypatch.context() as patch:
             patch.setattr(office.store, "settle", _refuse)
             for _ in range(3):
                 with pytest.raises(ConnectionError):
                     office.end()
         assert office.end()
-        assert office.end(desk=office.two)
+        assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
 
     def test_settling_fails_after_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Also when it was done, and only the answer was lost."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         settle = office.store.settle
 
         def done_but(slot: Slot, version: int, *, ttl_seconds: float) -> bool:
@@ -402,50 +402,50 @@ class TestEnd:
             patch.setattr(office.store, "settle", done_but)
             with pytest.raises(ConnectionError):
                 office.end()
-        for desk in (office.one, office.two):
-            assert office.end(desk=desk)
+        for store_slots in (office.one, office.two):
+            assert office.end(store_slots=store_slots)
         assert [(1, 1)] == office.revisions()
 
     def test_fails_then_changes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What changed before the second try is told, too."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         with monkeypatch.context() as patch:
             patch.setattr(office.store, "settle", _refuse)
             with pytest.raises(ConnectionError):
                 office.end()
-        office.two.write([Errand(session_slot("s", "q.1", 1, ONE))])
+        office.two.write([SlotWrite(session_slot("s", "q.1", 1, ONE))])
         assert office.end()
         assert 2 == office.revisions()[-1][1]
 
     def test_dies(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """When the one that made a record dies before it could say so, another makes the same again."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         with monkeypatch.context() as patch:
             patch.setattr(office.store, "settle", _refuse)
             patch.setattr(office.store, "unclaim", lambda *_: None)
             with pytest.raises(ConnectionError):
                 office.end()
-        assert not office.end(desk=office.two)
+        assert not office.end(store_slots=office.two)
         office.clock.tick(60)
-        assert office.end(desk=office.two)
+        assert office.end(store_slots=office.two)
         first, second = office.records
         assert (first.trace_id, first.span_id) == (second.trace_id, second.span_id)
 
     def test_gives_claim_back(self) -> None:
         """A callback that fails leaves the session to others."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         with pytest.raises(ConnectionError):
             office.one.end("s", "end_session", _refuse)
-        assert office.end(desk=office.two)
+        assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
 
     def test_malformed(self) -> None:
         """Slots that cannot be read are left out and counted."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.store.put([Slot("s:s", name, 1, value) for name, value in (("x", b"{"), ("y", b'{"v":9}'))], ttl_seconds=100)
         assert office.end()
         assert ([(1, 1)], 2) == (office.revisions(), office.counts["malformed"])
@@ -456,7 +456,7 @@ class TestEnd:
     def test_whole(self) -> None:
         """When all of it can be read, the record does not say that something is missing."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         assert office.end()
         assert [None] == [record.partial_reason for record in office.records]
 
@@ -466,7 +466,7 @@ class TestEnd:
         clock = FakeClock(50.0)
         with closing(SqliteStore(tmp_path / "sessions.db", clock=clock)) as store:
             office = Office(store)
-            office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+            office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
             store.put([Slot("s:s", RECORD, 1, encode_recorded(Told(revision, 1)))], ttl_seconds=100)
             assert office.end()
             assert [(expected, 1)] == office.revisions()
@@ -476,7 +476,7 @@ class TestEnd:
         office = Office()
         office.store.put([Slot(f"x:{n}", "w", 1, b"") for n in range(2 * MAX_DUE)], ttl_seconds=1e6, due_seconds=0)
         office.clock.tick(1)
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.clock.tick(IDLE)
         for _ in range(3):
             office.scan(office.one)
@@ -485,7 +485,7 @@ class TestEnd:
     def test_malformed_record(self) -> None:
         """So is a record that cannot be read."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.store.put([Slot("s:s", RECORD, 1, b"garbage")], ttl_seconds=100)
         assert office.end()
         assert ([(1, 1)], 1) == (office.revisions(), office.counts["malformed"])
@@ -498,26 +498,26 @@ class TestPatiently:
         """While something is open it is not now; without patience the record says so."""
         office = Office()
         still_open = SessionTotals(Rollup(num_events=1), num_open=1)
-        office.one.write([Errand(session_slot("s", "p.1", 1, still_open)), Errand(session_slot("s", "q.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, still_open)), SlotWrite(session_slot("s", "q.1", 1, ONE))])
         assert not office.end(patiently=True)
         assert [] == office.records
-        office.one.write([Errand(session_slot("s", "p.1", 2, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 2, ONE))])
         assert office.end(patiently=True)
         assert [False] == [record.is_partial for record in office.records]
 
     def test_no_patience(self) -> None:
         """Without patience the record says that more is to come."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
         assert office.end()
         assert [True] == [record.is_partial for record in office.records]
 
     def test_others_may_go_on(self) -> None:
         """Who waits does not keep others from it."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, SessionTotals(num_open=2)))])
         assert not office.end(patiently=True)
-        assert office.end(desk=office.two)
+        assert office.end(store_slots=office.two)
 
 
 class TestDue:
@@ -526,9 +526,9 @@ class TestDue:
     def test_idle(self) -> None:
         """A session is due when nobody wrote for so long, and no more when it has ended."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.clock.tick(IDLE - 1)
-        office.two.write([Errand(session_slot("s", "q.1", 1, ONE)), root_errand("s")])
+        office.two.write([SlotWrite(session_slot("s", "q.1", 1, ONE)), root_write("s")])
         office.clock.tick(IDLE - 1)
         assert [] == office.one.due()
         office.clock.tick(1)
@@ -539,21 +539,21 @@ class TestDue:
     def test_late(self) -> None:
         """What comes late after the end is told a moment later; what comes late before waits with the rest."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.clock.tick(LINGER)
         assert [] == office.one.due()
         office.end()
-        office.two.write([Errand(session_slot("s", "p.1", 2, ONE))])
+        office.two.write([SlotWrite(session_slot("s", "p.1", 2, ONE))])
         office.clock.tick(LINGER)
         assert ["s"] == office.two.due()
 
     def test_late_and_later(self) -> None:
         """Late spans that follow each other do not put the record off until the session is idle."""
         office = Office()
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.end()
         for seq in (2, 3):
-            office.one.write([Errand(session_slot("s", "p.1", seq, ONE))])
+            office.one.write([SlotWrite(session_slot("s", "p.1", seq, ONE))])
         office.clock.tick(LINGER)
         assert ["s"] == office.one.due()
 
@@ -611,7 +611,7 @@ class TestAfterTheEnd:
         office.end()
         for number in range(3):
             office.clock.tick(1)
-            office.part(f"q.{number}", began=-30, desk=office.desk(f"q{number}"))
+            office.part(f"q.{number}", began=-30, store_slots=office.store_slots(f"q{number}"))
         office.clock.tick(LINGER)
         office.scan()
         assert [(1, 1, "end_session"), (2, 4, "end_session")] == office.told()
@@ -641,10 +641,10 @@ class TestAfterTheEnd:
         office.part("p.1", began=-60)
         office.end()
         still_open = replace(ONE, num_open=1, last_began_ns=office.at_ns(-30))
-        office.two.write([Errand(session_slot("s", "q.1", 1, still_open))])
+        office.two.write([SlotWrite(session_slot("s", "q.1", 1, still_open))])
         office.clock.tick(LINGER)
         office.scan()
-        office.two.write([Errand(session_slot("s", "q.1", 2, replace(still_open, num_open=0)))])
+        office.two.write([SlotWrite(session_slot("s", "q.1", 2, replace(still_open, num_open=0)))])
         office.clock.tick(LINGER)
         office.scan()
         assert [(1, False), (2, True), (3, False)] == [(record.revision, record.is_partial) for record in office.records]
@@ -658,7 +658,7 @@ class TestAfterTheEnd:
         office.part("p.1", began=-60)
         if not ends:
             office.end()
-        store.meanwhile = lambda: office.part("q.1", began=-30, desk=office.desk("q"))
+        store.meanwhile = lambda: office.part("q.1", began=-30, store_slots=office.store_slots("q"))
         if ends:
             office.end()
         else:
@@ -690,7 +690,7 @@ class TestOthers:
         """All slots but the own and the record."""
         office = Office()
         slots = [session_slot("s", name, 1, ONE) for name in ("p.1", "q.1", "q.2")]
-        office.one.write([*map(Errand, slots), Errand(Slot("s:s", RECORD, 1, encode_recorded(Told(1, 1))))])
+        office.one.write([*map(SlotWrite, slots), SlotWrite(Slot("s:s", RECORD, 1, encode_recorded(Told(1, 1))))])
         [others] = office.one.others({"s": "p.1"}, {})
         assert ("s", 2) == (others.session_id, others.totals.rollup.num_events)
 
@@ -701,7 +701,7 @@ class TestOthers:
         watched = {"s": "p.1", "t": "p.1"}
         assert ["s", "t"] == [others.session_id for others in office.one.others(watched, seen)]
         assert [] == list(office.one.others(watched, seen))
-        office.two.write([Errand(session_slot("t", "q.1", 1, ONE))])
+        office.two.write([SlotWrite(session_slot("t", "q.1", 1, ONE))])
         assert ["t"] == [others.session_id for others in office.one.others(watched, seen)]
 
 
@@ -711,8 +711,8 @@ class TestWrite:
     def test_repeated(self) -> None:
         """Written again, also in another order, nothing changes."""
         office = Office()
-        errands = [Errand(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq)))) for seq in (1, 2, 3)]
-        orders: Sequence[Sequence[Errand]] = (errands, errands[::-1], errands[:1])
+        slot_writes = [SlotWrite(session_slot("s", "p.1", seq, SessionTotals(Rollup(num_events=seq)))) for seq in (1, 2, 3)]
+        orders: Sequence[Sequence[SlotWrite]] = (slot_writes, slot_writes[::-1], slot_writes[:1])
         for order in orders:
             office.one.write(order)
         assert 3 == office.totals("s").rollup.num_events
@@ -724,13 +724,13 @@ class TestWrite:
     def test_evicted(self) -> None:
         """What is gone from a store is written again with a mark, and the record says that something may be missing."""
         office = Office(_EvictingStore())
-        office.one.write([Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.store.evict("s:s")
         assert not office.end()
         gone = office.one.sessions.gone()
         assert gone is not None
         assert (frozenset({"s:s"}), ["s:s"]) == (gone.keys, [slot.key for slot in gone.marks])
-        office.one.write([*map(Errand, gone.marks), Errand(session_slot("s", "p.1", 1, ONE))])
+        office.one.write([*map(SlotWrite, gone.marks), SlotWrite(session_slot("s", "p.1", 1, ONE))])
         assert office.one.sessions.gone() is None
         assert office.end()
         assert [(1, 1, "store_evicted")] == [(r.revision, r.rollup.num_events, r.partial_reason) for r in office.records]

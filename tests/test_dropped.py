@@ -64,7 +64,7 @@ class Door:
         else:
             exporter = SessionSpanExporter(self.sent, **more)
             provider.add_span_processor(SimpleSpanProcessor(exporter))
-            exporter._companion.attach()
+            exporter._context_processor.attach()
 
     def shut_down(self) -> dict[str, Any]:
         """Everything leaves; the attributes of the only root."""
@@ -150,7 +150,7 @@ class TestLost:
         limited.flush()
         root = limited.attributes("request")
         assert (expected, expected and True) == (root.get("metadata.partial_reason"), root.get("metadata.partial"))
-        assert counted == limited.runner.pipeline.engine.unread["dropped_attributes"]
+        assert counted == limited.span_worker.pipeline.engine.unread["dropped_attributes"]
 
     def test_lost_session_of_a_root(self, limited: App) -> None:
         """A root that may have lost the session says so when there is something to tell; others do not."""

@@ -28,8 +28,8 @@ class _App:
         self.processor = SessionSpanProcessor(
             SimpleSpanProcessor(self.sent), settings=Settings(), prices=PRICES, on_session=self.records.append
         )
-        self.runner = self.processor._runner
-        self.runner.clock, self.runner.worker.thread = FakeClock(1000.0), threading.current_thread()
+        self.span_worker = self.processor._span_worker
+        self.span_worker.clock, self.span_worker.worker.thread = FakeClock(1000.0), threading.current_thread()
 
     def batch(self, *spans: ReadableSpan) -> None:
         """These begin and end, in their order, and are folded together."""
@@ -37,7 +37,7 @@ class _App:
             self.processor.on_start(span)  # type: ignore[arg-type]  # it reads nothing that an ended one has not
         for span in spans:
             self.processor.on_end(span)
-        self.runner.turn()
+        self.span_worker.turn()
 
     def totals(self) -> list[tuple[Any, ...]]:
         """Tokens, model events and cost of each root, in the order in which they left."""
@@ -84,7 +84,7 @@ class TestOneCall:
         app.batch(call(1, "framework", **ID))
         app.batch(call(2, "client", at=500, **ID))
         assert [ONCE, NOT_HERE] == [(tokens or 0, events, cost) for tokens, events, cost in app.totals()]
-        assert {"told_in_another_trace": 1} == dict(app.runner.pipeline.engine.unread)
+        assert {"told_in_another_trace": 1} == dict(app.span_worker.pipeline.engine.unread)
 
     def test_by_time_and_figures(self, app: _App) -> None:
         """Without a response id, the same figures at the same time are one call."""

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
-from otel_session_agg._sessions.root_release import Departures
+from otel_session_agg._sessions.root_release import RootRelease
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter
 
@@ -77,16 +77,16 @@ class _Application:
         own: dict[str, Any] = {"settings": Settings(), "store": store, "prices": PRICES}
         if entry == "processor":
             processor = SessionSpanProcessor(SimpleSpanProcessor(self.exporter), **own)
-            self.runner = processor._runner
+            self.span_worker = processor._span_worker
             self.flush: Callable[[], object] = processor.force_flush
             self.provider.add_span_processor(processor)
         else:
             exporter = SessionSpanExporter(self.exporter, **own)
-            self.runner = exporter._aggregation.runner
+            self.span_worker = exporter._aggregator.span_worker
             self.flush = exporter.force_flush
             self.provider.add_span_processor(SimpleSpanProcessor(exporter))
-        self.runner.clock = self.clock
-        self.runner.wake_worker = lambda: None  # type: ignore[method-assign]  # turns are steps
+        self.span_worker.clock = self.clock
+        self.span_worker.wake_worker = lambda: None  # type: ignore[method-assign]  # turns are steps
         self.tracer = self.provider.get_tracer("tests")
         self.open: list[Span] = []
         self.ended: Counter[int] = Counter()
@@ -95,7 +95,7 @@ class _Application:
         """One step."""
         if step == "turn":
             self.clock.tick(number)
-            self.runner.turn()
+            self.span_worker.turn()
         elif step == "flush":
             self.flush()
         elif step == "end":
@@ -195,7 +195,7 @@ class TestExactlyOnce:
             application = _Application("processor", store)
             for step in ("root", "part", "root"):
                 application.do(step, 7)
-            monkeypatch.setattr(Departures, place, fails)
+            monkeypatch.setattr(RootRelease, place, fails)
             for _ in range(3):
                 application.do("end", 0)
             application.do("turn", 6)

@@ -45,9 +45,9 @@ class Face:
         self.exporter = SessionSpanExporter(
             self.sent, settings=Settings(**settings), store=store, prices=PRICES, on_session=self.records.append
         )
-        self.runner = self.exporter._aggregation.runner
-        self.runner.clock = self.clock
-        self.runner.worker.thread = threading.current_thread()  # there is one already
+        self.span_worker = self.exporter._aggregator.span_worker
+        self.span_worker.clock = self.clock
+        self.span_worker.worker.thread = threading.current_thread()  # there is one already
 
     def export(self, *spans: ReadableSpan) -> SpanExportResult:
         """One batch."""
@@ -56,8 +56,8 @@ class Face:
     def tick(self, seconds: float) -> None:
         """One turn of the worker, so many seconds later."""
         self.clock.tick(seconds)
-        self.runner.turn()
-        assert self.runner.caller.flush(time.monotonic() + DEADLINE_SECONDS)
+        self.span_worker.turn()
+        assert self.span_worker.callbacks.flush(time.monotonic() + DEADLINE_SECONDS)
 
     def totals(self, name: str = "root") -> dict[str, Any]:
         """What was written on the only exported span with this name."""
@@ -227,9 +227,9 @@ class TestMissing:
         for number in range(100):
             face.export(call(2, 1, trace_id=number + 1), call(4, 3, trace_id=number + 1), root(trace_id=number + 1))
         face.tick(6)
-        arrivals = face.runner.pipeline._fronts[0]
-        assert isinstance(arrivals, assembler.Arrivals)
-        assert (0, {}, None) == (arrivals.number, arrivals._traces, arrivals.next_deadline())
+        assembling = face.span_worker.pipeline._fronts[0]
+        assert isinstance(assembling, assembler.TraceAssembler)
+        assert (0, {}, None) == (assembling.number, assembling._traces, assembling.next_deadline())
 
 
 class TestSeveralRoots:
@@ -281,8 +281,8 @@ class TestBounds:
         face = make(max_open_spans=50)
         for number in range(500):
             face.export(call(number + 2, 1))
-        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
-        assert face.runner.pipeline._fronts[0].number <= 50
+        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
+        assert face.span_worker.pipeline._fronts[0].number <= 50
         face.export(root())
         face.tick(6)
         assert (500, 7500, 10000.0) == tuple(face.totals()[k] for k in ("num_events", "total_tokens", "cost"))
@@ -293,8 +293,8 @@ class TestBounds:
         face = make()
         for number in range(100):
             face.export(call(2, 1, trace_id=number + 1))
-        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
-        assert face.runner.pipeline._fronts[0].number == 20
+        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
+        assert face.span_worker.pipeline._fronts[0].number == 20
         for number in range(100):
             face.export(root(trace_id=number + 1))
         face.tick(6)
@@ -308,11 +308,11 @@ class TestBounds:
         said = {**CALL, "output.value": "x" * 1000, "metadata": json.dumps({"a": "x" * 1000})}
         for number in range(100):
             face.export(make_span("n" * 100_000, trace_id=number + 1, span_id=2, parent_id=1, attributes=said))
-        assert isinstance(face.runner.pipeline._fronts[0], assembler.Arrivals)
-        assert 9 == face.runner.pipeline._fronts[0].number
+        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
+        assert 9 == face.span_worker.pipeline._fronts[0].number
         assert all(
             "" == kept.span.name
-            for waiting in face.runner.pipeline._fronts[0]._traces.values()
+            for waiting in face.span_worker.pipeline._fronts[0]._traces.values()
             for kept in waiting.spans.values()
         )
         for number in range(100):
@@ -326,7 +326,7 @@ class TestBounds:
         face = make(max_output_chars=100)
         said = {**CALL, "output.value": "x" * 1_000_000}
         face.export(make_span("chat", span_id=2, parent_id=1, attributes=said))
-        (waiting,) = face.runner.pipeline._fronts[0]._traces.values()  # type: ignore[union-attr]
+        (waiting,) = face.span_worker.pipeline._fronts[0]._traces.values()  # type: ignore[union-attr]
         assert 100 >= len(str(waiting.spans[2].event.output))
         face.export(root())
         face.tick(6)
@@ -347,7 +347,7 @@ class TestBounds:
         face.exporter.shutdown()
         assert ["chat", "chat", "root", "root", "chat", "root"] == [name for name in face.names() if name != "session"]
         assert [15] == [r.rollup.total_tokens for r in face.records]
-        assert {"duplicate_span": 4} == dict(face.runner.pipeline.engine.ignored)
+        assert {"duplicate_span": 4} == dict(face.span_worker.pipeline.engine.ignored)
 
 
 class _Failing(RecordingExporter):
@@ -377,7 +377,7 @@ class TestDownstream:
         face = make(_Failing(SpanExportResult.FAILURE, ValueError("gone")))
         results = [face.export(call(number, 1)) for number in (2, 3, 4)]
         assert [SpanExportResult.FAILURE, SpanExportResult.FAILURE, SpanExportResult.SUCCESS] == results
-        assert {"downstream on_end": 1} == face.runner.faults()
+        assert {"downstream on_end": 1} == face.span_worker.faults()
 
     def test_large_batches(self, make: Callable[..., Face]) -> None:
         """It gets no more at once than the batch processor gives."""
@@ -400,7 +400,7 @@ class TestDownstream:
         face.exporter.shutdown()
         assert (["chat", "root"], 1) == (face.names(), behind.num_shut_down)
         assert SpanExportResult.FAILURE is face.export(call(3, 1))
-        assert {"after_shutdown": 1} == face.runner.lost
+        assert {"after_shutdown": 1} == face.span_worker.lost
         assert "partial" not in face.totals()
 
     def test_force_flush(self, face: Face) -> None:
@@ -431,12 +431,12 @@ class TestDownstream:
     @not_compiled
     def test_a_fault_of_ours(self, face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
         """A root whose totals cannot be made leaves as it came."""
-        monkeypatch.setattr(face.runner.pipeline.engine, "_release", lambda *_: 1 / 0)
+        monkeypatch.setattr(face.span_worker.pipeline.engine, "_release", lambda *_: 1 / 0)
         face.export(call(2, 1), root())
         face.tick(6)
         assert ["chat", "root"] == face.names()
         assert "num_events" not in face.totals()
-        assert {"folding": 1} == face.runner.faults()
+        assert {"folding": 1} == face.span_worker.faults()
 
 
 class TestSessions:
@@ -478,7 +478,7 @@ class TestSessions:
         """So does an id in baggage, where that is trusted."""
         face = make(trust_baggage=True)
         provider.add_span_processor(SimpleSpanProcessor(face.exporter))
-        face.exporter._companion.attach()
+        face.exporter._context_processor.attach()
         trace.get_tracer("tests").start_span("root", baggage.set_baggage("session.id", "far")).end()
         trace.get_tracer("tests").start_span("other").end()
         face.tick(6)
@@ -488,10 +488,10 @@ class TestSessions:
         """It comes into the provider by itself, when that is there, once."""
         exporter = SessionSpanExporter(RecordingExporter())
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while exporter._companion not in provider._active_span_processor._span_processors and time.monotonic() < deadline:
+        while exporter._context_processor not in provider._active_span_processor._span_processors and time.monotonic() < deadline:
             time.sleep(0.01)
-        exporter._companion.attach()
-        assert (exporter._companion,) == provider._active_span_processor._span_processors
+        exporter._context_processor.attach()
+        assert (exporter._context_processor,) == provider._active_span_processor._span_processors
         exporter.shutdown()
 
     def test_force_flush_of_the_provider(self, provider: TracerProvider) -> None:
@@ -499,7 +499,7 @@ class TestSessions:
         sent = RecordingExporter()
         exporter = SessionSpanExporter(sent, settings=Settings())
         provider.add_span_processor(BatchSpanProcessor(exporter))
-        exporter._companion.attach()
+        exporter._context_processor.attach()
         provider.get_tracer("tests").start_span("root").end()
         assert provider.force_flush()
         assert [0] == [span.attributes["metadata.num_events"] for span in sent.spans if span.attributes]
@@ -588,15 +588,15 @@ class TestArguments:
         monkeypatch.setenv("OTEL_PYTHON_SESSION_AGG_LINGER", "7")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "250")
         exporter = SessionSpanExporter(RecordingExporter())
-        runner = exporter._aggregation.runner
-        assert (7.0, 0.25) == (runner._settings.linger_seconds, runner._batch_seconds)
+        span_worker = exporter._aggregator.span_worker
+        assert (7.0, 0.25) == (span_worker._settings.linger_seconds, span_worker._batch_seconds)
         exporter.shutdown()
 
     def test_delay_that_is_no_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A delay that cannot be read is the batch processor's own."""
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "soon")
         exporter = SessionSpanExporter(RecordingExporter())
-        assert 5.0 == exporter._aggregation.runner._batch_seconds
+        assert 5.0 == exporter._aggregator.span_worker._batch_seconds
         exporter.shutdown()
 
     @pytest.mark.parametrize("settings", [{"linger": 1}, {"linger_seconds": -1}])

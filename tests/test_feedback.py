@@ -235,7 +235,7 @@ class TestSpan:
         assert {(1, 1, 15, True)} == {
             (r.num_traces, r.rollup.num_events, r.rollup.total_tokens, r.rollup.has_feedback) for r in app.records
         }
-        engine = app.runner.pipeline.engine
+        engine = app.span_worker.pipeline.engine
         assert (2, 2, 1, 0) == (engine.received, engine.folded, engine.opened, engine.open)
 
     @pytest.mark.parametrize("wrong", ["x" * 1025])
@@ -343,7 +343,7 @@ class TestWhen:
         finally:
             logging.getLogger("otel_session_agg").removeHandler(handler)
         assert app.named("feedback")
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
 
     def test_after_shutdown(self, app: App, everywhere: Callable[[TracerProvider], None]) -> None:
         """After the shutdown nothing fails."""
@@ -394,7 +394,7 @@ class TestOtherProcesses:
 
 def only(monkeypatch: pytest.MonkeyPatch, app: App) -> None:
     """From now on this is the only process."""
-    monkeypatch.setattr("otel_session_agg._api.registry._LIVE", WeakSet([app.processor._aggregation]))
+    monkeypatch.setattr("otel_session_agg._api.registry._LIVE", WeakSet([app.processor._aggregator]))
 
 
 class TestWithoutDownstream:

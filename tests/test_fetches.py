@@ -10,7 +10,7 @@ import pytest
 from otel_session_agg import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, POLL_SECONDS, Fetch, Fetches
-from otel_session_agg._sharing.session_slots import Others, SessionSlots, Spent, open_slot
+from otel_session_agg._sharing.session_slots import RemoteTotals, SessionSlots, Spent, open_slot
 from otel_session_agg._sharing.slots import session_slot
 from otel_session_agg.stores import MemoryStore, Slot
 from otel_session_agg.testing import FakeClock
@@ -26,7 +26,7 @@ class Place:
         self.store = MemoryStore(clock=self.clock)
         self.sessions = SessionSlots(self.store, Counter())
         self.fetches = Fetches()
-        self.heard: list[Others] = []
+        self.heard: list[RemoteTotals] = []
         self.num_put = 0
 
     def put(self, slot: Slot) -> None:
@@ -55,8 +55,8 @@ class Place:
         self.clock.tick(after_seconds)
         self.fetches.look(self.sessions, self._hear, self.clock())
 
-    def _hear(self, news: Iterable[Others | Spent]) -> None:
-        self.heard += [one for one in news if isinstance(one, Others)]
+    def _hear(self, news: Iterable[RemoteTotals | Spent]) -> None:
+        self.heard += [one for one in news if isinstance(one, RemoteTotals)]
 
     def lasts(self, seconds: float, *, is_patient: bool = False) -> float:
         """How long somebody waits when nothing happens."""

@@ -238,7 +238,7 @@ class TestStore:
         monkeypatch.setenv(env.OTEL_PYTHON_SESSION_AGG_STORE, url)
         made = door(RecordingExporter())
         others.append(made)
-        assert not made._aggregation.is_shared
+        assert not made._aggregator.is_shared
         (said,) = caplog.messages
         assert said.startswith(env.OTEL_PYTHON_SESSION_AGG_STORE)
         assert "secret" not in said
@@ -247,7 +247,7 @@ class TestStore:
         """So it is when the application itself reads the environment."""
         monkeypatch.setenv(env.OTEL_PYTHON_SESSION_AGG_STORE, "foo://")
         others.append(SessionSpanProcessor(RecordingExporter(), settings=Settings.from_env()))
-        assert not others[0]._aggregation.is_shared
+        assert not others[0]._aggregator.is_shared
 
     @pytest.mark.parametrize("door", DOORS)
     @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ class TestStore:
             SessionSpanProcessor(RecordingExporter(), store=url),
             SessionSpanProcessor(RecordingExporter(), store=open_store(url)),
         ]
-        assert [True, True, True] == [one._aggregation.is_shared for one in others]
+        assert [True, True, True] == [one._aggregator.is_shared for one in others]
         others.append(SessionSpanProcessor(RecordingExporter(), store="MEMORY://"))
-        assert not others[-1]._aggregation.is_shared
+        assert not others[-1]._aggregator.is_shared
 
 
 class TestUnknownVariable:

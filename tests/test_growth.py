@@ -63,7 +63,7 @@ def _below(span: Span) -> Context:
 
 def _turn(app: App, number: int) -> None:
     if number % _EACH == 0:
-        app.runner.turn()
+        app.span_worker.turn()
 
 
 def _with_call(app: App, root: Span) -> None:
@@ -142,7 +142,7 @@ def _ring(app: App, number: int) -> None:
             span: Any = app.tracer.start_span("ring", context)
             span._context = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
             span.end()
-        app.runner.turn()
+        app.span_worker.turn()
         for index in range(number):
             app.call(one)
             _turn(app, index)
@@ -179,7 +179,7 @@ class TestStarts:
             app, lines = make(max_queue_size=1_000_000), _Lines()
             with lines.counted():
                 STARTS[scene](app, number)
-                app.runner.turn()
+                app.span_worker.turn()
             costs.append(lines.number / number)
             app.provider.shutdown()
         assert costs[1] <= _MOST * costs[0]
@@ -231,7 +231,7 @@ class TestEnds:
         for number in (_FEW, _MANY):
             spans, lines, sent = ended(scene, number), _Lines(), RecordingExporter()
             exporter = SessionSpanExporter(sent, settings=Settings(linger_seconds=60.0), prices=PRICES)
-            exporter._aggregation.runner.worker.thread = threading.current_thread()
+            exporter._aggregator.span_worker.worker.thread = threading.current_thread()
             with lines.counted():
                 for at in range(0, len(spans), _EACH):
                     exporter.export(spans[at : at + _EACH])

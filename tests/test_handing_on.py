@@ -68,7 +68,7 @@ class TestRoom:
                 tracer.start_span("request", Context()).end()
             assert provider.force_flush()
         assert 3000 == exporter.number
-        assert {} == processor._runner.lost
+        assert {} == processor._span_worker.lost
         provider.shutdown()
 
     def test_hangs(self) -> None:
@@ -108,19 +108,19 @@ class TestUnderLoad:
     def test_question(self, app: App) -> None:
         """A question is answered when all is folded that was there when it was asked."""
         app.call()
-        app.runner.queue = queue = _Endless(app.runner.queue)
-        assert 1 == app.runner.asked(lambda _keeper, _now: 1)
+        app.span_worker.queue = queue = _Endless(app.span_worker.queue)
+        assert 1 == app.span_worker.asked(lambda _manager, _now: 1)
         assert queue.num_taken <= 2 * _BATCH
 
     def test_flush(self, app: App) -> None:
         """A flush has released what was there when it began."""
         app.call()
-        app.runner.queue = queue = _Endless(app.runner.queue)
+        app.span_worker.queue = queue = _Endless(app.span_worker.queue)
         assert app.provider.force_flush()
         assert queue.num_taken <= 2 * _BATCH
 
     def test_forward(self, app: App) -> None:
         """And has handed on what was there."""
-        app.runner.held = held = _Endless(_ended(5))
-        app.runner.forward(float("inf"))
+        app.span_worker.held = held = _Endless(_ended(5))
+        app.span_worker.forward(float("inf"))
         assert 5 == held.num_taken

@@ -11,7 +11,7 @@ import pytest
 
 from otel_session_agg import end_session, session
 from otel_session_agg._cli.sessions import list_sessions
-from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
 from otel_session_agg._reading.users import metadata_in
 from otel_session_agg._trace.labels import Labels
@@ -171,7 +171,7 @@ class TestMetadata:
         """Few texts of each session are read, and long ones not at all."""
         labels = Labels()
         for number in range(100):
-            event = Event(Kind.SPAN, metadata=json.dumps({f"name{number}": 1}))
+            event = Reading(Kind.SPAN, metadata=json.dumps({f"name{number}": 1}))
             labels.add(SpanData("s", 1, 2, 3, "INTERNAL", "", "", 1, 2, {}), event)
         assert 2 == len(labels.totals.metadata)
         assert {} == metadata_in(json.dumps({"a": "x" * 20_000}))

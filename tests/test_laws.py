@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, Settings
-from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.engine import Engine
@@ -50,10 +50,10 @@ class _Span:
         )
 
 
-def _read(data: SpanData) -> Event:
+def _read(data: SpanData) -> Reading:
     span: _Span = data.attributes["span"]
     usage = Usage(*span.tokens, sum(span.tokens)) if span.tokens else None
-    return Event(span.kind, usage)
+    return Reading(span.kind, usage)
 
 
 def _price(call: Call) -> int:
@@ -73,7 +73,7 @@ class _Harness:
         self.handed_in: Counter[object] = Counter()
         self.left: Counter[object] = Counter()
         self.released: list[Trace] = []
-        self.carriers = 0
+        self.payloads = 0
 
     def start(self, span: _Span) -> None:
         """It begins."""
@@ -83,12 +83,12 @@ class _Harness:
 
     def end(self, span: _Span) -> None:
         """It ends."""
-        self.carriers += 1
-        carrier = (self.carriers, span)
+        self.payloads += 1
+        payload = (self.payloads, span)
         if not self.lean:
-            self.handed_in[carrier] += 1
+            self.handed_in[payload] += 1
         out: list[object] = []
-        self.engine.ended(span.data(), carrier, self.now, out)
+        self.engine.ended(span.data(), payload, self.now, out)
         self._check(out)
 
     def tick(self, seconds: float) -> None:
@@ -109,7 +109,7 @@ class _Harness:
             if isinstance(item, Trace):
                 self.released = [item] if self.lean else [*self.released, item]
             if not self.lean and not isinstance(item, Changed):
-                self.left[item.carrier if isinstance(item, Trace) else item] += 1
+                self.left[item.payload if isinstance(item, Trace) else item] += 1
         engine = self.engine
         assert engine.received == engine.folded + sum(engine.ignored.values())
         assert engine.opened == sum(engine.released.values()) + engine.open

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, SessionRecord, Settings
 from otel_session_agg._model.session_totals import Member, SessionTotals
-from otel_session_agg._sessions.lifecycle import Ledger
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._trace.trace import Trace
 
@@ -26,27 +26,27 @@ class Books:
     def __init__(self, *, is_shared: bool = False, **settings: Any) -> None:
         self.open: Counter[str] = Counter()
         wanted = {"session_idle_seconds": IDLE, "session_max_seconds": MAX, "linger_seconds": LINGER, **settings}
-        self.ledger = Ledger(Settings(**wanted), "p", is_shared=is_shared, num_open=lambda name: self.open[name])
+        self.lifecycle = SessionLifecycle(Settings(**wanted), "p", is_shared=is_shared, num_open=lambda name: self.open[name])
         self._traces: dict[int, Trace] = {}
 
     def tell(self, session_id: str, num_events: int, now: float, trace_id: int = 1, *, is_late: bool = False) -> None:
         """A trace has so many events of a session by now."""
         trace = self._traces.setdefault(trace_id, Trace(trace_id, 1))
-        self.ledger.report(trace, {session_id: Rollup(num_events=num_events)}, now, is_late=is_late)
+        self.lifecycle.report(trace, {session_id: Rollup(num_events=num_events)}, now, is_late=is_late)
 
     def root(self, session_id: str, now: float, trace_id: int = 1) -> None:
         """A root of a session has left, with one event."""
         self.tell(session_id, 1, now, trace_id)
-        self.ledger.left(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
+        self.lifecycle.left(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
 
     def due(self, now: float) -> list[tuple[str, int, str, int]]:
         """Let time pass; the records that were made."""
-        self.ledger.due(now)
+        self.lifecycle.due(now)
         return self.told()
 
     def told(self) -> list[tuple[str, int, str, int]]:
         """Session, revision, reason and events of the records that were made."""
-        records, self.ledger.records = self.ledger.records, []
+        records, self.lifecycle.records = self.lifecycle.records, []
         return [(row.session_id, row.revision, row.end_reason, row.rollup.num_events) for row in records]
 
 
@@ -57,7 +57,7 @@ class TestIdle:
         """A session ends when nothing new came for so long, and not before."""
         books = Books()
         books.root("s", 0)
-        assert IDLE == books.ledger.next_deadline()
+        assert IDLE == books.lifecycle.next_deadline()
         assert [] == books.due(IDLE - 1)
         assert [("s", 1, "idle", 1)] == books.due(IDLE)
         assert [] == books.due(10 * IDLE)
@@ -93,8 +93,8 @@ class TestIdle:
         books = Books()
         books.root("s", 0, 7)
         books.root("s", 0, 8)
-        books.ledger.due(IDLE)
-        [record] = books.ledger.records
+        books.lifecycle.due(IDLE)
+        [record] = books.lifecycle.records
         assert ((7, 1), (8, 1)) == record.members
         assert (2, 3e-6, False) == (record.num_traces, record.average_trace_latency_ms, record.is_partial)
 
@@ -118,8 +118,8 @@ class TestMaxAge:
         books.open["s"] = 2
         for now in range(0, int(MAX), 10):
             assert [] == books.due(now)
-        books.ledger.due(MAX)
-        [record] = books.ledger.records
+        books.lifecycle.due(MAX)
+        [record] = books.lifecycle.records
         assert ("max_age", 2, True) == (record.end_reason, record.totals.num_open, record.is_partial)
 
     def test_goes_on(self) -> None:
@@ -147,7 +147,7 @@ class TestEnd:
         """It ends at once."""
         books = Books()
         books.root("s", 0)
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         assert [("s", 1, "end_session", 1)] == books.told()
         assert [] == books.due(10 * IDLE)
 
@@ -156,11 +156,11 @@ class TestEnd:
         books = Books()
         books.tell("s", 1, 0)
         books.open["s"] = 1
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         assert [] == books.told()
         books.tell("s", 4, 2)
         books.open["s"] = 0
-        books.ledger.settled("s")
+        books.lifecycle.settled("s")
         assert [("s", 1, "end_session", 4)] == books.told()
         assert [] == books.due(10 * IDLE)
 
@@ -170,10 +170,10 @@ class TestEnd:
         books.tell("s", 1, 0)
         books.open["s"] = 3
         for now in range(int(LINGER)):
-            books.ledger.end("s", "end_session", now)
+            books.lifecycle.end("s", "end_session", now)
             assert [] == books.due(now)
-        books.ledger.due(LINGER)
-        [record] = books.ledger.records
+        books.lifecycle.due(LINGER)
+        [record] = books.lifecycle.records
         assert ("end_session", 3) == (record.end_reason, record.totals.num_open)
 
     def test_twice(self) -> None:
@@ -181,32 +181,32 @@ class TestEnd:
         books = Books()
         books.root("s", 0)
         for now in (1, 2):
-            books.ledger.end("s", "end_session", now)
+            books.lifecycle.end("s", "end_session", now)
         assert [("s", 1, "end_session", 1)] == books.told()
 
     def test_nothing_new(self) -> None:
         """A session that came back without anything new is not told of again."""
         books = Books()
         books.root("s", 0)
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         books.told()
-        books.ledger.began("s", 2)
+        books.lifecycle.began("s", 2)
         books.tell("s", 1, 2)
-        books.ledger.end("s", "end_session", 3)
+        books.lifecycle.end("s", "end_session", 3)
         assert [] == books.told()
 
     def test_unknown(self) -> None:
         """Nothing happens when there is no such session."""
         books = Books()
-        books.ledger.end("s", "end_session", 1)
-        books.ledger.settled("s")
-        assert ([], 0) == (books.told(), len(books.ledger))
+        books.lifecycle.end("s", "end_session", 1)
+        books.lifecycle.settled("s")
+        assert ([], 0) == (books.told(), len(books.lifecycle))
 
     def test_not_asked_for(self) -> None:
         """When its traces come to their end, a session that nobody ended goes on."""
         books = Books()
         books.root("s", 0)
-        books.ledger.settled("s")
+        books.lifecycle.settled("s")
         assert [] == books.told()
 
 
@@ -219,7 +219,7 @@ class TestComesBack:
         found = []
         for number in range(1, 5):
             books.root("s", 10.0 * number, number)
-            books.ledger.end("s", "end_session", 10.0 * number)
+            books.lifecycle.end("s", "end_session", 10.0 * number)
             found += books.told()
         assert [("s", revision, "end_session", revision) for revision in range(1, 5)] == found
 
@@ -247,10 +247,10 @@ class TestLate:
         """A late span is told of after a moment, with the reason for which the session had ended."""
         books = Books()
         books.root("s", 0)
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         books.told()
         books.tell("s", 2, 50, is_late=True)
-        assert 50 + LINGER == books.ledger.next_deadline()
+        assert 50 + LINGER == books.lifecycle.next_deadline()
         assert [] == books.due(49 + LINGER)
         assert [("s", 2, "end_session", 2)] == books.due(50 + LINGER)
         assert [] == books.due(50 * IDLE)
@@ -268,11 +268,11 @@ class TestLate:
         """So is feedback."""
         books = Books()
         books.root("s", 0)
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         books.told()
-        books.ledger.feedback("s", 50)
-        books.ledger.due(50 + LINGER)
-        [record] = books.ledger.records
+        books.lifecycle.feedback("s", 50)
+        books.lifecycle.due(50 + LINGER)
+        [record] = books.lifecycle.records
         assert (2, "end_session", True, 1) == (
             record.revision, record.end_reason, record.rollup.has_feedback, record.rollup.num_events
         )  # fmt: skip
@@ -280,7 +280,7 @@ class TestLate:
     def test_feedback_for_a_stranger(self) -> None:
         """Feedback for a session that is not known here makes it known."""
         books = Books()
-        books.ledger.feedback("s", 0)
+        books.lifecycle.feedback("s", 0)
         assert [("s", 1, "idle", 0)] == books.due(IDLE)
 
     def test_while_it_runs(self) -> None:
@@ -295,7 +295,7 @@ class TestLate:
         """When the session comes back while late spans wait to be told, one record tells of both."""
         books = Books()
         books.root("s", 0, 1)
-        books.ledger.end("s", "end_session", 1)
+        books.lifecycle.end("s", "end_session", 1)
         books.told()
         books.tell("s", 2, 2, 1, is_late=True)
         books.root("s", 3, 2)
@@ -311,7 +311,7 @@ class TestReport:
         books = Books()
         for number in (1, 1, 2, 5, 5):
             books.tell("s", number, 0)
-        session = books.ledger.get("s")
+        session = books.lifecycle.get("s")
         assert session is not None
         assert 5 == session.totals.rollup.num_events
 
@@ -319,10 +319,10 @@ class TestReport:
         """What a late span proves wrong is taken back, also from a session that has nothing of the trace any more."""
         books = Books()
         trace = Trace(1, 1)
-        books.ledger.report(trace, {"a": Rollup(num_events=3, total_tokens=9)}, 0)
-        books.ledger.report(trace, {"a": Rollup(num_events=1, total_tokens=4), "b": Rollup(num_events=2)}, 0)
-        books.ledger.report(trace, {"b": Rollup(num_events=3, total_tokens=4)}, 0)
-        found = {session.session_id: session.own.rollup for session in books.ledger}
+        books.lifecycle.report(trace, {"a": Rollup(num_events=3, total_tokens=9)}, 0)
+        books.lifecycle.report(trace, {"a": Rollup(num_events=1, total_tokens=4), "b": Rollup(num_events=2)}, 0)
+        books.lifecycle.report(trace, {"b": Rollup(num_events=3, total_tokens=4)}, 0)
+        found = {session.session_id: session.own.rollup for session in books.lifecycle}
         assert {"a": Rollup(total_tokens=0), "b": Rollup(num_events=3, total_tokens=4)} == found
 
     @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.integers(0, 9)), max_size=20))
@@ -334,9 +334,9 @@ class TestReport:
         for trace_id, session_id, number in steps:
             last[trace_id, session_id] = number
             mine = {name: last[trace_id, name] for name in "ab" if (trace_id, name) in last}
-            books.ledger.report(traces[trace_id], {name: Rollup(num_events=value) for name, value in mine.items()}, 0)
+            books.lifecycle.report(traces[trace_id], {name: Rollup(num_events=value) for name, value in mine.items()}, 0)
         for name in "ab":
-            session = books.ledger.get(name)
+            session = books.lifecycle.get(name)
             expected = sum(value for (_, session_id), value in last.items() if session_id == name)
             assert expected == (session.own.rollup.num_events if session is not None else 0)
 
@@ -354,11 +354,11 @@ class TestLabel:
     def test_record(self) -> None:
         """The first user and the latest labels stand in the record."""
         books = Books()
-        books.ledger.label("s", 0, 1, "ann", {"plan": "free", "n": 1})
-        books.ledger.label("s", 0, 2, "bob", {"plan": "pro"})
-        books.ledger.label("s", 0, 3, None, {})
-        books.ledger.due(IDLE)
-        [record] = books.ledger.records
+        books.lifecycle.label("s", 0, 1, "ann", {"plan": "free", "n": 1})
+        books.lifecycle.label("s", 0, 2, "bob", {"plan": "pro"})
+        books.lifecycle.label("s", 0, 3, None, {})
+        books.lifecycle.due(IDLE)
+        [record] = books.lifecycle.records
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)
 
 
@@ -373,13 +373,13 @@ class TestMaxSessions:
         books.root("a", 2, 3)
         books.root("c", 3, 4)
         assert [("b", 1, "max_sessions", 1)] == books.told()
-        assert ["a", "c"] == [session.session_id for session in books.ledger]
+        assert ["a", "c"] == [session.session_id for session in books.lifecycle]
 
     def test_nothing_new(self) -> None:
         """One that has ended is forgotten without another record."""
         books = Books(max_sessions=1)
         books.root("a", 0, 1)
-        books.ledger.end("a", "end_session", 0)
+        books.lifecycle.end("a", "end_session", 0)
         books.told()
         books.root("b", 1, 2)
         assert [] == books.told()
@@ -388,9 +388,9 @@ class TestMaxSessions:
         """One that has changed since it ended is told of before it is forgotten."""
         books = Books(max_sessions=1)
         books.root("a", 0, 1)
-        books.ledger.end("a", "end_session", 0)
+        books.lifecycle.end("a", "end_session", 0)
         books.told()
-        books.ledger.feedback("a", 1)
+        books.lifecycle.feedback("a", 1)
         books.root("b", 2, 2)
         assert [("a", 2, "end_session", 1)] == books.told()
 
@@ -399,7 +399,7 @@ class TestMaxSessions:
         books = Books(max_sessions=1, is_shared=True)
         books.root("a", 0, 1)
         books.root("b", 1, 2)
-        assert ([], ["a"]) == (books.told(), [session.session_id for session in books.ledger.dropped])
+        assert ([], ["a"]) == (books.told(), [session.session_id for session in books.lifecycle.dropped])
 
     @pytest.mark.parametrize(("is_shared", "number"), [(False, 150_000), (True, 50_000)])
     def test_ids_without_end(self, is_shared: bool, number: int) -> None:  # noqa: FBT001 -- of the table
@@ -411,15 +411,15 @@ class TestMaxSessions:
         told = 0
         for index in range(number):
             trace.reported = None
-            books.ledger.report(trace, {f"s{index}": rollup}, index / 10_000)
-            told += len(books.ledger.records) + len(books.ledger.dropped)
-            books.ledger.records.clear()
-            books.ledger.dropped.clear()
-            books.ledger.news.clear()
+            books.lifecycle.report(trace, {f"s{index}": rollup}, index / 10_000)
+            told += len(books.lifecycle.records) + len(books.lifecycle.dropped)
+            books.lifecycle.records.clear()
+            books.lifecycle.dropped.clear()
+            books.lifecycle.news.clear()
             if index in (9_999, number - 1):
-                weights.append(weight(books.ledger))
+                weights.append(weight(books.lifecycle))
         assert weights[1] <= 1.5 * weights[0]
-        assert 100 == len(books.ledger)
+        assert 100 == len(books.lifecycle)
         assert number - 100 == told
 
 
@@ -432,11 +432,11 @@ class TestMemory:
         weights = []
         for number in range(20_000):
             books.tell("s", number, number / 1000, number)
-            books.ledger.end("s", "end_on_exit", number / 1000)
+            books.lifecycle.end("s", "end_on_exit", number / 1000)
             books.told()
             books._traces.clear()
             if number in (4_999, 19_999):
-                weights.append(weight(books.ledger))
+                weights.append(weight(books.lifecycle))
         assert weights[1] <= weights[0] + 100
 
     def test_ended_while_open(self) -> None:
@@ -444,10 +444,10 @@ class TestMemory:
         books = Books()
         books.tell("s", 1, 0)
         books.open["s"] = 1
-        before = weight(books.ledger)
+        before = weight(books.lifecycle)
         for _ in range(5_000):
-            books.ledger.end("s", "end_session", 1)
-        assert weight(books.ledger) <= before + 10
+            books.lifecycle.end("s", "end_session", 1)
+        assert weight(books.lifecycle) <= before + 10
 
 
 class TestShared:
@@ -458,17 +458,17 @@ class TestShared:
         books = Books(is_shared=True)
         books.root("s", 0)
         for now in (1, 2):
-            books.ledger.end("s", "end_session", now)
-        books.ledger.end("other", "end_session", 3)
-        assert [("s", "end_session"), ("s", "end_session"), ("other", "end_session")] == books.ledger.ends
+            books.lifecycle.end("s", "end_session", now)
+        books.lifecycle.end("other", "end_session", 3)
+        assert [("s", "end_session"), ("s", "end_session"), ("other", "end_session")] == books.lifecycle.ends
         assert [] == books.told()
 
     def test_idle(self) -> None:
         """One that is idle is forgotten here, and makes no record."""
         books = Books(is_shared=True)
         books.root("s", 0)
-        books.ledger.due(IDLE)
-        assert ([], [], 0) == (books.told(), books.ledger.ends, len(books.ledger))
+        books.lifecycle.due(IDLE)
+        assert ([], [], 0) == (books.told(), books.lifecycle.ends, len(books.lifecycle))
 
     def test_writer(self) -> None:
         """One that was forgotten and comes back writes another slot."""
@@ -476,11 +476,11 @@ class TestShared:
         writers = set()
         for turn in range(3):
             books.root("s", turn * 10 * IDLE, turn + 1)
-            session = books.ledger.get("s")
+            session = books.lifecycle.get("s")
             assert session is not None
             writers.add(session.writer)
             assert 1 == session.own.rollup.num_events
-            books.ledger.due((turn * 10 + 1) * IDLE)
+            books.lifecycle.due((turn * 10 + 1) * IDLE)
         assert 3 == len(writers)
 
     def test_max_age(self) -> None:
@@ -488,24 +488,24 @@ class TestShared:
         books = Books(is_shared=True)
         for number in range(1, 110):
             books.root("s", 10.0 * number, number)
-            books.ledger.due(10.0 * number)
-        assert [("s", "max_age")] == books.ledger.ends
+            books.lifecycle.due(10.0 * number)
+        assert [("s", "max_age")] == books.lifecycle.ends
 
     def test_news(self) -> None:
         """What is new is to be written, also what is late."""
         books = Books(is_shared=True)
         books.root("a", 0, 1)
         books.tell("a", 2, 0, 1, is_late=True)
-        books.ledger.feedback("b", 0)
+        books.lifecycle.feedback("b", 0)
         books.tell("c", 1, 0, 3, is_late=True)
-        assert ["a", "b", "c"] == list(books.ledger.news)
+        assert ["a", "b", "c"] == list(books.lifecycle.news)
 
     def test_shutdown(self) -> None:
         """The end of the process ends nothing."""
         books = Books(is_shared=True)
         books.root("s", 0)
-        books.ledger.shutdown()
-        assert ([], []) == (books.told(), books.ledger.ends)
+        books.lifecycle.shutdown()
+        assert ([], []) == (books.told(), books.lifecycle.ends)
 
 
 class TestShutdown:
@@ -516,13 +516,13 @@ class TestShutdown:
         books = Books()
         for number, name in enumerate("abc", start=1):
             books.root(name, 0, number)
-        books.ledger.end("a", "end_session", 1)
+        books.lifecycle.end("a", "end_session", 1)
         books.open["b"] = 1
-        books.ledger.end("b", "end_on_exit", 1)
+        books.lifecycle.end("b", "end_on_exit", 1)
         books.told()
-        books.ledger.shutdown()
+        books.lifecycle.shutdown()
         assert [("b", 1, "end_on_exit", 1), ("c", 1, "shutdown", 1)] == books.told()
-        books.ledger.shutdown()
+        books.lifecycle.shutdown()
         assert [] == books.told()
 
 

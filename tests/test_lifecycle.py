@@ -223,7 +223,7 @@ class TestFork:
     def test_while_locks_are_held(self, tmp_path: Path) -> None:
         """A child that is born while another thread folds and forwards does not inherit the locks."""
         body = """
-            with processor._runner.fold_lock, processor._runner.forward_lock:
+            with processor._span_worker.fold_lock, processor._runner.forward_lock:
                 pid = os.fork()
                 if pid == 0:
                     session("childs")
@@ -273,15 +273,15 @@ class TestGarbage:
         """Its worker ends with it, and a later fork does not miss it."""
         body = """
             import gc, weakref
-            from otel_session_agg import _turns
+            from otel_session_agg._sdk import turns
 
-            _turns._LOOK_AGAIN_SECONDS = 0.01
+            turns._LOOK_AGAIN_SECONDS = 0.01
             mine = TracerProvider(shutdown_on_exit=False)
             mine.add_span_processor(SessionSpanProcessor(SimpleSpanProcessor(LineExporter())))
             gone = weakref.ref(mine._active_span_processor._span_processors[0])
             mine.get_tracer("tests").start_span("session").end()
             assert mine.force_flush()
-            worker = gone()._runner.worker.thread
+            worker = gone()._span_worker.worker.thread
             del mine
             for _ in range(1000):
                 gc.collect()

@@ -196,7 +196,7 @@ class TestCurrentRollup:
         finally:
             logging.getLogger("otel_session_agg").removeHandler(handler)
         assert 1 == len(asked)
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
 
     def test_several_processors(self, make: Callable[..., App]) -> None:
         """Two processors in one provider answer like one."""
@@ -227,7 +227,7 @@ class TestCurrentRollup:
 
     def test_asking_wakes_the_worker(self, app: App) -> None:
         """What the asking thread folds while the worker is about to sleep is forwarded nevertheless."""
-        hand_on, turns = app.runner.forward, [True, False, True]
+        hand_on, turns = app.span_worker.forward, [True, False, True]
 
         def forward(until: float, patience_seconds: float = 0.0) -> bool:
             hand_on(until, patience_seconds)
@@ -237,28 +237,28 @@ class TestCurrentRollup:
                     now()
             return True
 
-        app.runner.forward = forward  # type: ignore[method-assign]  # a span ends when the worker has just forwarded
+        app.span_worker.forward = forward  # type: ignore[method-assign]  # a span ends when the worker has just forwarded
         app.tracer.start_span("request").end()
-        assert 0.0 == app.runner.turn()
-        assert app.runner.awake
+        assert 0.0 == app.span_worker.turn()
+        assert app.span_worker.awake
         app.turn()
         assert ["request", "late"] == [span.name for span in app.exporter.spans]
 
     def test_asking_while_the_worker_goes_to_sleep(self, app: App) -> None:
         """What the asking thread has taken but not handed on when the worker looks for the last time wakes it again."""
         app.turn()
-        app.runner.awake = True  # on its last look around
+        app.span_worker.awake = True  # on its last look around
         app.tracer.start_span("request").end()
-        finish = app.runner.pipeline.finish
+        finish = app.span_worker.pipeline.finish
 
         def finished(*args: Any) -> Any:
-            app.runner.awake = False  # it found nothing
+            app.span_worker.awake = False  # it found nothing
             return finish(*args)
 
-        app.runner.pipeline.finish = finished  # type: ignore[assignment, method-assign]  # between taking and handing on
+        app.span_worker.pipeline.finish = finished  # type: ignore[assignment, method-assign]  # between taking and handing on
         with session("s"):
             now()
-        assert app.runner.awake
+        assert app.span_worker.awake
 
 
 class Pair:
@@ -472,4 +472,4 @@ class TestLiveMode:
         for _ in range(50):
             app.trace(3)
         app.turn()
-        assert (0, 0, 0) == (app.runner.pipeline.engine.open, len(app.runner.queue), len(app.runner.held))
+        assert (0, 0, 0) == (app.span_worker.pipeline.engine.open, len(app.span_worker.queue), len(app.span_worker.held))

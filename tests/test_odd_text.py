@@ -77,7 +77,7 @@ class TestOnce:
         app.turn()
         app.provider.force_flush()
         assert {"request": 1, "chat": 1} == Counter(span.name for span in app.exporter.spans if span.name != "session")
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
         assert 15 == app.attributes("request")["metadata.total_tokens"]
 
     def test_exporter(self, odd: type[str], key: str, *, is_on_root: bool) -> None:
@@ -91,7 +91,7 @@ class TestOnce:
         exporter.export(ended.spans)
         exporter.force_flush()
         assert {"request": 1, "chat": 1} == Counter(span.name for span in sent.spans if span.name != "session")
-        assert {} == exporter._aggregation.runner.faults()
+        assert {} == exporter._aggregator.span_worker.faults()
         exporter.shutdown()
 
 
@@ -118,7 +118,7 @@ class TestEventNames:
             span._events = [Event(name, {"exception.message": "m"}, 1)]  # type: ignore[attr-defined]  # the SDK checks no name either
             span.end()
         app.turn()
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
         assert 15 == app.attributes("request")["metadata.total_tokens"]
 
 

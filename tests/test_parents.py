@@ -126,7 +126,7 @@ class TestCalls:
         monkeypatch.setattr(use, "any_label", False)  # as long as no test has named a session
         app, seen = make(), []
         with app.tracer.start_as_current_span("root") as root, app.tracer.start_as_current_span("step") as step:
-            app.processor._runner.awake = True
+            app.processor._span_worker.awake = True
             context, nothing = below(root), Context()
             sys.setprofile(lambda frame, event, _: seen.append(frame.f_code.co_name) if event == "call" else None)
             try:
@@ -230,7 +230,7 @@ class TestMadeUpParent:
             top.end()
         app.flush()
         assert 16 == len([span for span in app.exporter.spans if not is_ours(span)])
-        assert {} == app.runner.pipeline.engine.roots.tops
+        assert {} == app.span_worker.pipeline.engine.roots.tops
 
 
 class TestParentComesLate:
@@ -389,7 +389,7 @@ class TestExporter:
         monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
         exporter = RecordingExporter()
         ours = SessionSpanExporter(exporter, prices=PRICES)
-        assert ours._companion.attach()
+        assert ours._context_processor.attach()
         provider.add_span_processor(SimpleSpanProcessor(ours))
         yield provider, exporter
         provider.shutdown()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_session_agg import PriceBook
-from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._pricing.price_book import cost_of
 from otel_session_agg._trace.call import Call
 
@@ -68,6 +68,6 @@ class TestCalls:
     def test_by_kind(self, kind: Kind, num_calls: int, expected: str | None) -> None:
         """Model calls and embeddings are one call; containers are one if they say so."""
         span = SpanData("s", 1, 1, None, "INTERNAL", "", "", ns(AUTUMN), ns(AUTUMN), {})
-        event = Event(kind, Usage(500_000, 1000), "google", None, "gemini-2.5-pro", num_calls=num_calls)
+        event = Reading(kind, Usage(500_000, 1000), "google", None, "gemini-2.5-pro", num_calls=num_calls)
         actual = cost_of(PriceBook(), Call(span, event))
         assert (None if expected is None else usd(expected)) == actual

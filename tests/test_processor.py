@@ -32,7 +32,7 @@ from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, session
 from otel_session_agg._api.context import use
 from otel_session_agg._guard import Guard
 from otel_session_agg._sdk import turns
-from otel_session_agg._sdk import worker as _runner
+from otel_session_agg._sdk import worker as _span_worker
 from otel_session_agg._threads import locks
 from otel_session_agg._writing import root_writer
 from otel_session_agg._writing.profiles import names_in
@@ -113,14 +113,14 @@ class Setup:
             downstream or self.recorder, settings=Settings(**settings), prices=_PRICES if prices is None else prices
         )
         if clock is not None:
-            self.processor._runner.clock = clock
+            self.processor._span_worker.clock = clock
         self.provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
         self.provider.add_span_processor(self.processor)
         self.tracer = self.provider.get_tracer("tests", "1.0")
 
     def fold(self) -> None:
         """One turn of the worker, here."""
-        self.processor._runner.turn()
+        self.processor._span_worker.turn()
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def make() -> Iterator[Callable[..., Setup]]:
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker: the test folds and forwards."""
-    monkeypatch.setattr(_runner.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
+    monkeypatch.setattr(_span_worker.SpanWorker, "wake_worker", lambda self: setattr(self, "awake", True))
     monkeypatch.setattr(turns.TurnWorker, "begin", lambda _: False)
 
 
@@ -169,7 +169,7 @@ def below(span: Any) -> Context:
 
 def queued(processor: SessionSpanProcessor) -> int:
     """How many starts and ends wait to be folded."""
-    return len(processor._runner.queue)
+    return len(processor._span_worker.queue)
 
 
 class TestDownstream:
@@ -211,7 +211,7 @@ class TestDownstream:
     def test_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Settings come from the environment when none are given."""
         monkeypatch.setenv("OTEL_PYTHON_SESSION_AGG_LINGER", "7")
-        assert 7.0 == SessionSpanProcessor(Recorder())._runner._settings.linger_seconds
+        assert 7.0 == SessionSpanProcessor(Recorder())._span_worker._settings.linger_seconds
 
     def test_worker_forwards(self, make: Callable[..., Setup]) -> None:
         """The application's threads never call the downstream's ``on_end``; the worker does, with instrumentation suppressed."""
@@ -219,7 +219,7 @@ class TestDownstream:
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat"):
             pass
         setup.recorder.wait_for(2)
-        assert {setup.processor._runner.worker.thread} == setup.recorder.threads
+        assert {setup.processor._span_worker.worker.thread} == setup.recorder.threads
         assert {True} == setup.recorder.suppressed
         assert get_value(_SUPPRESS_INSTRUMENTATION_KEY) is None
         assert ["chat", "root"] == setup.recorder.names()
@@ -435,7 +435,7 @@ class TestWaiting:
         root.end()
         setup.fold()
         clock.tick(4.9)
-        assert 0.1 == pytest.approx(setup.processor._runner.turn())
+        assert 0.1 == pytest.approx(setup.processor._span_worker.turn())
         assert ["chat"] == setup.recorder.names()
         clock.tick(0.1)
         setup.fold()
@@ -449,7 +449,7 @@ class TestWaiting:
         late.end()
         setup.fold()
         assert ["chat", "root", "late"] == setup.recorder.names()
-        engine = setup.processor._runner.pipeline.engine
+        engine = setup.processor._span_worker.pipeline.engine
         assert (1, {}) == (engine.late, engine.ignored)
 
     def test_worker_wakes_for_the_deadline(self, make: Callable[..., Setup]) -> None:
@@ -484,7 +484,7 @@ class TestWaiting:
         assert ["chat", "chat", "root", "root"] == setup.recorder.names()
         tokens = [(span.attributes or {}).get("metadata.total_tokens") for span in setup.recorder.spans]
         assert [None, None, 15, None] == tokens
-        assert {"duplicate_span": 2} == setup.processor._runner.pipeline.engine.ignored
+        assert {"duplicate_span": 2} == setup.processor._span_worker.pipeline.engine.ignored
 
     @pytest.mark.usefixtures("quiet")
     def test_without_context(self, make: Callable[..., Setup]) -> None:
@@ -495,7 +495,7 @@ class TestWaiting:
         setup.processor.on_end(odd)
         setup.fold()
         assert [odd] == setup.recorder.spans
-        assert {"no_context": 1} == setup.processor._runner.pipeline.engine.ignored
+        assert {"no_context": 1} == setup.processor._span_worker.pipeline.engine.ignored
 
     @pytest.mark.usefixtures("quiet")
     def test_ring_of_parents(self, make: Callable[..., Setup]) -> None:
@@ -550,7 +550,7 @@ class TestForceFlush:
     def test_keeps_its_time(self, make: Callable[..., Setup]) -> None:
         """It gives up in time when somebody else is folding or forwarding."""
         setup = make()
-        for lock in (setup.processor._runner.fold_lock, setup.processor._runner.forward_lock):
+        for lock in (setup.processor._span_worker.fold_lock, setup.processor._span_worker.forward_lock):
             with held(lock):
                 assert setup.processor.force_flush(10) is False
         assert setup.processor.force_flush() is True
@@ -595,7 +595,7 @@ class TestShutdown:
         for _ in range(3):
             setup.tracer.start_span("late").end()
         assert [] == setup.recorder.spans
-        assert {"after_shutdown": 3} == setup.processor._runner.lost
+        assert {"after_shutdown": 3} == setup.processor._span_worker.lost
         assert ["spans are lost: after_shutdown"] == caplog.messages
         assert 0 == queued(setup.processor)
 
@@ -604,7 +604,7 @@ class TestShutdown:
         setup = make()
         setup.tracer.start_span("root").end()
         setup.recorder.wait_for(1)
-        worker = setup.processor._runner.worker.thread
+        worker = setup.processor._span_worker.worker.thread
         assert worker is not None
         setup.processor.shutdown()
         worker.join(DEADLINE_SECONDS)
@@ -685,14 +685,14 @@ class TestFaults:
         assert hanging.wait(DEADLINE_SECONDS)
         for _ in range(100):
             setup.tracer.start_span("root").end()
-            assert len(processor._runner.held) <= 5
+            assert len(processor._span_worker.held) <= 5
             assert queued(processor) <= 8
         assert processor.force_flush(10) is False
-        lost = processor._runner.lost["max_held_spans"]
+        lost = processor._span_worker.lost["max_held_spans"]
         assert 0 < lost
         go_on.set()
         assert processor.force_flush() is True
-        assert 101 == len(forwarded) + processor._runner.lost["max_held_spans"]
+        assert 101 == len(forwarded) + processor._span_worker.lost["max_held_spans"]
 
     def test_price_book_raises(
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -730,11 +730,11 @@ class TestFaults:
     def test_reading_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When reading fails, every span leaves once as it came, and is counted."""
         setup = make()
-        monkeypatch.setattr(setup.processor._runner.pipeline.engine, "_read", lambda _span: 1 / 0)
+        monkeypatch.setattr(setup.processor._span_worker.pipeline.engine, "_read", lambda _span: 1 / 0)
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
             pass
         setup.fold()
-        engine = setup.processor._runner.pipeline.engine
+        engine = setup.processor._span_worker.pipeline.engine
         assert ["chat", "root"] == setup.recorder.names()
         assert {} == setup.recorder.root()
         assert {"fault": 2} == engine.ignored
@@ -744,7 +744,7 @@ class TestFaults:
     def test_reading_one_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """What else is below the root counts; nothing waits for the span that could not be read, and the root says so."""
         setup = make()
-        engine = setup.processor._runner.pipeline.engine
+        engine = setup.processor._span_worker.pipeline.engine
         read = engine._read
         monkeypatch.setattr(engine, "_read", lambda span: 1 / 0 if span.name == "bad" else read(span))
         with setup.tracer.start_as_current_span("root"):
@@ -761,7 +761,7 @@ class TestFaults:
     def test_releasing_raises(self, step: str, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When releasing fails, what was taken from the queue leaves all the same."""
         setup = make()
-        monkeypatch.setattr(setup.processor._runner.pipeline.engine, step, lambda *_: 1 / 0)
+        monkeypatch.setattr(setup.processor._span_worker.pipeline.engine, step, lambda *_: 1 / 0)
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
             pass
         setup.provider.force_flush()
@@ -810,8 +810,8 @@ class TestQueue:
             setup.processor.on_end(make_span("root", trace_id=1 + number))
             assert queued(setup.processor) < 3
         assert [] == setup.recorder.spans
-        assert 6 == setup.processor._runner.pipeline.engine.folded
-        assert 6 == len(setup.processor._runner.held)
+        assert 6 == setup.processor._span_worker.pipeline.engine.folded
+        assert 6 == len(setup.processor._span_worker.held)
         setup.fold()
         assert 7 == len(setup.recorder.spans)
 
@@ -819,7 +819,7 @@ class TestQueue:
     def test_nobody_waits_for_a_fold(self, make: Callable[..., Setup]) -> None:
         """While another thread folds, a full queue may grow to twice its size without anybody waiting."""
         setup = make(max_queue_size=4)
-        with setup.processor._runner.fold_lock:
+        with setup.processor._span_worker.fold_lock:
             for number in range(7):
                 setup.processor.on_end(make_span("root", trace_id=1 + number))
         assert 7 == queued(setup.processor)
@@ -837,7 +837,7 @@ class TestQueue:
         provider.add_span_processor(processor)
         parent = SpanContext(1, 2, is_remote=is_remote, trace_flags=TraceFlags(TraceFlags.SAMPLED))
         provider.get_tracer("tests").start_span("part", set_span_in_context(NonRecordingSpan(parent)))
-        assert is_remote is processor._runner.awake
+        assert is_remote is processor._span_worker.awake
         provider.shutdown()
 
     @pytest.mark.parametrize("any_label", [True, False])
@@ -853,7 +853,7 @@ class TestQueue:
         """Spans that start and end while nobody folds were never open at once: the bound on open spans is not hit."""
         setup = make(max_open_spans=20, max_queue_size=1000)
         root = setup.tracer.start_span("root")
-        with setup.processor._runner.fold_lock:
+        with setup.processor._span_worker.fold_lock:
             for _ in range(100):
                 agent = setup.tracer.start_span(
                     "agent", context=below(root), attributes={**_CALL, "gen_ai.operation.name": "invoke_agent"}
@@ -894,10 +894,10 @@ class TestQueue:
             tuple(root.get(f"metadata.{name}") for name in ("num_events", "num_model_events", "total_tokens", "cost", "partial"))
             for root in roots
         }
-        engine = setup.processor._runner.pipeline.engine
+        engine = setup.processor._span_worker.pipeline.engine
         assert (0, 0, None) == (engine.open, len(engine.roots), engine.next_deadline())
-        assert (0, 0) == (queued(setup.processor), len(setup.processor._runner.held))
-        assert {} == setup.processor._runner.lost
+        assert (0, 0) == (queued(setup.processor), len(setup.processor._span_worker.held))
+        assert {} == setup.processor._span_worker.lost
 
 
 class TestWorker:
@@ -918,20 +918,20 @@ class TestWorker:
         for thread in threads:
             thread.join(DEADLINE_SECONDS)
         setup.recorder.wait_for(8)
-        assert {setup.processor._runner.worker.thread} == setup.recorder.threads
+        assert {setup.processor._span_worker.worker.thread} == setup.recorder.threads
 
     def test_none_before_it_is_needed(self, make: Callable[..., Setup]) -> None:
         """A processor that sees nothing end has no thread."""
         setup = make()
         setup.tracer.start_span("root")
-        assert setup.processor._runner.worker.thread is None
+        assert setup.processor._span_worker.worker.thread is None
 
     @pytest.mark.usefixtures("quiet")
     def test_appended_at_the_last_moment(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """A span that ends just before the worker falls asleep wakes it again."""
         setup = make()
-        setup.processor._runner.awake = True
-        fold = setup.processor._runner.fold_some
+        setup.processor._span_worker.awake = True
+        fold = setup.processor._span_worker.fold_some
 
         def _fold_then_end() -> bool:
             busy = fold()
@@ -940,11 +940,11 @@ class TestWorker:
             return busy
 
         with monkeypatch.context() as patch:
-            patch.setattr(setup.processor._runner, "fold_some", _fold_then_end)
-            assert 0.0 == setup.processor._runner.turn()
-        assert setup.processor._runner.awake
-        assert setup.processor._runner.turn() is None
-        assert not setup.processor._runner.awake
+            patch.setattr(setup.processor._span_worker, "fold_some", _fold_then_end)
+            assert 0.0 == setup.processor._span_worker.turn()
+        assert setup.processor._span_worker.awake
+        assert setup.processor._span_worker.turn() is None
+        assert not setup.processor._span_worker.awake
         assert ["last"] == setup.recorder.names()
 
     def test_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -953,7 +953,7 @@ class TestWorker:
         processor = SessionSpanProcessor(recorder, settings=Settings())
         processor.on_end(make_span("root"))
         recorder.wait_for(1)
-        worker, gone = processor._runner.worker.thread, weakref.ref(processor)
+        worker, gone = processor._span_worker.worker.thread, weakref.ref(processor)
         assert worker is not None
         monkeypatch.setattr(turns, "_LOOK_AGAIN_SECONDS", 0.01)
         processor.on_end(make_span("root", trace_id=2))

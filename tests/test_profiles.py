@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import attributes as n
-from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
 from otel_session_agg._settings import PROFILE_NAMES, Settings
 from otel_session_agg._trace.engine import Engine
@@ -224,7 +224,7 @@ def _totals(own: dict[str, AttributeValue], children: list[_Child], scope: str) 
     return {name: value for name, value in values.items() if name != n.COST_SOURCE}
 
 
-def _read(attributes: dict[str, AttributeValue], *, name: str = "turn", scope: str = "app") -> Event:
+def _read(attributes: dict[str, AttributeValue], *, name: str = "turn", scope: str = "app") -> Reading:
     return read(SpanData(name, 1, 1, None, "INTERNAL", scope, "", 0, 1, attributes))
 
 

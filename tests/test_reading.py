@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Event, SpanData
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Reading, SpanData
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading import starts
 from otel_session_agg._reading.starts import Reader
@@ -27,7 +27,7 @@ def reader() -> Reader:
     return Reader(reading.read)
 
 
-def session(event: Event) -> tuple[str | None, bool]:
+def session(event: Reading) -> tuple[str | None, bool]:
     """Session, and whether it is weak."""
     return event.session_id, event.session_is_weak
 

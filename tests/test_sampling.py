@@ -203,7 +203,7 @@ class TestTotals:
         app = App(4, **how)
         monkeypatch.setattr(trace, "_TRACER_PROVIDER", app.provider)
         if app.door is not None:
-            assert app.door._companion.attach()
+            assert app.door._context_processor.attach()
         for _ in range(8):
             app.ask(**{"session.id": "s"})
         app.close()
@@ -334,7 +334,7 @@ class TestExporter:
             monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
             made.append(App(10**9, exporter=True, settings=Settings(**settings)))
             monkeypatch.setattr(trace, "_TRACER_PROVIDER", made[-1].provider)
-            made[-1].door._companion.attach()
+            made[-1].door._context_processor.attach()
             return made[-1]
 
         yield make
@@ -347,7 +347,7 @@ class TestExporter:
         one.ask(**{"session.id": "s"})
         for _ in range(200):
             one.ask(**{"session.id": "s"})
-        assert len(one.door._aggregation.runner.queue) <= 20
+        assert len(one.door._aggregator.span_worker.queue) <= 20
         one.close()
         assert [(201 * 15, 200)] == [(r.rollup.total_tokens, r.num_unsampled_traces) for r in one.records]
         assert {"request", "chat", "session"} == {span.name for span in one.sent.spans}
@@ -359,4 +359,4 @@ class TestExporter:
         one.door.shutdown()
         for _ in range(3):
             one.ask()
-        assert 0 == len(one.door._aggregation.runner.queue)
+        assert 0 == len(one.door._aggregator.span_worker.queue)

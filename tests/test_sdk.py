@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 
 from otel_session_agg import _spans
 from otel_session_agg._model.span import SpanData, SpanEvent
-from otel_session_agg._spans import EnrichedSpan, attributes_of, ids_of, span_data
+from otel_session_agg._spans import RootSpan, attributes_of, ids_of, span_data
 
 _FLAGS = TraceFlags(TraceFlags.SAMPLED)
 _CONTEXT = SpanContext(1, 2, is_remote=False, trace_flags=_FLAGS)
@@ -183,7 +183,7 @@ class TestEnrichedSpan:
         root.set_status(Status(StatusCode.ERROR, "bad"))
         root.end()
         assert isinstance(root, ReadableSpan)
-        enriched = EnrichedSpan(root, {"b": 2, "c": 3})
+        enriched = RootSpan(root, {"b": 2, "c": 3})
         assert {"a": 1, "b": 2, "c": 3} == dict(enriched.attributes or {})
         assert {"a": 1, "b": 1} == dict(root.attributes or {})
         for name in ("name", "context", "parent", "resource", "events", "links", "kind", "status", "start_time", "end_time"):
@@ -199,10 +199,10 @@ class TestEnrichedSpan:
         for _ in range(3):
             root.add_event("e")
         assert isinstance(root, ReadableSpan)
-        enriched = EnrichedSpan(root, {"c": 1})
+        enriched = RootSpan(root, {"c": 1})
         assert (1, 2, 3) == (enriched.dropped_attributes, enriched.dropped_events, enriched.dropped_links)
 
     def test_json(self) -> None:
         """It can be printed as any span can."""
-        enriched = EnrichedSpan(ReadableSpan("root", _CONTEXT, start_time=1, end_time=2), {"c": (1, 2)})
+        enriched = RootSpan(ReadableSpan("root", _CONTEXT, start_time=1, end_time=2), {"c": (1, 2)})
         assert '"c"' in enriched.to_json()

@@ -645,9 +645,9 @@ class TestEndOnExit:
 
 def injected() -> str | None:
     """The baggage header that goes to a callee."""
-    carrier: dict[str, str] = {}
-    W3CBaggagePropagator().inject(carrier)
-    return carrier.get("baggage")
+    payload: dict[str, str] = {}
+    W3CBaggagePropagator().inject(payload)
+    return payload.get("baggage")
 
 
 class TestPropagate:
@@ -703,7 +703,7 @@ class TestTrustedBaggage:
             detach(token)
             app.flush()
             assert expected == app.attributes("request").get("session.id")
-            found = app.processor._aggregation.session_rollup("theirs")
+            found = app.processor._aggregator.session_rollup("theirs")
             assert (15 if trusts else None) == (found.total_tokens if found is not None else None)
 
     def test_round_trip(self, make: Callable[..., App]) -> None:
@@ -742,7 +742,7 @@ class TestTrustedBaggage:
         assert here(app) is None
         detach(token)
         app.flush()
-        assert {} == app.runner.faults()
+        assert {} == app.span_worker.faults()
 
 
 class TestJoining:
@@ -784,7 +784,7 @@ class TestJoining:
         app.call(**dict.fromkeys(ids, "x"))
         app.flush()
         assert "session.id" not in app.attributes("chat")
-        assert app.processor._aggregation.session_rollup("x") is None
+        assert app.processor._aggregator.session_rollup("x") is None
 
 
 class TestSeveralProcessors:
@@ -802,7 +802,7 @@ class TestSeveralProcessors:
             assert ("s", "u", "pro", 30) == tuple(
                 root[name] for name in ("session.id", "user.id", "metadata.plan", "metadata.total_tokens")
             )
-            found = app.processor._aggregation.session_rollup("s")
+            found = app.processor._aggregator.session_rollup("s")
             assert found is not None
             assert 30 == found.total_tokens
 

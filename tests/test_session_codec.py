@@ -27,7 +27,7 @@ from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._sharing.decoding import MalformedError
 from otel_session_agg._sharing.encoding import (
     VERSION,
-    Words,
+    SessionTotalsEncoder,
     decode,
     decode_part,
     decode_recorded,
@@ -175,7 +175,7 @@ class TestWords:
     @given(st.lists(st.lists(st.tuples(MEMBERS, st.booleans()), max_size=4), max_size=8))
     def test_as_they_are(self, written: list[list[tuple[Member, bool]]]) -> None:
         """Every time it is all that there is by then, in whatever order the roots came."""
-        grown, words = GrowingTotals(_FULL), Words()
+        grown, words = GrowingTotals(_FULL), SessionTotalsEncoder()
         for roots in written:
             for member, is_part in roots:
                 grown.add_root(member._replace(start_ns=min(member.start_ns, _LATEST_NS)), _LATEST_NS, is_part=is_part)
@@ -183,7 +183,7 @@ class TestWords:
 
     def test_beyond_the_links(self) -> None:
         """A root that is earlier than all others takes the place of the last one; traces are all there."""
-        grown, words = GrowingTotals(), Words()
+        grown, words = GrowingTotals(), SessionTotalsEncoder()
         for number in range(2 * MAX_LINKS, 0, -1):
             grown.add_root(Member(number, number, 1), number, is_part=False)
             if number % 50 == 1:
@@ -192,7 +192,7 @@ class TestWords:
 
     def test_same_as_once(self) -> None:
         """What never grew is the same bytes as of totals written once."""
-        assert encode(_FULL) == Words().encode(GrowingTotals(_FULL))
+        assert encode(_FULL) == SessionTotalsEncoder().encode(GrowingTotals(_FULL))
 
 
 class TestMalformed:

@@ -32,7 +32,7 @@ from otel_session_agg._sdk import turns, worker
 from otel_session_agg._sharing import store_queue, store_worker
 from otel_session_agg._sharing.encoding import decode
 from otel_session_agg._sharing.session_slots import RECORD
-from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, Stored
 from otel_session_agg.testing import FakeClock
 
@@ -262,7 +262,7 @@ class Process:
             on_session=self.records.append,
         )
         if clock is not None:
-            self.processor._runner.clock = clock
+            self.processor._span_worker.clock = clock
         self._ids = _Ids()
         provider = TracerProvider(id_generator=self._ids, shutdown_on_exit=False)
         provider.add_span_processor(self.processor)
@@ -295,38 +295,38 @@ class Process:
 
     def turn(self) -> None:
         """One turn of the worker."""
-        self.processor._runner.turn()
+        self.processor._span_worker.turn()
 
     def talk(self) -> None:
         """One turn of the thread that talks to the store, if it has anything to do."""
-        courier = self.processor._runner.pipeline.courier
-        if courier is not None and courier.pause() <= 0:
-            courier.turn()
+        store_thread = self.processor._span_worker.pipeline.store_worker
+        if store_thread is not None and store_thread.pause() <= 0:
+            store_thread.turn()
 
     def flush(self) -> None:
         """All that is known leaves."""
         assert self.processor.force_flush()
-        assert {} == self.processor._runner.faults()
+        assert {} == self.processor._span_worker.faults()
 
 
-def _flush_by_hand(courier: Courier, _until: float) -> bool:
-    courier._hurry = True
-    courier._retry_at = 0.0
+def _flush_by_hand(store_thread: StoreWorker, _until: float) -> bool:
+    store_thread._hurry = True
+    store_thread._retry_at = 0.0
     for _ in range(100):
-        courier.turn()
-        if not courier._hurry:
+        store_thread.turn()
+        if not store_thread._hurry:
             break
-    assert not courier._hurry
-    return not courier.is_down
+    assert not store_thread._hurry
+    return not store_thread.is_down
 
 
 @contextmanager
 def by_hand(clock: FakeClock) -> Iterator[None]:
     """No threads: the test moves everything, and time passes when it says so."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker.Runner, "wake_worker", lambda self: setattr(self, "awake", True))
-        patch.setattr(Courier, "_begin", lambda _: None)
-        patch.setattr(Courier, "flush", _flush_by_hand)
+        patch.setattr(worker.SpanWorker, "wake_worker", lambda self: setattr(self, "awake", True))
+        patch.setattr(StoreWorker, "_begin", lambda _: None)
+        patch.setattr(StoreWorker, "flush", _flush_by_hand)
         patch.setattr(store_worker, "time", _Time(clock))
         patch.setattr(store_queue, "time", _Time(clock))
         patch.setattr(turns.TurnWorker, "begin", lambda _: False)
@@ -418,12 +418,12 @@ class TestLaw2:
             here = [node._replace(process=0) for node in nodes]
             play([process], here, chance, clock)
             process.flush()
-            ledger = process.processor._runner.pipeline.keeper.ledger
-            for session in ledger:
+            lifecycle = process.processor._span_worker.pipeline.manager.lifecycle
+            for session in lifecycle:
                 expected = totals_of(of_session(nodes, session.session_id))
                 assert expected == plain(session.own, session.session_id)
                 assert root_tells(session.own, [process]) or not session.own.are_on_root
-            assert {node.session_id for node in nodes} == {session.session_id for session in ledger}
+            assert {node.session_id for node in nodes} == {session.session_id for session in lifecycle}
 
     @settings(max_examples=12)
     @given(sessions(), st.randoms(use_true_random=False))
@@ -483,7 +483,7 @@ class TestEnded:
             for process in processes:
                 process.talk()
                 process.turn()
-        assert all(process.processor._runner.caller.flush(time.monotonic() + 10) for process in processes)
+        assert all(process.processor._span_worker.callbacks.flush(time.monotonic() + 10) for process in processes)
         records = sorted((record for process in processes for record in process.records), key=lambda record: record.revision)
         return [(row.revision, row.rollup.total_tokens, row.end_reason, row.is_partial) for row in records]
 
@@ -495,7 +495,7 @@ class TestEnded:
         self._pass(clock, 1, a)
         self._work(b, 20, 60)
         self._work(c, 300, 60)
-        a.processor._aggregation.end_session("a", "end_session")
+        a.processor._aggregator.end_session("a", "end_session")
         assert [(1, 1, "end_session", False)] == self._pass(clock, 1, a)
         assert [(1, 1, "end_session", False)] == self._pass(clock, _LINGER_SECONDS - 0.5, a, b, c)
         told = [(1, 1, "end_session", False), (2, 321, "end_session", False)]
@@ -513,7 +513,7 @@ class TestEnded:
         b.end(call)
         b.turn()
         self._pass(clock, 1, a, b)
-        a.processor._aggregation.end_session("a", "end_session")
+        a.processor._aggregator.end_session("a", "end_session")
         assert [(1, 21, "end_session", True)] == self._pass(clock, 10, a, b)
         b.end(root)
         b.turn()
@@ -525,7 +525,7 @@ class TestEnded:
         a, b = (Process(store, clock, session_idle_seconds=60) for _ in range(2))
         self._work(a, 1, 50)
         self._pass(clock, 1, a)
-        a.processor._aggregation.end_session("a", "end_session")
+        a.processor._aggregator.end_session("a", "end_session")
         first = [(1, 1, "end_session", False)]
         assert first == self._pass(clock, 20, a, b)
         self._work(b, 20, clock())
@@ -576,7 +576,7 @@ class TestPartsOfTraces:
         assert [1] == [span.context.span_id for span in process.sink.spans if span.context is not None]
         process.end(nodes[1])
         process.flush()
-        session = process.processor._runner.pipeline.keeper.ledger.get("a")
+        session = process.processor._span_worker.pipeline.manager.lifecycle.get("a")
         assert session is not None
         assert totals_of(nodes) == plain(read(store, "a") if is_shared else session.own, "a")
 
@@ -612,7 +612,7 @@ class TestPartsOfTraces:
         process.end(nodes[1])
         process.end(late)  # in one batch
         process.flush()
-        session = process.processor._runner.pipeline.keeper.ledger.get("a")
+        session = process.processor._span_worker.pipeline.manager.lifecycle.get("a")
         assert session is not None
         assert totals_of([*nodes, late]) == plain(session.own, "a")
 
@@ -731,7 +731,7 @@ class TestLive:
                 if chance.random() < 0.5:
                     session_id = chance.choice(sorted(ended))
                     expected = rollup_of(ended[session_id]) if ended[session_id] else None
-                    assert _counts(expected) == _counts(process.processor._aggregation.session_rollup(session_id))
+                    assert _counts(expected) == _counts(process.processor._aggregator.session_rollup(session_id))
 
 
 def _counts(rollup: Rollup | None) -> Rollup:

@@ -535,7 +535,7 @@ class TestCallback:
         app.flush()
         assert ["one", "two"] == seen
         assert 2 == len(app.named("session"))
-        assert {"a callback": 2} == app.runner.faults()
+        assert {"a callback": 2} == app.span_worker.faults()
         assert 1 == len([message for message in caplog.messages if "a callback failed: LookupError" in message])
 
     def test_not_on_our_thread(self, make: Callable[..., App]) -> None:
@@ -952,7 +952,7 @@ class TestSampling:
             assert current_rollup() is None
         app.flush()
         assert [] == app.records
-        assert (0, {}) == (app.runner.pipeline.engine.received, app.runner.faults())
+        assert (0, {}) == (app.span_worker.pipeline.engine.received, app.span_worker.faults())
 
     def test_recorded_only(self, make: Callable[..., App]) -> None:
         """Spans that are recorded and not sampled are in the totals, and the pipeline decides that their roots do not leave."""

@@ -362,7 +362,7 @@ class TestValues:
         app = make(quiet=False)
 
         def holds() -> bool:
-            with app.runner.fold_lock:  # a moment, and not a span in the middle of one
+            with app.span_worker.fold_lock:  # a moment, and not a span in the middle of one
                 spans = meter.number("spans.received") - meter.number("spans.folded") - meter.number("spans.ignored")
                 roots = meter.number("roots.opened") - meter.number("roots.released") - meter.number("roots.open")
             return [spans, roots] == [0, 0]
@@ -410,8 +410,8 @@ class TestValues:
         """Spans that wait for the downstream are counted."""
         app = make()
         app.trace(2)
-        with app.runner.fold_lock:
-            app.runner.fold_some()
+        with app.span_worker.fold_lock:
+            app.span_worker.fold_some()
         assert 3 == meter.number("held.size")
         app.turn()
         assert 0 == meter.number("held.size")
@@ -437,7 +437,7 @@ class TestProviders:
                     app.trace(1)
                 app.flush()
                 assert ["s"] == [record.session_id for record in app.records]
-                assert {} == app.runner.faults()
+                assert {} == app.span_worker.faults()
 
     def test_global(self, monkeypatch: pytest.MonkeyPatch, meter: Meter) -> None:
         """The global one is the default."""

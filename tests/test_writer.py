@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg import Rollup
-from otel_session_agg import attributes as _names
+from otel_session_agg import attributes as n
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
@@ -80,7 +80,7 @@ class TestAttributes:
             "s", 2, "idle", SessionTotals(_FULL, num_open=1, num_roots=1, num_unsampled=1, is_budget_exceeded=True)
         )
         written = {**_WRITTEN, **record_attributes(record)}
-        assert written.keys() == _names.RESERVED | _names.KEPT_WHEN_SET
+        assert written.keys() == n.RESERVED | n.KEPT_WHEN_SET
         assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
 
     def test_halves_of_characters(self) -> None:

@@ -194,7 +194,7 @@ class App:
     def end(self, *session_ids: str) -> None:
         """End sessions."""
         for session_id in session_ids:
-            self._processor._aggregation.end_session(session_id, "end_session")
+            self._processor._aggregator.end_session(session_id, "end_session")
 
     def end_at(self, when_seconds: float, *session_ids: str) -> None:
         """End sessions at a time of the clock that all processes of this machine share."""
@@ -212,9 +212,13 @@ class App:
     def close(self) -> list[str]:
         """Shut down; returns the names of threads of ours that are still there soon after."""
         self._provider.shutdown()
-        runner = self._processor._runner
-        courier = runner.pipeline.courier
-        ours = [runner.worker.thread, runner.caller.worker.thread, courier.thread if courier is not None else None]
+        span_worker = self._processor._span_worker
+        store_worker = span_worker.pipeline.store_worker
+        ours = [
+            span_worker.worker.thread,
+            span_worker.callbacks.worker.thread,
+            store_worker.thread if store_worker is not None else None,
+        ]
         for thread in filter(None, ours):
             thread.join(TIMEOUT_SECONDS)
         return [thread.name for thread in ours if thread is not None and thread.is_alive()]
@@ -243,11 +247,11 @@ class App:
 
     def counts(self) -> dict[str, int]:
         """What happened with the store."""
-        return self._processor._runner.store_counts("written", "errors", "malformed", "lost")
+        return self._processor._span_worker.store_counts("written", "errors", "malformed", "lost")
 
     def faults(self) -> dict[str, int]:
         """Faults of ours that were caught."""
-        return self._processor._runner.faults()
+        return self._processor._span_worker.faults()
 
     def forget(self) -> None:
         """Forget what the process this one was forked from has exported."""

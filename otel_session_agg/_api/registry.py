@@ -16,7 +16,7 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._threads.locks import all_of
 
 
-class Aggregator(Protocol):
+class RegisteredAggregator(Protocol):
     """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
 
     @property
@@ -60,16 +60,16 @@ class Aggregator(Protocol):
         ...
 
 
-_LIVE: WeakSet[Aggregator] = WeakSet()
+_LIVE: WeakSet[RegisteredAggregator] = WeakSet()
 """Others may come, and go with the garbage, at any moment."""
 
 
-def register(aggregator: Aggregator) -> None:
+def register(aggregator: RegisteredAggregator) -> None:
     """An aggregator is there, until it is gone or unregistered."""
     _LIVE.add(aggregator)
 
 
-def unregister(aggregator: Aggregator) -> None:
+def unregister(aggregator: RegisteredAggregator) -> None:
     """An aggregator was shut down."""
     _LIVE.discard(aggregator)
 
@@ -79,7 +79,7 @@ def are_several() -> bool:
     return len(_LIVE) > 1
 
 
-def aggregators() -> list[Aggregator]:
+def aggregators() -> list[RegisteredAggregator]:
     """All that are there."""
     return all_of(_LIVE)
 
@@ -103,7 +103,7 @@ def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup |
     return _asked(lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings), wait_seconds)
 
 
-def _asked(ask: Callable[[Aggregator, float, frozenset[str]], Rollup | None], wait_seconds: float) -> Rollup | None:
+def _asked(ask: Callable[[RegisteredAggregator, float, frozenset[str]], Rollup | None], wait_seconds: float) -> Rollup | None:
     until, ones = time.monotonic() + wait_seconds, aggregators()
     names = frozenset(one.process for one in ones) if wait_seconds > 0 else frozenset()
     return fullest(ask(one, until - time.monotonic() if names else 0.0, names) for one in ones)

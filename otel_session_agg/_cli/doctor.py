@@ -26,7 +26,7 @@ from otel_session_agg.stores.base import SessionStore
 _OURS = "otel-session-agg"
 _PRICES = "genai-prices"
 _LIBRARIES = ("opentelemetry-api", "opentelemetry-sdk")
-_TELLERS = (
+_EMITTERS = (
     "opentelemetry-instrumentation-", "openinference-instrumentation", "traceloop", "openlit", "logfire", "langfuse", "mlflow",
     "langsmith", "langwatch", "honeyhive", "lmnr", "agentops", "phoenix-otel", "opentelemetry-haystack", "laminar",
 )  # fmt: skip
@@ -158,15 +158,15 @@ def _table() -> tuple[int, list[date]]:
 
 
 def _instrumentations() -> Section:
-    found = dict(sorted(_tellers()))
+    found = dict(sorted(_emitters()))
     notes = (
         [] if found else ["No instrumentation was found: spans have to come from libraries that trace themselves, or from code."]
     )
     return Section("instrumentations", [Fact(name, said) for name, said in found.items()], (), notes)
 
 
-def _tellers() -> Iterator[tuple[str, str]]:
+def _emitters() -> Iterator[tuple[str, str]]:
     for one in distributions():
         name = str(one.metadata["Name"] or "").lower().replace("_", "-")
-        if any(part in name for part in _TELLERS):
+        if any(part in name for part in _EMITTERS):
             yield name, str(one.version)

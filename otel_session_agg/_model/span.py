@@ -14,8 +14,8 @@ __all__ = [
     "LACKS_FIGURES",
     "LACKS_SESSION",
     "AnyAttributes",
-    "Event",
     "Kind",
+    "Reading",
     "SpanData",
     "SpanEvent",
     "Terms",
@@ -133,7 +133,7 @@ class SpanData(NamedTuple):
     """How many attributes the SDK's limit dropped: those that were set first."""
 
 
-class Event(NamedTuple):
+class Reading(NamedTuple):
     """What one ended span says about the session."""
 
     kind: Kind

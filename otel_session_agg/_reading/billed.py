@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from otel_session_agg._reading.marks import Mark
+from otel_session_agg._reading.marks import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._values import flag, picodollars, plain_text
 from otel_session_agg.conventions._term_rows import BilledText
@@ -29,9 +29,9 @@ _GATEWAY = "gateway"
 _MARKET = ("marketCost", "market_cost")
 
 
-def read_billed(mark: Mark, value: object, scope: str) -> int | None:
+def read_billed(meaning: KeyMeaning, value: object, scope: str) -> int | None:
     """Return the amount that an attribute says was billed, in picodollars; ``None`` if it says none."""
-    row = mark.extra
+    row = meaning.extra
     if not isinstance(row, BilledText) or (row.scopes and not scope.startswith(row.scopes)):
         return None
     said = plain_text(value)

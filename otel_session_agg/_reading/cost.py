@@ -12,11 +12,11 @@ from typing import Any
 
 from otel_session_agg._json import loaded
 from otel_session_agg._reading.billed import read_billed
-from otel_session_agg._reading.index import Plan
-from otel_session_agg._reading.marks import Mark
+from otel_session_agg._reading.index import ReadingPlan
+from otel_session_agg._reading.marks import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._values import flag, picodollars, plain_text, text
-from otel_session_agg.conventions._schema import GENERIC, Says
+from otel_session_agg.conventions._schema import GENERIC, Meaning
 from otel_session_agg.conventions._term_rows import FeeKey
 
 INVALID_COST = "invalid_cost"
@@ -30,7 +30,7 @@ ZERO_COST = "zero_cost_recorded"
 
 
 def read_cost(
-    plan: Plan, attributes: Mapping[str, Any], scope: str, *, is_call: bool, has_tokens: bool
+    plan: ReadingPlan, attributes: Mapping[str, Any], scope: str, *, is_call: bool, has_tokens: bool
 ) -> tuple[int | None, list[str]]:
     """The recorded cost in picodollars, and why values were ignored.
 
@@ -43,55 +43,55 @@ def read_cost(
 
     """
     marks = plan.marks
-    for mark in plan.billed if is_call else ():
-        billed = read_billed(mark, attributes[mark.key], scope)
+    for meaning in plan.billed if is_call else ():
+        billed = read_billed(meaning, attributes[meaning.key], scope)
         if billed:  # 0 is no news: somebody else's bill, or not known
             return billed, []
     if not plan.has_cost:
         return None, []
     fee = _fee(marks, attributes)
-    currencies = [text(attributes[mark.key]) for mark in marks.get(Says.COST_CURRENCY, ())]
+    currencies = [text(attributes[meaning.key]) for meaning in marks.get(Meaning.COST_CURRENCY, ())]
     if any(currency is not None and currency.upper() != "USD" for currency in currencies):
         return None, [FOREIGN_CURRENCY]
     reasons: list[str] = []
     for amount in _amounts(marks, attributes, is_sure=is_call or has_tokens):
         if amount is None:
             reasons.append(INVALID_COST)
-        elif amount or any(flag(attributes[mark.key]) for mark in marks.get(Says.CACHE_HIT, ())):
+        elif amount or any(flag(attributes[meaning.key]) for meaning in marks.get(Meaning.CACHE_HIT, ())):
             return amount + (fee or 0), reasons
         else:
             reasons.append(ZERO_COST)
     return None if is_call else fee, reasons
 
 
-def _fee(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> int | None:
+def _fee(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> int | None:
     """The sum of costs that are not in any other."""
     fees = [
         amount
-        for mark in marks.get(Says.FEE, ())
-        if isinstance(mark.extra, FeeKey)
-        and flag(attributes.get(mark.extra.unless)) is False
-        and (amount := _amount(attributes[mark.key]))
+        for meaning in marks.get(Meaning.FEE, ())
+        if isinstance(meaning.extra, FeeKey)
+        and flag(attributes.get(meaning.extra.unless)) is False
+        and (amount := _amount(attributes[meaning.key]))
     ]
     return sum(fees) if fees else None
 
 
-def _amounts(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any], *, is_sure: bool) -> list[int | None]:
+def _amounts(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any], *, is_sure: bool) -> list[int | None]:
     """All recorded amounts in order of precedence; ``None`` for each that is no amount."""
     ranked: list[tuple[int, int | None]] = [
-        (mark.precedence, _amount(attributes[mark.key]))
-        for mark in marks.get(Says.COST, ())
-        if is_sure or mark.precedence < GENERIC
+        (meaning.precedence, _amount(attributes[meaning.key]))
+        for meaning in marks.get(Meaning.COST, ())
+        if is_sure or meaning.precedence < GENERIC
     ]
-    for mark in marks.get(Says.COST_TEXT, ()):
-        amount = _from_text(attributes[mark.key])
+    for meaning in marks.get(Meaning.COST_TEXT, ()):
+        amount = _from_text(attributes[meaning.key])
         if amount is not None:
-            ranked.append((mark.precedence, amount))
-    groups: dict[int, list[Mark]] = {}
-    for mark in marks.get(Says.COST_PART, ()):
-        groups.setdefault(mark.precedence, []).append(mark)
+            ranked.append((meaning.precedence, amount))
+    groups: dict[int, list[KeyMeaning]] = {}
+    for meaning in marks.get(Meaning.COST_PART, ()):
+        groups.setdefault(meaning.precedence, []).append(meaning)
     for precedence, parts in groups.items():
-        ranked.append((precedence, _sum([picodollars(attributes[mark.key]) for mark in parts])))
+        ranked.append((precedence, _sum([picodollars(attributes[meaning.key]) for meaning in parts])))
     ranked.sort(key=lambda row: row[0])
     return [amount for _, amount in ranked]
 

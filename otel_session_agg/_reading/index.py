@@ -16,63 +16,63 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
 from otel_session_agg._reading.emitters import is_from
-from otel_session_agg._reading.marks import Mark, keys_of
+from otel_session_agg._reading.marks import KeyMeaning, keys_of
 from otel_session_agg._reading.session_ids import SessionKeys, session_keys
 from otel_session_agg._reading.size_limits import MAX_PLAN_CHARS, MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES, Room
 from otel_session_agg._reading.users import UserKeys, user_keys
-from otel_session_agg.conventions._schema import Convention, Emitter, Events, NamedSpans, Says
+from otel_session_agg.conventions._schema import Convention, Emitter, Events, Meaning, NamedSpans
 
 _LISTS: tuple[tuple[str, int], ...] = (
-    ("prompt", Says.PROMPT),
-    ("completion", Says.COMPLETION),
-    ("total", Says.TOTAL),
-    ("cache_read", Says.CACHE_READ),
-    ("cache_write", Says.CACHE_WRITE),
-    ("cache_write_5m", Says.CACHE_WRITE_5M),
-    ("cache_write_1h", Says.CACHE_WRITE_1H),
-    ("reasoning", Says.REASONING),
-    ("audio_prompt", Says.AUDIO_PROMPT),
-    ("audio_completion", Says.AUDIO_COMPLETION),
-    ("audio_cache_read", Says.AUDIO_CACHE_READ),
-    ("image_prompt", Says.IMAGE_PROMPT),
-    ("image_completion", Says.IMAGE_COMPLETION),
-    ("web_searches", Says.WEB_SEARCHES),
-    ("uncached", Says.UNCACHED),
-    ("tool_prompt", Says.TOOL_PROMPT),
-    ("text_cache_read", Says.TEXT_CACHE_READ),
-    ("exclusive", Says.EXCLUSIVE),
-    ("cost_currency", Says.COST_CURRENCY),
-    ("cache_hit", Says.CACHE_HIT),
-    ("response_model", Says.RESPONSE_MODEL),
-    ("request_model", Says.REQUEST_MODEL),
-    ("provider", Says.PROVIDER),
-    ("response_id", Says.RESPONSE_ID),
-    ("service_tier", Says.SERVICE_TIER),
-    ("server_address", Says.SERVER_ADDRESS),
-    ("output", Says.OUTPUT),
-    ("error_type", Says.ERROR_TYPE),
-    ("feedback", Says.FEEDBACK),
-    ("content", Says.CONTENT),
-    ("tool", Says.TOOL),
-    ("agent", Says.AGENT),
-    ("metadata", Says.METADATA),
+    ("prompt", Meaning.PROMPT),
+    ("completion", Meaning.COMPLETION),
+    ("total", Meaning.TOTAL),
+    ("cache_read", Meaning.CACHE_READ),
+    ("cache_write", Meaning.CACHE_WRITE),
+    ("cache_write_5m", Meaning.CACHE_WRITE_5M),
+    ("cache_write_1h", Meaning.CACHE_WRITE_1H),
+    ("reasoning", Meaning.REASONING),
+    ("audio_prompt", Meaning.AUDIO_PROMPT),
+    ("audio_completion", Meaning.AUDIO_COMPLETION),
+    ("audio_cache_read", Meaning.AUDIO_CACHE_READ),
+    ("image_prompt", Meaning.IMAGE_PROMPT),
+    ("image_completion", Meaning.IMAGE_COMPLETION),
+    ("web_searches", Meaning.WEB_SEARCHES),
+    ("uncached", Meaning.UNCACHED),
+    ("tool_prompt", Meaning.TOOL_PROMPT),
+    ("text_cache_read", Meaning.TEXT_CACHE_READ),
+    ("exclusive", Meaning.EXCLUSIVE),
+    ("cost_currency", Meaning.COST_CURRENCY),
+    ("cache_hit", Meaning.CACHE_HIT),
+    ("response_model", Meaning.RESPONSE_MODEL),
+    ("request_model", Meaning.REQUEST_MODEL),
+    ("provider", Meaning.PROVIDER),
+    ("response_id", Meaning.RESPONSE_ID),
+    ("service_tier", Meaning.SERVICE_TIER),
+    ("server_address", Meaning.SERVER_ADDRESS),
+    ("output", Meaning.OUTPUT),
+    ("error_type", Meaning.ERROR_TYPE),
+    ("feedback", Meaning.FEEDBACK),
+    ("content", Meaning.CONTENT),
+    ("tool", Meaning.TOOL),
+    ("agent", Meaning.AGENT),
+    ("metadata", Meaning.METADATA),
 )
 _RANKED: tuple[tuple[str, int], ...] = (
-    ("cost", Says.COST),
-    ("cost_text", Says.COST_TEXT),
-    ("cost_parts", Says.COST_PART),
-    ("session", Says.SESSION),
-    ("user", Says.USER),
+    ("cost", Meaning.COST),
+    ("cost_text", Meaning.COST_TEXT),
+    ("cost_parts", Meaning.COST_PART),
+    ("session", Meaning.SESSION),
+    ("user", Meaning.USER),
 )
 _TEXTS = (
-    ("texts", Says.USAGE_TEXT),
-    ("model_texts", Says.MODEL_TEXT),
-    ("session_texts", Says.SESSION_TEXT),
-    ("conversation_texts", Says.CONVERSATION_TEXT),
-    ("user_texts", Says.USER_TEXT),
-    ("billed", Says.BILLED),
-    ("fees", Says.FEE),
-    ("terms", Says.TERM),
+    ("texts", Meaning.USAGE_TEXT),
+    ("model_texts", Meaning.MODEL_TEXT),
+    ("session_texts", Meaning.SESSION_TEXT),
+    ("conversation_texts", Meaning.CONVERSATION_TEXT),
+    ("user_texts", Meaning.USER_TEXT),
+    ("billed", Meaning.BILLED),
+    ("fees", Meaning.FEE),
+    ("terms", Meaning.TERM),
 )
 _KEYS_PER_CONVENTION = 100
 """Room between the precedences of two conventions for the keys of the first."""
@@ -87,7 +87,7 @@ class Index:
     """All conventions merged: key to marks, and the rows that no key leads to."""
 
     def __init__(self, conventions: Sequence[Convention]) -> None:
-        self.marks: dict[str, list[Mark]] = {}
+        self.marks: dict[str, list[KeyMeaning]] = {}
         self.named_spans: dict[str, list[tuple[NamedSpans, Kind]]] = {}
         self.emitters: list[Emitter] = []
         self.events: list[Events] = []
@@ -96,24 +96,26 @@ class Index:
         for convention in sorted(conventions, key=lambda c: c.precedence):
             self._add(convention)
 
-    def _mark(self, key: str, says: int, precedence: int, extra: object = None) -> None:
+    def _meaning(self, key: str, says: int, precedence: int, extra: object = None) -> None:
         marks = self.marks.setdefault(key, [])
-        if extra is not None or all(mark.says != says for mark in marks):  # of two conventions with one key the first has it
-            marks.append(Mark(says, precedence, key, extra))
+        if extra is not None or all(
+            meaning.says != says for meaning in marks
+        ):  # of two conventions with one key the first has it
+            marks.append(KeyMeaning(says, precedence, key, extra))
 
     def _add(self, convention: Convention) -> None:
         base = convention.precedence * _KEYS_PER_CONVENTION
         for name, says in _LISTS:
             for position, key in enumerate(getattr(convention, name)):
-                self._mark(key, says, base + position)
+                self._meaning(key, says, base + position)
         for name, says in _RANKED:
             for key, precedence in getattr(convention, name).items():
-                self._mark(key, says, precedence)
+                self._meaning(key, says, precedence)
         for name, says in _TEXTS:
             for position, row in enumerate(getattr(convention, name)):
-                self._mark(row.key, says, base + position, row)
+                self._meaning(row.key, says, base + position, row)
         for kinds in convention.kinds:
-            self._mark(kinds.key, Says.KIND, kinds.precedence, kinds)
+            self._meaning(kinds.key, Meaning.KIND, kinds.precedence, kinds)
         for spans in convention.spans:
             for name, kind in spans.names.items():
                 self.named_spans.setdefault(name, []).append((spans, kind))
@@ -129,7 +131,7 @@ class Index:
         return any("\n" + prefix in joined for prefix in self.feedback_prefixes)
 
 
-class Plan:
+class ReadingPlan:
     """What one set of keys says on spans of one scope, worked out once.
 
     ``marks`` has everything; the other fields are what is asked for most, ready for use.
@@ -140,32 +142,32 @@ class Plan:
         "model_texts", "names", "names_model", "one_kind_key", "outputs", "parts", "says_more", "session", "terms", "texts", "two_keys", "user",
     )  # fmt: skip
 
-    def __init__(self, marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
+    def __init__(self, marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
         self.marks = marks
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version tell."""
-        self.kinds = tuple(marks.get(Says.KIND, ()))
-        self.one_kind_key = len({mark.key for mark in self.kinds}) == 1
+        self.kinds = tuple(marks.get(Meaning.KIND, ()))
+        self.one_kind_key = len({meaning.key for meaning in self.kinds}) == 1
         self.kind_memo: dict[object, Kind] = {}
         """Kinds by the value of the one key that names a kind."""
         self.families = _families(marks)
         """Keys of prompt, completion and total by convention."""
         self.parts = tuple((says, keys_of(marks, says)) for says in PARTS if says in marks)
-        self.texts = tuple(marks.get(Says.USAGE_TEXT, ()))
-        self.model_texts = tuple(marks.get(Says.MODEL_TEXT, ()))
+        self.texts = tuple(marks.get(Meaning.USAGE_TEXT, ()))
+        self.model_texts = tuple(marks.get(Meaning.MODEL_TEXT, ()))
         self.two_keys = _two_keys(self)
         """The keys of prompt and completion, when there is nothing else about tokens."""
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(marks)
-        self.billed = tuple(marks.get(Says.BILLED, ()))
-        self.terms = tuple(marks.get(Says.TERM, ()))
-        self.names_model = Says.REQUEST_MODEL in marks or Says.RESPONSE_MODEL in marks
+        self.billed = tuple(marks.get(Meaning.BILLED, ()))
+        self.terms = tuple(marks.get(Meaning.TERM, ()))
+        self.names_model = Meaning.REQUEST_MODEL in marks or Meaning.RESPONSE_MODEL in marks
         self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
         self.session: SessionKeys | None = session_keys(marks, emitters)
         self.user: UserKeys | None = user_keys(marks)
-        self.outputs = keys_of(marks, Says.OUTPUT)
-        self.error_types = keys_of(marks, Says.ERROR_TYPE)
-        self.feedback = feedback or Says.FEEDBACK in marks
+        self.outputs = keys_of(marks, Meaning.OUTPUT)
+        self.error_types = keys_of(marks, Meaning.ERROR_TYPE)
+        self.feedback = feedback or Meaning.FEEDBACK in marks
         counts = self.has_usage or self.has_cost or self.feedback
         makes_calls = any(row.makes_calls or row.is_call for row in emitters)
         self.says_more = bool(counts or self.session or self.user or self.outputs or self.error_types or makes_calls)
@@ -173,39 +175,39 @@ class Plan:
 
 
 PARTS = (
-    Says.CACHE_READ, Says.CACHE_WRITE, Says.CACHE_WRITE_5M, Says.CACHE_WRITE_1H, Says.REASONING, Says.AUDIO_PROMPT,
-    Says.AUDIO_COMPLETION, Says.AUDIO_CACHE_READ, Says.UNCACHED, Says.TOOL_PROMPT, Says.TEXT_CACHE_READ, Says.IMAGE_PROMPT,
-    Says.IMAGE_COMPLETION, Says.WEB_SEARCHES,
+    Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.CACHE_WRITE_5M, Meaning.CACHE_WRITE_1H, Meaning.REASONING, Meaning.AUDIO_PROMPT,
+    Meaning.AUDIO_COMPLETION, Meaning.AUDIO_CACHE_READ, Meaning.UNCACHED, Meaning.TOOL_PROMPT, Meaning.TEXT_CACHE_READ, Meaning.IMAGE_PROMPT,
+    Meaning.IMAGE_COMPLETION, Meaning.WEB_SEARCHES,
 )  # fmt: skip
 """Counts that are parts of the prompt or the completion, or are billed beside them."""
 
-WHOLES = (Says.PROMPT, Says.COMPLETION, Says.TOTAL)
+WHOLES = (Meaning.PROMPT, Meaning.COMPLETION, Meaning.TOTAL)
 """Counts that have to come from one convention."""
 
 NAMES = (
-    Says.PROVIDER, Says.RESPONSE_MODEL, Says.REQUEST_MODEL, Says.RESPONSE_ID, Says.SERVICE_TIER, Says.SERVER_ADDRESS,
+    Meaning.PROVIDER, Meaning.RESPONSE_MODEL, Meaning.REQUEST_MODEL, Meaning.RESPONSE_ID, Meaning.SERVICE_TIER, Meaning.SERVER_ADDRESS,
 )  # fmt: skip
 """Names of a call, in the order of positions in ``Plan.names``."""
 
-_COSTS = frozenset((Says.COST, Says.COST_TEXT, Says.COST_PART, Says.FEE))
+_COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
 
 
-def _families(marks: Mapping[int, Sequence[Mark]]) -> tuple[Family, ...]:
+def _families(marks: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]:
     families: dict[int, dict[int, tuple[str, ...]]] = {}
     for says in WHOLES:
-        for mark in marks.get(says, ()):
-            row = families.setdefault(family(mark.precedence), {})
-            row[says] = (*row.get(says, ()), mark.key)
+        for meaning in marks.get(says, ()):
+            row = families.setdefault(family(meaning.precedence), {})
+            row[says] = (*row.get(says, ()), meaning.key)
     return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
 
 
-def _two_keys(plan: Plan) -> tuple[str, str] | None:
+def _two_keys(plan: ReadingPlan) -> tuple[str, str] | None:
     if plan.parts or plan.texts or plan.emitters or len(plan.families) != 1:
         return None
     rows = plan.families[0][1]
-    if [says for says, keys in rows if len(keys) == 1] != [Says.PROMPT, Says.COMPLETION] or len(rows) != 2:  # noqa: PLR2004
+    if [says for says, keys in rows if len(keys) == 1] != [Meaning.PROMPT, Meaning.COMPLETION] or len(rows) != 2:  # noqa: PLR2004
         return None
     return rows[0][1][0], rows[1][1][0]
 
@@ -226,7 +228,7 @@ class Scope:
             if row is not None:
                 self.named[span_name] = (row[0].precedence, row[1], row[0].need_usage)
         self.has_endings = any(name.startswith(".") for name in self.named)
-        self._plans: dict[object, Plan] = {}
+        self._plans: dict[object, ReadingPlan] = {}
 
     def with_events(self, attributes: AnyAttributes, events: Iterable[SpanEvent]) -> AnyAttributes:
         """What a span of this scope says together with its events."""
@@ -234,7 +236,7 @@ class Scope:
         said = [event.attributes for event in events if row is not None and event.name in row.names]
         return {k: v for more in (attributes, *said) for k, v in more.items() if row is not None and v != row.blank}
 
-    def plan(self, attributes: Mapping[str, object]) -> Plan:
+    def plan(self, attributes: Mapping[str, object]) -> ReadingPlan:
         """The plan of a span's keys."""
         keys = tuple(attributes)
         if len(keys) > MAX_PLAN_KEYS:
@@ -246,28 +248,28 @@ class Scope:
             return self._large(attributes)
         return self._made(keys, keys, feedback=self._index.feeds_back(keys))
 
-    def _large(self, attributes: Mapping[str, object]) -> Plan:
+    def _large(self, attributes: Mapping[str, object]) -> ReadingPlan:
         known = frozenset(self._index.marks.keys() & attributes.keys())
         feedback = self._index.feeds_back(attributes)
         plan = self._plans.get((known, feedback))
         return plan if plan is not None else self._made((known, feedback), known, feedback=feedback)
 
-    def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> Plan:
+    def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> ReadingPlan:
         present = frozenset(keys)
         emitters = tuple(
             row for row in self._emitters if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
         )
         idle = {key for row in emitters for key in row.not_keys}
-        marks: dict[int, list[Mark]] = {}
+        marks: dict[int, list[KeyMeaning]] = {}
         for key in keys:
-            for mark in self._index.marks.get(key, ()) if key not in idle else ():
-                marks.setdefault(mark.says, []).append(mark)
+            for meaning in self._index.marks.get(key, ()) if key not in idle else ():
+                marks.setdefault(meaning.says, []).append(meaning)
         for found in marks.values():
-            found.sort(key=lambda mark: mark.precedence)
+            found.sort(key=lambda meaning: meaning.precedence)
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
         self._room.take(present)
-        plan = self._plans[name] = Plan(marks, emitters, feedback=feedback)
+        plan = self._plans[name] = ReadingPlan(marks, emitters, feedback=feedback)
         return plan
 
 

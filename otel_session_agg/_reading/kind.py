@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg._reading.index import Plan, Scope
-from otel_session_agg._reading.marks import Mark
+from otel_session_agg._reading.index import ReadingPlan, Scope
+from otel_session_agg._reading.marks import KeyMeaning
 from otel_session_agg._values import text
 from otel_session_agg.conventions._operations import BILLED_WORDS, FREE_MODELS
-from otel_session_agg.conventions._schema import Kinds, Says
+from otel_session_agg.conventions._schema import Kinds, Meaning
 
-_USAGE = frozenset((Says.PROMPT, Says.COMPLETION, Says.USAGE_TEXT))
-_CALL = frozenset((*_USAGE, Says.CONTENT, Says.PROVIDER))
-_OTHERS = frozenset((Says.TOOL, Says.AGENT))
-_MODEL = frozenset((Says.REQUEST_MODEL, Says.RESPONSE_MODEL))
+_USAGE = frozenset((Meaning.PROMPT, Meaning.COMPLETION, Meaning.USAGE_TEXT))
+_CALL = frozenset((*_USAGE, Meaning.CONTENT, Meaning.PROVIDER))
+_OTHERS = frozenset((Meaning.TOOL, Meaning.AGENT))
+_MODEL = frozenset((Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL))
 
 
 _MAX_MEMO = 64
@@ -25,7 +25,7 @@ _MAX_MEMO_CHARS = 64
 """... and words."""
 
 
-def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str) -> Kind:  # noqa: C901 -- one step each
+def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], name: str) -> Kind:  # noqa: C901 -- one step each
     """The kind of a span."""
     named = scope.named.get(name)
     if named is None and scope.has_endings:
@@ -37,14 +37,14 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
         value = attributes[plan.kinds[0].key]
         if type(value) is str and value in memo:
             return memo[value]
-    for mark in plan.kinds:
-        if named is not None and mark.precedence > named[0]:
+    for meaning in plan.kinds:
+        if named is not None and meaning.precedence > named[0]:
             return named[1]
-        value = attributes[mark.key]
+        value = attributes[meaning.key]
         word = text(value)
-        if word is not None and isinstance(mark.extra, Kinds):
-            kind = _by_value(mark.extra, word.lower())
-            if kind is None and mark.extra.or_model:
+        if word is not None and isinstance(meaning.extra, Kinds):
+            kind = _by_value(meaning.extra, word.lower())
+            if kind is None and meaning.extra.or_model:
                 return Kind.MODEL if _is_call(plan.marks, attributes) else Kind.SPAN
             if kind is not None:
                 if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO and len(value) <= _MAX_MEMO_CHARS:
@@ -53,11 +53,13 @@ def read_kind(scope: Scope, plan: Plan, attributes: Mapping[str, Any], name: str
     return named[1] if named is not None else _by_attributes(plan.marks, attributes)
 
 
-def is_billed(plan: Plan, attributes: Mapping[str, Any]) -> bool:
+def is_billed(plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
     """Whether a span that names a model stands for something that providers bill, other than model calls and embeddings."""
-    if all((text(attributes[mark.key]) or "").lower() not in BILLED_WORDS for mark in plan.kinds):
+    if all((text(attributes[meaning.key]) or "").lower() not in BILLED_WORDS for meaning in plan.kinds):
         return False
-    names = [name for says in _MODEL for mark in plan.marks.get(says, ()) if (name := text(attributes[mark.key])) is not None]
+    names = [
+        name for says in _MODEL for meaning in plan.marks.get(says, ()) if (name := text(attributes[meaning.key])) is not None
+    ]
     return bool(names) and not any(name.lower().startswith(FREE_MODELS) for name in names)
 
 
@@ -70,17 +72,17 @@ def _by_value(kinds: Kinds, word: str) -> Kind | None:
     return next((kind for end, kind in kinds.suffixes.items() if word.endswith(end)), kinds.otherwise)
 
 
-def _by_attributes(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> Kind:
+def _by_attributes(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> Kind:
     """No convention names a kind: a tool by its attributes, a call by model and usage, messages or provider."""
-    if Says.TOOL in marks:
+    if Meaning.TOOL in marks:
         return Kind.TOOL
-    if Says.AGENT in marks:
+    if Meaning.AGENT in marks:
         return Kind.AGENT
     return Kind.MODEL if _is_call(marks, attributes) else Kind.SPAN
 
 
-def _is_call(marks: Mapping[int, Sequence[Mark]], attributes: Mapping[str, Any]) -> bool:
+def _is_call(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> bool:
     """Whether a span names a model beside usage, messages or a provider, and neither a tool nor an agent."""
     if _CALL.isdisjoint(marks) or not _OTHERS.isdisjoint(marks):
         return False
-    return any(text(attributes[mark.key]) is not None for says in _MODEL for mark in marks.get(says, ()))
+    return any(text(attributes[meaning.key]) is not None for says in _MODEL for meaning in marks.get(says, ()))

@@ -38,11 +38,11 @@ class _Open:
 
     __slots__ = ("close", "has_key", "is_after", "items", "keys")
 
-    def __init__(self, mark: str) -> None:
-        self.close = _CLOSES.get(mark)
+    def __init__(self, meaning: str) -> None:
+        self.close = _CLOSES.get(meaning)
         """``None``: it is the text itself, which is one value."""
         self.items: list[object] = []
-        self.keys: list[object] | None = [] if mark == "{" else None
+        self.keys: list[object] | None = [] if meaning == "{" else None
         """Of a dictionary."""
         self.has_key = False
         """What comes is, or what has come was, the value of the last key."""
@@ -68,11 +68,11 @@ class _Open:
         self.keys.append(self.items.pop())
         self.has_key, self.is_after = True, False
 
-    def closed(self, mark: str) -> object:
+    def closed(self, meaning: str) -> object:
         """What stands in it, as it is closed."""
-        self._only(mark == self.close)
+        self._only(meaning == self.close)
         if self.keys is None:
-            return tuple(self.items) if mark == ")" else self.items
+            return tuple(self.items) if meaning == ")" else self.items
         self._only(self.is_after is self.has_key)
         return dict(zip(self.keys, self.items, strict=True))
 
@@ -97,19 +97,19 @@ def literal(text: str) -> object:
         if token is None:
             raise ValueError(at)
         at = token.end()
-        mark = token["mark"]
-        if mark is None:
+        meaning = token["mark"]
+        if meaning is None:
             stack[-1].add(_word(token["word"]) if token["text"] is None else _text(token["text"]))
-        elif mark in _CLOSES:
+        elif meaning in _CLOSES:
             if len(stack) > MAX_DEPTH:
                 raise ValueError(at)
-            stack.append(_Open(mark))
-        elif mark == ",":
+            stack.append(_Open(meaning))
+        elif meaning == ",":
             stack[-1].comma()
-        elif mark == ":":
+        elif meaning == ":":
             stack[-1].colon()
         else:
-            value = stack.pop().closed(mark)
+            value = stack.pop().closed(meaning)
             stack[-1].add(value)
     if len(stack) > 1 or not outer.is_after:
         raise ValueError(at)

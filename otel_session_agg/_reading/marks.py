@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from otel_session_agg._values import text
 
 
-class Mark:
+class KeyMeaning:
     """That a key says something, with which precedence; ``extra`` is the table row behind it."""
 
     __slots__ = ("extra", "key", "precedence", "says")
@@ -19,9 +19,9 @@ class Mark:
         self.extra = extra
 
 
-def keys_of(marks: Mapping[int, Sequence[Mark]], says: int) -> tuple[str, ...]:
+def keys_of(marks: Mapping[int, Sequence[KeyMeaning]], says: int) -> tuple[str, ...]:
     """The keys that say something, the first to be asked first."""
-    return tuple(mark.key for mark in marks.get(says, ()))
+    return tuple(meaning.key for meaning in marks.get(says, ()))
 
 
 def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str | None:

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from otel_session_agg._json import loaded
-from otel_session_agg._reading.marks import Mark, first_text, keys_of
+from otel_session_agg._reading.marks import KeyMeaning, first_text, keys_of
 from otel_session_agg._values import plain_text, text
-from otel_session_agg.conventions._schema import Emitter, NameText, Says
+from otel_session_agg.conventions._schema import Emitter, Meaning, NameText
 
 LAST_STRONG_SESSION = 50
 """Precedence of session ids up to which they are set for sessions; those behind are of conversations and threads."""
@@ -52,25 +52,25 @@ class SessionKeys(NamedTuple):
     """Those of them that the emitter does not copy."""
     weak: tuple[str, ...]
     """Those of conversations and threads."""
-    texts: tuple[Mark, ...]
+    texts: tuple[KeyMeaning, ...]
     """Asked when no key has an id."""
-    conversations: tuple[Mark, ...]
+    conversations: tuple[KeyMeaning, ...]
     """Texts with ids of conversations that may have been copied."""
 
 
-def session_keys(marks: Mapping[int, Sequence[Mark]], emitters: tuple[Emitter, ...]) -> SessionKeys | None:
+def session_keys(marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...]) -> SessionKeys | None:
     """The keys of a plan; ``None`` when none names a session."""
-    found = marks.get(Says.SESSION, ())
-    texts = tuple(marks.get(Says.SESSION_TEXT, ()))
+    found = marks.get(Meaning.SESSION, ())
+    texts = tuple(marks.get(Meaning.SESSION_TEXT, ()))
     if not found and not texts:
         return None
     copied = {key for row in emitters for key in row.copied_sessions}
     return SessionKeys(
-        keys_of(marks, Says.SESSION),
-        tuple(mark.key for mark in found if mark.precedence <= LAST_STRONG_SESSION and mark.key not in copied),
+        keys_of(marks, Meaning.SESSION),
+        tuple(meaning.key for meaning in found if meaning.precedence <= LAST_STRONG_SESSION and meaning.key not in copied),
         tuple(m.key for m in found if m.precedence > LAST_STRONG_SESSION and m.key not in STATED_BY_APPLICATIONS),
         texts,
-        tuple(marks.get(Says.CONVERSATION_TEXT, ())),
+        tuple(marks.get(Meaning.CONVERSATION_TEXT, ())),
     )
 
 
@@ -93,9 +93,9 @@ def read_session(keys: SessionKeys, attributes: Mapping[str, Any], scope: str) -
     return named, True
 
 
-def _conversations(mark: Mark, attributes: Mapping[str, Any]) -> Iterator[str | None]:
+def _conversations(meaning: KeyMeaning, attributes: Mapping[str, Any]) -> Iterator[str | None]:
     """The ids of conversations in a text."""
-    value, row = plain_text(attributes[mark.key]), mark.extra
+    value, row = plain_text(attributes[meaning.key]), meaning.extra
     if value is not None and isinstance(row, NameText):
         yield from map(_of_json, re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
 
@@ -107,10 +107,10 @@ def _of_json(value: str) -> str | None:
         return None
 
 
-def name_in_text(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
+def name_in_text(marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
     """The one model or session that a text names, if there is no name yet."""
-    for mark in marks:
-        value, row = plain_text(attributes[mark.key]), mark.extra
+    for meaning in marks:
+        value, row = plain_text(attributes[meaning.key]), meaning.extra
         if value is None or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
             continue
         names = set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS])) if named is None or named in row.instead_of else set()

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._model.span import Event, Kind, SpanData, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.cost import read_cost
-from otel_session_agg._reading.index import NAMES, Index, Plan, Scopes
+from otel_session_agg._reading.index import NAMES, Index, ReadingPlan, Scopes
 from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.marks import first_text
 from otel_session_agg._reading.session_ids import name_in_text, read_session
@@ -40,11 +40,11 @@ _MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT  # a global 
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
-_PLAIN = {kind: Event(kind) for kind in Kind}
+_PLAIN = {kind: Reading(kind) for kind in Kind}
 """Events that say nothing but their kind, which most spans are."""
 
 
-def read(span: SpanData) -> Event:
+def read(span: SpanData) -> Reading:
     """What one ended span says; never raises, whatever the attributes hold."""
     attributes = span.attributes
     scope = _SCOPES.get(span.scope_name, span.scope_version)
@@ -58,7 +58,7 @@ def read(span: SpanData) -> Event:
     return _read(span, plan, attributes, kind, billed=billed)
 
 
-def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool) -> Event:
+def _read(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool) -> Reading:
     """What a span of this kind says."""
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
@@ -81,7 +81,7 @@ def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind,
         num_calls = num_calls or int(is_call)
         billed = is_call or billed or any(emitter.makes_calls for emitter in emitters)
     if usage is None and recorded is None and kind is not _MODEL and not billed:
-        return Event(
+        return Reading(
             kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
             ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
@@ -93,7 +93,7 @@ def _read(span: SpanData, plan: Plan, attributes: Mapping[str, Any], kind: Kind,
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
         kind, billed = _EMBEDDING, True  # several emitters know one operation for all of a provider's models
     answered, terms = read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
-    event = Event(
+    event = Reading(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
         feedback, num_calls, user_id=user, metadata=metadata, is_billed=billed,
     )  # fmt: skip
@@ -116,7 +116,7 @@ def session_of(scope_name: str, scope_version: str, attributes: Mapping[str, Any
     return (None, False) if keys is None else read_session(keys, attributes, scope_name)
 
 
-def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
+def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]:
     """Names of a call, in the order of ``NAMES``."""
     found: list[str | None] = [None] * len(NAMES)
     for position, keys in plan.names:
@@ -128,7 +128,7 @@ def _names(plan: Plan, attributes: Mapping[str, Any]) -> list[str | None]:
     return found
 
 
-def _emitters(plan: Plan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
+def _emitters(plan: ReadingPlan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
     """The rows that apply to this span."""
     return tuple(
         row
@@ -155,7 +155,7 @@ def _event_feedback(span: SpanData) -> bool:
     return any(event.name in _INDEX.feedback_events for event in span.events)
 
 
-def _error(span: SpanData, plan: Plan, attributes: Mapping[str, Any]) -> str | None:
+def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> str | None:
     """What went wrong: the status description, else the last exception, else the error type."""
     type_ = first_text(plan.error_types, attributes)
     if not span.failed and type_ is None:

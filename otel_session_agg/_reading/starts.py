@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Event, Kind, SpanData
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData
 from otel_session_agg._reasons import DROPPED
 from otel_session_agg._recent import Recent
 
@@ -23,7 +23,7 @@ _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 class Reader:
     """Reads ended spans."""
 
-    def __init__(self, read: Callable[[SpanData], Event]) -> None:
+    def __init__(self, read: Callable[[SpanData], Reading]) -> None:
         self._read = read
         self._begun: Recent[tuple[int, int], tuple[str, frozenset[str]]] = Recent(MAX_BEGUN // 2)
         self._has_any = False
@@ -33,7 +33,7 @@ class Reader:
         self._has_any = True
         self._begun.put((trace_id, span_id), (session_id, around))
 
-    def read(self, span: SpanData) -> Event:
+    def read(self, span: SpanData) -> Reading:
         """What a span says that has ended."""
         event = self._read(span)
         if self._has_any:
@@ -43,7 +43,7 @@ class Reader:
         return _lacking(span, event) if span.dropped_attributes else event
 
 
-def _lacking(span: SpanData, event: Event) -> Event:
+def _lacking(span: SpanData, event: Reading) -> Reading:
     """The event of a span that has lost attributes: what decides may be among them."""
     is_call, lacks = event.kind in _CALLS or event.usage is not None, 0
     if is_call and not span.failed and (event.usage is None or not (event.response_model or event.request_model)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model.span import Terms
-from otel_session_agg._reading.marks import Mark
+from otel_session_agg._reading.marks import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._values import plain_text, text
 from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, REQUESTED, TermKey, TermText
@@ -28,7 +28,7 @@ _MAX_ITEMS = 64
 """Items of a list that are looked at."""
 
 
-def read_terms(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str) -> tuple[str | None, Terms | None]:
+def read_terms(marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str) -> tuple[str | None, Terms | None]:
     """Return the service tier of the answer, as far as these marks tell it, and the other terms.
 
     Args:
@@ -38,8 +38,8 @@ def read_terms(marks: Sequence[Mark], attributes: Mapping[str, Any], scope: str)
 
     """
     found: dict[str, str] = {}
-    for mark in marks:
-        row, value = mark.extra, attributes[mark.key]
+    for meaning in marks:
+        row, value = meaning.extra, attributes[meaning.key]
         if isinstance(row, TermKey):
             term = _text(value)
             if term is not None and (not row.only or term.lower() in row.only):

@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import Kind, Usage
-from otel_session_agg._reading.index import Plan
+from otel_session_agg._reading.index import ReadingPlan
 from otel_session_agg._reading.proofs import CACHE, REASONING, TOOLS, explained, too_large
 from otel_session_agg._reading.spellings import best
 from otel_session_agg._reading.stated import OTHER_UNITS, Stated, mentions
 from otel_session_agg._values import MAX_TOKENS, flag
-from otel_session_agg.conventions._schema import Emitter, Says
+from otel_session_agg.conventions._schema import Emitter, Meaning
 
 _TOTAL_HAS_ALL = ("gemini",)
 """Models whose total is their provider's own sum of prompt, tools' input, answer and thoughts: what it has beyond the stated parts
@@ -37,7 +37,7 @@ _EMBEDDING = Kind.EMBEDDING  # a global is read twenty times faster than an enum
 
 
 def read_usage(
-    plan: Plan, attributes: Mapping[str, Any], scope: str, emitters: tuple[Emitter, ...], kind: Kind
+    plan: ReadingPlan, attributes: Mapping[str, Any], scope: str, emitters: tuple[Emitter, ...], kind: Kind
 ) -> tuple[Usage | None, int, list[str]]:
     """The usage of a span, the number of calls it says it is the sum of, and why values were ignored."""
     if plan.two_keys is not None and kind is not _EMBEDDING:  # prompt and completion and nothing else, as most calls have
@@ -48,7 +48,7 @@ def read_usage(
     if plan.texts:
         stated.read_texts(plan, scope)
     main = best(stated, plan)
-    prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
+    prompt, completion, total = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION), main.get(Meaning.TOTAL)
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
     if kind is _RETRIEVER and not prompt and not completion and mentions(_BILLED_BY_SEARCH, plan, attributes):
@@ -56,7 +56,7 @@ def read_usage(
     known = (prompt or 0) + (completion or 0)
     if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
         return Usage(prompt, completion, known), 0, stated.reasons
-    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.parts.get(Says.NUM_CALLS) or 0, stated.reasons
+    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.parts.get(Meaning.NUM_CALLS) or 0, stated.reasons
 
 
 class _Figures(NamedTuple):
@@ -76,10 +76,10 @@ class _Figures(NamedTuple):
 
 
 def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
-    prompt, completion, total = main.get(Says.PROMPT), main.get(Says.COMPLETION), main.get(Says.TOTAL)
+    prompt, completion, total = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION), main.get(Meaning.TOTAL)
     parts = stated.parts
-    read, write = parts.get(Says.CACHE_READ) or 0, stated.written() or 0
-    reasoning, tools = parts.get(Says.REASONING) or 0, parts.get(Says.TOOL_PROMPT) or 0
+    read, write = parts.get(Meaning.CACHE_READ) or 0, stated.written() or 0
+    reasoning, tools = parts.get(Meaning.REASONING) or 0, parts.get(Meaning.TOOL_PROMPT) or 0
     left_out, is_explained = 0, False
     if prompt is not None:
         if read + write > prompt or tools > prompt or (completion is not None and reasoning > completion):
@@ -94,13 +94,18 @@ def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
 
 
 def _with_parts(  # noqa: PLR0913 -- the figures of one span
-    plan: Plan, attributes: Mapping[str, Any], stated: Stated, main: Mapping[int, int], emitters: tuple[Emitter, ...], kind: Kind
+    plan: ReadingPlan,
+    attributes: Mapping[str, Any],
+    stated: Stated,
+    main: Mapping[int, int],
+    emitters: tuple[Emitter, ...],
+    kind: Kind,
 ) -> Usage:
     parts = stated.parts
     stated_figures = _figures(stated, main)
     told, total = stated_figures.completion, stated_figures.total
-    read, write, write_1h = parts.get(Says.CACHE_READ), stated.written(), parts.get(Says.CACHE_WRITE_1H)
-    reasoning = parts.get(Says.REASONING)
+    read, write, write_1h = parts.get(Meaning.CACHE_READ), stated.written(), parts.get(Meaning.CACHE_WRITE_1H)
+    reasoning = parts.get(Meaning.REASONING)
     prompt = _prompt(plan, stated, emitters, stated_figures, main)
     completion = _completion(stated, emitters, stated_figures, prompt)
     if told is not None and completion is not None and completion < told and total is not None:
@@ -123,23 +128,25 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
         write,
         write_1h if write is not None and write_1h is not None and write_1h <= write else None,
         reasoning,
-        parts.get(Says.AUDIO_PROMPT),
-        parts.get(Says.AUDIO_COMPLETION),
+        parts.get(Meaning.AUDIO_PROMPT),
+        parts.get(Meaning.AUDIO_COMPLETION),
         _cached_audio(parts, read),
-        parts.get(Says.IMAGE_PROMPT),
-        parts.get(Says.IMAGE_COMPLETION),
-        parts.get(Says.WEB_SEARCHES),
-        parts.get(Says.OTHER_MODEL),
+        parts.get(Meaning.IMAGE_PROMPT),
+        parts.get(Meaning.IMAGE_COMPLETION),
+        parts.get(Meaning.WEB_SEARCHES),
+        parts.get(Meaning.OTHER_MODEL),
     )
 
 
 def _cached_audio(parts: Mapping[int, int], read: int | None) -> int | None:
     """Audio read from a cache: none where all that was read is text."""
-    audio = parts.get(Says.AUDIO_CACHE_READ)
-    return 0 if audio is None and read is not None and read == parts.get(Says.TEXT_CACHE_READ) else audio
+    audio = parts.get(Meaning.AUDIO_CACHE_READ)
+    return 0 if audio is None and read is not None and read == parts.get(Meaning.TEXT_CACHE_READ) else audio
 
 
-def _prompt(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, main: Mapping[int, int]) -> int | None:
+def _prompt(
+    plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, main: Mapping[int, int]
+) -> int | None:
     """The input with its cached part and that of tools; the rules stand at the head of the module."""
     prompt, read, write = figures.prompt, figures.read, figures.write
     if prompt is None:
@@ -170,7 +177,7 @@ def _leaves_tools_out(stated: Stated, emitters: tuple[Emitter, ...], figures: _F
 def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
     """Whether the input leaves the cached part out, as far as figures prove it."""
     cached = figures.read + figures.write
-    uncached = stated.parts.get(Says.UNCACHED)
+    uncached = stated.parts.get(Meaning.UNCACHED)
     if uncached is not None and prompt in {uncached + cached, uncached}:
         return prompt == uncached
     raw, proves = stated.raw()
@@ -179,16 +186,16 @@ def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
     return True if figures.left_out & CACHE else None
 
 
-def _emitter_says(plan: Plan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]) -> bool:
+def _emitter_says(plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]) -> bool:
     """Whether the input leaves the cached part out, by a flag or by what is known of the emitter."""
-    for mark in plan.marks.get(Says.EXCLUSIVE, ()):
-        said = flag(stated.attributes[mark.key])
+    for meaning in plan.marks.get(Meaning.EXCLUSIVE, ()):
+        said = flag(stated.attributes[meaning.key])
         if said is not None:
             return said
     for emitter in emitters:
         if emitter.prompt_excludes_cache is not None:
             return emitter.prompt_excludes_cache
-    return main.get(Says.EXCLUSIVE) == 1
+    return main.get(Meaning.EXCLUSIVE) == 1
 
 
 def _completion(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int | None) -> int | None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from otel_session_agg._values import count
-from otel_session_agg.conventions._schema import Says
+from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._usage_fields import (
     BILLED_ITERATIONS,
     MODALITIES,
@@ -28,11 +28,11 @@ _MAX_NAME_CHARS = 128
 """Names of ours are shorter, whole ones, too; longer ones would be repeated in front of all that stands below them."""
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
-    Says.PROMPT: (Says.CACHE_READ, Says.CACHE_WRITE, Says.AUDIO_PROMPT, Says.IMAGE_PROMPT, Says.TOOL_PROMPT),
-    Says.COMPLETION: (Says.REASONING, Says.AUDIO_COMPLETION, Says.IMAGE_COMPLETION),
+    Meaning.PROMPT: (Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.AUDIO_PROMPT, Meaning.IMAGE_PROMPT, Meaning.TOOL_PROMPT),
+    Meaning.COMPLETION: (Meaning.REASONING, Meaning.AUDIO_COMPLETION, Meaning.IMAGE_COMPLETION),
 }
 
-_ALL_OUTPUT = frozenset((Says.TOTAL, Says.REASONING))
+_ALL_OUTPUT = frozenset((Meaning.TOTAL, Meaning.REASONING))
 
 Found = dict[int, int]
 
@@ -83,28 +83,28 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
 
     Google ADK has Gemini's names for all models.  What a total has beyond all stated parts is thoughts, unless these are stated.
     """
-    if names.get(Says.PROMPT) in WITHOUT_TOOLS and Says.COMPLETION not in found and found.keys() & _ALL_OUTPUT:
-        found[Says.COMPLETION] = 0  # all that was generated are thoughts
-    elif names.get(Says.COMPLETION) not in WITHOUT_THOUGHTS:
+    if names.get(Meaning.PROMPT) in WITHOUT_TOOLS and Meaning.COMPLETION not in found and found.keys() & _ALL_OUTPUT:
+        found[Meaning.COMPLETION] = 0  # all that was generated are thoughts
+    elif names.get(Meaning.COMPLETION) not in WITHOUT_THOUGHTS:
         return found
-    prompt, completion, total = found.get(Says.PROMPT, 0), found[Says.COMPLETION], found.get(Says.TOTAL)
-    thoughts, tools = found.get(Says.REASONING, 0), found.get(Says.TOOL_PROMPT, 0)
+    prompt, completion, total = found.get(Meaning.PROMPT, 0), found[Meaning.COMPLETION], found.get(Meaning.TOTAL)
+    thoughts, tools = found.get(Meaning.REASONING, 0), found.get(Meaning.TOOL_PROMPT, 0)
     beyond = None if total is None else total - prompt - completion
     if beyond != 0 and (beyond != thoughts or not thoughts):
         prompt += tools
     if beyond != 0 and (beyond != tools or not tools):
         completion += thoughts
     rest = 0 if total is None else total - prompt - completion
-    if rest > 0 and Says.REASONING in found:
+    if rest > 0 and Meaning.REASONING in found:
         prompt, tools = prompt + rest, tools + rest
     elif rest > 0:
-        completion, found[Says.REASONING] = completion + rest, rest
+        completion, found[Meaning.REASONING] = completion + rest, rest
     if tools:
-        found[Says.TOOL_PROMPT] = tools
-        found[Says.WITH_TOOLS] = 1
-    if Says.PROMPT in found:
-        found[Says.PROMPT] = prompt
-    found[Says.COMPLETION] = completion
+        found[Meaning.TOOL_PROMPT] = tools
+        found[Meaning.WITH_TOOLS] = 1
+    if Meaning.PROMPT in found:
+        found[Meaning.PROMPT] = prompt
+    found[Meaning.COMPLETION] = completion
     return found
 
 
@@ -120,7 +120,7 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
     others = items if len(models) > 1 else [item for item in items if item.get("type") not in BILLED_ITERATIONS]
     other_tokens = sum(tokens for item in others for tokens in _named(item)[0].values())
     if other_tokens:
-        found[Says.OTHER_MODEL] = other_tokens
+        found[Meaning.OTHER_MODEL] = other_tokens
     if len(models) > 1:
         return found
     sums: Found = {}
@@ -129,17 +129,17 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
         for says, tokens in counts.items():
             sums[says] = sums.get(says, 0) + tokens
             names.setdefault(says, item_names[says])
-    if Says.PROMPT in sums and names.get(Says.PROMPT) not in RAW_PROMPT:
-        sums[Says.PROMPT] += sums.get(Says.CACHE_READ, 0) + sums.get(Says.CACHE_WRITE, 0)
-    sums.pop(Says.TOTAL, None)
+    if Meaning.PROMPT in sums and names.get(Meaning.PROMPT) not in RAW_PROMPT:
+        sums[Meaning.PROMPT] += sums.get(Meaning.CACHE_READ, 0) + sums.get(Meaning.CACHE_WRITE, 0)
+    sums.pop(Meaning.TOTAL, None)
     if all(tokens <= found.get(says, 0) for says, tokens in sums.items()):
         return found
-    if Says.PROMPT in found and Says.COMPLETION in found:
-        found[Says.OUTER_PROMPT], found[Says.OUTER_COMPLETION] = found[Says.PROMPT], found[Says.COMPLETION]
-        found[Says.OUTER_CACHED] = found.get(Says.CACHE_READ, 0) + found.get(Says.CACHE_WRITE, 0)
-    found.pop(Says.TOTAL, None)
+    if Meaning.PROMPT in found and Meaning.COMPLETION in found:
+        found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_COMPLETION] = found[Meaning.PROMPT], found[Meaning.COMPLETION]
+        found[Meaning.OUTER_CACHED] = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
+    found.pop(Meaning.TOTAL, None)
     found.update({says: max(tokens, found.get(says, 0)) for says, tokens in sums.items()})
-    found[Says.NUM_CALLS] = len(billed)
+    found[Meaning.NUM_CALLS] = len(billed)
     return found
 
 
@@ -148,10 +148,10 @@ def _of_tokens(value: Mapping[object, object], found: Found, names: Mapping[int,
     unit = value.get("unit")
     if isinstance(unit, str) and unit and not unit.lower().startswith("token"):
         return {}
-    if names.get(Says.TOTAL) == "total" and any(
+    if names.get(Meaning.TOTAL) == "total" and any(
         isinstance(key, str) and key.lower().rpartition("_")[2] in OTHER_UNITS and count(item) for key, item in value.items()
     ):
-        del found[Says.TOTAL]
+        del found[Meaning.TOTAL]
     return found
 
 
@@ -168,9 +168,9 @@ def inclusive(value: Mapping[object, object]) -> Found:
 def native(value: Mapping[object, object]) -> Found:
     """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
     found, names = _read(value)
-    raw_cache = {names.get(Says.CACHE_READ), names.get(Says.CACHE_WRITE)} & RAW_CACHE
-    if raw_cache and names.get(Says.PROMPT) in RAW_PROMPT:
-        found[Says.EXCLUSIVE] = 1
+    raw_cache = {names.get(Meaning.CACHE_READ), names.get(Meaning.CACHE_WRITE)} & RAW_CACHE
+    if raw_cache and names.get(Meaning.PROMPT) in RAW_PROMPT:
+        found[Meaning.EXCLUSIVE] = 1
     return found
 
 
@@ -178,19 +178,19 @@ def buckets(value: Mapping[object, object]) -> Found:
     """Langfuse's usage details: parts that do not overlap, unless the total shows that they do."""
     found, names = _named(value)
     found = _of_tokens(value, found, names)
-    if names.get(Says.PROMPT) != "input" and names.get(Says.COMPLETION) != "output":
+    if names.get(Meaning.PROMPT) != "input" and names.get(Meaning.COMPLETION) != "output":
         return native(value)
-    written = found.get(Says.CACHE_WRITE_5M, 0) + found.get(Says.CACHE_WRITE_1H, 0)
-    if written and not found.get(Says.CACHE_WRITE):  # 0 beside its parts: LangChain
-        found[Says.CACHE_WRITE] = written
+    written = found.get(Meaning.CACHE_WRITE_5M, 0) + found.get(Meaning.CACHE_WRITE_1H, 0)
+    if written and not found.get(Meaning.CACHE_WRITE):  # 0 beside its parts: LangChain
+        found[Meaning.CACHE_WRITE] = written
     for whole, parts in _BUCKETS_OF.items():
         if whole not in found and any(part in found for part in parts):
             found[whole] = 0
-    net = found.get(Says.PROMPT, 0) + found.get(Says.COMPLETION, 0)
-    if Says.TOTAL in found and found[Says.TOTAL] <= net:
+    net = found.get(Meaning.PROMPT, 0) + found.get(Meaning.COMPLETION, 0)
+    if Meaning.TOTAL in found and found[Meaning.TOTAL] <= net:
         return found
-    if Says.TOOL_PROMPT in found:
-        found[Says.WITH_TOOLS] = 1
+    if Meaning.TOOL_PROMPT in found:
+        found[Meaning.WITH_TOOLS] = 1
     for whole, parts in _BUCKETS_OF.items():
         if whole in found:
             found[whole] += sum(found.get(part, 0) for part in parts)
@@ -210,7 +210,7 @@ def grounding(value: Mapping[object, object]) -> Found:
     listed = [queries for item in items if (queries := _queries(item)) is not None]
     if not listed:
         return {}
-    return {Says.WEB_SEARCHES: len({query for queries in listed for query in queries if isinstance(query, str) and query})}
+    return {Meaning.WEB_SEARCHES: len({query for queries in listed for query in queries if isinstance(query, str) and query})}
 
 
 def provider_metadata(value: Mapping[object, object]) -> Found:
@@ -235,7 +235,7 @@ def searches(value: Mapping[object, object]) -> Found:
     items = value.get("output")
     calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
     actions = [item.get("action") for item in calls if item.get("type") == "web_search_call"]
-    return {Says.WEB_SEARCHES: sum(not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions)}
+    return {Meaning.WEB_SEARCHES: sum(not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions)}
 
 
 SHAPES = {

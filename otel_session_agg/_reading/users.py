@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from otel_session_agg import attributes as n
 from otel_session_agg._json import loaded
-from otel_session_agg._reading.marks import Mark, first_text, keys_of
+from otel_session_agg._reading.marks import KeyMeaning, first_text, keys_of
 from otel_session_agg._reading.session_ids import name_in_text
 from otel_session_agg._values import MAX_TEXT_CHARS, MAX_WHOLE, plain_text
-from otel_session_agg.conventions._schema import Says
+from otel_session_agg.conventions._schema import Meaning
 
 Value = str | bool | int | float
 
@@ -32,15 +32,15 @@ class UserKeys(NamedTuple):
     """The keys of one plan that say who uses a session, the first to be asked first."""
 
     all: tuple[str, ...]
-    texts: tuple[Mark, ...]
+    texts: tuple[KeyMeaning, ...]
     """Asked when no key has a name."""
     metadata: tuple[str, ...]
     """Objects with what else an application says of a session."""
 
 
-def user_keys(marks: Mapping[int, Sequence[Mark]]) -> UserKeys | None:
+def user_keys(marks: Mapping[int, Sequence[KeyMeaning]]) -> UserKeys | None:
     """The keys of a plan; ``None`` when there are none."""
-    found = UserKeys(keys_of(marks, Says.USER), tuple(marks.get(Says.USER_TEXT, ())), keys_of(marks, Says.METADATA))
+    found = UserKeys(keys_of(marks, Meaning.USER), tuple(marks.get(Meaning.USER_TEXT, ())), keys_of(marks, Meaning.METADATA))
     return found if any(found) else None
 
 

@@ -21,9 +21,9 @@ from otel_session_agg._sdk.batches import HandOn
 from otel_session_agg._sdk.joint_records import hand_over
 from otel_session_agg._sdk.metrics import Meters
 from otel_session_agg._sdk.sigterm import stopping
-from otel_session_agg._sdk.worker import Runner
+from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._sessions.blocks import Block
-from otel_session_agg._sessions.manager import Keeper
+from otel_session_agg._sessions.manager import SessionManager
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.imports import imports
 from otel_session_agg._threads.locks import nothing, weakly
@@ -37,7 +37,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=imports.before_fork, after_in_parent=imports.after_fork, after_in_child=imports.in_child)
 
 
-class Aggregation:
+class Aggregator:
     """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``; ``store``: one that is shared."""
 
     def __init__(  # noqa: PLR0913 -- all that a door can be given
@@ -64,9 +64,9 @@ class Aggregation:
         self.joins = store is None and hand_on is not None
         """Whether others of this process that have no store have shares of the same sessions."""
         others = weakly(self._others) if self.joins else None
-        self.runner = Runner(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others)
-        self.guard = self.runner.guard
-        self._meters = self.guard.call("starting metrics", Meters, self.runner, meter_provider, settings.metric_attributes)
+        self.span_worker = SpanWorker(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others)
+        self.guard = self.span_worker.guard
+        self._meters = self.guard.call("starting metrics", Meters, self.span_worker, meter_provider, settings.metric_attributes)
         register(self)
         self._before_stop = before_stop
         self._downstream_flush = downstream_flush
@@ -76,7 +76,7 @@ class Aggregation:
         if settings.prices_update:
             self.guard.call("starting price updates", self._prices.start_updates)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=weakly(self.runner.reset))
+            os.register_at_fork(after_in_child=weakly(self.span_worker.reset))
 
     def handle_sigterm(self) -> bool:
         """Let ``SIGTERM`` lose nothing; returns whether that is done: only the main thread can do it."""
@@ -86,23 +86,23 @@ class Aggregation:
 
     def rows(self) -> list[tuple[str, str]]:
         """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
-        runner = self.runner
-        pipeline = runner.pipeline
-        lost = sum(list(runner.lost.values()))  # copied in one step: another thread may add to them
+        span_worker = self.span_worker
+        pipeline = span_worker.pipeline
+        lost = sum(list(span_worker.lost.values()))  # copied in one step: another thread may add to them
         faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
         return [
             ("store", "memory://" if self._store is None else type(self._store).__name__),
             ("open roots", str(pipeline.engine.open)),
-            ("sessions", str(len(pipeline.keeper.ledger))),
+            ("sessions", str(len(pipeline.manager.lifecycle))),
             *([("lost", counted(lost, "span"))] if lost else []),
             *([("faults", str(faults))] if faults else []),
-            *([("state", "shut down")] if runner.is_shut_down else []),
+            *([("state", "shut down")] if span_worker.is_shut_down else []),
         ]
 
     def flush(self, timeout_millis: int | None, downstream: Callable[[int], object]) -> bool:
         """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
-        done = self.guard.call("force_flush", self.runner.drain, FLUSH, until) or False
+        done = self.guard.call("force_flush", self.span_worker.drain, FLUSH, until) or False
         flushed = self.guard.call("downstream force_flush", self._flushed, downstream, _left_millis(until))
         return (flushed or False) and done
 
@@ -110,7 +110,7 @@ class Aggregation:
         """Let leave what can before the process ends, until a monotonic time; ``is_last``: also what is still open."""
         if self._before_stop is not None:
             self.guard.call("flushing what is in front", self._flushed, self._before_stop, _left_millis(until))
-        self.guard.call("stopping", self.runner.drain, SHUTDOWN if is_last else STOPPING, until)
+        self.guard.call("stopping", self.span_worker.drain, SHUTDOWN if is_last else STOPPING, until)
         self.guard.call("downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until))
 
     @staticmethod
@@ -119,31 +119,31 @@ class Aggregation:
 
     def shut_down(self, timeout_millis: float = 30000) -> None:
         """Forward everything; what comes later is lost."""
-        self.guard.call("shutdown", self.runner.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
+        self.guard.call("shutdown", self.span_worker.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
         if self.joins and are_several():
-            self.guard.call("handing sessions over", hand_over, self.runner.asked, [one.asked for one in self._others()])
-        self.guard.call("shutdown", self.runner.shut_down)
+            self.guard.call("handing sessions over", hand_over, self.span_worker.asked, [one.asked for one in self._others()])
+        self.guard.call("shutdown", self.span_worker.shut_down)
         unregister(self)
         stopping.members.discard(self)
         self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
         self.guard.call("stopping price updates", self._prices.stop_updates)
 
-    def _others(self) -> list[Runner]:
-        return [one.runner for one in aggregators() if isinstance(one, Aggregation) and one.joins and one is not self]
+    def _others(self) -> list[SpanWorker]:
+        return [one.span_worker for one in aggregators() if isinstance(one, Aggregator) and one.joins and one is not self]
 
     # -- asked about --------------------------------------------------------------------------------------------------------
 
     @property
     def process(self) -> str:
         """What this is known by in a store."""
-        return self.runner.pipeline.process
+        return self.span_worker.pipeline.process
 
     def block(self, label: Label, *, is_entered: bool) -> None:
         """A ``session()`` block is entered, or left: other processes get to know it, without anybody waiting for that."""
         if self.sees_blocks:
-            self.runner.queue.append(Block(None, label, is_entered))
-            if not self.runner.awake:
-                self.guard.call("waking the worker", self.runner.wake_worker)
+            self.span_worker.queue.append(Block(None, label, is_entered))
+            if not self.span_worker.awake:
+                self.guard.call("waking the worker", self.span_worker.wake_worker)
 
     def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here.
@@ -158,18 +158,18 @@ class Aggregation:
         """
         if wait_seconds > 0 and self.is_shared:
             labels = [label for label in labels_around() if label.session_id == session_id] if self.sees_blocks else []
-            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks(session_id, labels, siblings, now))
-        return self.runner.asked(lambda keeper, now: keeper.totals(session_id, now))
+            self._wait(wait_seconds, labels, lambda manager, now: manager.asks(session_id, labels, siblings, now))
+        return self.span_worker.asked(lambda manager, now: manager.totals(session_id, now))
 
     def share(self, session_id: str) -> Rollup | None:
         """What it has of a session that no other of this process without a store has."""
 
-        def look(keeper: Keeper, now: float) -> Rollup | None:
-            keeper.totals(session_id, now)
-            session = keeper.ledger.get(session_id)
+        def look(manager: SessionManager, now: float) -> Rollup | None:
+            manager.totals(session_id, now)
+            session = manager.lifecycle.get(session_id)
             return session.share.rollup if session is not None else None
 
-        return self.runner.asked(look)
+        return self.span_worker.asked(look)
 
     def account_rollup(
         self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
@@ -177,42 +177,42 @@ class Aggregation:
         """The totals of an account at this moment, as ``session_rollup``; ``whose``: of whom something may be open elsewhere."""
         if wait_seconds > 0 and self.is_shared:
             labels = [label for label in labels_around() if whose in owners_of(label)] if self.sees_blocks else []
-            self._wait(wait_seconds, labels, lambda keeper, now: keeper.asks_account(name, whose, labels, siblings, now))
-        return self.runner.asked(lambda keeper, _: keeper.accounts.get(name, whose).rollup)
+            self._wait(wait_seconds, labels, lambda manager, now: manager.asks_account(name, whose, labels, siblings, now))
+        return self.span_worker.asked(lambda manager, _: manager.accounts.get(name, whose).rollup)
 
     def _wait(
-        self, wait_seconds: float, labels: list[Label], ask: Callable[[Keeper, float], Callable[[float], None] | None]
+        self, wait_seconds: float, labels: list[Label], ask: Callable[[SessionManager, float], Callable[[float], None] | None]
     ) -> None:
         """Wait for other processes; then for their knowing that the blocks around the call go on."""
         until = time.monotonic() + wait_seconds
-        wait = self.runner.asked(ask)
+        wait = self.span_worker.asked(ask)
         if wait is not None:
             self.guard.call("asking the store", wait, until)
-            confirm = self.runner.asked(lambda keeper, now: keeper.goes_on(labels, now))
+            confirm = self.span_worker.asked(lambda manager, now: manager.goes_on(labels, now))
             if confirm is not None and labels:
                 self.guard.call("asking the store", confirm, until)
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
-        return self.runner.asked(lambda keeper, _: keeper.departures.trace_totals(trace_id, span_id))
+        return self.span_worker.asked(lambda manager, _: manager.root_release.trace_totals(trace_id, span_id))
 
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""
-        self.runner.asked(lambda keeper, now: keeper.end(session_id, reason, now))
-        self.guard.call("waking the worker", self.runner.wake_worker)
+        self.span_worker.asked(lambda manager, now: manager.end(session_id, reason, now))
+        self.guard.call("waking the worker", self.span_worker.wake_worker)
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
         """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
-        def note(keeper: Keeper, now: float) -> bool:
-            self.runner.pipeline.leaving.spans.append(span)
-            keeper.feedback(session_id, above, now)
+        def note(manager: SessionManager, now: float) -> bool:
+            self.span_worker.pipeline.leaving.spans.append(span)
+            manager.feedback(session_id, above, now)
             return True
 
-        if self.runner.asked(note) is None:  # from within a fold
-            self.runner.pipeline.leaving.spans.append(span)
-        self.guard.call("waking the worker", self.runner.wake_worker)
+        if self.span_worker.asked(note) is None:  # from within a fold
+            self.span_worker.pipeline.leaving.spans.append(span)
+        self.guard.call("waking the worker", self.span_worker.wake_worker)
         return not self._is_live
 
     def _told(self, record: SessionRecord) -> None:

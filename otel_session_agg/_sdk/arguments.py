@@ -15,7 +15,7 @@ from otel_session_agg._exceptions import StoreError
 from otel_session_agg._formatting import as_html, as_repr
 from otel_session_agg._guard import warn
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
-from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._settings import Settings
 from otel_session_agg.stores import shared_store
 from otel_session_agg.stores.base import SessionStore
@@ -48,7 +48,7 @@ class _Elsewhere:
 class AddsTotals:
     """Base of processor and exporter; one behind another would count every span again."""
 
-    _aggregation: Aggregation
+    _aggregator: Aggregator
 
     def __repr__(self) -> str:
         return as_repr(type(self).__name__, (f"{name} {value}" for name, value in self._rows()))
@@ -58,7 +58,7 @@ class AddsTotals:
         return as_html(type(self).__name__, self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
-        return [("before", self._behind()), *self._aggregation.rows()]
+        return [("before", self._behind()), *self._aggregator.rows()]
 
     def _behind(self) -> str:
         """What is behind it, by the names of types: more of it may hold keys."""

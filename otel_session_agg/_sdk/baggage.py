@@ -45,8 +45,8 @@ class _Incoming:
 
     def _extracting(self, extract: Callable[..., Context]) -> Callable[..., Context]:
         @wraps(extract)
-        def watched(propagator: Any, carrier: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> Context:
-            found = extract(propagator, carrier, context, *args, **kwargs)
+        def watched(propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> Context:
+            found = extract(propagator, payload, context, *args, **kwargs)
             if not self._others:
                 return found
             arrived = _arrived(found, get_current() if context is None else context)
@@ -58,12 +58,12 @@ class _Incoming:
 
     def _injecting(self, inject: Callable[..., None]) -> Callable[..., None]:
         @wraps(inject)
-        def watched(propagator: Any, carrier: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> None:
+        def watched(propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> None:
             around = get_current() if context is None else context
             arrived = around.get(_ARRIVED)
             if isinstance(arrived, Mapping) and self._others and not self._is_trusted(around):
                 around = _without(arrived, around)
-            inject(propagator, carrier, around, *args, **kwargs)
+            inject(propagator, payload, around, *args, **kwargs)
 
         return watched
 

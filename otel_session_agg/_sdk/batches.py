@@ -18,7 +18,7 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reasons import HELD
 from otel_session_agg._sdk.backpressure import Until
-from otel_session_agg._sdk.callbacks import Caller
+from otel_session_agg._sdk.callbacks import CallbackThread
 from otel_session_agg._sdk.pipeline import Pipeline, Queue, Taken
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.locks import weakly
@@ -33,7 +33,7 @@ _BATCH = 2048
 _FOREVER = float("inf")
 
 
-class Folding:
+class BatchFolder:
     """The queue of one door, and what is folded of it."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
@@ -78,7 +78,7 @@ class Folding:
         """What is being folded, and what came out of it."""
         self.held: deque[ReadableSpan] = deque()
         """What waits for the downstream."""
-        self.caller = Caller(self.guard)
+        self.callbacks = CallbackThread(self.guard)
         self.fold_lock = threading.RLock()
         self.awake = False
         """Whether the worker has been told that there is something to do."""
@@ -129,9 +129,9 @@ class Folding:
         for _ in range(number - room):
             leaving.popleft()
             self.lose(HELD)
-        calls = self.pipeline.keeper.limits.calls
+        calls = self.pipeline.manager.limits.calls
         while calls:
-            self.caller.add(calls[:1])
+            self.callbacks.add(calls[:1])
             del calls[0]
         if self.held and not self.awake:  # the caller folded what the worker was not woken for
             self.wake_worker()
@@ -146,8 +146,10 @@ class Folding:
 
     def store_counts(self, *names: str) -> dict[str, int]:
         """What happened with the store."""
-        courier = self.pipeline.courier
-        return {name: courier.counts[name] for name in names if courier.counts[name]} if courier is not None else {}
+        store_worker = self.pipeline.store_worker
+        return (
+            {name: store_worker.counts[name] for name in names if store_worker.counts[name]} if store_worker is not None else {}
+        )
 
 
 _first = methodcaller("popleft")

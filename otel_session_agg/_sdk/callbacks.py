@@ -13,7 +13,7 @@ MAX_CALLS = 10_000
 """Calls that may wait for one that takes long; as many as sessions in memory, each of which may end at once."""
 
 
-class Caller:
+class CallbackThread:
     """Calls functions, one after the other, on a thread that begins with the first; without one, ``flush`` calls them."""
 
     def __init__(self, guard: Guard) -> None:

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._api.context import Label, stamped, use
 from otel_session_agg._recent import Recent
-from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._sdk.baggage import incoming
 from otel_session_agg._sdk.parents import is_top
 from otel_session_agg._threads.background import Background
@@ -33,7 +33,7 @@ _MAX_LOOKS = 500
 """How often it is looked for a tracer provider after the start: it is there when the application's set-up is done."""
 
 
-class Companion(SpanProcessor):
+class SessionContextProcessor(SpanProcessor):
     """Puts the session around a span that starts on it, and hears of what does not reach exporters.
 
     That is ``force_flush``, and spans that are recorded and not sampled.
@@ -41,13 +41,13 @@ class Companion(SpanProcessor):
 
     def __init__(
         self,
-        aggregation: Aggregation,
+        aggregator: Aggregator,
         flush: Callable[[int], bool],
         unsampled: Callable[[ReadableSpan], None],
         *,
         trusts_baggage: bool,
     ) -> None:
-        self._aggregation = aggregation
+        self._aggregator = aggregator
         self._flush = flush
         self._unsampled = unsampled
         self._trusts_baggage = trusts_baggage
@@ -60,13 +60,13 @@ class Companion(SpanProcessor):
         use.hooks.append(weakly(self.attach))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=weakly(self._forked))
-        Background("otel-session-agg-joins", self._attach_soon, aggregation.guard).begin()
+        Background("otel-session-agg-joins", self._attach_soon, aggregator.guard).begin()
 
     def attach(self) -> bool:
         """Go into the application's tracer provider, behind what is there; returns whether there is one."""
         with self._lock:
             if not self._is_attached:
-                self._is_attached = self._aggregation.guard.call("joining the provider", self._joined) or False
+                self._is_attached = self._aggregator.guard.call("joining the provider", self._joined) or False
             return self._is_attached
 
     def _forked(self) -> None:
@@ -89,7 +89,7 @@ class Companion(SpanProcessor):
         """An exporter is made before the processor that it is for is in the provider, and that before all know the provider."""
         for _ in range(_MAX_LOOKS):
             time.sleep(_LOOK_SECONDS)
-            if self._aggregation.runner.is_shut_down or self.attach():
+            if self._aggregator.span_worker.is_shut_down or self.attach():
                 break
         return True
 
@@ -97,31 +97,31 @@ class Companion(SpanProcessor):
         """Stamp a span, and note where its parent will not come."""
         above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
         if above is not None and getattr(above, "_span_processor", None) is not getattr(span, "_span_processor", None):
-            self._aggregation.guard.call("finding a parent", self._note_top, span, parent_context)
+            self._aggregator.guard.call("finding a parent", self._note_top, span, parent_context)
         if self._num_looks:
-            self._num_looks = 0 if self._aggregation.handle_sigterm() else self._num_looks - 1
+            self._num_looks = 0 if self._aggregator.handle_sigterm() else self._num_looks - 1
         if use.any_label or self._trusts_baggage:
-            self._aggregation.guard.call("stamping a span", self._stamp, span, parent_context)
+            self._aggregator.guard.call("stamping a span", self._stamp, span, parent_context)
 
     def _note_top(self, span: Span, parent_context: Context | None) -> None:
         if is_top(span, parent_context):
-            self._aggregation.runner.pipeline.note_top(span)
+            self._aggregator.span_worker.pipeline.note_top(span)
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
         label = stamped(span, parent_context, self._trusts_baggage)
         if label is None:
             return
-        runner = self._aggregation.runner
+        span_worker = self._aggregator.span_worker
         # without a lock, as applications start spans in finalizers, too; threads at once may forget what is oldest early
-        runner.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
+        span_worker.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
         if self._labels.get(label) is None:
             self._labels.put(label, True)  # noqa: FBT003 -- a value
-            runner.queue.append((None, label))
+            span_worker.queue.append((None, label))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
         if span.context is not None and not span.context.trace_flags.sampled:
-            self._aggregation.guard.call("counting an unsampled span", self._unsampled, span)
+            self._aggregator.guard.call("counting an unsampled span", self._unsampled, span)
 
     def stop(self) -> None:
         """What it stands beside was shut down."""

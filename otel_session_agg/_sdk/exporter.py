@@ -14,10 +14,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
-from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._sdk.arguments import AddsTotals, check_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._sdk.backpressure import Until
-from otel_session_agg._sdk.context_processor import Companion, flush_provider
+from otel_session_agg._sdk.context_processor import SessionContextProcessor, flush_provider
 from otel_session_agg._sdk.delegate import downstream, downstream_of_environment
 from otel_session_agg._settings import Settings
 from otel_session_agg.stores.base import SessionStore
@@ -86,7 +86,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         name, self._max_queue_size = settings.exporter, settings.max_queue_size
         self._exporter = downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
         self._num_failed = 0
-        self._aggregation = Aggregation(
+        self._aggregator = Aggregator(
             self._send,
             settings,
             found,
@@ -98,38 +98,40 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             before_stop=flush_provider,
         )
         self._has_unsampled = False
-        self._companion = Companion(self._aggregation, self.force_flush, self._count, trusts_baggage=settings.trust_baggage)
+        self._context_processor = SessionContextProcessor(
+            self._aggregator, self.force_flush, self._count, trusts_baggage=settings.trust_baggage
+        )
 
     def _behind(self) -> str:
         return named(self._exporter)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export spans that are below a root, keep what they add to it, and export the roots that have waited."""
-        runner = self._aggregation.runner
-        if runner.is_shut_down:
+        span_worker = self._aggregator.span_worker
+        if span_worker.is_shut_down:
             for _ in spans:
-                runner.lose(AFTER_SHUTDOWN)
+                span_worker.lose(AFTER_SHUTDOWN)
             return SpanExportResult.FAILURE
         before = self._num_failed
-        runner.queue.extend(spans)
-        if not runner.is_inside:  # else they ended in the middle of our own work, which goes on with them
-            self._aggregation.guard.call("exporting", runner.run_here)
-            if self._companion.came_late() and threading.current_thread() is threading.main_thread():
+        span_worker.queue.extend(spans)
+        if not span_worker.is_inside:  # else they ended in the middle of our own work, which goes on with them
+            self._aggregator.guard.call("exporting", span_worker.run_here)
+            if self._context_processor.came_late() and threading.current_thread() is threading.main_thread():
                 self.force_flush()  # this may be one, which began before the companion was there to hear of it
-        self._aggregation.guard.call("waking the worker", runner.wake_worker)
+        self._aggregator.guard.call("waking the worker", span_worker.wake_worker)
         return SpanExportResult.SUCCESS if self._num_failed == before else SpanExportResult.FAILURE
 
     def _count(self, span: ReadableSpan) -> None:
         """Count a span that is not to be exported."""
-        runner = self._aggregation.runner
-        if runner.is_shut_down:
+        span_worker = self._aggregator.span_worker
+        if span_worker.is_shut_down:
             return
         self._has_unsampled = True
-        runner.queue.append(span)
-        if not runner.awake:
-            runner.wake_worker()
-        elif len(runner.queue) >= self._max_queue_size:
-            runner.fold_when_full()
+        span_worker.queue.append(span)
+        if not span_worker.awake:
+            span_worker.wake_worker()
+        elif len(span_worker.queue) >= self._max_queue_size:
+            span_worker.fold_when_full()
 
     def _send(self, held: deque[ReadableSpan], until: Until) -> bool:
         while held and until():
@@ -146,15 +148,15 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
 
     def force_flush(self, timeout_millis: int | None = 30000) -> bool:
         """Release every root that has come and export everything; ``False`` when the time was not enough."""
-        return not self._aggregation.runner.is_inside and self._aggregation.flush(timeout_millis, self._exporter.force_flush)
+        return not self._aggregator.span_worker.is_inside and self._aggregator.flush(timeout_millis, self._exporter.force_flush)
 
     def shutdown(self, timeout_millis: float = 30000) -> None:
         """Export everything and shut the exporter behind down; later spans are lost and counted."""
-        if self._aggregation.runner.is_shut_down:
+        if self._aggregator.span_worker.is_shut_down:
             return
-        self._companion.stop()
-        self._aggregation.shut_down(timeout_millis)
-        self._aggregation.guard.call("downstream shutdown", self._exporter.shutdown)
+        self._context_processor.stop()
+        self._aggregator.shut_down(timeout_millis)
+        self._aggregator.guard.call("downstream shutdown", self._exporter.shutdown)
 
 
 def _batch_seconds() -> float:

@@ -14,28 +14,28 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
-from otel_session_agg._sessions.manager import Keeper
-from otel_session_agg._sessions.released_root import Ready
+from otel_session_agg._sessions.manager import SessionManager
+from otel_session_agg._sessions.released_root import ReleasedRoot
 from otel_session_agg._settings import Settings
-from otel_session_agg._writing.root_writer import Enrichment
+from otel_session_agg._writing.root_writer import RootWriter
 
 
-class Leaving:
+class Forwarding:
     """The spans of one processor that may be forwarded, in order; the caller holds a lock around all calls."""
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
         self,
         settings: Settings,
-        keeper: Keeper,
-        enrichment: Enrichment,
+        manager: SessionManager,
+        root_writer: RootWriter,
         guard: Guard,
         on_record: Callable[[SessionRecord], object] | None,
         *,
         is_live: bool,
     ) -> None:
         self._settings = settings
-        self._keeper = keeper
-        self._enrichment = enrichment
+        self._manager = manager
+        self._root_writer = root_writer
         self._guard = guard
         self._on_record = on_record
         self._is_live = is_live
@@ -43,28 +43,28 @@ class Leaving:
 
     def ready(self) -> None:
         """Add the roots that may leave."""
-        ready, spans = self._keeper.departures.ready, self.spans
+        ready, spans = self._manager.root_release.ready, self.spans
         while ready:
             trace = ready[0].trace
-            root: ReadableSpan | None = trace.carrier  # type: ignore[assignment]  # what this door handed in
+            root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what this door handed in
             if root is not None and not self._is_live and not (spans and spans[-1].context is root.context):  # else it is there
                 spans.append(self._finished(ready[0], root))
-            trace.carrier = None
+            trace.payload = None
             del ready[0]
 
-    def _finished(self, ready: Ready, root: ReadableSpan) -> ReadableSpan:
+    def _finished(self, ready: ReleasedRoot, root: ReadableSpan) -> ReadableSpan:
         if ready.rollup is None:
             return root
-        return self._guard.call("writing a root", self._enrichment.root, ready, ready.rollup, root) or root
+        return self._guard.call("writing a root", self._root_writer.root, ready, ready.rollup, root) or root
 
     def told(self, records: list[SessionRecord], resource: Callable[[], Resource]) -> None:
         """Tell of sessions that have ended, each of which is taken off the list."""
         while records:
             record = records[0]
             if self._on_record is not None:
-                self._keeper.limits.calls.append(partial(self._on_record, record))
+                self._manager.limits.calls.append(partial(self._on_record, record))
             if self._is_wanted(record):
-                span = self._guard.call("writing a session record", self._enrichment.record, record, resource())
+                span = self._guard.call("writing a session record", self._root_writer.record, record, resource())
                 if span is not None:
                     self.spans.append(span)
             del records[0]

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reasons import IDLE, MAX_SESSIONS, SHUTDOWN
-from otel_session_agg._sessions.manager import Keeper
+from otel_session_agg._sessions.manager import SessionManager
 
 _AT_ONCE = frozenset({MAX_SESSIONS, SHUTDOWN})
 """Ends that do not wait for others."""
@@ -45,7 +45,7 @@ _turn = _Turn()
 class Ask(Protocol):
     """Asks one processor, under its own lock; ``None`` when it cannot be asked."""
 
-    def __call__(self, ask: Callable[[Keeper, float], Any], /) -> Any:
+    def __call__(self, ask: Callable[[SessionManager, float], Any], /) -> Any:
         """Call ``ask`` with what the processor knows of sessions, and its time."""
         ...
 
@@ -87,64 +87,64 @@ def _merged(record: SessionRecord, mine: Ask, others: Sequence[Ask]) -> SessionR
     return replace(record, revision=revision, totals=reduce(add, (one.totals for one in given), own))
 
 
-def _take(keeper: Keeper, _: float) -> list[SessionRecord]:
-    records, keeper.unmerged = keeper.unmerged, []
+def _take(manager: SessionManager, _: float) -> list[SessionRecord]:
+    records, manager.unmerged = manager.unmerged, []
     return records
 
 
-def _shares(keeper: Keeper, _: float) -> dict[str, SessionTotals]:
-    return {session.session_id: session.share for session in keeper.ledger}
+def _shares(manager: SessionManager, _: float) -> dict[str, SessionTotals]:
+    return {session.session_id: session.share for session in manager.lifecycle}
 
 
-def _inherit(shares: dict[str, SessionTotals], keeper: Keeper, _: float) -> list[str]:
-    found = [session for session_id in shares if (session := keeper.ledger.get(session_id)) is not None]
+def _inherit(shares: dict[str, SessionTotals], manager: SessionManager, _: float) -> list[str]:
+    found = [session for session_id in shares if (session := manager.lifecycle.get(session_id)) is not None]
     for session in found:
         share = shares[session.session_id]
         session.inherited = share if session.inherited is None else session.inherited + share
     return [session.session_id for session in found]
 
 
-def _is_busy(record: SessionRecord, keeper: Keeper, now: float) -> bool:
+def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool:
     """Whether a session goes on here; it ends here, then, for the same reason."""
-    session = keeper.ledger.get(record.session_id)
+    session = manager.lifecycle.get(record.session_id)
     if session is None or session.end_reason is not None or not session.changed or record.end_reason in _AT_ONCE:
         return False
     if record.end_reason == IDLE:
-        return keeper.goes_on_with(session, now)
-    if not keeper.number_open(record.session_id):
+        return manager.goes_on_with(session, now)
+    if not manager.number_open(record.session_id):
         return False
     if session.ending is None:
-        keeper.end(record.session_id, record.end_reason, now)
+        manager.end(record.session_id, record.end_reason, now)
     return True
 
 
-def _give(record: SessionRecord, keeper: Keeper, now: float) -> _Given | None:
-    session = keeper.ledger.get(record.session_id)
+def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Given | None:
+    session = manager.lifecycle.get(record.session_id)
     if session is None:
         return None
-    keeper.totals(record.session_id, now)
-    rest = [one for one in keeper.unmerged if one.session_id != record.session_id]
-    revision = session.revision - (len(keeper.unmerged) - len(rest))
-    keeper.unmerged = rest
+    manager.totals(record.session_id, now)
+    rest = [one for one in manager.unmerged if one.session_id != record.session_id]
+    revision = session.revision - (len(manager.unmerged) - len(rest))
+    manager.unmerged = rest
     session.changed, session.ending, session.end_reason = False, None, record.end_reason
-    session.grown.set_open(keeper.number_open(record.session_id))
+    session.grown.set_open(manager.number_open(record.session_id))
     session.look_no_more()
     return _Given(session.share, revision)
 
 
-def _share(record: SessionRecord, keeper: Keeper, _: float) -> SessionTotals | None:
-    session = keeper.ledger.get(record.session_id)
+def _share(record: SessionRecord, manager: SessionManager, _: float) -> SessionTotals | None:
+    session = manager.lifecycle.get(record.session_id)
     return session.share if session is not None else None
 
 
-def _number(record: SessionRecord, revision: int, keeper: Keeper, _: float) -> None:
-    session = keeper.ledger.get(record.session_id)
+def _number(record: SessionRecord, revision: int, manager: SessionManager, _: float) -> None:
+    session = manager.lifecycle.get(record.session_id)
     if session is not None:
         session.revision = revision
 
 
-def _reopen(record: SessionRecord, keeper: Keeper, _: float) -> None:
-    session = keeper.ledger.get(record.session_id)
+def _reopen(record: SessionRecord, manager: SessionManager, _: float) -> None:
+    session = manager.lifecycle.get(record.session_id)
     if session is not None:
         session.changed, session.end_reason = True, None
         session.revision -= 1

@@ -52,14 +52,14 @@ from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._sdk.metric_labels import MetricLabels
-from otel_session_agg._sdk.worker import Runner
+from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._threads.locks import all_of
 
 _NAME = "otel_session_agg"
 _PREFIX = "otel_session_agg."
 
 _Numbers = Mapping[str, int] | int
-_Read = Callable[[Runner], _Numbers]
+_Read = Callable[[SpanWorker], _Numbers]
 
 _HISTOGRAMS: Mapping[str, tuple[str, str, tuple[float, ...]]] = {
     "cost": (
@@ -90,7 +90,13 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
     ("roots.released", "{root}", "reason", "Session roots that left", lambda r: r.pipeline.engine.released),
     ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.engine.unpriced),
     ("faults", "{fault}", "place", "Faults that were caught", lambda r: r.faults()),
-    ("callbacks.lost", "{call}", "", "Callbacks that were not made because one does not come back", lambda r: r.caller.num_lost),
+    (
+        "callbacks.lost",
+        "{call}",
+        "",
+        "Callbacks that were not made because one does not come back",
+        lambda r: r.callbacks.num_lost,
+    ),
     ("store.slots", "{slot}", "outcome", "Slots of the store", lambda r: r.store_counts("written", "lost", "malformed")),
     (
         "store.errors",
@@ -100,9 +106,9 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
         lambda r: r.store_counts("errors").get("errors", 0),
     ),
 )
-_GAUGES: tuple[tuple[str, str, str, Callable[[Runner], int]], ...] = (
+_GAUGES: tuple[tuple[str, str, str, Callable[[SpanWorker], int]], ...] = (
     ("roots.open", "{root}", "Session roots in memory", lambda r: r.pipeline.engine.open),
-    ("sessions.open", "{session}", "Sessions in memory", lambda r: len(r.pipeline.keeper.ledger)),
+    ("sessions.open", "{session}", "Sessions in memory", lambda r: len(r.pipeline.manager.lifecycle)),
     ("queue.size", "{item}", "Starts and ends that wait to be folded", lambda r: len(r.queue)),
     ("held.size", "{span}", "Spans that wait for the downstream", lambda r: len(r.held)),
 )
@@ -113,7 +119,7 @@ class _Instruments:
 
     def __init__(self, provider: metrics.MeterProvider) -> None:
         meter = metrics.get_meter(_NAME, version(), provider, SCHEMA_URL)
-        self.runners: WeakSet[Runner] = WeakSet()
+        self.span_workers: WeakSet[SpanWorker] = WeakSet()
         self.retired: dict[str, Counter[str]] = {}
         """What processors had counted that were shut down, by instrument: counters never fall."""
         self.histograms = {name: _histogram(meter, _PREFIX + f"session.{name}", *row) for name, row in _HISTOGRAMS.items()}
@@ -130,23 +136,23 @@ class _Instruments:
             labels = self._labels.of(record.metadata, names) if names else {}
         return {**labels, "end_reason": record.end_reason, "partial": record.is_partial}
 
-    def retire(self, runner: Runner) -> None:
+    def retire(self, span_worker: SpanWorker) -> None:
         """A processor is shut down."""
-        if runner in self.runners:
-            self.runners.discard(runner)
+        if span_worker in self.span_workers:
+            self.span_workers.discard(span_worker)
             for name, _, _, _, read in _COUNTERS:
-                self.retired.setdefault(name, Counter()).update(_by_name(read(runner)))
+                self.retired.setdefault(name, Counter()).update(_by_name(read(span_worker)))
 
     def _counted(self, name: str, key: str, read: _Read, _: CallbackOptions) -> list[Observation]:
         """What all processors have together; they are not kept alive, as meters are never given back."""
         sums = Counter(self.retired.get(name))
-        for runner in all_of(self.runners):
-            sums.update(_by_name(read(runner)))
+        for span_worker in all_of(self.span_workers):
+            sums.update(_by_name(read(span_worker)))
         return [Observation(number, {key: name} if key else None) for name, number in sums.items()]
 
-    def _gauged(self, read: Callable[[Runner], int], _: CallbackOptions) -> list[Observation]:
-        runners = all_of(self.runners)
-        return [Observation(sum(map(read, runners)))] if runners else []
+    def _gauged(self, read: Callable[[SpanWorker], int], _: CallbackOptions) -> list[Observation]:
+        span_workers = all_of(self.span_workers)
+        return [Observation(sum(map(read, span_workers)))] if span_workers else []
 
 
 def _histogram(meter: Meter, name: str, unit: str, description: str, boundaries: tuple[float, ...]) -> Histogram:
@@ -168,15 +174,15 @@ class Meters:
     """What one processor measures."""
 
     def __init__(
-        self, runner: Runner, provider: metrics.MeterProvider | None = None, metadata_names: tuple[str, ...] = ()
+        self, span_worker: SpanWorker, provider: metrics.MeterProvider | None = None, metadata_names: tuple[str, ...] = ()
     ) -> None:
         """``metadata_names``: of the metadata that becomes attributes."""
         self._metadata_names = metadata_names
         provider = metrics.get_meter_provider() if provider is None else provider
         with _lock:
             self._instruments = _instruments.get(provider) or _instruments.setdefault(provider, _Instruments(provider))
-        self._runner = weakref.ref(runner)
-        self._instruments.runners.add(runner)
+        self._span_worker = weakref.ref(span_worker)
+        self._instruments.span_workers.add(span_worker)
 
     def ended(self, record: SessionRecord) -> None:
         """A session has ended.  Later revisions of a record are not measured again."""
@@ -197,6 +203,6 @@ class Meters:
 
     def stop(self) -> None:
         """The processor has counted all that it will."""
-        runner = self._runner()
-        if runner is not None:
-            self._instruments.retire(runner)
+        span_worker = self._span_worker()
+        if span_worker is not None:
+            self._instruments.retire(span_worker)

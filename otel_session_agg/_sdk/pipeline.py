@@ -27,19 +27,19 @@ from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.output_text import readable
 from otel_session_agg._reading.starts import Reader
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
-from otel_session_agg._sdk.forwarding import Leaving
+from otel_session_agg._sdk.forwarding import Forwarding
 from otel_session_agg._sdk.parents import Top, is_unsampled
 from otel_session_agg._sessions.blocks import Block
-from otel_session_agg._sessions.manager import Keeper
+from otel_session_agg._sessions.manager import SessionManager
 from otel_session_agg._settings import Settings
-from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._spans import carried_parent_id, ids_of, nanoseconds, span_data
-from otel_session_agg._trace.assembler import Arrivals
+from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Changed, Out, Trace
 from otel_session_agg._writing.naming import Naming
-from otel_session_agg._writing.root_writer import Enrichment
+from otel_session_agg._writing.root_writer import RootWriter
 from otel_session_agg.stores import name_of
 from otel_session_agg.stores.base import SessionStore
 
@@ -61,7 +61,7 @@ class Pipeline:
 
     engine: Engine
     reader: Reader
-    keeper: Keeper
+    manager: SessionManager
 
     def __init__(  # noqa: PLR0913 -- what the processor was given
         self,
@@ -81,29 +81,29 @@ class Pipeline:
         self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
-        self._enrichment = Enrichment(Naming(settings))
+        self._root_writer = RootWriter(Naming(settings))
         self._is_live = is_live
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
-        self.reader = Reader(self._enrichment.inputs.noting(reading.read))
+        self.reader = Reader(self._root_writer.inputs.noting(reading.read))
         self.engine = Engine(settings, self.reader.read, self._price, rootless_seconds)
-        self._fronts: list[Arrivals | Engine] = [self.engine]
+        self._fronts: list[TraceAssembler | Engine] = [self.engine]
         """What ended spans go to, the first first."""
-        self._arrivals: Arrivals | None = None
+        self._assembler: TraceAssembler | None = None
         if batch_seconds is not None:
             parts_seconds = batch_seconds if store is not None else 0.0
-            self._arrivals = Arrivals(settings, self.engine, self.guard, self._readable, parts_seconds)
-            self._fronts.insert(0, self._arrivals)
+            self._assembler = TraceAssembler(settings, self.engine, self.guard, self._readable, parts_seconds)
+            self._fronts.insert(0, self._assembler)
         self.process = process = f"{os.getpid():x}-{uuid4().hex[:16]}"
-        self.courier = Courier(store, process, settings, self.guard, wake) if store is not None else None
-        if self.courier is not None:
-            finalize(self, self.courier.abandon).atexit = False  # a processor that is gone without shutdown
+        self.store_worker = StoreWorker(store, process, settings, self.guard, wake) if store is not None else None
+        if self.store_worker is not None:
+            finalize(self, self.store_worker.abandon).atexit = False  # a processor that is gone without shutdown
         settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
-        self.keeper = Keeper(
-            settings, self.engine, self._readable, process, self.courier, self.guard, name_of(store), settles_seconds
+        self.manager = SessionManager(
+            settings, self.engine, self._readable, process, self.store_worker, self.guard, name_of(store), settles_seconds
         )
         if has_others is not None:
-            self.keeper.joins()
-        self.leaving = Leaving(settings, self.keeper, self._enrichment, self.guard, on_record, is_live=is_live)
+            self.manager.joins()
+        self.leaving = Forwarding(settings, self.manager, self._root_writer, self.guard, on_record, is_live=is_live)
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
         self._ending: Trace | None = None
@@ -134,13 +134,13 @@ class Pipeline:
             queue.popleft()
             if not isinstance(item, tuple):
                 self._resource = self._resource or item.resource
-                if self._arrivals is not None and is_unsampled(item):
+                if self._assembler is not None and is_unsampled(item):
                     self.note_top(item)
-                if scopes and self._arrivals is None:  # else batches come out of order
-                    self.keeper.ends(span_data(item), now)
+                if scopes and self._assembler is None:  # else batches come out of order
+                    self.manager.ends(span_data(item), now)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
-                self.keeper.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
+                self.manager.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
             else:
                 trace_id, span_id, parent_id = ids_of(span)
                 if parent_id is None:
@@ -151,7 +151,7 @@ class Pipeline:
                     trace = started(trace_id, span_id, parent_id, out)
                 if len(item) > 1:
                     self.reader.began(trace_id, span_id, item[1].session_id, item[1].around)
-                    self.keeper.began(trace, span_id, nanoseconds(span.start_time), item[1], now)
+                    self.manager.began(trace, span_id, nanoseconds(span.start_time), item[1], now)
             self._item = None
         return True
 
@@ -167,15 +167,15 @@ class Pipeline:
         """A span began that may be a root."""
         self._resource = span.resource
         if trace is not None and trace.root_id == span.context.span_id:
-            self.keeper.departures.root_began(trace, is_part=span.parent is not None)
+            self.manager.root_release.root_began(trace, is_part=span.parent is not None)
             if self._is_live:
-                trace.carrier = span
+                trace.payload = span
         return trace
 
     def note_top(self, span: ReadableSpan) -> None:
         """Where starts are not seen: the parent of a span will not come; from any thread."""
-        if self._arrivals is not None and span.context is not None:
-            self._arrivals.tops.put(span.context.span_id, span.context.trace_id)
+        if self._assembler is not None and span.context is not None:
+            self._assembler.tops.put(span.context.span_id, span.context.trace_id)
 
     def _failed(self, out: Out) -> None:
         span, self._item = self._item, None
@@ -186,7 +186,7 @@ class Pipeline:
             self.engine.unreadable()
         else:
             self.engine.fault(data)
-        if not any(item is span or (type(item) is Trace and item.carrier is span) for item in out[self._before :]):
+        if not any(item is span or (type(item) is Trace and item.payload is span) for item in out[self._before :]):
             out.append(span)
 
     # -- what leaves ------------------------------------------------------------------------------------------------------
@@ -207,27 +207,27 @@ class Pipeline:
         at, leaving, leave = out.at, self.leaving.spans, self.leaving.spans.append
         if at < len(out) and (out[at] is self._ending or (leaving and leaving[-1] is out[at])):
             if type(item := out[at]) is Trace:
-                self.keeper.departures.failed(item)
+                self.manager.root_release.failed(item)
             at += 1
         self.leaving.ready()
         for out.at, item in enumerate(out[at:], at):  # noqa: B020 -- it knows where it is
             if type(item) is Trace:
                 self._ending = item
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
-                    self.keeper.departures.failed(item)
+                    self.manager.root_release.failed(item)
                 self.leaving.ready()
             elif type(item) is Changed:
-                self.guard.call("a late span", self.keeper.departures.changed, item.trace, now)
+                self.guard.call("a late span", self.manager.root_release.changed, item.trace, now)
             else:
                 leave(item)  # type: ignore[arg-type]  # what this door handed in
         self._ending = None
 
     def _left_root(self, trace: Trace, now: float) -> bool:
-        context = trace.carrier.context if isinstance(trace.carrier, ReadableSpan) else None
+        context = trace.payload.context if isinstance(trace.payload, ReadableSpan) else None
         trace.is_sampled = context is None or context.trace_flags.sampled
-        self.keeper.departures.left(trace, now)
+        self.manager.root_release.left(trace, now)
         if scopes:
-            self.keeper.look_at_accounts((), now)
+            self.manager.look_at_accounts((), now)
         return True
 
     def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> None:
@@ -235,40 +235,42 @@ class Pipeline:
 
         ``reason``: why everything is to leave now; unless ``gives_up`` is false, roots wait for their parts no longer.
         """
-        keeper = self.keeper
-        self.guard.call("sessions", partial(keeper.turn, now, all_now=reason is not None))
+        manager = self.manager
+        self.guard.call("sessions", partial(manager.turn, now, all_now=reason is not None))
         if reason is not None and gives_up:
-            self.guard.call("sessions", keeper.departures.give_up, reason, now)
-            self.guard.call("sessions", partial(keeper.turn, now, all_now=True))
+            self.guard.call("sessions", manager.root_release.give_up, reason, now)
+            self.guard.call("sessions", partial(manager.turn, now, all_now=True))
         if reason in (SHUTDOWN, STOPPING):
-            self.guard.call("sessions", partial(keeper.shutdown, now, with_open=reason == SHUTDOWN))
+            self.guard.call("sessions", partial(manager.shutdown, now, with_open=reason == SHUTDOWN))
         self.leaving.ready()
-        records = keeper.ledger.records
+        records = manager.lifecycle.records
         if records and self._has_others():
-            keeper.unmerged += records  # written when they are merged, outside of the lock
+            manager.unmerged += records  # written when they are merged, outside of the lock
             records.clear()
         self.leaving.told(records, self.resource)
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""
         trace = self.engine.below(trace_id, span_id)
-        root = trace.carrier if trace is not None else None
+        root = trace.payload if trace is not None else None
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return
-        rollup = self.keeper.departures.trace_totals(trace_id, span_id)
+        rollup = self.manager.root_release.trace_totals(trace_id, span_id)
         if rollup is not None:
-            departures = self.keeper.departures
-            self._enrichment.live(trace, root, rollup, departures.labels_of(trace), is_exceeded=departures.is_exceeded(trace))
+            root_release = self.manager.root_release
+            self._root_writer.live(
+                trace, root, rollup, root_release.labels_of(trace), is_exceeded=root_release.is_exceeded(trace)
+            )
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""
-        times = [*(front.next_deadline() for front in self._fronts), self.keeper.next_deadline(now)]
+        times = [*(front.next_deadline() for front in self._fronts), self.manager.next_deadline(now)]
         return min((time for time in times if time is not None), default=None)
 
     def close(self) -> None:
         """Let go of the store."""
-        if self.courier is not None:
-            self.courier.stop()
+        if self.store_worker is not None:
+            self.store_worker.stop()
 
     def resource(self) -> Resource:
         """What our own spans stand for."""

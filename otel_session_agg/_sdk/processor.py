@@ -18,13 +18,13 @@ from otel_session_agg._api.context import Label, stamped, use
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
-from otel_session_agg._sdk.aggregator import Aggregation
+from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._sdk.arguments import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
 from otel_session_agg._sdk.backpressure import one_by_one
 from otel_session_agg._sdk.baggage import incoming
 from otel_session_agg._sdk.parents import Top, current_context, is_top
 from otel_session_agg._sdk.pipeline import Start
-from otel_session_agg._sdk.worker import Runner
+from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._settings import Settings
 from otel_session_agg._spans import is_ours
 from otel_session_agg._threads.locks import is_empty
@@ -79,13 +79,13 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
         hand_on = None if self._is_live else partial(one_by_one, self._downstream)
-        self._aggregation = Aggregation(
+        self._aggregator = Aggregator(
             hand_on, settings, found, prices, on_session, meter_provider, downstream_flush=self._downstream.force_flush
         )
-        self._runner = self._aggregation.runner
-        self._guard = self._aggregation.guard
+        self._span_worker = self._aggregator.span_worker
+        self._guard = self._aggregator.guard
         incoming.watch(self, trusts=self._trusts_baggage)
-        self._is_shared = self._aggregation.is_shared
+        self._is_shared = self._aggregator.is_shared
         self._plain_ends = not self._is_live
         """Ends only have to be queued, as nearly always."""
         self._plain_starts = not (self._is_live or self._trusts_baggage)
@@ -98,34 +98,34 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note that a span began."""
-        runner = self._runner
+        span_worker = self._span_worker
         if self._plain_starts and not use.any_label:
-            queue = runner.queue
+            queue = span_worker.queue
             above: Any = (current_context() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
             try:  # the cheapest way to ask: without calls
                 comes = above is None or (above._span_processor is span._span_processor and above._end_time is None)  # noqa: SLF001 -- see _parents
             except AttributeError:  # no span of the SDK
                 comes = False
             queue.append((span,) if comes else self._below((span,), span, parent_context))
-            if self._is_shared and not runner.awake and span.parent is not None and span.parent.is_remote:
-                self._guard.call("waking the worker", runner.wake_worker)  # other processes have to know that it is open
+            if self._is_shared and not span_worker.awake and span.parent is not None and span.parent.is_remote:
+                self._guard.call("waking the worker", span_worker.wake_worker)  # other processes have to know that it is open
             if len(queue) >= self._max_queue_size:
-                self._guard.call("folding on the application thread", runner.fold_when_full)
-        elif not runner.is_shut_down and not (self._is_live and is_ours(span)):
-            self._started(runner, span, parent_context)
+                self._guard.call("folding on the application thread", span_worker.fold_when_full)
+        elif not span_worker.is_shut_down and not (self._is_live and is_ours(span)):
+            self._started(span_worker, span, parent_context)
         if self._calls_on_start:
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
-    def _started(self, runner: Runner, span: Span, parent_context: Context | None) -> None:
+    def _started(self, span_worker: SpanWorker, span: Span, parent_context: Context | None) -> None:
         """The same where sessions may be named, or in live mode."""
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
             label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
-        runner.queue.append(self._below((span,) if label is None else (span, label), span, parent_context))
-        if self._is_shared and not runner.awake and (label is not None if span.parent is None else span.parent.is_remote):
-            self._guard.call("waking the worker", runner.wake_worker)
-        if len(runner.queue) >= self._max_queue_size:
-            self._guard.call("folding on the application thread", runner.fold_when_full)
+        span_worker.queue.append(self._below((span,) if label is None else (span, label), span, parent_context))
+        if self._is_shared and not span_worker.awake and (label is not None if span.parent is None else span.parent.is_remote):
+            self._guard.call("waking the worker", span_worker.wake_worker)
+        if len(span_worker.queue) >= self._max_queue_size:
+            self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
     def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
         """What is queued of a span that started; where its parent will not come, that is told."""
@@ -137,25 +137,25 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue an ended span for the worker."""
-        runner = self._runner
+        span_worker = self._span_worker
         if self._plain_ends:
-            runner.queue.append(span)
-        elif runner.is_shut_down:
-            runner.lose(AFTER_SHUTDOWN)
+            span_worker.queue.append(span)
+        elif span_worker.is_shut_down:
+            span_worker.lose(AFTER_SHUTDOWN)
             return
         elif self._is_live:
-            self._ended_live(runner, span)
+            self._ended_live(span_worker, span)
         else:  # shutting down
-            runner.queue.append(span)
-        if not runner.awake:
-            self._guard.call("waking the worker", runner.wake_worker)
-        elif len(runner.queue) >= self._max_queue_size:
-            self._guard.call("folding on the application thread", runner.fold_when_full)
+            span_worker.queue.append(span)
+        if not span_worker.awake:
+            self._guard.call("waking the worker", span_worker.wake_worker)
+        elif len(span_worker.queue) >= self._max_queue_size:
+            self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
-    def _ended_live(self, runner: Runner, span: ReadableSpan) -> None:
+    def _ended_live(self, span_worker: SpanWorker, span: ReadableSpan) -> None:
         if not is_ours(span):  # feedback that went out by the application's own pipeline
-            runner.queue.append(span)
-        self._guard.call("writing on an open root", runner.write_live, span)
+            span_worker.queue.append(span)
+        self._guard.call("writing on an open root", span_worker.write_live, span)
 
     # -- asked for ----------------------------------------------------------------------------------------------------------
 
@@ -165,16 +165,16 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         With a store that is shared, what this process knows is written to it, too; a store that cannot be reached does not
         make this ``False``.
         """
-        return self._aggregation.flush(timeout_millis, self._downstream.force_flush)
+        return self._aggregator.flush(timeout_millis, self._downstream.force_flush)
 
     def shutdown(self) -> None:
         """Forward everything and shut the downstream down; later spans are lost and counted.
 
         Sessions of this process end; those in a store that is shared go on.
         """
-        if self._runner.is_shut_down:
+        if self._span_worker.is_shut_down:
             return
         self._plain_starts = self._plain_ends = False
         incoming.leave(self)
-        self._aggregation.shut_down()
+        self._aggregator.shut_down()
         self._guard.call("downstream shutdown", self._downstream.shutdown)

@@ -34,9 +34,9 @@ class Turned(Protocol):
 class TurnWorker(Background):
     """The thread, which does not keep its runner alive."""
 
-    def __init__(self, runner: Turned, guard: Guard) -> None:
+    def __init__(self, span_worker: Turned, guard: Guard) -> None:
         jobs: SimpleQueue[Job | None] = SimpleQueue()
-        mine = weakref.ref(runner, lambda _: jobs.put(_nothing))
+        mine = weakref.ref(span_worker, lambda _: jobs.put(_nothing))
         super().__init__("otel-session-agg", partial(_work, mine, jobs), guard)
         self._jobs = jobs
 
@@ -69,14 +69,14 @@ def _nothing() -> None:
     """Wakes the worker."""
 
 
-def _work(runner: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
+def _work(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
     sleep = GATHER_SECONDS  # then a look around: one that died may have been told
     worker = None
     while True:
         job = next_of(jobs, sleep)
         if job is _nothing:
             job = _gathered(jobs)
-        mine = runner()
+        mine = span_worker()
         worker = worker or (mine.worker if mine is not None else None)
         if mine is None or mine.is_shut_down or mine.worker is not worker:
             return True

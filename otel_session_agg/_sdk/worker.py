@@ -29,12 +29,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._sdk.backpressure import Until
-from otel_session_agg._sdk.batches import Folding
+from otel_session_agg._sdk.batches import BatchFolder
 from otel_session_agg._sdk.joint_records import merged
 from otel_session_agg._sdk.sigterm import stopping
 from otel_session_agg._sdk.turns import TurnWorker
-from otel_session_agg._sessions.manager import Keeper
-from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sessions.manager import SessionManager
+from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._threads.apart import apart
 from otel_session_agg._threads.locks import is_mine, locked
 from otel_session_agg._threads.messages import messages
@@ -55,7 +55,7 @@ _FULL_SECONDS = 60.0
 _FOREVER = float("inf")
 
 
-class Runner(Folding):
+class SpanWorker(BatchFolder):
     """Queue, locks and worker of one door."""
 
     def reset(self) -> None:
@@ -90,7 +90,7 @@ class Runner(Folding):
         """
         if self._hand_on is None:
             return True
-        if self.pipeline.keeper.unmerged and self.others is not None:
+        if self.pipeline.manager.unmerged and self.others is not None:
             records = merged(self.asked, [one.asked for one in self.others() or ()])
             with self.fold_lock:
                 self.pipeline.leaving.told(records, self.pipeline.resource)
@@ -145,13 +145,13 @@ class Runner(Folding):
         if is_mine(self.forward_lock):
             return is_released
         is_forwarded = self._forward(until)
-        self.caller.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
+        self.callbacks.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
         return is_released and is_forwarded
 
     def _released(self, reason: str, until: float) -> bool:
         if not apart.call(partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until):
             return False
-        return self.pipeline.courier is None or self._exchange(self.pipeline.courier, reason, until)
+        return self.pipeline.store_worker is None or self._exchange(self.pipeline.store_worker, reason, until)
 
     def _release(self, reason: str, until: float) -> bool:
         if not self.fold_until(until):
@@ -159,30 +159,30 @@ class Runner(Folding):
         now = self.clock()
         self.guard.call("releasing", self.pipeline.drain, reason, now, self.taken)
         self.finish(now)
-        return self._turn(reason, gives_up=self.pipeline.courier is None)
+        return self._turn(reason, gives_up=self.pipeline.store_worker is None)
 
     def _turn(self, reason: str, *, gives_up: bool = True) -> bool:
         self.pipeline.turn(self.clock(), reason, gives_up=gives_up)
         self.hold()
         return True
 
-    def _exchange(self, courier: Courier, reason: str, until: float) -> bool:
+    def _exchange(self, store_worker: StoreWorker, reason: str, until: float) -> bool:
         """Ask the store what is asked of it, then write what follows; whether or not it can be reached."""
         for _ in range(2):
-            self.guard.call("flushing the store", courier.flush, until)
+            self.guard.call("flushing the store", store_worker.flush, until)
             if not apart.call(partial(locked, self.fold_lock, until, partial(self._turn, reason)), until):
                 return False
         return True
 
-    def asked(self, ask: Callable[[Keeper, float], T]) -> T | None:
+    def asked(self, ask: Callable[[SessionManager, float], T]) -> T | None:
         """Ask the keeper of sessions when everything that has ended is folded; from within nothing can be asked."""
         if is_mine(self.fold_lock):
             return None
         return apart.call(partial(locked, self.fold_lock, _FOREVER, partial(self._answer, ask)))
 
-    def _answer(self, ask: Callable[[Keeper, float], T]) -> T | None:
+    def _answer(self, ask: Callable[[SessionManager, float], T]) -> T | None:
         self.fold_all()
-        return self.guard.call("reading totals", ask, self.pipeline.keeper, self.clock())
+        return self.guard.call("reading totals", ask, self.pipeline.manager, self.clock())
 
     def write_live(self, span: ReadableSpan) -> None:
         """Write the totals on the root above a span that has ended, while that is still open."""
@@ -199,6 +199,6 @@ class Runner(Folding):
         for _ in range(len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))):
             self.lose(SHUTDOWN)
         self.worker.stop()
-        self.caller.stop()
+        self.callbacks.stop()
         self.pipeline.close()
         messages.flush()

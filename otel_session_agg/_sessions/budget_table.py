@@ -22,7 +22,7 @@ _MAX_OWNERS = 65_536
 """Users and other owners of accounts whose budgets are remembered."""
 
 
-class Limits:
+class BudgetTable:
     """Budgets by session."""
 
     def __init__(self) -> None:

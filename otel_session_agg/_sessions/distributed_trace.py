@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from otel_session_agg._deadlines import Deadline, Deadlines
 from otel_session_agg._recent import Recent
-from otel_session_agg._sharing.parts import Answer
+from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._trace.trace import Trace
 
 MAX_REMEMBERED = 4096
@@ -27,25 +27,25 @@ def writer_of(part: Trace) -> str:
     return f"{part.root_id or 0:016x}"
 
 
-class Waiting:
+class WaitingRoot:
     """A root that begins a trace and waits for its parts."""
 
     __slots__ = ("answer", "deadline", "trace")
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.answer: Answer | None = None
-        self.deadline: Deadline[Waiting] | None = None
+        self.answer: RemoteParts | None = None
+        self.deadline: Deadline[WaitingRoot] | None = None
 
 
-class Gathering:
+class DistributedTraces:
     """The traces of this process that have parts."""
 
     def __init__(self) -> None:
         self._parts: Recent[int, dict[int, Trace]] = Recent(MAX_REMEMBERED // 2)
         self._sessions: Recent[int, str] = Recent(MAX_REMEMBERED // 2)
-        self._waiting: dict[int, dict[int, Waiting]] = {}
-        self._deadlines: Deadlines[Waiting] = Deadlines()
+        self._waiting: dict[int, dict[int, WaitingRoot]] = {}
+        self._deadlines: Deadlines[WaitingRoot] = Deadlines()
 
     def __len__(self) -> int:
         return sum(len(roots) for roots in self._waiting.values())
@@ -78,14 +78,14 @@ class Gathering:
         """The session that the root of a trace named here."""
         return self._sessions.get(trace_id)
 
-    def wait(self, trace: Trace, until: float) -> Waiting:
+    def wait(self, trace: Trace, until: float) -> WaitingRoot:
         """A root waits."""
-        waiting = Waiting(trace)
+        waiting = WaitingRoot(trace)
         self._waiting.setdefault(trace.trace_id, {})[id(waiting)] = waiting
         waiting.deadline = self._deadlines.add(until, waiting)
         return waiting
 
-    def waiting(self, trace_id: int) -> list[Waiting]:
+    def waiting(self, trace_id: int) -> list[WaitingRoot]:
         """The roots of a trace that wait."""
         roots = self._waiting.get(trace_id)
         return list(roots.values()) if roots is not None else []
@@ -94,11 +94,11 @@ class Gathering:
         """Whether there are any."""
         return trace_id in self._waiting
 
-    def all(self) -> list[Waiting]:
+    def all(self) -> list[WaitingRoot]:
         """All roots that wait."""
         return [waiting for roots in self._waiting.values() for waiting in roots.values()]
 
-    def done(self, waiting: Waiting) -> None:
+    def done(self, waiting: WaitingRoot) -> None:
         """A root waits no more."""
         if waiting.deadline is not None:
             waiting.deadline.cancel()
@@ -112,6 +112,6 @@ class Gathering:
         """When ``due`` has something to do."""
         return self._deadlines.next()
 
-    def due(self, now: float) -> list[Waiting]:
+    def due(self, now: float) -> list[WaitingRoot]:
         """Roots that have waited long enough."""
         return self._deadlines.pop_due(now)

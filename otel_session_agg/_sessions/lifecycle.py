@@ -28,7 +28,7 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._trace.trace import Trace
 
 
-class Ledger:
+class SessionLifecycle:
     """All sessions of a process."""
 
     def __init__(

@@ -19,15 +19,15 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.accounts import Account, Accounts
 from otel_session_agg._sessions.blocks import Block
-from otel_session_agg._sessions.budget_table import Limits
-from otel_session_agg._sessions.lifecycle import Ledger
+from otel_session_agg._sessions.budget_table import BudgetTable
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.publisher import Publisher
 from otel_session_agg._sessions.released_root import session_of
-from otel_session_agg._sessions.root_release import Departures
+from otel_session_agg._sessions.root_release import RootRelease
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._settings import Settings
-from otel_session_agg._sharing.session_slots import Others, Spent
-from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
+from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.attribution import Text
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace
@@ -36,7 +36,7 @@ _MAX_LABELS = 2048
 """Blocks that are remembered; one that is forgotten is told of again."""
 
 
-class Keeper:
+class SessionManager:
     """What one processor knows of sessions."""
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
@@ -45,7 +45,7 @@ class Keeper:
         engine: Engine,
         text: Text,
         process: str,
-        courier: Courier | None,
+        store_worker: StoreWorker | None,
         guard: Guard,
         store: Hashable = None,
         settles_seconds: float = 0.0,
@@ -53,13 +53,17 @@ class Keeper:
         """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
         self._idle_seconds = settings.session_idle_seconds
-        self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=courier is not None)
+        self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=store_worker is not None)
         self._publisher = Publisher(
-            courier, engine, self.accounts, process, store, texts=settings.outputs and settings.store_outputs
+            store_worker, engine, self.accounts, process, store, texts=settings.outputs and settings.store_outputs
         )
-        self.ledger = Ledger(settings, process, is_shared=bool(courier), num_open=engine.members.number, refresh=self.totals)
-        self.limits = Limits()
-        self.departures = Departures(engine, text, self._publisher, self.ledger, self.limits, settings.linger_seconds, guard)
+        self.lifecycle = SessionLifecycle(
+            settings, process, is_shared=bool(store_worker), num_open=engine.members.number, refresh=self.totals
+        )
+        self.limits = BudgetTable()
+        self.root_release = RootRelease(
+            engine, text, self._publisher, self.lifecycle, self.limits, settings.linger_seconds, guard
+        )
         self.unmerged: list[SessionRecord] = []
         """Records that others of this process may have a share of, and that were not written."""
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
@@ -73,7 +77,7 @@ class Keeper:
     def began(self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float) -> None:
         """A span began inside a ``session()`` block."""
         if trace is not None and trace.is_elsewhere:
-            self.ledger.seen(label.session_id, now)
+            self.lifecycle.seen(label.session_id, now)
             self.limits.bind(label)
             return
         if trace is not None:
@@ -85,10 +89,10 @@ class Keeper:
                 self.accounts.goes_on(trace, label=label)
         if self._labels.get(label) is None:
             self._labels.put(label, True)  # noqa: FBT003 -- a value
-            self.ledger.label(label.session_id, now, start_ns, label.user_id, label.metadata)
+            self.lifecycle.label(label.session_id, now, start_ns, label.user_id, label.metadata)
             self.limits.bind(label)
         elif trace is not None and trace.root_id == span_id:
-            self.ledger.root_began(label.session_id, now, start_ns)
+            self.lifecycle.root_began(label.session_id, now, start_ns)
 
     def told(self, item: Block | tuple[None, Label], at_ns: int, now: float) -> None:
         """A ``session()`` block is entered or left, or a span began in it that is not seen."""
@@ -105,12 +109,12 @@ class Keeper:
             self.accounts.goes_on(trace, hour)
 
     def _tell(self, trace: Trace, now: float) -> None:
-        self.departures.tell(trace, now)
+        self.root_release.tell(trace, now)
         self._settle()
 
     def _settle(self) -> None:
         """Accounts get what sessions got."""
-        deltas, self.ledger.deltas = self.ledger.deltas, []
+        deltas, self.lifecycle.deltas = self.lifecycle.deltas, []
         for trace, session, delta in deltas:
             self.accounts.add(trace, session, delta)
 
@@ -119,14 +123,14 @@ class Keeper:
     def totals(self, session_id: str, now: float) -> Rollup | None:
         """What is known of a session at this moment."""
         for trace in self._engine.members.of(session_id):
-            self.departures.tell(trace, now)
-        session = self.ledger.get(session_id)
+            self.root_release.tell(trace, now)
+        session = self.lifecycle.get(session_id)
         return session.totals.rollup if session is not None else None
 
     def _look(self, session_id: str, now: float) -> None:
         """Whether a session has used more than a budget by now."""
         if self.limits.look_at(session_id, self.totals(session_id, now)):
-            self.ledger.budget_exceeded(session_id)
+            self.lifecycle.budget_exceeded(session_id)
 
     def joins(self) -> None:
         """What is told here is shared with others of this process, without a store."""
@@ -157,7 +161,7 @@ class Keeper:
         """
         if not self._publisher.is_shared:
             return None
-        return self._asks(self.ledger.seen(session_id, now), tuple(labels), siblings, now)
+        return self._asks(self.lifecycle.seen(session_id, now), tuple(labels), siblings, now)
 
     def asks_account(
         self, name: str, whose: str, labels: Iterable[Label], siblings: frozenset[str], now: float
@@ -171,13 +175,13 @@ class Keeper:
         self, what: Session | Account, inside: tuple[Label, ...], siblings: frozenset[str], now: float
     ) -> Callable[[float], None]:
         self._publisher.blocks.asks(inside)
-        self._publisher.at_once(self.ledger, [label.session_id for label in inside], now)
+        self._publisher.at_once(self.lifecycle, [label.session_id for label in inside], now)
         return partial(self._publisher.fetch, what, siblings, is_inside=bool(inside))
 
     def goes_on(self, labels: Iterable[Label], now: float) -> Callable[[float], None]:
         """Tell others that blocks which have asked go on; returns what waits until they can know it."""
         self._publisher.blocks.goes_on(labels)
-        self._publisher.at_once(self.ledger, (), now)
+        self._publisher.at_once(self.lifecycle, (), now)
         return self._publisher.confirm
 
     def end(self, session_id: str, reason: str, now: float) -> None:
@@ -189,7 +193,7 @@ class Keeper:
             self._end(session_id, reason, now)
 
     def _end(self, session_id: str, reason: str, now: float) -> None:
-        self.ledger.end(session_id, reason, now)
+        self.lifecycle.end(session_id, reason, now)
         self._engine.members.waits_for(session_id)
 
     def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
@@ -198,24 +202,24 @@ class Keeper:
         if trace is not None:
             trace.feedback()
             if trace.has_left:
-                self.departures.changed(trace, now)
+                self.root_release.changed(trace, now)
             session_id = session_id or session_of(trace)
         if session_id is not None:
-            self.ledger.feedback(session_id, now)
+            self.lifecycle.feedback(session_id, now)
 
     # -- turns ------------------------------------------------------------------------------------------------------------
 
     def next_deadline(self, now: float) -> float | None:
         """When ``turn`` has something to do although nothing ends."""
         settling = next((when for when, _ in self._later.values()), None)
-        times = [self.departures.next_deadline(), self.ledger.next_deadline(), self._publisher.next_deadline(now), settling]
+        times = [self.root_release.next_deadline(), self.lifecycle.next_deadline(), self._publisher.next_deadline(now), settling]
         return min((time for time in times if time is not None), default=None)
 
     def turn(self, now: float, *, all_now: bool = False) -> None:
         """Do what follows from what has ended, from time, and from what others say; ``all_now``: nothing waits to be written."""
         for word in self._publisher.heard():
             self._heard(word, now)
-        self.departures.due(now)
+        self.root_release.due(now)
         touched, self._engine.members.touched = self._engine.members.touched, set()
         if scopes:
             self.look_at_accounts(touched, now)
@@ -225,12 +229,12 @@ class Keeper:
             session_id, (_, reason) = self._later.popitem(last=False)
             self._end(session_id, reason, now)
         for session_id in self._engine.members.take_ended():
-            self.ledger.settled(session_id)
-        self.ledger.due(now)
-        for session in self.ledger.dropped:
+            self.lifecycle.settled(session_id)
+        self.lifecycle.due(now)
+        for session in self.lifecycle.dropped:
             self.limits.forget(session.session_id)
-        self._publisher.turn(self.ledger, touched, self.limits, lambda name: self.totals(name, now), now, all_now=all_now)
-        for record in self.ledger.records:
+        self._publisher.turn(self.lifecycle, touched, self.limits, lambda name: self.totals(name, now), now, all_now=all_now)
+        for record in self.lifecycle.records:
             self.limits.forget(record.session_id)
 
     def look_at_accounts(self, touched: Iterable[str], now: float) -> None:
@@ -241,8 +245,8 @@ class Keeper:
         changed, self.accounts.changed = self.accounts.changed, {}
         for account in changed.values():
             self.limits.look_at_account(account)
-        ready = self.departures.ready  # what they came to is in the accounts only now
-        self.departures.ready = [row._replace(is_exceeded=self.departures.is_exceeded(row.trace)) for row in ready]
+        ready = self.root_release.ready  # what they came to is in the accounts only now
+        self.root_release.ready = [row._replace(is_exceeded=self.root_release.is_exceeded(row.trace)) for row in ready]
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""
@@ -250,17 +254,17 @@ class Keeper:
             self.totals(session_id, now)
         if with_open:
             self._publisher.blocks.clear()
-        self.ledger.shutdown(with_open=with_open)
+        self.lifecycle.shutdown(with_open=with_open)
 
     def _heard(self, word: object, now: float) -> None:
         if isinstance(word, SessionRecord):
-            self.ledger.records.append(word)
-        elif isinstance(word, Others):
-            session = self.ledger.get(word.session_id)
+            self.lifecycle.records.append(word)
+        elif isinstance(word, RemoteTotals):
+            session = self.lifecycle.get(word.session_id)
             if session is not None:
                 session.others = word.totals
                 self._look(word.session_id, now)
         elif isinstance(word, Spent):
             self.accounts.heard(word.account, word.rollup)
         elif isinstance(word, tuple):
-            self.departures.answered(word[0], word[1], now)
+            self.root_release.answered(word[0], word[1], now)

@@ -10,17 +10,17 @@ from otel_session_agg._api.registry import are_several
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._sessions.accounts import Account, Accounts
 from otel_session_agg._sessions.blocks import Blocks
-from otel_session_agg._sessions.budget_table import Limits
+from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.claims import claim
 from otel_session_agg._sessions.distributed_trace import writer_of
-from otel_session_agg._sessions.lifecycle import Ledger
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._sharing.encoding import encode_part
 from otel_session_agg._sharing.parts import Part
 from otel_session_agg._sharing.remote_totals import Fetch
 from otel_session_agg._sharing.session_slots import SESSION, account_slot, open_slot
-from otel_session_agg._sharing.slots import ROOT, Errand, adoption, inclusion, trace_key
-from otel_session_agg._sharing.store_worker import Courier
+from otel_session_agg._sharing.slots import ROOT, SlotWrite, inclusion, reassignment, trace_key
+from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg.stores.base import Slot
@@ -36,11 +36,11 @@ class Publisher:
     """Writes sessions and parts of traces."""
 
     def __init__(  # noqa: PLR0913 -- what the keeper has
-        self, courier: Courier | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, texts: bool
+        self, store_worker: StoreWorker | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, texts: bool
     ) -> None:
         """``texts``: whether the last output of sessions and parts and the text of their last error are written, too."""
         self._accounts = accounts
-        self._courier = courier
+        self._store_worker = store_worker
         self._process = process
         self._store = store
         """What the store is known by in this process; ``None``: there is none."""
@@ -71,7 +71,7 @@ class Publisher:
     @property
     def is_shared(self) -> bool:
         """Whether there is a store that others share."""
-        return self._courier is not None
+        return self._store_worker is not None
 
     def next_deadline(self, now: float) -> float | None:
         """When something has to be written although nothing ends."""
@@ -81,26 +81,26 @@ class Publisher:
 
     def heard(self) -> Iterable[object]:
         """What has come back."""
-        return self._courier.take() if self._courier is not None else ()
+        return self._store_worker.take() if self._store_worker is not None else ()
 
     # -- traces -----------------------------------------------------------------------------------------------------------
 
     def part(self, trace: Trace, session_id: str | None, rollups: Mapping[str | None, Rollup], *, is_open: bool) -> None:
         """A root whose parent is in another process began, or has left."""
-        if self._courier is not None and not trace.is_elsewhere:
+        if self._store_worker is not None and not trace.is_elsewhere:
             trace.num_published += 1
             own = _owned(rollups, session_id)
             part = Part(own, is_open, False, session_id, trace.num_published, is_unsampled=not trace.is_sampled)  # noqa: FBT003
             slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, texts=self._texts))
-            self._courier.put(Errand(slot, part_of=trace.trace_id if None in part.rollups else None))
+            self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if None in part.rollups else None))
 
     def demoted(self, trace: Trace) -> None:
         """What was written of a root that is none, as its parent came, is no part that anybody has to wait for."""
         span_id, trace.demoted_id = trace.demoted_id, None
-        if span_id is not None and self._courier is not None and trace.num_published:
+        if span_id is not None and self._store_worker is not None and trace.num_published:
             part = Part({}, is_open=False, root=False, session_id=None, seq=trace.num_published + 1)
             slot = Slot(trace_key(trace.trace_id), f"{span_id:016x}", part.seq, encode_part(part))
-            self._courier.put(Errand(slot))
+            self._store_worker.put(SlotWrite(slot))
 
     def root(
         self, trace: Trace, session_id: str | None, rollup: Rollup, carried: Mapping[str, int] | None = None, *, looks: bool
@@ -110,62 +110,71 @@ class Publisher:
         ``rollup``: what its session has to get when nobody else gives it that.  ``carried``: parts that it carries, with the
         ``seq`` of each; ``None`` when it is too late for that.  ``looks``: whether to look for parts that it does not carry.
         """
-        if self._courier is not None and not trace.is_elsewhere:
+        if self._store_worker is not None and not trace.is_elsewhere:
             trace.num_published += 1
             seq = trace.num_published
             included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
             own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
             part = Part(own, False, True, session_id, seq, included, not trace.is_sampled)  # noqa: FBT003 -- left; a root
             slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, texts=self._texts))
-            self._courier.put(Errand(slot, part_of=trace.trace_id if looks else None))
+            self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if looks else None))
 
     def ask(self, trace: Trace, until: float) -> None:
         """Find out what others have of a trace."""
-        if self._courier is not None:
-            self._courier.ask(trace.trace_id, until)
+        if self._store_worker is not None:
+            self._store_worker.ask(trace.trace_id, until)
 
-    def adopt(self, session_id: str, trace: Trace, parts: Iterable[tuple[str, Part]]) -> None:
+    def reassign(self, session_id: str, trace: Trace, parts: Iterable[tuple[str, Part]]) -> None:
         """Parts that named no session are in that of the root."""
         for writer, part in parts:
-            if self._courier is not None and None in part.rollups and not trace.is_elsewhere:
-                self._courier.put(Errand(adoption(session_id, trace.trace_id, writer, part)))
+            if self._store_worker is not None and None in part.rollups and not trace.is_elsewhere:
+                self._store_worker.put(SlotWrite(reassignment(session_id, trace.trace_id, writer, part)))
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
     def turn(  # noqa: PLR0913 -- what the keeper knows
-        self, ledger: Ledger, touched: set[str], watched: Limits, refresh: Callable[[str], object], now: float, *, all_now: bool
+        self,
+        lifecycle: SessionLifecycle,
+        touched: set[str],
+        watched: BudgetTable,
+        refresh: Callable[[str], object],
+        now: float,
+        *,
+        all_now: bool,
     ) -> None:
         """Write what is new; ``refresh`` lets a session know what its open traces have by now."""
-        if self._courier is None:
+        if self._store_worker is None:
             return
         stale, self._stale = self._stale, {}
         for session_id in stale.keys() | touched:
-            session, since = ledger.get(session_id), stale.get(session_id, now)
+            session, since = lifecycle.get(session_id), stale.get(session_id, now)
             written = session.published_seconds if session is not None else since
             if session_id in watched or now - written >= PUBLISH_SECONDS:
                 refresh(session_id)
             elif self._engine.members.number(session_id):
                 self._stale[session_id] = since
-        ends, ledger.ends = ledger.ends, []
-        self._write_news(ledger, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
+        ends, lifecycle.ends = lifecycle.ends, []
+        self._write_news(lifecycle, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
         self._write_accounts()
-        for name in [name for name in self.blocks.changed if name not in ledger.news]:
+        for name in [name for name in self.blocks.changed if name not in lifecycle.news]:
             self._tell_of_blocks(name)
         for session_id, reason in ends:
-            self._courier.end(session_id, reason)
-        sessions = {name: session.writer for name in watched if (session := ledger.get(name)) is not None}
+            self._store_worker.end(session_id, reason)
+        sessions = {name: session.writer for name in watched if (session := lifecycle.get(name)) is not None}
         if (writers := (sessions, self._accounts.watched())) != self._watched:
             self._watched = writers
-            self._courier.watch(*writers)
+            self._store_worker.watch(*writers)
 
-    def _write_news(self, ledger: Ledger, now: float, at_once: set[str], *, all_now: bool) -> None:
-        dropped, ledger.dropped = ledger.dropped, []
+    def _write_news(self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool) -> None:
+        dropped, lifecycle.dropped = lifecycle.dropped, []
         for session in dropped:
-            if session.session_id in ledger.news or session.grown.num_open:  # else it stands there already, and may be recorded
+            if (
+                session.session_id in lifecycle.news or session.grown.num_open
+            ):  # else it stands there already, and may be recorded
                 self._write(session, now, 0)
-        news, ledger.news = ledger.news, {}
+        news, lifecycle.news = lifecycle.news, {}
         for session_id in news:
-            known = ledger.get(session_id)
+            known = lifecycle.get(session_id)
             if known is None:
                 continue
             number = self._engine.members.number(session_id)
@@ -177,34 +186,34 @@ class Publisher:
                 self._write(known, now, 1 if goes_on else number)
                 known.waits_since = now if goes_on else None
             if known.waits_since is not None:
-                ledger.news[session_id] = None
-        self._is_behind = bool(ledger.news)
+                lifecycle.news[session_id] = None
+        self._is_behind = bool(lifecycle.news)
 
     def _tell_of_blocks(self, name: str) -> None:
         """Write how many blocks of a session or an owner are entered; what they came to is to be written before."""
         number = self.blocks.number(name)
         self.blocks.changed.pop(name, None)
-        if self._courier is not None and number != self._told.pop(name, 0):
+        if self._store_worker is not None and number != self._told.pop(name, 0):
             self._num_told += 1
-            self._courier.put(Errand(open_slot(name, self._process, self._num_told, number)))
+            self._store_worker.put(SlotWrite(open_slot(name, self._process, self._num_told, number)))
         if number:
             self._told[name] = number
 
     def _write_accounts(self) -> None:
         news, self._accounts.news = self._accounts.news, {}
-        if self._courier is None:
+        if self._store_worker is None:
             return
         for account in news.values():
             account.seq += 1
-            self._courier.put(Errand(account_slot(account.name, account.writer, account.seq, account.own)))
+            self._store_worker.put(SlotWrite(account_slot(account.name, account.writer, account.seq, account.own)))
 
-    def at_once(self, ledger: Ledger, names: Iterable[str], now: float) -> None:
+    def at_once(self, lifecycle: SessionLifecycle, names: Iterable[str], now: float) -> None:
         """Write what is new of sessions and accounts, and which of their blocks are entered."""
         self._write_accounts()
         for name in (*names, *self.blocks.changed):
-            session = ledger.get(name)
-            if session is not None and name in ledger.news:
-                del ledger.news[name]
+            session = lifecycle.get(name)
+            if session is not None and name in lifecycle.news:
+                del lifecycle.news[name]
                 self._write(session, now, self._engine.members.number(name))
             self._tell_of_blocks(name)
 
@@ -213,27 +222,27 @@ class Publisher:
 
         ``is_inside``: in a block of it; others that ask in blocks of theirs have told of these.
         """
-        if self._courier is not None:
+        if self._store_worker is not None:
             ours = siblings | {self._process}
             if isinstance(what, Session):
                 fetch = Fetch(until, what.session_id, what.writer, ours, is_patient=not is_inside)
             else:
                 fetch = Fetch(until, what.name, what.writer, ours, owner=what.owner, is_patient=not is_inside)
-            self._courier.fetch(fetch)
+            self._store_worker.fetch(fetch)
 
     def confirm(self, until: float) -> None:
         """Wait until what was put is written."""
-        if self._courier is not None:
-            self._courier.fetch(Fetch(until))
+        if self._store_worker is not None:
+            self._store_worker.fetch(Fetch(until))
 
     def _write(self, session: Session, now: float, num_open: int) -> None:
-        if self._courier is not None:
+        if self._store_worker is not None:
             session.seq += 1
             session.published_seconds, session.waits_since = now, None
             session.grown.set_open(num_open)
             value = session.words.encode(session.grown, texts=self._texts)
             slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
-            self._courier.put(Errand(slot))
+            self._store_worker.put(SlotWrite(slot))
 
 
 def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:

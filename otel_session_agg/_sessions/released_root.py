@@ -14,7 +14,7 @@ NOBODY = SessionTotals()
 """Neither a user nor metadata is known."""
 
 
-class Ready(NamedTuple):
+class ReleasedRoot(NamedTuple):
     """A root that may leave."""
 
     trace: Trace

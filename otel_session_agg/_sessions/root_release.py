@@ -14,12 +14,12 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
-from otel_session_agg._sessions.budget_table import Limits
-from otel_session_agg._sessions.distributed_trace import Gathering, Waiting, writer_of
-from otel_session_agg._sessions.lifecycle import Ledger
+from otel_session_agg._sessions.budget_table import BudgetTable
+from otel_session_agg._sessions.distributed_trace import DistributedTraces, WaitingRoot, writer_of
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.publisher import Publisher
-from otel_session_agg._sessions.released_root import NOBODY, Ready, session_of, why_lacking
-from otel_session_agg._sharing.parts import Answer
+from otel_session_agg._sessions.released_root import NOBODY, ReleasedRoot, session_of, why_lacking
+from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._trace.attribution import Text, by_session
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace, no_text
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 0.25
 """How long before a root has to leave its parts are looked for the last time, so that the answer is there in time."""
 
 
-class Departures:
+class RootRelease:
     """The roots of one processor that leave, or have left."""
 
     def __init__(  # noqa: PLR0913 -- what the keeper has
@@ -36,8 +36,8 @@ class Departures:
         engine: Engine,
         text: Text,
         publisher: Publisher,
-        ledger: Ledger,
-        limits: Limits,
+        lifecycle: SessionLifecycle,
+        limits: BudgetTable,
         linger_seconds: float,
         guard: Guard,
     ) -> None:
@@ -46,11 +46,11 @@ class Departures:
         self._roots = engine.roots
         self._text = text
         self._publisher = publisher
-        self._ledger = ledger
+        self._lifecycle = lifecycle
         self._limits = limits
         self._linger_seconds = linger_seconds
-        self._gathering = Gathering()
-        self.ready: list[Ready] = []
+        self._distributed_traces = DistributedTraces()
+        self.ready: list[ReleasedRoot] = []
 
     def root_began(self, trace: Trace, *, is_part: bool) -> None:
         """A root began; when its parent is in another process, that one's root has to know."""
@@ -82,13 +82,15 @@ class Departures:
         else:
             linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
             until = now + max(linger_seconds, ANSWER_SECONDS)
-            self._gathering.wait(trace, until)
+            self._distributed_traces.wait(trace, until)
             trace.totals = rollups
             self.tell(trace, now, rollups)
             self._member(trace, now)
             self._stands(trace, reduce(add, rollups.values()))
             if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
-                self._publisher.root(trace, session_of(trace), NOTHING, self._gathering.published(trace.trace_id), looks=False)
+                self._publisher.root(
+                    trace, session_of(trace), NOTHING, self._distributed_traces.published(trace.trace_id), looks=False
+                )
             self._publisher.ask(trace, until - ANSWER_SECONDS)
 
     def _part_left(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
@@ -97,35 +99,35 @@ class Departures:
         self._go_on(trace.trace_id, now)
 
     def _part_told(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
-        trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
-        self._gathering.add_part(trace)
+        trace.session_id = session_of(trace) or self._distributed_traces.session_of(trace.trace_id)
+        self._distributed_traces.add_part(trace)
         self.tell(trace, now, rollups)
         self._publisher.part(trace, session_of(trace), rollups, is_open=False)
         self._member(trace, now)
 
     def _go_on(self, trace_id: int, now: float) -> None:
         """The roots of a trace wait no longer when nothing more is to come."""
-        if not self._gathering.is_awaited(trace_id) or self._roots.has_part(trace_id):
+        if not self._distributed_traces.is_awaited(trace_id) or self._roots.has_part(trace_id):
             return
-        for waiting in self._gathering.waiting(trace_id):
+        for waiting in self._distributed_traces.waiting(trace_id):
             if waiting.answer is not None or not self._publisher.is_shared:
                 self._complete(waiting, now)
 
-    def _complete(self, waiting: Waiting, now: float, reason: str | None = None) -> None:
+    def _complete(self, waiting: WaitingRoot, now: float, reason: str | None = None) -> None:
         """A root that waited leaves, whatever fails."""
-        self._gathering.done(waiting)
+        self._distributed_traces.done(waiting)
         if self._guard.call("ending a trace", self._completed, waiting, now, reason) is None:
             self.failed(waiting.trace)
 
     def failed(self, trace: Trace) -> None:
         """A root could not be told of: it leaves as it came."""
-        for waiting in self._gathering.waiting(trace.trace_id):
+        for waiting in self._distributed_traces.waiting(trace.trace_id):
             if waiting.trace is trace:
-                self._gathering.done(waiting)
+                self._distributed_traces.done(waiting)
         if not any(row.trace is trace for row in self.ready):
-            self.ready.append(Ready(trace, None, None, is_exceeded=False))
+            self.ready.append(ReleasedRoot(trace, None, None, is_exceeded=False))
 
-    def _completed(self, waiting: Waiting, now: float, reason: str | None) -> bool:
+    def _completed(self, waiting: WaitingRoot, now: float, reason: str | None) -> bool:
         trace, answer = waiting.trace, waiting.answer
         why = trace.partial
         if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
@@ -135,9 +137,9 @@ class Departures:
         self._whole(trace, answer, why, now)
         return True
 
-    def _whole(self, trace: Trace, answer: Answer | None, why: str | None, now: float) -> None:
+    def _whole(self, trace: Trace, answer: RemoteParts | None, why: str | None, now: float) -> None:
         """A root leaves with the totals of the whole trace."""
-        here = {writer_of(part): part for part in self._gathering.parts(trace.trace_id)}
+        here = {writer_of(part): part for part in self._distributed_traces.parts(trace.trace_id)}
         mine = [trace, *(part for part in here.values() if not part.is_carried)]
         told = [(one, one.totals or self._engine.rollups(one, self._text)) for one in mine]
         rollups = [reduce(add, totals.values()) for _, totals in told]
@@ -149,13 +151,13 @@ class Departures:
             one.session_id, one.totals, one.is_carried = session_id, None, True
             self.tell(one, now, totals)
             self._member(one, now)
-        carried = self._gathering.published(trace.trace_id)
+        carried = self._distributed_traces.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
         is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
         if is_news or not is_sure:
             self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
         if session_id is not None:
-            self._publisher.adopt(session_id, trace, away.items())
+            self._publisher.reassign(session_id, trace, away.items())
         self._leaves(trace, rollup, why)
 
     def _leaves(self, trace: Trace, rollup: Rollup, why: str | None) -> None:
@@ -164,13 +166,15 @@ class Departures:
         if not is_part:
             self._stands(trace, rollup)
         self.ready.append(
-            Ready(trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried, self.labels_of(trace))
+            ReleasedRoot(
+                trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried, self.labels_of(trace)
+            )
         )
         trace.has_told(self._text if is_part else no_text)  # the root above a part still needs the output of that
 
     def _is_carried(self, trace_id: int) -> bool:
         """Whether the root that begins a trace gets the totals of its parts."""
-        is_here = self._gathering.is_awaited(trace_id) or self._roots.has_beginning(trace_id)
+        is_here = self._distributed_traces.is_awaited(trace_id) or self._roots.has_beginning(trace_id)
         return is_here or self._publisher.is_shared
 
     def _stands(self, trace: Trace, rollup: Rollup) -> None:
@@ -178,7 +182,7 @@ class Departures:
         session_id = session_of(trace)
         if session_id is not None and trace.is_sampled and not trace.is_elsewhere:
             num_more, trace.num_on_root = max(0, rollup.num_events - trace.num_on_root), rollup.num_events
-            self._ledger.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double)
+            self._lifecycle.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double)
 
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
@@ -196,21 +200,21 @@ class Departures:
             start_ns, end_ns = (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
             member = Member(start_ns, trace.trace_id, first[1])
             is_apart = is_part or not is_whole
-            self._ledger.left(
+            self._lifecycle.left(
                 session_id, member, end_ns, now, is_part=is_apart, is_sampled=trace.is_sampled, is_double=trace.is_double
             )
             if is_whole and not is_part:
-                self._gathering.found(trace.trace_id, session_id)
+                self._distributed_traces.found(trace.trace_id, session_id)
 
     def changed(self, trace: Trace, now: float) -> None:
         """A span ended after its root left, or without one."""
         is_part = trace.root_span is None or trace.root_span.is_part
-        if trace.root_span is None and not self._gathering.has_left(trace):
+        if trace.root_span is None and not self._distributed_traces.has_left(trace):
             self._publisher.claim(trace)
             self._part_told(trace, self._engine.rollups(trace, self._text), now)  # its root may still come
             return
         if is_part:
-            trace.session_id = session_of(trace) or self._gathering.session_of(trace.trace_id)
+            trace.session_id = session_of(trace) or self._distributed_traces.session_of(trace.trace_id)
             self._publisher.part(trace, session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
         elif trace.is_folded and session_of(trace) is None:
             self._becomes_session(trace, now)
@@ -225,8 +229,8 @@ class Departures:
             return
         trace.session_id = f"{trace.trace_id:032x}"
         self._member(trace, now)
-        self._ledger.was_recorded(trace.session_id, LATE, now)
-        for part in self._gathering.parts(trace.trace_id):
+        self._lifecycle.was_recorded(trace.session_id, LATE, now)
+        for part in self._distributed_traces.parts(trace.trace_id):
             part.session_id = trace.session_id
             self.tell(part, now, is_late=True)
 
@@ -240,48 +244,48 @@ class Departures:
             rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
         own = by_session(rollups, trace.session_id)
         if own or trace.reported:
-            self._ledger.report(trace, own, now, is_late=is_late)
+            self._lifecycle.report(trace, own, now, is_late=is_late)
         for name, labels in trace.owners.labelled().items() if trace.owners.labels else ():
-            self._ledger.said(name or trace.session_id or "", labels)
+            self._lifecycle.said(name or trace.session_id or "", labels)
 
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
         """What is known of the trace that a span is in."""
         trace = self._engine.below(trace_id, span_id)
         if trace is None:
             return None
-        parts = [part for part in self._gathering.parts(trace_id) if part is not trace]
+        parts = [part for part in self._distributed_traces.parts(trace_id) if part is not trace]
         mine = self._engine.rollup(trace, self._text)
         return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
 
     def labels_of(self, trace: Trace) -> SessionTotals:
         """Who uses the session of a trace and its metadata, as far as that is known."""
         session_id = session_of(trace)
-        session = self._ledger.get(session_id) if session_id is not None else None
+        session = self._lifecycle.get(session_id) if session_id is not None else None
         if session is not None:
             return session.totals
         return trace.owners.labelled().get(session_id, NOBODY) if trace.owners.labels else NOBODY
 
     def is_exceeded(self, trace: Trace) -> bool:
         """Whether the session of a trace has used more than a budget."""
-        session = self._ledger.get(session_of(trace) or "") if len(self._limits) else None
+        session = self._lifecycle.get(session_of(trace) or "") if len(self._limits) else None
         return session is not None and self._limits.is_exceeded(session.session_id, session.totals.rollup)
 
-    def answered(self, trace_id: int, answer: Answer, now: float) -> None:
+    def answered(self, trace_id: int, answer: RemoteParts, now: float) -> None:
         """The store has said what other processes have of a trace."""
-        for waiting in self._gathering.waiting(trace_id):
+        for waiting in self._distributed_traces.waiting(trace_id):
             waiting.answer = answer
         self._go_on(trace_id, now)
 
     def next_deadline(self) -> float | None:
         """When ``due`` has something to do."""
-        return self._gathering.next_deadline()
+        return self._distributed_traces.next_deadline()
 
     def due(self, now: float) -> None:
         """Roots that have waited long enough leave with what is known."""
-        for waiting in self._gathering.due(now):
+        for waiting in self._distributed_traces.due(now):
             self._complete(waiting, now)
 
     def give_up(self, reason: str, now: float) -> None:
         """Roots that wait for parts leave with what is known."""
-        for waiting in self._gathering.all():
+        for waiting in self._distributed_traces.all():
             self._complete(waiting, now, reason)

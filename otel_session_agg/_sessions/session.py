@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._model.session_totals import GrowingTotals, SessionTotals
-from otel_session_agg._sharing.encoding import Words
+from otel_session_agg._sharing.encoding import SessionTotalsEncoder
 
 
 class Session:
@@ -38,7 +38,7 @@ class Session:
         """Its slot in the store.  A session that was forgotten and comes back gets another one."""
         self.grown = GrowingTotals()
         """What this process has of it."""
-        self.words = Words()
+        self.words = SessionTotalsEncoder()
         """The same in bytes."""
         self.doubled: GrowingTotals | None = None
         """The part of it that another processor of this process tells, too."""

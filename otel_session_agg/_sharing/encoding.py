@@ -57,7 +57,7 @@ def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
     return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members), texts=texts)
 
 
-class Words:
+class SessionTotalsEncoder:
     """Puts totals that grow into bytes again and again; what stands in them already is not put into words anew."""
 
     __slots__ = ("_members", "_num_traces", "_rest", "_texts", "_traces")

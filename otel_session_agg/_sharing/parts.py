@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
     """When that was, nanoseconds since the Unix epoch, by the clock of the host that wrote this."""
 
 
-class Answer(NamedTuple):
+class RemoteParts(NamedTuple):
     """What the store says of the parts of a trace."""
 
     parts: tuple[tuple[str, Part], ...]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from otel_session_agg._recent import Recent
-from otel_session_agg._sharing.session_slots import Others, SessionSlots, Spent
+from otel_session_agg._sharing.session_slots import RemoteTotals, SessionSlots, Spent
 from otel_session_agg._threads.background import Done
 
 GRACE_SECONDS = 0.15
@@ -91,11 +91,11 @@ class Fetches:
         """When the next look is due, monotonic seconds."""
         return min((fetch.when for fetch in list(self._waiting)), default=float("inf"))
 
-    def look(self, sessions: SessionSlots, tell: Callable[[list[Others | Spent]], object], now: float) -> None:
+    def look(self, sessions: SessionSlots, tell: Callable[[list[RemoteTotals | Spent]], object], now: float) -> None:
         """Look for those that it is time for; ``tell`` gets what others have.  Raises what the store raises."""
         for fetch in [one for one in list(self._waiting) if one.when <= now]:
             is_open: Mapping[str, bytes] = {}
-            heard: Others | Spent | None = None
+            heard: RemoteTotals | Spent | None = None
             if fetch.name is not None and fetch.owner is not None:
                 heard, is_open = sessions.spent_and_open(fetch.name, fetch.writer, fetch.owner, fetch.ours)
             elif fetch.name is not None:

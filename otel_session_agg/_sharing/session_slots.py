@@ -45,7 +45,7 @@ _NOTHING_OPEN = b"0"
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 
 
-class Others(NamedTuple):
+class RemoteTotals(NamedTuple):
     """What other processes have of a session."""
 
     session_id: str
@@ -111,18 +111,18 @@ class SessionSlots:
             return Gone(None, marks)
         return Gone(frozenset(keys), marks) if keys else None
 
-    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
+    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[RemoteTotals]:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session; ``seen``: versions of these."""
-        found: list[Others] = []
+        found: list[RemoteTotals] = []
         _forget(seen, watched)
         names = list(watched)
         for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
             if stored.version != seen.get(session_id):
                 seen[session_id] = stored.version
-                found.append(Others(session_id, self.sum(SESSION + session_id, stored, without=watched[session_id])))
+                found.append(RemoteTotals(session_id, self.sum(SESSION + session_id, stored, without=watched[session_id])))
         return found
 
-    def others_and_open(self, session_id: str, writer: str, ours: frozenset[str]) -> tuple[Others, dict[str, bytes]]:
+    def others_and_open(self, session_id: str, writer: str, ours: frozenset[str]) -> tuple[RemoteTotals, dict[str, bytes]]:
         """What others have of a session, and slots of theirs in which something is open.
 
         Args:
@@ -139,7 +139,7 @@ class SessionSlots:
                 totals += part
                 if part.num_open and name.partition(".")[0] not in ours:
                     is_open[name] = stored.slots[name]
-        return Others(session_id, totals), is_open
+        return RemoteTotals(session_id, totals), is_open
 
     def _open(self, name: str, ours: frozenset[str]) -> dict[str, bytes]:
         [blocks] = self._store.get([OPEN + name])

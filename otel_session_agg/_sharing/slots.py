@@ -28,8 +28,8 @@ from otel_session_agg._reasons import IDLE, STORE_EVICTED, UNREADABLE
 from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.decoding import MAX_SEQUENCE, MalformedError
 from otel_session_agg._sharing.encoding import decode_part, encode, encode_recorded
-from otel_session_agg._sharing.parts import Answer, Part, Recorded
-from otel_session_agg._sharing.session_slots import ACCOUNT, EVICTED, NOBODYS, OPEN, RECORD, SESSION, Others, SessionSlots
+from otel_session_agg._sharing.parts import Part, Recorded, RemoteParts
+from otel_session_agg._sharing.session_slots import ACCOUNT, EVICTED, NOBODYS, OPEN, RECORD, SESSION, RemoteTotals, SessionSlots
 from otel_session_agg.stores.base import SessionStore, Slot, Stored
 
 ROOT = "root"
@@ -57,7 +57,7 @@ MAX_DUE = 64
 """Sessions that are looked at in one turn because they are due."""
 
 
-class Errand(NamedTuple):
+class SlotWrite(NamedTuple):
     """A slot to be written."""
 
     slot: Slot
@@ -80,7 +80,7 @@ def trace_key(trace_id: int) -> str:
     return f"{_TRACE}{trace_id:032x}"
 
 
-def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
+def reassignment(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
     """A part that named no session, as one of a session; the same bytes whoever writes it."""
     rollup = part.rollups.get(None, Rollup())
     start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
@@ -89,7 +89,7 @@ def adoption(session_id: str, trace_id: int, writer: str, part: Part) -> Slot:
     return session_slot(session_id, f"{_TRACE}{trace_id:032x}:{writer}", part.seq, SessionTotals(rollup=rollup) + root)
 
 
-class Desk:
+class StoreSlots:
     """Calls to the store; any of them may raise what the store raises."""
 
     def __init__(
@@ -104,21 +104,21 @@ class Desk:
         self._wall_ns = wall_ns
         self.is_late = False
         """Something late was written: a record is to be corrected ``soon_seconds`` from then; whoever looks clears it."""
-        self._orphans: set[int] = set()
+        self._without_session: set[int] = set()
         """Traces with parts that were written and may have nobody to carry them."""
         self._made: dict[str, tuple[int, int]] = {}
         """Revision and version of records that were made here and may not have been settled."""
 
     # -- writing ----------------------------------------------------------------------------------------------------------
 
-    def write(self, errands: Iterable[Errand]) -> None:
+    def write(self, slot_writes: Iterable[SlotWrite]) -> None:
         """Write slots."""
-        rows = list(errands)
+        rows = list(slot_writes)
         traces = [row.slot for row in rows if row.slot.key.startswith(_TRACE)]
         sessions = [row for row in rows if row.slot.key.startswith(SESSION)]
         if traces:
             self._store.put(traces, ttl_seconds=_TRACE_TTL_SECONDS)
-            self._orphans.update(row.part_of for row in rows if row.part_of is not None)
+            self._without_session.update(row.part_of for row in rows if row.part_of is not None)
         if sessions:
             idle_seconds = self._settings.session_idle_seconds
             slots = [row.slot for row in sessions]
@@ -155,11 +155,11 @@ class Desk:
 
     # -- traces -----------------------------------------------------------------------------------------------------------
 
-    def parts(self, trace_ids: list[int]) -> list[Answer]:
+    def parts(self, trace_ids: list[int]) -> list[RemoteParts]:
         """What other processes have of traces."""
         stored = self._store.get([trace_key(trace_id) for trace_id in trace_ids])
         return [
-            Answer(tuple(self._parts(trace_id, found).items()), is_reached=not found.malformed)
+            RemoteParts(tuple(self._parts(trace_id, found).items()), is_reached=not found.malformed)
             for trace_id, found in zip(trace_ids, stored, strict=True)
         ]
 
@@ -179,34 +179,34 @@ class Desk:
             self.sessions.malformed(trace_key(trace_id), writer)
             return None
 
-    def adoptions(self) -> list[Errand]:
+    def reassignments(self) -> list[SlotWrite]:
         """What to write for parts that named no session and were written, of traces whose root has left without them."""
-        orphans = list(self._orphans)
-        batches = [orphans[at : at + _BATCH] for at in range(0, len(orphans), _BATCH)]
-        errands = [errand for batch in batches for errand in self._adoptions(batch)]
-        self._orphans.clear()  # only now: should the store fail, all of them are looked at again
-        return errands
+        without_session = list(self._without_session)
+        batches = [without_session[at : at + _BATCH] for at in range(0, len(without_session), _BATCH)]
+        slot_writes = [slot_write for batch in batches for slot_write in self._reassignments(batch)]
+        self._without_session.clear()  # only now: should the store fail, all of them are looked at again
+        return slot_writes
 
-    def _adoptions(self, trace_ids: list[int]) -> list[Errand]:
-        errands: list[Errand] = []
+    def _reassignments(self, trace_ids: list[int]) -> list[SlotWrite]:
+        slot_writes: list[SlotWrite] = []
         for trace_id, stored in zip(trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True):
             root = self._read_part(trace_id, ROOT, stored.slots[ROOT]) if ROOT in stored.slots else None
             if root is None:
                 continue
-            parts = {writer: part for writer, part in self._parts(trace_id, stored).items() if _is_homeless(part)}
+            parts = {writer: part for writer, part in self._parts(trace_id, stored).items() if _is_without_session(part)}
             missed = [writer for writer, part in parts.items() if inclusion(writer, part.seq) not in root.included]
             is_late = inclusion(ROOT, root.seq) not in root.included
             session_id = root.session_id
             if session_id is None and (missed or is_late):  # the trace is the session, and its root was the first record of it
                 session_id, missed = f"{trace_id:032x}", [*parts]
-                errands.append(Errand(adoption(session_id, trace_id, ROOT, root)))
-                errands.append(Errand(first_record(session_id)))
-            errands += [Errand(adoption(str(session_id), trace_id, name, parts[name])) for name in missed]
-        return errands
+                slot_writes.append(SlotWrite(reassignment(session_id, trace_id, ROOT, root)))
+                slot_writes.append(SlotWrite(first_record(session_id)))
+            slot_writes += [SlotWrite(reassignment(str(session_id), trace_id, name, parts[name])) for name in missed]
+        return slot_writes
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
-    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[Others]:
+    def others(self, watched: Mapping[str, str], seen: dict[str, int]) -> list[RemoteTotals]:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
         return self.sessions.others(watched, seen)
 
@@ -282,5 +282,5 @@ def _ttl_seconds(slot: Slot) -> float:
     return ttl_seconds(slot.key.removeprefix(ACCOUNT))
 
 
-def _is_homeless(part: Part) -> bool:
+def _is_without_session(part: Part) -> bool:
     return None in part.rollups and not part.is_open

@@ -11,8 +11,8 @@ from collections import Counter
 
 from otel_session_agg._guard import Guard
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, Fetch, Fetches
-from otel_session_agg._sharing.slots import Errand
-from otel_session_agg._sharing.write_buffer import Ask, End, Outbox
+from otel_session_agg._sharing.slots import SlotWrite
+from otel_session_agg._sharing.write_buffer import Ask, End, WriteBuffer
 from otel_session_agg._threads.apart import apart
 from otel_session_agg._threads.background import Background, Done, wait_for
 
@@ -38,7 +38,7 @@ class StoreQueue:
         """Held while the store is asked: without a thread, whoever flushes does it."""
         self._wake = Done()
         self._max_slots = max_slots
-        self._outbox = Outbox(max_slots)
+        self._write_buffer = WriteBuffer(max_slots)
         self._asks: dict[int, Ask] = {}
         self._ends: dict[str, End] = {}
         self._watched: dict[str, str] = {}
@@ -83,10 +83,10 @@ class StoreQueue:
 
     # -- left here, from any thread ---------------------------------------------------------------------------------------
 
-    def put(self, errand: Errand) -> None:
+    def put(self, slot_write: SlotWrite) -> None:
         """Write a slot, as soon as it can be done."""
         with self._changed:
-            self.counts["lost"] += self._outbox.put(errand)
+            self.counts["lost"] += self._write_buffer.put(slot_write)
             self._begin()
 
     def ask(self, trace_id: int, until: float) -> None:

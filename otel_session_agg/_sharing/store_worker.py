@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterable
 from otel_session_agg._guard import Guard
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
-from otel_session_agg._sharing.parts import Answer
+from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS
 from otel_session_agg._sharing.session_slots import SESSION
-from otel_session_agg._sharing.slots import MAX_DUE, Desk
+from otel_session_agg._sharing.slots import MAX_DUE, StoreSlots
 from otel_session_agg._sharing.store_log import StoreLog
 from otel_session_agg._sharing.store_queue import StoreQueue
 from otel_session_agg._sharing.write_buffer import End
@@ -46,14 +46,14 @@ _MAX_TRIES = 60
 """Turns in which another process holds the claim on a session, before it is left to that one."""
 
 
-class Courier(StoreQueue):
+class StoreWorker(StoreQueue):
     """What the thread does."""
 
     def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], object]) -> None:
         super().__init__(settings.max_sessions + _MAX_TRACES, guard)
         self._settings = settings
         self._wake_owner = wake
-        self._desk = Desk(store, settings, process, self.counts, time.time_ns)
+        self._store_slots = StoreSlots(store, settings, process, self.counts, time.time_ns)
         self._log = StoreLog(guard)
         self._store = store
         # the thread's own
@@ -71,7 +71,7 @@ class Courier(StoreQueue):
         now = time.monotonic()
         if self.is_down or now < self._retry_at:
             return 0.0 if self._asks else self._retry_at - now
-        if self._outbox or self._hurry:
+        if self._write_buffer or self._hurry:
             return 0.0
         times = [
             self._next_scan,
@@ -94,9 +94,9 @@ class Courier(StoreQueue):
             self._back_off = min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
         if self.is_down:
             self._refuse()
-        self._log.left_out(self._desk.left_out())
+        self._log.left_out(self._store_slots.left_out())
         with self._changed:
-            if self._hurry and (self.is_down or not (self._outbox or self._asks or self._ends)):
+            if self._hurry and (self.is_down or not (self._write_buffer or self._asks or self._ends)):
                 self._is_flushed()
 
     def close(self) -> None:
@@ -107,24 +107,24 @@ class Courier(StoreQueue):
         with self._changed:
             asks, self._asks = self._asks, {}
         self._fetches.refuse()
-        self._say((trace_id, Answer((), is_reached=False)) for trace_id in asks)
+        self._say((trace_id, RemoteParts((), is_reached=False)) for trace_id in asks)
 
     def _work(self) -> bool:
         began = time.monotonic()
         self._write()
         self.took(time.monotonic() - began)  # what others write may be as long on its way
-        if (gone := self._desk.sessions.gone()) is not None:
+        if (gone := self._store_slots.sessions.gone()) is not None:
             self._log.lost(gone.keys)
             self._seen, self._seen_accounts = {}, {}
             with self._changed:
-                self.counts["lost"] += self._outbox.again(gone)
+                self.counts["lost"] += self._write_buffer.again(gone)
             self._write()
         self._look_at_traces()
         self._look_at_sessions()
         self._end_sessions()
-        if self._desk.is_late:
-            self._desk.is_late = False
-            self._correct_at = time.monotonic() + self._desk.soon_seconds + _POLL_SECONDS
+        if self._store_slots.is_late:
+            self._store_slots.is_late = False
+            self._correct_at = time.monotonic() + self._store_slots.soon_seconds + _POLL_SECONDS
         return True
 
     def _say(self, words: Iterable[object]) -> None:
@@ -135,12 +135,12 @@ class Courier(StoreQueue):
             self._wake_owner()
 
     def _write(self) -> None:
-        while self._outbox:
+        while self._write_buffer:
             with self._changed:
-                batch = self._outbox.first(_BATCH)
-            self._desk.write(batch)
+                batch = self._write_buffer.first(_BATCH)
+            self._store_slots.write(batch)
             with self._changed:
-                self._outbox.written(batch)
+                self._write_buffer.written(batch)
             self.counts["written"] += len(batch)
 
     def _look_at_traces(self) -> None:
@@ -149,12 +149,12 @@ class Courier(StoreQueue):
             due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when(self.grace_seconds) <= now]
         for at in range(0, len(due), _BATCH):
             self._say(self._answered(due[at : at + _BATCH], now))
-        for errand in self._desk.adoptions():
-            self.put(errand)
+        for slot_write in self._store_slots.reassignments():
+            self.put(slot_write)
 
-    def _answered(self, trace_ids: list[int], now: float) -> list[tuple[int, Answer]]:
+    def _answered(self, trace_ids: list[int], now: float) -> list[tuple[int, RemoteParts]]:
         words = []
-        answers = self._desk.parts(trace_ids)
+        answers = self._store_slots.parts(trace_ids)
         with self._changed:
             for trace_id, answer in zip(trace_ids, answers, strict=True):
                 ask = self._asks.pop(trace_id, None)
@@ -166,15 +166,15 @@ class Courier(StoreQueue):
 
     def _look_at_sessions(self) -> None:
         now = time.monotonic()
-        self._fetches.look(self._desk.sessions, self._say, now)
+        self._fetches.look(self._store_slots.sessions, self._say, now)
         watched, accounts = self._watched, self._accounts
         if (watched or accounts) and now >= self._next_watch:
-            self._say(self._desk.others(watched, self._seen))
-            self._say(self._desk.sessions.spent(accounts, self._seen_accounts))
+            self._say(self._store_slots.others(watched, self._seen))
+            self._say(self._store_slots.sessions.spent(accounts, self._seen_accounts))
             self._next_watch = now + _POLL_SECONDS
         if now >= min(self._next_scan, self._correct_at):
             self._correct_at = float("inf")
-            due = self._desk.due()
+            due = self._store_slots.due()
             with self._changed:
                 for session_id in due:
                     self._ends.setdefault(session_id, End(IDLE, now))
@@ -183,16 +183,16 @@ class Courier(StoreQueue):
     def _end_sessions(self) -> None:
         now = time.monotonic()
         with self._changed:
-            unwritten = self._outbox.keys() if self._ends else ()
+            unwritten = self._write_buffer.keys() if self._ends else ()
             due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
             due = {name: end for name, end in due.items() if SESSION + name not in unwritten}
         for session_id, end in due.items():
             patiently = end.reason != IDLE and end.tries < self._settings.linger_seconds / GRACE_SECONDS and not self._hurry
-            done = self._desk.end(session_id, end.reason, lambda record: self._say([record]), patiently=patiently)
+            done = self._store_slots.end(session_id, end.reason, lambda record: self._say([record]), patiently=patiently)
             with self._changed:
                 if self._ends.get(session_id) is not end:
                     continue  # asked for again meanwhile
-                if done or end.tries >= _MAX_TRIES or (self._hurry and not self._desk.sessions.evicted):
+                if done or end.tries >= _MAX_TRIES or (self._hurry and not self._store_slots.sessions.evicted):
                     del self._ends[session_id]
                 else:
                     self._ends[session_id] = end._replace(when=now + GRACE_SECONDS, tries=end.tries + 1)

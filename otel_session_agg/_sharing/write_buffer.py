@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from otel_session_agg._sharing.session_slots import OPEN, Gone
-from otel_session_agg._sharing.slots import Errand
+from otel_session_agg._sharing.slots import SlotWrite
 
 _Name = tuple[str, str]
 _ALL = Gone(None, [])
@@ -39,13 +39,13 @@ class End(NamedTuple):
     tries: int = 0
 
 
-class Outbox:
+class WriteBuffer:
     """What one process writes."""
 
     def __init__(self, max_slots: int) -> None:
         self._max_slots = max_slots
-        self._pending: OrderedDict[_Name, Errand] = OrderedDict()
-        self._written: OrderedDict[_Name, Errand] = OrderedDict()
+        self._pending: OrderedDict[_Name, SlotWrite] = OrderedDict()
+        self._written: OrderedDict[_Name, SlotWrite] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -54,46 +54,46 @@ class Outbox:
         """Keys of which something is not written yet."""
         return {key for key, _ in self._pending}
 
-    def put(self, errand: Errand) -> int:
+    def put(self, slot_write: SlotWrite) -> int:
         """A slot is to be written; returns how many are lost for that.
 
         What is said anew keeps its place, but that something is open, or not any more, comes behind what was said before.
         """
-        name = _name(errand)
-        if errand.slot.key.startswith(OPEN):
+        name = _name(slot_write)
+        if slot_write.slot.key.startswith(OPEN):
             self._pending.pop(name, None)
-        self._pending[name] = errand
+        self._pending[name] = slot_write
         return _shrink(self._pending, self._max_slots)
 
-    def first(self, number: int) -> list[Errand]:
+    def first(self, number: int) -> list[SlotWrite]:
         """Those that wait the longest; they wait until they are ``written``."""
         return list(islice(self._pending.values(), number))
 
-    def written(self, errands: Iterable[Errand]) -> None:
+    def written(self, slot_writes: Iterable[SlotWrite]) -> None:
         """They were written."""
-        for errand in errands:
-            name = _name(errand)
-            if self._pending.get(name) is errand:  # else something newer was said meanwhile
+        for slot_write in slot_writes:
+            name = _name(slot_write)
+            if self._pending.get(name) is slot_write:  # else something newer was said meanwhile
                 del self._pending[name]
             self._written.pop(name, None)
-            self._written[name] = errand
+            self._written[name] = slot_write
         _shrink(self._written, self._max_slots)
 
     def again(self, gone: Gone = _ALL) -> int:
         """The store may have lost what was written; returns how many are lost for that."""
-        written = {name: errand for name, errand in self._written.items() if gone.keys is None or name[0] in gone.keys}
-        known = {**written, **self._pending, **{(slot.key, slot.writer): Errand(slot) for slot in gone.marks}}
+        written = {name: slot_write for name, slot_write in self._written.items() if gone.keys is None or name[0] in gone.keys}
+        known = {**written, **self._pending, **{(slot.key, slot.writer): SlotWrite(slot) for slot in gone.marks}}
         self._pending = OrderedDict(sorted(known.items(), key=lambda row: row[0][0].startswith(OPEN)))
         return _shrink(self._pending, self._max_slots)
 
 
-def _name(errand: Errand) -> _Name:
-    return errand.slot.key, errand.slot.writer
+def _name(slot_write: SlotWrite) -> _Name:
+    return slot_write.slot.key, slot_write.slot.writer
 
 
-def _shrink(errands: OrderedDict[_Name, Errand], max_slots: int) -> int:
+def _shrink(slot_writes: OrderedDict[_Name, SlotWrite], max_slots: int) -> int:
     """Drop those that are there the longest."""
-    too_many = max(0, len(errands) - max_slots)
+    too_many = max(0, len(slot_writes) - max_slots)
     for _ in range(too_many):
-        errands.popitem(last=False)
+        slot_writes.popitem(last=False)
     return too_many

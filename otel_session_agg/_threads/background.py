@@ -34,8 +34,6 @@ _AGAIN_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 """How often somebody who waits for a thread looks whether it lives."""
 
-_REFUSED = "no thread can be had (%s): flush and shutdown do what there is to do"
-
 _AT_THE_END = "interpreter shutdown"
 """What Python says at its own end, when nobody is missing a thread any more."""
 
@@ -80,8 +78,9 @@ class Background:
     def _refused(self, error: RuntimeError) -> None:
         self.thread, self._retry_at = None, time.monotonic() + _RETRY_SECONDS
         self._guard.faults["thread"] += 1
-        if _AT_THE_END not in str(error):
-            self._guard.once("thread", str(error), _REFUSED, error)
+        if _AT_THE_END in str(error):
+            return
+        self._guard.once("thread", str(error), "no thread can be had (%s): flush and shutdown do what there is to do", error)
 
     def _start(self) -> bool:
         with self._lock:

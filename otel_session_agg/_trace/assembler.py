@@ -29,7 +29,7 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._trace.attribution import Text, short
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Out, Trace
-from otel_session_agg._trace.unrooted import Due, Kept, Waiting, downwards
+from otel_session_agg._trace.unrooted import Due, WaitingSpan, WaitingTrace, downwards
 
 MAX_KEPT = 20_000
 """Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
@@ -42,7 +42,7 @@ MAX_TOPS = 8192
 """Such spans that are remembered while they are open, and until they have come."""
 
 
-class Arrivals:
+class TraceAssembler:
     """What stands before the engine where only ends are seen."""
 
     def __init__(self, settings: Settings, engine: Engine, guard: Guard, text: Text, wait_for_parts_seconds: float = 0.0) -> None:
@@ -53,7 +53,7 @@ class Arrivals:
         self._wait_for_parts_seconds = wait_for_parts_seconds
         self._idle_seconds = settings.session_idle_seconds
         self._max_spans = settings.max_open_spans
-        self._traces: OrderedDict[int, Waiting] = OrderedDict()
+        self._traces: OrderedDict[int, WaitingTrace] = OrderedDict()
         self._deadlines: Deadlines[Due] = Deadlines()
         self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
         """The traces of spans whose parent is in this process but will not come, by span id, as far as somebody saw them begin."""
@@ -65,7 +65,7 @@ class Arrivals:
 
     # -- arrivals -----------------------------------------------------------------------------------------------------------
 
-    def ended(self, span: SpanData, carrier: object, now: float, out: Out) -> None:
+    def ended(self, span: SpanData, payload: object, now: float, out: Out) -> None:
         """A span ended; what may leave is appended to ``out``."""
         if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
             span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
@@ -73,17 +73,17 @@ class Arrivals:
         has_ended = self._engine.links.get(span.trace_id, span.span_id) is not None
         if has_ended or (waiting is not None and span.span_id in waiting.spans):
             self._engine.repeated()
-            out.append(carrier)
+            out.append(payload)
             return
         if self._engine.roots.has_any(span.trace_id):
-            self._engine.ended(span, carrier, now, out)
+            self._engine.ended(span, payload, now, out)
             return
         is_root = span.parent_id is None
-        kept = self._kept(span, carrier if is_root else None)
+        kept = self._kept(span, payload if is_root else None)
         if not is_root:
-            out.append(carrier)
+            out.append(payload)
         if waiting is None:
-            waiting = self._traces[span.trace_id] = Waiting(span.trace_id)
+            waiting = self._traces[span.trace_id] = WaitingTrace(span.trace_id)
         waiting.add(kept)
         waiting.last_seconds = now
         self.number += 1
@@ -99,14 +99,16 @@ class Arrivals:
             self._give_up(next(iter(self._traces.values())), now, out)
         self._settled(waiting)
 
-    def _kept(self, span: SpanData, carrier: object) -> Kept:
+    def _kept(self, span: SpanData, payload: object) -> WaitingSpan:
         event = self._engine.event_of(span)
         if event.output is not None:
             event = event._replace(output=short(event.output, self._text))
         self._num_come += 1
-        return Kept(span._replace(name="", attributes={}, events=(), status_description=None), event, carrier, self._num_come)
+        return WaitingSpan(
+            span._replace(name="", attributes={}, events=(), status_description=None), event, payload, self._num_come
+        )
 
-    def _settled(self, waiting: Waiting) -> None:
+    def _settled(self, waiting: WaitingTrace) -> None:
         """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
         if not waiting.spans:
             self._traces.pop(waiting.trace_id, None)
@@ -140,12 +142,12 @@ class Arrivals:
                 self._give_up(waiting, now, out)
             self._settled(waiting)
 
-    def _roots_due(self, waiting: Waiting, now: float, reason: str, out: Out) -> None:
+    def _roots_due(self, waiting: WaitingTrace, now: float, reason: str, out: Out) -> None:
         for root_id in list(waiting.roots):
             if root_id in waiting.roots:  # it may have gone with the one that begins its trace
                 self._root_due(waiting, root_id, now, reason, out)
 
-    def _root_due(self, waiting: Waiting, root_id: int, now: float, reason: str, out: Out) -> None:
+    def _root_due(self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out) -> None:
         """A root waits no longer; ``reason``: why it is partial, if it is."""
         root = waiting.spans[root_id].span
         if not root.is_part:  # its parts first
@@ -163,14 +165,16 @@ class Arrivals:
             is_partial = len(own) > number
         self._hand_on(waiting, own, now, out, reason if is_partial else None)
 
-    def _give_up(self, waiting: Waiting, now: float, out: Out) -> None:
+    def _give_up(self, waiting: WaitingTrace, now: float, out: Out) -> None:
         """Let the engine have the spans of a trace as they are."""
         self._roots_due(waiting, now, OPEN_SPANS, out)
         for kept in waiting.take(list(waiting.spans)):
             self._end(kept, now, out)
         self._settled(waiting)
 
-    def _hand_on(self, waiting: Waiting, span_ids: Collection[int], now: float, out: Out, why_partial: str | None = None) -> None:
+    def _hand_on(
+        self, waiting: WaitingTrace, span_ids: Collection[int], now: float, out: Out, why_partial: str | None = None
+    ) -> None:
         """Let the engine have spans as if it had seen them begin."""
         group = waiting.take(span_ids)
         for span in downwards({kept.span.span_id: kept.span for kept in group}):
@@ -183,17 +187,17 @@ class Arrivals:
         if trace is not None and trace.root_id == span.span_id:
             trace.partial = why_partial
 
-    def _end(self, kept: Kept, now: float, out: Out) -> None:
+    def _end(self, kept: WaitingSpan, now: float, out: Out) -> None:
         """One span; of roots what the door handed in leaves, whatever fails."""
         self.number -= 1
         self._num_chars -= kept.num_chars
         mine: Out = []
         if self._guard.call("folding", self._ended, kept, now, mine) is None:
             self._engine.fault(kept.span)
-            if not any(isinstance(item, Trace) and item.carrier is kept.carrier for item in mine):
-                mine.append(kept.carrier)
+            if not any(isinstance(item, Trace) and item.payload is kept.payload for item in mine):
+                mine.append(kept.payload)
         out += [item for item in mine if item is not None]  # what is no root has left
 
-    def _ended(self, kept: Kept, now: float, out: Out) -> bool:
-        self._engine.ended(kept.span, kept.carrier, now, out, kept.event)
+    def _ended(self, kept: WaitingSpan, now: float, out: Out) -> bool:
+        self._engine.ended(kept.span, kept.payload, now, out, kept.event)
         return True

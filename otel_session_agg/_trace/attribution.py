@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._model.span import Event, SpanData
+from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reading.output_text import Short
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_totals import Price, Sums
-from otel_session_agg._trace.event_counts import Tally
+from otel_session_agg._trace.call_totals import CallTotals, Price
+from otel_session_agg._trace.event_counts import EventCounts
 from otel_session_agg._trace.labels import Labels
 from otel_session_agg._trace.nesting import Node
 
@@ -25,15 +25,15 @@ _Owner = tuple["str | None", bool]
 """A session id and whether it is weak."""
 
 
-class Owners:
+class SessionAttribution:
     """The sessions of one trace."""
 
     __slots__ = ("conflicts", "first", "first_weak", "labels", "root", "sums", "tallies")
 
     def __init__(self) -> None:
-        self.tallies: dict[str, Tally] | None = None
+        self.tallies: dict[str, EventCounts] | None = None
         """Events whose session is sure."""
-        self.sums: dict[_Owner, Sums] | None = None
+        self.sums: dict[_Owner, CallTotals] | None = None
         """Calls that can change no more, by what is known of their session."""
         self.first: At | None = None
         self.first_weak: At | None = None
@@ -61,7 +61,7 @@ class Owners:
         else:
             self.first = at if self.first is None else min(at, self.first)
 
-    def label(self, span: SpanData, event: Event) -> None:
+    def label(self, span: SpanData, event: Reading) -> None:
         """A span says who uses its session, or metadata."""
         self.labels = self.labels or {}
         owner = (event.session_id, event.session_is_weak)
@@ -85,25 +85,25 @@ class Owners:
         firsts = (at.value for at in (self.first, self.first_weak) if at is not None)
         return {*firsts, *(self.tallies or ()), *(name for name, _ in self.sums or () if name is not None)}
 
-    def claim(self, node: Node, event: Event) -> Tally:
+    def claim(self, node: Node, event: Reading) -> EventCounts:
         """An ended span names a session: what rose to it belongs to that.  Returns where the event itself counts."""
         session, is_weak = str(event.session_id), event.session_is_weak
         for call in node.calls:
             call.belongs_to(session, is_weak=is_weak)
-        home = Tally() if is_weak else self._tally(session)
+        home = EventCounts() if is_weak else self._counts(session)
         if home is None:
             return node
-        for tally in (node, *(node.weak or {}).values()):
-            home.merge(tally)
+        for counts in (node, *(node.weak or {}).values()):
+            home.merge(counts)
         node.clear()
         node.weak = {session: home} if is_weak else None
         return home
 
-    def _tally(self, session: str) -> Tally | None:
+    def _counts(self, session: str) -> EventCounts | None:
         self.tallies = self.tallies or {}
         if session not in self.tallies and len(self.tallies) >= MAX_SESSIONS:
             return None
-        return self.tallies.get(session) or self.tallies.setdefault(session, Tally())
+        return self.tallies.get(session) or self.tallies.setdefault(session, EventCounts())
 
     def settle(self, calls: Iterable[Call], price: Price) -> None:
         """Add calls for good: nothing corrects them any more."""
@@ -115,51 +115,53 @@ class Owners:
             if sums is None:
                 if len(found) >= 2 * MAX_SESSIONS:
                     owner = (None, False)
-                sums = found.get(owner) or found.setdefault(owner, Sums())
+                sums = found.get(owner) or found.setdefault(owner, CallTotals())
             sums.add(call, price)
 
     def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
         """Raw outputs are needed no more: they are large."""
-        below = (tally for node in nodes for tally in (node, *(node.weak or {}).values()))
-        for tally in (*(self.tallies or {}).values(), *below):
-            if tally.output is not None:
-                output = short(tally.output[2], text)
-                tally.output = None if output is None else (*tally.output[:2], output)
+        below = (counts for node in nodes for counts in (node, *(node.weak or {}).values()))
+        for counts in (*(self.tallies or {}).values(), *below):
+            if counts.output is not None:
+                output = short(counts.output[2], text)
+                counts.output = None if output is None else (*counts.output[:2], output)
 
     # -- reading ----------------------------------------------------------------------------------------------------------
 
-    def groups(self, nodes: Sequence[Node], calls: Iterable[Call], price: Price) -> dict[str | None, tuple[Tally, Sums]]:
+    def groups(
+        self, nodes: Sequence[Node], calls: Iterable[Call], price: Price
+    ) -> dict[str | None, tuple[EventCounts, CallTotals]]:
         """Everything, by session; what is there is not changed."""
         if self.tallies is None and len(nodes) == 1 and nodes[0].weak is None:
             return {self._resolved(_NOBODY): (nodes[0], self._all_sums(calls, price))}
-        found: dict[str | None, tuple[Tally, Sums]] = {}
+        found: dict[str | None, tuple[EventCounts, CallTotals]] = {}
 
-        def group(owner: _Owner) -> tuple[Tally, Sums]:
+        def group(owner: _Owner) -> tuple[EventCounts, CallTotals]:
             session = self._resolved(owner)
             if session not in found:
-                found[session] = (Tally(), Sums())
+                found[session] = (EventCounts(), CallTotals())
             return found[session]
 
-        for session, tally in (self.tallies or {}).items():
-            group((session, False))[0].merge(tally)
+        for session, counts in (self.tallies or {}).items():
+            group((session, False))[0].merge(counts)
         for node in nodes:
             if not node.is_empty:
                 group(_NOBODY)[0].merge(node)
-            for session, tally in (node.weak or {}).items():
-                group((session, True))[0].merge(tally)
+            for session, counts in (node.weak or {}).items():
+                group((session, True))[0].merge(counts)
         for owner, sums in (self.sums or {}).items():
             group(owner)[1].merge(sums)
         for call in calls:
             group((call.session, call.session_is_weak))[1].add(call, price)
-        return found or {self._resolved(_NOBODY): (Tally(), Sums())}
+        return found or {self._resolved(_NOBODY): (EventCounts(), CallTotals())}
 
-    def _all_sums(self, calls: Iterable[Call], price: Price) -> Sums:
+    def _all_sums(self, calls: Iterable[Call], price: Price) -> CallTotals:
         """The calls of a trace that has one session, or none."""
         settled = list((self.sums or {}).values())
         waiting = list(calls)
         if len(settled) == 1 and not waiting:
             return settled[0]
-        sums = Sums()
+        sums = CallTotals()
         for row in settled:
             sums.merge(row)
         for call in waiting:
@@ -190,14 +192,14 @@ def short(raw: object, text: Text) -> Short | None:
     return Short(output) if output is not None else None
 
 
-def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
+def rollup(counts: EventCounts, sums: CallTotals, session: At | None, text: Text) -> Rollup:
     """Counts and sums as one value."""
-    output = short(tally.output[2], text) if tally.output is not None else None
+    output = short(counts.output[2], text) if counts.output is not None else None
     return Rollup(
-        num_events=tally.num_events,
+        num_events=counts.num_events,
         num_model_events=sums.num_models,
-        num_tool_events=tally.num_tools,
-        num_errors=tally.num_errors,
+        num_tool_events=counts.num_tools,
+        num_errors=counts.num_errors,
         num_unpriced_events=sums.unpriced,
         num_computed=sums.computed,
         num_recorded=sums.recorded,
@@ -209,12 +211,12 @@ def rollup(tally: Tally, sums: Sums, session: At | None, text: Text) -> Rollup:
         cache_read_tokens=sums.cache_read_tokens,
         cache_write_tokens=sums.cache_write_tokens,
         reasoning_tokens=sums.reasoning_tokens,
-        has_feedback=tally.feedback,
-        start_ns=tally.start_ns,
-        end_ns=tally.end_ns,
+        has_feedback=counts.feedback,
+        start_ns=counts.start_ns,
+        end_ns=counts.end_ns,
         models=frozenset(sorted(sums.models)[:MAX_MODELS]),
-        output=At(*tally.output[:2], str(output)) if tally.output is not None and output is not None else None,
-        error=tally.error,
+        output=At(*counts.output[:2], str(output)) if counts.output is not None and output is not None else None,
+        error=counts.error,
         session=session,
     )
 
@@ -229,14 +231,14 @@ def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dic
     return own
 
 
-def root_tally(tally: Tally, span: SpanData, event: Event, *, is_event: bool) -> None:
+def root_counts(counts: EventCounts, span: SpanData, event: Reading, *, is_event: bool) -> None:
     """What the root itself adds: as an event, or only its time, and its error and output when nothing below has any."""
     if is_event:
-        tally.add(span, event)
+        counts.add(span, event)
         return
-    tally.span_time(span)
-    tally.feedback = tally.feedback or event.has_feedback
-    if tally.error is None and event.error is not None:
-        tally.error = At(span.end_ns, span.span_id, event.error)
-    if tally.output is None and event.output is not None:
-        tally.output = (span.end_ns, span.span_id, event.output)
+    counts.span_time(span)
+    counts.feedback = counts.feedback or event.has_feedback
+    if counts.error is None and event.error is not None:
+        counts.error = At(span.end_ns, span.span_id, event.error)
+    if counts.output is None and event.output is not None:
+        counts.output = (span.end_ns, span.span_id, event.output)

@@ -14,14 +14,14 @@ What one teller knows and another does not is put together, field by field.
 
 from __future__ import annotations
 
-from otel_session_agg._model.span import Event, Kind, SpanData, Terms, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Terms, Usage
 from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
 from otel_session_agg._trace.token_counts import (
     FIRST_FIGURE,
     agree,
-    blind,
     has_usage,
     lacks_cache,
+    lacks_details,
     likelier_output,
     same_figures,
     same_input,
@@ -44,7 +44,7 @@ class Call:
         "unsure_usage", "usage",
     )  # fmt: skip
 
-    def __init__(self, span: SpanData, event: Event) -> None:
+    def __init__(self, span: SpanData, event: Reading) -> None:
         self.kind = event.kind
         self.engine = event.kind is _MODEL and span.span_kind == "SERVER"
         """A model server's own span: loses against the client's."""
@@ -132,7 +132,14 @@ recorded: 12 ms."""
 def differs(call: Call, other: Call) -> bool:
     """Whether figures may contradict and yet be of one call: a teller does not see the cache, or is known to be unsure."""
     a, b = call.usage, other.usage
-    if call.unsure_usage or other.unsure_usage or blind(a, b) or blind(b, a) or lacks_cache(a, b) or lacks_cache(b, a):
+    if (
+        call.unsure_usage
+        or other.unsure_usage
+        or lacks_details(a, b)
+        or lacks_details(b, a)
+        or lacks_cache(a, b)
+        or lacks_cache(b, a)
+    ):
         return True
     return (call.unsure_output or other.unsure_output) and same_input(call.usage, other.usage)
 
@@ -166,7 +173,7 @@ def one_call(call: Call, other: Call) -> bool:
 def _at_one_time(call: Call, other: Call) -> bool:
     """Whether the times of two events are near enough for what their figures have in common."""
     a, b = call.usage, other.usage
-    is_alike = same_figures(a, b) or blind(a, b) or blind(b, a)
+    is_alike = same_figures(a, b) or lacks_details(a, b) or lacks_details(b, a)
     common = min(call.end_ns, other.end_ns) - max(call.start_ns, other.start_ns)
     if common < 0:
         return common > -_SOON_NS and (call.loose_time or other.loose_time) and is_alike
@@ -176,20 +183,20 @@ def _at_one_time(call: Call, other: Call) -> bool:
     return 2 * common >= shorter and (call.unsure_output or other.unsure_output) and same_input(a, b)
 
 
-MAX_TELLERS = 16
+MAX_EMITTERS = 16
 """Spans, scopes and models remembered of one call: the deepest stacks recorded tell of a call five times."""
 
 
 def _joined(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     new = tuple(name for name in more if name not in names)
-    return (names + new)[:MAX_TELLERS] if new else names
+    return (names + new)[:MAX_EMITTERS] if new else names
 
 
 def _complete(call: Call, usage: Usage, other: Call, more: Usage) -> None:
     """Put together what two tellers of one call state."""
     if agree(usage, more) or not (call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output):
         same_output = same_prompt(usage, more) and usage.completion_tokens == more.completion_tokens
-        if agree(usage, more) or blind(usage, more) or same_output:
+        if agree(usage, more) or lacks_details(usage, more) or same_output:
             call.usage = with_input(usage, more)
         elif lacks_cache(usage, more) or lacks_cache(more, usage):
             fuller = more if lacks_cache(usage, more) else usage
@@ -235,7 +242,7 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.response_models = _joined(call.response_models, other.response_models)
     call.request_models = _joined(call.request_models, other.request_models)
     call.scopes = _joined(call.scopes, other.scopes)
-    if not other.foreign and not outer and len(call.span_ids) < MAX_TELLERS:
+    if not other.foreign and not outer and len(call.span_ids) < MAX_EMITTERS:
         call.span_ids += other.span_ids
     call.belongs_to(other.session, is_weak=other.session_is_weak)
     call.failed = call.failed and other.failed

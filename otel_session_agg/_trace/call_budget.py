@@ -11,7 +11,7 @@ MAX_RECENT_CALLS = 16_384
 """Recent calls of all traces that can still be corrected: about 16 MB, and seconds of the busiest process."""
 
 
-class RecentCalls:
+class CallBudget:
     """A bound on the recent calls of all traces together: beyond it those of the trace that began first are settled."""
 
     def __init__(self, price: Price, most: int) -> None:

@@ -12,7 +12,7 @@ Price = Callable[[Call], "int | None"]
 """Cost of a call in picodollars, or ``None`` when it is unknown."""
 
 
-class Sums:
+class CallTotals:
     """Totals over calls."""
 
     __slots__ = (
@@ -50,7 +50,7 @@ class Sums:
         if not call.covered:
             self._add_cost(call, price)
 
-    def merge(self, other: Sums) -> None:
+    def merge(self, other: CallTotals) -> None:
         """What another has added up."""
         self.num_models += other.num_models
         self.winners += other.winners

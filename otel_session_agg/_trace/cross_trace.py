@@ -48,7 +48,7 @@ _Figures = tuple["int | None", "int | None"]
 _Name = TypeVar("_Name", bound=Hashable)
 
 
-class _Told(NamedTuple):
+class Sighting(NamedTuple):
     """A call and the trace that tells of it."""
 
     call: Call
@@ -72,13 +72,13 @@ class _Told(NamedTuple):
         return self.call.session or (own.value if own is not None else None)
 
 
-class Elsewhere:
+class CrossTraceDuplicates:
     """The recent calls of all traces."""
 
     def __init__(self) -> None:
-        self._by_response: Recent[str, tuple[_Told, ...]] = Recent(MAX_CALLS // 2)
-        self._by_figures: Recent[_Figures, tuple[_Told, ...]] = Recent(MAX_CALLS // 2)
-        self._latest: deque[_Told] = deque(maxlen=_MAX_ALONE)
+        self._by_response: Recent[str, tuple[Sighting, ...]] = Recent(MAX_CALLS // 2)
+        self._by_figures: Recent[_Figures, tuple[Sighting, ...]] = Recent(MAX_CALLS // 2)
+        self._latest: deque[Sighting] = deque(maxlen=_MAX_ALONE)
         self._scope: str | None = None
         self._is_mixed = False
         """Calls of more than one scope were here: without that no two tell of one call, and none has to be found."""
@@ -87,9 +87,9 @@ class Elsewhere:
         """A trace tells of calls."""
         for call in calls:
             if call.strong and (call.counted or call.model or call.silent):
-                self._note(_Told(call, trace), call.scopes[0])
+                self._note(Sighting(call, trace), call.scopes[0])
 
-    def _note(self, mine: _Told, scope: str) -> None:
+    def _note(self, mine: Sighting, scope: str) -> None:
         self._latest.append(mine)
         if self._is_mixed:
             self._index(mine)
@@ -101,7 +101,7 @@ class Elsewhere:
                 self._index(told)
             self._latest = deque(self._latest, _MAX_LATEST)
 
-    def _index(self, mine: _Told) -> None:
+    def _index(self, mine: Sighting) -> None:
         """Make a call findable by what it says."""
         call = mine.call
         if call.response_id is not None:
@@ -116,12 +116,12 @@ class Elsewhere:
         for call in list(trace.window or ()):
             if not call.strong or not (call.counted or call.model or call.silent):
                 continue
-            mine = _Told(call, trace)
+            mine = Sighting(call, trace)
             other = self._same(mine)
             if other is not None and _settled_between(mine, other):
                 unread[ELSEWHERE] += 1
 
-    def _same(self, mine: _Told) -> _Told | None:
+    def _same(self, mine: Sighting) -> Sighting | None:
         """Another one that tells of the same call."""
         call = mine.call
         named = self._by_response.get(call.response_id) if call.response_id is not None else None
@@ -143,7 +143,7 @@ class Elsewhere:
         return None
 
 
-def _put(told: Recent[_Name, tuple[_Told, ...]], name: _Name, mine: _Told) -> None:
+def _put(told: Recent[_Name, tuple[Sighting, ...]], name: _Name, mine: Sighting) -> None:
     alike = told.get(name)
     told.put(name, (mine,) if alike is None else (*alike, mine)[-_MAX_ALIKE:])
 
@@ -152,11 +152,11 @@ def _figures(call: Call) -> _Figures:
     return (call.usage.prompt_tokens, call.usage.completion_tokens) if call.usage is not None else (None, None)
 
 
-def _is_apart(mine: _Told, other: _Told) -> bool:
+def _is_apart(mine: Sighting, other: Sighting) -> bool:
     return other.trace.trace_id != mine.trace.trace_id and same_model(mine.call, other.call)
 
 
-def _differs(mine: _Told, other: _Told) -> bool:
+def _differs(mine: Sighting, other: Sighting) -> bool:
     """Whether two calls at the same time are apart and state figures that do not contradict, or may contradict."""
     call, told = mine.call, other.call
     if call.scopes[0] in told.scopes or call.start_ns > told.end_ns or told.start_ns > call.end_ns:
@@ -166,14 +166,14 @@ def _differs(mine: _Told, other: _Told) -> bool:
     return other.begins and _is_apart(mine, other)
 
 
-def _may_be_one(mine: _Told, other: _Told) -> bool:
+def _may_be_one(mine: Sighting, other: Sighting) -> bool:
     call, told = mine.call, other.call
     if other.trace is mine.trace or not (told.alive or told.settled):
         return False
     return told.scopes != call.scopes and one_call(told, call)
 
 
-def _settled_between(mine: _Told, other: _Told) -> bool:
+def _settled_between(mine: Sighting, other: Sighting) -> bool:
     """Let one of two traces have the call; returns whether that is the other one."""
     if mine.session not in (None, other.session):
         if not other.trace.is_closed:

@@ -24,7 +24,7 @@ Link = tuple[int, "int | None", bool]
 """Where an ended span hung: its trace, its parent, and whether it was a tool."""
 
 
-class Links:
+class EndedSpans:
     """Where spans hung that ended a moment ago."""
 
     __slots__ = ("_recent",)

@@ -19,7 +19,7 @@ from operator import add
 
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Event, SpanData
+from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._model.span_counts import SpanCounts
 from otel_session_agg._reasons import (
     COMPLETE,
@@ -36,13 +36,13 @@ from otel_session_agg._reasons import (
 )
 from otel_session_agg._settings import Settings
 from otel_session_agg._trace.attribution import Text
-from otel_session_agg._trace.call_budget import MAX_RECENT_CALLS, RecentCalls
+from otel_session_agg._trace.call_budget import MAX_RECENT_CALLS, CallBudget
 from otel_session_agg._trace.call_totals import Price
-from otel_session_agg._trace.cross_trace import Elsewhere
-from otel_session_agg._trace.ended_spans import Links
+from otel_session_agg._trace.cross_trace import CrossTraceDuplicates
+from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.trace import Changed, Out, Trace, no_text
-from otel_session_agg._trace.trace_table import Roots
-from otel_session_agg._trace.traces_by_session import Members
+from otel_session_agg._trace.trace_table import TraceTable
+from otel_session_agg._trace.traces_by_session import TracesBySession
 
 _SHARE = 100
 """On a bound, one part in so many leaves at once, so that finding the oldest costs nothing per span."""
@@ -52,19 +52,19 @@ class Engine(SpanCounts):
     """All session roots of a process."""
 
     def __init__(
-        self, settings: Settings, read: Callable[[SpanData], Event], price: Price, rootless_seconds: float | None = None
+        self, settings: Settings, read: Callable[[SpanData], Reading], price: Price, rootless_seconds: float | None = None
     ) -> None:
         super().__init__()
         self._settings = settings
         self._rootless_seconds = settings.linger_seconds if rootless_seconds is None else rootless_seconds
         self._read = read
         self._price = price
-        self.links = Links()
-        self.roots = Roots(self.links)
-        self._recent_calls = RecentCalls(price, MAX_RECENT_CALLS)
+        self.links = EndedSpans()
+        self.roots = TraceTable(self.links)
+        self._call_budget = CallBudget(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
-        self._elsewhere = Elsewhere()
-        self.members = Members(self.roots.keeps)
+        self._elsewhere = CrossTraceDuplicates()
+        self.members = TracesBySession(self.roots.keeps)
 
     def started(
         self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None
@@ -111,15 +111,15 @@ class Engine(SpanCounts):
         self.roots.add(trace)
         return trace
 
-    def ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None = None) -> None:
+    def ended(self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None = None) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included.  ``event``: if it was read already."""
         self.received += 1
         if self.roots.tops or span.carried_parent_id is not None:
             span = self._as_it_began(span)
         if span.parent_id is None:
-            self._root_ended(span, carrier, now, out, event)
+            self._root_ended(span, payload, now, out, event)
             return
-        out.append(carrier)
+        out.append(payload)
         trace = self.roots.below(span.trace_id, span.parent_id)
         if trace is None or trace.shares_id:
             trace = self.roots.sharing(trace, span.trace_id, span.parent_id)
@@ -141,7 +141,7 @@ class Engine(SpanCounts):
         elif trace.root_span is not None and not trace.opened:
             self._release(trace, out)
 
-    def _fold(self, trace: Trace, span: SpanData, event: Event) -> None:
+    def _fold(self, trace: Trace, span: SpanData, event: Reading) -> None:
         trace.ended(span, event, self.links, self._price)
         self.folded += 1
         if trace.shares_id:
@@ -154,30 +154,30 @@ class Engine(SpanCounts):
     def _note_calls(self, trace: Trace) -> None:
         """Remember the calls that a trace told of since it was asked last."""
         if fresh := trace.fresh_calls():
-            self._recent_calls.changed(trace)
+            self._call_budget.changed(trace)
             self._elsewhere.note(trace, fresh)
 
-    def event_of(self, span: SpanData) -> Event:
+    def event_of(self, span: SpanData) -> Reading:
         """What a span says; what of it is not used is counted."""
         event = self._read(span)
         if event.ignored:
             self.unread.update(event.ignored)
         return event
 
-    def _root_ended(self, span: SpanData, carrier: object, now: float, out: Out, event: Event | None) -> None:
+    def _root_ended(self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None) -> None:
         trace = self.roots.root(span.trace_id, span.span_id)
         if trace is None:
             if self.roots.left(span.trace_id) is not None and self.links.get(span.trace_id, span.span_id) is not None:
-                out.append(carrier)
+                out.append(payload)
                 self.ignored[DUPLICATE] += 1
                 return
             trace = self._root_started(span.trace_id, span.span_id, out)
             trace.partial = NO_START
         elif trace.root_span is not None:
-            out.append(carrier)
+            out.append(payload)
             self.ignored[DUPLICATE] += 1
             return
-        trace.carrier = carrier
+        trace.payload = payload
         trace.root_span = span
         trace.root_event = event or self.event_of(span)
         self.folded += 1
@@ -254,7 +254,7 @@ class Engine(SpanCounts):
             trace.is_closed = True
             self._elsewhere.leave_out(trace, self.unread)
             if not trace.can_be_corrected():
-                self._recent_calls.settle(trace)
+                self._call_budget.settle(trace)
         rollups = trace.rollups(self.links, self._price, text, above=above)
         self.unpriced += trace.newly_unpriced(rollups.values())
         return rollups
@@ -283,7 +283,7 @@ class Engine(SpanCounts):
             trace.give_up([span.span_id], self.links, self._price)
         elif trace is not None:
             self.roots.remove(trace)
-            self._recent_calls.forget(trace)
+            self._call_budget.forget(trace)
             self.released[FAULT] += 1
 
     def _make_room(self, out: Out) -> None:
@@ -294,6 +294,6 @@ class Engine(SpanCounts):
                 self._release(trace, out)
             else:
                 self.roots.park(trace)
-                self._recent_calls.forget(trace)
+                self._call_budget.forget(trace)
                 trace.settle(self.links, self._price)
         self.released[DISCARDED] += self.roots.drop_parked(self._settings.max_open_roots)

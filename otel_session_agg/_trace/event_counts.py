@@ -9,12 +9,12 @@ themselves, on sub-agents too.  Of the first the nearest counts, of the second t
 from __future__ import annotations
 
 from otel_session_agg._model.rollup import At
-from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._model.span import Kind, Reading, SpanData
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 
 
-class Tally:
+class EventCounts:
     """Counts and extremes over events."""
 
     __slots__ = ("end_ns", "error", "feedback", "num_errors", "num_events", "num_tools", "output", "start_ns")
@@ -32,7 +32,7 @@ class Tally:
         """End, span and raw output of the last event to end that has one."""
         self.error: At | None = None
 
-    def add(self, span: SpanData, event: Event) -> None:
+    def add(self, span: SpanData, event: Reading) -> None:
         """One event."""
         self.num_events += 1
         if event.kind is _TOOL:
@@ -56,7 +56,7 @@ class Tally:
         if self.end_ns is None or span.end_ns > self.end_ns:
             self.end_ns = span.end_ns
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: EventCounts) -> None:
         """What another has counted."""
         self.num_events += other.num_events
         self.num_tools += other.num_tools

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from otel_session_agg._model.span import Event, Kind, SpanData
+from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_totals import Price
 from otel_session_agg._trace.duplicates import Window
-from otel_session_agg._trace.ended_spans import Links
-from otel_session_agg._trace.event_counts import Tally
+from otel_session_agg._trace.ended_spans import EndedSpans
+from otel_session_agg._trace.event_counts import EventCounts
 from otel_session_agg._trace.nesting import (
     SETTLED,
     Node,
@@ -27,13 +27,13 @@ from otel_session_agg._trace.nesting import (
     nest,
     tells_of_call,
 )
-from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, Waiting
-from otel_session_agg._trace.placement import Homes
+from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, OutlivedSpan
+from otel_session_agg._trace.placement import Placement
 
 _MODEL, _TOOL = Kind.MODEL, Kind.TOOL  # globals are read twenty times faster than an enum's members
 
 
-class Tree(Homes):
+class OpenTree(Placement):
     """The spans below one session root."""
 
     __slots__ = ()
@@ -66,7 +66,7 @@ class Tree(Homes):
             at = (span.start_ns, span.span_id, span.end_ns)
             self.first = at if self.first is None else min(at, self.first)
 
-    def give_up(self, span_ids: Iterable[int], links: Links, price: Price) -> None:
+    def give_up(self, span_ids: Iterable[int], links: EndedSpans, price: Price) -> None:
         """Stop waiting for spans; what hangs at them moves up."""
         self.totals = None
         for span_id in span_ids:
@@ -83,7 +83,7 @@ class Tree(Homes):
         """The spans that are open the longest."""
         return list(islice(self.opened or (), how_many))
 
-    def settle(self, links: Links, price: Price) -> None:
+    def settle(self, links: EndedSpans, price: Price) -> None:
         """Shrink to the totals: nothing can be corrected any more."""
         self.give_up(list(reversed(self.opened or {})), links, price)
         while self.nodes:
@@ -112,7 +112,7 @@ class Tree(Homes):
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
-    def ended(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
+    def ended(self, span: SpanData, event: Reading, links: EndedSpans, price: Price) -> None:
         """A span below the root ended."""
         self.totals = None
         self.lacks |= event.lacks
@@ -129,12 +129,12 @@ class Tree(Homes):
         if outlived is None:
             self._fold_event(span, event, links, price)
         elif outlived.is_outlived(span.span_id) and not self.is_folded:
-            self._wait(outlived, Waiting(span, event, parent_id), links, price)
+            self._wait(outlived, OutlivedSpan(span, event, parent_id), links, price)
         else:
             self._fold_event(span, event, links, price)
             self._child_done(parent_id, links, price)
 
-    def _wait(self, outlived: Outlived, ended: Waiting, links: Links, price: Price) -> None:
+    def _wait(self, outlived: Outlived, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
         """Let a span wait for what is open below it; all but its call counts now."""
         span, event, parent_id = ended
         self._node(span.span_id).add(span, event)
@@ -144,12 +144,12 @@ class Tree(Homes):
         if len(outlived.spans) > MAX_WAITING:
             self._waited(outlived.pop_oldest(), links, price)
 
-    def _waited(self, ended: Waiting, links: Links, price: Price) -> None:
+    def _waited(self, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
         """Decide about a span that waits no longer, and about those above it that waited for it alone."""
         self._fold_waited(ended, links, price)
         self._child_done(ended.parent_id, links, price)
 
-    def _child_done(self, parent_id: int | None, links: Links, price: Price) -> None:
+    def _child_done(self, parent_id: int | None, links: EndedSpans, price: Price) -> None:
         """A child of a span is open no more: what waited for nothing else is decided about."""
         outlived = self.outlived
         while outlived is not None:
@@ -161,14 +161,14 @@ class Tree(Homes):
         if not self.opened and outlived is not None and outlived.spans:  # a ring of parents
             self.wait_no_longer(links, price)
 
-    def wait_no_longer(self, links: Links, price: Price) -> None:
+    def wait_no_longer(self, links: EndedSpans, price: Price) -> None:
         """Decide about all spans that wait, whatever is open below them, the innermost first."""
         outlived = self.outlived
         if outlived is not None and outlived.spans:
             for span_id in outlived.innermost_first():  # what hangs below one is at it until it is decided about
                 self._fold_waited(outlived.spans.pop(span_id), links, price)
 
-    def _fold_waited(self, ended: Waiting, links: Links, price: Price) -> None:
+    def _fold_waited(self, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
         span, event, _ = ended
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         node = node or Node()
@@ -177,7 +177,7 @@ class Tree(Homes):
             self.owners.claim(node, event)
         self._home(node.calls, flags, span.parent_id, links).rise(node)
 
-    def _fold_event(self, span: SpanData, event: Event, links: Links, price: Price) -> None:
+    def _fold_event(self, span: SpanData, event: Reading, links: EndedSpans, price: Price) -> None:
         """Decide about a span and what is below it."""
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         if node is None and event.session_id is None:  # a leaf, as nearly all are: only its own call rises
@@ -187,7 +187,7 @@ class Tree(Homes):
             return
         node = node or Node()
         flags = self._fold(span, event, node.calls, node.flags, price)
-        counts_at: Tally | None = None
+        counts_at: EventCounts | None = None
         if event.session_id is not None:
             self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
             counts_at = self.owners.claim(node, event)
@@ -195,7 +195,7 @@ class Tree(Homes):
         (counts_at or home).add(span, event)
         home.rise(node)
 
-    def _fold(self, span: SpanData, event: Event, calls: list[Call], flags: int, price: Price) -> int:
+    def _fold(self, span: SpanData, event: Reading, calls: list[Call], flags: int, price: Price) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
         if not tells_of_call(event):
             return behind_tool(calls, flags) if event.kind is _TOOL else flags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
-from otel_session_agg._model.span import Event, SpanData
+from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reading.users import metadata_in
 
 _MAX_TEXTS = 2
@@ -26,7 +26,7 @@ class Labels:
         self._last: str | None = None
         self._num_read = 0
 
-    def add(self, span: SpanData, event: Event) -> None:
+    def add(self, span: SpanData, event: Reading) -> None:
         """What one span says."""
         user = self.totals.user
         if event.user_id is not None and (user is None or (span.start_ns < user.time_ns and event.user_id != user.value)):

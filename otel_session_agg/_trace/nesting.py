@@ -14,10 +14,10 @@ Rules
 
 from __future__ import annotations
 
-from otel_session_agg._model.span import Event, Kind
+from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._trace.call import Call, absorb
 from otel_session_agg._trace.duplicates import WINDOW
-from otel_session_agg._trace.event_counts import Tally
+from otel_session_agg._trace.event_counts import EventCounts
 from otel_session_agg._trace.token_counts import agree, has_usage, same_figures, same_prompt
 
 COUNTED = 1
@@ -42,7 +42,7 @@ CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 
-class Node(Tally):
+class Node(EventCounts):
     """What hangs at a span that has not ended: the events below it that no session owns, the calls and what they mean to it."""
 
     __slots__ = ("calls", "flags", "weak")
@@ -51,19 +51,19 @@ class Node(Tally):
         super().__init__()
         self.flags = 0
         self.calls: list[Call] = []
-        self.weak: dict[str, Tally] | None = None
+        self.weak: dict[str, EventCounts] | None = None
         """Events that a conversation owns, as long as no ancestor knows better."""
 
     def rise(self, below: Node) -> None:
         """Events of a descendant that has ended."""
         self.merge(below)
-        for session, tally in (below.weak or {}).items():
-            self.lend(session).merge(tally)
+        for session, counts in (below.weak or {}).items():
+            self.lend(session).merge(counts)
 
-    def lend(self, session: str) -> Tally:
+    def lend(self, session: str) -> EventCounts:
         """The events that a conversation owns for now."""
         self.weak = self.weak or {}
-        return self.weak.get(session) or self.weak.setdefault(session, Tally())
+        return self.weak.get(session) or self.weak.setdefault(session, EventCounts())
 
     def take(self, calls: list[Call], flags: int) -> None:
         """Calls of a descendant that has ended."""
@@ -127,7 +127,7 @@ def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]
     return seen | (COUNTED | STRONG if any(other.kind is _EMBEDDING and other.counted for other in below) else 0), below
 
 
-def tells_of_call(event: Event) -> bool:
+def tells_of_call(event: Reading) -> bool:
     """Whether an event is a call, or the repeat of one."""
     return event.kind is _MODEL or event.is_billed or has_usage(event.usage) or event.recorded_pusd is not None
 
@@ -142,7 +142,7 @@ def _is_covered(call: Call, above: Call) -> bool:
     return above.counted and not call.counted and (not call.silent or call.kind is above.kind or call.kind in _CONTAINERS)
 
 
-def nest(call: Call, event: Event, calls: list[Call], flags: int) -> Call | None:
+def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | None:
     """Decide between an event and the calls below it.
 
     Calls that lose are no longer alive.  Returns the call that the event now stands for, or ``None`` when it loses.
@@ -212,7 +212,7 @@ def _foreign(call: Call, below: list[Call]) -> Call:
     return call
 
 
-def _outer_loses(call: Call, event: Event, below: list[Call], *, settled: bool, recorded: bool) -> None:
+def _outer_loses(call: Call, event: Reading, below: list[Call], *, settled: bool, recorded: bool) -> None:
     """Leaf wins; what only the outer event knows is kept where it is sure to be the same call."""
     counted = [other for other in below if other.counted]
     if call.kind is _MODEL:

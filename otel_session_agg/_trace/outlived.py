@@ -11,20 +11,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from otel_session_agg._model.span import Event, SpanData
-from otel_session_agg._trace.ended_spans import Links
+from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.nesting import tells_of_call
 
 MAX_WAITING = 1024
 """Spans of one trace that wait: deeper stacks times more calls at once than were ever seen.  Of more the oldest wait no longer."""
 
 
-class Waiting(NamedTuple):
+class OutlivedSpan(NamedTuple):
     """A span that has ended and waits for what is below it."""
 
     span: SpanData
     """Without attributes and events, which may hold whole conversations."""
-    event: Event
+    event: Reading
     """Without output, which is counted already."""
     parent_id: int | None
 
@@ -34,13 +34,13 @@ class Outlived:
 
     __slots__ = ("_num_below", "spans")
 
-    def __init__(self, opened: dict[int, int | None], trace_id: int, links: Links) -> None:
+    def __init__(self, opened: dict[int, int | None], trace_id: int, links: EndedSpans) -> None:
         for span_id, parent_id in opened.items():
             if parent_id not in opened:
                 opened[span_id] = links.nearest(trace_id, parent_id, opened)
         self._num_below: dict[int | None, int] = dict(Counter(opened.values()))
         """By parent, its children that are open or wait themselves."""
-        self.spans: dict[int, Waiting] = {}
+        self.spans: dict[int, OutlivedSpan] = {}
         """Those that wait by span id, the first to end first."""
 
     def began(self, parent_id: int | None) -> None:
@@ -51,11 +51,11 @@ class Outlived:
         """Whether something directly below a span is open, or waits."""
         return span_id in self._num_below
 
-    def wait(self, span: SpanData, event: Event, parent_id: int | None) -> None:
+    def wait(self, span: SpanData, event: Reading, parent_id: int | None) -> None:
         """Keep a span that ended before what is below it."""
-        self.spans[span.span_id] = Waiting(span._replace(attributes={}, events=()), event._replace(output=None), parent_id)
+        self.spans[span.span_id] = OutlivedSpan(span._replace(attributes={}, events=()), event._replace(output=None), parent_id)
 
-    def done(self, parent_id: int | None) -> Waiting | None:
+    def done(self, parent_id: int | None) -> OutlivedSpan | None:
         """A child is open no more; returns its parent if that waited for nothing else."""
         left = self._num_below.pop(parent_id, 1) - 1
         if left:
@@ -63,20 +63,20 @@ class Outlived:
             return None
         return self.spans.pop(parent_id, None) if parent_id is not None else None
 
-    def pop_oldest(self) -> Waiting:
+    def pop_oldest(self) -> OutlivedSpan:
         """The span that ended first of those that wait waits no longer."""
         return self.spans.pop(next(iter(self.spans)))
 
-    def innermost(self, opened: Mapping[int, int | None]) -> list[Waiting]:
+    def innermost(self, opened: Mapping[int, int | None]) -> list[OutlivedSpan]:
         """Those that tell of a call and wait for none that does; ``opened``: open spans and their parents."""
-        tellers = [waiting for waiting in self.spans.values() if tells_of_call(waiting.event)]
+        emitters = [waiting for waiting in self.spans.values() if tells_of_call(waiting.event)]
         above: set[int | None] = set()
-        for waiting in tellers:
+        for waiting in emitters:
             at = waiting.parent_id
             while at is not None and at not in above:
                 above.add(at)
                 at = self.spans[at].parent_id if at in self.spans else opened.get(at)
-        return [waiting for waiting in tellers if waiting.span.span_id not in above]
+        return [waiting for waiting in emitters if waiting.span.span_id not in above]
 
     def innermost_first(self) -> list[int]:
         """All that wait, each after those that wait below it; in a ring of parents, the first to end is the first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.ended_spans import MAX_CLIMB, Link, Links
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans, Link
 from otel_session_agg._trace.nesting import Node, behind_tool, late
 from otel_session_agg._trace.outlived import Outlived
 from otel_session_agg._trace.trace_state import TraceState
@@ -20,7 +20,7 @@ MAX_AWAITED = 256
 _AT_ROOT: Link = (0, None, False)
 
 
-class Homes(TraceState):
+class Placement(TraceState):
     """Open spans and what hangs at them."""
 
     __slots__ = ("outlived",)
@@ -40,7 +40,7 @@ class Homes(TraceState):
         """Whether a span is the root, is open below it, or something hangs at it."""
         return span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes)
 
-    def knows(self, span_id: int | None, links: Links) -> bool:
+    def knows(self, span_id: int | None, links: EndedSpans) -> bool:
         """Whether a span is open below this root, or hung there a moment ago."""
         for _ in range(MAX_CLIMB):
             if span_id is None:
@@ -51,7 +51,7 @@ class Homes(TraceState):
             span_id = link[1] if link is not None else None
         return False
 
-    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: Links) -> Node:
+    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: EndedSpans) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
         if known is not None:  # something hangs there already, as it mostly does
@@ -83,7 +83,7 @@ class Homes(TraceState):
         self.root = self.root or Node()
         return self.root.taking(calls, flags)
 
-    def _shorten(self, path: list[int], above: int | None, links: Links) -> None:
+    def _shorten(self, path: list[int], above: int | None, links: EndedSpans) -> None:
         """Remember where a way up through ended spans leads; out of a ring of parents to the root."""
         if len(path) > 1:
             links.shorten(self.trace_id, path, None if above in path else above)

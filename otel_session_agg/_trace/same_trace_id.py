@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from itertools import islice
 
-from otel_session_agg._trace.ended_spans import MAX_CLIMB, Links
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.trace import Trace
 
 _MIN_SWEEP = 64
 """Entries of spans from which on those that hold no more are swept out whenever their number has doubled."""
 
 
-class SameId:
+class TracesOfOneId:
     """Roots with the same trace id, the oldest first."""
 
     __slots__ = ("_beginnings", "_by_span", "_links", "_parts", "_rootless", "_roots", "_sweep_at", "_trace_id", "_traces")
 
-    def __init__(self, first: Trace, links: Links) -> None:
+    def __init__(self, first: Trace, links: EndedSpans) -> None:
         self._links = links
         self._trace_id = first.trace_id
         self._traces: OrderedDict[int, Trace] = OrderedDict()

@@ -77,7 +77,7 @@ def _without_reasoning(a: Usage, b: Usage) -> bool:
     return a.completion_tokens + b.reasoning_tokens == b.completion_tokens
 
 
-def blind(a: Usage | None, b: Usage | None) -> bool:
+def lacks_details(a: Usage | None, b: Usage | None) -> bool:
     """Whether ``a`` is ``b`` told by someone who does not see the cache or the reasoning, and has the input and output without."""
     if a is None or b is None or not a.completion_tokens:
         return False
@@ -88,7 +88,7 @@ def blind(a: Usage | None, b: Usage | None) -> bool:
 
 def fits(a: Usage | None, b: Usage | None) -> bool:
     """Whether two statements agree, but for what one of them does not see of the cache."""
-    return agree(a, b) or blind(a, b) or blind(b, a)
+    return agree(a, b) or lacks_details(a, b) or lacks_details(b, a)
 
 
 def same_figures(a: Usage | None, b: Usage | None) -> bool:

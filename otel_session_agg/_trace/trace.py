@@ -13,13 +13,13 @@ from otel_session_agg._deadlines import Deadline
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind
 from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
-from otel_session_agg._trace.attribution import Text, rollup, root_tally, short
+from otel_session_agg._trace.attribution import Text, rollup, root_counts, short
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_totals import Price
-from otel_session_agg._trace.ended_spans import MAX_CLIMB, Links
-from otel_session_agg._trace.folding import Tree
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
+from otel_session_agg._trace.folding import OpenTree
 from otel_session_agg._trace.nesting import CALLS, COUNTED, MODEL, Node, flags_behind, flags_of, gives_way, in_sight, late
-from otel_session_agg._trace.outlived import Waiting
+from otel_session_agg._trace.outlived import OutlivedSpan
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 
@@ -28,7 +28,7 @@ def no_text(_raw: object) -> None:
     """Outputs are not wanted."""
 
 
-class Trace(Tree):
+class Trace(OpenTree):
     """One session root."""
 
     __slots__ = ("deadline", "next")
@@ -41,7 +41,7 @@ class Trace(Tree):
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
-    def fold_root(self, links: Links, price: Price) -> None:
+    def fold_root(self, links: EndedSpans, price: Price) -> None:
         """The root's own event, the last one but for late spans."""
         self.is_folded = True
         self.wait_no_longer(links, price)
@@ -63,7 +63,7 @@ class Trace(Tree):
         if event.session_id is not None:
             self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
             self.owners.root = (event.session_id, event.session_is_weak)
-        root_tally(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
+        root_counts(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
 
     def has_told(self, text: Text = no_text) -> None:
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
@@ -86,7 +86,7 @@ class Trace(Tree):
         """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
         return bool(self.opened) or (self.window is not None and self.window.has_weak())
 
-    def rollups(self, links: Links, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
+    def rollups(self, links: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
         """The totals so far by session; ``None``: no session is known.
 
         ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
@@ -95,7 +95,7 @@ class Trace(Tree):
             self._ahead(links)
         groups = self.owners.groups([*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price)
         session = self.owners.session
-        return {name: rollup(tally, sums, session, text) for name, (tally, sums) in groups.items()}
+        return {name: rollup(counts, sums, session, text) for name, (counts, sums) in groups.items()}
 
     def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
         """How many more calls without a known cost are in the totals of a root that left than when this was asked last."""
@@ -105,7 +105,7 @@ class Trace(Tree):
         self.num_unpriced = max(before, sum(rollup.num_unpriced_events for rollup in rollups))
         return self.num_unpriced - before
 
-    def _ahead(self, links: Links) -> tuple[list[tuple[Call, bool]], int]:
+    def _ahead(self, links: EndedSpans) -> tuple[list[tuple[Call, bool]], int]:
         """Let calls below open spans count against what has ended above those; they stay where they are.
 
         Returns these calls, whether each is behind a tool, and what they mean, all as seen from the root.
@@ -120,7 +120,7 @@ class Trace(Tree):
                 seen |= flags
         return found, seen
 
-    def _decided_above(self, node: Node, span_id: int, links: Links) -> tuple[list[Call], int, bool]:
+    def _decided_above(self, node: Node, span_id: int, links: EndedSpans) -> tuple[list[Call], int, bool]:
         calls, flags, is_behind = list(node.calls), node.flags, False
         for _ in range(MAX_CLIMB):
             parent_id = self.opened.get(span_id) if self.opened is not None else None
@@ -145,7 +145,7 @@ class Trace(Tree):
             found += [call for call in map(self._as_it_stands, self.outlived.innermost(self.opened or {})) if call is not None]
         return found
 
-    def _as_it_stands(self, ended: Waiting) -> Call | None:
+    def _as_it_stands(self, ended: OutlivedSpan) -> Call | None:
         """The call of a span that waits, unless what has ended below or beside it tells of it."""
         call, node = Call(ended.span, ended.event), self._node(ended.span.span_id)
         seen, below = in_sight(call, node.calls, node.flags)

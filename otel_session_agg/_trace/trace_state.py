@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Event, SpanData
-from otel_session_agg._trace.attribution import Owners
+from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._trace.attribution import SessionAttribution
 from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.nesting import Node
 
@@ -16,8 +16,38 @@ class TraceState:
     """What is kept of one session root."""
 
     __slots__ = (
-        "above_id", "carrier", "demoted_id", "first", "has_left", "is_carried", "is_closed", "is_double", "is_elsewhere", "is_folded", "is_part", "is_sampled", "lacks", "member_of", "nodes", "num_on_root", "num_published", "num_unpriced",
-        "opened", "owners", "partial", "reported", "root", "root_event", "root_id", "root_span", "session_id", "shares_id", "totals", "trace_id", "window", "written",
+        "above_id",
+        "demoted_id",
+        "first",
+        "has_left",
+        "is_carried",
+        "is_closed",
+        "is_double",
+        "is_elsewhere",
+        "is_folded",
+        "is_part",
+        "is_sampled",
+        "lacks",
+        "member_of",
+        "nodes",
+        "num_on_root",
+        "num_published",
+        "num_unpriced",
+        "opened",
+        "owners",
+        "partial",
+        "payload",
+        "reported",
+        "root",
+        "root_event",
+        "root_id",
+        "root_span",
+        "session_id",
+        "shares_id",
+        "totals",
+        "trace_id",
+        "window",
+        "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each
@@ -31,15 +61,15 @@ class TraceState:
         """Where no root is known: start, id and end of the span that began first."""
         self.root: Node | None = None
         self.root_span: SpanData | None = None
-        self.root_event: Event | None = None
-        self.carrier: object = None
+        self.root_event: Reading | None = None
+        self.payload: object = None
         """What the door handed in for the root; handed back when it leaves."""
         self.opened: dict[int, int | None] | None = None
         """Open spans below the root, and their parents."""
         self.nodes: dict[int, Node] | None = None
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
-        self.owners = Owners()
+        self.owners = SessionAttribution()
         self.member_of: set[str] | None = None
         """Sessions that know of the root."""
         self.written: dict[str, Any] | None = None

@@ -12,8 +12,8 @@ from itertools import islice
 
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._recent import Recent
-from otel_session_agg._trace.ended_spans import Links
-from otel_session_agg._trace.same_trace_id import SameId
+from otel_session_agg._trace.ended_spans import EndedSpans
+from otel_session_agg._trace.same_trace_id import TracesOfOneId
 from otel_session_agg._trace.trace import Trace
 
 MAX_REMEMBERED = 8192
@@ -25,14 +25,14 @@ _MAX_LEFT = 4
 _NONE: OrderedDict[int, Trace] = OrderedDict()
 
 
-class Roots:
+class TraceTable:
     """Traces by id, each the state of one session root."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: EndedSpans) -> None:
         self._links = links
         self._heads: dict[int, Trace] = {}
         """The newest root of each trace id."""
-        self._same: dict[int, SameId] = {}
+        self._same: dict[int, TracesOfOneId] = {}
         """All roots of the trace ids that have, or had, several at once."""
         self._parked: dict[tuple[int, int | None], Trace] = {}
         self._parked_ids: dict[int, int] = {}
@@ -59,7 +59,7 @@ class Roots:
             head.shares_id = trace.shares_id = True
             same = self._same.get(trace.trace_id)
             if same is None:
-                same = self._same[trace.trace_id] = SameId(head, self._links)
+                same = self._same[trace.trace_id] = TracesOfOneId(head, self._links)
             same.add(trace)
         for other in _chain(self._left.get(trace.trace_id)):  # one that left may not be told of yet
             other.shares_id = trace.shares_id = True
@@ -178,7 +178,7 @@ class Roots:
         head, same = self._heads.get(trace_id), self._same.get(trace_id)
         if same.has_beginning() if same is not None else head is not None and head.begins:
             return True
-        return any(trace.begins for trace in _chain(self._left.get(trace_id)) if trace.carrier is not None)
+        return any(trace.begins for trace in _chain(self._left.get(trace_id)) if trace.payload is not None)
 
     def has_any(self, trace_id: int) -> bool:
         """Whether anything of this trace is here."""
@@ -207,7 +207,7 @@ class Roots:
         self.remove(trace)
         trace.has_left = True
         others = list(_chain(self._left.get(trace.trace_id)))
-        unwritten = [other for other in others[_MAX_LEFT:] if other.begins and other.carrier is not None]  # its parts go first
+        unwritten = [other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None]  # its parts go first
         kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
         for other, following in zip(kept, [*kept[1:], None], strict=True):
             other.next = following

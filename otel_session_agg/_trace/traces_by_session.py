@@ -10,7 +10,7 @@ _MIN_SWEEP = 1024
 """Sessions from which on those without traces are swept out whenever their number has doubled."""
 
 
-class Members:
+class TracesBySession:
     """Open traces by session id."""
 
     def __init__(self, keeps: Callable[[Trace], bool]) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from otel_session_agg._deadlines import Deadline
-from otel_session_agg._model.span import Event, SpanData
+from otel_session_agg._model.span import Reading, SpanData
 
 
-class Kept(NamedTuple):
+class WaitingSpan(NamedTuple):
     span: SpanData
     """Without attributes, which may hold whole conversations."""
-    event: Event
-    carrier: object
+    event: Reading
+    payload: object
     """Of a root what the door handed in; other spans have left."""
     number: int
     """How many came before."""
@@ -30,14 +30,14 @@ class Kept(NamedTuple):
         return len(output) + len(event.error or "") + len(event.metadata or "")
 
 
-class Waiting:
+class WaitingTrace:
     """The spans of one trace."""
 
     __slots__ = ("_below", "_loose", "_loose_starts", "idle", "last_seconds", "parts", "roots", "spans", "trace_id")
 
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
-        self.spans: dict[int, Kept] = {}
+        self.spans: dict[int, WaitingSpan] = {}
         """In the order in which they came."""
         self.roots: dict[int, None] = {}
         """Roots that wait, in the same order."""
@@ -54,7 +54,7 @@ class Waiting:
         self.idle: Deadline[Due] | None = None
         """When to look after what waits for a root."""
 
-    def add(self, kept: Kept) -> None:
+    def add(self, kept: WaitingSpan) -> None:
         """A span has come."""
         span = kept.span
         parent_id = _parent_of(span)
@@ -71,7 +71,7 @@ class Waiting:
             self._loose[span.span_id] = None
         self._loose_starts = None
 
-    def take(self, span_ids: Collection[int]) -> list[Kept]:
+    def take(self, span_ids: Collection[int]) -> list[WaitingSpan]:
         """Take out spans, in the order in which they came; what hung at them hangs at nothing from now on."""
         taken = sorted((self.spans.pop(span_id) for span_id in span_ids), key=lambda kept: kept.number)
         for kept in taken:
@@ -122,7 +122,7 @@ class Waiting:
         return at < len(self._loose_starts) and self._loose_starts[at] <= end_ns
 
 
-Due = tuple[Waiting, "int | None"]
+Due = tuple[WaitingTrace, "int | None"]
 """A root that has waited, or ``None`` for what waits for one."""
 
 

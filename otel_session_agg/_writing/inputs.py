@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_session_agg._model.span import Event, SpanData
+from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reading.output_text import readable
 from otel_session_agg._reading.span import INPUTS
 from otel_session_agg._recent import Recent
@@ -33,12 +33,12 @@ class Inputs:
         self._max_chars = max_chars
         self._first: Recent[int, tuple[tuple[int, int, int], str]] = Recent(MAX_REMEMBERED // 2)
 
-    def noting(self, read: Callable[[SpanData], Event]) -> Callable[[SpanData], Event]:
+    def noting(self, read: Callable[[SpanData], Reading]) -> Callable[[SpanData], Reading]:
         """A reading of spans that notes their inputs, too."""
         if not self._max_chars:
             return read
 
-        def noted(span: SpanData) -> Event:
+        def noted(span: SpanData) -> Reading:
             self.note(span)
             return read(span)
 

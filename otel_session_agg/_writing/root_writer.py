@@ -15,11 +15,11 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._model.span import Event, Kind
+from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._reading import span as reading
-from otel_session_agg._sessions.released_root import Ready, why_lacking
+from otel_session_agg._sessions.released_root import ReleasedRoot, why_lacking
 from otel_session_agg._spans import (
-    EnrichedSpan,
+    RootSpan,
     attributes_of,
     is_copied_session,
     made_span,
@@ -78,14 +78,14 @@ _FIRST = (
 """What is written on an open root that has no room for everything."""
 
 
-class Enrichment:
+class RootWriter:
     """Writes totals in the names that the settings choose."""
 
     def __init__(self, naming: Naming) -> None:
         self._naming = naming
         self.inputs = Inputs(naming.input_chars)
 
-    def root(self, ready: Ready, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
+    def root(self, ready: ReleasedRoot, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
         """A copy of a root that leaves, with its totals."""
         existing = _by_hand(root, attributes_of(root))
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
@@ -102,13 +102,13 @@ class Enrichment:
             _warned.once(
                 "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
             )
-        return EnrichedSpan(root, _in_metadata(named, existing), replaced)
+        return RootSpan(root, _in_metadata(named, existing), replaced)
 
     def _asked(self, root: ReadableSpan) -> str | None:
         """What was asked in a root, or below it."""
         return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time)) if root.context is not None else None
 
-    def _add_kind(self, written: Attributes, event: Event | None, own: Mapping[str, Any], asked: str | None) -> None:
+    def _add_kind(self, written: Attributes, event: Reading | None, own: Mapping[str, Any], asked: str | None) -> None:
         """What a root or record is and was asked, where that is written; no kind for a root that may yet turn out to be a call."""
         kind = event.kind if event is not None else Kind.CHAIN
         if self._naming.has_kind and not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
@@ -207,6 +207,6 @@ def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | Non
     return {**named, OWN_METADATA: merged}
 
 
-def _is_call(event: Event) -> bool:
+def _is_call(event: Reading) -> bool:
     """Whether a root is a call, or would be read as one with totals on it."""
     return event.kind in _CALLS or bool(event.response_model or event.request_model)

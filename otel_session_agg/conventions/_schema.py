@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._meanings import Says
+from otel_session_agg.conventions._meanings import Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey, TermKey, TermText
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "Emitter",
     "Events",
     "Kinds",
+    "Meaning",
     "NameText",
     "NamedSpans",
-    "Says",
     "Text",
 ]
 
@@ -49,7 +49,7 @@ class Text:
     """The object is only this part of a usage object."""
     fills: bool = False
     """Read only when nothing else states the part in ``unless``, and used only as far as it agrees with what is stated."""
-    unless: int = Says.REASONING
+    unless: int = Meaning.REASONING
     """What ``fills`` is for; of a text that states more, the rest is used too."""
     hint: str = ""
     """Read only when this stands in it."""

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from otel_session_agg.conventions._schema import Says
+from otel_session_agg.conventions._schema import Meaning
 
 NAMES: Mapping[int, tuple[str, ...]] = {
-    Says.PROMPT: (
+    Meaning.PROMPT: (
         "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt_token_count", "promptTokenCount",
         "input_token_count", "prompt_eval_count", "input", "num_prompt_tokens", "billed_units.input_tokens",
         "inputTokenCount",
     ),
-    Says.COMPLETION: (
+    Meaning.COMPLETION: (
         "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion_token_count",
         "completionTokenCount", "output_token_count", "eval_count", "output", "num_completion_tokens",
         "candidates_token_count", "candidatesTokenCount", "billed_units.output_tokens", "outputTokenCount",
         "generated_token_count", "generation_token_count", "response_token_count", "responseTokenCount",
     ),
-    Says.TOTAL: (
+    Meaning.TOTAL: (
         "total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "total", "num_tokens",
     ),
-    Says.CACHE_READ: (
+    Meaning.CACHE_READ: (
         "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "input_token_details.cache_read",
         "inputTokenDetails.cacheReadTokens", "cache_read_input_tokens", "cacheReadInputTokens",
         "cached_content_token_count", "cachedContentTokenCount", "cachedContentTokens", "cached_prompt_tokens",
@@ -33,7 +33,7 @@ NAMES: Mapping[int, tuple[str, ...]] = {
         "prompt_cache_hit_tokens", "input_token_details.flex_cache_read", "input_token_details.priority_cache_read",
         "input_token_details.cached_tokens",
     ),
-    Says.CACHE_WRITE: (
+    Meaning.CACHE_WRITE: (
         "prompt_tokens_details.cache_write_tokens", "prompt_tokens_details.cache_creation_tokens",
         "input_tokens_details.cache_write_tokens", "input_tokens_details.cache_creation_tokens",
         "input_token_details.cache_creation", "inputTokenDetails.cacheWriteTokens", "cache_creation_input_tokens",
@@ -41,59 +41,59 @@ NAMES: Mapping[int, tuple[str, ...]] = {
         "cache_write_tokens", "input_cache_creation", "input_cache_creation_tokens", "input_cache_write",
         "cacheWriteTokens",
     ),
-    Says.CACHE_WRITE_5M: (
+    Meaning.CACHE_WRITE_5M: (
         "cache_creation.ephemeral_5m_input_tokens", "input_token_details.ephemeral_5m_input_tokens",
         "input_cache_creation_5m", "input_cache_creation.ephemeral_5m_input_tokens", "input_ephemeral_5m_input_tokens",
         "cache_creation_5m_input_tokens", "ephemeral_5m_input_tokens",
     ),
-    Says.CACHE_WRITE_1H: (
+    Meaning.CACHE_WRITE_1H: (
         "cache_creation.ephemeral_1h_input_tokens", "input_token_details.ephemeral_1h_input_tokens",
         "input_cache_creation_1h", "input_cache_creation.ephemeral_1h_input_tokens", "input_ephemeral_1h_input_tokens",
         "cache_creation_1h_input_tokens", "ephemeral_1h_input_tokens",
     ),
-    Says.REASONING: (
+    Meaning.REASONING: (
         "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
         "output_token_details.reasoning", "outputTokenDetails.reasoningTokens", "reasoning_tokens", "reasoningTokens",
         "thoughts_token_count", "thoughtsTokenCount", "thoughtsTokens", "output_reasoning", "output_reasoning_tokens",
         "output_token_details.flex_reasoning", "output_token_details.priority_reasoning", "thoughts_tokens",
         "output_token_details.reasoning_tokens", "reasoning_output_tokens",
     ),
-    Says.AUDIO_PROMPT: (
+    Meaning.AUDIO_PROMPT: (
         "prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens", "input_token_details.audio",
         "input_audio", "input_audio_tokens", "prompt_tokens_details.audio", "promptTokensDetails.audio",
         "input_token_details.audio_tokens",
     ),
-    Says.AUDIO_COMPLETION: (
+    Meaning.AUDIO_COMPLETION: (
         "completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens", "output_token_details.audio",
         "output_audio", "output_audio_tokens", "candidates_tokens_details.audio", "candidatesTokensDetails.audio",
         "response_tokens_details.audio", "responseTokensDetails.audio", "output_token_details.audio_tokens",
     ),
-    Says.AUDIO_CACHE_READ: (
+    Meaning.AUDIO_CACHE_READ: (
         "prompt_tokens_details.cached_tokens_details.audio_tokens", "input_token_details.cached_tokens_details.audio_tokens",
         "input_tokens_details.cached_tokens_details.audio_tokens", "cache_audio_read_tokens", "cache_tokens_details.audio",
         "cacheTokensDetails.audio", "input_cached_audio_tokens",
     ),
-    Says.IMAGE_PROMPT: (
+    Meaning.IMAGE_PROMPT: (
         "prompt_tokens_details.image_tokens", "input_tokens_details.image_tokens", "input_token_details.image",
         "input_image_tokens", "input_image", "prompt_tokens_details.image", "promptTokensDetails.image",
         "input_token_details.image_tokens",
     ),
-    Says.IMAGE_COMPLETION: (
+    Meaning.IMAGE_COMPLETION: (
         "completion_tokens_details.image_tokens", "output_tokens_details.image_tokens", "output_token_details.image",
         "output_image_tokens", "output_image", "candidates_tokens_details.image", "candidatesTokensDetails.image",
         "response_tokens_details.image", "responseTokensDetails.image", "output_token_details.image_tokens",
     ),
-    Says.WEB_SEARCHES: (
+    Meaning.WEB_SEARCHES: (
         "server_tool_use.web_search_requests", "serverToolUse.webSearchRequests", "server_tool_use_web_search_requests",
         "web_search_requests", "webSearchRequests", "num_search_queries", "numSearchQueries", "web_search_count",
         "server_side_tool_usage_details.web_search_calls", "num_web_searches",
     ),
-    Says.UNCACHED: ("inputTokenDetails.noCacheTokens", "noCacheTokens"),
-    Says.TOOL_PROMPT: (
+    Meaning.UNCACHED: ("inputTokenDetails.noCacheTokens", "noCacheTokens"),
+    Meaning.TOOL_PROMPT: (
         "tool_use_prompt_token_count", "toolUsePromptTokenCount", "tool_use_prompt_tokens", "toolUsePromptTokens",
         "input_token_details.tool_use",
     ),
-    Says.NUM_CALLS: ("successful_requests",),
+    Meaning.NUM_CALLS: ("successful_requests",),
 }  # fmt: skip
 
 SAYS: Mapping[str, tuple[int, int]] = {

@@ -7,7 +7,7 @@ Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` a
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans, Says, Text
+from otel_session_agg.conventions._schema import Convention, Emitter, Meaning, NamedSpans, Text
 from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(
@@ -28,7 +28,7 @@ TABLE = Convention(
             scopes=("gcp.vertex.agent",),
             path=("usageMetadata",),
             fills=True,
-            unless=Says.TOOL_PROMPT,
+            unless=Meaning.TOOL_PROMPT,
             hint="usageMetadata",
         ),
         Text(
@@ -36,7 +36,7 @@ TABLE = Convention(
             "grounding",
             scopes=("gcp.vertex.agent",),
             fills=True,
-            unless=Says.WEB_SEARCHES,
+            unless=Meaning.WEB_SEARCHES,
             hint="web_search_queries",
         ),
     ),

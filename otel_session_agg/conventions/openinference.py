@@ -8,7 +8,7 @@ the cached part, or its total proves that it does not.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans, NameText, Says, Text
+from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Meaning, NamedSpans, NameText, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _KINDS = {
@@ -65,7 +65,7 @@ TABLE = Convention(
             "searches",
             scopes=("openinference.instrumentation.openai", "@arizeai/openinference-instrumentation-openai"),
             fills=True,
-            unless=Says.WEB_SEARCHES,
+            unless=Meaning.WEB_SEARCHES,
             hint="web_search_call",
         ),
         Text(
@@ -73,7 +73,7 @@ TABLE = Convention(
             "grounding",
             scopes=("openinference.instrumentation.google_genai",),
             fills=True,
-            unless=Says.WEB_SEARCHES,
+            unless=Meaning.WEB_SEARCHES,
             hint="web_search_queries",
         ),
         Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
@@ -94,9 +94,9 @@ TABLE = Convention(
                 hint=name,
             )
             for name, part in (
-                ('"iterations"', Says.NUM_CALLS),
-                ('"ephemeral_1h_input_tokens"', Says.CACHE_WRITE_1H),
-                ('"web_search_requests"', Says.WEB_SEARCHES),
+                ('"iterations"', Meaning.NUM_CALLS),
+                ('"ephemeral_1h_input_tokens"', Meaning.CACHE_WRITE_1H),
+                ('"web_search_requests"', Meaning.WEB_SEARCHES),
             )
         ),
         *(
@@ -121,8 +121,8 @@ TABLE = Convention(
                 unless=part,
             )
             for name, shape, part in (
-                ("usage_metadata", "inclusive", Says.CACHE_WRITE),
-                ("usage", "native", Says.CACHE_WRITE_1H),
+                ("usage_metadata", "inclusive", Meaning.CACHE_WRITE),
+                ("usage", "native", Meaning.CACHE_WRITE_1H),
             )
         ),
         Text(  # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere the part kept for an hour
@@ -131,7 +131,7 @@ TABLE = Convention(
             scopes=("@arizeai/openinference-instrumentation-bedrock", "openinference.instrumentation.bedrock"),
             path=("usage",),
             fills=True,
-            unless=Says.CACHE_WRITE_1H,
+            unless=Meaning.CACHE_WRITE_1H,
         ),
         *(
             Text(  # recorded: no cached parts of Mistral (2.2.2), nor of its streams
@@ -140,7 +140,7 @@ TABLE = Convention(
                 scopes=("openinference.instrumentation.mistralai",),
                 path=path,
                 fills=True,
-                unless=Says.CACHE_READ,
+                unless=Meaning.CACHE_READ,
             )
             for path in (("usage",), ("data", "usage"))
         ),

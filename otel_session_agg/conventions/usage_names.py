@@ -7,7 +7,7 @@ versions wrote ``gen_ai.response.prompt_tokens``.  Where another convention has 
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Convention, Says
+from otel_session_agg.conventions._schema import Convention, Meaning
 from otel_session_agg.conventions._usage_fields import NAMES
 
 _PREFIXES = ("gen_ai.usage.", "llm.usage.")
@@ -21,16 +21,16 @@ def _keys(says: int) -> tuple[str, ...]:
 TABLE = Convention(
     name="usage_names",
     precedence=99,
-    prompt=(*_keys(Says.PROMPT), "gen_ai.response.prompt_tokens"),
-    completion=(*_keys(Says.COMPLETION), "gen_ai.response.completion_tokens"),
-    total=_keys(Says.TOTAL),
-    cache_read=_keys(Says.CACHE_READ),
-    cache_write=_keys(Says.CACHE_WRITE),
-    cache_write_5m=_keys(Says.CACHE_WRITE_5M),
-    cache_write_1h=_keys(Says.CACHE_WRITE_1H),
-    reasoning=_keys(Says.REASONING),
-    audio_prompt=_keys(Says.AUDIO_PROMPT),
-    audio_completion=_keys(Says.AUDIO_COMPLETION),
-    audio_cache_read=_keys(Says.AUDIO_CACHE_READ),
-    tool_prompt=_keys(Says.TOOL_PROMPT),
+    prompt=(*_keys(Meaning.PROMPT), "gen_ai.response.prompt_tokens"),
+    completion=(*_keys(Meaning.COMPLETION), "gen_ai.response.completion_tokens"),
+    total=_keys(Meaning.TOTAL),
+    cache_read=_keys(Meaning.CACHE_READ),
+    cache_write=_keys(Meaning.CACHE_WRITE),
+    cache_write_5m=_keys(Meaning.CACHE_WRITE_5M),
+    cache_write_1h=_keys(Meaning.CACHE_WRITE_1H),
+    reasoning=_keys(Meaning.REASONING),
+    audio_prompt=_keys(Meaning.AUDIO_PROMPT),
+    audio_completion=_keys(Meaning.AUDIO_COMPLETION),
+    audio_cache_read=_keys(Meaning.AUDIO_CACHE_READ),
+    tool_prompt=_keys(Meaning.TOOL_PROMPT),
 )

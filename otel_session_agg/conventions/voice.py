@@ -6,7 +6,7 @@ OpenAI's own object.  ``tts`` and ``stt`` spans are no model calls.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Convention, Says, Text
+from otel_session_agg.conventions._schema import Convention, Meaning, Text
 
 TABLE = Convention(
     name="voice",
@@ -15,7 +15,7 @@ TABLE = Convention(
     audio_prompt=("gen_ai.usage.input_audio_tokens",),
     audio_completion=("gen_ai.usage.output_audio_tokens",),
     texts=(  # only it has the audio among what a realtime model read from the cache
-        Text("lk.realtime_model_metrics", "inclusive", fills=True, unless=Says.AUDIO_CACHE_READ),
+        Text("lk.realtime_model_metrics", "inclusive", fills=True, unless=Meaning.AUDIO_CACHE_READ),
     ),
     session={"conversation.id": 180, "lk.job_id": 200},
     output=("lk.response.text",),

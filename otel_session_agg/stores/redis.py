@@ -184,10 +184,10 @@ class RedisStore:
             self.left_out.note(key)
         if marked != 1:
             return False
-        (time,), (mark,) = self._run([self._eval(scripts.TAKE, index, name)], [self._command(key, ("HGET", key, "s"))])
-        if mark is None and time is not None:
+        (time,), (meaning,) = self._run([self._eval(scripts.TAKE, index, name)], [self._command(key, ("HGET", key, "s"))])
+        if meaning is None and time is not None:
             self._run([self._command(index, ("ZADD", index, "NX", time, name))])
-        return mark is not None
+        return meaning is not None
 
     def claim(self, key: str, owner: str, seconds: float) -> bool:
         """See :meth:`SessionStore.claim`."""

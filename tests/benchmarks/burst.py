@@ -142,7 +142,7 @@ def _run_with_late_call(tracer: Tracer, trace: int) -> None:
 
 
 def _left_behind(processor: SessionSpanProcessor, roots: int) -> list[str]:
-    engine = processor._runner.pipeline.engine
+    engine = processor._span_worker.pipeline.engine
     ignored, released = sum(engine.ignored.values()), sum(engine.released.values())
     laws = {
         "received = folded + ignored": engine.received == engine.folded + ignored,
@@ -150,10 +150,10 @@ def _left_behind(processor: SessionSpanProcessor, roots: int) -> list[str]:
         "every span was received": engine.received == roots * SPANS,
         "nothing was ignored": ignored == 0,
         "every root left complete": engine.released == {"complete": roots},
-        "no root is open": engine.open == 0 and not list(engine.roots) and not engine._recent_calls._traces,
+        "no root is open": engine.open == 0 and not list(engine.roots) and not engine._call_budget._traces,
         "no deadline is left": engine.next_deadline() is None,
-        "queues are empty": not (processor._runner.queue or processor._runner.held),
-        "nothing was lost by us": not processor._runner.lost,
+        "queues are empty": not (processor._span_worker.queue or processor._span_worker.held),
+        "nothing was lost by us": not processor._span_worker.lost,
     }
     return [f"not true: {law}" for law, holds in laws.items() if not holds]
 

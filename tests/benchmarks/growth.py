@@ -30,7 +30,7 @@ _ROOM = 10_000_000
 def starts(scene: str, number: int) -> float:
     """CPU seconds of a scene whose starts are seen."""
     app = App(max_queue_size=_ROOM, max_open_spans=_ROOM, max_open_roots=_ROOM)
-    seconds = _cpu_seconds(lambda: (STARTS[scene](app, number), app.runner.turn()))
+    seconds = _cpu_seconds(lambda: (STARTS[scene](app, number), app.span_worker.turn()))
     app.provider.shutdown()
     return seconds
 
@@ -40,7 +40,7 @@ def ends(scene: str, number: int) -> float:
     spans = ended(scene, number)
     settings = Settings(linger_seconds=600.0, max_open_spans=_ROOM, max_open_roots=_ROOM)
     exporter = SessionSpanExporter(RecordingExporter(), settings=settings, prices=PRICES)
-    exporter._aggregation.runner.worker.thread = threading.current_thread()
+    exporter._aggregator.span_worker.worker.thread = threading.current_thread()
 
     def export() -> None:
         for at in range(0, len(spans), _EACH):

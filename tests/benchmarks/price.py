@@ -22,7 +22,7 @@ from genai_prices import calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import PriceBook, Settings
-from otel_session_agg._model.span import Event, SpanData, Usage
+from otel_session_agg._model.span import Reading, SpanData, Usage
 from otel_session_agg._pricing.price_book import PriceBook as _Book
 from otel_session_agg._reading import span as reading
 from otel_session_agg._spans import span_data
@@ -66,7 +66,7 @@ def check_prices() -> None:
             raise AssertionError(message)
 
 
-def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Event]) -> list[Trace]:
+def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Reading]) -> list[Trace]:
     """Fold recorded spans, read beforehand; returns the traces that left."""
     engine = Engine(Settings(), lambda span: events[span.span_id], lambda call: (call.usage or Usage()).total_tokens)
     out: list[object] = []
@@ -80,7 +80,7 @@ def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Event]) -
     return left
 
 
-def folding(ended: list[ReadableSpan]) -> tuple[list[tuple[SpanData, ReadableSpan]], dict[int, Event]]:
+def folding(ended: list[ReadableSpan]) -> tuple[list[tuple[SpanData, ReadableSpan]], dict[int, Reading]]:
     """What ``fold`` takes."""
     spans = [(span_data(span), span) for span in ended]
     return spans, {data.span_id: reading.read(data) for data, _ in spans}
@@ -129,10 +129,10 @@ def _report_prices(rounds: int) -> None:
 
 def _report_reading(rounds: int) -> None:
     spans = {str(span.name): span for span in recorded()}
-    carriers = {data.span_id: span for span in spans.values() for data in [span_data(span)]}
+    payloads = {data.span_id: span for span in spans.values() for data in [span_data(span)]}
     for name, data in by_kind().items():
-        carrier = next(span for span in carriers.values() if span.name == data.name)
-        taken = median(_microseconds(lambda s=carrier: span_data(s)) for _ in range(rounds))  # type: ignore[misc]
+        payload = next(span for span in payloads.values() if span.name == data.name)
+        taken = median(_microseconds(lambda s=payload: span_data(s)) for _ in range(rounds))  # type: ignore[misc]
         read = median(_microseconds(lambda d=data: reading.read(d)) for _ in range(rounds))  # type: ignore[misc]
         say(f"{name:28} {taken:8.2f} us to take from the SDK, {read:.2f} us to read")
 

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_session_agg import SessionSpanProcessor
-from otel_session_agg._model.span import Event, Kind
+from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._reading import span as reading
 from otel_session_agg._spans import span_data
 
@@ -30,7 +30,7 @@ class TestWorkload:
         """One trace without a model has its spans and one root, and nothing in it is read as more than a span."""
         spans = recorded_web(2)
         assert [2 * WEB_SPANS, 2] == [len(spans), sum(map(is_root, spans))]
-        assert {Event(Kind.SPAN)} == {reading.read(span_data(span)) for span in spans}
+        assert {Reading(Kind.SPAN)} == {reading.read(span_data(span)) for span in spans}
 
     def test_traces_differ(self) -> None:
         """The totals of two traces differ, so that a mix-up shows."""

@@ -97,7 +97,7 @@ def exporter_ends_threads(chance: random.Random, rounds: int) -> None:
         if chance.random() < 0.2:
             traced.provider.force_flush()
         elif chance.random() < 0.2:
-            wait_until(lambda: not traced.part._runner.held and not traced.part._runner.queue)
+            wait_until(lambda: not traced.part._span_worker.held and not traced.part._span_worker.queue)
     exporter.breaks = lambda: None
     traced.provider.shutdown()
     assert expected(rounds) == exporter.tokens
@@ -267,12 +267,12 @@ def _threads_die(seed: int, rounds: int) -> None:
     for number in range(rounds):
         traced.request(str(number))
         wait_until(lambda: str(number) in exporter.tokens)  # noqa: B023 -- waited for here
-        thread = traced.part._runner.worker.thread
+        thread = traced.part._span_worker.worker.thread
         end(ctypes.c_ulong(thread.ident), ctypes.py_object(chance.choice((SystemExit, Panic))))
-        traced.part._runner.wake_worker()
+        traced.part._span_worker.wake_worker()
         time.sleep(0.2)
     traced.request("last")
     wait_until(lambda: "last" in exporter.tokens)
     traced.provider.shutdown()
     assert {**expected(rounds), "last": 15} == exporter.tokens
-    assert rounds <= sum(traced.part._runner.faults().values())
+    assert rounds <= sum(traced.part._span_worker.faults().values())

@@ -205,5 +205,5 @@ def kill_beside_a_store(chance: random.Random, rounds: int) -> None:
             application = _Application(f"sqlite:///{path}")
             application.request("goes on")
             assert [_COST_USD] == application.costs()
-            assert {} == application.provider._active_span_processor._span_processors[0]._runner.faults()  # type: ignore[attr-defined]
+            assert {} == application.provider._active_span_processor._span_processors[0]._span_worker.faults()  # type: ignore[attr-defined]
             application.provider.shutdown()

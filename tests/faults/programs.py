@@ -65,7 +65,7 @@ class Traced:
     @property
     def faults(self) -> dict[str, int]:
         """What was caught."""
-        found: dict[str, int] = self.part._aggregation.runner.faults()
+        found: dict[str, int] = self.part._aggregator.span_worker.faults()
         return found
 
     def request(self, name: str) -> None:

@@ -367,7 +367,7 @@ def nothing_is_lost(chance: random.Random, rounds: int) -> None:
                         dict[str, Any](CALL) | {chance.choice(keys()): hostile(chance) for _ in range(chance.choice((1, 3, 40)))}
                     )
     provider.shutdown()
-    assert {} == processor._runner.faults()
+    assert {} == processor._span_worker.faults()
     roots = [(name, events) for name, events in exporter.seen if name.startswith("root-")]
     assert sorted(f"root-{number}" for number in range(rounds)) == sorted(name for name, _ in roots)
     assert 2 * rounds == sum(name == "child" for name, _ in exporter.seen)
