@@ -50,7 +50,11 @@ OFFERED: Any = [
         "function": {
             "name": name,
             "description": tool.__doc__,
-            "parameters": {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]},
+            "parameters": {
+                "type": "object",
+                "properties": {"order": {"type": "string"}},
+                "required": ["order"],
+            },
         },
     }
     for name, tool in TOOLS.items()
@@ -74,7 +78,11 @@ def run_agent(client: openai.OpenAI, question: str, budget: Budget) -> str:
     messages: list[Any] = [{"role": "user", "content": question}]
     while True:
         budget.check()  # before the next call
-        message = client.chat.completions.create(model=MODEL, messages=messages, tools=OFFERED).choices[0].message
+        message = (
+            client.chat.completions.create(model=MODEL, messages=messages, tools=OFFERED)
+            .choices[0]
+            .message
+        )
         if not message.tool_calls:
             return message.content or ""
         messages.append(message.model_dump(exclude_none=True))
@@ -86,14 +94,26 @@ def run_agent(client: openai.OpenAI, question: str, budget: Budget) -> str:
 
 def main() -> None:
     """Run the agent once."""
-    with model_server.running() as server, openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client:
+    with (
+        model_server.running() as server,
+        openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client,
+    ):
         budget = Budget(cost_usd=BUDGET_USD)
-        with session("refund-4711", budget=budget, end_on_exit=True), tracer.start_as_current_span("refund agent"):
+        with (
+            session("refund-4711", budget=budget, end_on_exit=True),
+            tracer.start_as_current_span("refund agent"),
+        ):
             try:
                 print(run_agent(client, "Please pay me back for order 4711", budget))
             except BudgetExceeded as stopped:
                 print("stopped:", stopped)
-                print("after", stopped.rollup.num_model_events, "calls and", stopped.rollup.num_tool_events, "tools")
+                print(
+                    "after",
+                    stopped.rollup.num_model_events,
+                    "calls and",
+                    stopped.rollup.num_tool_events,
+                    "tools",
+                )
         provider.shutdown()
         print(server)
 

@@ -37,7 +37,9 @@ def pay_back(order: str) -> str:
 def main() -> None:
     """Run a graph that does not stop by itself."""
     with model_server.running() as server:
-        model = ChatOpenAI(model="gpt-4o-mini", base_url=server.base_url, api_key=SecretStr("not-a-key")).bind_tools([pay_back])
+        model = ChatOpenAI(
+            model="gpt-4o-mini", base_url=server.base_url, api_key=SecretStr("not-a-key")
+        ).bind_tools([pay_back])
 
         def call_model(state: MessagesState) -> dict[str, Any]:
             budget.check()  # before the call

@@ -45,10 +45,16 @@ def main() -> None:
     """Run an agent that does not stop by itself."""
     with model_server.running() as server:
         client = AsyncOpenAI(base_url=server.base_url, api_key="not-a-key")
-        agent = Agent(name="refunds", model=OpenAIChatCompletionsModel("gpt-4o-mini", client), tools=[pay_back])
+        agent = Agent(
+            name="refunds",
+            model=OpenAIChatCompletionsModel("gpt-4o-mini", client),
+            tools=[pay_back],
+        )
         with session("refund-1", user_id="ada", budget=budget, end_on_exit=True):
             try:
-                Runner.run_sync(agent, "Please pay me back for order 4711", hooks=CheckedHooks(), max_turns=100)
+                Runner.run_sync(
+                    agent, "Please pay me back for order 4711", hooks=CheckedHooks(), max_turns=100
+                )
             except BudgetExceeded as stopped:
                 print("stopped:", stopped)
                 print("after", stopped.rollup.num_model_events, "calls")

@@ -49,7 +49,9 @@ async def run(agent: Agent[None, str], question: str) -> str:
 def main() -> None:
     """Run an agent that does not stop by itself."""
     with model_server.running() as server:
-        model = OpenAIChatModel("gpt-4o-mini", provider=OpenAIProvider(base_url=server.base_url, api_key="not-a-key"))
+        model = OpenAIChatModel(
+            "gpt-4o-mini", provider=OpenAIProvider(base_url=server.base_url, api_key="not-a-key")
+        )
         agent = Agent(model, name="refunds", tools=[pay_back])
         with session("refund-2", user_id="ada", budget=budget, end_on_exit=True):
             try:

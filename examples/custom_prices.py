@@ -26,10 +26,21 @@ from otel_session_agg import PriceBook, Rollup, SessionSpanProcessor, session
 LIST = PriceBook()
 OURS = PriceBook(
     {
-        "gpt-4o*": {"input": 2, "output": 8, "cache_read": 1},  # negotiated; the * takes dated names and variants, too
+        "gpt-4o*": {
+            "input": 2,
+            "output": 8,
+            "cache_read": 1,
+        },  # negotiated; the * takes dated names and variants, too
         "gpt-4o-mini": {"input": 0.12, "output": 0.48},  # more specific, so it wins for this one
-        "acme-llama-*": {"input": 0.2, "output": 0.2},  # on our own machines: what a million tokens cost us in electricity
-        "acme-long": {"input": 3, "output": 15, "tiers": [{"above_tokens": 1000, "input": 6, "output": 22.5}]},
+        "acme-llama-*": {
+            "input": 0.2,
+            "output": 0.2,
+        },  # on our own machines: what a million tokens cost us in electricity
+        "acme-long": {
+            "input": 3,
+            "output": 15,
+            "tiers": [{"above_tokens": 1000, "input": 6, "output": 22.5}],
+        },
     }
 )
 CALLS = (
@@ -60,20 +71,29 @@ def make_calls(client: openai.OpenAI, name: str, tracer: trace.Tracer) -> Rollup
         for model, question in CALLS:
             before = calls.rollup()
             with tracer.start_as_current_span(model):
-                client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+                client.chat.completions.create(
+                    model=model, messages=[{"role": "user", "content": question}]
+                )
             call = calls.rollup().since(before)
             cost = "unknown" if call.cost_usd is None else f"{call.cost_usd:.8f} USD"
-            print(f"{name:<12}{model:<15}{call.prompt_tokens:>6} + {call.completion_tokens:>4} tokens  {cost}")
+            print(
+                f"{name:<12}{model:<15}{call.prompt_tokens:>6} + {call.completion_tokens:>4} tokens  {cost}"
+            )
         return calls.rollup()
 
 
 def main() -> None:
     """Make the calls with both price books."""
-    with model_server.running() as server, openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client:
+    with (
+        model_server.running() as server,
+        openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client,
+    ):
         for name, prices in (("list-prices", LIST), ("our-prices", OURS)):
             with tracing(prices) as tracer:
                 totals = make_calls(client, name, tracer)
-            print(f"{name}: {totals.cost_usd} USD, {totals.num_unpriced_events} calls without a price")
+            print(
+                f"{name}: {totals.cost_usd} USD, {totals.num_unpriced_events} calls without a price"
+            )
         print(server)
 
 

@@ -21,7 +21,9 @@ class Printer(SpanExporter):
     """
 
     def __init__(self) -> None:
-        self._backend = OTLPSpanExporter() if os.environ.get("OTEL_TRACES_EXPORTER") == "otlp" else None
+        self._backend = (
+            OTLPSpanExporter() if os.environ.get("OTEL_TRACES_EXPORTER") == "otlp" else None
+        )
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Print and hand on."""

@@ -81,6 +81,11 @@ class Context:
 if __name__ == "__main__":
     for event_line in sys.stdin:
         print(
-            json.dumps(handler(json.loads(event_line), Context(float(os.environ.get("FUNCTION_TIMEOUT_SECONDS", "3"))))),
+            json.dumps(
+                handler(
+                    json.loads(event_line),
+                    Context(float(os.environ.get("FUNCTION_TIMEOUT_SECONDS", "3"))),
+                )
+            ),
             flush=True,
         )

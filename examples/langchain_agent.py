@@ -38,15 +38,21 @@ def get_weather(city: str) -> str:
 def main() -> None:
     """Ask the agent two questions in one session."""
     with model_server.running() as server:
-        model = ChatOpenAI(model="gpt-4o-mini", base_url=server.base_url, api_key=SecretStr("not-a-key"))
+        model = ChatOpenAI(
+            model="gpt-4o-mini", base_url=server.base_url, api_key=SecretStr("not-a-key")
+        )
         agent = create_agent(model, [get_weather])
         with session("trip-1", user_id="ada", end_on_exit=True) as trip:
             for question in ("Do I need an umbrella in Oslo?", "And in Bergen?"):
-                with tracer.start_as_current_span("request"):  # as a web framework's instrumentation makes it
+                with tracer.start_as_current_span(
+                    "request"
+                ):  # as a web framework's instrumentation makes it
                     answer = agent.invoke({"messages": [{"role": "user", "content": question}]})
                 so_far = trip.rollup()
                 print(answer["messages"][-1].text)
-                print(f"so far: {so_far.num_model_events} calls, {so_far.num_tool_events} tools, {so_far.total_tokens} tokens")
+                print(
+                    f"so far: {so_far.num_model_events} calls, {so_far.num_tool_events} tools, {so_far.total_tokens} tokens"
+                )
         provider.shutdown()
         print(server)
 

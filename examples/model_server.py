@@ -24,7 +24,12 @@ from uuid import uuid4
 _BASE = 20
 _WORDS_PER_TOOL = 10
 
-_ARGUMENTS: dict[str, Callable[[str], Any]] = {"string": str, "integer": len, "number": len, "boolean": bool}
+_ARGUMENTS: dict[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": len,
+    "number": len,
+    "boolean": bool,
+}
 """How the arguments of a tool are made from the last word of the question, by their type in JSON schema."""
 
 
@@ -80,9 +85,13 @@ class ModelServer:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The message that follows those of a request."""
     messages = request["messages"]
-    number_of_question = max(number for number, message in enumerate(messages) if message["role"] == "user")
+    number_of_question = max(
+        number for number, message in enumerate(messages) if message["role"] == "user"
+    )
     since = messages[number_of_question:]
-    called = [call["function"]["name"] for message in since for call in message.get("tool_calls") or ()]
+    called = [
+        call["function"]["name"] for message in since for call in message.get("tool_calls") or ()
+    ]
     offered = {tool["function"]["name"]: tool["function"] for tool in request.get("tools") or ()}
     wanted = next((name for name in offered if name not in called), None)
     if called and _text(messages[-1]).startswith("error"):
@@ -91,8 +100,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"role": "assistant", "content": f"I have read {_words(messages)} words."}
     word = (_text(since[0]).split() or [""])[-1].strip("?!.,")
     properties = offered[wanted].get("parameters", {}).get("properties", {})
-    arguments = {name: _ARGUMENTS.get(schema.get("type"), str)(word) for name, schema in properties.items()}
-    call = {"id": f"call_{uuid4().hex}", "type": "function", "function": {"name": wanted, "arguments": json.dumps(arguments)}}
+    arguments = {
+        name: _ARGUMENTS.get(schema.get("type"), str)(word) for name, schema in properties.items()
+    }
+    call = {
+        "id": f"call_{uuid4().hex}",
+        "type": "function",
+        "function": {"name": wanted, "arguments": json.dumps(arguments)},
+    }
     return {"role": "assistant", "content": None, "tool_calls": [call]}
 
 
@@ -108,7 +123,9 @@ def usage_of(request: dict[str, Any]) -> Usage:
 
 def _words(messages: Sequence[dict[str, Any]]) -> int:
     """How much was said, tool calls included."""
-    return sum(len(_text(message).split()) + len(message.get("tool_calls") or ()) for message in messages)
+    return sum(
+        len(_text(message).split()) + len(message.get("tool_calls") or ()) for message in messages
+    )
 
 
 def _shown(usage: Usage) -> dict[str, Any]:
@@ -117,12 +134,18 @@ def _shown(usage: Usage) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
     }
-    return {**shown, "prompt_tokens_details": {"cached_tokens": usage.cached_tokens}} if usage.cached_tokens else shown
+    return (
+        {**shown, "prompt_tokens_details": {"cached_tokens": usage.cached_tokens}}
+        if usage.cached_tokens
+        else shown
+    )
 
 
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content") or ""
-    return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+    return (
+        content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -135,7 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         message = answer(request)
         usage = usage_of(request)
-        self.model_server.served.append(Served(request.get("prompt_cache_key", ""), request["model"], usage))
+        self.model_server.served.append(
+            Served(request.get("prompt_cache_key", ""), request["model"], usage)
+        )
         reason = "tool_calls" if "tool_calls" in message else "stop"
         self._send(
             {
@@ -163,12 +188,16 @@ class _Handler(BaseHTTPRequestHandler):
 def start() -> ModelServer:
     """A server that runs until it is stopped or the process ends; clients in this process reach it without a proxy."""
     without_proxy = os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(dict.fromkeys(["127.0.0.1", *filter(None, without_proxy)]))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
+        dict.fromkeys(["127.0.0.1", *filter(None, without_proxy)])
+    )
     http_server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     http_server.daemon_threads = True
     model_server = ModelServer(http_server)
     http_server.RequestHandlerClass = type("_Handler", (_Handler,), {"model_server": model_server})
-    threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(
+        target=http_server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
     return model_server
 
 

@@ -30,7 +30,9 @@ if not isinstance(provider, TracerProvider):
 
 def ask(model: str, question: str) -> str:
     """Ask a model."""
-    answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content or ""
 
 

@@ -41,12 +41,22 @@ def get_weather(city: str) -> str:
 def main() -> None:
     """Run the agent twice, the second time with what was said before."""
     with model_server.running() as server:
-        model = OpenAIChatModel("gpt-4o-mini", provider=OpenAIProvider(base_url=server.base_url, api_key="not-a-key"))
+        model = OpenAIChatModel(
+            "gpt-4o-mini", provider=OpenAIProvider(base_url=server.base_url, api_key="not-a-key")
+        )
         agent = Agent(model, name="weather", output_type=Forecast, tools=[get_weather])
         with session("trip-2", user_id="ada", end_on_exit=True) as trip:
             first = agent.run_sync("Will it rain in Oslo?")
             second = agent.run_sync("And in Bergen?", message_history=first.all_messages())
-            print(trip.session_id, "has used", trip.rollup().total_tokens, "tokens for", first.output, "and", second.output)
+            print(
+                trip.session_id,
+                "has used",
+                trip.rollup().total_tokens,
+                "tokens for",
+                first.output,
+                "and",
+                second.output,
+            )
         provider.shutdown()
         print(server)
 

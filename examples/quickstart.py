@@ -19,7 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from otel_session_agg import SessionSpanProcessor
 
 provider = TracerProvider()
-provider.add_span_processor(SessionSpanProcessor(Printer()))  # in your application: SessionSpanProcessor(OTLPSpanExporter())
+provider.add_span_processor(
+    SessionSpanProcessor(Printer())
+)  # in your application: SessionSpanProcessor(OTLPSpanExporter())
 trace.set_tracer_provider(provider)
 OpenAIInstrumentor().instrument()
 
@@ -27,7 +29,8 @@ OpenAIInstrumentor().instrument()
 def ask(client: openai.OpenAI, question: str) -> str:
     """Answer a question: two calls, the second with what the first has said."""
     plan = client.chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": f"Make a plan for answering: {question}"}]
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": f"Make a plan for answering: {question}"}],
     )
     steps = plan.choices[0].message.content or ""
     answer = client.chat.completions.create(

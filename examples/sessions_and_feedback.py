@@ -20,7 +20,13 @@ from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_session_agg import SessionRecord, SessionSpanProcessor, end_session, record_feedback, session
+from otel_session_agg import (
+    SessionRecord,
+    SessionSpanProcessor,
+    end_session,
+    record_feedback,
+    session,
+)
 
 CHATS = {"chat-1": "ada", "chat-2": "grace", "chat-3": "ada"}
 TALK = (
@@ -52,17 +58,27 @@ tracer = trace.get_tracer("chats")
 
 def handle(client: openai.OpenAI, chat: str, question: str) -> None:
     """One request: everything that happens in it belongs to the chat."""
-    with session(chat, user_id=CHATS[chat], metadata={"plan": "pro"}), tracer.start_as_current_span("request"):
+    with (
+        session(chat, user_id=CHATS[chat], metadata={"plan": "pro"}),
+        tracer.start_as_current_span("request"),
+    ):
         client.chat.completions.create(
-            model="gpt-4o-mini", messages=[{"role": "user", "content": question}], prompt_cache_key=chat
+            model="gpt-4o-mini",
+            messages=[{"role": "user", "content": question}],
+            prompt_cache_key=chat,
         )
         if question.endswith("!"):
-            record_feedback(score=0, label="thumbs_down", comment="asked again, and louder")  # 0 is feedback, too
+            record_feedback(
+                score=0, label="thumbs_down", comment="asked again, and louder"
+            )  # 0 is feedback, too
 
 
 def main() -> None:
     """Answer all questions of all chats, then end the chats."""
-    with model_server.running() as server, openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client:
+    with (
+        model_server.running() as server,
+        openai.OpenAI(base_url=server.base_url, api_key="not-a-key") as client,
+    ):
         with ThreadPoolExecutor(4) as pool:
             for request in [pool.submit(handle, client, *said) for said in TALK]:
                 request.result()

@@ -19,7 +19,11 @@ _SECOND_MS = 1_000
 _MINUTE_MS = 60 * _SECOND_MS
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
-_UNITS_MS = ((_DAY_MS, "d", _HOUR_MS, "h"), (_HOUR_MS, "h", _MINUTE_MS, "min"), (_MINUTE_MS, "min", _SECOND_MS, "s"))
+_UNITS_MS = (
+    (_DAY_MS, "d", _HOUR_MS, "h"),
+    (_HOUR_MS, "h", _MINUTE_MS, "min"),
+    (_MINUTE_MS, "min", _SECOND_MS, "s"),
+)
 _TENTHS_BELOW_MS = 10
 _MAX_MS = 10**15
 """Longer durations are nobody's: 30,000 years."""

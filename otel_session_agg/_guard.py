@@ -117,7 +117,14 @@ class Guard:
         else:
             self.once(place, kind, "%s failed: %s: %s", place, kind, error, exc_info=error)
 
-    def once(self, place: str, what: str, message: str, *args: object, exc_info: BaseException | None = None) -> None:
+    def once(
+        self,
+        place: str,
+        what: str,
+        message: str,
+        *args: object,
+        exc_info: BaseException | None = None,
+    ) -> None:
         """Log a warning, the first time for this place and thing."""
         if (place, what) not in self._logged and len(self._logged) < _MAX_KINDS:
             self._logged.add((place, what))
@@ -130,7 +137,11 @@ def warn(logger: Logger, text: str, *args: object) -> None:
 
 
 def _log(message: Message) -> None:
-    fault = None if message.error is None else _Fault(type(message.error).__name__).with_traceback(message.error.__traceback__)
+    fault = (
+        None
+        if message.error is None
+        else _Fault(type(message.error).__name__).with_traceback(message.error.__traceback__)
+    )
     message.logger.warning(message.text, *map(shown, message.args), exc_info=fault)
 
 
@@ -160,7 +171,9 @@ def _stays(error: BaseException, *, is_part: bool = False) -> bool:
     """Whether an error is of no concern to the application."""
     if get_ident() in own_threads:
         return True
-    return (is_part or isinstance(error, Exception)) and not (isinstance(error, KeyboardInterrupt) or is_of_signal(error))
+    return (is_part or isinstance(error, Exception)) and not (
+        isinstance(error, KeyboardInterrupt) or is_of_signal(error)
+    )
 
 
 def is_of_signal(error: BaseException) -> bool:
@@ -179,11 +192,16 @@ def is_of_signal(error: BaseException) -> bool:
 def _is_given(frame: FrameType, interrupted: FrameType) -> bool:
     """Whether the second of a function's arguments, however it is declared, is the frame below it."""
     code, values = frame.f_code, frame.f_locals
-    names = code.co_varnames[: code.co_argcount + bool(code.co_flags & _HAS_VARARGS)]  # ``*args`` follows keyword-only ones
+    names = code.co_varnames[
+        : code.co_argcount + bool(code.co_flags & _HAS_VARARGS)
+    ]  # ``*args`` follows keyword-only ones
     if code.co_flags & _HAS_VARARGS:
         names = (*names[:-1], code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
     given = [values.get(name) for name in names]
-    return any(value is interrupted or (type(value) is tuple and any(one is interrupted for one in value)) for value in given)
+    return any(
+        value is interrupted or (type(value) is tuple and any(one is interrupted for one in value))
+        for value in given
+    )
 
 
 _HAS_VARARGS = 0x04

@@ -11,10 +11,14 @@ _MAX_DIGITS = 40
 
 def _whole(digits: str) -> int | float:
     """A whole number; one that is nobody's is infinite, so that what stands beside it can be read."""
-    return int(digits) if len(digits) <= _MAX_DIGITS else float("-inf" if digits[0] == "-" else "inf")
+    return (
+        int(digits) if len(digits) <= _MAX_DIGITS else float("-inf" if digits[0] == "-" else "inf")
+    )
 
 
-_DECODER = JSONDecoder(parse_int=_whole)  # Python's own takes the square of the digits, or refuses the whole text
+_DECODER = JSONDecoder(
+    parse_int=_whole
+)  # Python's own takes the square of the digits, or refuses the whole text
 
 
 def loaded(text: str | bytes) -> object:
@@ -25,6 +29,10 @@ def loaded(text: str | bytes) -> object:
 
     """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass"))
+        return _DECODER.decode(
+            text
+            if isinstance(text, str)
+            else text.decode(json.detect_encoding(text), "surrogatepass")
+        )
     except RecursionError:
         raise ValueError(text[:_MAX_DIGITS]) from None

@@ -9,7 +9,9 @@ _USER = re.compile(r"://(?!/)(.*)@", re.DOTALL)
 _USER_ALONE = re.compile(r"^[^@]*@", re.DOTALL)
 _USER_NAME = re.compile(r"[^@/?\s]+")
 _QUERY = re.compile(r"([?&])([^=&]*)=([^&]*)")
-_PAIR = re.compile(r"((?:pass|pwd|secret|token|key|auth|credential)\w*\s*=\s*)[^&,;\s]*", re.IGNORECASE)
+_PAIR = re.compile(
+    r"((?:pass|pwd|secret|token|key|auth|credential)\w*\s*=\s*)[^&,;\s]*", re.IGNORECASE
+)
 """As in connection strings that are no URLs."""
 _HARMLESS = frozenset(
     {
@@ -23,8 +25,14 @@ _HARMLESS = frozenset(
 
 def masked(url: str) -> str:
     """The URL without its passwords, and without whatever may be one: a user without a password is a token."""
-    url = _USER.sub(lambda found: f"://{_user(found[1])}***@", url) if "://" in url else _USER_ALONE.sub("***@", url)
-    url = _QUERY.sub(lambda found: found[0] if found[2] in _HARMLESS else f"{found[1]}{found[2]}=***", url)
+    url = (
+        _USER.sub(lambda found: f"://{_user(found[1])}***@", url)
+        if "://" in url
+        else _USER_ALONE.sub("***@", url)
+    )
+    url = _QUERY.sub(
+        lambda found: found[0] if found[2] in _HARMLESS else f"{found[1]}{found[2]}=***", url
+    )
     return _PAIR.sub(lambda found: f"{found[1]}***", url)
 
 

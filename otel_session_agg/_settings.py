@@ -24,7 +24,12 @@ _Rule = tuple[Callable[[object], Any], str]
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, str) and len(value) <= _MAX_CHARS and value.strip().isascii() and value.strip().isdigit():
+    if (
+        isinstance(value, str)
+        and len(value) <= _MAX_CHARS
+        and value.strip().isascii()
+        and value.strip().isdigit()
+    ):
         value = int(value.strip())
     return value if type(value) is int and 1 <= value <= _MOST else None
 
@@ -55,7 +60,9 @@ def _name(value: object) -> str | None:
 
 def _names(value: object) -> tuple[str, ...] | None:
     names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) and len(name) <= _MAX_CHARS for name in names):
+    if not isinstance(names, (tuple, list)) or not all(
+        isinstance(name, str) and len(name) <= _MAX_CHARS for name in names
+    ):
         return None
     found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
     return found if len(found) <= _MAX_NAMES else None
@@ -76,9 +83,14 @@ def _profiles(value: object) -> tuple[str, ...] | None:
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     """Variables that have this library's prefix and are none of its own, with the known name that is closest, if one is close."""
     known = [variable for variable, _ in _RULES.values()]
-    unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)[:_MAX_UNKNOWN]
+    unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)[
+        :_MAX_UNKNOWN
+    ]
     ends = {name.removeprefix(_PREFIX): name for name in known}
-    close = {name: get_close_matches(name.removeprefix(_PREFIX)[:_MAX_CHARS], ends, 1, _CLOSE) for name in unknown}
+    close = {
+        name: get_close_matches(name.removeprefix(_PREFIX)[:_MAX_CHARS], ends, 1, _CLOSE)
+        for name in unknown
+    }
     return {name: ends[found[0]] if found else None for name, found in close.items()}
 
 
@@ -97,8 +109,15 @@ class Given(NamedTuple):
 
 def given_variables(environ: Mapping[str, str]) -> list[Given]:
     """All settings that the environment states."""
-    found = ((name, variable, environ.get(variable, "").strip(), rule) for name, (variable, rule) in _RULES.items())
-    return [Given(name, variable, raw, read(raw), allowed) for name, variable, raw, (read, allowed) in found if raw]
+    found = (
+        (name, variable, environ.get(variable, "").strip(), rule)
+        for name, (variable, rule) in _RULES.items()
+    )
+    return [
+        Given(name, variable, raw, read(raw), allowed)
+        for name, variable, raw, (read, allowed) in found
+        if raw
+    ]
 
 
 def _shown(value: object) -> str:
@@ -123,7 +142,10 @@ PROFILE_NAMES = ("default", "honeyhive", "phoenix", "posthog")
 
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
 _FLAG: _Rule = (flag, "true or false")
-_NAMES: _Rule = (_names, f"at most {_MAX_NAMES} names of at most {_MAX_CHARS} characters, by commas")
+_NAMES: _Rule = (
+    _names,
+    f"at most {_MAX_NAMES} names of at most {_MAX_CHARS} characters, by commas",
+)
 _RECORDS: _Rule = (_records, "auto, true or false")
 _URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
 _NAME: _Rule = (_name, f"a name of at most {_MAX_CHARS} characters")
@@ -241,7 +263,11 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         for name, close in unknown_variables(environ).items():
-            advice = f"did you mean {close}?" if close else f"known are {', '.join(variable for variable, _ in _RULES.values())}"
+            advice = (
+                f"did you mean {close}?"
+                if close
+                else f"known are {', '.join(variable for variable, _ in _RULES.values())}"
+            )
             _warned.once("unknown", name, f"%s is no variable of this library: {advice}", name)
         given = given_variables(environ)
         for one in given:

@@ -20,7 +20,10 @@ from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._values import plain
 from otel_session_agg.attributes import OUR_SCOPE
 
-_ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL  # globals are read twenty times faster than an enum's members
+_ERROR, _INTERNAL = (
+    StatusCode.ERROR,
+    SpanKind.INTERNAL,
+)  # globals are read twenty times faster than an enum's members
 _BoundedList: Any = BoundedList
 _SdkSpan: Any = _Span
 _new = tuple.__new__  # the named tuple's own costs twice as much
@@ -33,7 +36,11 @@ def carried_parent_id(span: ReadableSpan) -> int | None:
     if parent is None or not parent.is_remote:
         return None
     scope = span.instrumentation_scope
-    return parent.span_id if scope is not None and _text(scope.name).startswith(CARRYING_SCOPES) else None
+    return (
+        parent.span_id
+        if scope is not None and _text(scope.name).startswith(CARRYING_SCOPES)
+        else None
+    )
 
 
 def span_data(span: ReadableSpan) -> SpanData:
@@ -45,7 +52,13 @@ def span_data(span: ReadableSpan) -> SpanData:
     """
     if type(span) is not _OWN:
         return _by_properties(span)
-    context, parent, scope, kind, status = span._context, span._parent, span._instrumentation_scope, span._kind, span._status
+    context, parent, scope, kind, status = (
+        span._context,
+        span._parent,
+        span._instrumentation_scope,
+        span._kind,
+        span._status,
+    )
     attributes, name, start, end = span._attributes, span._name, span._start_time, span._end_time
     events: Any = span._events
     if not (
@@ -82,14 +95,33 @@ def ids_of(span: ReadableSpan) -> tuple[int, int, int | None]:
         if parent is None or type(parent) is SpanContext:
             return context[0], context[1], None if parent is None or parent[2] else parent[1]
     context, parent = span.context, span.parent
-    return context.trace_id, context.span_id, None if parent is None or parent.is_remote else parent.span_id
+    return (
+        context.trace_id,
+        context.span_id,
+        None if parent is None or parent.is_remote else parent.span_id,
+    )
 
 
 def _has_fields() -> bool:
     """Whether the SDK's own classes keep their properties in the fields that are read here."""
-    context, scope, status = SpanContext(1, 2, is_remote=True), InstrumentationScope("a", "b"), Status(StatusCode.ERROR, "c")
-    span = ReadableSpan("n", context, context, Resource.get_empty(), status=status, instrumentation_scope=scope)
-    names = ("name", "context", "parent", "kind", "status", "instrumentation_scope", "start_time", "end_time")
+    context, scope, status = (
+        SpanContext(1, 2, is_remote=True),
+        InstrumentationScope("a", "b"),
+        Status(StatusCode.ERROR, "c"),
+    )
+    span = ReadableSpan(
+        "n", context, context, Resource.get_empty(), status=status, instrumentation_scope=scope
+    )
+    names = (
+        "name",
+        "context",
+        "parent",
+        "kind",
+        "status",
+        "instrumentation_scope",
+        "start_time",
+        "end_time",
+    )
     fields = [(span, name) for name in names] + [
         (scope, "name"),
         (scope, "version"),
@@ -101,7 +133,8 @@ def _has_fields() -> bool:
     return (
         all(getattr(of, f"_{name}", _NO_ATTRIBUTES) is getattr(of, name) for of, name in fields)
         and tuple(context)[:3] == (1, 2, True)
-        and (getattr(attributes, "_dict", None), getattr(attributes, "dropped", None)) == ({"k": 1}, 0)
+        and (getattr(attributes, "_dict", None), getattr(attributes, "dropped", None))
+        == ({"k": 1}, 0)
         and list(getattr(events, "_dq", ())) == [5]
         and hasattr(span, "_attributes")
         and hasattr(span, "_events")
@@ -125,7 +158,9 @@ def _by_properties(span: ReadableSpan) -> SpanData:
     name, scope_name, scope_version = span.name, "", ""
     if scope is not None:
         scope_name, scope_version = scope.name, "" if scope.version is None else scope.version
-    if not type(name) is type(scope_name) is type(scope_version) is str:  # nobody checks what applications put there
+    if (
+        not type(name) is type(scope_name) is type(scope_version) is str
+    ):  # nobody checks what applications put there
         name, scope_name, scope_version = _text(name), _text(scope_name), _text(scope_version)
     status = span.status
     failed = status.status_code is _ERROR
@@ -149,7 +184,11 @@ def _by_properties(span: ReadableSpan) -> SpanData:
             start,
             end,
             attributes_of(span),
-            tuple(SpanEvent(_text(event.name), event.attributes or _NO_ATTRIBUTES) for event in events) if events else (),
+            tuple(
+                SpanEvent(_text(event.name), event.attributes or _NO_ATTRIBUTES) for event in events
+            )
+            if events
+            else (),
             failed,
             _text(status.description) if failed and status.description is not None else None,
             carried_parent_id(span) if is_remote else None,
@@ -161,7 +200,13 @@ def _by_properties(span: ReadableSpan) -> SpanData:
 
 def _text(name: object) -> str:
     """A name as text; what is none has no name that anybody knows.  Nobody checks what applications put there."""
-    return plain(name) if isinstance(name, str) else str(name) if type(name) in (int, float, bool, bytes) else ""
+    return (
+        plain(name)
+        if isinstance(name, str)
+        else str(name)
+        if type(name) in (int, float, bool, bytes)
+        else ""
+    )
 
 
 def nanoseconds(time: object) -> int:
@@ -199,7 +244,9 @@ def is_copied_session(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool
 class RootSpan(ReadableSpan):
     """A root with its totals; everything else is carried over, the counts of what was dropped included."""
 
-    def __init__(self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()) -> None:
+    def __init__(
+        self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()
+    ) -> None:
         """``written`` is added to the root's attributes, and those named in ``without`` are left out."""
         own = attributes_of(root)
         if without:

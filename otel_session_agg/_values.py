@@ -64,7 +64,11 @@ def count(value: object) -> int | None:
         return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, float):
         number = float.__float__(value)
-        return int(number) if isfinite(number) and number.is_integer() and 0 <= number <= MAX_TOKENS else None
+        return (
+            int(number)
+            if isfinite(number) and number.is_integer() and 0 <= number <= MAX_TOKENS
+            else None
+        )
     said = plain_text(value)
     if said is None or len(said) > _MAX_NUMBER_CHARS:
         return None
@@ -81,11 +85,15 @@ def picodollars(value: object) -> int | None:
     """USD as whole picodollars, rounded once, half to even; negative, infinite and absurd amounts are refused."""
     amount: str | int
     if type(value) is int:
-        if not 0 <= value <= MAX_COST_USD:  # before it is made a decimal, which takes the square of its length
+        if (
+            not 0 <= value <= MAX_COST_USD
+        ):  # before it is made a decimal, which takes the square of its length
             return None
         amount = value
     elif isinstance(value, float):
-        amount = float.__repr__(value)  # the shortest text that names the float is the amount its writer meant
+        amount = float.__repr__(
+            value
+        )  # the shortest text that names the float is the amount its writer meant
     else:
         said = plain_text(value)
         if said is None or len(said) > _MAX_NUMBER_CHARS:

@@ -44,7 +44,11 @@ class RecordingExporter(InMemorySpanExporter):
     @property
     def roots(self) -> tuple[ReadableSpan, ...]:
         """The exported session roots: spans of the application without a parent in this process."""
-        return tuple(span for span in self.spans if (span.parent is None or span.parent.is_remote) and not is_ours(span))
+        return tuple(
+            span
+            for span in self.spans
+            if (span.parent is None or span.parent.is_remote) and not is_ours(span)
+        )
 
 
 def make_span(  # noqa: PLR0913 -- everything a span has
@@ -65,7 +69,9 @@ def make_span(  # noqa: PLR0913 -- everything a span has
 ) -> ReadableSpan:
     """An ended span as the SDK hands it to processors; times are nanoseconds since the Unix epoch."""
     flags = TraceFlags(TraceFlags.SAMPLED)
-    parent = SpanContext(trace_id, parent_id, remote_parent, flags) if parent_id is not None else None
+    parent = (
+        SpanContext(trace_id, parent_id, remote_parent, flags) if parent_id is not None else None
+    )
     return ReadableSpan(
         name=name,
         context=SpanContext(trace_id, span_id, is_remote=False, trace_flags=flags),

@@ -23,7 +23,9 @@ def begin(**_: object) -> None:
     """Set up a pool process, after the fork."""
     process["provider"] = start_tracing("reports-worker", trust_baggage=True)
     base_url = os.environ.get("OPENAI_BASE_URL") or model_server.start().base_url
-    process["client"] = openai.OpenAI(base_url=base_url, api_key=os.environ.get("OPENAI_API_KEY", "not-a-key"))
+    process["client"] = openai.OpenAI(
+        base_url=base_url, api_key=os.environ.get("OPENAI_API_KEY", "not-a-key")
+    )
 
 
 @worker_process_shutdown.connect
@@ -35,7 +37,9 @@ def end(**_: object) -> None:
 def ask(report: str, question: str) -> str:
     """Ask the model."""
     answer = process["client"].chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": question}], prompt_cache_key=report
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": question}],
+        prompt_cache_key=report,
     )
     return answer.choices[0].message.content or ""
 

@@ -20,8 +20,12 @@ SETTINGS = Settings.from_env({"OTEL_PYTHON_SESSION_AGG_STORE": f"{REDIS_URL}/2",
 
 def start_tracing(service: str, *, trust_baggage: bool) -> TracerProvider:
     """Trace this process; ``trust_baggage``: whether to believe the session that a caller names."""
-    provider = TracerProvider(resource=Resource.create({"service.name": service, "process.pid": os.getpid()}))
-    provider.add_span_processor(SessionSpanProcessor(Printer(), settings=replace(SETTINGS, trust_baggage=trust_baggage)))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service, "process.pid": os.getpid()})
+    )
+    provider.add_span_processor(
+        SessionSpanProcessor(Printer(), settings=replace(SETTINGS, trust_baggage=trust_baggage))
+    )
     trace.set_tracer_provider(provider)
     CeleryInstrumentor().instrument()
     OpenAIInstrumentor().instrument()

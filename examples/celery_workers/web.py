@@ -37,7 +37,9 @@ class Order(BaseModel):
 def post_report(report: str, order: Order) -> None:
     """Order a report; its id is that of the session."""
     with session(report, propagate=True), tracer.start_as_current_span("order a report"):
-        chord([look_into.s(report, topic) for topic in order.topics])(write.s(report).set(task_id=report))
+        chord([look_into.s(report, topic) for topic in order.topics])(
+            write.s(report).set(task_id=report)
+        )
 
 
 @app.get("/reports/{report}")

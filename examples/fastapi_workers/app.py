@@ -66,15 +66,24 @@ WAIT_SECONDS = 5.0
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Set up what each worker has of its own; this runs after a fork, so preloading does no harm."""
-    provider = TracerProvider(resource=Resource.create({"service.name": "chats", "process.pid": os.getpid()}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": "chats", "process.pid": os.getpid()})
+    )
     provider.add_span_processor(SessionSpanProcessor(Printer(), settings=SETTINGS))
     trace.set_tracer_provider(provider)
     OpenAIInstrumentor().instrument()
     with ExitStack() as stack:
-        base_url = os.environ.get("OPENAI_BASE_URL") or stack.enter_context(model_server.running()).base_url
+        base_url = (
+            os.environ.get("OPENAI_BASE_URL")
+            or stack.enter_context(model_server.running()).base_url
+        )
         api_key = os.environ.get("OPENAI_API_KEY", "not-a-key")
-        http_client = openai.DefaultHttpxClient(trust_env="OPENAI_BASE_URL" in os.environ)  # no proxy in front of our own
-        app.state.model = stack.enter_context(openai.OpenAI(base_url=base_url, api_key=api_key, http_client=http_client))
+        http_client = openai.DefaultHttpxClient(
+            trust_env="OPENAI_BASE_URL" in os.environ
+        )  # no proxy in front of our own
+        app.state.model = stack.enter_context(
+            openai.OpenAI(base_url=base_url, api_key=api_key, http_client=http_client)
+        )
         yield
     provider.shutdown()
 
@@ -90,11 +99,15 @@ class RequestSpans:
         if scope["type"] != "http" or trace.get_current_span().is_recording():
             await self._app(scope, receive, send)
             return
-        with trace.get_tracer("chats").start_as_current_span(scope["method"], kind=trace.SpanKind.SERVER):
+        with trace.get_tracer("chats").start_as_current_span(
+            scope["method"], kind=trace.SpanKind.SERVER
+        ):
             await self._app(scope, receive, send)
 
 
-app = FastAPI(lifespan=lifespan, telemetry={"operation_spans": False})  # of its own spans, the one for each request is enough
+app = FastAPI(
+    lifespan=lifespan, telemetry={"operation_spans": False}
+)  # of its own spans, the one for each request is enough
 app.add_middleware(RequestSpans)
 
 
@@ -120,8 +133,13 @@ def post_message(chat_id: str, message: Message) -> dict[str, object]:
             chat.check(wait_seconds=WAIT_SECONDS)
         except BudgetExceeded as exceeded:
             raise HTTPException(402, str(exceeded)) from None
-        answer = app.state.model.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": message.text}])
-        return {"text": answer.choices[0].message.content, "usage": answer.usage.model_dump(exclude_none=True)}
+        answer = app.state.model.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": message.text}]
+        )
+        return {
+            "text": answer.choices[0].message.content,
+            "usage": answer.usage.model_dump(exclude_none=True),
+        }
 
 
 @app.get("/chats/{chat_id}/totals")

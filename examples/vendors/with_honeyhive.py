@@ -16,7 +16,9 @@ from openinference.instrumentation.openai import OpenAIInstrumentor
 from otel_session_agg import SessionSpanProcessor, Settings, session
 
 honeyhive = HoneyHiveTracer.init(project="chats", session_name="chat-42")
-honeyhive.provider.add_span_processor(SessionSpanProcessor(settings=Settings(profiles=("default", "honeyhive"))))
+honeyhive.provider.add_span_processor(
+    SessionSpanProcessor(settings=Settings(profiles=("default", "honeyhive")))
+)
 OpenAIInstrumentor().instrument(tracer_provider=honeyhive.provider)
 
 client = openai.OpenAI()
@@ -25,7 +27,9 @@ tracer = honeyhive.provider.get_tracer("chats")
 
 def ask(question: str) -> str | None:
     """One call; OpenInference has instrumented the client."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

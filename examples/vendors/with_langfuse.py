@@ -22,7 +22,9 @@ client = openai.OpenAI()
 
 def ask(question: str) -> str | None:
     """One call; it is Langfuse's client that tells of it."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

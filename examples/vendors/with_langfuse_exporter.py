@@ -23,7 +23,11 @@ public_key = os.environ["LANGFUSE_PUBLIC_KEY"]
 keys = base64.b64encode(f"{public_key}:{os.environ['LANGFUSE_SECRET_KEY']}".encode()).decode()
 exporter = OTLPSpanExporter(
     f"{base_url}/api/public/otel/v1/traces",
-    headers={"Authorization": f"Basic {keys}", "x-langfuse-public-key": public_key, "x-langfuse-ingestion-version": "4"},
+    headers={
+        "Authorization": f"Basic {keys}",
+        "x-langfuse-public-key": public_key,
+        "x-langfuse-ingestion-version": "4",
+    },
 )
 langfuse = Langfuse(span_exporter=SessionSpanExporter(exporter))
 
@@ -32,7 +36,9 @@ client = openai.OpenAI()
 
 def ask(question: str) -> str | None:
     """One call; it is Langfuse's client that tells of it."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

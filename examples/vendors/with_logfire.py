@@ -32,7 +32,9 @@ client = openai.OpenAI()
 
 def ask(question: str) -> str | None:
     """One call; Logfire has instrumented the client."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

@@ -23,7 +23,9 @@ tracer = provider.get_tracer("chats")
 
 def ask(question: str) -> str | None:
     """One call; ``auto_instrument`` has instrumented the client."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

@@ -19,9 +19,13 @@ from posthog.ai.otel import PostHogSpanProcessor
 
 from otel_session_agg import SessionSpanProcessor, Settings, session
 
-posthog = PostHogSpanProcessor(os.environ["POSTHOG_API_KEY"], os.environ.get("POSTHOG_HOST", "https://us.i.posthog.com"))
+posthog = PostHogSpanProcessor(
+    os.environ["POSTHOG_API_KEY"], os.environ.get("POSTHOG_HOST", "https://us.i.posthog.com")
+)
 provider = TracerProvider()
-provider.add_span_processor(SessionSpanProcessor(posthog, settings=Settings(profiles=("default", "posthog"))))
+provider.add_span_processor(
+    SessionSpanProcessor(posthog, settings=Settings(profiles=("default", "posthog")))
+)
 trace.set_tracer_provider(provider)
 OpenAIInstrumentor().instrument()
 
@@ -33,7 +37,9 @@ AGENT = {"gen_ai.operation.name": "invoke_agent"}
 
 def ask(question: str) -> str | None:
     """One call; OpenInference has instrumented the client."""
-    answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": question}])
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
     return answer.choices[0].message.content
 
 

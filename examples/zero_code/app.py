@@ -53,5 +53,8 @@ async def chat(question: Question) -> dict[str, int | str]:
         answer = await app.state.client.chat.completions.create(model=MODEL, messages=messages)
         text = answer.choices[0].message.content
         tokens += answer.usage.total_tokens
-        messages += [{"role": "assistant", "content": text}, {"role": "user", "content": "And then?"}]
+        messages += [
+            {"role": "assistant", "content": text},
+            {"role": "user", "content": "And then?"},
+        ]
     return {"answer": text, "total_tokens": tokens}

@@ -23,7 +23,9 @@ NOT_RECORDING = "the trace around the check is sampled out, so its calls are not
 MAY_BE_SAMPLED_OUT = "the sampler leaves out traces, and what is sampled out is not seen"
 UNPRICED = "it has calls without a known price, which do not count against cost_usd"
 UNCOUNTED = "it has calls that state no tokens, which do not count against total_tokens"
-NO_OWNER = "the session() block names no user, or not the name of the metadata that the budget is per"
+NO_OWNER = (
+    "the session() block names no user, or not the name of the metadata that the budget is per"
+)
 NO_SESSION = "the budget was given to no session"
 
 _logger = logging.getLogger("otel_session_agg")
@@ -71,4 +73,9 @@ def of_totals(rollup: Rollup, *, has_cost: bool, has_tokens: bool) -> list[str]:
 def warn(reasons: Iterable[str]) -> None:
     """Log reasons that were not logged in this process yet."""
     for reason in reasons:
-        _warned.once("budget", reason, "a budget may not see what is used: %s; Budget(strict=True) raises then", reason)
+        _warned.once(
+            "budget",
+            reason,
+            "a budget may not see what is used: %s; Budget(strict=True) raises then",
+            reason,
+        )

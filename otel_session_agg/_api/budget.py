@@ -77,7 +77,13 @@ class Budget:
         self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
 
     def __repr__(self) -> str:
-        return as_repr("Budget", (value if name == "limit" else f"{name} {short(value)}" for name, value in self._rows()))
+        return as_repr(
+            "Budget",
+            (
+                value if name == "limit" else f"{name} {short(value)}"
+                for name, value in self._rows()
+            ),
+        )
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -86,7 +92,12 @@ class Budget:
     def _rows(self) -> list[tuple[str, str]]:
         limits = [dollars(self.cost_usd)] if self.cost_usd is not None else []
         limits += [counted(self.total_tokens, "token")] if self.total_tokens is not None else []
-        rows = [("limit", " and ".join(limits)), ("per", self.per), ("period", self.period), ("session", self._last)]
+        rows = [
+            ("limit", " and ".join(limits)),
+            ("per", self.per),
+            ("period", self.period),
+            ("session", self._last),
+        ]
         rows.append(("strict", "yes" if self.strict else None))
         return [(name, value) for name, value in rows if value is not None]
 
@@ -100,7 +111,9 @@ class Budget:
         """What ``check`` raises for these totals, if it does."""
         cost = rollup.cost_usd
         over_cost = self.cost_usd is not None and cost is not None and cost > self.cost_usd
-        over_tokens = self.total_tokens is not None and (rollup.total_tokens or 0) > self.total_tokens
+        over_tokens = (
+            self.total_tokens is not None and (rollup.total_tokens or 0) > self.total_tokens
+        )
         if not over_cost and not over_tokens:
             return None
         return BudgetExceeded(session_id, rollup, self.cost_usd, self.total_tokens, whose)
@@ -108,7 +121,9 @@ class Budget:
     def is_news(self, session_id: str) -> bool:
         """Whether nobody was told yet that this session has used more; from now on somebody was."""
         mine = object()
-        return self._told.setdefault(session_id, mine) is mine  # several processors may see the same spans, at once
+        return (
+            self._told.setdefault(session_id, mine) is mine
+        )  # several processors may see the same spans, at once
 
     def check(self, wait_seconds: float = 0.0) -> None:
         """Raise when the session has used more than this.
@@ -126,11 +141,15 @@ class Budget:
         """
         label = next((label for label in labels_around() if label.budget is self), None)
         if label is not None or self._last is not None:
-            self.check_session(label.session_id if label is not None else self._last or "", wait_seconds, label)
+            self.check_session(
+                label.session_id if label is not None else self._last or "", wait_seconds, label
+            )
         else:
             self._not_known("", Rollup(), [blind_spots.NO_SESSION])
 
-    def check_session(self, session_id: str, wait_seconds: float = 0.0, label: Label | None = None) -> None:
+    def check_session(
+        self, session_id: str, wait_seconds: float = 0.0, label: Label | None = None
+    ) -> None:
         """Raise when a session has used more than this, or what else this is over; as ``check``.  ``label``: of its block."""
         name, whose = session_id, ""
         if self.scope is None:
@@ -150,20 +169,31 @@ class Budget:
 
     def _account(self, label: Label | None) -> tuple[str, str] | None:
         """The account of a block at this moment, and its owner; ``None`` when the block says not whose it is."""
-        value = value_of(self.scope, label) if self.scope is not None and label is not None else None
+        value = (
+            value_of(self.scope, label) if self.scope is not None and label is not None else None
+        )
         if self.scope is None or value is None:
             return None
         return self.scope.account(value, wall_ns() // HOUR_NS), owner(self.scope.per, value)
 
     def missing(self, rollup: Rollup) -> list[str]:
         """Why totals are less than what was used, as far as they tell."""
-        return blind_spots.of_totals(rollup, has_cost=self.cost_usd is not None, has_tokens=self.total_tokens is not None)
+        return blind_spots.of_totals(
+            rollup, has_cost=self.cost_usd is not None, has_tokens=self.total_tokens is not None
+        )
 
     def _not_known(self, name: str, rollup: Rollup, reasons: list[str], whose: str = "") -> None:
         blind_spots.warn(reasons)
         if reasons and self.strict:
-            raise BudgetUnknown(name, rollup, self.cost_usd, self.total_tokens, whose, "; ".join(reasons))
+            raise BudgetUnknown(
+                name, rollup, self.cost_usd, self.total_tokens, whose, "; ".join(reasons)
+            )
 
 
 def _is_limit(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and isfinite(value)
+        and value >= 0
+    )

@@ -11,7 +11,13 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
     """A session, or what else a budget is over, has used more than its budget; raised by ``Budget.check`` only."""
 
     def __init__(  # noqa: PLR0913 -- all that there is to say
-        self, session_id: str, rollup: Rollup, cost_usd: float | None, total_tokens: int | None, whose: str = "", reason: str = ""
+        self,
+        session_id: str,
+        rollup: Rollup,
+        cost_usd: float | None,
+        total_tokens: int | None,
+        whose: str = "",
+        reason: str = "",
     ) -> None:
         self.session_id = session_id
         """The session; for a budget over something else, where its totals stand."""
@@ -37,7 +43,14 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
         return f"{self.whose} has used {' and '.join(used)}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.session_id, self.rollup, self.cost_usd, self.total_tokens, self.whose, self.reason)
+        return type(self), (
+            self.session_id,
+            self.rollup,
+            self.cost_usd,
+            self.total_tokens,
+            self.whose,
+            self.reason,
+        )
 
 
 class BudgetUnknown(BudgetExceeded):

@@ -9,7 +9,15 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from opentelemetry import baggage
-from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
+from opentelemetry.context import (
+    Context,
+    attach,
+    create_key,
+    detach,
+    get_current,
+    get_value,
+    set_value,
+)
 
 from otel_session_agg import attributes as n
 from otel_session_agg._spans import attributes_of, is_copied_session
@@ -42,7 +50,9 @@ class Label:
     @cached_property
     def stamps(self) -> Mapping[str, str | bool | int | float]:
         """The attributes of spans that start inside."""
-        stamps: dict[str, str | bool | int | float] = {n.METADATA_PREFIX + name: value for name, value in self.metadata.items()}
+        stamps: dict[str, str | bool | int | float] = {
+            n.METADATA_PREFIX + name: value for name, value in self.metadata.items()
+        }
         stamps[n.SESSION_ID] = self.session_id
         if self.user_id is not None:
             stamps[n.USER_ID] = self.user_id
@@ -86,7 +96,11 @@ def current_label(context: Context | None = None) -> Label | None:
 def carried_texts() -> frozenset[str]:
     """Every text in the current context and its baggage, whoever put it there."""
     context = get_current()
-    carried = [value for value in (*context.values(), *baggage.get_all(context).values()) if isinstance(value, str)]
+    carried = [
+        value
+        for value in (*context.values(), *baggage.get_all(context).values())
+        if isinstance(value, str)
+    ]
     return frozenset((*carried, *filter(None, map(text, carried))))
 
 
@@ -123,8 +137,12 @@ def with_label(label: Label) -> Context:
     around = baggage.get_all(context)
     for key in BAGGAGE_KEYS if around else ():
         if around.get(key) not in (None, label.session_id):
-            context = baggage.remove_baggage(key, context)  # a callee must not join the session around this one
-    return baggage.set_baggage(n.SESSION_ID, label.session_id, context) if label.propagate else context
+            context = baggage.remove_baggage(
+                key, context
+            )  # a callee must not join the session around this one
+    return (
+        baggage.set_baggage(n.SESSION_ID, label.session_id, context) if label.propagate else context
+    )
 
 
 def leave(token: object, label: Label) -> None:
@@ -165,5 +183,7 @@ def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label 
         if not ((isinstance(named, str) and named in label.around) or is_copied_session(span, own)):
             return None
         own = {name: value for name, value in own.items() if name != n.SESSION_ID}
-    span.set_attributes({name: value for name, value in stamps.items() if name not in own} if own else stamps)
+    span.set_attributes(
+        {name: value for name, value in stamps.items() if name not in own} if own else stamps
+    )
     return label

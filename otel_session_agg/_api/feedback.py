@@ -78,7 +78,12 @@ def record_feedback(
     )
     said = {name: value for name, value in given if value is not None}
     current = trace.get_current_span()
-    span = _span(wanted, said, current, is_elsewhere=given_id(session_id) is not None and not _is_in(current, wanted))
+    span = _span(
+        wanted,
+        said,
+        current,
+        is_elsewhere=given_id(session_id) is not None and not _is_in(current, wanted),
+    )
     told = [one.feedback(wanted, span) for one in aggregators()]
     if not any(told):
         _emit(wanted, said, None if span.parent is not None else Context())
@@ -107,7 +112,13 @@ def _is_in(span: trace.Span, session_id: str | None) -> bool:
     return label is not None and label.session_id == session_id and span.get_span_context().is_valid
 
 
-def _span(session_id: str | None, said: Mapping[str, str | float], current: trace.Span, *, is_elsewhere: bool) -> ReadableSpan:
+def _span(
+    session_id: str | None,
+    said: Mapping[str, str | float],
+    current: trace.Span,
+    *,
+    is_elsewhere: bool,
+) -> ReadableSpan:
     now_ns = time.time_ns()
     context: SpanContext | None = current.get_span_context()
     if is_elsewhere or context is None or not context.is_valid:
@@ -115,7 +126,10 @@ def _span(session_id: str | None, said: Mapping[str, str | float], current: trac
     resource = current.resource if isinstance(current, ReadableSpan) else _resource()
     return made_span(
         n.FEEDBACK_SPAN,
-        (context.trace_id if context is not None else _IDS.generate_trace_id(), _IDS.generate_span_id()),
+        (
+            context.trace_id if context is not None else _IDS.generate_trace_id(),
+            _IDS.generate_span_id(),
+        ),
         (now_ns, now_ns),
         resource=resource,
         parent=context,
@@ -133,7 +147,9 @@ def _resource() -> Resource:
 def _emit(session_id: str | None, said: Mapping[str, str | float], context: Context | None) -> None:
     """Export the span by the application's own pipeline: no processor of ours has one."""
     span = trace.get_tracer(n.OUR_SCOPE, version(), schema_url=SCHEMA_URL).start_span(
-        n.FEEDBACK_SPAN, context, attributes={n.SESSION_ID: session_id} if session_id is not None else None
+        n.FEEDBACK_SPAN,
+        context,
+        attributes={n.SESSION_ID: session_id} if session_id is not None else None,
     )
     span.add_event(n.EVALUATION_EVENT, said)
     span.end()

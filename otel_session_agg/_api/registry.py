@@ -37,12 +37,18 @@ class RegisteredAggregator(Protocol):
         """A ``session()`` block is entered, or left."""
         ...
 
-    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
+    def session_rollup(
+        self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here."""
         ...
 
     def account_rollup(
-        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+        self,
+        name: str,
+        whose: str,
+        wait_seconds: float = 0.0,
+        siblings: frozenset[str] = frozenset(),
     ) -> Rollup | None:
         """The totals of an account at this moment."""
         ...
@@ -91,7 +97,10 @@ def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
 
     ``wait_seconds``: how long all of them together may wait for other processes.
     """
-    found = _asked(lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings), wait_seconds)
+    found = _asked(
+        lambda one, seconds, siblings: one.session_rollup(session_id, seconds, siblings),
+        wait_seconds,
+    )
     joined = [one for one in aggregators() if one.joins]
     shares = [one.share(session_id) for one in joined] if len(joined) > 1 else []
     known = [share for share in shares if share is not None]
@@ -100,10 +109,15 @@ def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
 
 def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup | None:
     """The same for an account, which budgets over anything else than a session have."""
-    return _asked(lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings), wait_seconds)
+    return _asked(
+        lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings),
+        wait_seconds,
+    )
 
 
-def _asked(ask: Callable[[RegisteredAggregator, float, frozenset[str]], Rollup | None], wait_seconds: float) -> Rollup | None:
+def _asked(
+    ask: Callable[[RegisteredAggregator, float, frozenset[str]], Rollup | None], wait_seconds: float
+) -> Rollup | None:
     until, ones = time.monotonic() + wait_seconds, aggregators()
     names = frozenset(one.process for one in ones) if wait_seconds > 0 else frozenset()
     return fullest(ask(one, until - time.monotonic() if names else 0.0, names) for one in ones)
@@ -111,4 +125,8 @@ def _asked(ask: Callable[[RegisteredAggregator, float, frozenset[str]], Rollup |
 
 def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:
     """The totals with the most events; ``None`` when there are none."""
-    return max((rollup for rollup in rollups if rollup is not None), key=lambda rollup: rollup.num_events, default=None)
+    return max(
+        (rollup for rollup in rollups if rollup is not None),
+        key=lambda rollup: rollup.num_events,
+        default=None,
+    )

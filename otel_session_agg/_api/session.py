@@ -14,7 +14,15 @@ from opentelemetry.context import attach
 from otel_session_agg import attributes as n
 from otel_session_agg._api import registry
 from otel_session_agg._api.budget import Budget
-from otel_session_agg._api.context import Label, carried_texts, current_label, given_id, labels_around, leave, with_label
+from otel_session_agg._api.context import (
+    Label,
+    carried_texts,
+    current_label,
+    given_id,
+    labels_around,
+    leave,
+    with_label,
+)
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import MAX_LABELS
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
@@ -105,7 +113,9 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         """
         if self._budget is not None:
             around = (label for label in labels_around() if label in self._entered)
-            self._budget.check_session(self.session_id, wait_seconds, next(around, self._last_label))
+            self._budget.check_session(
+                self.session_id, wait_seconds, next(around, self._last_label)
+            )
 
     def end(self) -> None:
         """End the session as soon as nothing of it is open."""
@@ -132,9 +142,16 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             aggregator.block(label, is_entered=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         label = current_label()
-        if label not in self._entered:  # somebody left another context behind, or this one was left before
+        if (
+            label not in self._entered
+        ):  # somebody left another context behind, or this one was left before
             label = next(reversed(self._entered), None)
         token = self._entered.pop(label, None)
         if label is None or token is None:
@@ -149,7 +166,12 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
     async def __aenter__(self) -> session:  # noqa: PYI034
         return self.__enter__()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
@@ -200,7 +222,9 @@ def end_session(session_id: object) -> None:
             aggregator.end_session(wanted, END_SESSION)
 
 
-def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str | bool | int | float]:
+def _checked(
+    metadata: Mapping[str, str | bool | int | float],
+) -> dict[str, str | bool | int | float]:
     for name, value in metadata.items():
         if not isinstance(name, str) or not name or n.METADATA_PREFIX + name in n.RESERVED:
             message = f"metadata name {name!r} is not allowed: {n.METADATA_PREFIX}{name} is written by this library"
@@ -217,7 +241,10 @@ def _checked(metadata: Mapping[str, str | bool | int | float]) -> dict[str, str 
     if len(metadata) > MAX_LABELS:
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
         raise ValueError(message)
-    return {plain(name): plain(value) if isinstance(value, str) else value for name, value in metadata.items()}
+    return {
+        plain(name): plain(value) if isinstance(value, str) else value
+        for name, value in metadata.items()
+    }
 
 
 def _is_inside(label: Label) -> bool:

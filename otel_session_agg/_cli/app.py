@@ -27,7 +27,9 @@ __all__ = ["main"]
 T = TypeVar("T")
 
 _DISTRIBUTION: Final = "otel-session-agg"
-_NEEDS_EXTRA: Final = "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
+_NEEDS_EXTRA: Final = (
+    "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
+)
 _SESSIONS_HELP: Final = "\n\n".join(
     (
         "List the sessions of a store, those that were active last first.",
@@ -44,7 +46,9 @@ def main() -> None:
     try:
         app = _app()
     except ModuleNotFoundError as error:
-        sys.exit(_NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli"))
+        sys.exit(
+            _NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli")
+        )
     app(prog_name=_DISTRIBUTION)
 
 
@@ -62,7 +66,13 @@ def _app() -> typer.Typer:
     @app.callback()
     def root(
         *,
-        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_version),  # noqa: FBT003  typer's way to give a default
+        version: bool = typer.Option(
+            False,  # noqa: FBT003 -- typer's way to give a default
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=_version,
+        ),
     ) -> None:
         del version  # its callback has done the work
 
@@ -95,7 +105,9 @@ def _add_session_commands(app: typer.Typer) -> None:
         store: str | None = typer.Option(None, metavar="URL", help=store_help),
         as_json: bool = typer.Option(False, "--json", help="Print a JSON array of objects."),  # noqa: FBT003  typer's way
         as_csv: bool = typer.Option(False, "--csv", help="Print CSV with a header."),  # noqa: FBT003
-        sort: str = typer.Option("-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."),
+        sort: str = typer.Option(
+            "-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."
+        ),
         where: str | None = typer.Option(
             None,
             metavar="CONDITION",
@@ -106,7 +118,9 @@ def _add_session_commands(app: typer.Typer) -> None:
         form = "json" if as_json else "csv" if as_csv else "table"
         if as_json and as_csv:
             raise typer.Exit(_fail("Give --json or --csv, not both."))
-        raise typer.Exit(_tell(store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit)))
+        raise typer.Exit(
+            _tell(store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit))
+        )
 
     @app.command()
     def session(
@@ -116,7 +130,12 @@ def _add_session_commands(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
     ) -> None:
         """Show one session: its totals, what is known of it, and its roots."""
-        raise typer.Exit(_tell(store, partial(show_session, session_id=session_id, form="json" if as_json else "text")))
+        raise typer.Exit(
+            _tell(
+                store,
+                partial(show_session, session_id=session_id, form="json" if as_json else "text"),
+            )
+        )
 
 
 def _add_doctor(app: typer.Typer) -> None:
@@ -125,7 +144,9 @@ def _add_doctor(app: typer.Typer) -> None:
     @app.command()
     def doctor(
         *,
-        store: str | None = typer.Option(None, metavar="URL", help="A store to look at in place of the one that is set."),
+        store: str | None = typer.Option(
+            None, metavar="URL", help="A store to look at in place of the one that is set."
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
     ) -> None:
         """Look at what keeps totals away: settings, store, prices, instrumentations, the SDK's variables.
@@ -143,10 +164,18 @@ def _add_prices(app: typer.Typer) -> None:
         model: str = typer.Argument(metavar="MODEL", help="As a span names it."),
         *,
         provider: str | None = typer.Option(None, metavar="NAME", help="As a span names it."),
-        at: str | None = typer.Option(None, metavar="DATE", help="A date or time in UTC. Default: now."),
-        tier: str | None = typer.Option(None, metavar="NAME", help="The service tier: flex, priority, batch ..."),
-        address: str | None = typer.Option(None, metavar="HOST", help="The host or URL that is called; it may be a region's."),
-        own: str | None = typer.Option(None, metavar="FILE", help="Your own prices as JSON, as PriceBook takes them."),
+        at: str | None = typer.Option(
+            None, metavar="DATE", help="A date or time in UTC. Default: now."
+        ),
+        tier: str | None = typer.Option(
+            None, metavar="NAME", help="The service tier: flex, priority, batch ..."
+        ),
+        address: str | None = typer.Option(
+            None, metavar="HOST", help="The host or URL that is called; it may be a region's."
+        ),
+        own: str | None = typer.Option(
+            None, metavar="FILE", help="Your own prices as JSON, as PriceBook takes them."
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
     ) -> None:
         """Show which price a call would have, in USD, and from which table.
@@ -154,7 +183,16 @@ def _add_prices(app: typer.Typer) -> None:
         The exit code is 1 when no price is known: the cost would be unknown.
         """
         form = "json" if as_json else "text"
-        show = partial(show_price, model, provider=provider, at=at, tier=tier, address=address, own=own, as_form=form)
+        show = partial(
+            show_price,
+            model,
+            provider=provider,
+            at=at,
+            tier=tier,
+            address=address,
+            own=own,
+            as_form=form,
+        )
         raise typer.Exit(_show_prices(show))
 
 
@@ -173,7 +211,9 @@ def _doctor(store: str | None, *, as_json: bool) -> int:
     from otel_session_agg._cli import doctor_text as text
     from otel_session_agg._cli.doctor import diagnose
 
-    logging.getLogger("otel_session_agg").addHandler(logging.NullHandler())  # what is wrong is told below
+    logging.getLogger("otel_session_agg").addHandler(
+        logging.NullHandler()
+    )  # what is wrong is told below
     sections = diagnose(store, _attempt, today=datetime.now(timezone.utc).date())
     _print(Told(text.as_json(sections) if as_json else text.as_text(sections)))
     return 1 if text.problems_of(sections) else 0
@@ -222,7 +262,9 @@ def _tell(store: str | None, make: Callable[[str], Told]) -> int:
     except SessionAggError as error:
         return _fail(str(error))
     except Exception as error:  # noqa: BLE001  the boundary: drivers of stores have errors of their own, many of them
-        return _fail(f"{masked(url)} cannot be read: {' '.join(str(error).split()) or type(error).__name__}")
+        return _fail(
+            f"{masked(url)} cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
+        )
     _print(told)
     return 0
 

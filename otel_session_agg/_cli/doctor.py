@@ -59,12 +59,20 @@ def diagnose(store_url: str | None, attempt: Attempt, *, today: date) -> list[Se
 
 
 def _given(*names: str) -> dict[str, Any]:
-    return {one.name: one.value for one in given_variables(os.environ) if one.value is not None and one.name in names}
+    return {
+        one.name: one.value
+        for one in given_variables(os.environ)
+        if one.value is not None and one.name in names
+    }
 
 
 def _library() -> Section:
     is_compiled = not str(engine.__file__).endswith(".py")
-    facts = [Fact("version", version(_OURS)), Fact("compiled", is_compiled), Fact("Python", platform.python_version())]
+    facts = [
+        Fact("version", version(_OURS)),
+        Fact("compiled", is_compiled),
+        Fact("Python", platform.python_version()),
+    ]
     return Section(_OURS, [*facts, *(Fact(name, version(name)) for name in _LIBRARIES)])
 
 
@@ -76,7 +84,11 @@ def _settings(store_url: str | None) -> Section:
     facts = []
     for field in fields(Settings):
         one = given.get(field.name)
-        value, source = (field.default, "default") if one is None or one.value is None else (one.value, one.variable)
+        value, source = (
+            (field.default, "default")
+            if one is None or one.value is None
+            else (one.value, one.variable)
+        )
         if field.name == "store":
             value, source = (store_url, "argument") if store_url is not None else (value, source)
             value = masked(str(value))
@@ -101,7 +113,9 @@ def _store(url: str, attempt: Attempt) -> Section:
     store, error = attempt(partial(open_store, url))
     if store is None:
         return Section(
-            "store", [Fact("url", shown), Fact("reachable", value=False)], [f"The store cannot be used: {error.rstrip('.')}."]
+            "store",
+            [Fact("url", shown), Fact("reachable", value=False)],
+            [f"The store cannot be used: {error.rstrip('.')}."],
         )
     if isinstance(store, MemoryStore):
         note = "Sessions stay in their process: several workers each have totals of their own; name a store that they share."
@@ -109,7 +123,9 @@ def _store(url: str, attempt: Attempt) -> Section:
     if isinstance(store, SqliteStore) and not store.path.exists():
         return _store_to_come(shown, store.path)
     error = attempt(partial(_asked, store))[1]
-    problems = [f"The store {shown} cannot be reached: {masked(error).rstrip('.')}."] if error else []
+    problems = (
+        [f"The store {shown} cannot be reached: {masked(error).rstrip('.')}."] if error else []
+    )
     return Section("store", [Fact("url", shown), Fact("reachable", not error)], problems)
 
 
@@ -123,8 +139,18 @@ def _asked(store: SessionStore) -> bool:
 
 def _store_to_come(shown: str, path: Path) -> Section:
     is_possible = os.access(path.parent, os.W_OK | os.X_OK)
-    problems = [] if is_possible else [f"The store {shown} cannot be made: {path.parent} is no folder that can be written to."]
-    notes = [f"{path} does not exist yet; the first process that uses it makes it."] if is_possible else []
+    problems = (
+        []
+        if is_possible
+        else [
+            f"The store {shown} cannot be made: {path.parent} is no folder that can be written to."
+        ]
+    )
+    notes = (
+        [f"{path} does not exist yet; the first process that uses it makes it."]
+        if is_possible
+        else []
+    )
     return Section("store", [Fact("url", shown), Fact("reachable", is_possible)], problems, notes)
 
 
@@ -132,15 +158,29 @@ def _store_to_come(shown: str, path: Path) -> Section:
 
 
 def _prices(attempt: Attempt, *, updates: bool, today: date) -> Section:
-    facts = [Fact("table", f"{_PRICES} {version(_PRICES)}"), Fact("refreshed from the network", updates)]
+    facts = [
+        Fact("table", f"{_PRICES} {version(_PRICES)}"),
+        Fact("refreshed from the network", updates),
+    ]
     found, error = attempt(_table)
     if found is None:
-        return Section("prices", facts, [f"The price table cannot be read, so every cost is unknown: {error}."])
+        return Section(
+            "prices", facts, [f"The price table cannot be read, so every cost is unknown: {error}."]
+        )
     number, days = found
     newest = max((day for day in days if day <= today), default=None)
-    facts += [Fact("models", number), Fact("newest price", newest.isoformat() if newest is not None else None)]
+    facts += [
+        Fact("models", number),
+        Fact("newest price", newest.isoformat() if newest is not None else None),
+    ]
     is_old = newest is not None and (today - newest).days > _OLDEST_PRICES_DAYS
-    notes = [f"The price table is old: no price in it is newer than {newest}; pip install -U {_PRICES}."] if is_old else []
+    notes = (
+        [
+            f"The price table is old: no price in it is newer than {newest}; pip install -U {_PRICES}."
+        ]
+        if is_old
+        else []
+    )
     return Section("prices", facts, (), notes)
 
 
@@ -149,7 +189,11 @@ def _table() -> tuple[int, list[date]]:
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, only when it is looked at
 
     models = [model for provider in get_snapshot().providers for model in provider.models]
-    prices = (price for model in models for price in (model.prices if isinstance(model.prices, list) else ()))
+    prices = (
+        price
+        for model in models
+        for price in (model.prices if isinstance(model.prices, list) else ())
+    )
     starts = (getattr(price.constraint, "start_date", None) for price in prices)
     return len(models), [start for start in starts if isinstance(start, date)]
 
@@ -160,9 +204,15 @@ def _table() -> tuple[int, list[date]]:
 def _instrumentations() -> Section:
     found = dict(sorted(_emitters()))
     notes = (
-        [] if found else ["No instrumentation was found: spans have to come from libraries that trace themselves, or from code."]
+        []
+        if found
+        else [
+            "No instrumentation was found: spans have to come from libraries that trace themselves, or from code."
+        ]
     )
-    return Section("instrumentations", [Fact(name, said) for name, said in found.items()], (), notes)
+    return Section(
+        "instrumentations", [Fact(name, said) for name, said in found.items()], (), notes
+    )
 
 
 def _emitters() -> Iterator[tuple[str, str]]:

@@ -41,28 +41,45 @@ def sdk_sections(exporter: str, attempt: Attempt) -> list[Section]:
 
 def _first(*variables: str) -> tuple[str, str]:
     """The value of the first variable that is set, and its name."""
-    return next(((value, name) for name in variables if (value := os.environ.get(name, "").strip())), ("", "default"))
+    return next(
+        ((value, name) for name in variables if (value := os.environ.get(name, "").strip())),
+        ("", "default"),
+    )
 
 
 def _sdk() -> Section:
     is_off = _first(_DISABLED)[0].lower() == "true"
     file, source = _first(_FILE)
-    problems = [f"{_DISABLED} is true: there are no spans and no totals; unset it."] if is_off else []
+    problems = (
+        [f"{_DISABLED} is true: there are no spans and no totals; unset it."] if is_off else []
+    )
     notes = []
     if file:
-        notes.append(f"{_FILE} is set: exporters, sampler and limits come from that file, and these variables do not count.")
+        notes.append(
+            f"{_FILE} is set: exporters, sampler and limits come from that file, and these variables do not count."
+        )
         if not Path(file).is_file():
             problems.append(f"{_FILE} names {file}, which is no file.")
         if find_spec("opentelemetry.configuration") is None:
-            problems.append(f"{_FILE} needs a package that is not installed: pip install opentelemetry-configuration.")
-    return Section("SDK", [Fact("disabled", is_off, _first(_DISABLED)[1]), Fact("file", file or None, source)], problems, notes)
+            problems.append(
+                f"{_FILE} needs a package that is not installed: pip install opentelemetry-configuration."
+            )
+    return Section(
+        "SDK",
+        [Fact("disabled", is_off, _first(_DISABLED)[1]), Fact("file", file or None, source)],
+        problems,
+        notes,
+    )
 
 
 def _exporters(behind: str, attempt: Attempt) -> Section:
     named, source = _first(_TRACES_EXPORTER)
     names = [name.strip() for name in named.split(",") if name.strip()] or ["otlp"]
     endpoint, endpoint_source = _first(*_ENDPOINTS)
-    facts = [Fact("exporters", names, source), Fact("OTLP endpoint", masked(endpoint) or None, endpoint_source)]
+    facts = [
+        Fact("exporters", names, source),
+        Fact("OTLP endpoint", masked(endpoint) or None, endpoint_source),
+    ]
     facts.append(Fact("OTLP protocol", *_or("grpc", *_first(*_PROTOCOLS))))
     installed = {one.name for one in entry_points(group=_EXPORTERS)}
     problems = [
@@ -73,13 +90,19 @@ def _exporters(behind: str, attempt: Attempt) -> Section:
     problems += [f"{_TRACES_EXPORTER} is none: no span is exported."] if _NONE in names else []
     notes = []
     if OURS not in names:
-        notes.append(f"{_TRACES_EXPORTER} does not name {OURS}: there are totals only where code adds SessionSpanProcessor.")
+        notes.append(
+            f"{_TRACES_EXPORTER} does not name {OURS}: there are totals only where code adds SessionSpanProcessor."
+        )
         return Section("exporters", facts, problems, notes)
     if "otlp" in names and behind == "otlp":
-        problems.append(f"{_TRACES_EXPORTER} names {OURS} and otlp: every span is exported twice; {OURS} alone exports by OTLP.")
+        problems.append(
+            f"{_TRACES_EXPORTER} names {OURS} and otlp: every span is exported twice; {OURS} alone exports by OTLP."
+        )
     error = attempt(partial(_made, behind))[1]
     if error:
-        problems.append(f"The exporter behind {OURS} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER}) cannot be used: {error}.")
+        problems.append(
+            f"The exporter behind {OURS} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER}) cannot be used: {error}."
+        )
     return Section("exporters", [*facts, Fact(f"behind {OURS}", behind)], problems, notes)
 
 
@@ -95,7 +118,10 @@ def _or(default: str, value: str, source: str) -> tuple[str, str]:
 def _sampler(attempt: Attempt) -> Section:
     given, source = _first(_SAMPLER)
     argument, argument_source = _first(_SAMPLER_ARG)
-    facts = [Fact("sampler", given or "parentbased_always_on", source), Fact("argument", argument or None, argument_source)]
+    facts = [
+        Fact("sampler", given or "parentbased_always_on", source),
+        Fact("argument", argument or None, argument_source),
+    ]
     name = given.lower()
     problems = list(_sampler_problems(name, argument))
     error = attempt(record_unsampled)[1] if name == RECORDING else ""
@@ -132,7 +158,11 @@ def _ratio(argument: str) -> float | None:
 def _limits(attempt: Attempt) -> Section:
     limits, error = attempt(SpanLimits)
     if limits is None:
-        return Section("limits", [], [f"The SDK's limits cannot be read, so that tracing does not start: {error}."])
+        return Section(
+            "limits",
+            [],
+            [f"The SDK's limits cannot be read, so that tracing does not start: {error}."],
+        )
     number, length = limits.max_span_attributes, limits.max_span_attribute_length
     facts = [
         Fact("attributes of a span", number, _first(*_LIMITS)[1]),
@@ -141,9 +171,15 @@ def _limits(attempt: Attempt) -> Section:
     problems, notes = [], []
     more = f"set {_LIMITS[0]}=1000"
     if number is not None and number < _USUAL_LIMIT:
-        problems.append(f"A span keeps {number} attributes, so that usage, models and sessions are lost: {more}.")
+        problems.append(
+            f"A span keeps {number} attributes, so that usage, models and sessions are lost: {more}."
+        )
     elif number == _USUAL_LIMIT:
-        notes.append(f"A span keeps {number} attributes: chats of more than about 55 messages may lose their tokens; {more}.")
+        notes.append(
+            f"A span keeps {number} attributes: chats of more than about 55 messages may lose their tokens; {more}."
+        )
     if length is not None and length < _SHORTEST:
-        problems.append(f"Values are cut after {length} characters, so that usage in JSON is lost: unset {_LENGTH_LIMITS[0]}.")
+        problems.append(
+            f"Values are cut after {length} characters, so that usage in JSON is lost: unset {_LENGTH_LIMITS[0]}."
+        )
     return Section("limits", facts, problems, notes)

@@ -84,8 +84,14 @@ def as_json(sections: Sequence[Section]) -> str:
     """An object; ``problems`` is empty when all is well."""
     found = {
         section.title: {
-            fact.name: {"value": fact.value, "source": fact.source} if fact.source else fact.value for fact in section.facts
+            fact.name: {"value": fact.value, "source": fact.source} if fact.source else fact.value
+            for fact in section.facts
         }
         for section in sections
     }
-    return json.dumps({**found, "notes": notes_of(sections), "problems": problems_of(sections)}, indent=2) + "\n"
+    return (
+        json.dumps(
+            {**found, "notes": notes_of(sections), "problems": problems_of(sections)}, indent=2
+        )
+        + "\n"
+    )

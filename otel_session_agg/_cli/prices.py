@@ -15,7 +15,14 @@ __all__ = ["show_price"]
 
 
 def show_price(  # noqa: PLR0913 -- one for each option
-    model: str, *, provider: str | None, at: str | None, tier: str | None, address: str | None, own: str | None, as_form: str
+    model: str,
+    *,
+    provider: str | None,
+    at: str | None,
+    tier: str | None,
+    address: str | None,
+    own: str | None,
+    as_form: str,
 ) -> tuple[str, int]:
     """Return what is to be printed about a model's price, and the exit code: 1 when no price is known.
 
@@ -32,8 +39,12 @@ def show_price(  # noqa: PLR0913 -- one for each option
         SettingsError: The time or the user's own prices are malformed.
 
     """
-    report: PriceReport = report_price(Asked(model, provider, _moment(at), tier, address), _own(own))
-    return as_json(report) if as_form == "json" else as_text(report), 0 if report.table is not None else 1
+    report: PriceReport = report_price(
+        Asked(model, provider, _moment(at), tier, address), _own(own)
+    )
+    return as_json(report) if as_form == "json" else as_text(
+        report
+    ), 0 if report.table is not None else 1
 
 
 def _moment(text: str | None) -> datetime:
@@ -50,7 +61,11 @@ def _moment(text: str | None) -> datetime:
     except ValueError:
         message = f"--at {text!r:.100} is no date; write it like 2026-05-31 or 2026-05-31T16:30"
         raise SettingsError(message) from None
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    return (
+        moment.replace(tzinfo=timezone.utc)
+        if moment.tzinfo is None
+        else moment.astimezone(timezone.utc)
+    )
 
 
 def _own(path: str | None) -> Mapping[str, Any] | None:

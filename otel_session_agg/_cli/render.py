@@ -15,7 +15,15 @@ from datetime import datetime
 from io import StringIO
 
 from otel_session_agg._formatting import exact_usd, milliseconds, printable, short, usd
-from otel_session_agg._sharing.stored_sessions import COLUMNS, Form, Row, StoredSession, plain_metadata, read_row, time_of
+from otel_session_agg._sharing.stored_sessions import (
+    COLUMNS,
+    Form,
+    Row,
+    StoredSession,
+    plain_metadata,
+    read_row,
+    time_of,
+)
 
 IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
 """Columns of the table; the session's id is the last, so that it is never cut whatever its length."""
@@ -35,7 +43,10 @@ def table(rows: Sequence[Row]) -> list[str]:
     cells = [IN_TABLE, *(tuple(shown(name, row[name]) for name in IN_TABLE) for row in rows)]
     widths = [max(len(line[number]) for line in cells) for number in range(len(IN_TABLE))]
     gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= _WIDTH else " "
-    return [gap.join(_aligned(*cell) for cell in zip(IN_TABLE, line, widths, strict=True)).rstrip() for line in cells]
+    return [
+        gap.join(_aligned(*cell) for cell in zip(IN_TABLE, line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
 
 
 def _aligned(name: str, text: str, width: int) -> str:
@@ -88,7 +99,9 @@ def _json_value(value: object) -> object:
 
 def _json_row(row: Row) -> dict[str, object]:
     return {
-        name: json.loads(value) if name == "metadata" and isinstance(value, str) else _json_value(value)
+        name: json.loads(value)
+        if name == "metadata" and isinstance(value, str)
+        else _json_value(value)
         for name, value in row.items()
     }
 
@@ -124,16 +137,32 @@ def details(session: StoredSession) -> list[str]:
     """Lines for people, with all that is known."""
     totals, rollup = session.totals, session.rollup
     said: dict[str, str] = {
-        name: shown(name, value) + _UNITS.get(name, "") * (value is not None) for name, value in read_row(session).items()
+        name: shown(name, value) + _UNITS.get(name, "") * (value is not None)
+        for name, value in read_row(session).items()
     }
     del said["metadata"]
-    said.update({f"metadata.{name}": short(str(label.value)) for name, label in sorted(totals.metadata.items())})
-    said.update({name: short(at.value) for name, at in (("error", rollup.error), ("output", rollup.output)) if at is not None})
+    said.update(
+        {
+            f"metadata.{name}": short(str(label.value))
+            for name, label in sorted(totals.metadata.items())
+        }
+    )
+    said.update(
+        {
+            name: short(at.value)
+            for name, at in (("error", rollup.error), ("output", rollup.output))
+            if at is not None
+        }
+    )
     said = {printable(name): text for name, text in said.items()}
     width = max(map(len, said))
     lines = [f"{name:<{width}}  {text}".rstrip() for name, text in said.items()]
-    lines += [f"roots ({len(totals.members)} of {max(len(totals.members), totals.num_roots + totals.num_parts)}):"]
-    return lines + [f"  trace {member.trace_id:032x}  span {member.span_id:016x}" for member in totals.members]
+    lines += [
+        f"roots ({len(totals.members)} of {max(len(totals.members), totals.num_roots + totals.num_parts)}):"
+    ]
+    return lines + [
+        f"  trace {member.trace_id:032x}  span {member.span_id:016x}" for member in totals.members
+    ]
 
 
 _UNITS: Mapping[str, str] = {"cost": " USD", "duration": " ms", "avg_trace_latency": " ms"}

@@ -45,9 +45,7 @@ def store_url(url: str | None) -> str:
     """
     found = (url or os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "")).strip()
     if not found:
-        message = (
-            f"no store is named: give --store URL, or set {env.OTEL_PYTHON_SESSION_AGG_STORE}, to sqlite:///file for example"
-        )
+        message = f"no store is named: give --store URL, or set {env.OTEL_PYTHON_SESSION_AGG_STORE}, to sqlite:///file for example"
         raise StoreError(message)
     return found
 
@@ -61,9 +59,7 @@ def existing_store(url: str) -> SessionStore:
     """
     store = open_store(url)
     if isinstance(store, MemoryStore):
-        message = (
-            "memory:// is inside the process that uses it: only a store that processes share can be read, sqlite:// or redis://"
-        )
+        message = "memory:// is inside the process that uses it: only a store that processes share can be read, sqlite:// or redis://"
         raise StoreError(message)
     if isinstance(store, SqliteStore):
         why = _missing(store.path)
@@ -117,15 +113,24 @@ def _anything(_: Row) -> bool:
 def _skipped(reader: SessionReader) -> Iterable[str]:
     if reader.num_malformed:
         yield f"{counted(reader.num_malformed, 'entry was', 'entries were')} left out: not of this version, or damaged"
-        yield from (f"left out: {short(name, _MAX_NAME_CHARS)}" for name in reader.malformed[:_MAX_NAMES])
+        yield from (
+            f"left out: {short(name, _MAX_NAME_CHARS)}" for name in reader.malformed[:_MAX_NAMES]
+        )
 
 
 def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:
     if not rows:
-        yield "no session is in the store" if where is None else "no session in the store fits the condition"
+        yield (
+            "no session is in the store"
+            if where is None
+            else "no session in the store fits the condition"
+        )
     unpriced = sum(bool(row["unpriced"]) for row in rows)
     if unpriced:
-        one, many = "session has calls without a known price: its", "sessions have calls without a known price: their"
+        one, many = (
+            "session has calls without a known price: its",
+            "sessions have calls without a known price: their",
+        )
         yield f"{counted(unpriced, one, many)} cost is that of the other calls, and blank if there are none"
 
 

@@ -17,7 +17,14 @@ from typing import Any
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._sharing.stored_sessions import COLUMNS, Form, Row
 
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+    "=": eq,
+    "!=": ne,
+}
 _EQUALITY = ("=", "!=")
 _ALLOWED: dict[Form, tuple[str, ...]] = {
     Form.TEXT: tuple(_OPERATORS),
@@ -26,7 +33,9 @@ _ALLOWED: dict[Form, tuple[str, ...]] = {
     Form.FLAG: _EQUALITY,
     Form.NAMES: _EQUALITY,
 }
-_CONDITION = re.compile(r"""\s*(?P<column>\w+)\s*(?P<operator>[<>=!~]+)\s*(?P<value>"[^"]*"|'[^']*'|[^\s"'<>=!]\S*)(?=\s|$)""")
+_CONDITION = re.compile(
+    r"""\s*(?P<column>\w+)\s*(?P<operator>[<>=!~]+)\s*(?P<value>"[^"]*"|'[^']*'|[^\s"'<>=!]\S*)(?=\s|$)"""
+)
 _AND = re.compile(r"\s+and(?=\s)", re.IGNORECASE)
 _MAX_SHOWN = 60
 

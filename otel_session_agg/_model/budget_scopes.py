@@ -56,7 +56,9 @@ class Scope(NamedTuple):
 
     def account(self, value: object, hour: int) -> str:
         """The name of the account of a value in the hour so many hours after the Unix epoch."""
-        when = (_EPOCH + timedelta(hours=max(0, min(hour, _MAX_HOURS)))).isoformat()[: _PERIODS[self.period].num_chars]
+        when = (_EPOCH + timedelta(hours=max(0, min(hour, _MAX_HOURS)))).isoformat()[
+            : _PERIODS[self.period].num_chars
+        ]
         return f"{self.period or _EVER}:{when}:{owner(self.per, value)}"
 
     def has(self, account: str) -> bool:

@@ -112,7 +112,12 @@ class Rollup:
     session: At | None = _merged("first", None)  # noqa: RUF009 -- a field
 
     def __add__(self, other: Rollup) -> Rollup:
-        return Rollup(*[merge(mine, its) for merge, mine, its in zip(_MERGERS, _values(self), _values(other), strict=True)])
+        return Rollup(
+            *[
+                merge(mine, its)
+                for merge, mine, its in zip(_MERGERS, _values(self), _values(other), strict=True)
+            ]
+        )
 
     @property
     def cost_usd(self) -> float | None:
@@ -124,7 +129,9 @@ class Rollup:
     @property
     def is_empty(self) -> bool:
         """Nothing has happened that it tells of: a cost of 0 says nothing then."""
-        return not (self.num_events or self.num_model_events or self.num_winners or self.num_recorded)
+        return not (
+            self.num_events or self.num_model_events or self.num_winners or self.num_recorded
+        )
 
     @property
     def cost_source(self) -> str | None:
@@ -171,13 +178,20 @@ class Rollup:
 
     def since(self, before: Rollup) -> Rollup:
         """What has to be added to totals that have got ``before`` so that they have got this instead."""
-        return Rollup(*[_less(how, now, then) for how, now, then in zip(_HOW, _values(self), _values(before), strict=True)])
+        return Rollup(
+            *[
+                _less(how, now, then)
+                for how, now, then in zip(_HOW, _values(self), _values(before), strict=True)
+            ]
+        )
 
 
 def facts_of(rollup: Rollup) -> list[str]:
     """Totals in words for one line, the cost first."""
     rows = (row for row in rows_of(rollup) if row[0] != "output")  # lines go to logs
-    return [value if name in _SPEAKS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows]
+    return [
+        value if name in _SPEAKS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows
+    ]
 
 
 def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
@@ -187,9 +201,16 @@ def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
     tokens = counted(rollup.total_tokens or 0, "token") if is_known else "unknown tokens"
     counts = ((name, word, getattr(rollup, field)) for name, field, word in _COUNTED)
     rows = [
-        ("cost", dollars(rollup.cost_usd) + (f" ({rollup.cost_source})" if rollup.cost_source else "")),
+        (
+            "cost",
+            dollars(rollup.cost_usd) + (f" ({rollup.cost_source})" if rollup.cost_source else ""),
+        ),
         ("tokens", tokens + (f" ({', '.join(parts)})" if parts else "")),
-        *((name, counted(number, word)) for name, word, number in counts if number or name == "events"),
+        *(
+            (name, counted(number, word))
+            for name, word, number in counts
+            if number or name == "events"
+        ),
         ("duration", duration(rollup.duration_ms) if rollup.duration_ms is not None else None),
         ("feedback", "feedback" if rollup.has_feedback else None),
         ("models", ", ".join(sorted(rollup.models)) or None),
@@ -234,7 +255,9 @@ _COUNTED = (
     ("errors", "num_errors", "error"),
     ("unpriced", "num_unpriced_events", "unpriced call"),
 )
-_SPEAKS = frozenset({"cost", "tokens", "duration", "feedback"}.union(name for name, _, _ in _COUNTED))
+_SPEAKS = frozenset(
+    {"cost", "tokens", "duration", "feedback"}.union(name for name, _, _ in _COUNTED)
+)
 """Values that say themselves what they are."""
 NOTHING = Rollup()
 """Totals over no events, made once."""

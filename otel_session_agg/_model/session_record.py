@@ -95,7 +95,11 @@ class SessionRecord:
     def parent(self) -> tuple[int, int] | None:
         """Trace id and span id of what the span that tells of it is a child of: the exported root that ended last."""
         last = self.totals.last_root
-        return (last.trace_id, last.span_id) if last is not None and last.trace_id and last.span_id else None
+        return (
+            (last.trace_id, last.span_id)
+            if last is not None and last.trace_id and last.span_id
+            else None
+        )
 
     @property
     def trace_id(self) -> int:
@@ -125,7 +129,8 @@ class SessionRecord:
             "end_reason": self.end_reason,
             "user_id": self.user_id,
             "metadata": {
-                name: None if isinstance(value, float) and not isfinite(value) else value for name, value in self.metadata.items()
+                name: None if isinstance(value, float) and not isfinite(value) else value
+                for name, value in self.metadata.items()
             },
             "num_traces": self.num_traces,
             "num_unsampled_traces": self.num_unsampled_traces,
@@ -133,7 +138,10 @@ class SessionRecord:
             "is_partial": self.is_partial,
             "partial_reason": self.partial_reason,
             "is_budget_exceeded": self.is_budget_exceeded,
-            "members": [{"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} for trace_id, span_id in self.members],
+            "members": [
+                {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
+                for trace_id, span_id in self.members
+            ],
         }
 
     def __repr__(self) -> str:
@@ -142,7 +150,9 @@ class SessionRecord:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        return as_html("SessionRecord", [*self._rows(), *rows_of(replace(self.rollup, session=None))])
+        return as_html(
+            "SessionRecord", [*self._rows(), *rows_of(replace(self.rollup, session=None))]
+        )
 
     def _rows(self) -> list[tuple[str, str]]:
         """What is told of the session, as names and values for people."""
@@ -156,7 +166,10 @@ class SessionRecord:
             ("user", self.user_id),
             *((f"metadata.{name}", str(value)) for name, value in sorted(self.metadata.items())),
             ("traces", str(self.num_traces)),
-            ("unsampled traces", str(self.num_unsampled_traces) if self.num_unsampled_traces else None),
+            (
+                "unsampled traces",
+                str(self.num_unsampled_traces) if self.num_unsampled_traces else None,
+            ),
             ("average trace latency", duration(latency) if latency is not None else None),
             ("is", " and ".join(flags) or None),
         ]

@@ -64,12 +64,24 @@ def _labels(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Mapping[str
     both = dict(a)
     for name, label in b.items():
         mine = both.get(name)
-        both[name] = label if mine is None else max(mine, label, key=lambda row: (row.time_ns, repr(row.value)))
-    return both if len(both) <= MAX_LABELS else {name: both[name] for name in sorted(both)[:MAX_LABELS]}
+        both[name] = (
+            label
+            if mine is None
+            else max(mine, label, key=lambda row: (row.time_ns, repr(row.value)))
+        )
+    return (
+        both
+        if len(both) <= MAX_LABELS
+        else {name: both[name] for name in sorted(both)[:MAX_LABELS]}
+    )
 
 
 def _first(a: At | None, b: At | None) -> At | None:
-    return min((at for at in (a, b) if at is not None), key=lambda at: (at.span_id != STATED, at), default=None)
+    return min(
+        (at for at in (a, b) if at is not None),
+        key=lambda at: (at.span_id != STATED, at),
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,10 @@ class SessionTotals:
             part_ns=self.part_ns + other.part_ns,
             user=_first(self.user, other.user),
             metadata=_labels(self.metadata, other.metadata),
-            last_root=max((root for root in (self.last_root, other.last_root) if root is not None), default=None),
+            last_root=max(
+                (root for root in (self.last_root, other.last_root) if root is not None),
+                default=None,
+            ),
             root_events=self.root_events + other.root_events,
             has_root_feedback=self.has_root_feedback or other.has_root_feedback,
             num_unsampled=self.num_unsampled + other.num_unsampled,
@@ -139,18 +154,27 @@ class SessionTotals:
     @property
     def are_on_root(self) -> bool:
         """Whether the root of the only trace has these totals, so that nothing else needs to tell of them."""
-        is_all = self.root_events == self.rollup.num_events and (self.has_root_feedback or not self.rollup.has_feedback)
+        is_all = self.root_events == self.rollup.num_events and (
+            self.has_root_feedback or not self.rollup.has_feedback
+        )
         return self.num_traces <= 1 and self.num_roots <= 1 and is_all
 
     @property
     def average_trace_ms(self) -> float | None:
         """Average duration of its traces, milliseconds: of roots that begin one, else of the parts that were seen."""
-        number, total_ns = (self.num_roots, self.root_ns) if self.num_roots else (self.num_parts, self.part_ns)
+        number, total_ns = (
+            (self.num_roots, self.root_ns) if self.num_roots else (self.num_parts, self.part_ns)
+        )
         return total_ns / number / 1e6 if number else None
 
 
 def of_root(
-    member: Member, end_ns: int, *, is_part: bool, known: AbstractSet[int] = frozenset(), is_sampled: bool = True
+    member: Member,
+    end_ns: int,
+    *,
+    is_part: bool,
+    known: AbstractSet[int] = frozenset(),
+    is_sampled: bool = True,
 ) -> SessionTotals:
     """What a session root adds to the session beside its rollup; ``known`` are the traces that its process knows already."""
     duration_ns = max(0, end_ns - member.start_ns)
@@ -205,7 +229,9 @@ class GrowingTotals:
         self.rollup += rollup
         self._frozen = None
 
-    def add_root(self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True) -> None:
+    def add_root(
+        self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True
+    ) -> None:
         """A session root has left; as ``of_root`` has it."""
         if member.trace_id not in self.traces:
             if len(self.traces) < MAX_TRACES:

@@ -40,7 +40,9 @@ class Kind(Enum):
     SPAN = "span"
     """Unknown: any other span."""
 
-    __hash__ = object.__hash__  # members are singletons: spare the hash of the name on every set lookup
+    __hash__ = (
+        object.__hash__
+    )  # members are singletons: spare the hash of the name on every set lookup
 
 
 LACKS_FIGURES = 1

@@ -92,7 +92,10 @@ def find_host(snapshot: DataSnapshot, address: str) -> str | None:
         return None
     path = address.partition("://")[2] or address
     url = f"https://{host}/{path.partition('/')[2]}"
-    found = next((provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url)), None)
+    found = next(
+        (provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url)),
+        None,
+    )
     return found or seller_of_host(host)
 
 
@@ -118,7 +121,12 @@ def find_quote(  # noqa: PLR0913 - everything that decides about a price
         for seller, name in readings(provider, model, host):
             found = _find_row(snapshot, seller, name)
             if isinstance(found, Row):
-                region = find_region(found.provider.id, model, server_address, terms.region if terms is not None else None)
+                region = find_region(
+                    found.provider.id,
+                    model,
+                    server_address,
+                    terms.region if terms is not None else None,
+                )
                 ask = Ask.of(name, service_tier, terms, region)
                 return quote(snapshot.providers, found, at_ns, ask), ask
             alike = alike or found is not None
@@ -144,7 +152,13 @@ def find_card(  # noqa: PLR0913 - everything that decides about a price
 
     """
     found = find_quote(
-        snapshot, models, at_ns, provider=provider, server_address=server_address, service_tier=service_tier, terms=terms
+        snapshot,
+        models,
+        at_ns,
+        provider=provider,
+        server_address=server_address,
+        service_tier=service_tier,
+        terms=terms,
     )
     return None if found is None else card_of(*found)
 
@@ -155,7 +169,11 @@ def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | st
     if seller is not None:
         provider = find_provider_by_id(snapshot.providers, seller)
     else:
-        owners = (p for p in snapshot.providers if p.model_match is not None and p.model_match.is_match(name))
+        owners = (
+            p
+            for p in snapshot.providers
+            if p.model_match is not None and p.model_match.is_match(name)
+        )
         provider = next(owners, None)
     return None if provider is None else find_row(snapshot.providers, provider, name)
 
@@ -168,10 +186,19 @@ def card_of(found: Quote, ask: Ask) -> Card:
     needs = demands(found.row.model.id, prices, ask.output_type, ask.name)
     if needs is None:
         return UnknownCard(window)
-    card = _rate_card(prices, window, needs, search_once=found.row.provider.id == "google" and bool(_OLD_GEMINI.match(ask.name)))
+    card = _rate_card(
+        prices,
+        window,
+        needs,
+        search_once=found.row.provider.id == "google" and bool(_OLD_GEMINI.match(ask.name)),
+    )
     reference = _Reference(_calculator(prices), window)
     plain = _rate_card(prices, window, Demands())
-    return card if all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(prices)) else reference
+    return (
+        card
+        if all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(prices))
+        else reference
+    )
 
 
 def _calculator(prices: Mapping[str, Any]) -> Callable[[Usage], Decimal]:
@@ -181,7 +208,9 @@ def _calculator(prices: Mapping[str, Any]) -> Callable[[Usage], Decimal]:
     return lambda counts: price.calc_price(_counts(counts, prices))["total_price"]
 
 
-def _rate_card(prices: Mapping[str, Any], window: Window, needs: Demands, *, search_once: bool = False) -> RateCard:
+def _rate_card(
+    prices: Mapping[str, Any], window: Window, needs: Demands, *, search_once: bool = False
+) -> RateCard:
     bounds = {tier.start for value in prices.values() for tier in getattr(value, "tiers", ())}
     return RateCard(
         _rates(prices, None),
@@ -231,7 +260,9 @@ def _counts(usage: Usage, prices: Mapping[str, Any]) -> object:
     parts = {
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": write,
-        "cache_write_5m_tokens": None if write is None else write - (usage.cache_write_1h_tokens or 0),
+        "cache_write_5m_tokens": None
+        if write is None
+        else write - (usage.cache_write_1h_tokens or 0),
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "output_reasoning_tokens": usage.reasoning_tokens,
         "input_audio_tokens": usage.audio_prompt_tokens,
@@ -261,7 +292,9 @@ class _Reference:
         if sides is None or usage.other_model_tokens:
             return None
         try:
-            usd = self._calc_price(usage._replace(prompt_tokens=sides[0], completion_tokens=sides[1]))
+            usd = self._calc_price(
+                usage._replace(prompt_tokens=sides[0], completion_tokens=sides[1])
+            )
         except ValueError:  # the counts contradict each other
             return None
         return round(Fraction(usd) * PUSD_PER_USD)

@@ -54,12 +54,29 @@ _DEEPSEEK_REASONER = frozenset({("0.135", "0.55"), ("0.55", "2.19")})
 
 
 def _deepseek(model: str, wrong: frozenset[tuple[str, str]]) -> tuple[Correction, ...]:
-    def row(since: datetime, until: datetime | None, prices: Mapping[str, Decimal], news: str) -> Correction:
-        return Correction("deepseek", frozenset({model}), since, until, wrong, prices, "", _DEEPSEEK_NEWS + news, "0.2.3")
+    def row(
+        since: datetime, until: datetime | None, prices: Mapping[str, Decimal], news: str
+    ) -> Correction:
+        return Correction(
+            "deepseek",
+            frozenset({model}),
+            since,
+            until,
+            wrong,
+            prices,
+            "",
+            _DEEPSEEK_NEWS + news,
+            "0.2.3",
+        )
 
     cheaper = _day(2025, 9, 29)
     return (
-        row(_day(2025, 9, 5, 16), cheaper, _usd(input="0.56", output="1.68", cache_read="0.07"), "news250821"),
+        row(
+            _day(2025, 9, 5, 16),
+            cheaper,
+            _usd(input="0.56", output="1.68", cache_read="0.07"),
+            "news250821",
+        ),
         row(cheaper, None, _usd(input="0.28", output="0.42", cache_read="0.028"), "news250929"),
     )
 
@@ -67,17 +84,31 @@ def _deepseek(model: str, wrong: frozenset[tuple[str, str]]) -> tuple[Correction
 def _retired_grok(wrong: tuple[str, str], *models: str) -> Correction:
     since = _day(2026, 5, 15)
     names = frozenset(models)
-    return Correction("x-ai", names, since, None, frozenset({wrong}), {}, "grok-4.3", _XAI_RETIREMENT, "0.2.3")
+    return Correction(
+        "x-ai", names, since, None, frozenset({wrong}), {}, "grok-4.3", _XAI_RETIREMENT, "0.2.3"
+    )
 
 
 CORRECTIONS: tuple[Correction, ...] = (
     *_deepseek("deepseek-chat", _DEEPSEEK_CHAT),
     *_deepseek("deepseek-reasoner", _DEEPSEEK_REASONER),
-    _retired_grok(("3", "15"), "grok-3", "grok-3-latest", "grok-3-beta", "grok-4", "grok-4-0709", "grok-4-latest"),
+    _retired_grok(
+        ("3", "15"),
+        "grok-3",
+        "grok-3-latest",
+        "grok-3-beta",
+        "grok-4",
+        "grok-4-0709",
+        "grok-4-latest",
+    ),
     _retired_grok(("0.2", "1.5"), "grok-code-fast", "grok-code-fast-1", "grok-code-fast-1-0825"),
     _retired_grok(
         ("0.2", "0.5"),
-        *(f"grok-{v}-fast{kind}" for v in ("4", "4-1") for kind in ("", "-reasoning", "-reasoning-latest")),
+        *(
+            f"grok-{v}-fast{kind}"
+            for v in ("4", "4-1")
+            for kind in ("", "-reasoning", "-reasoning-latest")
+        ),
         *(f"grok-{v}-fast-non-reasoning{end}" for v in ("4", "4-1") for end in ("", "-latest")),
     ),
     Correction(
@@ -105,8 +136,12 @@ class RequestFees(NamedTuple):
 
 
 def _fees(*sizes: str) -> RequestFees:
-    by_size = {size: Decimal(fee) for size, fee in zip(("low", "medium", "high"), sizes, strict=True)}
-    return RequestFees(by_size["high"], by_size, "https://docs.perplexity.ai/getting-started/pricing")
+    by_size = {
+        size: Decimal(fee) for size, fee in zip(("low", "medium", "high"), sizes, strict=True)
+    }
+    return RequestFees(
+        by_size["high"], by_size, "https://docs.perplexity.ai/getting-started/pricing"
+    )
 
 
 REQUEST_FEES: Mapping[tuple[str, str], RequestFees] = {

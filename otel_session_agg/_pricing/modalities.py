@@ -43,7 +43,9 @@ _AUDIO_IN, _AUDIO_OUT = "audio_prompt_tokens", "audio_completion_tokens"
 _IMAGE_IN, _IMAGE_OUT = "image_prompt_tokens", "image_completion_tokens"
 
 
-def demands(model: str, prices: Mapping[str, Any], output_type: str, called: str = "") -> Demands | None:
+def demands(
+    model: str, prices: Mapping[str, Any], output_type: str, called: str = ""
+) -> Demands | None:
     """Return what a call of a model has to say; ``None`` when nothing it could say would do.
 
     Args:

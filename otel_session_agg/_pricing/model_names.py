@@ -133,11 +133,26 @@ ALIASES = {
 
 _SELLERS = frozenset(ALIASES.values())
 
-_SELLER_WORDS = (("bedrock", "aws"), ("vertex", "google"), ("azure", "azure"), ("openrouter", "openrouter"))
+_SELLER_WORDS = (
+    ("bedrock", "aws"),
+    ("vertex", "google"),
+    ("azure", "azure"),
+    ("openrouter", "openrouter"),
+)
 """Words that name who sells, whoever made the model: ``vertex.anthropic.messages`` is billed by Google."""
 
 _API_WORDS = frozenset(
-    {"chat", "completion", "completions", "embedding", "embeddings", "image", "messages", "responses", "transcription"}
+    {
+        "chat",
+        "completion",
+        "completions",
+        "embedding",
+        "embeddings",
+        "image",
+        "messages",
+        "responses",
+        "transcription",
+    }
 )
 """What the AI SDK puts behind a provider's name: ``openai.responses``."""
 
@@ -147,7 +162,9 @@ _MODEL_HUB_ORGS = frozenset({"mistralai", "moonshotai", "zai", "z-ai", "databric
 _OPEN_WEIGHTS = re.compile(r"gemma|gpt-oss|grok-[12](?:\.|-|$)")
 """Models that anybody may run: a maker's name in front of them does not say who sells."""
 
-_ONE_PRICE = frozenset({"openai", "anthropic", "google", "x-ai", "azure", "aws", "groq", "perplexity", "openrouter"})
+_ONE_PRICE = frozenset(
+    {"openai", "anthropic", "google", "x-ai", "azure", "aws", "groq", "perplexity", "openrouter"}
+)
 """Sellers that a name's prefix stands for even where the span says ``openai``."""
 
 _RESELLERS = frozenset({"azure", "aws", "google", "github-copilot", "databricks"})
@@ -245,7 +262,11 @@ def _unnamed(name: str) -> Iterator[tuple[str | None, str]]:
         seller, rest = outer
         if seller is None:
             yield from _unnamed(rest)
-        elif not _OPEN_WEIGHTS.match(rest) or seller in _RESELLERS - {"google"} or seller in {"groq", "openrouter"}:
+        elif (
+            not _OPEN_WEIGHTS.match(rest)
+            or seller in _RESELLERS - {"google"}
+            or seller in {"groq", "openrouter"}
+        ):
             yield from _of_seller(seller, rest)
         return
     if _BEDROCK_ID.fullmatch(name):
@@ -272,7 +293,9 @@ def _of_seller(seller: str, name: str) -> Iterator[tuple[str | None, str]]:
         yield "anthropic", name
 
 
-def readings(provider: str | None, model: str, host: str | None = None) -> Iterator[tuple[str | None, str]]:
+def readings(
+    provider: str | None, model: str, host: str | None = None
+) -> Iterator[tuple[str | None, str]]:
     """Yield what a model's name may mean, best first: the seller's id, or ``None``, and the model in its words.
 
     Args:

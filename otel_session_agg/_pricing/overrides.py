@@ -133,14 +133,24 @@ def _refuse(where: str, value: object, allowed: str) -> NoReturn:
 
 def _override(key: object, value: object) -> _Override:
     if not isinstance(key, str) or not key.strip():
-        _refuse("prices key", key, 'a glob over "model" or "provider/model", like "gpt-4o*" or "azure/*"')
+        _refuse(
+            "prices key",
+            key,
+            'a glob over "model" or "provider/model", like "gpt-4o*" or "azure/*"',
+        )
     glob = key.strip().lower()
-    return _Override(glob, tuple(_pattern(g) for g in _spellings(glob)), _card(f"prices[{key!r}]", value))
+    return _Override(
+        glob, tuple(_pattern(g) for g in _spellings(glob)), _card(f"prices[{key!r}]", value)
+    )
 
 
 def _spellings(glob: str) -> tuple[str, ...]:
     provider, slash, model = glob.partition("/")
-    canonical = canonical_provider(provider) if slash and "*" not in provider and "?" not in provider else None
+    canonical = (
+        canonical_provider(provider)
+        if slash and "*" not in provider and "?" not in provider
+        else None
+    )
     if canonical is None or canonical == provider:
         return (glob,)
     return glob, f"{canonical}/{model}"
@@ -148,8 +158,13 @@ def _spellings(glob: str) -> tuple[str, ...]:
 
 def _pattern(glob: str) -> re.Pattern[str]:
     """A glob as an expression that is linear in the name: what stands between two stars is taken where it comes first, for good."""
-    first, *rest = ("".join("." if char == "?" else re.escape(char) for char in part) for part in re.split(r"\*+", glob))
-    between = "".join(f"(?=(?P<at{number}>.*?{part}))(?P=at{number})" for number, part in enumerate(rest[:-1]))
+    first, *rest = (
+        "".join("." if char == "?" else re.escape(char) for char in part)
+        for part in re.split(r"\*+", glob)
+    )
+    between = "".join(
+        f"(?=(?P<at{number}>.*?{part}))(?P=at{number})" for number, part in enumerate(rest[:-1])
+    )
     return re.compile(first + between + (f".*{rest[-1]}" if rest else ""), re.DOTALL)
 
 
@@ -165,7 +180,11 @@ def _card(where: str, value: object) -> RateCard:
     for number, tier in enumerate(tiers):
         above, rates = _tier(f"{where}['tiers'][{number}]", tier)
         if above in tables:
-            _refuse(f"{where}['tiers'][{number}]['above_tokens']", above, "a bound that no other tier has")
+            _refuse(
+                f"{where}['tiers'][{number}]['above_tokens']",
+                above,
+                "a bound that no other tier has",
+            )
         tables[above] = base | rates
     if not base and not tables:
         _refuse(where, value, f"at least one price of {', '.join(RATE_NAMES)}")
@@ -189,7 +208,8 @@ def _rates(where: str, given: Mapping[Any, object]) -> dict[str, Fraction]:
         if name not in RATE_NAMES:
             _refuse(f"{where}, price name", name, f"one of {', '.join(RATE_NAMES)}")
     return {
-        name: _pusd(f"{where}[{name!r}]", value) / (1 if name in _EACH else _TOKENS_PER_PRICE) for name, value in given.items()
+        name: _pusd(f"{where}[{name!r}]", value) / (1 if name in _EACH else _TOKENS_PER_PRICE)
+        for name, value in given.items()
     }
 
 

@@ -92,7 +92,9 @@ class PriceBook:
 
     """
 
-    def __init__(self, overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self, overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None
+    ) -> None:
         self._overrides = Overrides({} if overrides is None else overrides)
         self._cards: Recent[_Key, tuple[Card, ...]] = Recent(MAX_CARDS)
         self._get_snapshot: Callable[[], DataSnapshot] | None = None
@@ -103,11 +105,17 @@ class PriceBook:
     def __repr__(self) -> str:
         keys = self._overrides.keys
         named = f": {', '.join(short(key, _MAX_KEY_CHARS) for key in keys[:_MAX_KEYS])}{', ...' if keys[_MAX_KEYS:] else ''}"
-        return as_repr("PriceBook", [f"{counted(len(keys), 'own price')} before genai-prices{named if keys else ''}"])
+        return as_repr(
+            "PriceBook",
+            [f"{counted(len(keys), 'own price')} before genai-prices{named if keys else ''}"],
+        )
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        rows = [(str(number), short(key)) for number, key in enumerate(self._overrides.keys[:_MAX_ROWS], 1)]
+        rows = [
+            (str(number), short(key))
+            for number, key in enumerate(self._overrides.keys[:_MAX_ROWS], 1)
+        ]
         return as_html("PriceBook: own prices, as they are tried; then genai-prices", rows)
 
     def cost_pusd(  # noqa: PLR0913 - everything that decides about a price
@@ -145,7 +153,11 @@ class PriceBook:
         for card in self._cards.young.get(key, ()):
             window = card.window
             if window[0] <= at_ns < window[1]:
-                return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
+                return (
+                    card.cost_pusd(usage)
+                    if num_calls == 1
+                    else card.cost_of_sum_pusd(usage, num_calls)
+                )
         card = self._remembered(key, at_ns)
         return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
 
@@ -181,18 +193,27 @@ class PriceBook:
         else:
             card = self._found(key, at_ns)
             cards = (card, *cards[: MAX_WINDOWS - 1])
-        if any(len(text or "") > MAX_NAME_LENGTH for text in (key[0], *key[1], key[2], key[3], *(key[4] or ()))):
+        if any(
+            len(text or "") > MAX_NAME_LENGTH
+            for text in (key[0], *key[1], key[2], key[3], *(key[4] or ()))
+        ):
             return card
         self._cards.put(key, cards)
         return card
 
     def _found(self, key: _Key, at_ns: int) -> Card:
         provider, models, server_address, service_tier, terms = key
-        named = [model[:MAX_NAME_LENGTH] for model in models if model and clean(model[:MAX_NAME_LENGTH])]
+        named = [
+            model[:MAX_NAME_LENGTH] for model in models if model and clean(model[:MAX_NAME_LENGTH])
+        ]
         own = self._overrides.find([names_of(provider, model) for model in named or [""]])
         if own is not None:
             return own
-        if self._table_failed or not named or any(len(model or "") > MAX_NAME_LENGTH for model in models):
+        if (
+            self._table_failed
+            or not named
+            or any(len(model or "") > MAX_NAME_LENGTH for model in models)
+        ):
             return _UNKNOWN
         try:
             with imports:  # genai-prices has imports of its own, deep inside
@@ -251,7 +272,9 @@ def _with_output_type(usage: Usage, output_type: str) -> Usage:
     counts = dict.fromkeys(_OUTPUT_PARTS.values(), 0)
     if kind in _OUTPUT_PARTS:
         counts[_OUTPUT_PARTS[kind]] = max(completion - (usage.reasoning_tokens or 0), 0)
-    return usage._replace(**{name: count for name, count in counts.items() if getattr(usage, name) is None})
+    return usage._replace(
+        **{name: count for name, count in counts.items() if getattr(usage, name) is None}
+    )
 
 
 def cost_of(prices: PriceBook, call: Call) -> int | None:
@@ -259,7 +282,9 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
     more: dict[str, Any] = {}
     if call.terms is not None:
         more["terms"] = call.terms
-    if call.kind not in _CALLS and call.model != 1:  # the sum of several calls, and of how many is known or not
+    if (
+        call.kind not in _CALLS and call.model != 1
+    ):  # the sum of several calls, and of how many is known or not
         more["num_calls"] = call.model or None
     cost = prices.cost_pusd(
         provider=call.provider,
@@ -270,4 +295,6 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
         service_tier=call.service_tier,
         **more,
     )
-    return cost if isinstance(cost, int) else None  # a book of the user's own may say anything; money is whole
+    return (
+        cost if isinstance(cost, int) else None
+    )  # a book of the user's own may say anything; money is whole

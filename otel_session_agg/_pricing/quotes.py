@@ -87,17 +87,27 @@ class Ask(NamedTuple):
     output_type: str = ""
 
     @classmethod
-    def of(cls, name: str, service_tier: str | None, terms: Terms | None, region: str | None) -> Ask:
+    def of(
+        cls, name: str, service_tier: str | None, terms: Terms | None, region: str | None
+    ) -> Ask:
         """Read the terms of a call."""
         terms = terms or Terms()
         tier = _tier(service_tier) if (service_tier or "").strip() else _tier(terms.requested_tier)
-        contexts: list[Mapping[str, str]] = [{"service_tier": tier, **_TIER_CONTEXTS.get(tier, {})}] if tier else []
+        contexts: list[Mapping[str, str]] = (
+            [{"service_tier": tier, **_TIER_CONTEXTS.get(tier, {})}] if tier else []
+        )
         if _tier(terms.speed) and tier != "fast":
             contexts.append({"speed": _tier(terms.speed)})
         if (terms.batch or "").lower() == "true" and tier != "batch":
             contexts.append(_TIER_CONTEXTS["batch"])
         output_type = (terms.output_type or "").strip().lower()
-        return cls(name, tuple(contexts), region, (terms.search_context or _LOW).strip().lower(), output_type)
+        return cls(
+            name,
+            tuple(contexts),
+            region,
+            (terms.search_context or _LOW).strip().lower(),
+            output_type,
+        )
 
 
 class Quote(NamedTuple):
@@ -146,7 +156,11 @@ def quote(providers: Sequence[Provider], row: Row, at_ns: int, ask: Ask) -> Quot
         source = source or fee_source
     if prices is not None and ask.region is not None:
         factor = uplift(row.provider.id, row.model.id, ask.region, moment)
-        prices = None if factor is None else {key: _times(key, value, factor) for key, value in prices.items()}
+        prices = (
+            None
+            if factor is None
+            else {key: _times(key, value, factor) for key, value in prices.items()}
+        )
     return Quote(prices, window, source, row)
 
 
@@ -165,17 +179,25 @@ def _amount(price: object) -> object:
 
 def stated(price: object) -> dict[str, Any]:
     """Return the prices that are there, by genai-prices' names."""
-    return {key: value for key, value in vars(price).items() if value is not None and not key.startswith("_")}
+    return {
+        key: value
+        for key, value in vars(price).items()
+        if value is not None and not key.startswith("_")
+    }
 
 
-def _under_terms(row: Row, moment: datetime, ask: Ask, standard: dict[str, Any] | None) -> dict[str, Any] | None:
+def _under_terms(
+    row: Row, moment: datetime, ask: Ask, standard: dict[str, Any] | None
+) -> dict[str, Any] | None:
     table = stated(row.model.get_prices(moment)) if standard is None else standard
     if not ask.contexts:
         return table
     if len(ask.contexts) > 1:
         return None
     context = ask.contexts[0]
-    if standard is None and any(row.model is own for own in row.provider.models):  # borrowed prices have no variants
+    if standard is None and any(
+        row.model is own for own in row.provider.models
+    ):  # borrowed prices have no variants
         since = _variant_moment(row.model, moment, context)
         if since is not None:
             return stated(row.model.get_prices(since, context))
@@ -184,17 +206,29 @@ def _under_terms(row: Row, moment: datetime, ask: Ask, standard: dict[str, Any] 
     return None
 
 
-def _variant_moment(model: ModelInfo, moment: datetime, context: Mapping[str, str]) -> datetime | None:
+def _variant_moment(
+    model: ModelInfo, moment: datetime, context: Mapping[str, str]
+) -> datetime | None:
     """Return when to ask for the variant of a context: now, or at its first day if nothing changed since."""
     variants: Sequence[PriceVariant] = getattr(model, "price_variants", None) or ()
-    fitting = [v for v in variants if all(context.get(key) == value for key, value in v.when.items())]
+    fitting = [
+        v for v in variants if all(context.get(key) == value for key, value in v.when.items())
+    ]
     if any(v.constraint is None or v.constraint.active(moment) for v in fitting):
         return moment
-    starts = [start for v in fitting if isinstance(start := getattr(v.constraint, "start_date", None), date)]
+    starts = [
+        start
+        for v in fitting
+        if isinstance(start := getattr(v.constraint, "start_date", None), date)
+    ]
     if not starts:
         return None
     first = datetime.combine(min(starts), time(), timezone.utc)
-    return first if first > moment and stated(model.get_prices(first)) == stated(model.get_prices(moment)) else None
+    return (
+        first
+        if first > moment and stated(model.get_prices(first)) == stated(model.get_prices(moment))
+        else None
+    )
 
 
 def _with_fee(row: Row, prices: dict[str, Any], ask: Ask) -> tuple[dict[str, Any] | None, str]:
@@ -209,10 +243,17 @@ def _times(key: str, price: Any, factor: Decimal | Fraction) -> Any:
     """Return a price of tokens times a factor; fees stay."""
     if not key.endswith("_mtok"):
         return price
-    exact = factor if isinstance(factor, Decimal) else _EXACT.divide(Decimal(factor.numerator), Decimal(factor.denominator))
+    exact = (
+        factor
+        if isinstance(factor, Decimal)
+        else _EXACT.divide(Decimal(factor.numerator), Decimal(factor.denominator))
+    )
     if isinstance(price, Decimal):
         return _EXACT.multiply(price, exact)
-    tiers = [type(tier)(start=tier.start, price=_EXACT.multiply(tier.price, exact)) for tier in price.tiers]
+    tiers = [
+        type(tier)(start=tier.start, price=_EXACT.multiply(tier.price, exact))
+        for tier in price.tiers
+    ]
     return type(price)(base=_EXACT.multiply(price.base, exact), tiers=tiers)
 
 
@@ -226,7 +267,10 @@ def _constraints(model: ModelInfo, *, with_variants: bool) -> Iterator[object]:
 def _window(constraints: Iterable[object], moments: Iterable[datetime], at_ns: int) -> Window:
     """Return the stretch of time around ``at_ns`` in which no constraint changes and none of the moments lies."""
     today = at_ns // _DAY_NS * _DAY_NS
-    edges = [*ALWAYS, *((moment - _EPOCH) // timedelta(microseconds=1) * 1000 for moment in moments)]
+    edges = [
+        *ALWAYS,
+        *((moment - _EPOCH) // timedelta(microseconds=1) * 1000 for moment in moments),
+    ]
     for constraint in constraints:
         if constraint is None:
             continue
@@ -236,10 +280,16 @@ def _window(constraints: Iterable[object], moments: Iterable[datetime], at_ns: i
         if isinstance(start_date, date):
             edges.append((start_date - _EPOCH.date()).days * _DAY_NS)
         elif len(times) == len(ends):
-            edges += [today + day * _DAY_NS + _time_of_day_ns(value) for value in times for day in (-1, 0, 1)]
+            edges += [
+                today + day * _DAY_NS + _time_of_day_ns(value)
+                for value in times
+                for day in (-1, 0, 1)
+            ]
         else:  # a kind of constraint this version does not know: valid for this moment only
             return Window(at_ns, at_ns + 1)
-    return Window(max(edge for edge in edges if edge <= at_ns), min(edge for edge in edges if edge > at_ns))
+    return Window(
+        max(edge for edge in edges if edge <= at_ns), min(edge for edge in edges if edge > at_ns)
+    )
 
 
 def _time_of_day_ns(value: time) -> int:

@@ -25,7 +25,14 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from otel_session_agg._pricing.weights import INPUT_NAMES, INPUT_PARTS, OUTPUT_NAMES, cells_of, known_sides, weights_of
+from otel_session_agg._pricing.weights import (
+    INPUT_NAMES,
+    INPUT_PARTS,
+    OUTPUT_NAMES,
+    cells_of,
+    known_sides,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,11 +123,16 @@ class RateCard:
         self.tiers = tuple(sorted(tiers, key=lambda tier: tier[0]))
         self._scale = lcm(*(rate.denominator for table in tables for rate in table.values()))
         self._request = int(prices.get("request", 0) * self._scale)
-        search = prices.get("web_search", 0 if "request" in prices else None)  # a charge for each call has its searches in it
+        search = prices.get(
+            "web_search", 0 if "request" in prices else None
+        )  # a charge for each call has its searches in it
         self._search = None if search is None else int(search * self._scale)
         self._search_once = search_once
         self._base = weights_of(prices, self._scale, complete=complete)
-        self._tiers = tuple((above, weights_of(table, self._scale, complete=complete)) for above, table in self.tiers)
+        self._tiers = tuple(
+            (above, weights_of(table, self._scale, complete=complete))
+            for above, table in self.tiers
+        )
         self._prices_input = bool(named & INPUT_NAMES)
         self._prices_output = bool(named & OUTPUT_NAMES)
         self._audio_leaf = (
@@ -131,7 +143,9 @@ class RateCard:
         )
         self._image_priced = "image_input" in named
         self._conditions = tuple(
-            (name, name in INPUT_PARTS, zero) for names, zero in ((needed, False), (absent, True)) for name in names
+            (name, name in INPUT_PARTS, zero)
+            for names, zero in ((needed, False), (absent, True))
+            for name in names
         )
         self.window = window
 
@@ -142,7 +156,9 @@ class RateCard:
             searches, others,
         ) = usage  # fmt: skip
         if prompt is None or completion is None:
-            sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
+            sides = known_sides(
+                usage, prices_input=self._prices_input, prices_output=self._prices_output
+            )
             if sides is None:
                 return None
             prompt, completion = sides
@@ -163,7 +179,11 @@ class RateCard:
         if audio_in or audio_out or audio_read:
             if self._audio_contradicts(usage, prompt, completion):
                 return None
-            amount += (audio_in or 0) * weights[6] + (audio_out or 0) * weights[7] + (audio_read or 0) * weights[8]
+            amount += (
+                (audio_in or 0) * weights[6]
+                + (audio_out or 0) * weights[7]
+                + (audio_read or 0) * weights[8]
+            )
         if image_in or image_out:
             if self._images_contradict(usage, prompt, completion):
                 return None
@@ -191,13 +211,19 @@ class RateCard:
         if self._search_once and usage.web_searches:
             return None
         if self._tiers:
-            sides = known_sides(usage, prices_input=self._prices_input, prices_output=self._prices_output)
+            sides = known_sides(
+                usage, prices_input=self._prices_input, prices_output=self._prices_output
+            )
             if sides is None or sides[0] > self._tiers[0][0]:
                 return None  # any of the calls may have crossed the bound, or none
         if not self._request:
             return self.cost_pusd(usage)
         cost = self.cost_pusd(usage) if num_calls else None
-        return None if cost is None or not num_calls else cost + round(self.prices["request"] * (num_calls - 1))
+        return (
+            None
+            if cost is None or not num_calls
+            else cost + round(self.prices["request"] * (num_calls - 1))
+        )
 
     def _is_vague(self, usage: Usage, prompt: int, completion: int) -> bool:
         for name, is_input, zero in self._conditions:
@@ -211,20 +237,31 @@ class RateCard:
         image_in, image_out = usage.image_prompt_tokens or 0, usage.image_completion_tokens or 0
         if image_in + (usage.audio_prompt_tokens or 0) > prompt:
             return True
-        if image_out + (usage.audio_completion_tokens or 0) + (usage.reasoning_tokens or 0) > completion:
+        if (
+            image_out + (usage.audio_completion_tokens or 0) + (usage.reasoning_tokens or 0)
+            > completion
+        ):
             return True
         cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
-        return bool(self._image_priced and image_in and cached)  # how much of the images was cached is not stated
+        return bool(
+            self._image_priced and image_in and cached
+        )  # how much of the images was cached is not stated
 
     def _audio_contradicts(self, usage: Usage, prompt: int, completion: int) -> bool:
         audio_in, audio_read = usage.audio_prompt_tokens or 0, usage.audio_cache_read_tokens or 0
         read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-        if audio_in > prompt or (usage.audio_completion_tokens or 0) > completion or audio_read > min(audio_in, read):
+        if (
+            audio_in > prompt
+            or (usage.audio_completion_tokens or 0) > completion
+            or audio_read > min(audio_in, read)
+        ):
             return True
         audio_priced, read_priced, write_priced, read_needed = self._audio_leaf
         if not audio_priced:
             return False
         if read_needed and audio_in and read and usage.audio_cache_read_tokens is None:
             return True
-        parts = audio_in + (read - audio_read if read_priced else 0) + (write if write_priced else 0)
+        parts = (
+            audio_in + (read - audio_read if read_priced else 0) + (write if write_priced else 0)
+        )
         return parts > prompt

@@ -54,22 +54,46 @@ _ANY = re.compile("")
 _VERTEX = "https://cloud.google.com/vertex-ai/generative-ai/pricing"
 _CLAUDE_GEO = "https://platform.claude.com/docs/en/manage-claude/data-residency"
 _OPENAI_RESIDENCY = "https://developers.openai.com/api/docs/guides/data-residency"
-_BEFORE_VERTEX_PREMIUM = re.compile(r"claude-(?:2|3|4-opus|4-sonnet|instant|opus-4-[01]$|sonnet-4-0)")
+_BEFORE_VERTEX_PREMIUM = re.compile(
+    r"claude-(?:2|3|4-opus|4-sonnet|instant|opus-4-[01]$|sonnet-4-0)"
+)
 _BEFORE_CLAUDE_GEO = re.compile(r"claude-(?:[123]|instant|v1|(?:opus|sonnet|haiku)-4-[0-5]$)")
 _BEFORE_OPENAI_UPLIFT = re.compile(
     r"gpt-[34]|o[134]|gpt-5(?:$|[^.\d])|gpt-5\.[0-3]|text-|chatgpt-4o|codex|computer-use|davinci|babbage|curie|ada|ft:gpt-[34]"
     r"|gpt-image-1|gpt-audio|gpt-realtime(?:$|-mini$)|whisper|tts"
 )
 _RULES = (
-    _Rule("google", _BEFORE_VERTEX_PREMIUM, Fraction(1), f"{_VERTEX}#claude-models: the premium began with Claude 4.5"),
+    _Rule(
+        "google",
+        _BEFORE_VERTEX_PREMIUM,
+        Fraction(1),
+        f"{_VERTEX}#claude-models: the premium began with Claude 4.5",
+    ),
     _Rule("google", re.compile("claude-"), _TENTH, f"{_VERTEX}#claude-models"),
-    _Rule("google", _ANY, None, f"{_VERTEX}: some cost more since July 2026", since=_VERTEX_GEMINI_SINCE),
+    _Rule(
+        "google",
+        _ANY,
+        None,
+        f"{_VERTEX}: some cost more since July 2026",
+        since=_VERTEX_GEMINI_SINCE,
+    ),
     _Rule("google", _ANY, Fraction(1), f"{_VERTEX}: one price for all locations before"),
-    _Rule("openai", _BEFORE_OPENAI_UPLIFT, Fraction(1), f"{_OPENAI_RESIDENCY}: only models released since 5 March 2026"),
+    _Rule(
+        "openai",
+        _BEFORE_OPENAI_UPLIFT,
+        Fraction(1),
+        f"{_OPENAI_RESIDENCY}: only models released since 5 March 2026",
+    ),
     _Rule("openai", _ANY, _TENTH, _OPENAI_RESIDENCY),
     _Rule("anthropic", _BEFORE_CLAUDE_GEO, None, f"{_CLAUDE_GEO}: these models refuse it"),
     _Rule("anthropic", _ANY, _TENTH, _CLAUDE_GEO, regions=frozenset({"us"})),
-    _Rule("x-ai", _ANY, _TENTH, "https://docs.x.ai/developers/advanced-api-usage/regions", regions=frozenset({"us"})),
+    _Rule(
+        "x-ai",
+        _ANY,
+        _TENTH,
+        "https://docs.x.ai/developers/advanced-api-usage/regions",
+        regions=frozenset({"us"}),
+    ),
     _Rule("mistral", _ANY, _TENTH, "https://docs.mistral.ai/inference/regional-inference"),
     _Rule(
         "together",
@@ -120,9 +144,17 @@ def find_region(seller: str, model: str, address: str | None, stated: str | None
     candidates = [stated.strip().lower()] if stated and seller != _IN_THE_NAME else []
     if address:
         host = host_of(address) or ""
-        candidates += [match[1] for owner, pattern in _HOSTS if owner == seller and (match := pattern.fullmatch(host))]
+        candidates += [
+            match[1]
+            for owner, pattern in _HOSTS
+            if owner == seller and (match := pattern.fullmatch(host))
+        ]
     if seller == "google":
-        candidates += [match[1] for text in (model.lower(), (address or "").lower()) if (match := _PATH.search(text))]
+        candidates += [
+            match[1]
+            for text in (model.lower(), (address or "").lower())
+            if (match := _PATH.search(text))
+        ]
     return next((region for region in candidates if region not in _GLOBAL), None)
 
 
@@ -137,7 +169,11 @@ def uplift(seller: str, row: str, region: str, moment: datetime) -> Fraction | N
 
     """
     for rule in _RULES:
-        fits = rule.seller == seller and rule.models.match(row) and (not rule.regions or region in rule.regions)
+        fits = (
+            rule.seller == seller
+            and rule.models.match(row)
+            and (not rule.regions or region in rule.regions)
+        )
         if fits and (rule.since is None or moment >= rule.since):
             return rule.factor
     return None

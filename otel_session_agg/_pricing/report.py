@@ -76,7 +76,9 @@ def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceRep
     version = metadata.version(_TABLE)
     card = Overrides(own or {}).find([names_of(asked.provider, asked.model)])
     if card is not None:
-        return PriceReport(asked, "own", "your own prices", version, _usd(card.prices), _tiers(card))
+        return PriceReport(
+            asked, "own", "your own prices", version, _usd(card.prices), _tiers(card)
+        )
     at_ns = (asked.at - _EPOCH) // timedelta(microseconds=1) * 1000
     found = find_quote(
         get_snapshot(),
@@ -92,7 +94,14 @@ def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceRep
     quote, ask = found
     priced = card_of(quote, ask)
     if not isinstance(priced, RateCard):
-        return PriceReport(asked, None, _NO_TERMS if quote.prices is None else _NO_UNIT, version, {}, valid=_valid(quote.window))
+        return PriceReport(
+            asked,
+            None,
+            _NO_TERMS if quote.prices is None else _NO_UNIT,
+            version,
+            {},
+            valid=_valid(quote.window),
+        )
     row = f"{quote.row.model.id} of {quote.row.provider.id}"
     needs = demands(quote.row.model.id, quote.prices or {}, ask.output_type, ask.name)
     return PriceReport(
@@ -108,8 +117,13 @@ def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceRep
 
 
 def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
-    names = sorted(prices, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
-    return {name: float(prices[name] / PUSD_PER_USD * (1 if name in _EACH else _MILLION)) for name in names}
+    names = sorted(
+        prices, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+    )
+    return {
+        name: float(prices[name] / PUSD_PER_USD * (1 if name in _EACH else _MILLION))
+        for name in names
+    }
 
 
 def _tiers(card: RateCard) -> tuple[tuple[int, Mapping[str, float]], ...]:
@@ -136,10 +150,17 @@ def as_json(report: PriceReport) -> str:
         "table": report.table,
         "source": report.source,
         "genai_prices_version": report.version,
-        "usd_per_million_tokens": {name: usd for name, usd in report.prices.items() if name not in _EACH},
+        "usd_per_million_tokens": {
+            name: usd for name, usd in report.prices.items() if name not in _EACH
+        },
         "usd_each": {name: usd for name, usd in report.prices.items() if name in _EACH},
         "tiers": [
-            {"above_tokens": above, "usd_per_million_tokens": {name: usd for name, usd in prices.items() if name not in _EACH}}
+            {
+                "above_tokens": above,
+                "usd_per_million_tokens": {
+                    name: usd for name, usd in prices.items() if name not in _EACH
+                },
+            }
             for above, prices in report.tiers
         ],
         "valid_from": _iso(report.valid[0]),
@@ -160,17 +181,32 @@ def as_text(report: PriceReport) -> str:
 
 def _lines(report: PriceReport) -> Iterator[str]:
     asked = report.asked
-    others = (("provider", asked.provider), ("tier", asked.service_tier), ("address", asked.server_address))
+    others = (
+        ("provider", asked.provider),
+        ("tier", asked.service_tier),
+        ("address", asked.server_address),
+    )
     told = ", ".join(f"{name} {value}" for name, value in others if value)
     yield f"{asked.model}{f' ({told})' if told else ''} at {asked.at:%Y-%m-%d %H:%M} UTC"
     if report.table is None:
         yield f"No price is known: {report.source} (genai-prices {report.version})."
         return
-    where = "your own prices" if report.table == "own" else f"genai-prices {report.version}: {report.source}"
+    where = (
+        "your own prices"
+        if report.table == "own"
+        else f"genai-prices {report.version}: {report.source}"
+    )
     yield f"Price from {where}"
     since, until = (f"{moment:%Y-%m-%d %H:%M}" if moment else None for moment in report.valid)
     if since or until:
-        yield " ".join(("Valid", *(("since", since) if since else ()), *(("until", until) if until else ()), "UTC"))
+        yield " ".join(
+            (
+                "Valid",
+                *(("since", since) if since else ()),
+                *(("until", until) if until else ()),
+                "UTC",
+            )
+        )
     yield ""
     yield from _columns(report)
     if report.needs:
@@ -182,12 +218,20 @@ def _columns(report: PriceReport) -> Iterator[str]:
     heads = ["", "USD", *(f"above {above:,}" for above, _ in report.tiers)]
     tables = [report.prices, *(prices for _, prices in report.tiers)]
     rows = [
-        [f"{name.replace('_', ' ')}, {'each' if name in _EACH else 'million tokens'}", *(_price(t.get(name)) for t in tables)]
+        [
+            f"{name.replace('_', ' ')}, {'each' if name in _EACH else 'million tokens'}",
+            *(_price(t.get(name)) for t in tables),
+        ]
         for name in report.prices
     ]
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     for row in (heads, *rows) if rows else ():
-        yield "  ".join([row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))])
+        yield "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
     if not rows:
         yield "It costs nothing."
 

@@ -83,7 +83,9 @@ def _find_in(owner: Provider, name: str) -> ModelInfo | str | None:
 
 
 def _is_free(model: ModelInfo) -> bool:
-    tables = [row.prices for row in model.prices] if isinstance(model.prices, list) else [model.prices]
+    tables = (
+        [row.prices for row in model.prices] if isinstance(model.prices, list) else [model.prices]
+    )
     return not any(value is not None for table in tables for value in vars(table).values())
 
 
@@ -116,7 +118,9 @@ def _is_suffix(listed: str, rest: str) -> bool:
     if listed.startswith(_FINE_TUNED[0]):
         rest = rest.partition(":")[0]
     cut = len(listed)
-    if listed[-1] in _SEPARATORS or rest[:1] not in _SEPARATORS:  # the listed part ends within a word
+    if (
+        listed[-1] in _SEPARATORS or rest[:1] not in _SEPARATORS
+    ):  # the listed part ends within a word
         cut = max(listed.rfind(separator, 0, len(listed)) for separator in _SEPARATORS)
         cut = max(cut, 0)
     return _SAME.fullmatch(listed[cut:] + rest) is not None

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from otel_session_agg._model.span import Usage
 
-__all__ = ["INPUT_NAMES", "INPUT_PARTS", "OUTPUT_NAMES", "PRICE_NAMES", "Weights", "cells_of", "known_sides", "weights_of"]
+__all__ = [
+    "INPUT_NAMES",
+    "INPUT_PARTS",
+    "OUTPUT_NAMES",
+    "PRICE_NAMES",
+    "Weights",
+    "cells_of",
+    "known_sides",
+    "weights_of",
+]
 
 PRICE_NAMES = frozenset(
     {
@@ -52,7 +61,9 @@ _STANDS_IN = {
 }
 """Whose rate a part pays that has none of its own, best first."""
 
-INPUT_NAMES = frozenset({"input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"}) | {
+INPUT_NAMES = frozenset(
+    {"input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"}
+) | {
     "audio_input",
     "audio_cache_read",
     "image_input",
@@ -95,7 +106,9 @@ def weights_of(prices: Mapping[str, Fraction], scale: int, *, complete: bool) ->
 
     plain, out = rate("input"), rate("output")
     read, write, audio = rate("cache_read"), rate("cache_write_5m"), rate("audio_input")
-    lacking = () if complete else tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
+    lacking = (
+        () if complete else tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
+    )
     return (
         plain,
         out,

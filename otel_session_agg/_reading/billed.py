@@ -52,7 +52,11 @@ def _by_provider(metadata: Mapping[object, object]) -> Iterator[int | None]:
     """Yield amounts, the gateway's first: it is the one that sends the bill."""
     gateway = metadata.get(_GATEWAY)
     if isinstance(gateway, Mapping):
-        yield picodollars(gateway.get("cost")) or _first(gateway, _MARKET) or picodollars(gateway.get("cost"))
+        yield (
+            picodollars(gateway.get("cost"))
+            or _first(gateway, _MARKET)
+            or picodollars(gateway.get("cost"))
+        )
     for item in metadata.values():
         if isinstance(item, Mapping):
             usage = item.get("usage")
@@ -61,7 +65,9 @@ def _by_provider(metadata: Mapping[object, object]) -> Iterator[int | None]:
 
 
 def _first(found: Mapping[object, object], names: tuple[str, ...]) -> int | None:
-    return next((amount for name in names if (amount := picodollars(found.get(name))) is not None), None)
+    return next(
+        (amount for name in names if (amount := picodollars(found.get(name))) is not None), None
+    )
 
 
 def _of_usage(usage: Mapping[object, object]) -> int | None:
@@ -77,7 +83,9 @@ def _of_usage(usage: Mapping[object, object]) -> int | None:
     billed, upstream = picodollars(cost), _upstream(usage)
     if billed is None or upstream is None:
         return billed
-    byok = next((said for name in _BYOK if (said := flag(usage.get(name))) is not None), upstream > billed)
+    byok = next(
+        (said for name in _BYOK if (said := flag(usage.get(name))) is not None), upstream > billed
+    )
     return billed + upstream if byok else billed
 
 

@@ -57,7 +57,9 @@ def read_cost(
     for amount in _amounts(marks, attributes, is_sure=is_call or has_tokens):
         if amount is None:
             reasons.append(INVALID_COST)
-        elif amount or any(flag(attributes[meaning.key]) for meaning in marks.get(Meaning.CACHE_HIT, ())):
+        elif amount or any(
+            flag(attributes[meaning.key]) for meaning in marks.get(Meaning.CACHE_HIT, ())
+        ):
             return amount + (fee or 0), reasons
         else:
             reasons.append(ZERO_COST)
@@ -76,7 +78,9 @@ def _fee(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any
     return sum(fees) if fees else None
 
 
-def _amounts(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any], *, is_sure: bool) -> list[int | None]:
+def _amounts(
+    marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any], *, is_sure: bool
+) -> list[int | None]:
     """All recorded amounts in order of precedence; ``None`` for each that is no amount."""
     ranked: list[tuple[int, int | None]] = [
         (meaning.precedence, _amount(attributes[meaning.key]))
@@ -91,7 +95,9 @@ def _amounts(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str,
     for meaning in marks.get(Meaning.COST_PART, ()):
         groups.setdefault(meaning.precedence, []).append(meaning)
     for precedence, parts in groups.items():
-        ranked.append((precedence, _sum([picodollars(attributes[meaning.key]) for meaning in parts])))
+        ranked.append(
+            (precedence, _sum([picodollars(attributes[meaning.key]) for meaning in parts]))
+        )
     ranked.sort(key=lambda row: row[0])
     return [amount for _, amount in ranked]
 

@@ -13,7 +13,12 @@ def version_tuple(version: str) -> tuple[int, ...]:
     """The numbers at the head of a version, for comparing: ``1.3b0`` is ``(1, 3)``."""
     numbers: list[int] = []
     for part in version[:_MAX_CHARS].split("."):
-        digits = part[: next((i for i, char in enumerate(part) if not char.isdecimal() or not char.isascii()), len(part))]
+        digits = part[
+            : next(
+                (i for i, char in enumerate(part) if not char.isdecimal() or not char.isascii()),
+                len(part),
+            )
+        ]
         if not digits or len(digits) > _MAX_DIGITS:
             break
         numbers.append(int(digits))

@@ -18,7 +18,14 @@ from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
 from otel_session_agg._reading.emitters import is_from
 from otel_session_agg._reading.marks import KeyMeaning, keys_of
 from otel_session_agg._reading.session_ids import SessionKeys, session_keys
-from otel_session_agg._reading.size_limits import MAX_PLAN_CHARS, MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES, Room
+from otel_session_agg._reading.size_limits import (
+    MAX_PLAN_CHARS,
+    MAX_PLAN_KEYS,
+    MAX_PLANS,
+    MAX_SCOPE_CHARS,
+    MAX_SCOPES,
+    Room,
+)
 from otel_session_agg._reading.users import UserKeys, user_keys
 from otel_session_agg.conventions._schema import Convention, Emitter, Events, Meaning, NamedSpans
 
@@ -142,7 +149,13 @@ class ReadingPlan:
         "model_texts", "names", "names_model", "one_kind_key", "outputs", "parts", "says_more", "session", "terms", "texts", "two_keys", "user",
     )  # fmt: skip
 
-    def __init__(self, marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...], *, feedback: bool) -> None:
+    def __init__(
+        self,
+        marks: Mapping[int, Sequence[KeyMeaning]],
+        emitters: tuple[Emitter, ...],
+        *,
+        feedback: bool,
+    ) -> None:
         self.marks = marks
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version tell."""
@@ -162,7 +175,9 @@ class ReadingPlan:
         self.billed = tuple(marks.get(Meaning.BILLED, ()))
         self.terms = tuple(marks.get(Meaning.TERM, ()))
         self.names_model = Meaning.REQUEST_MODEL in marks or Meaning.RESPONSE_MODEL in marks
-        self.names = tuple((position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks)
+        self.names = tuple(
+            (position, keys_of(marks, says)) for position, says in enumerate(NAMES) if says in marks
+        )
         self.session: SessionKeys | None = session_keys(marks, emitters)
         self.user: UserKeys | None = user_keys(marks)
         self.outputs = keys_of(marks, Meaning.OUTPUT)
@@ -170,7 +185,9 @@ class ReadingPlan:
         self.feedback = feedback or Meaning.FEEDBACK in marks
         counts = self.has_usage or self.has_cost or self.feedback
         makes_calls = any(row.makes_calls or row.is_call for row in emitters)
-        self.says_more = bool(counts or self.session or self.user or self.outputs or self.error_types or makes_calls)
+        self.says_more = bool(
+            counts or self.session or self.user or self.outputs or self.error_types or makes_calls
+        )
         """More than the kind, and names that matter to model calls only."""
 
 
@@ -207,7 +224,10 @@ def _two_keys(plan: ReadingPlan) -> tuple[str, str] | None:
     if plan.parts or plan.texts or plan.emitters or len(plan.families) != 1:
         return None
     rows = plan.families[0][1]
-    if [says for says, keys in rows if len(keys) == 1] != [Meaning.PROMPT, Meaning.COMPLETION] or len(rows) != 2:  # noqa: PLR2004
+    if [says for says, keys in rows if len(keys) == 1] != [
+        Meaning.PROMPT,
+        Meaning.COMPLETION,
+    ] or len(rows) != 2:  # noqa: PLR2004
         return None
     return rows[0][1][0], rows[1][1][0]
 
@@ -224,7 +244,9 @@ class Scope:
         self.named: dict[str, tuple[int, Kind, bool]] = {}
         """Precedence and kind by span name."""
         for span_name, rows in index.named_spans.items():
-            row = next(((r, kind) for r, kind in rows if not r.scopes or name.startswith(r.scopes)), None)
+            row = next(
+                ((r, kind) for r, kind in rows if not r.scopes or name.startswith(r.scopes)), None
+            )
             if row is not None:
                 self.named[span_name] = (row[0].precedence, row[1], row[0].need_usage)
         self.has_endings = any(name.startswith(".") for name in self.named)
@@ -234,7 +256,12 @@ class Scope:
         """What a span of this scope says together with its events."""
         row = self._events
         said = [event.attributes for event in events if row is not None and event.name in row.names]
-        return {k: v for more in (attributes, *said) for k, v in more.items() if row is not None and v != row.blank}
+        return {
+            k: v
+            for more in (attributes, *said)
+            for k, v in more.items()
+            if row is not None and v != row.blank
+        }
 
     def plan(self, attributes: Mapping[str, object]) -> ReadingPlan:
         """The plan of a span's keys."""
@@ -257,7 +284,9 @@ class Scope:
     def _made(self, name: object, keys: Iterable[str], *, feedback: bool) -> ReadingPlan:
         present = frozenset(keys)
         emitters = tuple(
-            row for row in self._emitters if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
+            row
+            for row in self._emitters
+            if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
         )
         idle = {key for row in emitters for key in row.not_keys}
         marks: dict[int, list[KeyMeaning]] = {}

@@ -47,7 +47,12 @@ def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], na
             if kind is None and meaning.extra.or_model:
                 return Kind.MODEL if _is_call(plan.marks, attributes) else Kind.SPAN
             if kind is not None:
-                if plan.one_kind_key and type(value) is str and len(memo) < _MAX_MEMO and len(value) <= _MAX_MEMO_CHARS:
+                if (
+                    plan.one_kind_key
+                    and type(value) is str
+                    and len(memo) < _MAX_MEMO
+                    and len(value) <= _MAX_MEMO_CHARS
+                ):
                     memo[value] = kind
                 return kind
     return named[1] if named is not None else _by_attributes(plan.marks, attributes)
@@ -55,10 +60,15 @@ def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], na
 
 def is_billed(plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
     """Whether a span that names a model stands for something that providers bill, other than model calls and embeddings."""
-    if all((text(attributes[meaning.key]) or "").lower() not in BILLED_WORDS for meaning in plan.kinds):
+    if all(
+        (text(attributes[meaning.key]) or "").lower() not in BILLED_WORDS for meaning in plan.kinds
+    ):
         return False
     names = [
-        name for says in _MODEL for meaning in plan.marks.get(says, ()) if (name := text(attributes[meaning.key])) is not None
+        name
+        for says in _MODEL
+        for meaning in plan.marks.get(says, ())
+        if (name := text(attributes[meaning.key])) is not None
     ]
     return bool(names) and not any(name.lower().startswith(FREE_MODELS) for name in names)
 
@@ -69,10 +79,14 @@ def _by_value(kinds: Kinds, word: str) -> Kind | None:
     kind = kinds.values.get(word)
     if kind is not None:
         return kind
-    return next((kind for end, kind in kinds.suffixes.items() if word.endswith(end)), kinds.otherwise)
+    return next(
+        (kind for end, kind in kinds.suffixes.items() if word.endswith(end)), kinds.otherwise
+    )
 
 
-def _by_attributes(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> Kind:
+def _by_attributes(
+    marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]
+) -> Kind:
     """No convention names a kind: a tool by its attributes, a call by model and usage, messages or provider."""
     if Meaning.TOOL in marks:
         return Kind.TOOL
@@ -85,4 +99,8 @@ def _is_call(marks: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str,
     """Whether a span names a model beside usage, messages or a provider, and neither a tool nor an agent."""
     if _CALL.isdisjoint(marks) or not _OTHERS.isdisjoint(marks):
         return False
-    return any(text(attributes[meaning.key]) is not None for says in _MODEL for meaning in marks.get(says, ()))
+    return any(
+        text(attributes[meaning.key]) is not None
+        for says in _MODEL
+        for meaning in marks.get(says, ())
+    )

@@ -25,7 +25,9 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U0010[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[\\'\"abfnrtv0])")
+_ESCAPE = re.compile(
+    r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U0010[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[\\'\"abfnrtv0])"
+)
 _ESCAPED = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0", "\\": "\\", "'": "'", '"': '"',
 }  # fmt: skip
@@ -62,7 +64,11 @@ class _Open:
 
     def colon(self) -> None:
         """Take a colon, which makes what came last a key."""
-        self._only(self.is_after and not self.has_key and isinstance(self.items[-1], (str, int, float, type(None))))
+        self._only(
+            self.is_after
+            and not self.has_key
+            and isinstance(self.items[-1], (str, int, float, type(None)))
+        )
         if self.keys is None:
             raise ValueError
         self.keys.append(self.items.pop())

@@ -13,7 +13,9 @@ __all__ = ["MAX_TEXT_CHARS", "parsed"]
 MAX_TEXT_CHARS = 65_536
 """Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""
 
-_PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b")  # the look behind keeps it linear in runs of word characters
+_PAIR = re.compile(
+    r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b"
+)  # the look behind keeps it linear in runs of word characters
 
 _LIST = re.compile(r"\[[^\[\]]*\]")
 """Lists hold counts of parts, such as iterations, by the names of the whole."""

@@ -44,11 +44,21 @@ def _text(value: object, depth: int) -> str | None:
         return None
     if isinstance(value, list):
         parts = [_text(item, depth - 1) for item in value]
-        if all(isinstance(item, Mapping) and "role" not in item and "message" not in item for item in value):
+        if all(
+            isinstance(item, Mapping) and "role" not in item and "message" not in item
+            for item in value
+        ):
             return "".join(part for part in parts if part) or None
         return next((part for part in reversed(parts) if part), None)
     if isinstance(value, Mapping):
         if value.get("role") in ("user", "system", "tool", "human"):
             return None
-        return next((found for key in _TEXT_KEYS if key in value and (found := _text(value[key], depth - 1))), None)
+        return next(
+            (
+                found
+                for key in _TEXT_KEYS
+                if key in value and (found := _text(value[key], depth - 1))
+            ),
+            None,
+        )
     return None

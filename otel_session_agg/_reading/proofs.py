@@ -5,7 +5,15 @@ from __future__ import annotations
 CACHE, REASONING, TOOLS = 1, 2, 4
 """Parts that a prompt or completion may leave out; sums of them are sets."""
 
-_SETS = (CACHE, REASONING, TOOLS, CACHE | REASONING, CACHE | TOOLS, REASONING | TOOLS, CACHE | REASONING | TOOLS)
+_SETS = (
+    CACHE,
+    REASONING,
+    TOOLS,
+    CACHE | REASONING,
+    CACHE | TOOLS,
+    REASONING | TOOLS,
+    CACHE | REASONING | TOOLS,
+)
 """All sets of parts, the smallest first: the fewest assumptions that explain a figure."""
 
 
@@ -26,7 +34,9 @@ def too_large(prompt: int, completion: int | None, cached: int, reasoning: int, 
     return bits | TOOLS if tools > prompt else bits
 
 
-def explained(gap: int, caches: tuple[int, ...], reasoning: int, tools: int, needed: int) -> int | None:
+def explained(
+    gap: int, caches: tuple[int, ...], reasoning: int, tools: int, needed: int
+) -> int | None:
     """Return the smallest set of parts whose sum is what a total has beyond prompt and completion.
 
     Args:

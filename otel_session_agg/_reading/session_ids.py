@@ -58,7 +58,9 @@ class SessionKeys(NamedTuple):
     """Texts with ids of conversations that may have been copied."""
 
 
-def session_keys(marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...]) -> SessionKeys | None:
+def session_keys(
+    marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...]
+) -> SessionKeys | None:
     """The keys of a plan; ``None`` when none names a session."""
     found = marks.get(Meaning.SESSION, ())
     texts = tuple(marks.get(Meaning.SESSION_TEXT, ()))
@@ -67,14 +69,24 @@ def session_keys(marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emit
     copied = {key for row in emitters for key in row.copied_sessions}
     return SessionKeys(
         keys_of(marks, Meaning.SESSION),
-        tuple(meaning.key for meaning in found if meaning.precedence <= LAST_STRONG_SESSION and meaning.key not in copied),
-        tuple(m.key for m in found if m.precedence > LAST_STRONG_SESSION and m.key not in STATED_BY_APPLICATIONS),
+        tuple(
+            meaning.key
+            for meaning in found
+            if meaning.precedence <= LAST_STRONG_SESSION and meaning.key not in copied
+        ),
+        tuple(
+            m.key
+            for m in found
+            if m.precedence > LAST_STRONG_SESSION and m.key not in STATED_BY_APPLICATIONS
+        ),
         texts,
         tuple(marks.get(Meaning.CONVERSATION_TEXT, ())),
     )
 
 
-def read_session(keys: SessionKeys, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, bool]:
+def read_session(
+    keys: SessionKeys, attributes: Mapping[str, Any], scope: str
+) -> tuple[str | None, bool]:
     """The session that a span names, and whether it may be a conversation or thread."""
     named = first_text(keys.all, attributes)
     if named is None:
@@ -107,13 +119,23 @@ def _of_json(value: str) -> str | None:
         return None
 
 
-def name_in_text(marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str, named: str | None = None) -> str | None:
+def name_in_text(
+    marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str, named: str | None = None
+) -> str | None:
     """The one model or session that a text names, if there is no name yet."""
     for meaning in marks:
         value, row = plain_text(attributes[meaning.key]), meaning.extra
-        if value is None or not isinstance(row, NameText) or not scope.startswith(row.scopes or ("",)):
+        if (
+            value is None
+            or not isinstance(row, NameText)
+            or not scope.startswith(row.scopes or ("",))
+        ):
             continue
-        names = set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS])) if named is None or named in row.instead_of else set()
+        names = (
+            set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
+            if named is None or named in row.instead_of
+            else set()
+        )
         if len(names) == 1:
             return text(names.pop())
     return named

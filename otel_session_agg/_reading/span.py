@@ -26,17 +26,28 @@ MAX_OUTPUT_CHARS = 16_384
 MAX_ERROR_CHARS = 1024
 """Error text kept per root."""
 
-STREAMING_KEYS = ("gen_ai.is_streaming", "gen_ai.request.stream", "llm.is_streaming", "gen_ai.request.is_stream")
+STREAMING_KEYS = (
+    "gen_ai.is_streaming",
+    "gen_ai.request.stream",
+    "llm.is_streaming",
+    "gen_ai.request.is_stream",
+)
 """Flags that say that the answer was streamed."""
 
 INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 """Keys of what was asked."""
 
-CARRYING_SCOPES = tuple(scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes)
+CARRYING_SCOPES = tuple(
+    scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes
+)
 """Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
 
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
-_MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT  # a global is read twenty times faster than an enum's member
+_MODEL, _EMBEDDING, _AGENT = (
+    Kind.MODEL,
+    Kind.EMBEDDING,
+    Kind.AGENT,
+)  # a global is read twenty times faster than an enum's member
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
@@ -52,18 +63,28 @@ def read(span: SpanData) -> Reading:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
     kind = read_kind(scope, plan, attributes, span.name)
-    billed = kind is _EMBEDDING or (plan.names_model and kind is not _MODEL and is_billed(plan, attributes))
+    billed = kind is _EMBEDDING or (
+        plan.names_model and kind is not _MODEL and is_billed(plan, attributes)
+    )
     if not (plan.says_more or span.failed or span.events or billed) and kind is not _MODEL:
         return _PLAIN[kind]  # as nearly all spans but calls
     return _read(span, plan, attributes, kind, billed=billed)
 
 
-def _read(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool) -> Reading:
+def _read(
+    span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
+) -> Reading:
     """What a span of this kind says."""
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
-    session, is_weak = read_session(plan.session, attributes, span.scope_name) if plan.session is not None else (None, False)
-    user, metadata = read_user(plan.user, attributes, span.scope_name) if plan.user is not None else (None, None)
+    session, is_weak = (
+        read_session(plan.session, attributes, span.scope_name)
+        if plan.session is not None
+        else (None, False)
+    )
+    user, metadata = (
+        read_user(plan.user, attributes, span.scope_name) if plan.user is not None else (None, None)
+    )
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -74,7 +95,9 @@ def _read(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind
         usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
     if plan.has_cost or plan.billed:
         is_call = kind is _MODEL or kind is _EMBEDDING
-        recorded, ignored_costs = read_cost(plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None)
+        recorded, ignored_costs = read_cost(
+            plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None
+        )
         ignored = ignored + ignored_costs
     if emitters and kind in _CONTAINERS:
         is_call = kind is _AGENT and any(emitter.is_call for emitter in emitters)
@@ -85,14 +108,24 @@ def _read(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind
             kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
             ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
-    if kind is _MODEL and usage is None and error is None and any(emitter.begins_stream for emitter in emitters):
+    if (
+        kind is _MODEL
+        and usage is None
+        and error is None
+        and any(emitter.begins_stream for emitter in emitters)
+    ):
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
         response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
-        kind, billed = _EMBEDDING, True  # several emitters know one operation for all of a provider's models
-    answered, terms = read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
+        kind, billed = (
+            _EMBEDDING,
+            True,
+        )  # several emitters know one operation for all of a provider's models
+    answered, terms = (
+        read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
+    )
     event = Reading(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
         feedback, num_calls, user_id=user, metadata=metadata, is_billed=billed,
@@ -110,7 +143,9 @@ def _read(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind
     )
 
 
-def session_of(scope_name: str, scope_version: str, attributes: Mapping[str, Any]) -> tuple[str | None, bool]:
+def session_of(
+    scope_name: str, scope_version: str, attributes: Mapping[str, Any]
+) -> tuple[str | None, bool]:
     """The session that a span of this scope names by attributes, and whether it may be a conversation or thread."""
     keys = _SCOPES.get(scope_name, scope_version).plan(attributes).session
     return (None, False) if keys is None else read_session(keys, attributes, scope_name)
@@ -121,7 +156,11 @@ def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]
     found: list[str | None] = [None] * len(NAMES)
     for position, keys in plan.names:
         value = attributes[keys[0]]
-        if type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS and "[" != value[0] > '"' < value[-1]:
+        if (
+            type(value) is str
+            and 0 < len(value) <= MAX_TEXT_CHARS
+            and "[" != value[0] > '"' < value[-1]
+        ):
             found[position] = value  # as ``text`` would have it
         else:
             found[position] = first_text(keys, attributes)
@@ -136,9 +175,15 @@ def _emitters(plan: ReadingPlan, attributes: Mapping[str, Any]) -> tuple[Emitter
         if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
         and (not row.providers or mentions(row.providers, plan, attributes))
         and not (row.not_providers and mentions(row.not_providers, plan, attributes))
-        and (row.contains is None or row.contains[1] in (plain_text(attributes.get(row.contains[0])) or ""))
         and (
-            row.matches is None or re.search(row.matches[1], (plain_text(attributes.get(row.matches[0])) or "")[:MAX_TEXT_CHARS])
+            row.contains is None
+            or row.contains[1] in (plain_text(attributes.get(row.contains[0])) or "")
+        )
+        and (
+            row.matches is None
+            or re.search(
+                row.matches[1], (plain_text(attributes.get(row.matches[0])) or "")[:MAX_TEXT_CHARS]
+            )
         )
     )
 
@@ -164,7 +209,9 @@ def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> 
         return span.status_description[:MAX_ERROR_CHARS]
     for event in reversed(span.events):
         if event.name == "exception":
-            parts = [text(event.attributes.get(key)) for key in ("exception.type", "exception.message")]
+            parts = [
+                text(event.attributes.get(key)) for key in ("exception.type", "exception.message")
+            ]
             if any(parts):
                 return ": ".join(part for part in parts if part)[:MAX_ERROR_CHARS]
     return type_ or "error"

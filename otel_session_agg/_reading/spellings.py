@@ -31,7 +31,9 @@ def best(stated: Stated, plan: ReadingPlan) -> Mapping[int, int]:
     if not _is_spelled_twice(stated, plan, first):
         return first
     for row in _others(stated, plan):
-        if row.get(Meaning.PROMPT) is None or all(row.get(says) == first.get(says) for says in _SIDES):
+        if row.get(Meaning.PROMPT) is None or all(
+            row.get(says) == first.get(says) for says in _SIDES
+        ):
             continue
         total = None if _differ_by_cache(stated, row, first) else first.get(Meaning.TOTAL)
         if _verdict(stated, first, total) < 0 < _verdict(stated, row, total):
@@ -44,7 +46,8 @@ def _is_spelled_twice(stated: Stated, plan: ReadingPlan, first: Mapping[int, int
     prompt, completion = first.get(Meaning.PROMPT), first.get(Meaning.COMPLETION)
     for row in stated.main.values():
         if row is not first and (
-            row.get(Meaning.PROMPT, prompt) != prompt or row.get(Meaning.COMPLETION, completion) != completion
+            row.get(Meaning.PROMPT, prompt) != prompt
+            or row.get(Meaning.COMPLETION, completion) != completion
         ):
             return True
     for _, found in stated.texts:
@@ -65,7 +68,11 @@ def _others(stated: Stated, plan: ReadingPlan) -> Iterator[Mapping[int, int]]:
         yield {says: found[says] for says in _ROW if says in found}
     for number, says_keys in plan.families:
         own = stated.main[number]
-        spelled = {says: [count(stated.attributes[key]) for key in keys] for says, keys in says_keys if says in _SIDES}
+        spelled = {
+            says: [count(stated.attributes[key]) for key in keys]
+            for says, keys in says_keys
+            if says in _SIDES
+        }
         for position in range(1, max(map(len, spelled.values()), default=0)):
             other = {says: own[says] for says in _SIDES if says in own}
             for says, values in spelled.items():
@@ -84,21 +91,34 @@ def _differ_by_cache(stated: Stated, row: Mapping[int, int], first: Mapping[int,
 
 def _verdict(stated: Stated, row: Mapping[int, int], total: int | None) -> int:
     """Whether figures prove (1) or disprove (-1) a row of prompt and completion, or neither (0)."""
-    prompt, completion, uncached = row.get(Meaning.PROMPT), row.get(Meaning.COMPLETION), stated.parts.get(Meaning.UNCACHED)
+    prompt, completion, uncached = (
+        row.get(Meaning.PROMPT),
+        row.get(Meaning.COMPLETION),
+        stated.parts.get(Meaning.UNCACHED),
+    )
     read, write = stated.parts.get(Meaning.CACHE_READ) or 0, stated.written() or 0
     if prompt is None:
         return 0
     if uncached is not None:
         return 1 if prompt in {uncached, uncached + read + write} else -1
-    own = stated.raw()[0] if completion in {found.get(Meaning.COMPLETION) for _, found in stated.texts} else None
+    own = (
+        stated.raw()[0]
+        if completion in {found.get(Meaning.COMPLETION) for _, found in stated.texts}
+        else None
+    )
     if own is not None and prompt in {own, own + read + write}:
         return 1
-    if own is not None and prompt == own + 2 * (read + write):  # the cached part was added to an input that had it
+    if own is not None and prompt == own + 2 * (
+        read + write
+    ):  # the cached part was added to an input that had it
         return -1
     if total is None or completion is None:
         return 0
     gap = total - prompt - completion
-    reasoning, tools = stated.parts.get(Meaning.REASONING) or 0, stated.parts.get(Meaning.TOOL_PROMPT) or 0
+    reasoning, tools = (
+        stated.parts.get(Meaning.REASONING) or 0,
+        stated.parts.get(Meaning.TOOL_PROMPT) or 0,
+    )
     if gap == 0 or explained(gap, (read, read + write), reasoning, tools, 0) is not None:
         return 1
     return -1 if gap < 0 else 0
@@ -118,5 +138,11 @@ def _settle_cached(stated: Stated, plan: ReadingPlan, first: Mapping[int, int]) 
         values += [found.get(says) for _, found in stated.texts]
     for pair in product(*(dict.fromkeys(values) for values in spelled.values())):
         if prompt == uncached + sum(value or 0 for value in pair):
-            stated.parts.update({says: value for says, value in zip(spelled, pair, strict=True) if value is not None})
+            stated.parts.update(
+                {
+                    says: value
+                    for says, value in zip(spelled, pair, strict=True)
+                    if value is not None
+                }
+            )
             return

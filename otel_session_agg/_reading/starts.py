@@ -38,7 +38,9 @@ class Reader:
         event = self._read(span)
         if self._has_any:
             begun = self._begun.pop((span.trace_id, span.span_id))
-            if begun is not None and (event.session_is_weak or event.session_id is None or event.session_id in begun[1]):
+            if begun is not None and (
+                event.session_is_weak or event.session_id is None or event.session_id in begun[1]
+            ):
                 event = event._replace(session_id=begun[0], session_is_weak=False)
         return _lacking(span, event) if span.dropped_attributes else event
 
@@ -46,7 +48,11 @@ class Reader:
 def _lacking(span: SpanData, event: Reading) -> Reading:
     """The event of a span that has lost attributes: what decides may be among them."""
     is_call, lacks = event.kind in _CALLS or event.usage is not None, 0
-    if is_call and not span.failed and (event.usage is None or not (event.response_model or event.request_model)):
+    if (
+        is_call
+        and not span.failed
+        and (event.usage is None or not (event.response_model or event.request_model))
+    ):
         lacks |= LACKS_FIGURES
     if (is_call or span.parent_id is None) and event.session_id is None:
         lacks |= LACKS_SESSION

@@ -66,9 +66,15 @@ class Stated:
                 value = self._count(keys)
                 if value is not None:
                     found[says] = value
-            if found.get(Meaning.PROMPT, 1) == found.get(Meaning.COMPLETION, 1) == 0:  # figures by other names beat zeros
+            if (
+                found.get(Meaning.PROMPT, 1) == found.get(Meaning.COMPLETION, 1) == 0
+            ):  # figures by other names beat zeros
                 found.update(
-                    {says: max(count(attributes[key]) or 0 for key in keys) for says, keys in rows if not found.get(says)}
+                    {
+                        says: max(count(attributes[key]) or 0 for key in keys)
+                        for says, keys in rows
+                        if not found.get(says)
+                    }
                 )
         self.parts: dict[int, int] = {}
         """Parts of prompt or completion, from keys or else from texts."""
@@ -93,7 +99,10 @@ class Stated:
     def read_texts(self, plan: ReadingPlan, scope: str) -> None:
         """What usage objects in text state."""
         for sole in (False, True):
-            if sole and any(Meaning.PROMPT in found or Meaning.COMPLETION in found for found in self.main.values()):
+            if sole and any(
+                Meaning.PROMPT in found or Meaning.COMPLETION in found
+                for found in self.main.values()
+            ):
                 return
             for meaning in plan.texts:
                 row = meaning.extra
@@ -128,10 +137,21 @@ class Stated:
     def _take_iterations(self, found: Found) -> None:
         """Replace what keys state of a call without all of its iterations."""
         cached = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
-        inputs = {found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_PROMPT] + found[Meaning.OUTER_CACHED]}
+        inputs = {
+            found[Meaning.OUTER_PROMPT],
+            found[Meaning.OUTER_PROMPT] + found[Meaning.OUTER_CACHED],
+        }
         for row in self.main.values():
-            if row.get(Meaning.COMPLETION) == found[Meaning.OUTER_COMPLETION] and row.get(Meaning.PROMPT) in inputs:
-                row.update({Meaning.PROMPT: found[Meaning.PROMPT] + (cached if found.get(Meaning.EXCLUSIVE) else 0)})
+            if (
+                row.get(Meaning.COMPLETION) == found[Meaning.OUTER_COMPLETION]
+                and row.get(Meaning.PROMPT) in inputs
+            ):
+                row.update(
+                    {
+                        Meaning.PROMPT: found[Meaning.PROMPT]
+                        + (cached if found.get(Meaning.EXCLUSIVE) else 0)
+                    }
+                )
                 row[Meaning.COMPLETION] = found[Meaning.COMPLETION]
                 row.pop(Meaning.TOTAL, None)
                 self.parts.update({says: tokens for says, tokens in found.items() if says in PARTS})
@@ -139,21 +159,33 @@ class Stated:
     def _agrees(self, found: Found) -> bool:
         """Whether a text speaks of the same call as the keys do, which may leave the reasoning out."""
         stated = self.chosen()
-        if Meaning.TOTAL in stated and Meaning.TOTAL in found and stated[Meaning.TOTAL] != found[Meaning.TOTAL]:
+        if (
+            Meaning.TOTAL in stated
+            and Meaning.TOTAL in found
+            and stated[Meaning.TOTAL] != found[Meaning.TOTAL]
+        ):
             return False
         completion = found.get(Meaning.COMPLETION)
         if completion is None or Meaning.COMPLETION not in stated:
             return True
         outer = found.get(Meaning.OUTER_COMPLETION, completion)
-        return stated[Meaning.COMPLETION] in (completion, completion - found.get(Meaning.REASONING, 0), outer)
+        return stated[Meaning.COMPLETION] in (
+            completion,
+            completion - found.get(Meaning.REASONING, 0),
+            outer,
+        )
 
     def chosen(self) -> Mapping[int, int]:
         """Prompt, completion and total of the first convention that has either of the first two."""
         rows = [self.main[number] for number in sorted(self.main)]
         total = next((row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None)
-        if len(rows) > 1 and any(map(_has_figures, rows)):  # zeros beside figures are not what was used
+        if len(rows) > 1 and any(
+            map(_has_figures, rows)
+        ):  # zeros beside figures are not what was used
             rows = [row for row in rows if _has_figures(row)]
-            total = total or next((row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None)
+            total = total or next(
+                (row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None
+            )
         for row in rows:
             if Meaning.PROMPT in row or Meaning.COMPLETION in row:
                 if total is not None:
@@ -164,20 +196,32 @@ class Stated:
     def written(self) -> int | None:
         """What was written to a cache, of whatever time to live."""
         parts = self.parts
-        write, short, long = parts.get(Meaning.CACHE_WRITE), parts.get(Meaning.CACHE_WRITE_5M), parts.get(Meaning.CACHE_WRITE_1H)
-        if not write and (short is not None or long is not None):  # 0 beside parts: LangChain, against counting twice
+        write, short, long = (
+            parts.get(Meaning.CACHE_WRITE),
+            parts.get(Meaning.CACHE_WRITE_5M),
+            parts.get(Meaning.CACHE_WRITE_1H),
+        )
+        if not write and (
+            short is not None or long is not None
+        ):  # 0 beside parts: LangChain, against counting twice
             return (short or 0) + (long or 0)
         return write
 
     def own_completions(self) -> list[int]:
         """Outputs with reasoning, by usage objects that state the reasoning themselves."""
         return [
-            found[Meaning.COMPLETION] for _, found in self.texts if Meaning.REASONING in found and Meaning.COMPLETION in found
+            found[Meaning.COMPLETION]
+            for _, found in self.texts
+            if Meaning.REASONING in found and Meaning.COMPLETION in found
         ]
 
     def own_prompts(self) -> list[int]:
         """Inputs with those of the provider's tools, by usage objects that state the latter themselves."""
-        return [found[Meaning.PROMPT] for _, found in self.texts if Meaning.WITH_TOOLS in found and Meaning.PROMPT in found]
+        return [
+            found[Meaning.PROMPT]
+            for _, found in self.texts
+            if Meaning.WITH_TOOLS in found and Meaning.PROMPT in found
+        ]
 
     def raw(self) -> tuple[int | None, bool]:
         """Input count of the provider's own usage object, if one that leaves the cached part out is there.
@@ -186,5 +230,7 @@ class Stated:
         """
         for meaning, found in self.texts:
             if found.get(Meaning.EXCLUSIVE) and Meaning.PROMPT in found:
-                return found[Meaning.PROMPT], isinstance(meaning.extra, Text) and meaning.extra.proves
+                return found[Meaning.PROMPT], isinstance(
+                    meaning.extra, Text
+                ) and meaning.extra.proves
         return None, False

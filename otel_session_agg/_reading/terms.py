@@ -10,7 +10,13 @@ from otel_session_agg._model.span import Terms
 from otel_session_agg._reading.marks import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._values import plain_text, text
-from otel_session_agg.conventions._term_rows import ANSWERED_TIER, IDLE, REQUESTED, TermKey, TermText
+from otel_session_agg.conventions._term_rows import (
+    ANSWERED_TIER,
+    IDLE,
+    REQUESTED,
+    TermKey,
+    TermText,
+)
 
 __all__ = ["read_terms"]
 
@@ -28,7 +34,9 @@ _MAX_ITEMS = 64
 """Items of a list that are looked at."""
 
 
-def read_terms(marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str) -> tuple[str | None, Terms | None]:
+def read_terms(
+    marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str
+) -> tuple[str | None, Terms | None]:
     """Return the service tier of the answer, as far as these marks tell it, and the other terms.
 
     Args:
@@ -45,7 +53,9 @@ def read_terms(marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope
             if term is not None and (not row.only or term.lower() in row.only):
                 found.setdefault(row.term, term)
         elif isinstance(row, TermText) and (not row.scopes or scope.startswith(row.scopes)):
-            for name, term in _in_text(row, value, precise=any(asked in found for asked in REQUESTED.values())):
+            for name, term in _in_text(
+                row, value, precise=any(asked in found for asked in REQUESTED.values())
+            ):
                 found.setdefault(name, term)
     for name, asked in REQUESTED.items() if found else ():
         if asked in found:
@@ -64,9 +74,15 @@ def _text(value: object) -> str | None:
 
 def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator[tuple[str, str]]:
     written = plain_text(value)
-    if written is None or len(written) > MAX_TEXT_CHARS or not any(hint in written for hint in row.hints):
+    if (
+        written is None
+        or len(written) > MAX_TEXT_CHARS
+        or not any(hint in written for hint in row.hints)
+    ):
         return
-    if written.startswith(_JSON) and not row.tiers_at and not precise:  # taking a whole answer apart costs more than the span
+    if (
+        written.startswith(_JSON) and not row.tiers_at and not precise
+    ):  # taking a whole answer apart costs more than the span
         named = [(match[1], match[2].lower()) for match in _SAID.finditer(written)]
         if all(word in IDLE for _, word in named):
             if any("ier" in name for name, _ in named):
@@ -75,13 +91,18 @@ def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator
     outer = parsed(written)
     for term, names in row.terms.items():
         for name in names:
-            said = next((s for item in _at(outer, name.split(".")) if (s := _text(item)) is not None), None)
+            said = next(
+                (s for item in _at(outer, name.split(".")) if (s := _text(item)) is not None), None
+            )
             if said is not None:
                 yield term, said
                 break
     for place in row.tiers_at:
         names_there = {
-            name for item in _at(outer, place.split(".") if place else []) if isinstance(item, Mapping) for name in item
+            name
+            for item in _at(outer, place.split(".") if place else [])
+            if isinstance(item, Mapping)
+            for name in item
         }
         yield from ((ANSWERED_TIER, tier) for tier in _COUNTED_TIERS if tier in names_there)
 
@@ -93,7 +114,13 @@ def _at(value: object, path: list[str]) -> Iterator[object]:
         return
     children: list[object] = []
     if isinstance(value, Mapping):
-        children = list(value.values())[:_MAX_ITEMS] if path[0] == "*" else [value[path[0]]] if path[0] in value else []
+        children = (
+            list(value.values())[:_MAX_ITEMS]
+            if path[0] == "*"
+            else [value[path[0]]]
+            if path[0] in value
+            else []
+        )
     elif isinstance(value, list) and path[0] == "*":
         children = value[:_MAX_ITEMS]
     for child in children:

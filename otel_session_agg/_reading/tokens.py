@@ -37,26 +37,55 @@ _EMBEDDING = Kind.EMBEDDING  # a global is read twenty times faster than an enum
 
 
 def read_usage(
-    plan: ReadingPlan, attributes: Mapping[str, Any], scope: str, emitters: tuple[Emitter, ...], kind: Kind
+    plan: ReadingPlan,
+    attributes: Mapping[str, Any],
+    scope: str,
+    emitters: tuple[Emitter, ...],
+    kind: Kind,
 ) -> tuple[Usage | None, int, list[str]]:
     """The usage of a span, the number of calls it says it is the sum of, and why values were ignored."""
-    if plan.two_keys is not None and kind is not _EMBEDDING:  # prompt and completion and nothing else, as most calls have
+    if (
+        plan.two_keys is not None and kind is not _EMBEDDING
+    ):  # prompt and completion and nothing else, as most calls have
         prompt, completion = attributes[plan.two_keys[0]], attributes[plan.two_keys[1]]
-        if type(prompt) is type(completion) is int and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
+        if (
+            type(prompt) is type(completion) is int
+            and 0 <= prompt <= MAX_TOKENS
+            and 0 <= completion <= MAX_TOKENS
+        ):
             return Usage(prompt, completion, prompt + completion), 0, []
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan, scope)
     main = best(stated, plan)
-    prompt, completion, total = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION), main.get(Meaning.TOTAL)
+    prompt, completion, total = (
+        main.get(Meaning.PROMPT),
+        main.get(Meaning.COMPLETION),
+        main.get(Meaning.TOTAL),
+    )
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
-    if kind is _RETRIEVER and not prompt and not completion and mentions(_BILLED_BY_SEARCH, plan, attributes):
+    if (
+        kind is _RETRIEVER
+        and not prompt
+        and not completion
+        and mentions(_BILLED_BY_SEARCH, plan, attributes)
+    ):
         return None, 0, [*stated.reasons, OTHER_UNITS]
     known = (prompt or 0) + (completion or 0)
-    if not stated.parts and not stated.texts and not emitters and kind is not _EMBEDDING and (total is None or total <= known):
+    if (
+        not stated.parts
+        and not stated.texts
+        and not emitters
+        and kind is not _EMBEDDING
+        and (total is None or total <= known)
+    ):
         return Usage(prompt, completion, known), 0, stated.reasons
-    return _with_parts(plan, attributes, stated, main, emitters, kind), stated.parts.get(Meaning.NUM_CALLS) or 0, stated.reasons
+    return (
+        _with_parts(plan, attributes, stated, main, emitters, kind),
+        stated.parts.get(Meaning.NUM_CALLS) or 0,
+        stated.reasons,
+    )
 
 
 class _Figures(NamedTuple):
@@ -76,21 +105,35 @@ class _Figures(NamedTuple):
 
 
 def _figures(stated: Stated, main: Mapping[int, int]) -> _Figures:
-    prompt, completion, total = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION), main.get(Meaning.TOTAL)
+    prompt, completion, total = (
+        main.get(Meaning.PROMPT),
+        main.get(Meaning.COMPLETION),
+        main.get(Meaning.TOTAL),
+    )
     parts = stated.parts
     read, write = parts.get(Meaning.CACHE_READ) or 0, stated.written() or 0
     reasoning, tools = parts.get(Meaning.REASONING) or 0, parts.get(Meaning.TOOL_PROMPT) or 0
     left_out, is_explained = 0, False
     if prompt is not None:
-        if read + write > prompt or tools > prompt or (completion is not None and reasoning > completion):
+        if (
+            read + write > prompt
+            or tools > prompt
+            or (completion is not None and reasoning > completion)
+        ):
             left_out = too_large(prompt, completion, read + write, reasoning, tools)
         if total is not None and completion is not None:
             gap = total - prompt - completion
-            found = explained(gap, (read + write, read), reasoning, tools, left_out) if gap > 0 else None
+            found = (
+                explained(gap, (read + write, read), reasoning, tools, left_out)
+                if gap > 0
+                else None
+            )
             left_out, is_explained = (left_out, not gap) if found is None else (found, True)
     elif completion is not None and reasoning > completion:
         left_out = REASONING
-    return _Figures(prompt, completion, total, read, write, reasoning, tools, left_out, is_explained)
+    return _Figures(
+        prompt, completion, total, read, write, reasoning, tools, left_out, is_explained
+    )
 
 
 def _with_parts(  # noqa: PLR0913 -- the figures of one span
@@ -104,16 +147,33 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
     parts = stated.parts
     stated_figures = _figures(stated, main)
     told, total = stated_figures.completion, stated_figures.total
-    read, write, write_1h = parts.get(Meaning.CACHE_READ), stated.written(), parts.get(Meaning.CACHE_WRITE_1H)
+    read, write, write_1h = (
+        parts.get(Meaning.CACHE_READ),
+        stated.written(),
+        parts.get(Meaning.CACHE_WRITE_1H),
+    )
     reasoning = parts.get(Meaning.REASONING)
     prompt = _prompt(plan, stated, emitters, stated_figures, main)
     completion = _completion(stated, emitters, stated_figures, prompt)
     if told is not None and completion is not None and completion < told and total is not None:
         total -= told - completion
-    rest = 0 if total is None or stated_figures.is_explained else total - (prompt or 0) - (completion or 0)
-    if rest > 0 and prompt is not None and completion is not None and mentions(_TOTAL_HAS_ALL, plan, attributes):
-        are_tools = reasoning is not None or any(e.completion_has_thoughts or e.total_has_reasoning for e in emitters)
-        prompt, completion = (prompt + rest, completion) if are_tools else (prompt, completion + rest)
+    rest = (
+        0
+        if total is None or stated_figures.is_explained
+        else total - (prompt or 0) - (completion or 0)
+    )
+    if (
+        rest > 0
+        and prompt is not None
+        and completion is not None
+        and mentions(_TOTAL_HAS_ALL, plan, attributes)
+    ):
+        are_tools = reasoning is not None or any(
+            e.completion_has_thoughts or e.total_has_reasoning for e in emitters
+        )
+        prompt, completion = (
+            (prompt + rest, completion) if are_tools else (prompt, completion + rest)
+        )
     if reasoning is None and told is not None and completion is not None and completion > told:
         reasoning = completion - told  # what the emitter left out of the completion
     if kind is _EMBEDDING:
@@ -141,37 +201,56 @@ def _with_parts(  # noqa: PLR0913 -- the figures of one span
 def _cached_audio(parts: Mapping[int, int], read: int | None) -> int | None:
     """Audio read from a cache: none where all that was read is text."""
     audio = parts.get(Meaning.AUDIO_CACHE_READ)
-    return 0 if audio is None and read is not None and read == parts.get(Meaning.TEXT_CACHE_READ) else audio
+    return (
+        0
+        if audio is None and read is not None and read == parts.get(Meaning.TEXT_CACHE_READ)
+        else audio
+    )
 
 
 def _prompt(
-    plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, main: Mapping[int, int]
+    plan: ReadingPlan,
+    stated: Stated,
+    emitters: tuple[Emitter, ...],
+    figures: _Figures,
+    main: Mapping[int, int],
 ) -> int | None:
     """The input with its cached part and that of tools; the rules stand at the head of the module."""
     prompt, read, write = figures.prompt, figures.read, figures.write
     if prompt is None:
         return None
-    whole = prompt + figures.tools if _leaves_tools_out(stated, emitters, figures, prompt) else prompt
+    whole = (
+        prompt + figures.tools if _leaves_tools_out(stated, emitters, figures, prompt) else prompt
+    )
     if not read and not write:
         hidden = (figures.total or 0) - whole - (figures.completion or 0)
         is_hidden = hidden > 0 and figures.completion is not None and not figures.reasoning
         return whole + hidden if is_hidden and any(e.prompt_from_total for e in emitters) else whole
     excludes = _figures_say(stated, figures, prompt)
-    if excludes is not False and write and read <= prompt and any(emitter.prompt_excludes_write for emitter in emitters):
+    if (
+        excludes is not False
+        and write
+        and read <= prompt
+        and any(emitter.prompt_excludes_write for emitter in emitters)
+    ):
         return whole + write
     if excludes is None:
         excludes = _emitter_says(plan, stated, emitters, main)
     return whole + read + write if excludes else whole
 
 
-def _leaves_tools_out(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int) -> bool:
+def _leaves_tools_out(
+    stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int
+) -> bool:
     """Whether the input leaves out that of the provider's tools, as Gemini's prompt count does."""
     own = stated.own_prompts() if figures.tools else ()
     if not figures.tools or prompt in own:
         return False
     if prompt + figures.tools in own or figures.left_out & TOOLS:
         return True
-    return not figures.is_explained and not any(emitter.prompt_includes_tools for emitter in emitters)
+    return not figures.is_explained and not any(
+        emitter.prompt_includes_tools for emitter in emitters
+    )
 
 
 def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
@@ -186,7 +265,9 @@ def _figures_say(stated: Stated, figures: _Figures, prompt: int) -> bool | None:
     return True if figures.left_out & CACHE else None
 
 
-def _emitter_says(plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]) -> bool:
+def _emitter_says(
+    plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]
+) -> bool:
     """Whether the input leaves the cached part out, by a flag or by what is known of the emitter."""
     for meaning in plan.marks.get(Meaning.EXCLUSIVE, ()):
         said = flag(stated.attributes[meaning.key])
@@ -198,20 +279,35 @@ def _emitter_says(plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ..
     return main.get(Meaning.EXCLUSIVE) == 1
 
 
-def _completion(stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int | None) -> int | None:
+def _completion(
+    stated: Stated, emitters: tuple[Emitter, ...], figures: _Figures, prompt: int | None
+) -> int | None:
     """Output with reasoning, where figures prove that the emitter left it out or that is known of it."""
     completion, total, reasoning = figures.completion, figures.total, figures.reasoning
     if completion is None:
         return None
-    if figures.left_out & TOOLS and figures.tools <= completion and any(emitter.prompt_includes_tools for emitter in emitters):
+    if (
+        figures.left_out & TOOLS
+        and figures.tools <= completion
+        and any(emitter.prompt_includes_tools for emitter in emitters)
+    ):
         completion -= figures.tools  # an older version took them for output
-    if reasoning and (completion + reasoning in stated.own_completions() or figures.left_out & REASONING):
+    if reasoning and (
+        completion + reasoning in stated.own_completions() or figures.left_out & REASONING
+    ):
         return completion + reasoning
     rest = 0 if prompt is None or total is None else total - prompt - completion
-    if rest > 0 and (rest == reasoning or any(emitter.completion_from_total for emitter in emitters)):
-        return completion + (min(rest, reasoning) or rest)  # what is beyond the thoughts is input of tools
+    if rest > 0 and (
+        rest == reasoning or any(emitter.completion_from_total for emitter in emitters)
+    ):
+        return completion + (
+            min(rest, reasoning) or rest
+        )  # what is beyond the thoughts is input of tools
     for emitter in emitters:
-        if reasoning and (emitter.completion_excludes_reasoning or (emitter.total_has_reasoning and rest > reasoning)):
+        if reasoning and (
+            emitter.completion_excludes_reasoning
+            or (emitter.total_has_reasoning and rest > reasoning)
+        ):
             return completion + reasoning
         if emitter.completion_repeats_reasoning and reasoning and reasoning < completion:
             return completion - reasoning

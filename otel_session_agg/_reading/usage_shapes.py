@@ -28,7 +28,13 @@ _MAX_NAME_CHARS = 128
 """Names of ours are shorter, whole ones, too; longer ones would be repeated in front of all that stands below them."""
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
-    Meaning.PROMPT: (Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.AUDIO_PROMPT, Meaning.IMAGE_PROMPT, Meaning.TOOL_PROMPT),
+    Meaning.PROMPT: (
+        Meaning.CACHE_READ,
+        Meaning.CACHE_WRITE,
+        Meaning.AUDIO_PROMPT,
+        Meaning.IMAGE_PROMPT,
+        Meaning.TOOL_PROMPT,
+    ),
     Meaning.COMPLETION: (Meaning.REASONING, Meaning.AUDIO_COMPLETION, Meaning.IMAGE_COMPLETION),
 }
 
@@ -37,9 +43,13 @@ _ALL_OUTPUT = frozenset((Meaning.TOTAL, Meaning.REASONING))
 Found = dict[int, int]
 
 
-def _flatten(value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]) -> None:
+def _flatten(
+    value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]
+) -> None:
     for key, item in value.items():
-        if not isinstance(key, str) or len(key) > _MAX_NAME_CHARS:  # no name of ours; a huge integer cannot even be written out
+        if (
+            not isinstance(key, str) or len(key) > _MAX_NAME_CHARS
+        ):  # no name of ours; a huge integer cannot even be written out
             continue
         name = f"{prefix}{key}"
         if isinstance(item, Mapping):
@@ -57,7 +67,10 @@ def _add_modalities(items: list[object], prefix: str, into: dict[str, object]) -
     found: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Mapping):
-            modality, tokens = item.get("modality"), count(item.get("token_count", item.get("tokenCount")))
+            modality, tokens = (
+                item.get("modality"),
+                count(item.get("token_count", item.get("tokenCount"))),
+            )
             if isinstance(modality, str) and tokens is not None:
                 found[modality.lower()] += tokens
     for modality in MODALITIES if found else ():
@@ -73,9 +86,15 @@ def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
     for name, item in flat.items():
         hit = SAYS.get(name)
         number = count(item) if hit else None
-        if hit is not None and number is not None and (hit[0] not in best or hit[1] < best[hit[0]][0]):
+        if (
+            hit is not None
+            and number is not None
+            and (hit[0] not in best or hit[1] < best[hit[0]][0])
+        ):
             best[hit[0]] = (hit[1], name, number)
-    return {says: row[2] for says, row in best.items()}, {says: row[1] for says, row in best.items()}
+    return {says: row[2] for says, row in best.items()}, {
+        says: row[1] for says, row in best.items()
+    }
 
 
 def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
@@ -83,11 +102,19 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
 
     Google ADK has Gemini's names for all models.  What a total has beyond all stated parts is thoughts, unless these are stated.
     """
-    if names.get(Meaning.PROMPT) in WITHOUT_TOOLS and Meaning.COMPLETION not in found and found.keys() & _ALL_OUTPUT:
+    if (
+        names.get(Meaning.PROMPT) in WITHOUT_TOOLS
+        and Meaning.COMPLETION not in found
+        and found.keys() & _ALL_OUTPUT
+    ):
         found[Meaning.COMPLETION] = 0  # all that was generated are thoughts
     elif names.get(Meaning.COMPLETION) not in WITHOUT_THOUGHTS:
         return found
-    prompt, completion, total = found.get(Meaning.PROMPT, 0), found[Meaning.COMPLETION], found.get(Meaning.TOTAL)
+    prompt, completion, total = (
+        found.get(Meaning.PROMPT, 0),
+        found[Meaning.COMPLETION],
+        found.get(Meaning.TOTAL),
+    )
     thoughts, tools = found.get(Meaning.REASONING, 0), found.get(Meaning.TOOL_PROMPT, 0)
     beyond = None if total is None else total - prompt - completion
     if beyond != 0 and (beyond != thoughts or not thoughts):
@@ -114,10 +141,16 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
     What other models had (an advisor, or an attempt that was declined) is not in the sum: it has another price, if any.
     """
     listed = value.get("iterations")
-    items = [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    items = (
+        [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    )
     billed = [item for item in items if item.get("type") in BILLED_ITERATIONS]
     models = {model for item in billed if isinstance(model := item.get("model"), str)}
-    others = items if len(models) > 1 else [item for item in items if item.get("type") not in BILLED_ITERATIONS]
+    others = (
+        items
+        if len(models) > 1
+        else [item for item in items if item.get("type") not in BILLED_ITERATIONS]
+    )
     other_tokens = sum(tokens for item in others for tokens in _named(item)[0].values())
     if other_tokens:
         found[Meaning.OTHER_MODEL] = other_tokens
@@ -135,8 +168,13 @@ def _with_iterations(value: Mapping[object, object], found: Found, names: dict[i
     if all(tokens <= found.get(says, 0) for says, tokens in sums.items()):
         return found
     if Meaning.PROMPT in found and Meaning.COMPLETION in found:
-        found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_COMPLETION] = found[Meaning.PROMPT], found[Meaning.COMPLETION]
-        found[Meaning.OUTER_CACHED] = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
+        found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_COMPLETION] = (
+            found[Meaning.PROMPT],
+            found[Meaning.COMPLETION],
+        )
+        found[Meaning.OUTER_CACHED] = found.get(Meaning.CACHE_READ, 0) + found.get(
+            Meaning.CACHE_WRITE, 0
+        )
     found.pop(Meaning.TOTAL, None)
     found.update({says: max(tokens, found.get(says, 0)) for says, tokens in sums.items()})
     found[Meaning.NUM_CALLS] = len(billed)
@@ -149,7 +187,8 @@ def _of_tokens(value: Mapping[object, object], found: Found, names: Mapping[int,
     if isinstance(unit, str) and unit and not unit.lower().startswith("token"):
         return {}
     if names.get(Meaning.TOTAL) == "total" and any(
-        isinstance(key, str) and key.lower().rpartition("_")[2] in OTHER_UNITS and count(item) for key, item in value.items()
+        isinstance(key, str) and key.lower().rpartition("_")[2] in OTHER_UNITS and count(item)
+        for key, item in value.items()
     ):
         del found[Meaning.TOTAL]
     return found
@@ -199,18 +238,30 @@ def buckets(value: Mapping[object, object]) -> Found:
 
 def _queries(value: Mapping[object, object]) -> list[object] | None:
     metadata = value.get("grounding_metadata", value.get("groundingMetadata"))
-    queries = metadata.get("web_search_queries", metadata.get("webSearchQueries")) if isinstance(metadata, Mapping) else None
+    queries = (
+        metadata.get("web_search_queries", metadata.get("webSearchQueries"))
+        if isinstance(metadata, Mapping)
+        else None
+    )
     return queries if isinstance(queries, list) else None
 
 
 def grounding(value: Mapping[object, object]) -> Found:
     """Gemini's answer with the searches of its grounding; of queries that repeat, Google bills one."""
     candidates = value.get("candidates")
-    items = [value, *(item for item in candidates if isinstance(item, Mapping))] if isinstance(candidates, list) else [value]
+    items = (
+        [value, *(item for item in candidates if isinstance(item, Mapping))]
+        if isinstance(candidates, list)
+        else [value]
+    )
     listed = [queries for item in items if (queries := _queries(item)) is not None]
     if not listed:
         return {}
-    return {Meaning.WEB_SEARCHES: len({query for queries in listed for query in queries if isinstance(query, str) and query})}
+    return {
+        Meaning.WEB_SEARCHES: len(
+            {query for queries in listed for query in queries if isinstance(query, str) and query}
+        )
+    }
 
 
 def provider_metadata(value: Mapping[object, object]) -> Found:
@@ -218,7 +269,14 @@ def provider_metadata(value: Mapping[object, object]) -> Found:
     merged: Found = {}
     for item in value.values():
         if isinstance(item, Mapping):
-            usage = next((item[key] for key in ("usage", "usageMetadata") if isinstance(item.get(key), Mapping)), None)
+            usage = next(
+                (
+                    item[key]
+                    for key in ("usage", "usageMetadata")
+                    if isinstance(item.get(key), Mapping)
+                ),
+                None,
+            )
             if usage is not None and "iterations" not in usage and "iterations" in item:
                 usage = {**usage, "iterations": item["iterations"]}
             found = native(usage) if usage is not None else {}
@@ -235,7 +293,11 @@ def searches(value: Mapping[object, object]) -> Found:
     items = value.get("output")
     calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
     actions = [item.get("action") for item in calls if item.get("type") == "web_search_call"]
-    return {Meaning.WEB_SEARCHES: sum(not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions)}
+    return {
+        Meaning.WEB_SEARCHES: sum(
+            not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions
+        )
+    }
 
 
 SHAPES = {

@@ -21,7 +21,14 @@ _PARENTHESIS = re.compile(r"[()]")
 
 def _written_in(text: str, name: str) -> object:
     """The first object of that name inside the ``repr`` of an object."""
-    start = next((at + len(name) + 4 for at in (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"") if at >= 0), 0)
+    start = next(
+        (
+            at + len(name) + 4
+            for at in (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"")
+            if at >= 0
+        ),
+        0,
+    )
     depth = 0
     for brace in _BRACE.finditer(text, start) if start else ():
         depth += 1 if brace[0] == "{" else -1

@@ -24,7 +24,9 @@ _MAX_SAID_CHARS = 8192
 _FRAMEWORKS = ("__", "checkpoint_", "langfuse_", "langgraph_", "langsmith", "lc_", "ls_")
 """Beginnings of names that frameworks put among the metadata of an application."""
 
-_READ_ELSEWHERE = frozenset({"session_id", "thread_id", "conversation_id", "user_id", "userId", "sessionId", "versions"})
+_READ_ELSEWHERE = frozenset(
+    {"session_id", "thread_id", "conversation_id", "user_id", "userId", "sessionId", "versions"}
+)
 """Names that say what other attributes say, or nothing of a session."""
 
 
@@ -40,17 +42,25 @@ class UserKeys(NamedTuple):
 
 def user_keys(marks: Mapping[int, Sequence[KeyMeaning]]) -> UserKeys | None:
     """The keys of a plan; ``None`` when there are none."""
-    found = UserKeys(keys_of(marks, Meaning.USER), tuple(marks.get(Meaning.USER_TEXT, ())), keys_of(marks, Meaning.METADATA))
+    found = UserKeys(
+        keys_of(marks, Meaning.USER),
+        tuple(marks.get(Meaning.USER_TEXT, ())),
+        keys_of(marks, Meaning.METADATA),
+    )
     return found if any(found) else None
 
 
-def read_user(keys: UserKeys, attributes: Mapping[str, Any], scope: str) -> tuple[str | None, str | None]:
+def read_user(
+    keys: UserKeys, attributes: Mapping[str, Any], scope: str
+) -> tuple[str | None, str | None]:
     """Who uses the session, and the text of its metadata, for ``metadata_in``."""
     user = first_text(keys.all, attributes)
     if not keys.metadata and not keys.texts:  # as nearly always
         return user, None
     texts = (plain_text(attributes[key]) for key in keys.metadata)
-    metadata = next((text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS), None)
+    metadata = next(
+        (text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS), None
+    )
     return user or name_in_text(keys.texts, attributes, scope), metadata
 
 
@@ -62,7 +72,11 @@ def metadata_in(text: str) -> dict[str, Value]:
         found = loaded(text)
     except ValueError:
         return {}
-    return _fitting((name, value) for name, value in found.items() if _is_said(name, value)) if isinstance(found, dict) else {}
+    return (
+        _fitting((name, value) for name, value in found.items() if _is_said(name, value))
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _fitting(said: Iterable[tuple[str, Value]]) -> dict[str, Value]:
@@ -87,4 +101,9 @@ def _is_said(name: str, value: object) -> bool:
         return False
     if isinstance(value, str):
         return max(len(name), len(value)) <= MAX_TEXT_CHARS
-    return len(name) <= MAX_TEXT_CHARS and isinstance(value, (bool, int, float)) and isfinite(value) and abs(value) <= MAX_WHOLE
+    return (
+        len(name) <= MAX_TEXT_CHARS
+        and isinstance(value, (bool, int, float))
+        and isfinite(value)
+        and abs(value) <= MAX_WHOLE
+    )

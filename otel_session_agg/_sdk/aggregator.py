@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 if hasattr(os, "register_at_fork"):
     # first, so that of what is locked for a fork this is the last, as it is for imports themselves
-    os.register_at_fork(before=imports.before_fork, after_in_parent=imports.after_fork, after_in_child=imports.in_child)
+    os.register_at_fork(
+        before=imports.before_fork,
+        after_in_parent=imports.after_fork,
+        after_in_child=imports.in_child,
+    )
 
 
 class Aggregator:
@@ -64,9 +68,13 @@ class Aggregator:
         self.joins = store is None and hand_on is not None
         """Whether others of this process that have no store have shares of the same sessions."""
         others = weakly(self._others) if self.joins else None
-        self.span_worker = SpanWorker(hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others)
+        self.span_worker = SpanWorker(
+            hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others
+        )
         self.guard = self.span_worker.guard
-        self._meters = self.guard.call("starting metrics", Meters, self.span_worker, meter_provider, settings.metric_attributes)
+        self._meters = self.guard.call(
+            "starting metrics", Meters, self.span_worker, meter_provider, settings.metric_attributes
+        )
         register(self)
         self._before_stop = before_stop
         self._downstream_flush = downstream_flush
@@ -88,7 +96,9 @@ class Aggregator:
         """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
         span_worker = self.span_worker
         pipeline = span_worker.pipeline
-        lost = sum(list(span_worker.lost.values()))  # copied in one step: another thread may add to them
+        lost = sum(
+            list(span_worker.lost.values())
+        )  # copied in one step: another thread may add to them
         faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
         return [
             ("store", "memory://" if self._store is None else type(self._store).__name__),
@@ -103,15 +113,23 @@ class Aggregator:
         """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
         done = self.guard.call("force_flush", self.span_worker.drain, FLUSH, until) or False
-        flushed = self.guard.call("downstream force_flush", self._flushed, downstream, _left_millis(until))
+        flushed = self.guard.call(
+            "downstream force_flush", self._flushed, downstream, _left_millis(until)
+        )
         return (flushed or False) and done
 
     def stop(self, until: float, *, is_last: bool) -> None:
         """Let leave what can before the process ends, until a monotonic time; ``is_last``: also what is still open."""
         if self._before_stop is not None:
-            self.guard.call("flushing what is in front", self._flushed, self._before_stop, _left_millis(until))
-        self.guard.call("stopping", self.span_worker.drain, SHUTDOWN if is_last else STOPPING, until)
-        self.guard.call("downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until))
+            self.guard.call(
+                "flushing what is in front", self._flushed, self._before_stop, _left_millis(until)
+            )
+        self.guard.call(
+            "stopping", self.span_worker.drain, SHUTDOWN if is_last else STOPPING, until
+        )
+        self.guard.call(
+            "downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until)
+        )
 
     @staticmethod
     def _flushed(downstream: Callable[[int], object], timeout_millis: int) -> bool:
@@ -119,17 +137,30 @@ class Aggregator:
 
     def shut_down(self, timeout_millis: float = 30000) -> None:
         """Forward everything; what comes later is lost."""
-        self.guard.call("shutdown", self.span_worker.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000)
+        self.guard.call(
+            "shutdown", self.span_worker.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000
+        )
         if self.joins and are_several():
-            self.guard.call("handing sessions over", hand_over, self.span_worker.asked, [one.asked for one in self._others()])
+            self.guard.call(
+                "handing sessions over",
+                hand_over,
+                self.span_worker.asked,
+                [one.asked for one in self._others()],
+            )
         self.guard.call("shutdown", self.span_worker.shut_down)
         unregister(self)
         stopping.members.discard(self)
-        self.guard.call("stopping metrics", self._meters.stop if self._meters is not None else nothing)
+        self.guard.call(
+            "stopping metrics", self._meters.stop if self._meters is not None else nothing
+        )
         self.guard.call("stopping price updates", self._prices.stop_updates)
 
     def _others(self) -> list[SpanWorker]:
-        return [one.span_worker for one in aggregators() if isinstance(one, Aggregator) and one.joins and one is not self]
+        return [
+            one.span_worker
+            for one in aggregators()
+            if isinstance(one, Aggregator) and one.joins and one is not self
+        ]
 
     # -- asked about --------------------------------------------------------------------------------------------------------
 
@@ -145,7 +176,9 @@ class Aggregator:
             if not self.span_worker.awake:
                 self.guard.call("waking the worker", self.span_worker.wake_worker)
 
-    def session_rollup(self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()) -> Rollup | None:
+    def session_rollup(
+        self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+    ) -> Rollup | None:
         """The totals of a session at this moment; ``None`` when it is not known here.
 
         Args:
@@ -157,8 +190,16 @@ class Aggregator:
 
         """
         if wait_seconds > 0 and self.is_shared:
-            labels = [label for label in labels_around() if label.session_id == session_id] if self.sees_blocks else []
-            self._wait(wait_seconds, labels, lambda manager, now: manager.asks(session_id, labels, siblings, now))
+            labels = (
+                [label for label in labels_around() if label.session_id == session_id]
+                if self.sees_blocks
+                else []
+            )
+            self._wait(
+                wait_seconds,
+                labels,
+                lambda manager, now: manager.asks(session_id, labels, siblings, now),
+            )
         return self.span_worker.asked(lambda manager, now: manager.totals(session_id, now))
 
     def share(self, session_id: str) -> Rollup | None:
@@ -172,16 +213,31 @@ class Aggregator:
         return self.span_worker.asked(look)
 
     def account_rollup(
-        self, name: str, whose: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
+        self,
+        name: str,
+        whose: str,
+        wait_seconds: float = 0.0,
+        siblings: frozenset[str] = frozenset(),
     ) -> Rollup | None:
         """The totals of an account at this moment, as ``session_rollup``; ``whose``: of whom something may be open elsewhere."""
         if wait_seconds > 0 and self.is_shared:
-            labels = [label for label in labels_around() if whose in owners_of(label)] if self.sees_blocks else []
-            self._wait(wait_seconds, labels, lambda manager, now: manager.asks_account(name, whose, labels, siblings, now))
+            labels = (
+                [label for label in labels_around() if whose in owners_of(label)]
+                if self.sees_blocks
+                else []
+            )
+            self._wait(
+                wait_seconds,
+                labels,
+                lambda manager, now: manager.asks_account(name, whose, labels, siblings, now),
+            )
         return self.span_worker.asked(lambda manager, _: manager.accounts.get(name, whose).rollup)
 
     def _wait(
-        self, wait_seconds: float, labels: list[Label], ask: Callable[[SessionManager, float], Callable[[float], None] | None]
+        self,
+        wait_seconds: float,
+        labels: list[Label],
+        ask: Callable[[SessionManager, float], Callable[[float], None] | None],
     ) -> None:
         """Wait for other processes; then for their knowing that the blocks around the call go on."""
         until = time.monotonic() + wait_seconds
@@ -194,7 +250,9 @@ class Aggregator:
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
-        return self.span_worker.asked(lambda manager, _: manager.root_release.trace_totals(trace_id, span_id))
+        return self.span_worker.asked(
+            lambda manager, _: manager.root_release.trace_totals(trace_id, span_id)
+        )
 
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""

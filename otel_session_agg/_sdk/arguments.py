@@ -85,7 +85,9 @@ def check_processor_or_exporter(given: object) -> None:
     inner = given.span_exporter if isinstance(given, _HAVE_AN_EXPORTER) else given
     _refuse_class(inner, wanted)
     if isinstance(inner, AddsTotals):
-        _refuse(f"{wanted} that does not add totals itself: leave {type(inner).__name__} out, and give what is behind it")
+        _refuse(
+            f"{wanted} that does not add totals itself: leave {type(inner).__name__} out, and give what is behind it"
+        )
 
 
 def check_exporter(given: object) -> None:
@@ -98,7 +100,9 @@ def check_exporter(given: object) -> None:
     wanted = "exporter must be a SpanExporter, a name, or one name with its arguments"
     _refuse_class(given, wanted)
     if isinstance(given, AddsTotals):
-        _refuse(f"{wanted}, and not add totals itself: leave {type(given).__name__} out, and give what is behind it")
+        _refuse(
+            f"{wanted}, and not add totals itself: leave {type(given).__name__} out, and give what is behind it"
+        )
     if isinstance(given, SpanProcessor):
         _refuse(
             f"{wanted}, not the processor {type(given).__name__}: give the exporter that is in it,"
@@ -135,7 +139,9 @@ def settings_of(given: Settings | Mapping[str, Any] | None) -> Settings:
     if isinstance(given, Settings):
         return given
     if not isinstance(given, Mapping):
-        _refuse(f"settings must be Settings(...) or a mapping of names to values, not {_called(given)}")
+        _refuse(
+            f"settings must be Settings(...) or a mapping of names to values, not {_called(given)}"
+        )
     return Settings.from_mapping(given)
 
 
@@ -150,7 +156,9 @@ def prices_of(given: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | 
     if given is None or isinstance(given, Mapping):
         return PriceBook(given)
     if isinstance(given, type) or not hasattr(given, "cost_pusd"):
-        _refuse(f"prices must be a PriceBook(...) or a mapping of models to prices, not {_called(given)}")
+        _refuse(
+            f"prices must be a PriceBook(...) or a mapping of models to prices, not {_called(given)}"
+        )
     return given
 
 
@@ -164,12 +172,21 @@ def store_of(given: SessionStore | str | None, settings: Settings) -> SessionSto
         TypeError: it is neither a URL nor a store.
 
     """
-    if given is not None and not isinstance(given, str) and (isinstance(given, type) or not hasattr(given, "put")):
-        _refuse(f"store must be a URL such as sqlite:///file or redis://host:6379/0, or a store, not {_called(given)}")
+    if (
+        given is not None
+        and not isinstance(given, str)
+        and (isinstance(given, type) or not hasattr(given, "put"))
+    ):
+        _refuse(
+            f"store must be a URL such as sqlite:///file or redis://host:6379/0, or a store, not {_called(given)}"
+        )
     try:
         return shared_store(settings.store if given is None else given)
     except StoreError as error:
-        if given is not None or settings.store != os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "").strip():
+        if (
+            given is not None
+            or settings.store != os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "").strip()
+        ):
             raise
         warn(_logger, "%s: %s; memory:// is used", env.OTEL_PYTHON_SESSION_AGG_STORE, error)
         return None

@@ -40,9 +40,13 @@ class Until:
 def room_of(processor: SpanProcessor) -> Callable[[], int] | None:
     """What says how many spans a batch processor can take now; ``None`` for any other processor."""
     inner: Any = getattr(processor, "_batch_processor", processor)
-    if isinstance(getattr(inner, "_queue", None), deque) and isinstance(getattr(inner, "_max_queue_size", None), int):
+    if isinstance(getattr(inner, "_queue", None), deque) and isinstance(
+        getattr(inner, "_max_queue_size", None), int
+    ):
         return lambda: inner._max_queue_size - len(inner._queue)  # noqa: SLF001 -- nothing public says so
-    if isinstance(getattr(inner, "queue", None), deque) and isinstance(getattr(inner, "max_queue_size", None), int):
+    if isinstance(getattr(inner, "queue", None), deque) and isinstance(
+        getattr(inner, "max_queue_size", None), int
+    ):
         return lambda: inner.max_queue_size - len(inner.queue)  # of the SDK until 1.32
     return None
 

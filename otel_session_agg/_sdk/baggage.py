@@ -34,7 +34,9 @@ class _Incoming:
         """A processor is there."""
         (self._trusting if trusts else self._others).add(processor)
         if not self._is_installed:
-            self._is_installed = True  # on the class: propagators are there already, and others come later
+            self._is_installed = (
+                True  # on the class: propagators are there already, and others come later
+            )
             W3CBaggagePropagator.extract = self._extracting(W3CBaggagePropagator.extract)  # type: ignore[method-assign]
             W3CBaggagePropagator.inject = self._injecting(W3CBaggagePropagator.inject)  # type: ignore[method-assign]
 
@@ -45,20 +47,26 @@ class _Incoming:
 
     def _extracting(self, extract: Callable[..., Context]) -> Callable[..., Context]:
         @wraps(extract)
-        def watched(propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> Context:
+        def watched(
+            propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any
+        ) -> Context:
             found = extract(propagator, payload, context, *args, **kwargs)
             if not self._others:
                 return found
             arrived = _arrived(found, get_current() if context is None else context)
             if not arrived:
                 return found
-            return set_value(_ARRIVED, arrived, found) if self._trusting else _without(arrived, found)
+            return (
+                set_value(_ARRIVED, arrived, found) if self._trusting else _without(arrived, found)
+            )
 
         return watched
 
     def _injecting(self, inject: Callable[..., None]) -> Callable[..., None]:
         @wraps(inject)
-        def watched(propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any) -> None:
+        def watched(
+            propagator: Any, payload: Any, context: Context | None = None, *args: Any, **kwargs: Any
+        ) -> None:
             around = get_current() if context is None else context
             arrived = around.get(_ARRIVED)
             if isinstance(arrived, Mapping) and self._others and not self._is_trusted(around):
@@ -70,7 +78,9 @@ class _Incoming:
     def _is_trusted(self, context: Context) -> bool:
         """Whether a trusting processor hears of the span that is open."""
         hears: Iterable[object] = getattr(
-            getattr(trace.get_current_span(context), "_span_processor", None), "_span_processors", ()
+            getattr(trace.get_current_span(context), "_span_processor", None),
+            "_span_processors",
+            (),
         )
         return any(processor in self._trusting for processor in hears)
 
@@ -85,12 +95,20 @@ def _arrived(found: Context, before: Context) -> Mapping[str, tuple[object, obje
     if not entries:
         return {}
     own = baggage.get_all(before)
-    return {key: (entries[key], own.get(key)) for key in BAGGAGE_KEYS if key in entries and entries[key] != own.get(key)}
+    return {
+        key: (entries[key], own.get(key))
+        for key in BAGGAGE_KEYS
+        if key in entries and entries[key] != own.get(key)
+    }
 
 
 def _without(arrived: Mapping[str, tuple[object, object]], context: Context) -> Context:
     """The context with what was there before in the place of what arrived; what was put there since stays."""
     for key, (value, own) in arrived.items():
         if baggage.get_baggage(key, context) == value:
-            context = baggage.remove_baggage(key, context) if own is None else baggage.set_baggage(key, own, context)
+            context = (
+                baggage.remove_baggage(key, context)
+                if own is None
+                else baggage.set_baggage(key, own, context)
+            )
     return context

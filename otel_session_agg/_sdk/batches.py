@@ -94,7 +94,9 @@ class BatchFolder:
         number = min(len(queue), _BATCH)
         now = self.clock()
         pipeline.take(queue, number, now, self.taken)
-        self.guard.call("releasing", pipeline.due, now, self.taken)  # what was taken leaves all the same
+        self.guard.call(
+            "releasing", pipeline.due, now, self.taken
+        )  # what was taken leaves all the same
         self.finish(now)
         pipeline.turn(now)
         self.hold()
@@ -125,7 +127,9 @@ class BatchFolder:
         if self._hand_on is None:
             leaving.clear()
         number, room = len(leaving), max(0, self._settings.max_held_spans - len(self.held))
-        self.held.extend(map(_first, repeat(leaving, min(number, room))))  # one step: each is here or there
+        self.held.extend(
+            map(_first, repeat(leaving, min(number, room)))
+        )  # one step: each is here or there
         for _ in range(number - room):
             leaving.popleft()
             self.lose(HELD)
@@ -148,7 +152,9 @@ class BatchFolder:
         """What happened with the store."""
         store_worker = self.pipeline.store_worker
         return (
-            {name: store_worker.counts[name] for name in names if store_worker.counts[name]} if store_worker is not None else {}
+            {name: store_worker.counts[name] for name in names if store_worker.counts[name]}
+            if store_worker is not None
+            else {}
         )
 
 

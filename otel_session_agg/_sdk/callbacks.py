@@ -29,7 +29,9 @@ class CallbackThread:
                 self.worker.put(partial(_call, self._guard, call))
             else:
                 self.num_lost += 1
-                self._guard.once("lost", "callback", "callbacks are lost: one of them does not come back")
+                self._guard.once(
+                    "lost", "callback", "callbacks are lost: one of them does not come back"
+                )
 
     def flush(self, until: float) -> bool:
         """Wait until all are made; from within one of them nothing can be waited for."""

@@ -66,7 +66,9 @@ class SessionContextProcessor(SpanProcessor):
         """Go into the application's tracer provider, behind what is there; returns whether there is one."""
         with self._lock:
             if not self._is_attached:
-                self._is_attached = self._aggregator.guard.call("joining the provider", self._joined) or False
+                self._is_attached = (
+                    self._aggregator.guard.call("joining the provider", self._joined) or False
+                )
             return self._is_attached
 
     def _forked(self) -> None:
@@ -95,8 +97,12 @@ class SessionContextProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp a span, and note where its parent will not come."""
-        above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
-        if above is not None and getattr(above, "_span_processor", None) is not getattr(span, "_span_processor", None):
+        above: Any = (get_current() if parent_context is None else parent_context).get(
+            _SPAN_KEY
+        )  # as the SDK finds it
+        if above is not None and getattr(above, "_span_processor", None) is not getattr(
+            span, "_span_processor", None
+        ):
             self._aggregator.guard.call("finding a parent", self._note_top, span, parent_context)
         if self._num_looks:
             self._num_looks = 0 if self._aggregator.handle_sigterm() else self._num_looks - 1
@@ -113,7 +119,9 @@ class SessionContextProcessor(SpanProcessor):
             return
         span_worker = self._aggregator.span_worker
         # without a lock, as applications start spans in finalizers, too; threads at once may forget what is oldest early
-        span_worker.pipeline.reader.began(span.context.trace_id, span.context.span_id, label.session_id, label.around)
+        span_worker.pipeline.reader.began(
+            span.context.trace_id, span.context.span_id, label.session_id, label.around
+        )
         if self._labels.get(label) is None:
             self._labels.put(label, True)  # noqa: FBT003 -- a value
             span_worker.queue.append((None, label))

@@ -97,7 +97,10 @@ def _made(name: str, arguments: dict[str, Any]) -> SpanExporter:
 
 def _otlp() -> str:
     """The name of the OTLP exporter that the standard variables mean; gRPC when they are silent, as for the SDK's own ``otlp``."""
-    protocol = next(filter(None, (os.environ.get(variable, "").strip() for variable in _PROTOCOL_VARIABLES)), None)
+    protocol = next(
+        filter(None, (os.environ.get(variable, "").strip() for variable in _PROTOCOL_VARIABLES)),
+        None,
+    )
     if protocol is not None and protocol not in _PROTOCOLS:
         message = f"OTLP protocol {protocol!r} is not supported: use {' or '.join(_PROTOCOLS)}"
         raise SettingsError(message)
@@ -116,14 +119,20 @@ def _advice(name: str) -> str:
 def _declared(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments of the declarative configuration in the form of the exporters' own: seconds, a dict of headers."""
     given = {name: value for name, value in arguments.items() if value is not None}
-    listed = (pair.partition("=") for pair in str(given.pop("headers_list", "")).split(",") if "=" in pair)
+    listed = (
+        pair.partition("=") for pair in str(given.pop("headers_list", "")).split(",") if "=" in pair
+    )
     headers = {name.strip(): value.strip() for name, _, value in listed}
-    headers.update((str(row["name"]), str(row.get("value") or "")) for row in given.pop("headers", ()))
+    headers.update(
+        (str(row["name"]), str(row.get("value") or "")) for row in given.pop("headers", ())
+    )
     if headers:
         given["headers"] = headers
     if "timeout" in given:
         given["timeout"] = given["timeout"] / 1000
     if "compression" in given:
         module, members = _COMPRESSIONS[name]
-        given["compression"] = getattr(import_module(module).Compression, members[given["compression"]])
+        given["compression"] = getattr(
+            import_module(module).Compression, members[given["compression"]]
+        )
     return given

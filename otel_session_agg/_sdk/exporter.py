@@ -15,7 +15,14 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._sdk.aggregator import Aggregator
-from otel_session_agg._sdk.arguments import AddsTotals, check_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._sdk.arguments import (
+    AddsTotals,
+    check_exporter,
+    named,
+    prices_of,
+    settings_of,
+    store_of,
+)
 from otel_session_agg._sdk.backpressure import Until
 from otel_session_agg._sdk.context_processor import SessionContextProcessor, flush_provider
 from otel_session_agg._sdk.delegate import downstream, downstream_of_environment
@@ -84,7 +91,9 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         prices = prices_of(prices)
         found = store_of(store, settings)
         name, self._max_queue_size = settings.exporter, settings.max_queue_size
-        self._exporter = downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
+        self._exporter = (
+            downstream_of_environment(name) if is_from_environment else downstream(exporter, name)
+        )
         self._num_failed = 0
         self._aggregator = Aggregator(
             self._send,
@@ -114,9 +123,14 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             return SpanExportResult.FAILURE
         before = self._num_failed
         span_worker.queue.extend(spans)
-        if not span_worker.is_inside:  # else they ended in the middle of our own work, which goes on with them
+        if (
+            not span_worker.is_inside
+        ):  # else they ended in the middle of our own work, which goes on with them
             self._aggregator.guard.call("exporting", span_worker.run_here)
-            if self._context_processor.came_late() and threading.current_thread() is threading.main_thread():
+            if (
+                self._context_processor.came_late()
+                and threading.current_thread() is threading.main_thread()
+            ):
                 self.force_flush()  # this may be one, which began before the companion was there to hear of it
         self._aggregator.guard.call("waking the worker", span_worker.wake_worker)
         return SpanExportResult.SUCCESS if self._num_failed == before else SpanExportResult.FAILURE
@@ -138,7 +152,11 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             batch = [held.popleft() for _ in range(min(len(held), _BATCH))]
             until.number -= len(batch)
             if self._has_unsampled:
-                batch = [span for span in batch if span.context is not None and span.context.trace_flags.sampled]
+                batch = [
+                    span
+                    for span in batch
+                    if span.context is not None and span.context.trace_flags.sampled
+                ]
                 if not batch:
                     continue
             self._num_failed += 1  # until it is known
@@ -148,7 +166,9 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
 
     def force_flush(self, timeout_millis: int | None = 30000) -> bool:
         """Release every root that has come and export everything; ``False`` when the time was not enough."""
-        return not self._aggregator.span_worker.is_inside and self._aggregator.flush(timeout_millis, self._exporter.force_flush)
+        return not self._aggregator.span_worker.is_inside and self._aggregator.flush(
+            timeout_millis, self._exporter.force_flush
+        )
 
     def shutdown(self, timeout_millis: float = 30000) -> None:
         """Export everything and shut the exporter behind down; later spans are lost and counted."""

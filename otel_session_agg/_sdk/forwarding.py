@@ -47,7 +47,11 @@ class Forwarding:
         while ready:
             trace = ready[0].trace
             root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what this door handed in
-            if root is not None and not self._is_live and not (spans and spans[-1].context is root.context):  # else it is there
+            if (
+                root is not None
+                and not self._is_live
+                and not (spans and spans[-1].context is root.context)
+            ):  # else it is there
                 spans.append(self._finished(ready[0], root))
             trace.payload = None
             del ready[0]
@@ -55,7 +59,10 @@ class Forwarding:
     def _finished(self, ready: ReleasedRoot, root: ReadableSpan) -> ReadableSpan:
         if ready.rollup is None:
             return root
-        return self._guard.call("writing a root", self._root_writer.root, ready, ready.rollup, root) or root
+        return (
+            self._guard.call("writing a root", self._root_writer.root, ready, ready.rollup, root)
+            or root
+        )
 
     def told(self, records: list[SessionRecord], resource: Callable[[], Resource]) -> None:
         """Tell of sessions that have ended, each of which is taken off the list."""
@@ -64,7 +71,9 @@ class Forwarding:
             if self._on_record is not None:
                 self._manager.limits.calls.append(partial(self._on_record, record))
             if self._is_wanted(record):
-                span = self._guard.call("writing a session record", self._root_writer.record, record, resource())
+                span = self._guard.call(
+                    "writing a session record", self._root_writer.record, record, resource()
+                )
                 if span is not None:
                     self.spans.append(span)
             del records[0]

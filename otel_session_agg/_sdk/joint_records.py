@@ -84,7 +84,9 @@ def _merged(record: SessionRecord, mine: Ask, others: Sequence[Ask]) -> SessionR
     revision = max([record.revision, *(one.revision + 1 for one in given)])
     for ask in (mine, *others):
         ask(partial(_number, record, revision))
-    return replace(record, revision=revision, totals=reduce(add, (one.totals for one in given), own))
+    return replace(
+        record, revision=revision, totals=reduce(add, (one.totals for one in given), own)
+    )
 
 
 def _take(manager: SessionManager, _: float) -> list[SessionRecord]:
@@ -97,7 +99,11 @@ def _shares(manager: SessionManager, _: float) -> dict[str, SessionTotals]:
 
 
 def _inherit(shares: dict[str, SessionTotals], manager: SessionManager, _: float) -> list[str]:
-    found = [session for session_id in shares if (session := manager.lifecycle.get(session_id)) is not None]
+    found = [
+        session
+        for session_id in shares
+        if (session := manager.lifecycle.get(session_id)) is not None
+    ]
     for session in found:
         share = shares[session.session_id]
         session.inherited = share if session.inherited is None else session.inherited + share
@@ -107,7 +113,12 @@ def _inherit(shares: dict[str, SessionTotals], manager: SessionManager, _: float
 def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool:
     """Whether a session goes on here; it ends here, then, for the same reason."""
     session = manager.lifecycle.get(record.session_id)
-    if session is None or session.end_reason is not None or not session.changed or record.end_reason in _AT_ONCE:
+    if (
+        session is None
+        or session.end_reason is not None
+        or not session.changed
+        or record.end_reason in _AT_ONCE
+    ):
         return False
     if record.end_reason == IDLE:
         return manager.goes_on_with(session, now)

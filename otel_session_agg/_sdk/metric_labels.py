@@ -35,7 +35,11 @@ class MetricLabels:
 
     def of(self, metadata: Mapping[str, object], names: tuple[str, ...]) -> dict[str, str]:
         """Attributes of a session with this metadata; a name that it does not have has none."""
-        labels = tuple((METADATA_PREFIX + name, self._value(name, metadata[name])) for name in names if name in metadata)
+        labels = tuple(
+            (METADATA_PREFIX + name, self._value(name, metadata[name]))
+            for name in names
+            if name in metadata
+        )
         if labels not in self._combinations:
             if len(self._combinations) >= MAX_COMBINATIONS:
                 return {name: OTHER for name, _ in labels}

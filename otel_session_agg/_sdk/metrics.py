@@ -65,30 +65,120 @@ _HISTOGRAMS: Mapping[str, tuple[str, str, tuple[float, ...]]] = {
     "cost": (
         "{USD}",
         "Known cost of a session",
-        (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100),
+        (
+            0.0001,
+            0.00025,
+            0.0005,
+            0.001,
+            0.0025,
+            0.005,
+            0.01,
+            0.025,
+            0.05,
+            0.1,
+            0.25,
+            0.5,
+            1,
+            2.5,
+            5,
+            10,
+            25,
+            50,
+            100,
+        ),
     ),
     # opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics: gen_ai.client.token.usage
     "tokens": ("{token}", "Tokens of a session", tuple(4**power for power in range(14))),
     "duration": (
         "s",
         "First start to last end of a session",
-        (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 57600, 86400),
+        (
+            0.1,
+            0.25,
+            0.5,
+            1,
+            2.5,
+            5,
+            10,
+            30,
+            60,
+            120,
+            300,
+            600,
+            1800,
+            3600,
+            7200,
+            14400,
+            28800,
+            57600,
+            86400,
+        ),
     ),
-    "traces": ("{trace}", "Traces of a session", (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 4096)),
-    "events": ("{event}", "Events of a session", (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)),
+    "traces": (
+        "{trace}",
+        "Traces of a session",
+        (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 4096),
+    ),
+    "events": (
+        "{event}",
+        "Events of a session",
+        (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000),
+    ),
 }
 """Unit, description and boundaries of buckets, by what of a session is measured."""
 
 _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
-    ("spans.received", "{span}", "", "Ended spans that came in", lambda r: r.pipeline.engine.received),
-    ("spans.folded", "{span}", "", "Ended spans that are in totals", lambda r: r.pipeline.engine.folded),
-    ("spans.late", "{span}", "", "Spans folded after their root had left", lambda r: r.pipeline.engine.late),
-    ("spans.ignored", "{span}", "reason", "Ended spans that are in no totals", lambda r: r.pipeline.engine.ignored),
+    (
+        "spans.received",
+        "{span}",
+        "",
+        "Ended spans that came in",
+        lambda r: r.pipeline.engine.received,
+    ),
+    (
+        "spans.folded",
+        "{span}",
+        "",
+        "Ended spans that are in totals",
+        lambda r: r.pipeline.engine.folded,
+    ),
+    (
+        "spans.late",
+        "{span}",
+        "",
+        "Spans folded after their root had left",
+        lambda r: r.pipeline.engine.late,
+    ),
+    (
+        "spans.ignored",
+        "{span}",
+        "reason",
+        "Ended spans that are in no totals",
+        lambda r: r.pipeline.engine.ignored,
+    ),
     ("spans.lost", "{span}", "reason", "Spans that were never forwarded", lambda r: r.lost),
-    ("values.unread", "{value}", "reason", "Attribute values that were not used", lambda r: r.pipeline.engine.unread),
+    (
+        "values.unread",
+        "{value}",
+        "reason",
+        "Attribute values that were not used",
+        lambda r: r.pipeline.engine.unread,
+    ),
     ("roots.opened", "{root}", "", "Session roots that began", lambda r: r.pipeline.engine.opened),
-    ("roots.released", "{root}", "reason", "Session roots that left", lambda r: r.pipeline.engine.released),
-    ("calls.unpriced", "{call}", "", "Model calls without a known cost", lambda r: r.pipeline.engine.unpriced),
+    (
+        "roots.released",
+        "{root}",
+        "reason",
+        "Session roots that left",
+        lambda r: r.pipeline.engine.released,
+    ),
+    (
+        "calls.unpriced",
+        "{call}",
+        "",
+        "Model calls without a known cost",
+        lambda r: r.pipeline.engine.unpriced,
+    ),
     ("faults", "{fault}", "place", "Faults that were caught", lambda r: r.faults()),
     (
         "callbacks.lost",
@@ -97,7 +187,13 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
         "Callbacks that were not made because one does not come back",
         lambda r: r.callbacks.num_lost,
     ),
-    ("store.slots", "{slot}", "outcome", "Slots of the store", lambda r: r.store_counts("written", "lost", "malformed")),
+    (
+        "store.slots",
+        "{slot}",
+        "outcome",
+        "Slots of the store",
+        lambda r: r.store_counts("written", "lost", "malformed"),
+    ),
     (
         "store.errors",
         "{error}",
@@ -108,7 +204,12 @@ _COUNTERS: tuple[tuple[str, str, str, str, _Read], ...] = (
 )
 _GAUGES: tuple[tuple[str, str, str, Callable[[SpanWorker], int]], ...] = (
     ("roots.open", "{root}", "Session roots in memory", lambda r: r.pipeline.engine.open),
-    ("sessions.open", "{session}", "Sessions in memory", lambda r: len(r.pipeline.manager.lifecycle)),
+    (
+        "sessions.open",
+        "{session}",
+        "Sessions in memory",
+        lambda r: len(r.pipeline.manager.lifecycle),
+    ),
     ("queue.size", "{item}", "Starts and ends that wait to be folded", lambda r: len(r.queue)),
     ("held.size", "{span}", "Spans that wait for the downstream", lambda r: len(r.held)),
 )
@@ -122,13 +223,20 @@ class _Instruments:
         self.span_workers: WeakSet[SpanWorker] = WeakSet()
         self.retired: dict[str, Counter[str]] = {}
         """What processors had counted that were shut down, by instrument: counters never fall."""
-        self.histograms = {name: _histogram(meter, _PREFIX + f"session.{name}", *row) for name, row in _HISTOGRAMS.items()}
+        self.histograms = {
+            name: _histogram(meter, _PREFIX + f"session.{name}", *row)
+            for name, row in _HISTOGRAMS.items()
+        }
         self._labels = MetricLabels()
         self._lock = threading.Lock()
         for name, unit, key, description, read in _COUNTERS:
-            meter.create_observable_counter(_PREFIX + name, [partial(self._counted, name, key, read)], unit, description)
+            meter.create_observable_counter(
+                _PREFIX + name, [partial(self._counted, name, key, read)], unit, description
+            )
         for name, unit, description, read in _GAUGES:
-            meter.create_observable_gauge(_PREFIX + name, [partial(self._gauged, read)], unit, description)
+            meter.create_observable_gauge(
+                _PREFIX + name, [partial(self._gauged, read)], unit, description
+            )
 
     def attributes(self, record: SessionRecord, names: tuple[str, ...]) -> dict[str, str | bool]:
         """Attributes of what is measured of a session."""
@@ -155,10 +263,16 @@ class _Instruments:
         return [Observation(sum(map(read, span_workers)))] if span_workers else []
 
 
-def _histogram(meter: Meter, name: str, unit: str, description: str, boundaries: tuple[float, ...]) -> Histogram:
+def _histogram(
+    meter: Meter, name: str, unit: str, description: str, boundaries: tuple[float, ...]
+) -> Histogram:
     try:
-        return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=boundaries)
-    except TypeError:  # a provider that has not heard of advice: opentelemetry-api before 1.30, or not the SDK's
+        return meter.create_histogram(
+            name, unit, description, explicit_bucket_boundaries_advisory=boundaries
+        )
+    except (
+        TypeError
+    ):  # a provider that has not heard of advice: opentelemetry-api before 1.30, or not the SDK's
         return meter.create_histogram(name, unit, description)
 
 
@@ -174,13 +288,18 @@ class Meters:
     """What one processor measures."""
 
     def __init__(
-        self, span_worker: SpanWorker, provider: metrics.MeterProvider | None = None, metadata_names: tuple[str, ...] = ()
+        self,
+        span_worker: SpanWorker,
+        provider: metrics.MeterProvider | None = None,
+        metadata_names: tuple[str, ...] = (),
     ) -> None:
         """``metadata_names``: of the metadata that becomes attributes."""
         self._metadata_names = metadata_names
         provider = metrics.get_meter_provider() if provider is None else provider
         with _lock:
-            self._instruments = _instruments.get(provider) or _instruments.setdefault(provider, _Instruments(provider))
+            self._instruments = _instruments.get(provider) or _instruments.setdefault(
+                provider, _Instruments(provider)
+            )
         self._span_worker = weakref.ref(span_worker)
         self._instruments.span_workers.add(span_worker)
 

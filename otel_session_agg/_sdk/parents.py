@@ -37,7 +37,11 @@ class Top(tuple[Any, ...]):
 def _current_context() -> Callable[[], Context]:
     """What returns the current context: the variable itself, where ``get_current`` reads nothing else."""
     runtime = getattr(_api, "_RUNTIME_CONTEXT", None)
-    variable = getattr(runtime, "_current_context", None) if type(runtime) is ContextVarsRuntimeContext else None
+    variable = (
+        getattr(runtime, "_current_context", None)
+        if type(runtime) is ContextVarsRuntimeContext
+        else None
+    )
     return variable.get if isinstance(variable, ContextVar) else _api.get_current
 
 
@@ -54,13 +58,20 @@ def is_top(span: ReadableSpan, context: Context | None) -> bool:
     found = above.get_span_context()
     if found.span_id != parent.span_id or found.trace_id != parent.trace_id:
         return False
-    provider = getattr(above, "_span_processor", None)  # the only thing that tells one provider's spans from another's
+    provider = getattr(
+        above, "_span_processor", None
+    )  # the only thing that tells one provider's spans from another's
     if provider is None:
         return isinstance(above, NonRecordingSpan)
-    return provider is not getattr(span, "_span_processor", None) or getattr(above, "_end_time", None) is not None
+    return (
+        provider is not getattr(span, "_span_processor", None)
+        or getattr(above, "_end_time", None) is not None
+    )
 
 
 def is_unsampled(span: ReadableSpan) -> bool:
     """Whether the parent of an ended span is in this process and is not exported."""
     parent = span.parent
-    return parent is not None and not parent.is_remote and not parent.trace_flags & TraceFlags.SAMPLED
+    return (
+        parent is not None and not parent.is_remote and not parent.trace_flags & TraceFlags.SAMPLED
+    )

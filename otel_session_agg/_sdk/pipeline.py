@@ -78,7 +78,9 @@ class Pipeline:
         """``batch_seconds``: how late ends come where starts are not seen, else ``None``; ``has_others``: see ``_together``."""
         self._has_others = has_others or bool
         self.guard = Guard(_logger)
-        self._unpriced = Guard(_logger)  # its names come from users: they must not use up the room for faults
+        self._unpriced = Guard(
+            _logger
+        )  # its names come from users: they must not use up the room for faults
         self._settings = settings
         self._prices = prices
         self._root_writer = RootWriter(Naming(settings))
@@ -91,19 +93,34 @@ class Pipeline:
         self._assembler: TraceAssembler | None = None
         if batch_seconds is not None:
             parts_seconds = batch_seconds if store is not None else 0.0
-            self._assembler = TraceAssembler(settings, self.engine, self.guard, self._readable, parts_seconds)
+            self._assembler = TraceAssembler(
+                settings, self.engine, self.guard, self._readable, parts_seconds
+            )
             self._fronts.insert(0, self._assembler)
         self.process = process = f"{os.getpid():x}-{uuid4().hex[:16]}"
-        self.store_worker = StoreWorker(store, process, settings, self.guard, wake) if store is not None else None
+        self.store_worker = (
+            StoreWorker(store, process, settings, self.guard, wake) if store is not None else None
+        )
         if self.store_worker is not None:
-            finalize(self, self.store_worker.abandon).atexit = False  # a processor that is gone without shutdown
+            finalize(
+                self, self.store_worker.abandon
+            ).atexit = False  # a processor that is gone without shutdown
         settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
         self.manager = SessionManager(
-            settings, self.engine, self._readable, process, self.store_worker, self.guard, name_of(store), settles_seconds
+            settings,
+            self.engine,
+            self._readable,
+            process,
+            self.store_worker,
+            self.guard,
+            name_of(store),
+            settles_seconds,
         )
         if has_others is not None:
             self.manager.joins()
-        self.leaving = Forwarding(settings, self.manager, self._root_writer, self.guard, on_record, is_live=is_live)
+        self.leaving = Forwarding(
+            settings, self.manager, self._root_writer, self.guard, on_record, is_live=is_live
+        )
         self._turns: Iterator[None] = iter(())
         """One for each start or end that is still to be taken."""
         self._ending: Trace | None = None
@@ -123,7 +140,9 @@ class Pipeline:
         if not (queue and queue[0] is self._item):
             self._failed(out)
         self._turns = repeat(None, number)
-        while self.guard.call("folding", self._take, queue, now, out) is None:  # it raised: go on behind that span
+        while (
+            self.guard.call("folding", self._take, queue, now, out) is None
+        ):  # it raised: go on behind that span
             self._failed(out)
 
     def _take(self, queue: Queue, now: float, out: Out) -> bool:
@@ -157,11 +176,18 @@ class Pipeline:
 
     def _root_started(self, span: Span, out: Out) -> Trace | None:
         context = span.context
-        return self._began(span, self.engine.started(context.trace_id, context.span_id, None, out, carried_parent_id(span)))
+        return self._began(
+            span,
+            self.engine.started(
+                context.trace_id, context.span_id, None, out, carried_parent_id(span)
+            ),
+        )
 
     def _top_started(self, span: Span, parent_id: int, out: Out) -> Trace | None:
         context = span.context
-        return self._began(span, self.engine.top_started(context.trace_id, context.span_id, parent_id, out))
+        return self._began(
+            span, self.engine.top_started(context.trace_id, context.span_id, parent_id, out)
+        )
 
     def _began(self, span: Span, trace: Trace | None) -> Trace | None:
         """A span began that may be a root."""
@@ -186,7 +212,10 @@ class Pipeline:
             self.engine.unreadable()
         else:
             self.engine.fault(data)
-        if not any(item is span or (type(item) is Trace and item.payload is span) for item in out[self._before :]):
+        if not any(
+            item is span or (type(item) is Trace and item.payload is span)
+            for item in out[self._before :]
+        ):
             out.append(span)
 
     # -- what leaves ------------------------------------------------------------------------------------------------------
@@ -241,7 +270,9 @@ class Pipeline:
             self.guard.call("sessions", manager.root_release.give_up, reason, now)
             self.guard.call("sessions", partial(manager.turn, now, all_now=True))
         if reason in (SHUTDOWN, STOPPING):
-            self.guard.call("sessions", partial(manager.shutdown, now, with_open=reason == SHUTDOWN))
+            self.guard.call(
+                "sessions", partial(manager.shutdown, now, with_open=reason == SHUTDOWN)
+            )
         self.leaving.ready()
         records = manager.lifecycle.records
         if records and self._has_others():
@@ -259,12 +290,19 @@ class Pipeline:
         if rollup is not None:
             root_release = self.manager.root_release
             self._root_writer.live(
-                trace, root, rollup, root_release.labels_of(trace), is_exceeded=root_release.is_exceeded(trace)
+                trace,
+                root,
+                rollup,
+                root_release.labels_of(trace),
+                is_exceeded=root_release.is_exceeded(trace),
             )
 
     def next_deadline(self, now: float) -> float | None:
         """When there is something to do although nothing ends."""
-        times = [*(front.next_deadline() for front in self._fronts), self.manager.next_deadline(now)]
+        times = [
+            *(front.next_deadline() for front in self._fronts),
+            self.manager.next_deadline(now),
+        ]
         return min((time for time in times if time is not None), default=None)
 
     def close(self) -> None:
@@ -286,6 +324,10 @@ class Pipeline:
         if cost is None:
             named = call.models[0] if call.models else "a model without a name"
             self._unpriced.once(
-                "unpriced", named, "no price is known for %s (provider %s): its cost is left out", named, call.provider
+                "unpriced",
+                named,
+                "no price is known for %s (provider %s): its cost is left out",
+                named,
+                call.provider,
             )
         return cost

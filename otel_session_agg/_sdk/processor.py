@@ -19,7 +19,14 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._sdk.aggregator import Aggregator
-from otel_session_agg._sdk.arguments import AddsTotals, check_processor_or_exporter, named, prices_of, settings_of, store_of
+from otel_session_agg._sdk.arguments import (
+    AddsTotals,
+    check_processor_or_exporter,
+    named,
+    prices_of,
+    settings_of,
+    store_of,
+)
 from otel_session_agg._sdk.backpressure import one_by_one
 from otel_session_agg._sdk.baggage import incoming
 from otel_session_agg._sdk.parents import Top, current_context, is_top
@@ -70,7 +77,9 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         settings = settings_of(settings)
         prices = prices_of(prices)
         found = store_of(store, settings)
-        if isinstance(downstream, SpanExporter):  # its thread starts when all arguments are known to be right
+        if isinstance(
+            downstream, SpanExporter
+        ):  # its thread starts when all arguments are known to be right
             downstream = BatchSpanProcessor(downstream)
         self._is_live = downstream is None
         self._downstream = SpanProcessor() if downstream is None else downstream
@@ -80,7 +89,13 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._max_queue_size = settings.max_queue_size
         hand_on = None if self._is_live else partial(one_by_one, self._downstream)
         self._aggregator = Aggregator(
-            hand_on, settings, found, prices, on_session, meter_provider, downstream_flush=self._downstream.force_flush
+            hand_on,
+            settings,
+            found,
+            prices,
+            on_session,
+            meter_provider,
+            downstream_flush=self._downstream.force_flush,
         )
         self._span_worker = self._aggregator.span_worker
         self._guard = self._aggregator.guard
@@ -101,14 +116,25 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         span_worker = self._span_worker
         if self._plain_starts and not use.any_label:
             queue = span_worker.queue
-            above: Any = (current_context() if parent_context is None else parent_context).get(_SPAN_KEY)  # as the SDK finds it
-            try:  # the cheapest way to ask: without calls
-                comes = above is None or (above._span_processor is span._span_processor and above._end_time is None)  # noqa: SLF001 -- see _parents
+            context = current_context() if parent_context is None else parent_context
+            above: Any = context.get(_SPAN_KEY)  # as the SDK finds it
+            try:  # the cheapest way to ask: without calls, see parents.py
+                comes = above is None or (
+                    above._span_processor is span._span_processor  # noqa: SLF001
+                    and above._end_time is None  # noqa: SLF001
+                )
             except AttributeError:  # no span of the SDK
                 comes = False
             queue.append((span,) if comes else self._below((span,), span, parent_context))
-            if self._is_shared and not span_worker.awake and span.parent is not None and span.parent.is_remote:
-                self._guard.call("waking the worker", span_worker.wake_worker)  # other processes have to know that it is open
+            if (
+                self._is_shared
+                and not span_worker.awake
+                and span.parent is not None
+                and span.parent.is_remote
+            ):
+                self._guard.call(
+                    "waking the worker", span_worker.wake_worker
+                )  # other processes have to know that it is open
             if len(queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", span_worker.fold_when_full)
         elif not span_worker.is_shut_down and not (self._is_live and is_ours(span)):
@@ -120,16 +146,28 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         """The same where sessions may be named, or in live mode."""
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
-            label = self._guard.call("stamping a span", stamped, span, parent_context, self._trusts_baggage)
-        span_worker.queue.append(self._below((span,) if label is None else (span, label), span, parent_context))
-        if self._is_shared and not span_worker.awake and (label is not None if span.parent is None else span.parent.is_remote):
+            label = self._guard.call(
+                "stamping a span", stamped, span, parent_context, self._trusts_baggage
+            )
+        span_worker.queue.append(
+            self._below((span,) if label is None else (span, label), span, parent_context)
+        )
+        if (
+            self._is_shared
+            and not span_worker.awake
+            and (label is not None if span.parent is None else span.parent.is_remote)
+        ):
             self._guard.call("waking the worker", span_worker.wake_worker)
         if len(span_worker.queue) >= self._max_queue_size:
             self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
     def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
         """What is queued of a span that started; where its parent will not come, that is told."""
-        return Top(item) if self._guard.call("finding a parent", is_top, span, parent_context) else item
+        return (
+            Top(item)
+            if self._guard.call("finding a parent", is_top, span, parent_context)
+            else item
+        )
 
     def _on_ending(self, span: Span) -> None:
         if self._calls_on_ending:

@@ -61,7 +61,9 @@ class RecordUnsampled(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """Decide; a span that is recorded keeps its attributes, which samplers leave out of what they drop."""
-        result = self._sampler.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        result = self._sampler.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
         if result.decision is not Decision.DROP:
             return result
         kept = dict(attributes or {})

@@ -44,7 +44,14 @@ _GOING_ON_SECONDS = 60.0
 """After so long the application does not mean to stop."""
 
 _RAISES_AGAIN = "uvicorn"
-_MAY_LOCK = ("otel_session_agg", "opentelemetry.sdk", "opentelemetry.exporter", "threading", "logging", "queue")
+_MAY_LOCK = (
+    "otel_session_agg",
+    "opentelemetry.sdk",
+    "opentelemetry.exporter",
+    "threading",
+    "logging",
+    "queue",
+)
 """Modules in which the main thread may hold a lock that the work needs."""
 
 
@@ -110,7 +117,9 @@ class Stopping:
                 self._is_inside = False
 
     @staticmethod
-    def _begin(work: Callable[[int, _thread.LockType], None], number: int, done: _thread.LockType) -> None:
+    def _begin(
+        work: Callable[[int, _thread.LockType], None], number: int, done: _thread.LockType
+    ) -> None:
         try:
             _thread.start_new_thread(work, (number, done))  # ``threading`` takes locks to begin one
         except RuntimeError:  # there can be no more threads

@@ -63,8 +63,16 @@ def line(span: ReadableSpan) -> str:
         counted(_number(attributes, n.TOTAL_TOKENS), "token"),
         counted(_number(attributes, n.NUM_MODEL_EVENTS), "call"),
         duration(_number(attributes, n.DURATION) if n.DURATION in attributes else None),
-        *([counted(_number(attributes, n.NUM_TRACES), "trace")] if n.NUM_TRACES in attributes else []),
-        *([f"ended by {short(str(attributes[n.END_REASON]))}"] if n.END_REASON in attributes else []),
+        *(
+            [counted(_number(attributes, n.NUM_TRACES), "trace")]
+            if n.NUM_TRACES in attributes
+            else []
+        ),
+        *(
+            [f"ended by {short(str(attributes[n.END_REASON]))}"]
+            if n.END_REASON in attributes
+            else []
+        ),
         *_wrong(attributes),
     ]
     return "  ".join(parts)
@@ -73,13 +81,22 @@ def line(span: ReadableSpan) -> str:
 def _cost(attributes: Mapping[str, Any]) -> str:
     cost, unpriced = attributes.get(n.COST), _number(attributes, n.NUM_UNPRICED_EVENTS)
     known = dollars(cost if isinstance(cost, (int, float)) else None)
-    return f"{known} and {counted(unpriced, 'unpriced call')}" if unpriced and cost is not None else known
+    return (
+        f"{known} and {counted(unpriced, 'unpriced call')}"
+        if unpriced and cost is not None
+        else known
+    )
 
 
 def _wrong(attributes: Mapping[str, Any]) -> list[str]:
     errors, error = _number(attributes, n.NUM_ERRORS), attributes.get(n.ERROR)
     found = (
-        [counted(errors, "error") + (f": {short(str(error), _MAX_ERROR_CHARS)}" if error is not None else "")] if errors else []
+        [
+            counted(errors, "error")
+            + (f": {short(str(error), _MAX_ERROR_CHARS)}" if error is not None else "")
+        ]
+        if errors
+        else []
     )
     if not errors and error is not None:
         found.append(f"error: {short(str(error), _MAX_ERROR_CHARS)}")

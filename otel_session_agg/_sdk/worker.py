@@ -113,7 +113,9 @@ class SpanWorker(BatchFolder):
 
     def _forward(self, until: float) -> bool:
         """Let the worker forward everything and wait for that, or do it here if there is none; returns whether there was time."""
-        forward = partial(locked, self.forward_lock, until, partial(self.forward, until, _PATIENCE_SECONDS))
+        forward = partial(
+            locked, self.forward_lock, until, partial(self.forward, until, _PATIENCE_SECONDS)
+        )
         if self.worker.is_inside or self.is_shut_down:
             return bool(forward())
         answers: list[bool | None] = []
@@ -149,9 +151,13 @@ class SpanWorker(BatchFolder):
         return is_released and is_forwarded
 
     def _released(self, reason: str, until: float) -> bool:
-        if not apart.call(partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until):
+        if not apart.call(
+            partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until
+        ):
             return False
-        return self.pipeline.store_worker is None or self._exchange(self.pipeline.store_worker, reason, until)
+        return self.pipeline.store_worker is None or self._exchange(
+            self.pipeline.store_worker, reason, until
+        )
 
     def _release(self, reason: str, until: float) -> bool:
         if not self.fold_until(until):
@@ -170,7 +176,9 @@ class SpanWorker(BatchFolder):
         """Ask the store what is asked of it, then write what follows; whether or not it can be reached."""
         for _ in range(2):
             self.guard.call("flushing the store", store_worker.flush, until)
-            if not apart.call(partial(locked, self.fold_lock, until, partial(self._turn, reason)), until):
+            if not apart.call(
+                partial(locked, self.fold_lock, until, partial(self._turn, reason)), until
+            ):
                 return False
         return True
 
@@ -189,14 +197,18 @@ class SpanWorker(BatchFolder):
         parent = span.parent
         if parent is None or parent.is_remote or is_mine(self.fold_lock):
             return
-        with self.fold_lock:  # also so that of two threads the one with the later totals writes last
+        with (
+            self.fold_lock
+        ):  # also so that of two threads the one with the later totals writes last
             self.fold_all()
             self.pipeline.write_live(parent.trace_id, parent.span_id)
 
     def shut_down(self) -> None:
         """End the worker; what has not left is lost."""
         self.is_shut_down = True
-        for _ in range(len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))):
+        for _ in range(
+            len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))
+        ):
             self.lose(SHUTDOWN)
         self.worker.stop()
         self.callbacks.stop()

@@ -120,7 +120,9 @@ class Accounts:
         whose = self._values(session, part.labels.get(session.session_id))
         for scope in scopes:
             if scope.per in whose:
-                account = self.get(scope.account(whose[scope.per], hour), owner(scope.per, whose[scope.per]))
+                account = self.get(
+                    scope.account(whose[scope.per], hour), owner(scope.per, whose[scope.per])
+                )
                 account.own += figures
                 self.news[account.name] = self.changed[account.name] = account
 
@@ -143,9 +145,15 @@ class Accounts:
                 self._accounts.popitem(last=False)
                 if not self._is_shared:  # else it stands in the store
                     self.num_forgotten += 1
-                    self._guard.once("budgets", "forgotten", "totals of budgets are lost: more than max_sessions users or keys")
+                    self._guard.once(
+                        "budgets",
+                        "forgotten",
+                        "totals of budgets are lost: more than max_sessions users or keys",
+                    )
             self._num_writers += 1
-            account = self._accounts[name] = Account(name, whose, f"{self._process}.{self._num_writers}")
+            account = self._accounts[name] = Account(
+                name, whose, f"{self._process}.{self._num_writers}"
+            )
         else:
             self._accounts.move_to_end(name)
         return account
@@ -159,7 +167,10 @@ class Accounts:
 
     def watched(self) -> dict[str, str]:
         """The accounts that were used last, with our own writer."""
-        return {account.name: account.writer for account in islice(reversed(self._accounts.values()), _MAX_WATCHED)}
+        return {
+            account.name: account.writer
+            for account in islice(reversed(self._accounts.values()), _MAX_WATCHED)
+        }
 
 
 _NOTHING = Rollup()

@@ -53,7 +53,12 @@ class BudgetTable:
             if isinstance(inner.budget, Budget) and inner.budget not in budgets:
                 self._budgets[label.session_id] = (*budgets[1 - _MAX_BUDGETS :], inner.budget)
             if isinstance(inner.budget, Budget) and inner.budget.scope is not None:
-                self._bind(inner.budget, inner.budget.scope, label.session_id, value_of(inner.budget.scope, inner))
+                self._bind(
+                    inner.budget,
+                    inner.budget.scope,
+                    label.session_id,
+                    value_of(inner.budget.scope, inner),
+                )
             inner = inner.outer
 
     def _bind(self, budget: Budget, scope: Scope, session_id: str, value: object) -> None:

@@ -106,7 +106,12 @@ class SessionLifecycle:
         return session
 
     def label(
-        self, session_id: str, now: float, at_ns: int, user_id: str | None, metadata: Mapping[str, str | bool | int | float]
+        self,
+        session_id: str,
+        now: float,
+        at_ns: int,
+        user_id: str | None,
+        metadata: Mapping[str, str | bool | int | float],
     ) -> None:
         """The application says something of a session; times in nanoseconds since the Unix epoch."""
         session = self.root_began(session_id, now, at_ns)
@@ -123,7 +128,9 @@ class SessionLifecycle:
         if session is not None and session.grown.add_labels(labels):
             self._new(session)
 
-    def report(self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False) -> None:
+    def report(
+        self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False
+    ) -> None:
         """A trace says what its sessions have of it by now."""
         told = trace.reported or {}
         for session_id in rollups.keys() | told.keys():
@@ -160,12 +167,17 @@ class SessionLifecycle:
             session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))
         self._new(session)
 
-    def stands_on_root(self, session_id: str, num_events: int, *, has_feedback: bool, is_double: bool = False) -> None:
+    def stands_on_root(
+        self, session_id: str, num_events: int, *, has_feedback: bool, is_double: bool = False
+    ) -> None:
         """So many more events of a session are in the totals on a root of it, which is exported; that makes no new record."""
         session = self._sessions.get(session_id)
         if session is None:
             return
-        news = [one.stands_on_root(num_events, has_feedback=has_feedback) for one in session.growing(is_double=is_double)]
+        news = [
+            one.stands_on_root(num_events, has_feedback=has_feedback)
+            for one in session.growing(is_double=is_double)
+        ]
         if news[0] and self._is_shared:
             self.news[session_id] = None
 
@@ -189,7 +201,9 @@ class SessionLifecycle:
             while len(self._sessions) >= self._settings.max_sessions:
                 self._forget(next(iter(self._sessions)), MAX_SESSIONS)
             self._num_writers += 1
-            session = self._sessions[session_id] = Session(session_id, f"{self._process}.{self._num_writers}", now)
+            session = self._sessions[session_id] = Session(
+                session_id, f"{self._process}.{self._num_writers}", now
+            )
         else:
             self._sessions.move_to_end(session_id)
         return session
@@ -202,7 +216,11 @@ class SessionLifecycle:
     def _active(self, session: Session, now: float) -> None:
         session.active_seconds = now
         if session.deadline is None:
-            waits = self._settings.linger_seconds if session.end_reason is not None else self._settings.session_idle_seconds
+            waits = (
+                self._settings.linger_seconds
+                if session.end_reason is not None
+                else self._settings.session_idle_seconds
+            )
             self._look_later(session, now + min(waits, self._settings.session_max_seconds))
 
     def _look_later(self, session: Session, when: float) -> None:
@@ -237,7 +255,11 @@ class SessionLifecycle:
     def due(self, now: float) -> None:
         """End what has waited long enough."""
         for session_id in self._deadlines.pop_due(now):
-            if self._refresh is not None and session_id in self._sessions and self._num_open(session_id):
+            if (
+                self._refresh is not None
+                and session_id in self._sessions
+                and self._num_open(session_id)
+            ):
                 self._refresh(session_id, now)
             session = self._sessions.get(session_id)
             if session is not None:
@@ -247,7 +269,10 @@ class SessionLifecycle:
     def _look_at(self, session: Session, now: float) -> None:
         settings = self._settings
         is_old = now - session.born_seconds >= settings.session_max_seconds
-        is_idle = now - session.active_seconds >= settings.session_idle_seconds and not self._num_open(session.session_id)
+        is_idle = (
+            now - session.active_seconds >= settings.session_idle_seconds
+            and not self._num_open(session.session_id)
+        )
         if session.ending is not None:
             self._end(session)
         elif session.end_reason is not None:
@@ -264,7 +289,8 @@ class SessionLifecycle:
             self._end(session)
         else:
             again = min(
-                session.active_seconds + settings.session_idle_seconds, session.born_seconds + settings.session_max_seconds
+                session.active_seconds + settings.session_idle_seconds,
+                session.born_seconds + settings.session_max_seconds,
             )
             self._look_later(session, again if again > now else now + settings.session_idle_seconds)
 
@@ -278,7 +304,9 @@ class SessionLifecycle:
         elif changed:
             session.revision += 1
             session.grown.set_open(self._num_open(session.session_id))
-            self.records.append(SessionRecord(session.session_id, session.revision, reason, session.totals))
+            self.records.append(
+                SessionRecord(session.session_id, session.revision, reason, session.totals)
+            )
 
     def _forget(self, session_id: str, reason: str) -> None:
         session = self._sessions[session_id]
@@ -293,6 +321,10 @@ class SessionLifecycle:
     def shutdown(self, *, with_open: bool = True) -> None:
         """End what ends with the process; unless ``with_open``, only sessions of which nothing is open."""
         for session in self:
-            if session.changed and not self._is_shared and (with_open or not self._num_open(session.session_id)):
+            if (
+                session.changed
+                and not self._is_shared
+                and (with_open or not self._num_open(session.session_id))
+            ):
                 session.ending = session.ending or session.end_reason or SHUTDOWN
                 self._end(session)

@@ -53,16 +53,33 @@ class SessionManager:
         """``settles_seconds``: how long spans that have ended may still be on their way here."""
         self._engine = engine
         self._idle_seconds = settings.session_idle_seconds
-        self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=store_worker is not None)
+        self.accounts = Accounts(
+            process, settings.max_sessions, guard, is_shared=store_worker is not None
+        )
         self._publisher = Publisher(
-            store_worker, engine, self.accounts, process, store, texts=settings.outputs and settings.store_outputs
+            store_worker,
+            engine,
+            self.accounts,
+            process,
+            store,
+            texts=settings.outputs and settings.store_outputs,
         )
         self.lifecycle = SessionLifecycle(
-            settings, process, is_shared=bool(store_worker), num_open=engine.members.number, refresh=self.totals
+            settings,
+            process,
+            is_shared=bool(store_worker),
+            num_open=engine.members.number,
+            refresh=self.totals,
         )
         self.limits = BudgetTable()
         self.root_release = RootRelease(
-            engine, text, self._publisher, self.lifecycle, self.limits, settings.linger_seconds, guard
+            engine,
+            text,
+            self._publisher,
+            self.lifecycle,
+            self.limits,
+            settings.linger_seconds,
+            guard,
         )
         self.unmerged: list[SessionRecord] = []
         """Records that others of this process may have a share of, and that were not written."""
@@ -74,7 +91,9 @@ class SessionManager:
 
     # -- beginnings -------------------------------------------------------------------------------------------------------
 
-    def began(self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float) -> None:
+    def began(
+        self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float
+    ) -> None:
         """A span began inside a ``session()`` block."""
         if trace is not None and trace.is_elsewhere:
             self.lifecycle.seen(label.session_id, now)
@@ -142,7 +161,9 @@ class SessionManager:
 
     def goes_on_with(self, session: Session, now: float) -> bool:
         """Whether a session is not idle."""
-        return now - session.active_seconds < self._idle_seconds or bool(self.number_open(session.session_id))
+        return now - session.active_seconds < self._idle_seconds or bool(
+            self.number_open(session.session_id)
+        )
 
     def asks(
         self, session_id: str, labels: Iterable[Label], siblings: frozenset[str], now: float
@@ -172,7 +193,11 @@ class SessionManager:
         return self._asks(self.accounts.get(name, whose), tuple(labels), siblings, now)
 
     def _asks(
-        self, what: Session | Account, inside: tuple[Label, ...], siblings: frozenset[str], now: float
+        self,
+        what: Session | Account,
+        inside: tuple[Label, ...],
+        siblings: frozenset[str],
+        now: float,
     ) -> Callable[[float], None]:
         self._publisher.blocks.asks(inside)
         self._publisher.at_once(self.lifecycle, [label.session_id for label in inside], now)
@@ -212,7 +237,12 @@ class SessionManager:
     def next_deadline(self, now: float) -> float | None:
         """When ``turn`` has something to do although nothing ends."""
         settling = next((when for when, _ in self._later.values()), None)
-        times = [self.root_release.next_deadline(), self.lifecycle.next_deadline(), self._publisher.next_deadline(now), settling]
+        times = [
+            self.root_release.next_deadline(),
+            self.lifecycle.next_deadline(),
+            self._publisher.next_deadline(now),
+            settling,
+        ]
         return min((time for time in times if time is not None), default=None)
 
     def turn(self, now: float, *, all_now: bool = False) -> None:
@@ -233,7 +263,14 @@ class SessionManager:
         self.lifecycle.due(now)
         for session in self.lifecycle.dropped:
             self.limits.forget(session.session_id)
-        self._publisher.turn(self.lifecycle, touched, self.limits, lambda name: self.totals(name, now), now, all_now=all_now)
+        self._publisher.turn(
+            self.lifecycle,
+            touched,
+            self.limits,
+            lambda name: self.totals(name, now),
+            now,
+            all_now=all_now,
+        )
         for record in self.lifecycle.records:
             self.limits.forget(record.session_id)
 
@@ -246,7 +283,9 @@ class SessionManager:
         for account in changed.values():
             self.limits.look_at_account(account)
         ready = self.root_release.ready  # what they came to is in the accounts only now
-        self.root_release.ready = [row._replace(is_exceeded=self.root_release.is_exceeded(row.trace)) for row in ready]
+        self.root_release.ready = [
+            row._replace(is_exceeded=self.root_release.is_exceeded(row.trace)) for row in ready
+        ]
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""

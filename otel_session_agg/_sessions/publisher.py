@@ -36,7 +36,14 @@ class Publisher:
     """Writes sessions and parts of traces."""
 
     def __init__(  # noqa: PLR0913 -- what the keeper has
-        self, store_worker: StoreWorker | None, engine: Engine, accounts: Accounts, process: str, store: Hashable, *, texts: bool
+        self,
+        store_worker: StoreWorker | None,
+        engine: Engine,
+        accounts: Accounts,
+        process: str,
+        store: Hashable,
+        *,
+        texts: bool,
     ) -> None:
         """``texts``: whether the last output of sessions and parts and the text of their last error are written, too."""
         self._accounts = accounts
@@ -64,7 +71,9 @@ class Publisher:
         if trace.root_id is None:
             return
         if self._store is not None:
-            trace.is_elsewhere = not claim(self._store, trace.trace_id, trace.root_id, self._process)
+            trace.is_elsewhere = not claim(
+                self._store, trace.trace_id, trace.root_id, self._process
+            )
         elif self.joins and are_several() and trace.reported is None:
             trace.is_double = not claim(None, trace.trace_id, trace.root_id, self._process)
 
@@ -85,14 +94,35 @@ class Publisher:
 
     # -- traces -----------------------------------------------------------------------------------------------------------
 
-    def part(self, trace: Trace, session_id: str | None, rollups: Mapping[str | None, Rollup], *, is_open: bool) -> None:
+    def part(
+        self,
+        trace: Trace,
+        session_id: str | None,
+        rollups: Mapping[str | None, Rollup],
+        *,
+        is_open: bool,
+    ) -> None:
         """A root whose parent is in another process began, or has left."""
         if self._store_worker is not None and not trace.is_elsewhere:
             trace.num_published += 1
             own = _owned(rollups, session_id)
-            part = Part(own, is_open, False, session_id, trace.num_published, is_unsampled=not trace.is_sampled)  # noqa: FBT003
-            slot = Slot(trace_key(trace.trace_id), writer_of(trace), part.seq, encode_part(part, texts=self._texts))
-            self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if None in part.rollups else None))
+            part = Part(
+                own,
+                is_open,
+                root=False,
+                session_id=session_id,
+                seq=trace.num_published,
+                is_unsampled=not trace.is_sampled,
+            )
+            slot = Slot(
+                trace_key(trace.trace_id),
+                writer_of(trace),
+                part.seq,
+                encode_part(part, texts=self._texts),
+            )
+            self._store_worker.put(
+                SlotWrite(slot, part_of=trace.trace_id if None in part.rollups else None)
+            )
 
     def demoted(self, trace: Trace) -> None:
         """What was written of a root that is none, as its parent came, is no part that anybody has to wait for."""
@@ -103,7 +133,13 @@ class Publisher:
             self._store_worker.put(SlotWrite(slot))
 
     def root(
-        self, trace: Trace, session_id: str | None, rollup: Rollup, carried: Mapping[str, int] | None = None, *, looks: bool
+        self,
+        trace: Trace,
+        session_id: str | None,
+        rollup: Rollup,
+        carried: Mapping[str, int] | None = None,
+        *,
+        looks: bool,
     ) -> None:
         """A root that begins a trace has ended, or has changed later.
 
@@ -113,8 +149,14 @@ class Publisher:
         if self._store_worker is not None and not trace.is_elsewhere:
             trace.num_published += 1
             seq = trace.num_published
-            included = () if carried is None else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
-            own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}  # a session has got it already
+            included = (
+                ()
+                if carried is None
+                else tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
+            )
+            own: dict[str | None, Rollup] = {
+                None: NOTHING if session_id is not None else rollup
+            }  # a session has got it already
             part = Part(own, False, True, session_id, seq, included, not trace.is_sampled)  # noqa: FBT003 -- left; a root
             slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, texts=self._texts))
             self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if looks else None))
@@ -128,7 +170,9 @@ class Publisher:
         """Parts that named no session are in that of the root."""
         for writer, part in parts:
             if self._store_worker is not None and None in part.rollups and not trace.is_elsewhere:
-                self._store_worker.put(SlotWrite(reassignment(session_id, trace.trace_id, writer, part)))
+                self._store_worker.put(
+                    SlotWrite(reassignment(session_id, trace.trace_id, writer, part))
+                )
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
 
@@ -154,18 +198,24 @@ class Publisher:
             elif self._engine.members.number(session_id):
                 self._stale[session_id] = since
         ends, lifecycle.ends = lifecycle.ends, []
-        self._write_news(lifecycle, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now)
+        self._write_news(
+            lifecycle, now, {*watched, *(session_id for session_id, _ in ends)}, all_now=all_now
+        )
         self._write_accounts()
         for name in [name for name in self.blocks.changed if name not in lifecycle.news]:
             self._tell_of_blocks(name)
         for session_id, reason in ends:
             self._store_worker.end(session_id, reason)
-        sessions = {name: session.writer for name in watched if (session := lifecycle.get(name)) is not None}
+        sessions = {
+            name: session.writer for name in watched if (session := lifecycle.get(name)) is not None
+        }
         if (writers := (sessions, self._accounts.watched())) != self._watched:
             self._watched = writers
             self._store_worker.watch(*writers)
 
-    def _write_news(self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool) -> None:
+    def _write_news(
+        self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool
+    ) -> None:
         dropped, lifecycle.dropped = lifecycle.dropped, []
         for session in dropped:
             if (
@@ -195,7 +245,9 @@ class Publisher:
         self.blocks.changed.pop(name, None)
         if self._store_worker is not None and number != self._told.pop(name, 0):
             self._num_told += 1
-            self._store_worker.put(SlotWrite(open_slot(name, self._process, self._num_told, number)))
+            self._store_worker.put(
+                SlotWrite(open_slot(name, self._process, self._num_told, number))
+            )
         if number:
             self._told[name] = number
 
@@ -205,7 +257,9 @@ class Publisher:
             return
         for account in news.values():
             account.seq += 1
-            self._store_worker.put(SlotWrite(account_slot(account.name, account.writer, account.seq, account.own)))
+            self._store_worker.put(
+                SlotWrite(account_slot(account.name, account.writer, account.seq, account.own))
+            )
 
     def at_once(self, lifecycle: SessionLifecycle, names: Iterable[str], now: float) -> None:
         """Write what is new of sessions and accounts, and which of their blocks are entered."""
@@ -217,7 +271,9 @@ class Publisher:
                 self._write(session, now, self._engine.members.number(name))
             self._tell_of_blocks(name)
 
-    def fetch(self, what: Session | Account, siblings: frozenset[str], until: float, *, is_inside: bool) -> None:
+    def fetch(
+        self, what: Session | Account, siblings: frozenset[str], until: float, *, is_inside: bool
+    ) -> None:
         """Wait for what others have of a session or an account.
 
         ``is_inside``: in a block of it; others that ask in blocks of theirs have told of these.
@@ -227,7 +283,9 @@ class Publisher:
             if isinstance(what, Session):
                 fetch = Fetch(until, what.session_id, what.writer, ours, is_patient=not is_inside)
             else:
-                fetch = Fetch(until, what.name, what.writer, ours, owner=what.owner, is_patient=not is_inside)
+                fetch = Fetch(
+                    until, what.name, what.writer, ours, owner=what.owner, is_patient=not is_inside
+                )
             self._store_worker.fetch(fetch)
 
     def confirm(self, until: float) -> None:
@@ -245,7 +303,9 @@ class Publisher:
             self._store_worker.put(SlotWrite(slot))
 
 
-def _owned(rollups: Mapping[str | None, Rollup], session_id: str | None) -> dict[str | None, Rollup]:
+def _owned(
+    rollups: Mapping[str | None, Rollup], session_id: str | None
+) -> dict[str | None, Rollup]:
     """All of it under one name, however many sessions there are: each of those has its own already."""
     return {session_id: reduce(add, rollups.values())} if rollups else {}
 

@@ -31,10 +31,16 @@ class ReleasedRoot(NamedTuple):
 
 def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
     """Why the totals of a trace may lack something although all of it has ended; ``None``: they do not."""
-    is_lost = bool(trace.lacks & LACKS_SESSION) and session_of(trace) is None and rollup.num_model_events + rollup.num_winners > 0
+    is_lost = (
+        bool(trace.lacks & LACKS_SESSION)
+        and session_of(trace) is None
+        and rollup.num_model_events + rollup.num_winners > 0
+    )
     return DROPPED if is_lost or trace.lacks & LACKS_FIGURES else None
 
 
 def session_of(trace: Trace) -> str | None:
     """The session that a trace itself goes by."""
-    return trace.session_id or (trace.owners.session.value if trace.owners.session is not None else None)
+    return trace.session_id or (
+        trace.owners.session.value if trace.owners.session is not None else None
+    )

@@ -68,28 +68,40 @@ class RootRelease:
             return
         self._publisher.claim(trace)
         self._publisher.demoted(trace)
-        rollups = self._engine.rollups(trace, self._text)  # first: the root itself may name the session
+        rollups = self._engine.rollups(
+            trace, self._text
+        )  # first: the root itself may name the session
         if len(self._limits):  # a root may be a call itself
             self._engine.members.touched.update(by_session(rollups, session_of(trace)))
         if span.is_part:
             self._part_left(trace, rollups, now)
-        elif not self._publisher.is_shared and not trace.shares_id:  # all of it is here, as nearly always
+        elif (
+            not self._publisher.is_shared and not trace.shares_id
+        ):  # all of it is here, as nearly always
             self.tell(trace, now, rollups)
             self._member(trace, now)
             self._leaves(trace, reduce(add, rollups.values()), trace.partial)
         elif not self._publisher.is_shared and not self._roots.has_part(trace.trace_id):
             self._whole(trace, None, trace.partial, now)
         else:
-            linger_seconds = self._linger_seconds if trace.partial is None else 0.0  # it has lingered already
+            linger_seconds = (
+                self._linger_seconds if trace.partial is None else 0.0
+            )  # it has lingered already
             until = now + max(linger_seconds, ANSWER_SECONDS)
             self._distributed_traces.wait(trace, until)
             trace.totals = rollups
             self.tell(trace, now, rollups)
             self._member(trace, now)
             self._stands(trace, reduce(add, rollups.values()))
-            if session_of(trace) is not None:  # else its parts are of no use to anybody before it has left
+            if (
+                session_of(trace) is not None
+            ):  # else its parts are of no use to anybody before it has left
                 self._publisher.root(
-                    trace, session_of(trace), NOTHING, self._distributed_traces.published(trace.trace_id), looks=False
+                    trace,
+                    session_of(trace),
+                    NOTHING,
+                    self._distributed_traces.published(trace.trace_id),
+                    looks=False,
                 )
             self._publisher.ask(trace, until - ANSWER_SECONDS)
 
@@ -132,7 +144,10 @@ class RootRelease:
         why = trace.partial
         if why is None and self._publisher.is_shared and (answer is None or not answer.is_reached):
             why = STORE
-        elif why is None and (self._roots.has_part(trace.trace_id) or (answer and any(p.is_open for _, p in answer.parts))):
+        elif why is None and (
+            self._roots.has_part(trace.trace_id)
+            or (answer and any(p.is_open for _, p in answer.parts))
+        ):
             why = reason or OPEN_TRACES
         self._whole(trace, answer, why, now)
         return True
@@ -143,8 +158,16 @@ class RootRelease:
         mine = [trace, *(part for part in here.values() if not part.is_carried)]
         told = [(one, one.totals or self._engine.rollups(one, self._text)) for one in mine]
         rollups = [reduce(add, totals.values()) for _, totals in told]
-        away = {writer: part for writer, part in (answer.parts if answer is not None else ()) if writer not in here}
-        rollup = reduce(add, (rollup for part in away.values() for rollup in part.rollups.values()), reduce(add, rollups))
+        away = {
+            writer: part
+            for writer, part in (answer.parts if answer is not None else ())
+            if writer not in here
+        }
+        rollup = reduce(
+            add,
+            (rollup for part in away.values() for rollup in part.rollups.values()),
+            reduce(add, rollups),
+        )
         session_id = rollup.session.value if rollup.session is not None else None
         is_news = away or not trace.num_published or session_id != session_of(trace)
         for one, totals in told:
@@ -153,7 +176,9 @@ class RootRelease:
             self._member(one, now)
         carried = self._distributed_traces.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in away.items() if not part.is_open})
-        is_sure = answer is not None and answer.is_reached and trace.num_published > 0  # later ones have seen that it ended
+        is_sure = (
+            answer is not None and answer.is_reached and trace.num_published > 0
+        )  # later ones have seen that it ended
         if is_news or not is_sure:
             self._publisher.root(trace, session_id, rollups[0], carried, looks=not is_sure)
         if session_id is not None:
@@ -167,22 +192,36 @@ class RootRelease:
             self._stands(trace, rollup)
         self.ready.append(
             ReleasedRoot(
-                trace, rollup, why or why_lacking(trace, rollup), self.is_exceeded(trace), is_carried, self.labels_of(trace)
+                trace,
+                rollup,
+                why or why_lacking(trace, rollup),
+                self.is_exceeded(trace),
+                is_carried,
+                self.labels_of(trace),
             )
         )
-        trace.has_told(self._text if is_part else no_text)  # the root above a part still needs the output of that
+        trace.has_told(
+            self._text if is_part else no_text
+        )  # the root above a part still needs the output of that
 
     def _is_carried(self, trace_id: int) -> bool:
         """Whether the root that begins a trace gets the totals of its parts."""
-        is_here = self._distributed_traces.is_awaited(trace_id) or self._roots.has_beginning(trace_id)
+        is_here = self._distributed_traces.is_awaited(trace_id) or self._roots.has_beginning(
+            trace_id
+        )
         return is_here or self._publisher.is_shared
 
     def _stands(self, trace: Trace, rollup: Rollup) -> None:
         """The session of a trace gets to know which totals are on the root that begins it."""
         session_id = session_of(trace)
         if session_id is not None and trace.is_sampled and not trace.is_elsewhere:
-            num_more, trace.num_on_root = max(0, rollup.num_events - trace.num_on_root), rollup.num_events
-            self._lifecycle.stands_on_root(session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double)
+            num_more, trace.num_on_root = (
+                max(0, rollup.num_events - trace.num_on_root),
+                rollup.num_events,
+            )
+            self._lifecycle.stands_on_root(
+                session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double
+            )
 
     def _member(self, trace: Trace, now: float) -> None:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
@@ -197,11 +236,19 @@ class RootRelease:
         for session_id in ({*told, own} if own is not None else {*told}) - known:
             known.add(session_id)
             is_whole, rollup = session_id == own, told.get(session_id, NOTHING)
-            start_ns, end_ns = (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
+            start_ns, end_ns = (
+                (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
+            )
             member = Member(start_ns, trace.trace_id, first[1])
             is_apart = is_part or not is_whole
             self._lifecycle.left(
-                session_id, member, end_ns, now, is_part=is_apart, is_sampled=trace.is_sampled, is_double=trace.is_double
+                session_id,
+                member,
+                end_ns,
+                now,
+                is_part=is_apart,
+                is_sampled=trace.is_sampled,
+                is_double=trace.is_double,
             )
             if is_whole and not is_part:
                 self._distributed_traces.found(trace.trace_id, session_id)
@@ -211,11 +258,17 @@ class RootRelease:
         is_part = trace.root_span is None or trace.root_span.is_part
         if trace.root_span is None and not self._distributed_traces.has_left(trace):
             self._publisher.claim(trace)
-            self._part_told(trace, self._engine.rollups(trace, self._text), now)  # its root may still come
+            self._part_told(
+                trace, self._engine.rollups(trace, self._text), now
+            )  # its root may still come
             return
         if is_part:
-            trace.session_id = session_of(trace) or self._distributed_traces.session_of(trace.trace_id)
-            self._publisher.part(trace, session_of(trace), self._engine.rollups(trace, self._text), is_open=False)
+            trace.session_id = session_of(trace) or self._distributed_traces.session_of(
+                trace.trace_id
+            )
+            self._publisher.part(
+                trace, session_of(trace), self._engine.rollups(trace, self._text), is_open=False
+            )
         elif trace.is_folded and session_of(trace) is None:
             self._becomes_session(trace, now)
         if trace.is_folded:
@@ -224,7 +277,9 @@ class RootRelease:
 
     def _becomes_session(self, trace: Trace, now: float) -> None:
         """A trace without a session is one itself; its root was the first record of it."""
-        if self._publisher.is_shared:  # whoever sees it in the store makes it one, with all of its parts
+        if (
+            self._publisher.is_shared
+        ):  # whoever sees it in the store makes it one, with all of its parts
             self._publisher.root(trace, None, self._engine.rollup(trace, self._text), looks=True)
             return
         trace.session_id = f"{trace.trace_id:032x}"
@@ -235,7 +290,12 @@ class RootRelease:
             self.tell(part, now, is_late=True)
 
     def tell(
-        self, trace: Trace, now: float, rollups: Mapping[str | None, Rollup] | None = None, *, is_late: bool = False
+        self,
+        trace: Trace,
+        now: float,
+        rollups: Mapping[str | None, Rollup] | None = None,
+        *,
+        is_late: bool = False,
     ) -> None:
         """Sessions get what is new in a trace; outputs only when its root has left."""
         if trace.is_elsewhere or (session_of(trace) is None and not trace.reported):
@@ -255,7 +315,9 @@ class RootRelease:
             return None
         parts = [part for part in self._distributed_traces.parts(trace_id) if part is not trace]
         mine = self._engine.rollup(trace, self._text)
-        return reduce(add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine)
+        return reduce(
+            add, (self._engine.rollup(part, self._text, above=True) for part in parts), mine
+        )
 
     def labels_of(self, trace: Trace) -> SessionTotals:
         """Who uses the session of a trace and its metadata, as far as that is known."""
@@ -268,7 +330,9 @@ class RootRelease:
     def is_exceeded(self, trace: Trace) -> bool:
         """Whether the session of a trace has used more than a budget."""
         session = self._lifecycle.get(session_of(trace) or "") if len(self._limits) else None
-        return session is not None and self._limits.is_exceeded(session.session_id, session.totals.rollup)
+        return session is not None and self._limits.is_exceeded(
+            session.session_id, session.totals.rollup
+        )
 
     def answered(self, trace_id: int, answer: RemoteParts, now: float) -> None:
         """The store has said what other processes have of a trace."""

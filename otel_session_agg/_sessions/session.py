@@ -99,4 +99,12 @@ def _without(totals: SessionTotals, part: SessionTotals) -> SessionTotals:
     return replace(totals, rollup=totals.rollup.since(part.rollup), **less)
 
 
-_SUMS = ("more_traces", "num_roots", "root_ns", "num_parts", "part_ns", "root_events", "num_unsampled")
+_SUMS = (
+    "more_traces",
+    "num_roots",
+    "root_ns",
+    "num_parts",
+    "part_ns",
+    "root_events",
+    "num_unsampled",
+)

@@ -17,7 +17,15 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from otel_session_agg._model.rollup import MAX_MODELS, NOTHING, Rollup
-from otel_session_agg._model.session_totals import MAX_LABELS, MAX_LINKS, GrowingTotals, Labelled, LastRoot, Member, SessionTotals
+from otel_session_agg._model.session_totals import (
+    MAX_LABELS,
+    MAX_LINKS,
+    GrowingTotals,
+    Labelled,
+    LastRoot,
+    Member,
+    SessionTotals,
+)
 from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._sharing.decoding import (
     MAX_SEQUENCE,
@@ -43,7 +51,9 @@ VERSION = 1
 
 _TRACE_BYTES = 16
 _WORD_BYTES = 3 * _TRACE_BYTES  # base64 of it ends without padding, so more can follow
-_ERROR_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}(?:Error|Exception|Warning|Timeout|Interrupt|Exit)(?=:|$)")
+_ERROR_TYPE = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_.]{0,99}(?:Error|Exception|Warning|Timeout|Interrupt|Exit)(?=:|$)"
+)
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _MAX_BYTES = 1_000_000
 """Of one value: ten times the largest that is ever written."""
@@ -54,7 +64,12 @@ _MAX_BYTES = 1_000_000
 
 def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
     """Totals as bytes, with the last output and the text of the last error or without."""
-    return _totals_out(totals, b64encode(_packed(sorted(totals.traces))), map(_member_out, totals.members), texts=texts)
+    return _totals_out(
+        totals,
+        b64encode(_packed(sorted(totals.traces))),
+        map(_member_out, totals.members),
+        texts=texts,
+    )
 
 
 class SessionTotalsEncoder:
@@ -85,7 +100,13 @@ class SessionTotalsEncoder:
         return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, texts=texts)
 
 
-def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: Iterable[str], *, texts: bool = True) -> bytes:
+def _totals_out(
+    totals: SessionTotals | GrowingTotals,
+    traces: bytes,
+    members: Iterable[str],
+    *,
+    texts: bool = True,
+) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
     for name in _COUNTS:
         if getattr(totals, name):
@@ -102,7 +123,9 @@ def _totals_out(totals: SessionTotals | GrowingTotals, traces: bytes, members: I
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
     links = ",".join(members).encode()
-    more = (b',"traces":"%b"' % traces if traces else b"") + (b',"members":[%b]' % links if links else b"")
+    more = (b',"traces":"%b"' % traces if traces else b"") + (
+        b',"members":[%b]' % links if links else b""
+    )
     return _out(row)[:-1] + more + b"}"  # these are long and need no quoting
 
 
@@ -117,7 +140,13 @@ def _member_out(member: Member) -> str:
 def encode_part(part: Part, *, texts: bool = True) -> bytes:
     """A part of a trace as bytes, with the last output and the text of the last error or without."""
     rollups = [[session, _rollup_out(rollup, texts)] for session, rollup in part.rollups.items()]
-    row = {"parts": rollups, "open": part.is_open, "root": part.root, "session": part.session_id, "seq": part.seq}
+    row = {
+        "parts": rollups,
+        "open": part.is_open,
+        "root": part.root,
+        "session": part.session_id,
+        "seq": part.seq,
+    }
     more: dict[str, Any] = {"included": part.included} if part.included else {}
     return _out({**row, **more, "unsampled": True} if part.is_unsampled else {**row, **more})
 
@@ -195,8 +224,15 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         message = "half a trace id"
         raise MalformedError(message)
     traces = (packed[at : at + _TRACE_BYTES] for at in range(0, len(packed), _TRACE_BYTES))
-    members = [Member(time_in(start), id_in(trace, 32), id_in(span, 16)) for start, trace, span in rows(row.get("members", []))]
-    labels = [(text(name), label) for name, values in row.get("metadata", {}).items() for label in _label(values)]
+    members = [
+        Member(time_in(start), id_in(trace, 32), id_in(span, 16))
+        for start, trace, span in rows(row.get("members", []))
+    ]
+    labels = [
+        (text(name), label)
+        for name, values in row.get("metadata", {}).items()
+        for label in _label(values)
+    ]
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
@@ -225,13 +261,26 @@ def _part(row: dict[str, Any]) -> Part:
     included = tuple(text(writer) for writer in rows(row.get("included", [])))
     session_id = text_or_none(row["session"])
     is_unsampled = flag(row.get("unsampled", False))
-    return Part(rollups, flag(row["open"]), flag(row["root"]), session_id, sequence(row["seq"]), included, is_unsampled)
+    return Part(
+        rollups,
+        flag(row["open"]),
+        flag(row["root"]),
+        session_id,
+        sequence(row["seq"]),
+        included,
+        is_unsampled,
+    )
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:
     reason = text(row.get("reason", ""))  # older versions wrote neither
     ended_ns = time_in(row.get("ended_ns", 0))
-    return Recorded(sequence(row["revision"]), whole(row["version"]), reason if reason in SESSION_ENDS else "", ended_ns)
+    return Recorded(
+        sequence(row["revision"]),
+        whole(row["version"]),
+        reason if reason in SESSION_ENDS else "",
+        ended_ns,
+    )
 
 
 def _rollup(row: dict[str, Any]) -> Rollup:

@@ -30,7 +30,17 @@ _MAX_SEEN = 8192
 class Fetch:
     """One thread that waits."""
 
-    __slots__ = ("done", "is_patient", "name", "ours", "owner", "settles_at", "until", "when", "writer")
+    __slots__ = (
+        "done",
+        "is_patient",
+        "name",
+        "ours",
+        "owner",
+        "settles_at",
+        "until",
+        "when",
+        "writer",
+    )
 
     def __init__(  # noqa: PLR0913 -- what is waited for, and by whom
         self,
@@ -91,13 +101,20 @@ class Fetches:
         """When the next look is due, monotonic seconds."""
         return min((fetch.when for fetch in list(self._waiting)), default=float("inf"))
 
-    def look(self, sessions: SessionSlots, tell: Callable[[list[RemoteTotals | Spent]], object], now: float) -> None:
+    def look(
+        self,
+        sessions: SessionSlots,
+        tell: Callable[[list[RemoteTotals | Spent]], object],
+        now: float,
+    ) -> None:
         """Look for those that it is time for; ``tell`` gets what others have.  Raises what the store raises."""
         for fetch in [one for one in list(self._waiting) if one.when <= now]:
             is_open: Mapping[str, bytes] = {}
             heard: RemoteTotals | Spent | None = None
             if fetch.name is not None and fetch.owner is not None:
-                heard, is_open = sessions.spent_and_open(fetch.name, fetch.writer, fetch.owner, fetch.ours)
+                heard, is_open = sessions.spent_and_open(
+                    fetch.name, fetch.writer, fetch.owner, fetch.ours
+                )
             elif fetch.name is not None:
                 heard, is_open = sessions.others_and_open(fetch.name, fetch.writer, fetch.ours)
             if heard is not None:
@@ -106,7 +123,9 @@ class Fetches:
 
     def _looked(self, fetch: Fetch, is_open: Mapping[str, bytes], now: float) -> None:
         alive = [
-            writer for writer, value in is_open.items() if self._is_alive((fetch.owner or fetch.name or "", writer), value, now)
+            writer
+            for writer, value in is_open.items()
+            if self._is_alive((fetch.owner or fetch.name or "", writer), value, now)
         ]
         if alive and now < fetch.until:
             fetch.when = min(now + POLL_SECONDS, fetch.until)

@@ -116,13 +116,22 @@ class SessionSlots:
         found: list[RemoteTotals] = []
         _forget(seen, watched)
         names = list(watched)
-        for session_id, stored in zip(names, self._store.get([SESSION + name for name in names]), strict=True):
+        for session_id, stored in zip(
+            names, self._store.get([SESSION + name for name in names]), strict=True
+        ):
             if stored.version != seen.get(session_id):
                 seen[session_id] = stored.version
-                found.append(RemoteTotals(session_id, self.sum(SESSION + session_id, stored, without=watched[session_id])))
+                found.append(
+                    RemoteTotals(
+                        session_id,
+                        self.sum(SESSION + session_id, stored, without=watched[session_id]),
+                    )
+                )
         return found
 
-    def others_and_open(self, session_id: str, writer: str, ours: frozenset[str]) -> tuple[RemoteTotals, dict[str, bytes]]:
+    def others_and_open(
+        self, session_id: str, writer: str, ours: frozenset[str]
+    ) -> tuple[RemoteTotals, dict[str, bytes]]:
         """What others have of a session, and slots of theirs in which something is open.
 
         Args:
@@ -131,7 +140,9 @@ class SessionSlots:
             ours: Names of this process, by which what is open here is told from what is open elsewhere.
 
         """
-        is_open = self._open(session_id, ours)  # first: what was open a moment ago may be in the totals by now
+        is_open = self._open(
+            session_id, ours
+        )  # first: what was open a moment ago may be in the totals by now
         [stored] = self._store.get([SESSION + session_id])
         totals = SessionTotals()
         for name, part in self._decoded(SESSION + session_id, stored):
@@ -143,8 +154,14 @@ class SessionSlots:
 
     def _open(self, name: str, ours: frozenset[str]) -> dict[str, bytes]:
         [blocks] = self._store.get([OPEN + name])
-        is_open = {process: value for process, value in blocks.slots.items() if process not in ours and value != _NOTHING_OPEN}
-        for process in [process for process, value in is_open.items() if not _NUMBER.fullmatch(value)]:
+        is_open = {
+            process: value
+            for process, value in blocks.slots.items()
+            if process not in ours and value != _NOTHING_OPEN
+        }
+        for process in [
+            process for process, value in is_open.items() if not _NUMBER.fullmatch(value)
+        ]:
             self.malformed(OPEN + name, process)
             del is_open[process]
         return is_open
@@ -154,13 +171,21 @@ class SessionSlots:
         found: list[Spent] = []
         _forget(seen, watched)
         names = list(watched)
-        for name, stored in zip(names, self._store.get([ACCOUNT + name for name in names]), strict=True):
-            if stored.version != seen.get(name):  # 0 when there is nothing, which is news the first time
+        for name, stored in zip(
+            names, self._store.get([ACCOUNT + name for name in names]), strict=True
+        ):
+            if stored.version != seen.get(
+                name
+            ):  # 0 when there is nothing, which is news the first time
                 seen[name] = stored.version
-                found.append(Spent(name, self.sum(ACCOUNT + name, stored, without=watched[name]).rollup))
+                found.append(
+                    Spent(name, self.sum(ACCOUNT + name, stored, without=watched[name]).rollup)
+                )
         return found
 
-    def spent_and_open(self, name: str, writer: str, whose: str, ours: frozenset[str]) -> tuple[Spent, dict[str, bytes]]:
+    def spent_and_open(
+        self, name: str, writer: str, whose: str, ours: frozenset[str]
+    ) -> tuple[Spent, dict[str, bytes]]:
         """What others have of an account, and slots of theirs in which something of its owner is open; as ``others_and_open``."""
         is_open = self._open(whose, ours)
         [spent] = self.spent({name: writer}, {})
@@ -168,7 +193,11 @@ class SessionSlots:
 
     def sum(self, key: str, stored: Stored, without: str = RECORD) -> SessionTotals:
         """The totals of all writers but one."""
-        return reduce(add, (part for writer, part in self._decoded(key, stored) if writer != without), SessionTotals())
+        return reduce(
+            add,
+            (part for writer, part in self._decoded(key, stored) if writer != without),
+            SessionTotals(),
+        )
 
     def sum_and_unread(self, key: str, stored: Stored) -> tuple[SessionTotals, bool]:
         """The totals of all writers, and whether something of theirs cannot be read."""

@@ -29,7 +29,16 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.decoding import MAX_SEQUENCE, MalformedError
 from otel_session_agg._sharing.encoding import decode_part, encode, encode_recorded
 from otel_session_agg._sharing.parts import Part, Recorded, RemoteParts
-from otel_session_agg._sharing.session_slots import ACCOUNT, EVICTED, NOBODYS, OPEN, RECORD, SESSION, RemoteTotals, SessionSlots
+from otel_session_agg._sharing.session_slots import (
+    ACCOUNT,
+    EVICTED,
+    NOBODYS,
+    OPEN,
+    RECORD,
+    SESSION,
+    RemoteTotals,
+    SessionSlots,
+)
 from otel_session_agg.stores.base import SessionStore, Slot, Stored
 
 ROOT = "root"
@@ -72,7 +81,9 @@ def session_slot(session_id: str, writer: str, seq: int, totals: SessionTotals) 
 
 def first_record(session_id: str) -> Slot:
     """That a root has left which was the first record of a session."""
-    return Slot(SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0)))  # long ago: its parts did not begin it again
+    return Slot(
+        SESSION + session_id, RECORD, 1, encode_recorded(Recorded(1, 0))
+    )  # long ago: its parts did not begin it again
 
 
 def trace_key(trace_id: int) -> str:
@@ -85,15 +96,30 @@ def reassignment(session_id: str, trace_id: int, writer: str, part: Part) -> Slo
     rollup = part.rollups.get(None, Rollup())
     start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
     span_id = 0 if part.root else int(writer, 16)
-    root = of_root(Member(start_ns, trace_id, span_id), end_ns, is_part=not part.root, is_sampled=not part.is_unsampled)
-    return session_slot(session_id, f"{_TRACE}{trace_id:032x}:{writer}", part.seq, SessionTotals(rollup=rollup) + root)
+    root = of_root(
+        Member(start_ns, trace_id, span_id),
+        end_ns,
+        is_part=not part.root,
+        is_sampled=not part.is_unsampled,
+    )
+    return session_slot(
+        session_id,
+        f"{_TRACE}{trace_id:032x}:{writer}",
+        part.seq,
+        SessionTotals(rollup=rollup) + root,
+    )
 
 
 class StoreSlots:
     """Calls to the store; any of them may raise what the store raises."""
 
     def __init__(
-        self, store: SessionStore, settings: Settings, owner: str, counts: Counter[str], wall_ns: Callable[[], int]
+        self,
+        store: SessionStore,
+        settings: Settings,
+        owner: str,
+        counts: Counter[str],
+        wall_ns: Callable[[], int],
     ) -> None:
         """``wall_ns``: nanoseconds since the Unix epoch."""
         self._store = store
@@ -122,10 +148,18 @@ class StoreSlots:
         if sessions:
             idle_seconds = self._settings.session_idle_seconds
             slots = [row.slot for row in sessions]
-            were_settled = self._store.put(slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds)
-            had_ended = [slot.key for slot, settled in zip(slots, were_settled, strict=True) if settled or slot.writer == RECORD]
+            were_settled = self._store.put(
+                slots, ttl_seconds=self._ttl_seconds, due_seconds=idle_seconds
+            )
+            had_ended = [
+                slot.key
+                for slot, settled in zip(slots, were_settled, strict=True)
+                if settled or slot.writer == RECORD
+            ]
             self._correct(dict.fromkeys(had_ended))
-        accounts = sorted((row.slot for row in rows if row.slot.key.startswith(ACCOUNT)), key=_ttl_seconds)
+        accounts = sorted(
+            (row.slot for row in rows if row.slot.key.startswith(ACCOUNT)), key=_ttl_seconds
+        )
         for seconds, slots_of_one in groupby(accounts, _ttl_seconds):
             self._store.put(list(slots_of_one), ttl_seconds=seconds)
         blocks = [row.slot for row in rows if row.slot.key.startswith(OPEN)]
@@ -142,7 +176,9 @@ class StoreSlots:
                 recorded = self.sessions.recorded(key, stored)
                 if recorded is not None and not _is_back(self.sessions.sum(key, stored), recorded):
                     slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
-                    is_settled = self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds)
+                    is_settled = self._store.settle(
+                        slot, stored.version, ttl_seconds=self._ttl_seconds
+                    )
                     (late if is_settled else unsettled).append(key)
         if late or unsettled:
             self._store.postpone([*late, *unsettled], self.soon_seconds)
@@ -167,7 +203,9 @@ class StoreSlots:
         parts: dict[str, Part] = {}
         for writer, value in stored.slots.items():
             if writer != ROOT:
-                part = self._read_part(trace_id, writer, value if _SPAN_ID.fullmatch(writer) else b"")
+                part = self._read_part(
+                    trace_id, writer, value if _SPAN_ID.fullmatch(writer) else b""
+                )
                 if part is not None:
                     parts[writer] = part
         return parts
@@ -182,26 +220,47 @@ class StoreSlots:
     def reassignments(self) -> list[SlotWrite]:
         """What to write for parts that named no session and were written, of traces whose root has left without them."""
         without_session = list(self._without_session)
-        batches = [without_session[at : at + _BATCH] for at in range(0, len(without_session), _BATCH)]
+        batches = [
+            without_session[at : at + _BATCH] for at in range(0, len(without_session), _BATCH)
+        ]
         slot_writes = [slot_write for batch in batches for slot_write in self._reassignments(batch)]
         self._without_session.clear()  # only now: should the store fail, all of them are looked at again
         return slot_writes
 
     def _reassignments(self, trace_ids: list[int]) -> list[SlotWrite]:
         slot_writes: list[SlotWrite] = []
-        for trace_id, stored in zip(trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True):
-            root = self._read_part(trace_id, ROOT, stored.slots[ROOT]) if ROOT in stored.slots else None
+        for trace_id, stored in zip(
+            trace_ids, self._store.get([trace_key(trace_id) for trace_id in trace_ids]), strict=True
+        ):
+            root = (
+                self._read_part(trace_id, ROOT, stored.slots[ROOT])
+                if ROOT in stored.slots
+                else None
+            )
             if root is None:
                 continue
-            parts = {writer: part for writer, part in self._parts(trace_id, stored).items() if _is_without_session(part)}
-            missed = [writer for writer, part in parts.items() if inclusion(writer, part.seq) not in root.included]
+            parts = {
+                writer: part
+                for writer, part in self._parts(trace_id, stored).items()
+                if _is_without_session(part)
+            }
+            missed = [
+                writer
+                for writer, part in parts.items()
+                if inclusion(writer, part.seq) not in root.included
+            ]
             is_late = inclusion(ROOT, root.seq) not in root.included
             session_id = root.session_id
-            if session_id is None and (missed or is_late):  # the trace is the session, and its root was the first record of it
+            if session_id is None and (
+                missed or is_late
+            ):  # the trace is the session, and its root was the first record of it
                 session_id, missed = f"{trace_id:032x}", [*parts]
                 slot_writes.append(SlotWrite(reassignment(session_id, trace_id, ROOT, root)))
                 slot_writes.append(SlotWrite(first_record(session_id)))
-            slot_writes += [SlotWrite(reassignment(str(session_id), trace_id, name, parts[name])) for name in missed]
+            slot_writes += [
+                SlotWrite(reassignment(str(session_id), trace_id, name, parts[name]))
+                for name in missed
+            ]
         return slot_writes
 
     # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -210,7 +269,14 @@ class StoreSlots:
         """What others have of sessions, as far as it is new; ``watched``: our own writer by session."""
         return self.sessions.others(watched, seen)
 
-    def end(self, session_id: str, reason: str, tell: Callable[[SessionRecord], None], *, patiently: bool = False) -> bool:
+    def end(
+        self,
+        session_id: str,
+        reason: str,
+        tell: Callable[[SessionRecord], None],
+        *,
+        patiently: bool = False,
+    ) -> bool:
         """End a session; ``tell`` gets its record if this process is the one to tell.
 
         ``False``: not now, because another process is at it, or ``patiently`` because something of it is open.
@@ -219,17 +285,31 @@ class StoreSlots:
         if not self._store.claim(key, self._owner, _CLAIM_SECONDS):
             return False
         try:
-            return self._record(key, SessionRecord(session_id, 0, reason, SessionTotals()), tell, patiently=patiently)
+            return self._record(
+                key,
+                SessionRecord(session_id, 0, reason, SessionTotals()),
+                tell,
+                patiently=patiently,
+            )
         finally:
             self._store.unclaim(key, self._owner)
 
-    def _record(self, key: str, draft: SessionRecord, tell: Callable[[SessionRecord], None], *, patiently: bool) -> bool:
+    def _record(
+        self,
+        key: str,
+        draft: SessionRecord,
+        tell: Callable[[SessionRecord], None],
+        *,
+        patiently: bool,
+    ) -> bool:
         [stored] = self._store.get([key])
         recorded = self.sessions.recorded(key, stored)
         if not stored.slots.keys() - NOBODYS:
             if key in self.sessions.evicted:  # it is written again before the next try
                 return False
-            if stored.malformed:  # it would be due again at once, and keep others from being looked at
+            if (
+                stored.malformed
+            ):  # it would be due again at once, and keep others from being looked at
                 self._store.postpone([key], self._settings.session_idle_seconds)
             return True
         if recorded is not None and recorded.version == stored.version:
@@ -241,13 +321,24 @@ class StoreSlots:
             return False
         revision = 1 if recorded is None else min(recorded.revision + 1, MAX_SEQUENCE)
         reason, ended_ns = draft.end_reason, self._wall_ns()
-        if recorded is not None and reason == IDLE and not _is_back(totals, recorded):  # a correction: it had ended before
+        if (
+            recorded is not None and reason == IDLE and not _is_back(totals, recorded)
+        ):  # a correction: it had ended before
             reason, ended_ns = recorded.reason or IDLE, recorded.ended_ns
-        slot = Slot(key, RECORD, revision, encode_recorded(Recorded(revision, stored.version, reason, ended_ns)))
+        slot = Slot(
+            key,
+            RECORD,
+            revision,
+            encode_recorded(Recorded(revision, stored.version, reason, ended_ns)),
+        )
         made = (revision, stored.version)
         if self._made.get(key) != made:
-            missing = STORE_EVICTED if EVICTED in stored.slots else UNREADABLE if is_unread else None
-            tell(replace(draft, revision=revision, end_reason=reason, totals=totals, missing=missing))
+            missing = (
+                STORE_EVICTED if EVICTED in stored.slots else UNREADABLE if is_unread else None
+            )
+            tell(
+                replace(draft, revision=revision, end_reason=reason, totals=totals, missing=missing)
+            )
         self._made[key] = made  # should settling fail, the next try does not tell again
         if not self._store.settle(slot, stored.version, ttl_seconds=self._ttl_seconds):
             self._correct([key])  # somebody wrote meanwhile
@@ -258,7 +349,9 @@ class StoreSlots:
         """Sessions in which nothing has happened for long enough."""
         keys = self._store.due(MAX_DUE)
         strange = [key for key in keys if not key.startswith(SESSION)]
-        if strange:  # nobody of ours lets these be due; they would keep sessions from being looked at
+        if (
+            strange
+        ):  # nobody of ours lets these be due; they would keep sessions from being looked at
             self._store.postpone(strange, self._settings.session_max_seconds)
         return [key[len(SESSION) :] for key in keys if key.startswith(SESSION)]
 

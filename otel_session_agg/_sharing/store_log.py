@@ -26,7 +26,10 @@ class StoreLog:
             if name not in self._named and len(self._named) < _MAX_NAMED:
                 self._named.add(name)
                 self._guard.once(
-                    "store entry", name, "an entry of the store is left out, as it cannot be read: %s", short(name, _MAX_CHARS)
+                    "store entry",
+                    name,
+                    "an entry of the store is left out, as it cannot be read: %s",
+                    short(name, _MAX_CHARS),
                 )
 
     def lost(self, keys: Iterable[str] | None) -> None:

@@ -73,7 +73,9 @@ class StoreQueue:
     def grace_seconds(self) -> float:
         """How long other processes get to write what they know: longer where that took long here (connecting, a busy machine)."""
         slowest = self._slowest if time.monotonic() < self._slowest_until else 0.0
-        return min(GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS)  # they may have begun later, and take longer
+        return min(
+            GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS
+        )  # they may have begun later, and take longer
 
     def took(self, seconds: float) -> None:
         """Note how long it took to write."""

@@ -49,7 +49,14 @@ _MAX_TRIES = 60
 class StoreWorker(StoreQueue):
     """What the thread does."""
 
-    def __init__(self, store: SessionStore, process: str, settings: Settings, guard: Guard, wake: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        process: str,
+        settings: Settings,
+        guard: Guard,
+        wake: Callable[[], object],
+    ) -> None:
         super().__init__(settings.max_sessions + _MAX_TRACES, guard)
         self._settings = settings
         self._wake_owner = wake
@@ -91,12 +98,16 @@ class StoreWorker(StoreQueue):
             self.is_down = failed
             self.counts["errors"] += failed
             self._retry_at = time.monotonic() + self._back_off if failed else 0.0
-            self._back_off = min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
+            self._back_off = (
+                min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
+            )
         if self.is_down:
             self._refuse()
         self._log.left_out(self._store_slots.left_out())
         with self._changed:
-            if self._hurry and (self.is_down or not (self._write_buffer or self._asks or self._ends)):
+            if self._hurry and (
+                self.is_down or not (self._write_buffer or self._asks or self._ends)
+            ):
                 self._is_flushed()
 
     def close(self) -> None:
@@ -146,7 +157,11 @@ class StoreWorker(StoreQueue):
     def _look_at_traces(self) -> None:
         now = time.monotonic()
         with self._changed:
-            due = [trace_id for trace_id, ask in self._asks.items() if self._hurry or ask.when(self.grace_seconds) <= now]
+            due = [
+                trace_id
+                for trace_id, ask in self._asks.items()
+                if self._hurry or ask.when(self.grace_seconds) <= now
+            ]
         for at in range(0, len(due), _BATCH):
             self._say(self._answered(due[at : at + _BATCH], now))
         for slot_write in self._store_slots.reassignments():
@@ -158,7 +173,12 @@ class StoreWorker(StoreQueue):
         with self._changed:
             for trace_id, answer in zip(trace_ids, answers, strict=True):
                 ask = self._asks.pop(trace_id, None)
-                if ask is not None and any(part.is_open for _, part in answer.parts) and now < ask.until and not self._hurry:
+                if (
+                    ask is not None
+                    and any(part.is_open for _, part in answer.parts)
+                    and now < ask.until
+                    and not self._hurry
+                ):
                     self._asks[trace_id] = ask._replace(again=now + _POLL_SECONDS)
                 elif ask is not None:
                     words.append((trace_id, answer))
@@ -187,12 +207,24 @@ class StoreWorker(StoreQueue):
             due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
             due = {name: end for name, end in due.items() if SESSION + name not in unwritten}
         for session_id, end in due.items():
-            patiently = end.reason != IDLE and end.tries < self._settings.linger_seconds / GRACE_SECONDS and not self._hurry
-            done = self._store_slots.end(session_id, end.reason, lambda record: self._say([record]), patiently=patiently)
+            patiently = (
+                end.reason != IDLE
+                and end.tries < self._settings.linger_seconds / GRACE_SECONDS
+                and not self._hurry
+            )
+            done = self._store_slots.end(
+                session_id, end.reason, lambda record: self._say([record]), patiently=patiently
+            )
             with self._changed:
                 if self._ends.get(session_id) is not end:
                     continue  # asked for again meanwhile
-                if done or end.tries >= _MAX_TRIES or (self._hurry and not self._store_slots.sessions.evicted):
+                if (
+                    done
+                    or end.tries >= _MAX_TRIES
+                    or (self._hurry and not self._store_slots.sessions.evicted)
+                ):
                     del self._ends[session_id]
                 else:
-                    self._ends[session_id] = end._replace(when=now + GRACE_SECONDS, tries=end.tries + 1)
+                    self._ends[session_id] = end._replace(
+                        when=now + GRACE_SECONDS, tries=end.tries + 1
+                    )

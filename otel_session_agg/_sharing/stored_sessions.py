@@ -102,9 +102,17 @@ class SessionReader:
 
     def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
         slots = stored.slots
-        parts = [self._decoded(decode, session_id, writer, slots[writer]) for writer in slots if writer not in NOBODYS]
+        parts = [
+            self._decoded(decode, session_id, writer, slots[writer])
+            for writer in slots
+            if writer not in NOBODYS
+        ]
         known = [part for part in parts if part is not None]
-        recorded = self._decoded(decode_recorded, session_id, RECORD, slots[RECORD]) if RECORD in slots else None
+        recorded = (
+            self._decoded(decode_recorded, session_id, RECORD, slots[RECORD])
+            if RECORD in slots
+            else None
+        )
         if not known:
             return None
         return StoredSession(
@@ -114,7 +122,9 @@ class SessionReader:
             revision=recorded.revision if recorded is not None else 0,
         )
 
-    def _decoded(self, read: Callable[[bytes], T], session_id: str, writer: str, value: bytes) -> T | None:
+    def _decoded(
+        self, read: Callable[[bytes], T], session_id: str, writer: str, value: bytes
+    ) -> T | None:
         try:
             return read(value)
         except MalformedError:
@@ -168,7 +178,10 @@ def _known(values: Rollup | SessionTotals, name: str) -> Value:
 def plain_metadata(totals: SessionTotals) -> dict[str, str | float | None]:
     """What is said of a session, by name, as JSON can have it."""
     values = {name: label.value for name, label in sorted(totals.metadata.items())}
-    return {name: value if not isinstance(value, float) or isfinite(value) else None for name, value in values.items()}
+    return {
+        name: value if not isinstance(value, float) or isfinite(value) else None
+        for name, value in values.items()
+    }
 
 
 def _metadata(totals: SessionTotals) -> str | None:
@@ -179,7 +192,10 @@ COLUMNS: Mapping[str, Column] = {
     "session": Column(Form.TEXT, lambda session: session.session_id),
     "state": Column(Form.TEXT, lambda session: "ended" if session.has_ended else "open"),
     "revision": Column(Form.NUMBER, lambda session: session.revision),
-    "user": Column(Form.TEXT, lambda session: session.totals.user.value if session.totals.user is not None else None),
+    "user": Column(
+        Form.TEXT,
+        lambda session: session.totals.user.value if session.totals.user is not None else None,
+    ),
     "cost": _of_rollup("cost_usd"),
     "cost_source": _of_rollup("cost_source", Form.TEXT),
     "unpriced": _of_rollup("num_unpriced_events"),
@@ -200,7 +216,9 @@ COLUMNS: Mapping[str, Column] = {
     "start_time": Column(Form.TIME, lambda session: time_of(session.rollup.start_ns)),
     "end_time": Column(Form.TIME, lambda session: time_of(session.rollup.end_ns)),
     "duration": _of_rollup("duration_ms"),
-    "avg_trace_latency": Column(Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")),
+    "avg_trace_latency": Column(
+        Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")
+    ),
     "metadata": Column(Form.TEXT, lambda session: _metadata(session.totals)),
 }
 """By name, in the order in which they are shown; cost in USD, durations in milliseconds.

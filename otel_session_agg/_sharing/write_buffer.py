@@ -81,9 +81,19 @@ class WriteBuffer:
 
     def again(self, gone: Gone = _ALL) -> int:
         """The store may have lost what was written; returns how many are lost for that."""
-        written = {name: slot_write for name, slot_write in self._written.items() if gone.keys is None or name[0] in gone.keys}
-        known = {**written, **self._pending, **{(slot.key, slot.writer): SlotWrite(slot) for slot in gone.marks}}
-        self._pending = OrderedDict(sorted(known.items(), key=lambda row: row[0][0].startswith(OPEN)))
+        written = {
+            name: slot_write
+            for name, slot_write in self._written.items()
+            if gone.keys is None or name[0] in gone.keys
+        }
+        known = {
+            **written,
+            **self._pending,
+            **{(slot.key, slot.writer): SlotWrite(slot) for slot in gone.marks},
+        }
+        self._pending = OrderedDict(
+            sorted(known.items(), key=lambda row: row[0][0].startswith(OPEN))
+        )
         return _shrink(self._pending, self._max_slots)
 
 

@@ -39,7 +39,10 @@ class Apart:
         if threading.current_thread() is not threading.main_thread():
             return function()
         result: list[T] = []
-        self._worker.do(lambda: result.append(function()), time.monotonic() + _LONGEST_SECONDS if until is None else until)
+        self._worker.do(
+            lambda: result.append(function()),
+            time.monotonic() + _LONGEST_SECONDS if until is None else until,
+        )
         return result[0] if result else None
 
 

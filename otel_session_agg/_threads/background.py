@@ -80,18 +80,29 @@ class Background:
         self._guard.faults["thread"] += 1
         if _AT_THE_END in str(error):
             return
-        self._guard.once("thread", str(error), "no thread can be had (%s): flush and shutdown do what there is to do", error)
+        self._guard.once(
+            "thread",
+            str(error),
+            "no thread can be had (%s): flush and shutdown do what there is to do",
+            error,
+        )
 
     def _start(self) -> bool:
         with self._lock:
             before = self.thread
             if before is not None and before.is_alive():
                 return True
-            if before is not None and before.ident is not None and not self._is_done:  # else it never began
+            if (
+                before is not None and before.ident is not None and not self._is_done
+            ):  # else it never began
                 self._guard.faults[self._name] += 1
-                self._guard.once(self._name, "died", "the thread %s died; another one goes on", self._name)
+                self._guard.once(
+                    self._name, "died", "the thread %s died; another one goes on", self._name
+                )
             try:
-                self.thread = thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self.thread = thread = threading.Thread(
+                    target=self._run, name=self._name, daemon=True
+                )
                 self._is_done = False
                 thread.start()
             except RuntimeError as error:

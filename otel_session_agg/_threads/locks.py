@@ -14,14 +14,22 @@ from opentelemetry.sdk.trace import SpanProcessor
 T = TypeVar("T")
 
 
-def locked(lock: threading.Lock | threading.RLock, until: float, function: Callable[[], T]) -> T | None:
+def locked(
+    lock: threading.Lock | threading.RLock, until: float, function: Callable[[], T]
+) -> T | None:
     """The result of a function that is called with a lock held; ``None`` when the lock could not be had in time.
 
     Taking the lock and noting that it is taken is one step: no exception of a signal handler can come in between.
     """
     mine: list[bool] = []
     try:
-        mine.extend(map(lock.acquire, (True,), (max(0.0, min(until - time.monotonic(), threading.TIMEOUT_MAX)),)))
+        mine.extend(
+            map(
+                lock.acquire,
+                (True,),
+                (max(0.0, min(until - time.monotonic(), threading.TIMEOUT_MAX)),),
+            )
+        )
         return function() if mine[0] else None
     finally:
         if mine and mine[0]:

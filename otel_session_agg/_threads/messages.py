@@ -36,7 +36,9 @@ class Messages:
 
     def flush(self, until: float | None = None) -> bool:
         """Wait until all is logged, one second unless it is said until when; without a thread it is logged here."""
-        return self._worker.do(said.log, time.monotonic() + _END_SECONDS if until is None else until)
+        return self._worker.do(
+            said.log, time.monotonic() + _END_SECONDS if until is None else until
+        )
 
     @property
     def thread(self) -> threading.Thread | None:

@@ -45,7 +45,14 @@ MAX_TOPS = 8192
 class TraceAssembler:
     """What stands before the engine where only ends are seen."""
 
-    def __init__(self, settings: Settings, engine: Engine, guard: Guard, text: Text, wait_for_parts_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        guard: Guard,
+        text: Text,
+        wait_for_parts_seconds: float = 0.0,
+    ) -> None:
         self._engine = engine
         self._guard = guard
         self._text = text
@@ -105,7 +112,10 @@ class TraceAssembler:
             event = event._replace(output=short(event.output, self._text))
         self._num_come += 1
         return WaitingSpan(
-            span._replace(name="", attributes={}, events=(), status_description=None), event, payload, self._num_come
+            span._replace(name="", attributes={}, events=(), status_description=None),
+            event,
+            payload,
+            self._num_come,
         )
 
     def _settled(self, waiting: WaitingTrace) -> None:
@@ -115,7 +125,9 @@ class TraceAssembler:
             if waiting.idle is not None:
                 waiting.idle.cancel()
         elif not waiting.roots and waiting.idle is None:
-            waiting.idle = self._deadlines.add(waiting.last_seconds + self._idle_seconds, (waiting, None))
+            waiting.idle = self._deadlines.add(
+                waiting.last_seconds + self._idle_seconds, (waiting, None)
+            )
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
 
@@ -128,7 +140,11 @@ class TraceAssembler:
         for waiting, root_id in self._deadlines.pop_due(now):
             if root_id is None:
                 waiting.idle = None
-                if waiting.spans and not waiting.roots and waiting.last_seconds + self._idle_seconds <= now:
+                if (
+                    waiting.spans
+                    and not waiting.roots
+                    and waiting.last_seconds + self._idle_seconds <= now
+                ):
                     self._give_up(waiting, now, out)
             elif root_id in waiting.roots:
                 self._root_due(waiting, root_id, now, LINGER, out)
@@ -147,7 +163,9 @@ class TraceAssembler:
             if root_id in waiting.roots:  # it may have gone with the one that begins its trace
                 self._root_due(waiting, root_id, now, reason, out)
 
-    def _root_due(self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out) -> None:
+    def _root_due(
+        self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out
+    ) -> None:
         """A root waits no longer; ``reason``: why it is partial, if it is."""
         root = waiting.spans[root_id].span
         if not root.is_part:  # its parts first
@@ -173,7 +191,12 @@ class TraceAssembler:
         self._settled(waiting)
 
     def _hand_on(
-        self, waiting: WaitingTrace, span_ids: Collection[int], now: float, out: Out, why_partial: str | None = None
+        self,
+        waiting: WaitingTrace,
+        span_ids: Collection[int],
+        now: float,
+        out: Out,
+        why_partial: str | None = None,
     ) -> None:
         """Let the engine have spans as if it had seen them begin."""
         group = waiting.take(span_ids)
@@ -183,7 +206,9 @@ class TraceAssembler:
             self._end(kept, now, out)
 
     def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
-        trace = self._engine.started(span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id)
+        trace = self._engine.started(
+            span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id
+        )
         if trace is not None and trace.root_id == span.span_id:
             trace.partial = why_partial
 

@@ -83,7 +83,11 @@ class SessionAttribution:
     def names(self) -> set[str]:
         """The ids of all sessions that the trace is in, or may be in."""
         firsts = (at.value for at in (self.first, self.first_weak) if at is not None)
-        return {*firsts, *(self.tallies or ()), *(name for name, _ in self.sums or () if name is not None)}
+        return {
+            *firsts,
+            *(self.tallies or ()),
+            *(name for name, _ in self.sums or () if name is not None),
+        }
 
     def claim(self, node: Node, event: Reading) -> EventCounts:
         """An ended span names a session: what rose to it belongs to that.  Returns where the event itself counts."""
@@ -215,7 +219,9 @@ def rollup(counts: EventCounts, sums: CallTotals, session: At | None, text: Text
         start_ns=counts.start_ns,
         end_ns=counts.end_ns,
         models=frozenset(sorted(sums.models)[:MAX_MODELS]),
-        output=At(*counts.output[:2], str(output)) if counts.output is not None and output is not None else None,
+        output=At(*counts.output[:2], str(output))
+        if counts.output is not None and output is not None
+        else None,
         error=counts.error,
         session=session,
     )

@@ -71,7 +71,9 @@ class Call:
         self.scopes: tuple[str, ...] = (span.scope_name[:MAX_SCOPE_CHARS],)
         self.response_id = event.response_id
         self.provider = event.provider
-        self.response_models: tuple[str, ...] = (event.response_model,) if event.response_model else ()
+        self.response_models: tuple[str, ...] = (
+            (event.response_model,) if event.response_model else ()
+        )
         self.request_models: tuple[str, ...] = (event.request_model,) if event.request_model else ()
         self.recorded_pusd = event.recorded_pusd
         self.service_tier = event.service_tier
@@ -105,7 +107,9 @@ def _plain(model: str) -> str:
     return model.rsplit("/", 1)[-1].lower()
 
 
-_MAKERS = frozenset({"ai21", "amazon", "anthropic", "cohere", "deepseek", "meta", "mistral", "openai", "qwen"})
+_MAKERS = frozenset(
+    {"ai21", "amazon", "anthropic", "cohere", "deepseek", "meta", "mistral", "openai", "qwen"}
+)
 """First parts of Bedrock's model ids; one emitter gives them as the model."""
 
 
@@ -115,7 +119,9 @@ def same_model(a: Call, b: Call) -> bool:
     Before it can stand a region or maker (``us.anthropic.``), behind it a date or version.  A maker's name alone, which
     some emitters give as the model, names none.
     """
-    ours, theirs = ([plain for plain in map(_plain, call.models) if plain not in _MAKERS] for call in (a, b))
+    ours, theirs = (
+        [plain for plain in map(_plain, call.models) if plain not in _MAKERS] for call in (a, b)
+    )
     return not ours or not theirs or any(x in y or y in x for x in ours for y in theirs)
 
 
@@ -157,7 +163,11 @@ def one_call(call: Call, other: Call) -> bool:
         apart = call.scopes != other.scopes
         if agree(call.usage, other.usage) and (has_usage(call.usage) or apart):
             return True
-        if apart and call.kind is other.kind and (same_prompt(call.usage, other.usage) or differs(call, other)):
+        if (
+            apart
+            and call.kind is other.kind
+            and (same_prompt(call.usage, other.usage) or differs(call, other))
+        ):
             return True
     elif call.response_id is not None and other.response_id is not None:
         return False
@@ -180,7 +190,9 @@ def _at_one_time(call: Call, other: Call) -> bool:
     shorter = min(call.end_ns - call.start_ns, other.end_ns - other.start_ns)
     if common + min(_TICK_NS, shorter // 3) >= _INSIDE * shorter or is_alike:
         return True
-    return 2 * common >= shorter and (call.unsure_output or other.unsure_output) and same_input(a, b)
+    return (
+        2 * common >= shorter and (call.unsure_output or other.unsure_output) and same_input(a, b)
+    )
 
 
 MAX_EMITTERS = 16
@@ -194,13 +206,19 @@ def _joined(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
 
 def _complete(call: Call, usage: Usage, other: Call, more: Usage) -> None:
     """Put together what two tellers of one call state."""
-    if agree(usage, more) or not (call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output):
+    if agree(usage, more) or not (
+        call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output
+    ):
         same_output = same_prompt(usage, more) and usage.completion_tokens == more.completion_tokens
         if agree(usage, more) or lacks_details(usage, more) or same_output:
             call.usage = with_input(usage, more)
         elif lacks_cache(usage, more) or lacks_cache(more, usage):
             fuller = more if lacks_cache(usage, more) else usage
-            call.usage = fuller if (fuller.completion_tokens or 0) > FIRST_FIGURE else _of_stream(usage, more)
+            call.usage = (
+                fuller
+                if (fuller.completion_tokens or 0) > FIRST_FIGURE
+                else _of_stream(usage, more)
+            )
     elif call.unsure_usage != other.unsure_usage:
         if call.unsure_usage:
             call.usage, call.unsure_usage, call.unsure_output = more, False, other.unsure_output
@@ -223,10 +241,16 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     ``outer``: it stood above, and what else is below it has nothing to do with ``call``.
     """
     # a model without figures does not make a container's figures a call's
-    call.strong = call.strong or (other.strong and (has_usage(other.usage) or not has_usage(call.usage)))
+    call.strong = call.strong or (
+        other.strong and (has_usage(other.usage) or not has_usage(call.usage))
+    )
     if call.usage is None or not has_usage(call.usage):
         if other.usage is not None:
-            call.usage, call.unsure_usage, call.unsure_output = other.usage, other.unsure_usage, other.unsure_output
+            call.usage, call.unsure_usage, call.unsure_output = (
+                other.usage,
+                other.unsure_usage,
+                other.unsure_output,
+            )
         call.counted = call.counted or other.counted
         call.covered = other.covered
     elif other.usage is not None and has_usage(other.usage):
@@ -237,7 +261,11 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.provider = call.provider or other.provider
     call.service_tier = call.service_tier or other.service_tier
     if other.terms is not None:
-        call.terms = other.terms if call.terms is None else Terms(*[a or b for a, b in zip(call.terms, other.terms, strict=True)])
+        call.terms = (
+            other.terms
+            if call.terms is None
+            else Terms(*[a or b for a, b in zip(call.terms, other.terms, strict=True)])
+        )
     call.server_address = call.server_address or other.server_address
     call.response_models = _joined(call.response_models, other.response_models)
     call.request_models = _joined(call.request_models, other.request_models)

@@ -21,7 +21,9 @@ class CallTotals:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.num_models = self.winners = self.cost_pusd = self.computed = self.recorded = self.unpriced = 0
+        self.num_models = self.winners = self.cost_pusd = self.computed = self.recorded = (
+            self.unpriced
+        ) = 0
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
         self.total_tokens: int | None = None

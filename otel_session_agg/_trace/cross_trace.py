@@ -58,7 +58,9 @@ class Sighting(NamedTuple):
     def begins(self) -> bool:
         """Whether nothing of the application is above the call: the root of the trace is of a scope that tells of it."""
         root = self.trace.root_span
-        return self.trace.root_id in self.call.span_ids or (root is not None and root.scope_name in self.call.scopes)
+        return self.trace.root_id in self.call.span_ids or (
+            root is not None and root.scope_name in self.call.scopes
+        )
 
     @property
     def knows_tokens(self) -> bool:
@@ -131,7 +133,11 @@ class CrossTraceDuplicates:
         if not mine.begins:
             return None
         for other in self._by_figures.get(_figures(call)) or ():
-            if _is_apart(mine, other) and same_figures(call.usage, other.call.usage) and _may_be_one(mine, other):
+            if (
+                _is_apart(mine, other)
+                and same_figures(call.usage, other.call.usage)
+                and _may_be_one(mine, other)
+            ):
                 return other
         misses = 0
         for other in reversed(self._latest):
@@ -149,7 +155,11 @@ def _put(told: Recent[_Name, tuple[Sighting, ...]], name: _Name, mine: Sighting)
 
 
 def _figures(call: Call) -> _Figures:
-    return (call.usage.prompt_tokens, call.usage.completion_tokens) if call.usage is not None else (None, None)
+    return (
+        (call.usage.prompt_tokens, call.usage.completion_tokens)
+        if call.usage is not None
+        else (None, None)
+    )
 
 
 def _is_apart(mine: Sighting, other: Sighting) -> bool:
@@ -161,7 +171,11 @@ def _differs(mine: Sighting, other: Sighting) -> bool:
     call, told = mine.call, other.call
     if call.scopes[0] in told.scopes or call.start_ns > told.end_ns or told.start_ns > call.end_ns:
         return False
-    if call.failed or told.failed or not (differs(call, told) or not (call.counted and told.counted)):
+    if (
+        call.failed
+        or told.failed
+        or not (differs(call, told) or not (call.counted and told.counted))
+    ):
         return False
     return other.begins and _is_apart(mine, other)
 
@@ -184,7 +198,9 @@ def _settled_between(mine: Sighting, other: Sighting) -> bool:
         if mine.knows_tokens and not other.knows_tokens:
             mine.call.model = 0
             return False
-        other.call.scopes = tuple(dict.fromkeys(other.call.scopes + mine.call.scopes))  # and by none of these once more
+        other.call.scopes = tuple(
+            dict.fromkeys(other.call.scopes + mine.call.scopes)
+        )  # and by none of these once more
         mine.call.alive = False
     else:
         other.trace.totals = None

@@ -37,7 +37,9 @@ class Window:
 
     def __iter__(self) -> Iterator[Call]:
         names = self._by_name  # as ``_calls``, for those who want them all
-        return iter([call for name, call in names.items() if call.alive and name == call.span_ids[0]])
+        return iter(
+            [call for name, call in names.items() if call.alive and name == call.span_ids[0]]
+        )
 
     def take_fresh(self) -> list[Call]:
         """Calls that were taken in since this was asked last."""
@@ -48,7 +50,9 @@ class Window:
 
     def has_weak(self) -> bool:
         """Whether the figures of some call may be a repeat."""
-        return any(not call.strong and call.counted and call.alive for call in self._by_name.values())
+        return any(
+            not call.strong and call.counted and call.alive for call in self._by_name.values()
+        )
 
     def by_span(self, span_id: int) -> Call | None:
         """The call that a span told of, if it is not given up."""
@@ -65,8 +69,14 @@ class Window:
     def place(self, call: Call, nested: list[Call]) -> tuple[Call, Call | None]:
         """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
         names, scope = self._by_name, call.scopes[0] if call.scopes else ""
-        if self.num_calls and (self._mixed or scope != self._last_scope or call.response_id in names):
-            same = self.same_call(call, nested) if not (call.silent and call.is_run) else self._made_by(call)
+        if self.num_calls and (
+            self._mixed or scope != self._last_scope or call.response_id in names
+        ):
+            same = (
+                self.same_call(call, nested)
+                if not (call.silent and call.is_run)
+                else self._made_by(call)
+            )
             if same is not None and call.is_run:
                 call.alive = False
                 return same, None
@@ -102,7 +112,13 @@ class Window:
         """The call that ``call`` also tells of, leaving out those it nests with."""
         if call.response_id is not None:
             other = self._by_name.get(call.response_id)
-            if other is not None and other.alive and other is not call and other not in nested and one_call(other, call):
+            if (
+                other is not None
+                and other.alive
+                and other is not call
+                and other not in nested
+                and one_call(other, call)
+            ):
                 return other
         if not self._mixed and call.scopes[:1] == (self._last_scope,):
             return None
@@ -122,7 +138,9 @@ class Window:
 
     def _made_by(self, run: Call) -> Call | None:
         """The last call that a run made."""
-        return next((call for call in self._calls(reversed(self._by_name)) if made(run, call)), None)
+        return next(
+            (call for call in self._calls(reversed(self._by_name)) if made(run, call)), None
+        )
 
     def _calls(self, names: Iterable[int | str]) -> Iterator[Call]:
         """Live calls, each once: where its first span id stands."""

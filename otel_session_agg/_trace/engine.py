@@ -52,11 +52,17 @@ class Engine(SpanCounts):
     """All session roots of a process."""
 
     def __init__(
-        self, settings: Settings, read: Callable[[SpanData], Reading], price: Price, rootless_seconds: float | None = None
+        self,
+        settings: Settings,
+        read: Callable[[SpanData], Reading],
+        price: Price,
+        rootless_seconds: float | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings
-        self._rootless_seconds = settings.linger_seconds if rootless_seconds is None else rootless_seconds
+        self._rootless_seconds = (
+            settings.linger_seconds if rootless_seconds is None else rootless_seconds
+        )
         self._read = read
         self._price = price
         self.links = EndedSpans()
@@ -67,7 +73,12 @@ class Engine(SpanCounts):
         self.members = TracesBySession(self.roots.keeps)
 
     def started(
-        self, trace_id: int, span_id: int, parent_id: int | None, out: Out, carried_parent_id: int | None = None
+        self,
+        trace_id: int,
+        span_id: int,
+        parent_id: int | None,
+        out: Out,
+        carried_parent_id: int | None = None,
     ) -> Trace | None:
         """A span began; ``parent_id`` is ``None`` for a session root.  Returns the trace that it is in, if that is known.
 
@@ -75,7 +86,11 @@ class Engine(SpanCounts):
         when that parent is known here.
         """
         if parent_id is None:
-            trace = self.roots.knowing(trace_id, carried_parent_id) if carried_parent_id is not None else None
+            trace = (
+                self.roots.knowing(trace_id, carried_parent_id)
+                if carried_parent_id is not None
+                else None
+            )
             if trace is None:
                 return self._root_started(trace_id, span_id, out)
             parent_id = carried_parent_id
@@ -111,7 +126,9 @@ class Engine(SpanCounts):
         self.roots.add(trace)
         return trace
 
-    def ended(self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None = None) -> None:
+    def ended(
+        self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None = None
+    ) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included.  ``event``: if it was read already."""
         self.received += 1
         if self.roots.tops or span.carried_parent_id is not None:
@@ -127,7 +144,9 @@ class Engine(SpanCounts):
             self.ignored[OPEN_ROOTS] += 1
             return
         trace = trace or self._rootless(span.trace_id, now, out)
-        if (not trace.opened or span.span_id not in trace.opened) and self.links.get(span.trace_id, span.span_id) is not None:
+        if (not trace.opened or span.span_id not in trace.opened) and self.links.get(
+            span.trace_id, span.span_id
+        ) is not None:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span, event or self.event_of(span))
@@ -164,10 +183,15 @@ class Engine(SpanCounts):
             self.unread.update(event.ignored)
         return event
 
-    def _root_ended(self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None) -> None:
+    def _root_ended(
+        self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None
+    ) -> None:
         trace = self.roots.root(span.trace_id, span.span_id)
         if trace is None:
-            if self.roots.left(span.trace_id) is not None and self.links.get(span.trace_id, span.span_id) is not None:
+            if (
+                self.roots.left(span.trace_id) is not None
+                and self.links.get(span.trace_id, span.span_id) is not None
+            ):
                 out.append(payload)
                 self.ignored[DUPLICATE] += 1
                 return
@@ -196,7 +220,11 @@ class Engine(SpanCounts):
         """A span, as a root or below its parent as it was when it began."""
         if span.parent_id is None and span.carried_parent_id is not None:
             trace = self.roots.knowing(span.trace_id, span.span_id)
-            return span if trace is None or trace.root_id == span.span_id else span._replace(parent_id=span.carried_parent_id)
+            return (
+                span
+                if trace is None or trace.root_id == span.span_id
+                else span._replace(parent_id=span.carried_parent_id)
+            )
         return self.roots.as_root(span)
 
     # -- leaving ------------------------------------------------------------------------------------------------------------
@@ -211,7 +239,11 @@ class Engine(SpanCounts):
 
     def drain(self, reason: str, _now: float, out: Out) -> None:
         """Release every root that has ended, at once; at the end also what has none."""
-        ended = [one for one in self.roots if one.root_span is not None or (one.root_id is None and reason == SHUTDOWN)]
+        ended = [
+            one
+            for one in self.roots
+            if one.root_span is not None or (one.root_id is None and reason == SHUTDOWN)
+        ]
         self._release_all(ended, reason, out)
 
     def _release_all(self, traces: Iterable[Trace], reason: str, out: Out) -> None:
@@ -247,7 +279,9 @@ class Engine(SpanCounts):
                 trace.fold_root(self.links, self._price)
                 self._note_calls(trace)
 
-    def rollups(self, trace: Trace, text: Text = no_text, *, above: bool = True) -> dict[str | None, Rollup]:
+    def rollups(
+        self, trace: Trace, text: Text = no_text, *, above: bool = True
+    ) -> dict[str | None, Rollup]:
         """The totals of a trace by session, so far, as its sessions see them; ``text`` makes an output readable."""
         if trace.has_left and not trace.is_closed:
             self.fold_roots((trace,))
@@ -277,7 +311,11 @@ class Engine(SpanCounts):
         self.ignored[FAULT] += 1
         span = self.roots.as_root(span)
         is_root = span.parent_id is None
-        trace = self.roots.root(span.trace_id, span.span_id) if is_root else self.below(span.trace_id, span.parent_id)
+        trace = (
+            self.roots.root(span.trace_id, span.span_id)
+            if is_root
+            else self.below(span.trace_id, span.parent_id)
+        )
         if trace is not None and not is_root:
             trace.partial = FAULT
             trace.give_up([span.span_id], self.links, self._price)

@@ -17,7 +17,16 @@ _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 class EventCounts:
     """Counts and extremes over events."""
 
-    __slots__ = ("end_ns", "error", "feedback", "num_errors", "num_events", "num_tools", "output", "start_ns")
+    __slots__ = (
+        "end_ns",
+        "error",
+        "feedback",
+        "num_errors",
+        "num_events",
+        "num_tools",
+        "output",
+        "start_ns",
+    )
 
     def __init__(self) -> None:
         self.clear()
@@ -37,14 +46,18 @@ class EventCounts:
         self.num_events += 1
         if event.kind is _TOOL:
             self.num_tools += 1
-        if self.start_ns is None or span.start_ns < self.start_ns:  # as ``span_time``, which is called less often
+        if (
+            self.start_ns is None or span.start_ns < self.start_ns
+        ):  # as ``span_time``, which is called less often
             self.start_ns = span.start_ns
         if self.end_ns is None or span.end_ns > self.end_ns:
             self.end_ns = span.end_ns
         if event.error is not None:
             self.num_errors += 1
             self.error = max(filter(None, (self.error, At(span.end_ns, span.span_id, event.error))))
-        if event.output is not None and (self.output is None or (span.end_ns, span.span_id) >= self.output[:2]):
+        if event.output is not None and (
+            self.output is None or (span.end_ns, span.span_id) >= self.output[:2]
+        ):
             self.output = (span.end_ns, span.span_id, event.output)
         if event.has_feedback:
             self.feedback = True
@@ -66,7 +79,9 @@ class EventCounts:
             self.start_ns = other.start_ns
         if other.end_ns is not None and (self.end_ns is None or other.end_ns > self.end_ns):
             self.end_ns = other.end_ns
-        if other.output is not None and (self.output is None or other.output[:2] >= self.output[:2]):
+        if other.output is not None and (
+            self.output is None or other.output[:2] >= self.output[:2]
+        ):
             self.output = other.output
         if other.error is not None:
             self.error = other.error if self.error is None else max(self.error, other.error)

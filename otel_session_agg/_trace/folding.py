@@ -123,7 +123,9 @@ class OpenTree(Placement):
             self._fold_event(span, event, links, price)
             return
         outlived = self.outlived
-        if outlived is None and (event.usage is not None or event.kind is _MODEL or event.is_billed):
+        if outlived is None and (
+            event.usage is not None or event.kind is _MODEL or event.is_billed
+        ):
             outlived = self.outlived = Outlived(self.opened, self.trace_id, links)
         parent_id = self.opened.pop(span.span_id)
         if outlived is None:
@@ -134,12 +136,16 @@ class OpenTree(Placement):
             self._fold_event(span, event, links, price)
             self._child_done(parent_id, links, price)
 
-    def _wait(self, outlived: Outlived, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
+    def _wait(
+        self, outlived: Outlived, ended: OutlivedSpan, links: EndedSpans, price: Price
+    ) -> None:
         """Let a span wait for what is open below it; all but its call counts now."""
         span, event, parent_id = ended
         self._node(span.span_id).add(span, event)
         if event.session_id is not None:
-            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            self.owners.note(
+                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+            )
         outlived.wait(span, event, parent_id)
         if len(outlived.spans) > MAX_WAITING:
             self._waited(outlived.pop_oldest(), links, price)
@@ -165,7 +171,9 @@ class OpenTree(Placement):
         """Decide about all spans that wait, whatever is open below them, the innermost first."""
         outlived = self.outlived
         if outlived is not None and outlived.spans:
-            for span_id in outlived.innermost_first():  # what hangs below one is at it until it is decided about
+            for span_id in (
+                outlived.innermost_first()
+            ):  # what hangs below one is at it until it is decided about
                 self._fold_waited(outlived.spans.pop(span_id), links, price)
 
     def _fold_waited(self, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
@@ -180,7 +188,9 @@ class OpenTree(Placement):
     def _fold_event(self, span: SpanData, event: Reading, links: EndedSpans, price: Price) -> None:
         """Decide about a span and what is below it."""
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
-        if node is None and event.session_id is None:  # a leaf, as nearly all are: only its own call rises
+        if (
+            node is None and event.session_id is None
+        ):  # a leaf, as nearly all are: only its own call rises
             calls: list[Call] = []
             flags = self._fold(span, event, calls, 0, price) if tells_of_call(event) else 0
             self._home(calls, flags, span.parent_id, links).add(span, event)
@@ -189,13 +199,17 @@ class OpenTree(Placement):
         flags = self._fold(span, event, node.calls, node.flags, price)
         counts_at: EventCounts | None = None
         if event.session_id is not None:
-            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            self.owners.note(
+                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+            )
             counts_at = self.owners.claim(node, event)
         home = self._home(node.calls, flags, span.parent_id, links)
         (counts_at or home).add(span, event)
         home.rise(node)
 
-    def _fold(self, span: SpanData, event: Reading, calls: list[Call], flags: int, price: Price) -> int:
+    def _fold(
+        self, span: SpanData, event: Reading, calls: list[Call], flags: int, price: Price
+    ) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
         if not tells_of_call(event):
             return behind_tool(calls, flags) if event.kind is _TOOL else flags

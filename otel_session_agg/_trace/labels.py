@@ -29,10 +29,14 @@ class Labels:
     def add(self, span: SpanData, event: Reading) -> None:
         """What one span says."""
         user = self.totals.user
-        if event.user_id is not None and (user is None or (span.start_ns < user.time_ns and event.user_id != user.value)):
+        if event.user_id is not None and (
+            user is None or (span.start_ns < user.time_ns and event.user_id != user.value)
+        ):
             self.totals += SessionTotals(user=At(span.start_ns, span.span_id or 1, event.user_id))
         text = event.metadata
         if text is not None and text != self._last and self._num_read < _MAX_TEXTS:
             self._last = text
             self._num_read += 1
-            self.totals += SessionTotals(metadata={name: Labelled(0, value) for name, value in metadata_in(text).items()})
+            self.totals += SessionTotals(
+                metadata={name: Labelled(0, value) for name, value in metadata_in(text).items()}
+            )

@@ -37,7 +37,11 @@ _HERE = 0xFF
 _BEHIND = 8
 """Shift of the same flags for what is behind a tool."""
 
-_MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL  # faster to read than an enum's members
+_MODEL, _EMBEDDING, _GUARDRAIL = (
+    Kind.MODEL,
+    Kind.EMBEDDING,
+    Kind.GUARDRAIL,
+)  # faster to read than an enum's members
 CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
@@ -85,7 +89,9 @@ class Node(EventCounts):
         """Let go of calls that lost or are settled."""
         if any(call.settled for call in self.calls):
             self.flags |= SETTLED
-        self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]  # a call comes again with each repeat
+        self.calls = [
+            call for call in dict.fromkeys(self.calls) if call.alive
+        ]  # a call comes again with each repeat
 
 
 def _is_fee(call: Call) -> bool:
@@ -119,27 +125,48 @@ def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]
     """The flags and calls below that matter to a call: what another call used is no part of its figures."""
     if call.kind not in CALLS:
         seen = (flags | flags >> _BEHIND) & _HERE
-        return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [c for c in calls if c.alive and not _is_fee(c)]
+        return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [
+            c for c in calls if c.alive and not _is_fee(c)
+        ]
     below = [other for other in calls if other.alive and not other.behind and not _is_fee(other)]
     if call.kind is _MODEL:
-        below = [other for other in below if other.kind is not _EMBEDDING or same_prompt(other.usage, call.usage)]
+        below = [
+            other
+            for other in below
+            if other.kind is not _EMBEDDING or same_prompt(other.usage, call.usage)
+        ]
     seen = flags & _HERE & ~EMBEDDED
-    return seen | (COUNTED | STRONG if any(other.kind is _EMBEDDING and other.counted for other in below) else 0), below
+    return seen | (
+        COUNTED | STRONG
+        if any(other.kind is _EMBEDDING and other.counted for other in below)
+        else 0
+    ), below
 
 
 def tells_of_call(event: Reading) -> bool:
     """Whether an event is a call, or the repeat of one."""
-    return event.kind is _MODEL or event.is_billed or has_usage(event.usage) or event.recorded_pusd is not None
+    return (
+        event.kind is _MODEL
+        or event.is_billed
+        or has_usage(event.usage)
+        or event.recorded_pusd is not None
+    )
 
 
 def gives_way(call: Call, seen: int, below: list[Call]) -> bool:
     """Whether a call states nothing of what others below it may be the whole of."""
-    return call.silent and (bool(seen & (MODEL | SETTLED)) or any(other.silent and not other.failed for other in below))
+    return call.silent and (
+        bool(seen & (MODEL | SETTLED)) or any(other.silent and not other.failed for other in below)
+    )
 
 
 def _is_covered(call: Call, above: Call) -> bool:
     """Whether the figures of a call above are those of one that states none, too."""
-    return above.counted and not call.counted and (not call.silent or call.kind is above.kind or call.kind in _CONTAINERS)
+    return (
+        above.counted
+        and not call.counted
+        and (not call.silent or call.kind is above.kind or call.kind in _CONTAINERS)
+    )
 
 
 def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | None:
@@ -151,7 +178,9 @@ def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | No
     settled = bool(seen & SETTLED) or any(other.settled for other in calls)
     if event.foreign:
         return _foreign(call, below)
-    if seen & COUNTED and not (call.strong and has_usage(call.usage) and not seen & STRONG and not settled):
+    if seen & COUNTED and not (
+        call.strong and has_usage(call.usage) and not seen & STRONG and not settled
+    ):
         call.model = 0 if seen & MODEL else call.model
         _outer_loses(call, event, below, settled=settled, recorded=bool(seen & RECORDED))
         return call if call.alive and call.kind is _MODEL and _without_figures(call) else None
@@ -160,7 +189,9 @@ def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | No
         call.recorded_pusd, call.covered = None, True
     if call.kind is _MODEL:
         _drop_failed(call, below)
-    silent = [other for other in below if _is_silent(other) and (other.model or call.kind is not _MODEL)]
+    silent = [
+        other for other in below if _is_silent(other) and (other.model or call.kind is not _MODEL)
+    ]
     if len(silent) == 1 and (call.kind is _MODEL or (call.silent and call.kind is silent[0].kind)):
         absorb(silent[0], call)
         return silent[0]
@@ -170,7 +201,11 @@ def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | No
         other.covered = _is_covered(other, call)
         if call.kind is _EMBEDDING:
             other.model = 0
-    return call if call.counted or call.model or call.silent or call.recorded_pusd is not None else None
+    return (
+        call
+        if call.counted or call.model or call.silent or call.recorded_pusd is not None
+        else None
+    )
 
 
 def _is_silent(call: Call) -> bool:
@@ -201,7 +236,9 @@ def _drop_failed(call: Call, below: list[Call]) -> None:
 def _foreign(call: Call, below: list[Call]) -> Call:
     """A call whose figures were written on a span above it, as if it were that span's child."""
     told = [other for other in below if other.counted and same_figures(other.usage, call.usage)]
-    silent = [c for c in below if not c.counted and not c.failed and (not c.silent or c.kind is call.kind)]
+    silent = [
+        c for c in below if not c.counted and not c.failed and (not c.silent or c.kind is call.kind)
+    ]
     for other in told[-1:] or silent[-1:]:
         if other.counted:
             call.model = min(call.model, other.model)
@@ -212,12 +249,20 @@ def _foreign(call: Call, below: list[Call]) -> Call:
     return call
 
 
-def _outer_loses(call: Call, event: Reading, below: list[Call], *, settled: bool, recorded: bool) -> None:
+def _outer_loses(
+    call: Call, event: Reading, below: list[Call], *, settled: bool, recorded: bool
+) -> None:
     """Leaf wins; what only the outer event knows is kept where it is sure to be the same call."""
     counted = [other for other in below if other.counted]
     if call.kind is _MODEL:
         _drop_failed(call, below)
-    if event.kind in _CONTAINERS and event.recorded_pusd is not None and counted and not settled and not recorded:
+    if (
+        event.kind in _CONTAINERS
+        and event.recorded_pusd is not None
+        and counted
+        and not settled
+        and not recorded
+    ):
         for other in counted:
             other.covered = True
         counted[0].covered = False

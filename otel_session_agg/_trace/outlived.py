@@ -53,7 +53,9 @@ class Outlived:
 
     def wait(self, span: SpanData, event: Reading, parent_id: int | None) -> None:
         """Keep a span that ended before what is below it."""
-        self.spans[span.span_id] = OutlivedSpan(span._replace(attributes={}, events=()), event._replace(output=None), parent_id)
+        self.spans[span.span_id] = OutlivedSpan(
+            span._replace(attributes={}, events=()), event._replace(output=None), parent_id
+        )
 
     def done(self, parent_id: int | None) -> OutlivedSpan | None:
         """A child is open no more; returns its parent if that waited for nothing else."""
@@ -84,7 +86,12 @@ class Outlived:
         found: dict[int, None] = {}
         for span_id in [*(one for one in self.spans if not num_below[one]), *self.spans]:
             at: int | None = span_id
-            while at is not None and at in self.spans and at not in found and (not num_below[at] or at == span_id):
+            while (
+                at is not None
+                and at in self.spans
+                and at not in found
+                and (not num_below[at] or at == span_id)
+            ):
                 found[at] = None
                 at = self.spans[at].parent_id
                 num_below[at] -= 1

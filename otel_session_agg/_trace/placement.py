@@ -38,7 +38,11 @@ class Placement(TraceState):
 
     def holds(self, span_id: int) -> bool:
         """Whether a span is the root, is open below it, or something hangs at it."""
-        return span_id == self.root_id or self.is_open(span_id) or (self.nodes is not None and span_id in self.nodes)
+        return (
+            span_id == self.root_id
+            or self.is_open(span_id)
+            or (self.nodes is not None and span_id in self.nodes)
+        )
 
     def knows(self, span_id: int | None, links: EndedSpans) -> bool:
         """Whether a span is open below this root, or hung there a moment ago."""
@@ -51,7 +55,9 @@ class Placement(TraceState):
             span_id = link[1] if link is not None else None
         return False
 
-    def _home(self, calls: list[Call], flags: int, parent_id: int | None, links: EndedSpans) -> Node:
+    def _home(
+        self, calls: list[Call], flags: int, parent_id: int | None, links: EndedSpans
+    ) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
         if known is not None:  # something hangs there already, as it mostly does

@@ -19,7 +19,17 @@ _MIN_SWEEP = 64
 class TracesOfOneId:
     """Roots with the same trace id, the oldest first."""
 
-    __slots__ = ("_beginnings", "_by_span", "_links", "_parts", "_rootless", "_roots", "_sweep_at", "_trace_id", "_traces")
+    __slots__ = (
+        "_beginnings",
+        "_by_span",
+        "_links",
+        "_parts",
+        "_rootless",
+        "_roots",
+        "_sweep_at",
+        "_trace_id",
+        "_traces",
+    )
 
     def __init__(self, first: Trace, links: EndedSpans) -> None:
         self._links = links
@@ -82,7 +92,11 @@ class TracesOfOneId:
 
     def _put(self, span_id: int, trace: Trace) -> None:
         if len(self._by_span) >= self._sweep_at:
-            self._by_span = {one: whose for one, whose in self._by_span.items() if whose in self and whose.holds(one)}
+            self._by_span = {
+                one: whose
+                for one, whose in self._by_span.items()
+                if whose in self and whose.holds(one)
+            }
             self._sweep_at = max(_MIN_SWEEP, 2 * len(self._by_span))
         self._by_span[span_id] = trace
 

@@ -10,7 +10,9 @@ _WHOLES = 3
 
 def has_usage(usage: Usage | None) -> bool:
     """Whether there is anything to count; all zeros are none."""
-    return usage is not None and bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches)
+    return usage is not None and bool(
+        usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches
+    )
 
 
 def agree(a: Usage | None, b: Usage | None) -> bool:
@@ -20,7 +22,10 @@ def agree(a: Usage | None, b: Usage | None) -> bool:
     """
     if a is None or b is None or not has_usage(a) or not has_usage(b):
         return True
-    if any(x is not None and y is not None and x != y for x, y in zip(a[:_WHOLES], b[:_WHOLES], strict=True)):
+    if any(
+        x is not None and y is not None and x != y
+        for x, y in zip(a[:_WHOLES], b[:_WHOLES], strict=True)
+    ):
         return False
     return all(not x or not y or x == y for x, y in zip(a[_WHOLES:], b[_WHOLES:], strict=True))
 
@@ -33,7 +38,9 @@ def _without_cache(a: Usage, b: Usage) -> bool:
     less = b.prompt_tokens - a.prompt_tokens
     if less <= 0 or not (read or written):
         return False
-    if a.cache_read_tokens or a.cache_write_tokens:  # it states the parts, and was taken to include them
+    if (
+        a.cache_read_tokens or a.cache_write_tokens
+    ):  # it states the parts, and was taken to include them
         return (
             a.cache_read_tokens in (None, 0, read)
             and a.cache_write_tokens in (None, 0, written)
@@ -54,7 +61,9 @@ def lacks_cache(a: Usage | None, b: Usage | None) -> bool:
     ):
         return False
     cached = (b.cache_read_tokens or 0) + (b.cache_write_tokens or 0)
-    return cached > 0 and a.prompt_tokens is not None and b.prompt_tokens == a.prompt_tokens + cached
+    return (
+        cached > 0 and a.prompt_tokens is not None and b.prompt_tokens == a.prompt_tokens + cached
+    )
 
 
 FIRST_FIGURE = 8
@@ -67,12 +76,21 @@ def likelier_output(a: Usage, b: Usage) -> Usage:
     One that is a little larger has the stream's first figure added to its last, one that is far smaller is the first alone.
     """
     more, less = (a, b) if (a.completion_tokens or 0) >= (b.completion_tokens or 0) else (b, a)
-    return less if (more.completion_tokens or 0) - (less.completion_tokens or 0) <= FIRST_FIGURE else more
+    return (
+        less
+        if (more.completion_tokens or 0) - (less.completion_tokens or 0) <= FIRST_FIGURE
+        else more
+    )
 
 
 def _without_reasoning(a: Usage, b: Usage) -> bool:
     """Whether the output of ``a`` is that of ``b`` without the reasoning, which only ``b`` states."""
-    if a.completion_tokens is None or b.completion_tokens is None or a.reasoning_tokens or not b.reasoning_tokens:
+    if (
+        a.completion_tokens is None
+        or b.completion_tokens is None
+        or a.reasoning_tokens
+        or not b.reasoning_tokens
+    ):
         return False
     return a.completion_tokens + b.reasoning_tokens == b.completion_tokens
 
@@ -109,12 +127,21 @@ def filled(usage: Usage, more: Usage) -> Usage:
 
 def same_prompt(a: Usage | None, b: Usage | None) -> bool:
     """Whether both state the same prompt."""
-    return a is not None and b is not None and a.prompt_tokens is not None and a.prompt_tokens == b.prompt_tokens
+    return (
+        a is not None
+        and b is not None
+        and a.prompt_tokens is not None
+        and a.prompt_tokens == b.prompt_tokens
+    )
 
 
 def same_input(a: Usage | None, b: Usage | None) -> bool:
     """Whether both state the same prompt, although one of them may not see the cache."""
-    return a is not None and b is not None and (same_prompt(a, b) or _without_cache(a, b) or _without_cache(b, a))
+    return (
+        a is not None
+        and b is not None
+        and (same_prompt(a, b) or _without_cache(a, b) or _without_cache(b, a))
+    )
 
 
 def with_input(usage: Usage, more: Usage) -> Usage:
@@ -122,10 +149,12 @@ def with_input(usage: Usage, more: Usage) -> Usage:
     both = filled(usage, more)
     if _without_reasoning(usage, more):
         usage = both = both._replace(
-            completion_tokens=more.completion_tokens, total_tokens=(both.prompt_tokens or 0) + (more.completion_tokens or 0)
+            completion_tokens=more.completion_tokens,
+            total_tokens=(both.prompt_tokens or 0) + (more.completion_tokens or 0),
         )
     if not _without_cache(usage, more):
         return both
     return both._replace(
-        prompt_tokens=more.prompt_tokens, total_tokens=(more.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        prompt_tokens=more.prompt_tokens,
+        total_tokens=(more.prompt_tokens or 0) + (usage.completion_tokens or 0),
     )

@@ -18,7 +18,17 @@ from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_totals import Price
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.folding import OpenTree
-from otel_session_agg._trace.nesting import CALLS, COUNTED, MODEL, Node, flags_behind, flags_of, gives_way, in_sight, late
+from otel_session_agg._trace.nesting import (
+    CALLS,
+    COUNTED,
+    MODEL,
+    Node,
+    flags_behind,
+    flags_of,
+    gives_way,
+    in_sight,
+    late,
+)
 from otel_session_agg._trace.outlived import OutlivedSpan
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
@@ -53,7 +63,9 @@ class Trace(OpenTree):
         self.lacks |= event.lacks
         if event.user_id is not None or event.metadata is not None:
             self.owners.label(span, event)
-        was_behind = [call.behind for call, _ in ahead]  # seen from the open spans that it still hangs at
+        was_behind = [
+            call.behind for call, _ in ahead
+        ]  # seen from the open spans that it still hangs at
         for call, is_behind in ahead:
             call.behind = is_behind
         self.root.take([call for call, _ in ahead], flags)
@@ -61,7 +73,9 @@ class Trace(OpenTree):
         for (call, _), is_behind in zip(ahead, was_behind, strict=True):
             call.behind = is_behind
         if event.session_id is not None:
-            self.owners.note(span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak)
+            self.owners.note(
+                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+            )
             self.owners.root = (event.session_id, event.session_is_weak)
         root_counts(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
 
@@ -69,11 +83,15 @@ class Trace(OpenTree):
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
         if self.root_span is not None and self.root_event is not None:
             scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
-            self.root_span = self.root_span._replace(name="", scope_name=scope, attributes={}, events=(), status_description=None)
+            self.root_span = self.root_span._replace(
+                name="", scope_name=scope, attributes={}, events=(), status_description=None
+            )
             if self.root_event.metadata is not None:
                 self.root_event = self.root_event._replace(metadata=None)
             if self.root_event.output is not None:
-                self.root_event = self.root_event._replace(output=short(self.root_event.output, text))
+                self.root_event = self.root_event._replace(
+                    output=short(self.root_event.output, text)
+                )
         self.owners.shorten_outputs(self.all_nodes(), text)
 
     def feedback(self) -> None:
@@ -86,16 +104,22 @@ class Trace(OpenTree):
         """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
         return bool(self.opened) or (self.window is not None and self.window.has_weak())
 
-    def rollups(self, links: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False) -> dict[str | None, Rollup]:
+    def rollups(
+        self, links: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False
+    ) -> dict[str | None, Rollup]:
         """The totals so far by session; ``None``: no session is known.
 
         ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
         """
         if self.opened and not self.is_folded:
             self._ahead(links)
-        groups = self.owners.groups([*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price)
+        groups = self.owners.groups(
+            [*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price
+        )
         session = self.owners.session
-        return {name: rollup(counts, sums, session, text) for name, (counts, sums) in groups.items()}
+        return {
+            name: rollup(counts, sums, session, text) for name, (counts, sums) in groups.items()
+        }
 
     def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
         """How many more calls without a known cost are in the totals of a root that left than when this was asked last."""
@@ -120,7 +144,9 @@ class Trace(OpenTree):
                 seen |= flags
         return found, seen
 
-    def _decided_above(self, node: Node, span_id: int, links: EndedSpans) -> tuple[list[Call], int, bool]:
+    def _decided_above(
+        self, node: Node, span_id: int, links: EndedSpans
+    ) -> tuple[list[Call], int, bool]:
         calls, flags, is_behind = list(node.calls), node.flags, False
         for _ in range(MAX_CLIMB):
             parent_id = self.opened.get(span_id) if self.opened is not None else None
@@ -142,7 +168,11 @@ class Trace(OpenTree):
         """Recent calls as they stand, with those of spans that wait, as far as nothing below or beside tells of them."""
         found = list(self.window or ())
         if self.outlived is not None and self.outlived.spans:
-            found += [call for call in map(self._as_it_stands, self.outlived.innermost(self.opened or {})) if call is not None]
+            found += [
+                call
+                for call in map(self._as_it_stands, self.outlived.innermost(self.opened or {}))
+                if call is not None
+            ]
         return found
 
     def _as_it_stands(self, ended: OutlivedSpan) -> Call | None:
@@ -151,11 +181,19 @@ class Trace(OpenTree):
         seen, below = in_sight(call, node.calls, node.flags)
         if seen & COUNTED or (seen & MODEL and not call.counted) or gives_way(call, seen, below):
             return None
-        return call if self.window is None or self.window.same_call(call, node.calls) is None else None
+        return (
+            call if self.window is None or self.window.same_call(call, node.calls) is None else None
+        )
 
     def _root_as_event(self) -> Iterator[Node]:
         span, event = self.root_span, self.root_event
-        if self.is_folded and span is not None and event is not None and span.is_part and event.kind not in _ROOT_IS_EVENT:
+        if (
+            self.is_folded
+            and span is not None
+            and event is not None
+            and span.is_part
+            and event.kind not in _ROOT_IS_EVENT
+        ):
             node = Node()
             node.add(span, event)
             yield node

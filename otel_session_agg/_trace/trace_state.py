@@ -112,4 +112,6 @@ class TraceState:
     @property
     def begins(self) -> bool:
         """Whether the root is known to begin the trace: no other process has anything above it."""
-        return self.root_id is not None and not (self.is_part if self.root_span is None else self.root_span.is_part)
+        return self.root_id is not None and not (
+            self.is_part if self.root_span is None else self.root_span.is_part
+        )

@@ -108,9 +108,12 @@ class TraceTable:
         """Of roots with the same trace id, in memory or gone, the one that a span is below."""
         left = self._left.get(trace_id)
         if left is not None and left.next is not None:
-            left = next((other for other in _chain(left) if other.knows(parent_id, self._links)), left)
+            left = next(
+                (other for other in _chain(left) if other.knows(parent_id, self._links)), left
+            )
         if left is None or (
-            trace is not None and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
+            trace is not None
+            and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
         ):
             return trace
         return left
@@ -137,7 +140,9 @@ class TraceTable:
         trace = self.sharing(self.below(trace_id, parent_id), trace_id, parent_id)
         if trace is None:
             return not self.is_parked(trace_id)
-        return (trace.has_left or trace.above_id is not None) and not trace.knows(parent_id, self._links)
+        return (trace.has_left or trace.above_id is not None) and not trace.knows(
+            parent_id, self._links
+        )
 
     def add_top(self, trace: Trace, parent_id: int) -> None:
         """A root has such a parent."""
@@ -178,7 +183,9 @@ class TraceTable:
         head, same = self._heads.get(trace_id), self._same.get(trace_id)
         if same.has_beginning() if same is not None else head is not None and head.begins:
             return True
-        return any(trace.begins for trace in _chain(self._left.get(trace_id)) if trace.payload is not None)
+        return any(
+            trace.begins for trace in _chain(self._left.get(trace_id)) if trace.payload is not None
+        )
 
     def has_any(self, trace_id: int) -> bool:
         """Whether anything of this trace is here."""
@@ -192,7 +199,9 @@ class TraceTable:
         """Whether a root is in memory, or is remembered since it left."""
         if trace.has_left:
             return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
-        return self._is_in_memory(trace) or self._parked.get((trace.trace_id, trace.root_id)) is trace
+        return (
+            self._is_in_memory(trace) or self._parked.get((trace.trace_id, trace.root_id)) is trace
+        )
 
     def _is_in_memory(self, trace: Trace) -> bool:
         same = self._same.get(trace.trace_id) if trace.shares_id else None
@@ -207,7 +216,9 @@ class TraceTable:
         self.remove(trace)
         trace.has_left = True
         others = list(_chain(self._left.get(trace.trace_id)))
-        unwritten = [other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None]  # its parts go first
+        unwritten = [
+            other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None
+        ]  # its parts go first
         kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
         for other, following in zip(kept, [*kept[1:], None], strict=True):
             other.next = following

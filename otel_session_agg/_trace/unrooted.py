@@ -33,7 +33,17 @@ class WaitingSpan(NamedTuple):
 class WaitingTrace:
     """The spans of one trace."""
 
-    __slots__ = ("_below", "_loose", "_loose_starts", "idle", "last_seconds", "parts", "roots", "spans", "trace_id")
+    __slots__ = (
+        "_below",
+        "_loose",
+        "_loose_starts",
+        "idle",
+        "last_seconds",
+        "parts",
+        "roots",
+        "spans",
+        "trace_id",
+    )
 
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
@@ -73,7 +83,9 @@ class WaitingTrace:
 
     def take(self, span_ids: Collection[int]) -> list[WaitingSpan]:
         """Take out spans, in the order in which they came; what hung at them hangs at nothing from now on."""
-        taken = sorted((self.spans.pop(span_id) for span_id in span_ids), key=lambda kept: kept.number)
+        taken = sorted(
+            (self.spans.pop(span_id) for span_id in span_ids), key=lambda kept: kept.number
+        )
         for kept in taken:
             span_id, parent_id = kept.span.span_id, _parent_of(kept.span)
             alike = self._below.get(parent_id) if parent_id is not None else None

@@ -46,7 +46,14 @@ class Inputs:
 
     def note(self, span: SpanData) -> None:
         """A span may say what was asked."""
-        raw = next((value for key in INPUTS if (value := plain_text(span.attributes.get(key))) is not None), None)
+        raw = next(
+            (
+                value
+                for key in INPUTS
+                if (value := plain_text(span.attributes.get(key))) is not None
+            ),
+            None,
+        )
         if raw is None:
             return
         began, known = (span.start_ns, -span.end_ns, span.span_id), self._first.get(span.trace_id)
@@ -77,5 +84,9 @@ def _last_of_user(value: object) -> Mapping[str, Any] | None:
     """The last message of a user, without its role: a reader of outputs passes over those."""
     if isinstance(value, Mapping):
         value = value.get("messages")
-    found = [one for one in value if isinstance(one, Mapping) and one.get("role") in _ASKERS] if isinstance(value, list) else []
+    found = (
+        [one for one in value if isinstance(one, Mapping) and one.get("role") in _ASKERS]
+        if isinstance(value, list)
+        else []
+    )
     return {name: part for name, part in found[-1].items() if name != "role"} if found else None

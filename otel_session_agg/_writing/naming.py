@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from otel_session_agg import attributes as n
 from otel_session_agg._settings import Settings
 from otel_session_agg._writing import rollup_attributes
-from otel_session_agg._writing.profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
+from otel_session_agg._writing.profiles import (
+    DEFAULT,
+    PROFILES,
+    RESERVED_BY_PROFILE,
+    named,
+    names_in,
+)
 
 Attributes = dict[str, rollup_attributes.AttributeValue]
 
@@ -21,28 +27,45 @@ class Naming:
     def __init__(self, settings: Settings) -> None:
         self._profiles = settings.profiles
         self.is_default = settings.profiles == (DEFAULT,)
-        self.reserved = frozenset[str]().union(*(RESERVED_BY_PROFILE[profile] for profile in settings.profiles))
-        self._common = frozenset[str]().union(*(names_in(profile, n.LEFT_WHEN_UNKNOWN) for profile in settings.profiles))
+        self.reserved = frozenset[str]().union(
+            *(RESERVED_BY_PROFILE[profile] for profile in settings.profiles)
+        )
+        self._common = frozenset[str]().union(
+            *(names_in(profile, n.LEFT_WHEN_UNKNOWN) for profile in settings.profiles)
+        )
         backends = [PROFILES[profile] for profile in settings.profiles if profile != DEFAULT]
         self.has_kind = any(backend.has_kind for backend in backends)
         """What a root or record is, and what was asked, have names, too."""
         self.input_chars = settings.max_output_chars if self.has_kind and settings.outputs else 0
         """How much of what was asked is written."""
         self._kept = frozenset[str]().union(
-            *(names_in(profile, _MAY_STAY) for profile in settings.profiles), *(backend.kept for backend in backends)
+            *(names_in(profile, _MAY_STAY) for profile in settings.profiles),
+            *(backend.kept for backend in backends),
         )
 
-    def replaced(self, existing: Mapping[str, object], written: Mapping[str, object]) -> frozenset[str]:
+    def replaced(
+        self, existing: Mapping[str, object], written: Mapping[str, object]
+    ) -> frozenset[str]:
         """Names that were set by hand on a root and do not stay; of outputs and errors, which are not ours alone, those written."""
-        return frozenset(name for name in self.reserved & existing.keys() if name in written or name not in self._common)
+        return frozenset(
+            name
+            for name in self.reserved & existing.keys()
+            if name in written or name not in self._common
+        )
 
     def kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
         """What the writer is to leave alone; with other profiles that is known when the names are."""
         return existing if self.is_default else {}
 
-    def named(self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False) -> Attributes:
+    def named(
+        self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False
+    ) -> Attributes:
         """The names of the profiles; what was set by hand and may stay does."""
         if self.is_default:
             return written
         names = named(written, self._profiles, is_call=is_call)
-        return {name: value for name, value in names.items() if name not in self._kept or existing.get(name) is None}
+        return {
+            name: value
+            for name, value in names.items()
+            if name not in self._kept or existing.get(name) is None
+        }

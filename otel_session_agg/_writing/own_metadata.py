@@ -23,7 +23,9 @@ _PREFIX = len(n.METADATA_PREFIX)
 _COST = n.COST[_PREFIX:]
 
 
-def with_totals(own: object, written: Mapping[str, AttributeValue]) -> str | Mapping[str, Any] | None:
+def with_totals(
+    own: object, written: Mapping[str, AttributeValue]
+) -> str | Mapping[str, Any] | None:
     """The metadata of a root, with what is written below ``metadata.``; ``None`` when it is no object, or nothing is written there.
 
     Totals replace what has their names; what the application says of the session does not.  A cost that is not known leaves none: it would
@@ -33,7 +35,9 @@ def with_totals(own: object, written: Mapping[str, AttributeValue]) -> str | Map
         return None
     if isinstance(own, str):
         found = _object(own)
-        return None if found is None else json.dumps(_merged(found, written))  # in ASCII: halves of pairs could not be sent
+        return (
+            None if found is None else json.dumps(_merged(found, written))
+        )  # in ASCII: halves of pairs could not be sent
     return _merged(own, written) if isinstance(own, Mapping) else None
 
 

@@ -78,7 +78,11 @@ class Profile:
 
     def target(self, name: str) -> Target | None:
         """Where the value of a default name goes; ``None``: nowhere."""
-        target = Target(name) if self.has_kind and name in {n.SPAN_KIND, n.INPUT} else self.targets.get(name)
+        target = (
+            Target(name)
+            if self.has_kind and name in {n.SPAN_KIND, n.INPUT}
+            else self.targets.get(name)
+        )
         if target is not None or not name.startswith(n.METADATA_PREFIX):
             return target
         key = name[len(n.METADATA_PREFIX) :]
@@ -88,7 +92,11 @@ class Profile:
 
 def _seconds(value: AttributeValue) -> AttributeValue | None:
     """Milliseconds as seconds; ``None`` for what is no number."""
-    return value / _MS_PER_SECOND if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return (
+        value / _MS_PER_SECOND
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        else None
+    )
 
 
 _HONEYHIVE_METADATA = "honeyhive_metadata."
@@ -196,10 +204,15 @@ _POSTHOG = {
 
 PROFILES: Mapping[str, Profile] = {
     "honeyhive": Profile(
-        _HONEYHIVE, _HONEYHIVE_METADATA, _HONEYHIVE_OWN | frozenset(target.name for target in _HONEYHIVE.values())
+        _HONEYHIVE,
+        _HONEYHIVE_METADATA,
+        _HONEYHIVE_OWN | frozenset(target.name for target in _HONEYHIVE.values()),
     ),
     "phoenix": Profile(
-        _PHOENIX, n.METADATA_PREFIX, kept=frozenset({_PHOENIX[n.OUTPUTS].name, n.SPAN_KIND, n.INPUT}), has_kind=True
+        _PHOENIX,
+        n.METADATA_PREFIX,
+        kept=frozenset({_PHOENIX[n.OUTPUTS].name, n.SPAN_KIND, n.INPUT}),
+        has_kind=True,
     ),
     "posthog": Profile(_POSTHOG, "ai_session_metadata_"),
 }
@@ -220,7 +233,8 @@ def names_in(profile: str, names: Iterable[str]) -> frozenset[str]:
 RESERVED_BY_PROFILE: Mapping[str, frozenset[str]] = {
     DEFAULT: n.RESERVED,
     **{
-        name: names_in(name, (key for key in n.RESERVED if not profile.targets[key].is_summed)) - profile.kept
+        name: names_in(name, (key for key in n.RESERVED if not profile.targets[key].is_summed))
+        - profile.kept
         for name, profile in PROFILES.items()
     },
 }
@@ -231,7 +245,9 @@ those names have the call's own figures, which must stay.
 """
 
 
-def named(values: Mapping[str, AttributeValue], profiles: Sequence[str], *, is_call: bool = False) -> dict[str, AttributeValue]:
+def named(
+    values: Mapping[str, AttributeValue], profiles: Sequence[str], *, is_call: bool = False
+) -> dict[str, AttributeValue]:
     """Totals in the names of these profiles, all in one; raises ``KeyError`` only for a profile that there is not.
 
     ``is_call``: the root is itself a model or embedding event, or would be read as one with these totals on it, so what a backend
@@ -239,11 +255,15 @@ def named(values: Mapping[str, AttributeValue], profiles: Sequence[str], *, is_c
     """
     written: dict[str, AttributeValue] = {}
     for profile in profiles:
-        written.update(values if profile == DEFAULT else _renamed(values, PROFILES[profile], is_call=is_call))
+        written.update(
+            values if profile == DEFAULT else _renamed(values, PROFILES[profile], is_call=is_call)
+        )
     return written
 
 
-def _renamed(values: Mapping[str, AttributeValue], profile: Profile, *, is_call: bool) -> dict[str, AttributeValue]:
+def _renamed(
+    values: Mapping[str, AttributeValue], profile: Profile, *, is_call: bool
+) -> dict[str, AttributeValue]:
     renamed: dict[str, AttributeValue] = {}
     for name, value in values.items():
         target = profile.target(name)

@@ -26,7 +26,11 @@ _ONLY_WHEN_NOT_ZERO = (
 
 
 def attributes(
-    rollup: Rollup, existing: Mapping[str, object], partial_reason: str | None = None, *, over: str = n.OF_TRACE
+    rollup: Rollup,
+    existing: Mapping[str, object],
+    partial_reason: str | None = None,
+    *,
+    over: str = n.OF_TRACE,
 ) -> dict[str, AttributeValue]:
     """What is written on the session root; ``existing`` are its own attributes, ``over`` says what the totals are over."""
     nothing = 0 if rollup.num_winners == 0 else None
@@ -39,7 +43,9 @@ def attributes(
         n.COST_SOURCE: rollup.cost_source,
         n.TOTAL_TOKENS: nothing if rollup.total_tokens is None else rollup.total_tokens,
         n.PROMPT_TOKENS: nothing if rollup.prompt_tokens is None else rollup.prompt_tokens,
-        n.COMPLETION_TOKENS: nothing if rollup.completion_tokens is None else rollup.completion_tokens,
+        n.COMPLETION_TOKENS: nothing
+        if rollup.completion_tokens is None
+        else rollup.completion_tokens,
         n.START_TIME: None if rollup.start_ns is None else rollup.start_ns // _NS_PER_MS,
         n.END_TIME: None if rollup.end_ns is None else rollup.end_ns // _NS_PER_MS,
         n.DURATION: rollup.duration_ms,
@@ -62,7 +68,9 @@ def attributes(
 
 def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
     """What is written on the span that is a session record."""
-    more: dict[str, AttributeValue | None] = {n.METADATA_PREFIX + name: value for name, value in record.metadata.items()}
+    more: dict[str, AttributeValue | None] = {
+        n.METADATA_PREFIX + name: value for name, value in record.metadata.items()
+    }
     more.update(
         {
             n.SESSION_ID: record.session_id,

@@ -89,7 +89,9 @@ class RootWriter:
         """A copy of a root that leaves, with its totals."""
         existing = _by_hand(root, attributes_of(root))
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
-        written = rollup_attributes.attributes(rollup, self._naming.kept_by(existing), ready.why_partial, over=over)
+        written = rollup_attributes.attributes(
+            rollup, self._naming.kept_by(existing), ready.why_partial, over=over
+        )
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(ready.labels, existing))
@@ -100,42 +102,73 @@ class RootWriter:
         replaced = self._naming.replaced(existing, named)
         for name in replaced:
             _warned.once(
-                "reserved", name, "attribute %s is reserved for session totals: the value set on a root is replaced", name
+                "reserved",
+                name,
+                "attribute %s is reserved for session totals: the value set on a root is replaced",
+                name,
             )
         return RootSpan(root, _in_metadata(named, existing), replaced)
 
     def _asked(self, root: ReadableSpan) -> str | None:
         """What was asked in a root, or below it."""
-        return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time)) if root.context is not None else None
+        return (
+            self.inputs.of(root.context.trace_id, nanoseconds(root.start_time))
+            if root.context is not None
+            else None
+        )
 
-    def _add_kind(self, written: Attributes, event: Reading | None, own: Mapping[str, Any], asked: str | None) -> None:
+    def _add_kind(
+        self, written: Attributes, event: Reading | None, own: Mapping[str, Any], asked: str | None
+    ) -> None:
         """What a root or record is and was asked, where that is written; no kind for a root that may yet turn out to be a call."""
         kind = event.kind if event is not None else Kind.CHAIN
-        if self._naming.has_kind and not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
+        if self._naming.has_kind and not (
+            kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)
+        ):
             written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
         if asked is not None:
             written[n.INPUT] = asked
 
-    def live(self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool) -> None:
+    def live(
+        self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool
+    ) -> None:
         """Write the totals so far on a root that is still open."""
         rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
         own, before = attributes_of(root), trace.written or {}
-        by_hand = _by_hand(root, {name: value for name, value in own.items() if before.get(name) != value})
-        written = rollup_attributes.attributes(rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup))
+        by_hand = _by_hand(
+            root, {name: value for name, value in own.items() if before.get(name) != value}
+        )
+        written = rollup_attributes.attributes(
+            rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup)
+        )
         if rollup.cost_source is None:
-            written.pop(n.COST, None)  # what stands on a span cannot be taken back when the cost turns out to be unknown
+            written.pop(
+                n.COST, None
+            )  # what stands on a span cannot be taken back when the cost turns out to be unknown
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(labels, by_hand))
         event = None if self._naming.is_default else reading.read(span_data(root))
         self._add_kind(written, event, own, self._asked(root))
-        now = self._fitting(root, own, written, by_hand, is_call=event is not None and _is_call(event))
-        now = _in_metadata(now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None))
+        now = self._fitting(
+            root, own, written, by_hand, is_call=event is not None and _is_call(event)
+        )
+        now = _in_metadata(
+            now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None)
+        )
         trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
-        root.set_attributes({name: value for name, value in trace.written.items() if own.get(name) != value})
+        root.set_attributes(
+            {name: value for name, value in trace.written.items() if own.get(name) != value}
+        )
 
     def _fitting(
-        self, root: Span, own: Mapping[str, Any], written: Attributes, by_hand: Mapping[str, Any], *, is_call: bool
+        self,
+        root: Span,
+        own: Mapping[str, Any],
+        written: Attributes,
+        by_hand: Mapping[str, Any],
+        *,
+        is_call: bool,
     ) -> Attributes:
         """As many attributes as a root has room for: beyond its limit, the SDK drops those of the application."""
         named = self._naming.named(written, by_hand, is_call=is_call)
@@ -147,7 +180,11 @@ class RootWriter:
         named = self._naming.named({**first, **written}, by_hand, is_call=is_call)
         new = [name for name in named if name not in own]
         if len(new) > room:
-            _warned.once("no room", n.COST, "a root with nearly as many attributes as the SDK allows has no room for all totals")
+            _warned.once(
+                "no room",
+                n.COST,
+                "a root with nearly as many attributes as the SDK allows has no room for all totals",
+            )
         return {name: value for name, value in named.items() if name not in new[room:]}
 
     def record(self, record: SessionRecord, resource: Resource) -> ReadableSpan:
@@ -157,7 +194,9 @@ class RootWriter:
         trace it does not lengthen.  The times of the session are attributes.
         """
         written = rollup_attributes.record_attributes(record)
-        self._add_kind(written, None, {}, self.inputs.of(record.members[0][0]) if record.members else None)
+        self._add_kind(
+            written, None, {}, self.inputs.of(record.members[0][0]) if record.members else None
+        )
         at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
         return made_span(
             n.SESSION_SPAN,
@@ -190,19 +229,31 @@ def _is_logfires(root: ReadableSpan) -> bool:
 
 def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
     """Who uses the session and its metadata, as far as the root does not say so itself."""
-    said: Attributes = {n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()}
+    said: Attributes = {
+        n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()
+    }
     if labels.user is not None:
         said[n.USER_ID] = labels.user.value
-    return {name: value for name, value in said.items() if existing.get(name) is None and name not in n.RESERVED}
+    return {
+        name: value
+        for name, value in said.items()
+        if existing.get(name) is None and name not in n.RESERVED
+    }
 
 
-def _in_metadata(named: Attributes, own: Mapping[str, Any], max_chars: int | None = None) -> dict[str, Any]:
+def _in_metadata(
+    named: Attributes, own: Mapping[str, Any], max_chars: int | None = None
+) -> dict[str, Any]:
     """The totals, in the metadata that a root has already, too, if that may be so long."""
     if OWN_METADATA not in own:
         return named
-    beside = {name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)}  # as session() puts it
+    beside = {
+        name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)
+    }  # as session() puts it
     merged = with_totals(own[OWN_METADATA], {**beside, **named})
-    if merged is None or (max_chars is not None and isinstance(merged, str) and len(merged) > max_chars):
+    if merged is None or (
+        max_chars is not None and isinstance(merged, str) and len(merged) > max_chars
+    ):
         return named
     return {**named, OWN_METADATA: merged}
 

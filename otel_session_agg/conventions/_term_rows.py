@@ -18,7 +18,19 @@ __all__ = [
     "below",
 ]
 
-IDLE = frozenset({"", "auto", "default", "global", "normal", "not_available", "on_demand", "standard", "standard_only"})
+IDLE = frozenset(
+    {
+        "",
+        "auto",
+        "default",
+        "global",
+        "normal",
+        "not_available",
+        "on_demand",
+        "standard",
+        "standard_only",
+    }
+)
 """Values that name nothing but the standard terms."""
 
 ANSWERED_TIER = "service_tier"
@@ -37,18 +49,31 @@ USAGE_TERMS: Mapping[str, tuple[str, ...]] = {
 """Names of terms in providers' usage objects."""
 
 REQUEST_TERMS: Mapping[str, tuple[str, ...]] = {
-    "requested_tier": ("service_tier", "serviceTier", "extra_body.service_tier", "model_kwargs.service_tier"),
+    "requested_tier": (
+        "service_tier",
+        "serviceTier",
+        "extra_body.service_tier",
+        "model_kwargs.service_tier",
+    ),
     "requested_speed": ("speed", "extra_body.speed", "model_kwargs.speed"),
     "requested_region": ("inference_geo", "extra_body.inference_geo", "model_kwargs.inference_geo"),
-    "search_context": ("web_search_options.search_context_size", "extra_body.web_search_options.search_context_size"),
+    "search_context": (
+        "web_search_options.search_context_size",
+        "extra_body.web_search_options.search_context_size",
+    ),
 }
 """Names of terms in the parameters of requests."""
 
 
-def below(*prefixes: str, terms: Mapping[str, tuple[str, ...]] = USAGE_TERMS) -> Mapping[str, tuple[str, ...]]:
+def below(
+    *prefixes: str, terms: Mapping[str, tuple[str, ...]] = USAGE_TERMS
+) -> Mapping[str, tuple[str, ...]]:
     """Return the names of terms of an object that stands at one of these places; an empty one is the outermost."""
     dotted = [f"{prefix}." if prefix else "" for prefix in prefixes]
-    return {term: tuple(f"{place}{name}" for place in dotted for name in names) for term, names in terms.items()}
+    return {
+        term: tuple(f"{place}{name}" for place in dotted for name in names)
+        for term, names in terms.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

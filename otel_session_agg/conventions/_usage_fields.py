@@ -101,7 +101,9 @@ SAYS: Mapping[str, tuple[int, int]] = {
 }
 """What a name says, and its place among the names that say the same: the first that an object has counts."""
 
-WITHOUT_THOUGHTS = frozenset({"candidates_token_count", "candidatesTokenCount", "response_token_count", "responseTokenCount"})
+WITHOUT_THOUGHTS = frozenset(
+    {"candidates_token_count", "candidatesTokenCount", "response_token_count", "responseTokenCount"}
+)
 """Gemini's candidates leave the thoughts out ..."""
 
 WITHOUT_TOOLS = frozenset({"prompt_token_count", "promptTokenCount"})
@@ -120,7 +122,18 @@ MODALITIES = ("text", "audio", "image", "video", "document")
 """Modalities of these lists; one that a list does not have has no tokens."""
 
 OTHER_UNITS = frozenset(
-    {"characters", "chars", "seconds", "milliseconds", "minutes", "images", "pages", "requests", "searches", "units"}
+    {
+        "characters",
+        "chars",
+        "seconds",
+        "milliseconds",
+        "minutes",
+        "images",
+        "pages",
+        "requests",
+        "searches",
+        "units",
+    }
 )
 """Last words of names of counts that are not of tokens."""
 

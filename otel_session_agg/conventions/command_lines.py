@@ -21,5 +21,8 @@ TABLE = Convention(
     total=("codex.turn.token_usage.total_tokens",),
     cache_read=("codex.turn.token_usage.cached_input_tokens",),
     cache_write=("codex.turn.token_usage.cache_write_input_tokens",),
-    reasoning=("codex.turn.token_usage.reasoning_output_tokens", "codex.usage.reasoning_output_tokens"),
+    reasoning=(
+        "codex.turn.token_usage.reasoning_output_tokens",
+        "codex.usage.reasoning_output_tokens",
+    ),
 )

@@ -21,7 +21,12 @@ TABLE = Convention(
     audio_prompt=("gen_ai.usage.experimental.input_audio_tokens",),
     audio_completion=("gen_ai.usage.experimental.output_audio_tokens",),
     texts=(
-        Text("gcp.vertex.agent.llm_response", "native", scopes=("gcp.vertex.agent",), path=("usage_metadata",)),
+        Text(
+            "gcp.vertex.agent.llm_response",
+            "native",
+            scopes=("gcp.vertex.agent",),
+            path=("usage_metadata",),
+        ),
         Text(  # the names of the API, as other languages write them
             "gcp.vertex.agent.llm_response",
             "native",
@@ -40,7 +45,13 @@ TABLE = Convention(
             hint="web_search_queries",
         ),
     ),
-    terms=(TermText("gcp.vertex.agent.llm_response", below("usage_metadata", "usageMetadata"), scopes=("gcp.vertex.agent",)),),
+    terms=(
+        TermText(
+            "gcp.vertex.agent.llm_response",
+            below("usage_metadata", "usageMetadata"),
+            scopes=("gcp.vertex.agent",),
+        ),
+    ),
     session={"gcp.vertex.agent.session_id": 120},
     user={"gcp.vertex.agent.user_id": 120},
     content=("gcp.vertex.agent.llm_request",),

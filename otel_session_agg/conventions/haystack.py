@@ -33,7 +33,13 @@ TABLE = Convention(
             }
         ),
     ),
-    texts=tuple(Text(key, "native", sole=True, path=(part,), search="usage") for key in _OUTPUTS for part in ("replies", "meta")),
-    model_texts=tuple(NameText(key, r'"meta": \{(?:[^{}]|\{[^{}]*\})*?"model": "([^"\\]+)"') for key in _OUTPUTS),
+    texts=tuple(
+        Text(key, "native", sole=True, path=(part,), search="usage")
+        for key in _OUTPUTS
+        for part in ("replies", "meta")
+    ),
+    model_texts=tuple(
+        NameText(key, r'"meta": \{(?:[^{}]|\{[^{}]*\})*?"model": "([^"\\]+)"') for key in _OUTPUTS
+    ),
     output=_OUTPUTS,
 )

@@ -30,7 +30,10 @@ TABLE = Convention(
         Text("gen_ai.usage.input_token_details", "inclusive", within="input_token_details"),
         Text("gen_ai.usage.output_token_details", "inclusive", within="output_token_details"),
     ),
-    billed=(BilledText("langsmith.usage_metadata"), BilledText("langsmith.metadata.usage_metadata")),
+    billed=(
+        BilledText("langsmith.usage_metadata"),
+        BilledText("langsmith.metadata.usage_metadata"),
+    ),
     terms=(
         *(
             TermText(
@@ -42,7 +45,12 @@ TABLE = Convention(
             for key in ("langsmith.usage_metadata", "langsmith.metadata.usage_metadata")
         ),
         *(
-            TermText(f"gen_ai.usage.{side}_token_details", {}, tiers_at=("",), hints=('"flex', "'flex", '"priority', "'priority"))
+            TermText(
+                f"gen_ai.usage.{side}_token_details",
+                {},
+                tiers_at=("",),
+                hints=('"flex', "'flex", '"priority', "'priority"),
+            )
             for side in ("input", "output")
         ),
     ),

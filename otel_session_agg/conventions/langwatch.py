@@ -27,7 +27,10 @@ TABLE = Convention(
     name="langwatch",
     precedence=76,
     kinds=(Kinds("langwatch.span.type", _TYPES, precedence=34),),
-    cache_write_1h=("gen_ai.usage.cache_creation_1h.input_tokens", "gen_ai.usage.cache_creation_1h_input_tokens"),
+    cache_write_1h=(
+        "gen_ai.usage.cache_creation_1h.input_tokens",
+        "gen_ai.usage.cache_creation_1h_input_tokens",
+    ),
     texts=(Text("langwatch.metrics", "inclusive"),),
     billed=(BilledText("langwatch.metrics"),),
     cost={"langwatch.span.cost": 90},

@@ -50,7 +50,9 @@ TABLE = Convention(
         "http.response.header.x-litellm-response-cost": 63,
     },
     fees=(FeeKey("litellm.cost.guardrail", unless="litellm.guardrail.cost_in_spend"),),
-    billed=tuple(BilledText(f"llm.{provider}.usage") for provider in ("openrouter", "perplexity", "xai")),
+    billed=tuple(
+        BilledText(f"llm.{provider}.usage") for provider in ("openrouter", "perplexity", "xai")
+    ),
     service_tier=tuple(f"llm.{provider}.service_tier" for provider in _PROVIDERS),
     cost_text={"hidden_params": 120},
     cache_hit=("litellm.cache_hit", "gen_ai.cache_hit"),

@@ -41,8 +41,16 @@ TABLE = Convention(
             blank="null",
         ),
     ),
-    prompt=(f"{_RAW}.prompt_tokens", f"{_RAW}.input_tokens", "response.additional_kwargs.prompt_tokens"),
-    completion=(f"{_RAW}.completion_tokens", f"{_RAW}.output_tokens", "response.additional_kwargs.completion_tokens"),
+    prompt=(
+        f"{_RAW}.prompt_tokens",
+        f"{_RAW}.input_tokens",
+        "response.additional_kwargs.prompt_tokens",
+    ),
+    completion=(
+        f"{_RAW}.completion_tokens",
+        f"{_RAW}.output_tokens",
+        "response.additional_kwargs.completion_tokens",
+    ),
     total=(f"{_RAW}.total_tokens", "response.additional_kwargs.total_tokens"),
     cache_read=(
         f"{_RAW}.prompt_tokens_details.cached_tokens",

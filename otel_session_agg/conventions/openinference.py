@@ -8,7 +8,15 @@ the cached part, or its total proves that it does not.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Meaning, NamedSpans, NameText, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Emitter,
+    Kinds,
+    Meaning,
+    NamedSpans,
+    NameText,
+    Text,
+)
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _KINDS = {
@@ -25,9 +33,14 @@ _KINDS = {
     "evaluator": Kind.EVALUATOR,
 }
 
-_LANGCHAIN = ("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain")
+_LANGCHAIN = (
+    "openinference.instrumentation.langchain",
+    "@arizeai/openinference-instrumentation-langchain",
+)
 
-_CONVERSATION = r'"(?:session_id|thread_id|conversation_id)": ?("(?:[^"\\]|\\.){0,1024}"|-?[0-9]{1,18})'
+_CONVERSATION = (
+    r'"(?:session_id|thread_id|conversation_id)": ?("(?:[^"\\]|\\.){0,1024}"|-?[0-9]{1,18})'
+)
 
 _ANSWERS_WHOLE = (
     "openinference.instrumentation.openai",
@@ -54,8 +67,14 @@ TABLE = Convention(
     prompt=("llm.token_count.prompt", "decision.token_count.input"),
     completion=("llm.token_count.completion", "decision.token_count.output"),
     total=("llm.token_count.total",),
-    cache_read=("llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input"),
-    cache_write=("llm.token_count.prompt_details.cache_write", "llm.token_count.prompt_details.cache_creation"),
+    cache_read=(
+        "llm.token_count.prompt_details.cache_read",
+        "llm.token_count.prompt_details.cache_input",
+    ),
+    cache_write=(
+        "llm.token_count.prompt_details.cache_write",
+        "llm.token_count.prompt_details.cache_creation",
+    ),
     reasoning=("llm.token_count.completion_details.reasoning",),
     audio_prompt=("llm.token_count.prompt_details.audio",),
     audio_completion=("llm.token_count.completion_details.audio",),
@@ -63,7 +82,10 @@ TABLE = Convention(
         Text(
             "output.value",
             "searches",
-            scopes=("openinference.instrumentation.openai", "@arizeai/openinference-instrumentation-openai"),
+            scopes=(
+                "openinference.instrumentation.openai",
+                "@arizeai/openinference-instrumentation-openai",
+            ),
             fills=True,
             unless=Meaning.WEB_SEARCHES,
             hint="web_search_call",
@@ -87,7 +109,10 @@ TABLE = Convention(
             Text(  # of Anthropic's usage these stand only in the answer itself, which is taken apart only where it has them
                 "output.value",
                 "native",
-                scopes=("openinference.instrumentation.anthropic", "@arizeai/openinference-instrumentation-anthropic"),
+                scopes=(
+                    "openinference.instrumentation.anthropic",
+                    "@arizeai/openinference-instrumentation-anthropic",
+                ),
                 path=("usage",),
                 fills=True,
                 unless=part,
@@ -128,7 +153,10 @@ TABLE = Convention(
         Text(  # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere the part kept for an hour
             "output.value",
             "native",
-            scopes=("@arizeai/openinference-instrumentation-bedrock", "openinference.instrumentation.bedrock"),
+            scopes=(
+                "@arizeai/openinference-instrumentation-bedrock",
+                "openinference.instrumentation.bedrock",
+            ),
             path=("usage",),
             fills=True,
             unless=Meaning.CACHE_WRITE_1H,
@@ -170,11 +198,22 @@ TABLE = Convention(
     billed=(BilledText("output.value", ("usage",), scopes=_ANSWERS_WHOLE),),
     terms=(
         TermText("llm.invocation_parameters", REQUEST_TERMS),
-        TermText("output.value", below("", "usage", "usage_metadata", "usageMetadata"), scopes=_ANSWERS_WHOLE),
         TermText(
             "output.value",
-            below("generations.*.*.message.kwargs.response_metadata", "generations.*.*.generation_info", "llm_output"),
-            tiers_at=tuple(f"generations.*.*.message.kwargs.usage_metadata.{side}_token_details" for side in ("input", "output")),
+            below("", "usage", "usage_metadata", "usageMetadata"),
+            scopes=_ANSWERS_WHOLE,
+        ),
+        TermText(
+            "output.value",
+            below(
+                "generations.*.*.message.kwargs.response_metadata",
+                "generations.*.*.generation_info",
+                "llm_output",
+            ),
+            tiers_at=tuple(
+                f"generations.*.*.message.kwargs.usage_metadata.{side}_token_details"
+                for side in ("input", "output")
+            ),
             scopes=_LANGCHAIN,
             hints=("service_tier", '"speed', "inference_geo", '"flex', '"priority'),
         ),
@@ -206,8 +245,17 @@ TABLE = Convention(
     metadata=("metadata",),
     input=("input.value",),
     output=("output.value", "llm.output_messages.0.message.content"),
-    feedback_prefixes=("annotations.", "trace.annotations.", "session.annotations.", "evaluations."),
-    content=("llm.input_messages.0.message.role", "llm.output_messages.0.message.role", "llm.prompts"),
+    feedback_prefixes=(
+        "annotations.",
+        "trace.annotations.",
+        "session.annotations.",
+        "evaluations.",
+    ),
+    content=(
+        "llm.input_messages.0.message.role",
+        "llm.output_messages.0.message.role",
+        "llm.prompts",
+    ),
     emitters=(
         Emitter(
             scopes=("@arizeai/openinference-instrumentation-bedrock",),
@@ -273,7 +321,10 @@ TABLE = Convention(
             prompt_excludes_write=True,
         ),
         Emitter(
-            scopes=("openinference.instrumentation.claude_agent_sdk", "@arizeai/openinference-instrumentation-claude-agent-sdk"),
+            scopes=(
+                "openinference.instrumentation.claude_agent_sdk",
+                "@arizeai/openinference-instrumentation-claude-agent-sdk",
+            ),
             proof="source: usage of the agent span is the SDK's own, total is input + output",
             prompt_excludes_cache=True,
         ),
@@ -284,7 +335,10 @@ TABLE = Convention(
             prompt_excludes_cache=True,
         ),
         Emitter(
-            scopes=("openinference.instrumentation.agno", "openinference.instrumentation.google_adk"),
+            scopes=(
+                "openinference.instrumentation.agno",
+                "openinference.instrumentation.google_adk",
+            ),
             has=("session.id",),
             proof="recorded: agno's (1.0.15) and Google ADK's (1.0.5) id of a memory, which they make up when none is given",
             copied_sessions=("session.id",),

@@ -12,7 +12,9 @@ from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Nam
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
 """What instrumentations write on whatever they wrap, a model's own method included: an operation of a model knows better."""
-_MODEL_OPERATIONS = {word: kind for word, kind in OPERATIONS.items() if kind in {Kind.MODEL, Kind.EMBEDDING}}
+_MODEL_OPERATIONS = {
+    word: kind for word, kind in OPERATIONS.items() if kind in {Kind.MODEL, Kind.EMBEDDING}
+}
 
 _LITELLM = ("text_completion", "image_generation", "image_edit", "transcription", "speech")
 _REQUESTS = {
@@ -62,7 +64,10 @@ TABLE = Convention(
         "traceloop.association.properties.thread_id": 56,
         "traceloop.association.properties.conversation_id": 57,
     },
-    user={"traceloop.association.properties.user_id": 50, "traceloop.association.properties.userId": 51},
+    user={
+        "traceloop.association.properties.user_id": 50,
+        "traceloop.association.properties.userId": 51,
+    },
     input=("traceloop.entity.input",),
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),

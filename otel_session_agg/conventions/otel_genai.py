@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
-from otel_session_agg.conventions._schema import GENERIC, Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._schema import (
+    GENERIC,
+    Convention,
+    Emitter,
+    Kinds,
+    NamedSpans,
+    Text,
+)
 from otel_session_agg.conventions._term_rows import USAGE_TERMS, BilledText, TermKey, TermText
 
 _ANSWERS = ("gen_ai.usage", "gen_ai.response", "anthropic.usage", "anthropic.response")
@@ -20,7 +27,10 @@ _TERMS: tuple[TermKey | TermText, ...] = (
     *(TermKey(f"{prefix}.inference_geo", "requested_region") for prefix in _REQUESTS),
     *(TermKey(f"{prefix}.speed", "speed") for prefix in _ANSWERS),
     *(TermKey(f"{prefix}.inference_geo", "region") for prefix in _ANSWERS),
-    *(TermKey(f"{prefix}.search_context_size", "search_context") for prefix in (*_ANSWERS, *_REQUESTS)),
+    *(
+        TermKey(f"{prefix}.search_context_size", "search_context")
+        for prefix in (*_ANSWERS, *_REQUESTS)
+    ),
     TermKey("gen_ai.request.batch", "batch"),
     TermKey("batch", "batch", only=frozenset({"true", "false"})),
     TermKey("service_tier", "service_tier"),
@@ -34,7 +44,11 @@ TABLE = Convention(
     precedence=40,
     kinds=(
         Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, or_model=True),
-        Kinds("mistral_ai.operation.id", {"embeddings_v1_embeddings_post": Kind.EMBEDDING}, precedence=64),
+        Kinds(
+            "mistral_ai.operation.id",
+            {"embeddings_v1_embeddings_post": Kind.EMBEDDING},
+            precedence=64,
+        ),
     ),
     spans=(
         NamedSpans({"stream_chat": Kind.MODEL}, scopes=("mistralai_sdk_tracer",)),
@@ -57,7 +71,10 @@ TABLE = Convention(
         "gen_ai.usage.cache_read.audio_tokens",
         "gen_ai.usage.cache_read.audio.input_tokens",
     ),
-    text_cache_read=("gen_ai.usage.text.cache_read.input_tokens", "gen_ai.usage.cache_read.text_tokens"),
+    text_cache_read=(
+        "gen_ai.usage.text.cache_read.input_tokens",
+        "gen_ai.usage.cache_read.text_tokens",
+    ),
     texts=(Text("gen_ai.usage.raw", "native", proves=True),),
     image_prompt=("gen_ai.usage.image.input_tokens", "gen_ai.usage.input_image_tokens"),
     image_completion=("gen_ai.usage.image.output_tokens", "gen_ai.usage.output_image_tokens"),
@@ -112,13 +129,24 @@ TABLE = Convention(
         "gen_ai.usage.service_tier",
         "gen_ai.service_tier",
     ),
-    server_address=("server.address", "gen_ai.openai.api_base", "openai.api_base", "llm.api_base", "url.full", "http.url"),
+    server_address=(
+        "server.address",
+        "gen_ai.openai.api_base",
+        "openai.api_base",
+        "llm.api_base",
+        "url.full",
+        "http.url",
+    ),
     session={"gen_ai.conversation.id": 140},
     user={"enduser.id": 25},  # of the general conventions
     input=("gen_ai.input.messages", "gen_ai.prompt"),
     output=("gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"),
     error_type=("error.type",),
-    feedback=("gen_ai.evaluation.name", "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"),
+    feedback=(
+        "gen_ai.evaluation.name",
+        "gen_ai.evaluation.score.value",
+        "gen_ai.evaluation.score.label",
+    ),
     feedback_events=("gen_ai.evaluation.result",),
     content=(
         "gen_ai.input.messages",
@@ -132,7 +160,10 @@ TABLE = Convention(
     agent=("gen_ai.agent.name", "gen_ai.agent.id"),
     emitters=(
         Emitter(
-            scopes=("opentelemetry.instrumentation.botocore", "opentelemetry.instrumentation.genai.bedrock"),
+            scopes=(
+                "opentelemetry.instrumentation.botocore",
+                "opentelemetry.instrumentation.genai.bedrock",
+            ),
             proof="recorded: botocore 0.66b2 and genai-bedrock 1.3b0 pass Bedrock's own figures on",
             prompt_excludes_cache=True,
         ),

@@ -32,27 +32,41 @@ TABLE = Convention(
     ),
     texts=(
         Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),
-        Text("usage", "inclusive", scopes=("logfire.openai_agents",), fills=True),  # recorded: 5.2 knows no parts
+        Text(
+            "usage", "inclusive", scopes=("logfire.openai_agents",), fills=True
+        ),  # recorded: 5.2 knows no parts
     ),
     cache_read=(
         "gen_ai.usage.details.cache_read_tokens",
         "gen_ai.usage.details.cache_read_input_tokens",
         "gen_ai.usage.details.cached_content_tokens",
     ),
-    cache_write=("gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens"),
+    cache_write=(
+        "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
+    ),
     cache_write_5m=("gen_ai.usage.details.ephemeral_5m_input_tokens",),
     cache_write_1h=("gen_ai.usage.details.ephemeral_1h_input_tokens",),
     reasoning=("gen_ai.usage.details.reasoning_tokens", "gen_ai.usage.details.thoughts_tokens"),
     text_cache_read=("gen_ai.usage.details.text_cache_tokens",),
     tool_prompt=("gen_ai.usage.details.tool_use_prompt_tokens",),
-    audio_prompt=("gen_ai.usage.details.input_audio_tokens", "gen_ai.usage.details.audio_prompt_tokens"),
+    audio_prompt=(
+        "gen_ai.usage.details.input_audio_tokens",
+        "gen_ai.usage.details.audio_prompt_tokens",
+    ),
     audio_completion=(
         "gen_ai.usage.details.output_audio_tokens",
         "gen_ai.usage.details.audio_candidates_tokens",
         "gen_ai.usage.details.audio_tokens",
     ),
-    audio_cache_read=("gen_ai.usage.details.cache_audio_read_tokens", "gen_ai.usage.details.audio_cache_tokens"),
-    web_searches=("gen_ai.usage.details.web_search_requests", "gen_ai.usage.details.num_search_queries"),
+    audio_cache_read=(
+        "gen_ai.usage.details.cache_audio_read_tokens",
+        "gen_ai.usage.details.audio_cache_tokens",
+    ),
+    web_searches=(
+        "gen_ai.usage.details.web_search_requests",
+        "gen_ai.usage.details.num_search_queries",
+    ),
     billed=(BilledText("response_data", ("usage",), scopes=_LOGFIRE),),
     terms=(
         TermText("request_data", REQUEST_TERMS, scopes=_LOGFIRE),
@@ -60,7 +74,9 @@ TABLE = Convention(
     ),
     cost={"operation.cost": 40},
     # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON when there is none
-    session_texts=(NameText("group_id", r'^(?!null$)([^"\\]{1,1024})$', scopes=("logfire.openai_agents",)),),
+    session_texts=(
+        NameText("group_id", r'^(?!null$)([^"\\]{1,1024})$', scopes=("logfire.openai_agents",)),
+    ),
     output=("final_result",),
     agent=("agent_name",),
     emitters=(

@@ -22,7 +22,10 @@ TABLE = Convention(
         Emitter(
             scopes=("strands",),
             has=("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens"),
-            lacks=("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"),
+            lacks=(
+                "gen_ai.usage.cache_read.input_tokens",
+                "gen_ai.usage.cache_creation.input_tokens",
+            ),
             providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
             proof="source: Bedrock's own figures before 1.62",
             prompt_excludes_cache=True,

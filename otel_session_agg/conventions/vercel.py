@@ -28,7 +28,10 @@ _OPERATIONS = {
 }
 _STEPS = {".dogenerate": Kind.MODEL, ".dostream": Kind.MODEL, ".doembed": Kind.EMBEDDING}
 _RAW_PROVIDERS = ("anthropic", "bedrock", "claude")
-_DETAILS = ("ai.usage.inputTokenDetails.noCacheTokens", "ai.usage.inputTokenDetails.cacheReadTokens")
+_DETAILS = (
+    "ai.usage.inputTokenDetails.noCacheTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+)
 _USER_AGENT = "ai.request.headers.user-agent"
 """``ai/5.0.277`` in it: the SDK names itself in the headers of calls without a stream, from a late 5.0 on."""
 

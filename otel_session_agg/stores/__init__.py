@@ -13,7 +13,15 @@ from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.stores.redis import RedisStore
 from otel_session_agg.stores.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "RedisStore", "SessionStore", "Slot", "SqliteStore", "Stored", "open_store"]
+__all__ = [
+    "MemoryStore",
+    "RedisStore",
+    "SessionStore",
+    "Slot",
+    "SqliteStore",
+    "Stored",
+    "open_store",
+]
 
 
 def open_store(url: str) -> SessionStore:
@@ -50,7 +58,11 @@ def _sqlite(url: str) -> SessionStore:
     return SqliteStore(path)
 
 
-_OPENERS: dict[str, Callable[[str], SessionStore]] = {"memory": _memory, "sqlite": _sqlite, **dict.fromkeys(SCHEMES, RedisStore)}
+_OPENERS: dict[str, Callable[[str], SessionStore]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    **dict.fromkeys(SCHEMES, RedisStore),
+}
 
 
 _tokens: WeakKeyDictionary[SessionStore, object] = WeakKeyDictionary()

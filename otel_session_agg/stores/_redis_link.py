@@ -76,7 +76,9 @@ class Sight:
         connection.send_command("INFO", "server")
         try:
             found = _RUN_ID.search(connection.read_response())
-        except ResponseError:  # not everybody may ask; then every further connection could be to another run
+        except (
+            ResponseError
+        ):  # not everybody may ask; then every further connection could be to another run
             found = None
         run = found[1] if found else b""
         self.lost |= address in self._runs and (not run or run != self._runs[address])
@@ -139,7 +141,9 @@ class _Cluster:
     def scan(self, pattern: str) -> Iterator[bytes]:
         with self._known_nodes():
             for node in self._client.get_primaries():
-                yield from self._client.get_redis_connection(node).scan_iter(match=pattern, count=_PAGE_KEYS)
+                yield from self._client.get_redis_connection(node).scan_iter(
+                    match=pattern, count=_PAGE_KEYS
+                )
 
     def close(self) -> None:
         self._client.disconnect_connection_pools()  # close() alone leaves that to the garbage collector
@@ -163,7 +167,9 @@ class _Cluster:
     def _look_again(self) -> None:
         try:
             self._client.nodes_manager.initialize()
-        except RedisClusterException:  # none of the nodes we knew answers: begin with that of the URL
+        except (
+            RedisClusterException
+        ):  # none of the nodes we knew answers: begin with that of the URL
             self.close()
             self._client = self._connect()
 
@@ -178,7 +184,9 @@ class _Cluster:
             answers = _pipelined(client, [commands[position] for position in positions])
             for position, answer in zip(positions, answers, strict=True):
                 moved = isinstance(answer, AskError)  # MovedError is one too
-                replies[position] = self._client.execute_command(*commands[position].args) if moved else answer
+                replies[position] = (
+                    self._client.execute_command(*commands[position].args) if moved else answer
+                )
         return replies
 
 
@@ -225,7 +233,11 @@ def _answer(connection: Any) -> Any:
         return error
 
 
-_POOL_WANTS = () if signature(ConnectionPool.get_connection).parameters["command_name"].default is None else ("EVAL",)
+_POOL_WANTS = (
+    ()
+    if signature(ConnectionPool.get_connection).parameters["command_name"].default is None
+    else ("EVAL",)
+)
 """Before redis-py 5.3 a pool wants to know what a connection is for; since then it warns of that."""
 
 

@@ -28,7 +28,13 @@ class Files:
     def are_others(self) -> bool:
         """Whether a name stands for another file by now, or for none; a file beside that has come since is one of ours."""
         found = [_id_of(name) for name in self._names]
-        if any(known is not None and known != now for known, now in zip(self._known, found, strict=True)) or found[0] is None:
+        if (
+            any(
+                known is not None and known != now
+                for known, now in zip(self._known, found, strict=True)
+            )
+            or found[0] is None
+        ):
             return True
         self._known = found
         return False
@@ -58,7 +64,9 @@ def create_file(path: Path) -> None:
     What an earlier one of that name has left beside it goes first, or SQLite would take it for the new one's.  What cannot be done here
     is left to SQLite, which says why.
     """
-    if path.exists():  # not opened to see: SQLite's locks of this process would be gone when it is closed again
+    if (
+        path.exists()
+    ):  # not opened to see: SQLite's locks of this process would be gone when it is closed again
         return
     with suppress(OSError), _alone_in(path.parent):
         if not path.exists():

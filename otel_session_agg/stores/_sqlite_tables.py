@@ -84,7 +84,9 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
     with imports:
         import sqlite3  # noqa: PLC0415 -- some builds of Python come without it
 
-    connection = sqlite3.connect(path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False
+    )
     with ExitStack() as stack:
         stack.callback(connection.close)
         connection.text_factory = _no_text
@@ -94,7 +96,9 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
         _repair(connection)
         _rebase(connection, clock())
         connection.execute("COMMIT")
-        with suppress(sqlite3.OperationalError):  # another process has the file just now: whoever opens it next, does this
+        with suppress(
+            sqlite3.OperationalError
+        ):  # another process has the file just now: whoever opens it next, does this
             connection.execute("PRAGMA journal_mode = WAL")
         check_version(connection, path)  # this reads, so that the files beside are there
         stack.pop_all()
@@ -160,7 +164,9 @@ def _rebase(connection: sqlite3.Connection, now: float) -> None:
 
 def live(connection: sqlite3.Connection, key: str, now: float) -> _Row | None:
     """The row of a key; what is left of one that has expired is deleted."""
-    row = connection.execute("SELECT version, settled, expires FROM keys WHERE key = ?", (encoded(key),)).fetchone()
+    row = connection.execute(
+        "SELECT version, settled, expires FROM keys WHERE key = ?", (encoded(key),)
+    ).fetchone()
     if row is None:
         return None
     version, settled, expires = row
@@ -174,7 +180,13 @@ def _whole(version: object) -> int:
     return version if isinstance(version, int) else 0
 
 
-def put(connection: sqlite3.Connection, slots: Sequence[Slot], now: float, expires: float, due: float | None) -> bool:
+def put(
+    connection: sqlite3.Connection,
+    slots: Sequence[Slot],
+    now: float,
+    expires: float,
+    due: float | None,
+) -> bool:
     """Put slots of one key; whether it was settled."""
     row = live(connection, slots[0].key, now)
     key = encoded(slots[0].key)
@@ -182,12 +194,17 @@ def put(connection: sqlite3.Connection, slots: Sequence[Slot], now: float, expir
         create(connection, key)
     replaced = sum([replace(connection, slot) for slot in slots])
     if replaced and row is not None:
-        connection.execute("UPDATE keys SET version = ?, settled = 0 WHERE key = ?", (_next_version(connection), key))
+        connection.execute(
+            "UPDATE keys SET version = ?, settled = 0 WHERE key = ?",
+            (_next_version(connection), key),
+        )
     prolong(connection, key, expires, due)
     return row is not None and row.settled
 
 
-def prolong(connection: sqlite3.Connection, key: bytes, expires: float, due: float | None = None) -> None:
+def prolong(
+    connection: sqlite3.Connection, key: bytes, expires: float, due: float | None = None
+) -> None:
     """Let a key live so long, unless it does already, and set when it is due."""
     statement = """UPDATE keys SET expires = CASE typeof(expires) WHEN 'real' THEN max(expires, ?) ELSE ? END,
         due = coalesce(?, due) WHERE key = ?"""
@@ -204,7 +221,10 @@ def replace(connection: sqlite3.Connection, slot: Slot) -> bool:
 
 def create(connection: sqlite3.Connection, key: bytes) -> None:
     """Add the row of a key, with a version it never had."""
-    connection.execute("INSERT INTO keys (key, version, expires) VALUES (?, ?, 0)", (key, _next_version(connection)))
+    connection.execute(
+        "INSERT INTO keys (key, version, expires) VALUES (?, ?, 0)",
+        (key, _next_version(connection)),
+    )
 
 
 def _next_version(connection: sqlite3.Connection) -> int:
@@ -238,7 +258,9 @@ def get(connection: sqlite3.Connection, key: str, now: float, left_out: LeftOut)
 
 def purge(connection: sqlite3.Connection, now: float, limit: int) -> None:
     """Delete some keys that have expired."""
-    for (key,) in connection.execute("SELECT key FROM keys WHERE expires <= ? LIMIT ?", (now, limit)).fetchall():
+    for (key,) in connection.execute(
+        "SELECT key FROM keys WHERE expires <= ? LIMIT ?", (now, limit)
+    ).fetchall():
         _delete(connection, key)
 
 

@@ -75,7 +75,9 @@ class SessionStore(Protocol):
     before its time, evicted for example, is noted in ``evicted`` if the store has such a ``dict``, until it is taken from there.
     """
 
-    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+    def put(
+        self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None
+    ) -> list[bool]:
         """Replace slots.
 
         Args:

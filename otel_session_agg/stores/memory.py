@@ -48,7 +48,9 @@ class MemoryStore:
 
     """
 
-    def __init__(self, *, max_keys: int = DEFAULT_MAX_KEYS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, max_keys: int = DEFAULT_MAX_KEYS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._max_keys = max_keys
         self._clock = clock
         self.dropped_keys = 0
@@ -70,11 +72,16 @@ class MemoryStore:
             self._reset()  # the lock too: a thread that held it is not here
         return self._lock
 
-    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+    def put(
+        self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None
+    ) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         with self._guarded():
             now = self._clock()
-            settled = {key: self._touch(key, now, ttl_seconds).settled for key in dict.fromkeys(slot.key for slot in slots)}
+            settled = {
+                key: self._touch(key, now, ttl_seconds).settled
+                for key in dict.fromkeys(slot.key for slot in slots)
+            }
             for slot in slots:
                 entry = self._entries[slot.key]
                 if entry.replace(slot):
@@ -90,19 +97,26 @@ class MemoryStore:
         with self._guarded():
             now = self._clock()
             entries = [self._live(key, now) or _Entry() for key in keys]
-            return [Stored(entry.version, {writer: value for writer, (_, value) in entry.slots.items()}) for entry in entries]
+            return [
+                Stored(entry.version, {writer: value for writer, (_, value) in entry.slots.items()})
+                for entry in entries
+            ]
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`SessionStore.keys`."""
         with self._guarded():
             now = self._clock()
-            return iter([key for key in self._entries if key.startswith(prefix) and self._live(key, now)])
+            return iter(
+                [key for key in self._entries if key.startswith(prefix) and self._live(key, now)]
+            )
 
     def due(self, limit: int) -> list[str]:
         """See :meth:`SessionStore.due`."""
         with self._guarded():
             now = self._clock()
-            self._entries = {key: entry for key, entry in self._entries.items() if now < entry.expires_seconds}
+            self._entries = {
+                key: entry for key, entry in self._entries.items() if now < entry.expires_seconds
+            }
             waiting = (
                 (entry.due_seconds, number, key)
                 for number, (key, entry) in enumerate(self._entries.items())

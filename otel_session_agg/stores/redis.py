@@ -103,7 +103,9 @@ class RedisStore:
         """What this store is, whichever object stands for it; with the password, so not to be shown."""
         return f"{self._prefix}@{self._url}"
 
-    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+    def put(
+        self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None
+    ) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         by_name: dict[str, list[Slot]] = {}
         for slot in slots:
@@ -116,7 +118,11 @@ class RedisStore:
         else:
             keep_seconds = max(_KEEP_SECONDS, ttl_seconds + due_seconds)
             _, states = self._run(self._schedule(by_name, due_seconds, keep_seconds), writes)
-            unsure = [name for name, state in zip(by_name, states, strict=True) if state in (scripts.NEW, scripts.SETTLED)]
+            unsure = [
+                name
+                for name, state in zip(by_name, states, strict=True)
+                if state in (scripts.NEW, scripts.SETTLED)
+            ]
             self._run(self._schedule(unsure, due_seconds, keep_seconds, mode="NX"))
         for name, state in zip(by_name, states, strict=True):
             if state not in _PUT_STATES:
@@ -125,7 +131,9 @@ class RedisStore:
                 if state == scripts.NEW:
                     self._gone(name)
                 self._alive.put(name, time.monotonic() + ttl_seconds)
-        settled = {name: state == scripts.SETTLED for name, state in zip(by_name, states, strict=True)}
+        settled = {
+            name: state == scripts.SETTLED for name, state in zip(by_name, states, strict=True)
+        }
         return [settled[quoted(slot.key)] for slot in slots]
 
     def get(self, keys: Sequence[str]) -> list[Stored]:
@@ -156,9 +164,20 @@ class RedisStore:
         for _ in range(_MAX_ROUNDS):
             rows = self._overdue(limit)
             ours = [row for row in rows if row.is_ours]
-            (sizes,) = self._run([self._command(self._slots(row.text), ("HLEN", self._slots(row.text))) for row in ours])
-            names = [row.text for row, size in zip(ours, sizes, strict=True) if size and not isinstance(size, Exception)]
-            bad = [row for row, size in zip(ours, sizes, strict=True) if isinstance(size, Exception)]
+            (sizes,) = self._run(
+                [
+                    self._command(self._slots(row.text), ("HLEN", self._slots(row.text)))
+                    for row in ours
+                ]
+            )
+            names = [
+                row.text
+                for row, size in zip(ours, sizes, strict=True)
+                if size and not isinstance(size, Exception)
+            ]
+            bad = [
+                row for row, size in zip(ours, sizes, strict=True) if isinstance(size, Exception)
+            ]
             gone = [row for row, size in zip(ours, sizes, strict=True) if not size]
             for row in gone:
                 self._gone(row.text)
@@ -167,7 +186,9 @@ class RedisStore:
                 self.left_out.note(f"{row.shard}: {shown(row.name)}")
             if not gone and not bad:
                 break
-            self._run([self._eval(scripts.DROP, row.shard, row.name, row.time) for row in (*gone, *bad)])
+            self._run(
+                [self._eval(scripts.DROP, row.shard, row.name, row.time) for row in (*gone, *bad)]
+            )
         return [unquoted(name) for name in names]
 
     def postpone(self, keys: Sequence[str], due_seconds: float) -> None:
@@ -184,14 +205,18 @@ class RedisStore:
             self.left_out.note(key)
         if marked != 1:
             return False
-        (time,), (meaning,) = self._run([self._eval(scripts.TAKE, index, name)], [self._command(key, ("HGET", key, "s"))])
+        (time,), (meaning,) = self._run(
+            [self._eval(scripts.TAKE, index, name)], [self._command(key, ("HGET", key, "s"))]
+        )
         if meaning is None and time is not None:
             self._run([self._command(index, ("ZADD", index, "NX", time, name))])
         return meaning is not None
 
     def claim(self, key: str, owner: str, seconds: float) -> bool:
         """See :meth:`SessionStore.claim`."""
-        ((taken,),) = self._run([self._eval(scripts.CLAIM, self._claim(key), encoded(owner), _milliseconds(seconds))])
+        ((taken,),) = self._run(
+            [self._eval(scripts.CLAIM, self._claim(key), encoded(owner), _milliseconds(seconds))]
+        )
         return bool(taken)
 
     def unclaim(self, key: str, owner: str) -> None:
@@ -218,7 +243,11 @@ class RedisStore:
 
     def _gone(self, name: str) -> None:
         """Note a name that is not there any more, if it should be: nobody but the server, or a person, has deleted it."""
-        if (self._alive.get(name) or 0.0) > time.monotonic() and not self._sight.lost and len(self.evicted) < _MAX_EVICTED:
+        if (
+            (self._alive.get(name) or 0.0) > time.monotonic()
+            and not self._sight.lost
+            and len(self.evicted) < _MAX_EVICTED
+        ):
             self.evicted[unquoted(name)] = None
             self._alive.put(name, 0.0)
 
@@ -257,12 +286,17 @@ class RedisStore:
         values = [value for slot in slots for value in (encoded(slot.writer), slot.seq, slot.value)]
         return self._eval(scripts.PUT, self._slots(name), _milliseconds(ttl_seconds), *values)
 
-    def _schedule(self, names: Iterable[str], due_seconds: float, keep_seconds: float, mode: str = "") -> list[Command]:
+    def _schedule(
+        self, names: Iterable[str], due_seconds: float, keep_seconds: float, mode: str = ""
+    ) -> list[Command]:
         shards: dict[str, list[str]] = {}
         for name in names:
             shards.setdefault(self._index(name), []).append(name)
         times = (ceil(due_seconds * 1e6), _milliseconds(keep_seconds), mode)
-        return [self._eval(scripts.SCHEDULE, shard, *times, *members) for shard, members in shards.items()]
+        return [
+            self._eval(scripts.SCHEDULE, shard, *times, *members)
+            for shard, members in shards.items()
+        ]
 
     def _overdue(self, limit: int) -> list[_Due]:
         """Names with their times, those that are due the longest first, each by the clock of its server."""
@@ -273,7 +307,10 @@ class RedisStore:
             for index, (now, found) in zip(indices, answers, strict=True)
             for name, time in zip(found[::2], found[1::2], strict=True)
         ]
-        return [_Due(index, name, time, self._is_ours(index, name)) for _, index, name, time in sorted(rows)[:limit]]
+        return [
+            _Due(index, name, time, self._is_ours(index, name))
+            for _, index, name, time in sorted(rows)[:limit]
+        ]
 
     def _is_ours(self, index: str, name: bytes) -> bool:
         return key_of(name) is not None and self._index(name.decode("ascii")) == index
@@ -282,7 +319,11 @@ class RedisStore:
         if isinstance(answer, Exception):
             self.left_out.note(name)
             return Stored(0, {}, 1)
-        row = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+        row = (
+            answer
+            if isinstance(answer, dict)
+            else dict(zip(answer[::2], answer[1::2], strict=True))
+        )
         version = row.get(b"n", b"0")
         slots, malformed = {}, 0
         for field, value in row.items():

@@ -84,7 +84,9 @@ class SqliteStore:
 
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = Path(path).absolute()
         self._clock = clock
         self._open: sqlite3.Connection | None = None
@@ -114,7 +116,9 @@ class SqliteStore:
         """What this store is, whichever object stands for it."""
         return str(self._path)
 
-    def put(self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None) -> list[bool]:
+    def put(
+        self, slots: Sequence[Slot], *, ttl_seconds: float, due_seconds: float | None = None
+    ) -> list[bool]:
         """See :meth:`SessionStore.put`."""
         by_key: dict[str, list[Slot]] = {}
         for slot in slots:
@@ -123,7 +127,10 @@ class SqliteStore:
             return []
         with self._writing() as (connection, now):
             due = None if due_seconds is None else now + due_seconds
-            settled = {key: put(connection, rows, now, now + ttl_seconds, due) for key, rows in by_key.items()}
+            settled = {
+                key: put(connection, rows, now, now + ttl_seconds, due)
+                for key, rows in by_key.items()
+            }
             purge(connection, now, max(_MIN_PURGE, 2 * len(by_key)))
         return [settled[slot.key] for slot in slots]
 
@@ -138,7 +145,9 @@ class SqliteStore:
         """See :meth:`SessionStore.keys`."""
         first = encoded(prefix)
         end = first[:-1] + bytes([first[-1] + 1]) if first else _AFTER_ALL
-        query = "SELECT key FROM keys WHERE key >= ? AND key < ? AND expires > ? ORDER BY key LIMIT ?"
+        query = (
+            "SELECT key FROM keys WHERE key >= ? AND key < ? AND expires > ? ORDER BY key LIMIT ?"
+        )
         while True:
             with self._reading() as (connection, now):
                 page = [key for (key,) in connection.execute(query, (first, end, now, _PAGE_KEYS))]
@@ -150,7 +159,10 @@ class SqliteStore:
     def due(self, limit: int) -> list[str]:
         """See :meth:`SessionStore.due`."""
         query = "SELECT key FROM keys WHERE due <= ? AND expires > ? ORDER BY due"
-        with self._reading() as (connection, now), closing(connection.execute(query, (now, now))) as rows:
+        with (
+            self._reading() as (connection, now),
+            closing(connection.execute(query, (now, now))) as rows,
+        ):
             return list(islice(known((key for (key,) in rows), self.left_out), limit))
 
     def postpone(self, keys: Sequence[str], due_seconds: float) -> None:
@@ -158,7 +170,9 @@ class SqliteStore:
         if keys:
             with self._writing() as (connection, now):
                 rows = [(now + due_seconds, encoded(key), now) for key in keys]
-                connection.executemany("UPDATE keys SET due = ? WHERE key = ? AND expires > ?", rows)
+                connection.executemany(
+                    "UPDATE keys SET due = ? WHERE key = ? AND expires > ?", rows
+                )
 
     def settle(self, slot: Slot, version: int, *, ttl_seconds: float) -> bool:
         """See :meth:`SessionStore.settle`."""
@@ -187,7 +201,9 @@ class SqliteStore:
     def unclaim(self, key: str, owner: str) -> None:
         """See :meth:`SessionStore.unclaim`."""
         with self._writing() as (connection, _):
-            connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (encoded(key), encoded(owner)))
+            connection.execute(
+                "DELETE FROM claims WHERE key = ? AND owner = ?", (encoded(key), encoded(owner))
+            )
 
     def lost_sight(self) -> bool:
         """Whether the file was deleted or replaced since this was asked last."""
@@ -250,7 +266,9 @@ class SqliteStore:
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, float]]:
         """A transaction and its time."""
         with self._reading("BEGIN IMMEDIATE") as (connection, _):
-            now = self._clock()  # once the others are done, so that the time of the last write never goes back
+            now = (
+                self._clock()
+            )  # once the others are done, so that the time of the last write never goes back
             yield connection, now
             connection.execute("UPDATE state SET written = ?", (now,))
             connection.execute("COMMIT")
@@ -258,7 +276,12 @@ class SqliteStore:
     def _own_lock(self) -> threading.Lock:
         if self._pid != os.getpid():
             _LEFT_ALONE.append(self._open)
-            self._open, self._lock, self._stopped, self._pid = None, threading.Lock(), set(), os.getpid()
+            self._open, self._lock, self._stopped, self._pid = (
+                None,
+                threading.Lock(),
+                set(),
+                os.getpid(),
+            )
         return self._lock
 
     def _disconnect(self) -> None:

@@ -131,12 +131,16 @@ def _tracer_provider(receiver_url: str, backend: Backend | None) -> TracerProvid
 
     direct = requests.Session()
     direct.trust_env = False  # no proxy between the demo and its own receiver
-    to_receiver = OTLPSpanExporter(f"{receiver_url}/v1/traces", session=direct, compression=Compression.Gzip)
+    to_receiver = OTLPSpanExporter(
+        f"{receiver_url}/v1/traces", session=direct, compression=Compression.Gzip
+    )
     exporters: list[SpanExporter] = [to_receiver, *([backend] if backend else [])]
     downstream = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # not annotated in the SDK
     for exporter in exporters:
         downstream.add_span_processor(BatchSpanProcessor(exporter))
-    provider = TracerProvider(resource=Resource.create({"service.name": SERVICE_NAME}), shutdown_on_exit=False)
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": SERVICE_NAME}), shutdown_on_exit=False
+    )
     provider.add_span_processor(SessionSpanProcessor(downstream, settings=Settings()))
     return provider
 
@@ -156,7 +160,11 @@ def _instrumented(provider: TracerProvider) -> Iterator[None]:
 @contextmanager
 def _environment_put_aside(*, except_for: str | None = None) -> Iterator[None]:
     names = [name for name in os.environ if name.startswith(_PUT_ASIDE)]
-    aside = {name: os.environ.pop(name) for name in names if except_for is None or not name.startswith(except_for)}
+    aside = {
+        name: os.environ.pop(name)
+        for name in names
+        if except_for is None or not name.startswith(except_for)
+    }
     try:
         yield
     finally:

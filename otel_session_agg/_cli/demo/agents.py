@@ -92,14 +92,18 @@ class _Application:
         attributes = {OPERATION_NAME: "invoke_agent", AGENT_NAME: name}
         if session is not None:
             attributes[SESSION_ID] = session
-        with self._tracer.start_as_current_span(f"invoke_agent {name}", kind=SpanKind.INTERNAL, attributes=attributes) as span:
+        with self._tracer.start_as_current_span(
+            f"invoke_agent {name}", kind=SpanKind.INTERNAL, attributes=attributes
+        ) as span:
             yield span
 
     @contextmanager
     def tool(self, name: str) -> Iterator[Span]:
         """Make the span of a tool's run; an exception is recorded on it and goes on."""
         attributes = {OPERATION_NAME: "execute_tool", TOOL_NAME: name}
-        with self._tracer.start_as_current_span(f"execute_tool {name}", attributes=attributes) as span:
+        with self._tracer.start_as_current_span(
+            f"execute_tool {name}", attributes=attributes
+        ) as span:
             yield span
 
 
@@ -135,9 +139,14 @@ def _trip(application: _Application) -> None:
         for question in (script.TRIP_QUESTION, script.TRIP_CHANGE):
             messages.append({"role": "user", "content": question})
             chunks = client.chat.completions.create(
-                model="gpt-4o", messages=messages, stream=True, stream_options={"include_usage": True}
+                model="gpt-4o",
+                messages=messages,
+                stream=True,
+                stream_options={"include_usage": True},
             )
-            answer = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            answer = "".join(
+                chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices
+            )
             messages.append({"role": "assistant", "content": answer})
 
 
@@ -149,7 +158,9 @@ async def _research(application: _Application) -> None:
     async with application.async_client(RESEARCH) as client:
         with application.agent("research-lead"):
             await _ask_async(client, "gpt-4o", script.RESEARCH_QUESTION)
-            await asyncio.gather(*(_look_into(application, client, topic) for topic in script.RESEARCH_TOPICS))
+            await asyncio.gather(
+                *(_look_into(application, client, topic) for topic in script.RESEARCH_TOPICS)
+            )
             await _ask_async(client, "o4-mini", script.RESEARCH_SUMMARY)
             note = asyncio.create_task(_take_note(application, client))
             await asyncio.sleep(0)  # let it start: its span is open before the root's ends
@@ -200,7 +211,9 @@ def _ask(client: OpenAI, model: str, messages: list[Any]) -> ChatCompletionMessa
 
 
 async def _ask_async(client: AsyncOpenAI, model: str, question: str) -> None:
-    await client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+    await client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": question}]
+    )
 
 
 def _append_tool_result(messages: list[Any], request: ChatCompletionMessage, result: str) -> None:

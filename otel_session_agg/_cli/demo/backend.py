@@ -56,7 +56,9 @@ class Backend(SpanExporter):
         self.num_sent = 0
         self.num_failed = 0
         self._session = _Session()
-        self._exporter = OTLPSpanExporter(endpoint=self.url, timeout=_TIMEOUT_SECONDS, session=self._session)
+        self._exporter = OTLPSpanExporter(
+            endpoint=self.url, timeout=_TIMEOUT_SECONDS, session=self._session
+        )
         self._lock = threading.Lock()
 
     @property

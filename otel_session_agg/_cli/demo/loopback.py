@@ -19,14 +19,19 @@ __all__ = ["Handler", "serve"]
 _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """What the OTLP exporters take as the largest request; nobody but the demo itself should ever send here."""
 
-_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+}
 
 
 class Handler(BaseHTTPRequestHandler):
     """Keeps connections open, reads whole bodies, writes no log."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes: Nagle and delayed ACK would make 40 ms of them
+    disable_nagle_algorithm = (
+        True  # head and body are two writes: Nagle and delayed ACK would make 40 ms of them
+    )
 
     def body(self) -> bytes | None:
         """Read the request's body, unpacked; None after an error was answered because it is too long or damaged."""
@@ -40,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             return unpack(raw) if unpack else raw
         except (OSError, EOFError, zlib.error):
-            self.answer(HTTPStatus.BAD_REQUEST, "text/plain", b"body is not what Content-Encoding says\n")
+            self.answer(
+                HTTPStatus.BAD_REQUEST, "text/plain", b"body is not what Content-Encoding says\n"
+            )
             return None
 
     def answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
@@ -59,7 +66,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # HTTPServer's own asks the resolver for a name, which can take seconds
+        TCPServer.server_bind(
+            self
+        )  # HTTPServer's own asks the resolver for a name, which can take seconds
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:

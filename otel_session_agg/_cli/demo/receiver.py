@@ -83,7 +83,9 @@ class _Requests(Handler):
             self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"only /v1/traces is here\n")
             return
         if self.headers.get("Content-Type") != _CONTENT_TYPE:
-            self.answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "text/plain", b"only protobuf is read here\n")
+            self.answer(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "text/plain", b"only protobuf is read here\n"
+            )
             return
         try:
             request = ExportTraceServiceRequest.FromString(body)

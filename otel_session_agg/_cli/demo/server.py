@@ -148,11 +148,20 @@ class _Requests(Handler):
         }
         self.model_server.note(self.headers.get(SESSION_HEADER, ""), "chat", model, reply)
         if request.get("stream"):
-            self._stream(reply, ids, usage=bool((request.get("stream_options") or {}).get("include_usage")))
+            self._stream(
+                reply, ids, usage=bool((request.get("stream_options") or {}).get("include_usage"))
+            )
             return
         time.sleep(reply.latency_ms / 1000)
-        choice = {"index": 0, "message": _message(reply), "logprobs": None, "finish_reason": _finish_reason(reply)}
-        self._json({**ids, "object": "chat.completion", "choices": [choice], "usage": _usage(reply)})
+        choice = {
+            "index": 0,
+            "message": _message(reply),
+            "logprobs": None,
+            "finish_reason": _finish_reason(reply),
+        }
+        self._json(
+            {**ids, "object": "chat.completion", "choices": [choice], "usage": _usage(reply)}
+        )
 
     def _stream(self, reply: Reply, ids: dict[str, Any], *, usage: bool) -> None:
         """Server-sent events in a chunked body, as OpenAI sends them; the usage comes last, and only when asked for."""
@@ -163,11 +172,24 @@ class _Requests(Handler):
         deltas = list(_deltas(reply))
         for delta in deltas:
             time.sleep(reply.latency_ms / 1000 / len(deltas))
-            choice = {"index": 0, "delta": delta, "finish_reason": None if delta else _finish_reason(reply)}
+            choice = {
+                "index": 0,
+                "delta": delta,
+                "finish_reason": None if delta else _finish_reason(reply),
+            }
             chunk = {**ids, "object": "chat.completion.chunk", "choices": [choice]}
             self._event(json.dumps({**chunk, "usage": None} if usage else chunk))
         if usage:
-            self._event(json.dumps({**ids, "object": "chat.completion.chunk", "choices": [], "usage": _usage(reply)}))
+            self._event(
+                json.dumps(
+                    {
+                        **ids,
+                        "object": "chat.completion.chunk",
+                        "choices": [],
+                        "usage": _usage(reply),
+                    }
+                )
+            )
         self._event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
 
@@ -180,18 +202,27 @@ class _Requests(Handler):
         replies = [self.model_server.reply(text) for text in texts]
         tokens = sum(reply.prompt_tokens for reply in replies)
         total = Reply("", tokens, 0, latency_ms=max(reply.latency_ms for reply in replies))
-        self.model_server.note(self.headers.get(SESSION_HEADER, ""), "embeddings", request["model"], total)
+        self.model_server.note(
+            self.headers.get(SESSION_HEADER, ""), "embeddings", request["model"], total
+        )
         time.sleep(total.latency_ms / 1000)
-        packed = request.get("encoding_format") == "base64"  # the openai client asks for it unless told otherwise
+        packed = (
+            request.get("encoding_format") == "base64"
+        )  # the openai client asks for it unless told otherwise
         data = [
-            {"object": "embedding", "index": index, "embedding": _vector(text, packed=packed)} for index, text in enumerate(texts)
+            {"object": "embedding", "index": index, "embedding": _vector(text, packed=packed)}
+            for index, text in enumerate(texts)
         ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         self._json({"object": "list", "data": data, "model": request["model"], "usage": usage})
 
 
 def _message(reply: Reply) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": None if reply.tool else reply.text, "refusal": None}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if reply.tool else reply.text,
+        "refusal": None,
+    }
     if reply.tool:
         message["tool_calls"] = [_tool_call(reply)]
     return message
@@ -199,7 +230,11 @@ def _message(reply: Reply) -> dict[str, Any]:
 
 def _tool_call(reply: Reply) -> dict[str, Any]:
     identifier = f"call_{_digest(str(reply.tool), reply.text)}"
-    return {"id": identifier, "type": "function", "function": {"name": reply.tool, "arguments": reply.text}}
+    return {
+        "id": identifier,
+        "type": "function",
+        "function": {"name": reply.tool, "arguments": reply.text},
+    }
 
 
 def _finish_reason(reply: Reply) -> str:
@@ -211,7 +246,9 @@ def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": None if reply.tool else "", "refusal": None}
     if reply.tool:
         call = _tool_call(reply)
-        yield {"tool_calls": [{"index": 0, **call, "function": {"name": reply.tool, "arguments": ""}}]}
+        yield {
+            "tool_calls": [{"index": 0, **call, "function": {"name": reply.tool, "arguments": ""}}]
+        }
         yield {"tool_calls": [{"index": 0, "function": {"arguments": reply.text}}]}
     else:
         for number, word in enumerate(reply.text.split(" ")):
@@ -236,7 +273,9 @@ def _usage(reply: Reply) -> dict[str, Any]:
 
 def _vector(text: str, *, packed: bool) -> str | list[float]:
     numbers = [byte / 255 for byte in hashlib.sha256(text.encode()).digest()[:_DIMENSIONS]]
-    return base64.b64encode(struct.pack(f"<{_DIMENSIONS}f", *numbers)).decode() if packed else numbers
+    return (
+        base64.b64encode(struct.pack(f"<{_DIMENSIONS}f", *numbers)).decode() if packed else numbers
+    )
 
 
 def _digest(*parts: str) -> str:

@@ -45,7 +45,10 @@ def show(outcome: Outcome, *, sdk_disabled: bool = False) -> None:
     # A fixed width: the same picture in every window, and in a pipe, where there is no window to measure.
     console = Console(width=_WIDTH, highlight=False, markup=False, emoji=False)
     if sdk_disabled:
-        _say(console, "Note: OTEL_SDK_DISABLED is set. The demo ignores it; your application would send no spans.\n")
+        _say(
+            console,
+            "Note: OTEL_SDK_DISABLED is set. The demo ignores it; your application would send no spans.\n",
+        )
     if outcome.problem is not None:
         _say(console, f"Could not send to {outcome.sent_to}: {outcome.problem}.", "bold red")
         _say(console, "Nothing else is wrong: without --endpoint, the demo needs no backend.")
@@ -59,8 +62,12 @@ def show(outcome: Outcome, *, sdk_disabled: bool = False) -> None:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    wrap = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)  # URLs and names stay whole
-    console.print("\n".join(wrap.fill(line) for line in text.split("\n")), style=style, soft_wrap=True)
+    wrap = textwrap.TextWrapper(
+        _WIDTH, break_long_words=False, break_on_hyphens=False
+    )  # URLs and names stay whole
+    console.print(
+        "\n".join(wrap.fill(line) for line in text.split("\n")), style=style, soft_wrap=True
+    )
 
 
 def _sessions(console: Console, outcome: Outcome) -> None:
@@ -70,9 +77,13 @@ def _sessions(console: Console, outcome: Outcome) -> None:
         f"{len(outcome.spans)} spans over OTLP/HTTP. The totals below stand on the {len(outcome.roots)} root spans: "
         "nothing was added up here.\n",
     )
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
     for number, column in enumerate(_COLUMNS):
-        table.add_column(column.header, justify="right" if number else "left", no_wrap=True, overflow="crop")
+        table.add_column(
+            column.header, justify="right" if number else "left", no_wrap=True, overflow="crop"
+        )
     for root in outcome.roots:
         table.add_row(*(Text(column.cell(root)) for column in _COLUMNS))
     console.print(table)
@@ -93,7 +104,9 @@ def _one_root(console: Console, outcome: Outcome) -> None:
     for root in roots:
         console.print()
         console.print("one root span as it arrived", style="bold", soft_wrap=True)
-        console.print(f"  {root.name}\n  trace {root.trace_id}  span {root.span_id}", soft_wrap=True)
+        console.print(
+            f"  {root.name}\n  trace {root.trace_id}  span {root.span_id}", soft_wrap=True
+        )
         width = max(len(name) for name in root.attributes)
         for name in sorted(root.attributes, key=lambda name: (name.startswith(_OWN_PREFIX), name)):
             _attribute(console, f"  {name:<{width}}  ", root.attributes[name])
@@ -133,7 +146,9 @@ def _next_step(console: Console, outcome: Outcome) -> None:
     _say(console, "\nSend the same to your own backend:")
     console.print("  otel-session-agg demo --endpoint http://localhost:4318", soft_wrap=True)
     _say(console, "In your application, wrap the exporter that you have:")
-    console.print("  provider.add_span_processor(SessionSpanProcessor(OTLPSpanExporter()))", soft_wrap=True)
+    console.print(
+        "  provider.add_span_processor(SessionSpanProcessor(OTLPSpanExporter()))", soft_wrap=True
+    )
 
 
 def _session(root: ReceivedSpan) -> str:
