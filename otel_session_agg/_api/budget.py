@@ -121,9 +121,8 @@ class Budget:
     def is_news(self, session_id: str) -> bool:
         """Whether nobody was told yet that this session has used more; from now on somebody was."""
         mine = object()
-        return (
-            self._told.setdefault(session_id, mine) is mine
-        )  # several processors may see the same spans, at once
+        # several processors may see the same spans, at once
+        return self._told.setdefault(session_id, mine) is mine
 
     def check(self, wait_seconds: float = 0.0) -> None:
         """Raise when the session has used more than this.

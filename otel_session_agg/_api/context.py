@@ -137,9 +137,8 @@ def with_label(label: Label) -> Context:
     around = baggage.get_all(context)
     for key in BAGGAGE_KEYS if around else ():
         if around.get(key) not in (None, label.session_id):
-            context = baggage.remove_baggage(
-                key, context
-            )  # a callee must not join the session around this one
+            # a callee must not join the session around this one
+            context = baggage.remove_baggage(key, context)
     return (
         baggage.set_baggage(n.SESSION_ID, label.session_id, context) if label.propagate else context
     )

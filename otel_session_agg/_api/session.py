@@ -149,9 +149,8 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         trace: TracebackType | None,
     ) -> None:
         label = current_label()
-        if (
-            label not in self._entered
-        ):  # somebody left another context behind, or this one was left before
+        # somebody left another context behind, or this one was left before
+        if label not in self._entered:
             label = next(reversed(self._entered), None)
         token = self._entered.pop(label, None)
         if label is None or token is None:

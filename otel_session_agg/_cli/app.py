@@ -211,9 +211,8 @@ def _doctor(store: str | None, *, as_json: bool) -> int:
     from otel_session_agg._cli import doctor_text as text
     from otel_session_agg._cli.doctor import diagnose
 
-    logging.getLogger("otel_session_agg").addHandler(
-        logging.NullHandler()
-    )  # what is wrong is told below
+    # what is wrong is told below
+    logging.getLogger("otel_session_agg").addHandler(logging.NullHandler())
     sections = diagnose(store, _attempt, today=datetime.now(timezone.utc).date())
     _print(Told(text.as_json(sections) if as_json else text.as_text(sections)))
     return 1 if text.problems_of(sections) else 0

@@ -96,9 +96,8 @@ class Aggregator:
         """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
         span_worker = self.span_worker
         pipeline = span_worker.pipeline
-        lost = sum(
-            list(span_worker.lost.values())
-        )  # copied in one step: another thread may add to them
+        # copied in one step: another thread may add to them
+        lost = sum(list(span_worker.lost.values()))
         faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
         return [
             ("store", "memory://" if self._store is None else type(self._store).__name__),

@@ -94,9 +94,8 @@ class BatchFolder:
         number = min(len(queue), _BATCH)
         now = self.clock()
         pipeline.take(queue, number, now, self.taken)
-        self.guard.call(
-            "releasing", pipeline.due, now, self.taken
-        )  # what was taken leaves all the same
+        # what was taken leaves all the same
+        self.guard.call("releasing", pipeline.due, now, self.taken)
         self.finish(now)
         pipeline.turn(now)
         self.hold()
@@ -127,9 +126,8 @@ class BatchFolder:
         if self._hand_on is None:
             leaving.clear()
         number, room = len(leaving), max(0, self._settings.max_held_spans - len(self.held))
-        self.held.extend(
-            map(_first, repeat(leaving, min(number, room)))
-        )  # one step: each is here or there
+        # one step: each is here or there
+        self.held.extend(map(_first, repeat(leaving, min(number, room))))
         for _ in range(number - room):
             leaving.popleft()
             self.lose(HELD)

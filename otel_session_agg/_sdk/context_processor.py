@@ -97,9 +97,8 @@ class SessionContextProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp a span, and note where its parent will not come."""
-        above: Any = (get_current() if parent_context is None else parent_context).get(
-            _SPAN_KEY
-        )  # as the SDK finds it
+        # as the SDK finds it
+        above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)
         if above is not None and getattr(above, "_span_processor", None) is not getattr(
             span, "_span_processor", None
         ):

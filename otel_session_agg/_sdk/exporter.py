@@ -123,9 +123,8 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             return SpanExportResult.FAILURE
         before = self._num_failed
         span_worker.queue.extend(spans)
-        if (
-            not span_worker.is_inside
-        ):  # else they ended in the middle of our own work, which goes on with them
+        # else they ended in the middle of our own work, which goes on with them
+        if not span_worker.is_inside:
             self._aggregator.guard.call("exporting", span_worker.run_here)
             if (
                 self._context_processor.came_late()

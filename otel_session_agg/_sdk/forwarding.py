@@ -47,11 +47,12 @@ class Forwarding:
         while ready:
             trace = ready[0].trace
             root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what this door handed in
+            # else it is there
             if (
                 root is not None
                 and not self._is_live
                 and not (spans and spans[-1].context is root.context)
-            ):  # else it is there
+            ):
                 spans.append(self._finished(ready[0], root))
             trace.payload = None
             del ready[0]

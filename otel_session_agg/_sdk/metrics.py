@@ -270,9 +270,8 @@ def _histogram(
         return meter.create_histogram(
             name, unit, description, explicit_bucket_boundaries_advisory=boundaries
         )
-    except (
-        TypeError
-    ):  # a provider that has not heard of advice: opentelemetry-api before 1.30, or not the SDK's
+    # a provider that has not heard of advice: opentelemetry-api before 1.30, or not the SDK's
+    except TypeError:
         return meter.create_histogram(name, unit, description)
 
 

@@ -58,9 +58,8 @@ def is_top(span: ReadableSpan, context: Context | None) -> bool:
     found = above.get_span_context()
     if found.span_id != parent.span_id or found.trace_id != parent.trace_id:
         return False
-    provider = getattr(
-        above, "_span_processor", None
-    )  # the only thing that tells one provider's spans from another's
+    # the only thing that tells one provider's spans from another's
+    provider = getattr(above, "_span_processor", None)
     if provider is None:
         return isinstance(above, NonRecordingSpan)
     return (

@@ -78,9 +78,8 @@ class Pipeline:
         """``batch_seconds``: how late ends come where starts are not seen, else ``None``; ``has_others``: see ``_together``."""
         self._has_others = has_others or bool
         self.guard = Guard(_logger)
-        self._unpriced = Guard(
-            _logger
-        )  # its names come from users: they must not use up the room for faults
+        # its names come from users: they must not use up the room for faults
+        self._unpriced = Guard(_logger)
         self._settings = settings
         self._prices = prices
         self._root_writer = RootWriter(Naming(settings))
@@ -102,9 +101,8 @@ class Pipeline:
             StoreWorker(store, process, settings, self.guard, wake) if store is not None else None
         )
         if self.store_worker is not None:
-            finalize(
-                self, self.store_worker.abandon
-            ).atexit = False  # a processor that is gone without shutdown
+            # a processor that is gone without shutdown
+            finalize(self, self.store_worker.abandon).atexit = False
         settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
         self.manager = SessionManager(
             settings,
@@ -140,9 +138,8 @@ class Pipeline:
         if not (queue and queue[0] is self._item):
             self._failed(out)
         self._turns = repeat(None, number)
-        while (
-            self.guard.call("folding", self._take, queue, now, out) is None
-        ):  # it raised: go on behind that span
+        # it raised: go on behind that span
+        while self.guard.call("folding", self._take, queue, now, out) is None:
             self._failed(out)
 
     def _take(self, queue: Queue, now: float, out: Out) -> bool:

@@ -77,9 +77,8 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         settings = settings_of(settings)
         prices = prices_of(prices)
         found = store_of(store, settings)
-        if isinstance(
-            downstream, SpanExporter
-        ):  # its thread starts when all arguments are known to be right
+        # its thread starts when all arguments are known to be right
+        if isinstance(downstream, SpanExporter):
             downstream = BatchSpanProcessor(downstream)
         self._is_live = downstream is None
         self._downstream = SpanProcessor() if downstream is None else downstream
@@ -132,9 +131,8 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
                 and span.parent is not None
                 and span.parent.is_remote
             ):
-                self._guard.call(
-                    "waking the worker", span_worker.wake_worker
-                )  # other processes have to know that it is open
+                # other processes have to know that it is open
+                self._guard.call("waking the worker", span_worker.wake_worker)
             if len(queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", span_worker.fold_when_full)
         elif not span_worker.is_shut_down and not (self._is_live and is_ours(span)):

@@ -197,9 +197,8 @@ class SpanWorker(BatchFolder):
         parent = span.parent
         if parent is None or parent.is_remote or is_mine(self.fold_lock):
             return
-        with (
-            self.fold_lock
-        ):  # also so that of two threads the one with the later totals writes last
+        # also so that of two threads the one with the later totals writes last
+        with self.fold_lock:
             self.fold_all()
             self.pipeline.write_live(parent.trace_id, parent.span_id)
 

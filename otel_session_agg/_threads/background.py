@@ -92,9 +92,8 @@ class Background:
             before = self.thread
             if before is not None and before.is_alive():
                 return True
-            if (
-                before is not None and before.ident is not None and not self._is_done
-            ):  # else it never began
+            # else it never began
+            if before is not None and before.ident is not None and not self._is_done:
                 self._guard.faults[self._name] += 1
                 self._guard.once(
                     self._name, "died", "the thread %s died; another one goes on", self._name

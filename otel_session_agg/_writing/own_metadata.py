@@ -35,9 +35,8 @@ def with_totals(
         return None
     if isinstance(own, str):
         found = _object(own)
-        return (
-            None if found is None else json.dumps(_merged(found, written))
-        )  # in ASCII: halves of pairs could not be sent
+        # in ASCII: halves of pairs could not be sent
+        return None if found is None else json.dumps(_merged(found, written))
     return _merged(own, written) if isinstance(own, Mapping) else None
 
 

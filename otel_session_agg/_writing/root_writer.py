@@ -142,9 +142,8 @@ class RootWriter:
             rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup)
         )
         if rollup.cost_source is None:
-            written.pop(
-                n.COST, None
-            )  # what stands on a span cannot be taken back when the cost turns out to be unknown
+            # what stands on a span cannot be taken back when the cost turns out to be unknown
+            written.pop(n.COST, None)
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(labels, by_hand))
@@ -247,9 +246,10 @@ def _in_metadata(
     """The totals, in the metadata that a root has already, too, if that may be so long."""
     if OWN_METADATA not in own:
         return named
+    # as session() puts it
     beside = {
         name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)
-    }  # as session() puts it
+    }
     merged = with_totals(own[OWN_METADATA], {**beside, **named})
     if merged is None or (
         max_chars is not None and isinstance(merged, str) and len(merged) > max_chars

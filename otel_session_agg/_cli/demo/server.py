@@ -206,9 +206,8 @@ class _Requests(Handler):
             self.headers.get(SESSION_HEADER, ""), "embeddings", request["model"], total
         )
         time.sleep(total.latency_ms / 1000)
-        packed = (
-            request.get("encoding_format") == "base64"
-        )  # the openai client asks for it unless told otherwise
+        # the openai client asks for it unless told otherwise
+        packed = request.get("encoding_format") == "base64"
         data = [
             {"object": "embedding", "index": index, "embedding": _vector(text, packed=packed)}
             for index, text in enumerate(texts)

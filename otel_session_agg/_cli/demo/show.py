@@ -62,9 +62,8 @@ def show(outcome: Outcome, *, sdk_disabled: bool = False) -> None:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    wrap = textwrap.TextWrapper(
-        _WIDTH, break_long_words=False, break_on_hyphens=False
-    )  # URLs and names stay whole
+    # URLs and names stay whole
+    wrap = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
     console.print(
         "\n".join(wrap.fill(line) for line in text.split("\n")), style=style, soft_wrap=True
     )
