@@ -26,7 +26,7 @@ FAULT = "fault"
 
 DROPPED = "dropped_attributes"
 """Unread: a call or root whose usage, model or session may be among the attributes that the SDK dropped.  Partial: there is one."""
-ELSEWHERE = "told_in_another_trace"
+OTHER_TRACE = "told_in_another_trace"
 """Unread: a call that a trace which left before tells of, too."""
 SESSION_CONFLICT = "session_id_conflict"
 """Unread: a session id that differs from the first of its trace."""

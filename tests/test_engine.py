@@ -234,13 +234,13 @@ class TestSessions:
         engine.started(1, 3, 1, out)
         engine.ended(data(3, 1, {"session.id": "s"}), "child", 0, out)
         engine.ended(data(1, None), "root", 0, out)
-        assert 1 == engine.members.number("s")
+        assert 1 == engine.traces_by_session.number("s")
         engine.drain("shutdown", 0, out)
-        assert (1, ["s"]) == (engine.members.number("s"), engine.members.names())
+        assert (1, ["s"]) == (engine.traces_by_session.number("s"), engine.traces_by_session.names())
         for trace_id in range(2, MAX_REMEMBERED + 2):
             engine.started(trace_id, 1, None, out)
             engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
-        assert (0, []) == (engine.members.number("s"), engine.members.names())
+        assert (0, []) == (engine.traces_by_session.number("s"), engine.traces_by_session.names())
 
     def test_dropped(self) -> None:
         """Of roots that are too many and still open nothing is kept at last; they are in no session any more."""
@@ -248,9 +248,9 @@ class TestSessions:
         for trace_id in (1, 2):
             engine.started(trace_id, 1, None, out)
             engine.ended(data(2, 1, {"session.id": "s"}, trace_id=trace_id), "child", 0, out)
-        assert 2 == engine.members.number("s")
+        assert 2 == engine.traces_by_session.number("s")
         engine.started(3, 1, None, out)
-        assert ({"discarded": 1}, [2]) == (+engine.released, [trace.trace_id for trace in engine.members.of("s")])
+        assert ({"discarded": 1}, [2]) == (+engine.released, [trace.trace_id for trace in engine.traces_by_session.of("s")])
 
     def test_sessions_of_forgotten_roots(self) -> None:
         """Nothing is kept of sessions whose roots were forgotten, however many there were."""
@@ -259,8 +259,8 @@ class TestSessions:
             engine.started(trace_id, 1, None, out)
             engine.ended(data(2, 1, {"session.id": f"s-{trace_id}"}, trace_id=trace_id), "child", 0, out)
             engine.fault(data(1, None, trace_id=trace_id))
-            assert len(engine.members._traces) <= traces_by_session._MIN_SWEEP
-        assert [] == engine.members.names()
+            assert len(engine.traces_by_session._traces) <= traces_by_session._MIN_SWEEP
+        assert [] == engine.traces_by_session.names()
 
 
 class TestRootsOwn:

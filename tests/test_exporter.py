@@ -327,7 +327,7 @@ class TestBounds:
         said = {**CALL, "output.value": "x" * 1_000_000}
         face.export(make_span("chat", span_id=2, parent_id=1, attributes=said))
         (waiting,) = face.span_worker.pipeline._fronts[0]._traces.values()  # type: ignore[union-attr]
-        assert 100 >= len(str(waiting.spans[2].event.output))
+        assert 100 >= len(str(waiting.spans[2].reading.output))
         face.export(root())
         face.tick(6)
         assert str(face.totals()["outputs"]).startswith("xxx")

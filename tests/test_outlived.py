@@ -159,7 +159,7 @@ class TestEnd:
         for span_id in (2, 3):
             engine.started(1, span_id, span_id - 1, out)
         engine.ended(stream(2, 100, chat(100))[0], "outer", 0.0, out)
-        trace.give_up([3], engine.links, price)
+        trace.give_up([3], engine.ended_spans, price)
         assert not trace.nodes
         assert 1 == trace.num_calls
 

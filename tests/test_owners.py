@@ -307,7 +307,7 @@ class TestConflicts:
             (4, 1, {**CHAT, **strong("b")}),
         ]
         _, trace = ended(rows)
-        assert {"w", "a", "b"} >= trace.owners.names() >= {"a", "b"}
+        assert {"w", "a", "b"} >= trace.attribution.names() >= {"a", "b"}
 
 
 class Application:

@@ -162,7 +162,7 @@ class Reading(NamedTuple):
     """Another teller of the same call knows the completion better."""
     unsure_usage: bool = False
     """Another teller of the same call knows all figures better."""
-    foreign: bool = False
+    misplaced: bool = False
     """The figures are those of one call below the span, not of the span."""
     session_is_weak: bool = False
     """The session id is that of a conversation or thread, which frameworks set by themselves."""

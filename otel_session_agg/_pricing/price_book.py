@@ -283,9 +283,9 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
     if call.terms is not None:
         more["terms"] = call.terms
     if (
-        call.kind not in _CALLS and call.model != 1
+        call.kind not in _CALLS and call.model_events != 1
     ):  # the sum of several calls, and of how many is known or not
-        more["num_calls"] = call.model or None
+        more["num_calls"] = call.model_events or None
     cost = prices.cost_pusd(
         provider=call.provider,
         models=call.models,

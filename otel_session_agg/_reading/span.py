@@ -138,7 +138,7 @@ def _read(
         ends_early=any(emitter.ends_early for emitter in emitters),
         unsure_output=any(emitter.unsure_output for emitter in emitters),
         unsure_usage=any(emitter.unsure_usage for emitter in emitters),
-        foreign=any(emitter.foreign for emitter in emitters),
+        misplaced=any(emitter.foreign for emitter in emitters),
         ignored=tuple(ignored),
     )
 

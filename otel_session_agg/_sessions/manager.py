@@ -68,7 +68,7 @@ class SessionManager:
             settings,
             process,
             is_shared=bool(store_worker),
-            num_open=engine.members.number,
+            num_open=engine.traces_by_session.number,
             refresh=self.totals,
         )
         self.limits = BudgetTable()
@@ -95,14 +95,14 @@ class SessionManager:
         self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float
     ) -> None:
         """A span began inside a ``session()`` block."""
-        if trace is not None and trace.is_elsewhere:
+        if trace is not None and trace.has_other_publisher:
             self.lifecycle.seen(label.session_id, now)
             self.limits.bind(label)
             return
         if trace is not None:
-            if trace.owners.first is None:
-                trace.owners.note(start_ns, span_id, label.session_id, is_weak=False)
-            self._engine.members.add(label.session_id, trace)
+            if trace.attribution.first is None:
+                trace.attribution.note(start_ns, span_id, label.session_id, is_weak=False)
+            self._engine.traces_by_session.add(label.session_id, trace)
             if scopes and self.accounts.is_other(trace, label=label):
                 self._tell(trace, now)
                 self.accounts.goes_on(trace, label=label)
@@ -141,7 +141,7 @@ class SessionManager:
 
     def totals(self, session_id: str, now: float) -> Rollup | None:
         """What is known of a session at this moment."""
-        for trace in self._engine.members.of(session_id):
+        for trace in self._engine.traces_by_session.of(session_id):
             self.root_release.tell(trace, now)
         session = self.lifecycle.get(session_id)
         return session.totals.rollup if session is not None else None
@@ -157,7 +157,7 @@ class SessionManager:
 
     def number_open(self, session_id: str) -> int:
         """Traces of a session that have not come to their end."""
-        return self._engine.members.number(session_id)
+        return self._engine.traces_by_session.number(session_id)
 
     def goes_on_with(self, session: Session, now: float) -> bool:
         """Whether a session is not idle."""
@@ -219,7 +219,7 @@ class SessionManager:
 
     def _end(self, session_id: str, reason: str, now: float) -> None:
         self.lifecycle.end(session_id, reason, now)
-        self._engine.members.waits_for(session_id)
+        self._engine.traces_by_session.waits_for(session_id)
 
     def feedback(self, session_id: str | None, above: tuple[int, int] | None, now: float) -> None:
         """Somebody gave feedback, for a session or for the trace in which a span is: its trace and span id."""
@@ -250,7 +250,10 @@ class SessionManager:
         for word in self._publisher.heard():
             self._heard(word, now)
         self.root_release.due(now)
-        touched, self._engine.members.touched = self._engine.members.touched, set()
+        touched, self._engine.traces_by_session.touched = (
+            self._engine.traces_by_session.touched,
+            set(),
+        )
         if scopes:
             self.look_at_accounts(touched, now)
         for session_id in [name for name in touched if name in self.limits]:
@@ -258,7 +261,7 @@ class SessionManager:
         while self._later and (all_now or next(iter(self._later.values()))[0] <= now):
             session_id, (_, reason) = self._later.popitem(last=False)
             self._end(session_id, reason, now)
-        for session_id in self._engine.members.take_ended():
+        for session_id in self._engine.traces_by_session.take_ended():
             self.lifecycle.settled(session_id)
         self.lifecycle.due(now)
         for session in self.lifecycle.dropped:
@@ -289,7 +292,7 @@ class SessionManager:
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """Sessions end with the process, with what their open traces have by now; unless ``with_open``, only those without any."""
-        for session_id in self._engine.members.names():
+        for session_id in self._engine.traces_by_session.names():
             self.totals(session_id, now)
         if with_open:
             self._publisher.blocks.clear()

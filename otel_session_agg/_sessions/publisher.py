@@ -71,7 +71,7 @@ class Publisher:
         if trace.root_id is None:
             return
         if self._store is not None:
-            trace.is_elsewhere = not claim(
+            trace.has_other_publisher = not claim(
                 self._store, trace.trace_id, trace.root_id, self._process
             )
         elif self.joins and are_several() and trace.reported is None:
@@ -103,7 +103,7 @@ class Publisher:
         is_open: bool,
     ) -> None:
         """A root whose parent is in another process began, or has left."""
-        if self._store_worker is not None and not trace.is_elsewhere:
+        if self._store_worker is not None and not trace.has_other_publisher:
             trace.num_published += 1
             own = _owned(rollups, session_id)
             part = Part(
@@ -146,7 +146,7 @@ class Publisher:
         ``rollup``: what its session has to get when nobody else gives it that.  ``carried``: parts that it carries, with the
         ``seq`` of each; ``None`` when it is too late for that.  ``looks``: whether to look for parts that it does not carry.
         """
-        if self._store_worker is not None and not trace.is_elsewhere:
+        if self._store_worker is not None and not trace.has_other_publisher:
             trace.num_published += 1
             seq = trace.num_published
             included = (
@@ -169,7 +169,11 @@ class Publisher:
     def reassign(self, session_id: str, trace: Trace, parts: Iterable[tuple[str, Part]]) -> None:
         """Parts that named no session are in that of the root."""
         for writer, part in parts:
-            if self._store_worker is not None and None in part.rollups and not trace.is_elsewhere:
+            if (
+                self._store_worker is not None
+                and None in part.rollups
+                and not trace.has_other_publisher
+            ):
                 self._store_worker.put(
                     SlotWrite(reassignment(session_id, trace.trace_id, writer, part))
                 )
@@ -195,7 +199,7 @@ class Publisher:
             written = session.published_seconds if session is not None else since
             if session_id in watched or now - written >= PUBLISH_SECONDS:
                 refresh(session_id)
-            elif self._engine.members.number(session_id):
+            elif self._engine.traces_by_session.number(session_id):
                 self._stale[session_id] = since
         ends, lifecycle.ends = lifecycle.ends, []
         self._write_news(
@@ -227,7 +231,7 @@ class Publisher:
             known = lifecycle.get(session_id)
             if known is None:
                 continue
-            number = self._engine.members.number(session_id)
+            number = self._engine.traces_by_session.number(session_id)
             if all_now or session_id in at_once:
                 self._write(known, now, number)
                 continue
@@ -268,7 +272,7 @@ class Publisher:
             session = lifecycle.get(name)
             if session is not None and name in lifecycle.news:
                 del lifecycle.news[name]
-                self._write(session, now, self._engine.members.number(name))
+                self._write(session, now, self._engine.traces_by_session.number(name))
             self._tell_of_blocks(name)
 
     def fetch(

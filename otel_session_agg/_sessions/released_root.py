@@ -42,5 +42,5 @@ def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
 def session_of(trace: Trace) -> str | None:
     """The session that a trace itself goes by."""
     return trace.session_id or (
-        trace.owners.session.value if trace.owners.session is not None else None
+        trace.attribution.session.value if trace.attribution.session is not None else None
     )

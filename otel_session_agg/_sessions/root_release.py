@@ -72,7 +72,7 @@ class RootRelease:
             trace, self._text
         )  # first: the root itself may name the session
         if len(self._limits):  # a root may be a call itself
-            self._engine.members.touched.update(by_session(rollups, session_of(trace)))
+            self._engine.traces_by_session.touched.update(by_session(rollups, session_of(trace)))
         if span.is_part:
             self._part_left(trace, rollups, now)
         elif (
@@ -200,7 +200,7 @@ class RootRelease:
                 self.labels_of(trace),
             )
         )
-        trace.has_told(
+        trace.drop_details(
             self._text if is_part else no_text
         )  # the root above a part still needs the output of that
 
@@ -214,7 +214,7 @@ class RootRelease:
     def _stands(self, trace: Trace, rollup: Rollup) -> None:
         """The session of a trace gets to know which totals are on the root that begins it."""
         session_id = session_of(trace)
-        if session_id is not None and trace.is_sampled and not trace.is_elsewhere:
+        if session_id is not None and trace.is_sampled and not trace.has_other_publisher:
             num_more, trace.num_on_root = (
                 max(0, rollup.num_events - trace.num_on_root),
                 rollup.num_events,
@@ -227,12 +227,12 @@ class RootRelease:
         """The sessions of a trace get to know its root, which has left; those that it does not go by, as far as they are in it."""
         span = trace.root_span
         first = trace.first if span is None else (span.start_ns, span.span_id, span.end_ns)
-        if first is None or trace.is_elsewhere:
+        if first is None or trace.has_other_publisher:
             return
         is_part = span is None or span.is_part
         own = session_of(trace)
         told = trace.reported or {}
-        trace.member_of = known = trace.member_of or set()
+        trace.announced_to = known = trace.announced_to or set()
         for session_id in ({*told, own} if own is not None else {*told}) - known:
             known.add(session_id)
             is_whole, rollup = session_id == own, told.get(session_id, NOTHING)
@@ -298,14 +298,16 @@ class RootRelease:
         is_late: bool = False,
     ) -> None:
         """Sessions get what is new in a trace; outputs only when its root has left."""
-        if trace.is_elsewhere or (session_of(trace) is None and not trace.reported):
+        if trace.has_other_publisher or (session_of(trace) is None and not trace.reported):
             return
         if rollups is None:
             rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
         own = by_session(rollups, trace.session_id)
         if own or trace.reported:
             self._lifecycle.report(trace, own, now, is_late=is_late)
-        for name, labels in trace.owners.labelled().items() if trace.owners.labels else ():
+        for name, labels in (
+            trace.attribution.labelled().items() if trace.attribution.labels else ()
+        ):
             self._lifecycle.said(name or trace.session_id or "", labels)
 
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
@@ -325,7 +327,11 @@ class RootRelease:
         session = self._lifecycle.get(session_id) if session_id is not None else None
         if session is not None:
             return session.totals
-        return trace.owners.labelled().get(session_id, NOBODY) if trace.owners.labels else NOBODY
+        return (
+            trace.attribution.labelled().get(session_id, NOBODY)
+            if trace.attribution.labels
+            else NOBODY
+        )
 
     def is_exceeded(self, trace: Trace) -> bool:
         """Whether the session of a trace has used more than a budget."""

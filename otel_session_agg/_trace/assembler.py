@@ -77,7 +77,7 @@ class TraceAssembler:
         if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
             span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
         waiting = self._traces.get(span.trace_id)
-        has_ended = self._engine.links.get(span.trace_id, span.span_id) is not None
+        has_ended = self._engine.ended_spans.get(span.trace_id, span.span_id) is not None
         if has_ended or (waiting is not None and span.span_id in waiting.spans):
             self._engine.repeated()
             out.append(payload)
@@ -107,13 +107,13 @@ class TraceAssembler:
         self._settled(waiting)
 
     def _kept(self, span: SpanData, payload: object) -> WaitingSpan:
-        event = self._engine.event_of(span)
-        if event.output is not None:
-            event = event._replace(output=short(event.output, self._text))
+        reading = self._engine.reading_of(span)
+        if reading.output is not None:
+            reading = reading._replace(output=short(reading.output, self._text))
         self._num_come += 1
         return WaitingSpan(
             span._replace(name="", attributes={}, events=(), status_description=None),
-            event,
+            reading,
             payload,
             self._num_come,
         )
@@ -224,5 +224,5 @@ class TraceAssembler:
         out += [item for item in mine if item is not None]  # what is no root has left
 
     def _ended(self, kept: WaitingSpan, now: float, out: Out) -> bool:
-        self._engine.ended(kept.span, kept.payload, now, out, kept.event)
+        self._engine.ended(kept.span, kept.payload, now, out, kept.reading)
         return True

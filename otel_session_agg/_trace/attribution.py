@@ -21,26 +21,34 @@ belong to the trace's own session."""
 Text = Callable[[object], "str | None"]
 """Makes a raw output readable; ``None`` when there is none or it is not wanted."""
 
-_Owner = tuple["str | None", bool]
+SessionKey = tuple["str | None", bool]
 """A session id and whether it is weak."""
 
 
 class SessionAttribution:
     """The sessions of one trace."""
 
-    __slots__ = ("conflicts", "first", "first_weak", "labels", "root", "sums", "tallies")
+    __slots__ = (
+        "conflicts",
+        "counts_by_session",
+        "first",
+        "first_weak",
+        "labels",
+        "root",
+        "settled_calls",
+    )
 
     def __init__(self) -> None:
-        self.tallies: dict[str, EventCounts] | None = None
+        self.counts_by_session: dict[str, EventCounts] | None = None
         """Events whose session is sure."""
-        self.sums: dict[_Owner, CallTotals] | None = None
+        self.settled_calls: dict[SessionKey, CallTotals] | None = None
         """Calls that can change no more, by what is known of their session."""
         self.first: At | None = None
         self.first_weak: At | None = None
         """The earliest ids of the trace."""
-        self.labels: dict[_Owner, Labels] | None = None
+        self.labels: dict[SessionKey, Labels] | None = None
         """What spans say beside the id, by what they name themselves."""
-        self.root: _Owner | None = None
+        self.root: SessionKey | None = None
         """What the root itself names, once it has ended."""
         self.conflicts = 0
         """Events with another session id than the first."""
@@ -61,16 +69,16 @@ class SessionAttribution:
         else:
             self.first = at if self.first is None else min(at, self.first)
 
-    def label(self, span: SpanData, event: Reading) -> None:
+    def label(self, span: SpanData, reading: Reading) -> None:
         """A span says who uses its session, or metadata."""
         self.labels = self.labels or {}
-        owner = (event.session_id, event.session_is_weak)
+        owner = (reading.session_id, reading.session_is_weak)
         known = self.labels.get(owner)
         if known is None:
             if len(self.labels) >= MAX_SESSIONS:
                 return
             known = self.labels[owner] = Labels()
-        known.add(span, event)
+        known.add(span, reading)
 
     def labelled(self) -> dict[str | None, SessionTotals]:
         """What spans say, by session; ``None``: none is known."""
@@ -85,13 +93,13 @@ class SessionAttribution:
         firsts = (at.value for at in (self.first, self.first_weak) if at is not None)
         return {
             *firsts,
-            *(self.tallies or ()),
-            *(name for name, _ in self.sums or () if name is not None),
+            *(self.counts_by_session or ()),
+            *(name for name, _ in self.settled_calls or () if name is not None),
         }
 
-    def claim(self, node: Node, event: Reading) -> EventCounts:
+    def attribute(self, node: Node, reading: Reading) -> EventCounts:
         """An ended span names a session: what rose to it belongs to that.  Returns where the event itself counts."""
-        session, is_weak = str(event.session_id), event.session_is_weak
+        session, is_weak = str(reading.session_id), reading.session_is_weak
         for call in node.calls:
             call.belongs_to(session, is_weak=is_weak)
         home = EventCounts() if is_weak else self._counts(session)
@@ -104,14 +112,16 @@ class SessionAttribution:
         return home
 
     def _counts(self, session: str) -> EventCounts | None:
-        self.tallies = self.tallies or {}
-        if session not in self.tallies and len(self.tallies) >= MAX_SESSIONS:
+        self.counts_by_session = self.counts_by_session or {}
+        if session not in self.counts_by_session and len(self.counts_by_session) >= MAX_SESSIONS:
             return None
-        return self.tallies.get(session) or self.tallies.setdefault(session, EventCounts())
+        return self.counts_by_session.get(session) or self.counts_by_session.setdefault(
+            session, EventCounts()
+        )
 
     def settle(self, calls: Iterable[Call], price: Price) -> None:
         """Add calls for good: nothing corrects them any more."""
-        self.sums = found = self.sums or {}
+        self.settled_calls = found = self.settled_calls or {}
         for call in calls:
             call.alive, call.settled = False, True
             owner = (call.session, call.session_is_weak)
@@ -125,7 +135,7 @@ class SessionAttribution:
     def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
         """Raw outputs are needed no more: they are large."""
         below = (counts for node in nodes for counts in (node, *(node.weak or {}).values()))
-        for counts in (*(self.tallies or {}).values(), *below):
+        for counts in (*(self.counts_by_session or {}).values(), *below):
             if counts.output is not None:
                 output = short(counts.output[2], text)
                 counts.output = None if output is None else (*counts.output[:2], output)
@@ -136,32 +146,32 @@ class SessionAttribution:
         self, nodes: Sequence[Node], calls: Iterable[Call], price: Price
     ) -> dict[str | None, tuple[EventCounts, CallTotals]]:
         """Everything, by session; what is there is not changed."""
-        if self.tallies is None and len(nodes) == 1 and nodes[0].weak is None:
-            return {self._resolved(_NOBODY): (nodes[0], self._all_sums(calls, price))}
+        if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
+            return {self._resolved(_NO_SESSION): (nodes[0], self._all_call_totals(calls, price))}
         found: dict[str | None, tuple[EventCounts, CallTotals]] = {}
 
-        def group(owner: _Owner) -> tuple[EventCounts, CallTotals]:
+        def group(owner: SessionKey) -> tuple[EventCounts, CallTotals]:
             session = self._resolved(owner)
             if session not in found:
                 found[session] = (EventCounts(), CallTotals())
             return found[session]
 
-        for session, counts in (self.tallies or {}).items():
+        for session, counts in (self.counts_by_session or {}).items():
             group((session, False))[0].merge(counts)
         for node in nodes:
             if not node.is_empty:
-                group(_NOBODY)[0].merge(node)
+                group(_NO_SESSION)[0].merge(node)
             for session, counts in (node.weak or {}).items():
                 group((session, True))[0].merge(counts)
-        for owner, sums in (self.sums or {}).items():
+        for owner, sums in (self.settled_calls or {}).items():
             group(owner)[1].merge(sums)
         for call in calls:
             group((call.session, call.session_is_weak))[1].add(call, price)
-        return found or {self._resolved(_NOBODY): (EventCounts(), CallTotals())}
+        return found or {self._resolved(_NO_SESSION): (EventCounts(), CallTotals())}
 
-    def _all_sums(self, calls: Iterable[Call], price: Price) -> CallTotals:
+    def _all_call_totals(self, calls: Iterable[Call], price: Price) -> CallTotals:
         """The calls of a trace that has one session, or none."""
-        settled = list((self.sums or {}).values())
+        settled = list((self.settled_calls or {}).values())
         waiting = list(calls)
         if len(settled) == 1 and not waiting:
             return settled[0]
@@ -172,10 +182,10 @@ class SessionAttribution:
             sums.add(call, price)
         return sums
 
-    def _resolved(self, owner: _Owner) -> str | None:
+    def _resolved(self, owner: SessionKey) -> str | None:
         session, is_weak = owner
         if session is not None and not is_weak:
-            return session if session in (self.tallies or ()) else self._own
+            return session if session in (self.counts_by_session or ()) else self._own
         if self.root is not None and not (self.root[1] and self.first is not None):
             return self.root[0]
         if session is None or self.first is not None:
@@ -187,7 +197,7 @@ class SessionAttribution:
         return self.session.value if self.session is not None else None
 
 
-_NOBODY: _Owner = (None, False)
+_NO_SESSION: SessionKey = (None, False)
 
 
 def short(raw: object, text: Text) -> Short | None:
@@ -237,14 +247,14 @@ def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dic
     return own
 
 
-def root_counts(counts: EventCounts, span: SpanData, event: Reading, *, is_event: bool) -> None:
+def root_counts(counts: EventCounts, span: SpanData, reading: Reading, *, is_event: bool) -> None:
     """What the root itself adds: as an event, or only its time, and its error and output when nothing below has any."""
     if is_event:
-        counts.add(span, event)
+        counts.add(span, reading)
         return
     counts.span_time(span)
-    counts.feedback = counts.feedback or event.has_feedback
-    if counts.error is None and event.error is not None:
-        counts.error = At(span.end_ns, span.span_id, event.error)
-    if counts.output is None and event.output is not None:
-        counts.output = (span.end_ns, span.span_id, event.output)
+    counts.feedback = counts.feedback or reading.has_feedback
+    if counts.error is None and reading.error is not None:
+        counts.error = At(span.end_ns, span.span_id, reading.error)
+    if counts.output is None and reading.output is not None:
+        counts.output = (span.end_ns, span.span_id, reading.output)

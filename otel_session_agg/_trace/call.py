@@ -38,54 +38,82 @@ class Call:
     """One call, told by one or several events."""
 
     __slots__ = (
-        "alive", "behind", "counted", "covered", "end_ns", "engine", "failed", "foreign", "kind", "loose_time", "model",
-        "provider", "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
-        "service_tier", "session", "session_is_weak", "settled", "silent", "span_ids", "start_ns", "strong", "terms", "unsure_output",
-        "unsure_usage", "usage",
+        "alive",
+        "behind_tool",
+        "covered",
+        "end_ns",
+        "engine",
+        "failed",
+        "kind",
+        "loose_time",
+        "misplaced",
+        "model_events",
+        "provider",
+        "recorded_pusd",
+        "request_models",
+        "response_id",
+        "response_models",
+        "scopes",
+        "server_address",
+        "service_tier",
+        "session",
+        "session_is_weak",
+        "settled",
+        "silent",
+        "span_ids",
+        "start_ns",
+        "strong",
+        "terms",
+        "unsure_output",
+        "unsure_usage",
+        "usage",
+        "usage_counts",
     )  # fmt: skip
 
-    def __init__(self, span: SpanData, event: Reading) -> None:
-        self.kind = event.kind
-        self.engine = event.kind is _MODEL and span.span_kind == "SERVER"
+    def __init__(self, span: SpanData, reading: Reading) -> None:
+        self.kind = reading.kind
+        self.engine = reading.kind is _MODEL and span.span_kind == "SERVER"
         """A model server's own span: loses against the client's."""
-        self.strong = event.kind in _STRONG and not self.engine
+        self.strong = reading.kind in _STRONG and not self.engine
         """Tokens of other kinds are a repeat more often than a source."""
-        self.model = 1 if event.kind is _MODEL else event.num_calls
+        self.model_events = 1 if reading.kind is _MODEL else reading.num_calls
         """As how many model events it counts."""
-        self.usage = event.usage
-        self.counted = has_usage(event.usage)
+        self.usage = reading.usage
+        self.usage_counts = has_usage(reading.usage)
         """Its tokens and cost are in the totals."""
-        self.silent = event.is_billed and not self.counted and event.recorded_pusd is None
+        self.silent = reading.is_billed and not self.usage_counts and reading.recorded_pusd is None
         """It is no model event, but was billed, and nobody says how much."""
-        self.behind = False
+        self.behind_tool = False
         """It is behind a tool, seen from the spans it still hangs at."""
         self.settled = False
         """It can no longer be corrected."""
         self.covered = False
         """Its cost is in another call's."""
         self.alive = True
-        self.failed = event.error is not None
+        self.failed = reading.error is not None
         self.start_ns = span.start_ns
         self.end_ns = span.end_ns
         self.span_ids: tuple[int, ...] = (span.span_id,)
         self.scopes: tuple[str, ...] = (span.scope_name[:MAX_SCOPE_CHARS],)
-        self.response_id = event.response_id
-        self.provider = event.provider
+        self.response_id = reading.response_id
+        self.provider = reading.provider
         self.response_models: tuple[str, ...] = (
-            (event.response_model,) if event.response_model else ()
+            (reading.response_model,) if reading.response_model else ()
         )
-        self.request_models: tuple[str, ...] = (event.request_model,) if event.request_model else ()
-        self.recorded_pusd = event.recorded_pusd
-        self.service_tier = event.service_tier
-        self.terms = event.terms
-        self.server_address = event.server_address
-        self.loose_time = event.ends_early
-        self.unsure_output = event.unsure_output
-        self.unsure_usage = event.unsure_usage
-        self.foreign = event.foreign
-        self.session = event.session_id
+        self.request_models: tuple[str, ...] = (
+            (reading.request_model,) if reading.request_model else ()
+        )
+        self.recorded_pusd = reading.recorded_pusd
+        self.service_tier = reading.service_tier
+        self.terms = reading.terms
+        self.server_address = reading.server_address
+        self.loose_time = reading.ends_early
+        self.unsure_output = reading.unsure_output
+        self.unsure_usage = reading.unsure_usage
+        self.misplaced = reading.misplaced
+        self.session = reading.session_id
         """The session that owns it: its own, or that of an ancestor which has ended."""
-        self.session_is_weak = event.session_is_weak
+        self.session_is_weak = reading.session_is_weak
 
     def belongs_to(self, session: str | None, *, is_weak: bool) -> None:
         """An ancestor, or another teller, names a session."""
@@ -152,7 +180,7 @@ def differs(call: Call, other: Call) -> bool:
 
 def made(run: Call, call: Call) -> bool:
     """Whether a silent run may have made a call that another scope tells of: it begins in the run's time."""
-    if not call.model or call.scopes[0] in run.scopes:
+    if not call.model_events or call.scopes[0] in run.scopes:
         return False
     return run.start_ns <= call.start_ns <= run.end_ns and same_model(run, call)
 
@@ -251,7 +279,7 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
                 other.unsure_usage,
                 other.unsure_output,
             )
-        call.counted = call.counted or other.counted
+        call.usage_counts = call.usage_counts or other.usage_counts
         call.covered = other.covered
     elif other.usage is not None and has_usage(other.usage):
         _complete(call, call.usage, other, other.usage)
@@ -270,12 +298,14 @@ def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
     call.response_models = _joined(call.response_models, other.response_models)
     call.request_models = _joined(call.request_models, other.request_models)
     call.scopes = _joined(call.scopes, other.scopes)
-    if not other.foreign and not outer and len(call.span_ids) < MAX_EMITTERS:
+    if not other.misplaced and not outer and len(call.span_ids) < MAX_EMITTERS:
         call.span_ids += other.span_ids
     call.belongs_to(other.session, is_weak=other.session_is_weak)
     call.failed = call.failed and other.failed
-    call.model = call.model or other.model
-    call.silent = (call.silent or other.silent) and not call.counted and call.recorded_pusd is None
+    call.model_events = call.model_events or other.model_events
+    call.silent = (
+        (call.silent or other.silent) and not call.usage_counts and call.recorded_pusd is None
+    )
     call.start_ns = min(call.start_ns, other.start_ns)
     call.end_ns = max(call.end_ns, other.end_ns)
     other.alive = False

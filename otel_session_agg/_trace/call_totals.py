@@ -32,9 +32,9 @@ class CallTotals:
 
     def add(self, call: Call, price: Price) -> None:
         """Add one call, which is priced here, once."""
-        self.num_models += call.model
+        self.num_models += call.model_events
         usage = call.usage
-        if call.counted and usage is not None:
+        if call.usage_counts and usage is not None:
             self.winners += 1
             if usage.prompt_tokens is not None:
                 self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
@@ -45,7 +45,11 @@ class CallTotals:
             self.cache_write_tokens += usage.cache_write_tokens or 0
             self.reasoning_tokens += usage.reasoning_tokens or 0
         models = call.response_models or call.request_models
-        if models and (call.counted or call.model or call.silent) and models[0] not in self.models:
+        if (
+            models
+            and (call.usage_counts or call.model_events or call.silent)
+            and models[0] not in self.models
+        ):
             self.models.add(models[0])
             if len(self.models) > 2 * MAX_MODELS:
                 self.models = set(sorted(self.models)[:MAX_MODELS])
@@ -75,12 +79,12 @@ class CallTotals:
         if call.recorded_pusd is not None:
             self.recorded += 1
             self.cost_pusd += call.recorded_pusd
-        elif call.counted and has_usage(call.usage):
+        elif call.usage_counts and has_usage(call.usage):
             cost = price(call)
             if cost is None:
                 self.unpriced += 1
             else:
                 self.computed += 1
                 self.cost_pusd += cost
-        elif (call.model or call.silent) and not call.failed:
+        elif (call.model_events or call.silent) and not call.failed:
             self.unpriced += 1  # it was answered, so it cost something, but nobody says how much

@@ -21,7 +21,7 @@ from collections import Counter, deque
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple, TypeVar
 
-from otel_session_agg._reasons import ELSEWHERE
+from otel_session_agg._reasons import OTHER_TRACE
 from otel_session_agg._recent import Recent
 from otel_session_agg._trace.call import Call, absorb, differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures
@@ -65,12 +65,12 @@ class Sighting(NamedTuple):
     @property
     def knows_tokens(self) -> bool:
         """Whether its tokens are in the totals, and are no estimate."""
-        return self.call.counted and not self.call.unsure_usage
+        return self.call.usage_counts and not self.call.unsure_usage
 
     @property
     def session(self) -> str | None:
         """The session that the call is in, as far as it is known."""
-        own = self.trace.owners.session
+        own = self.trace.attribution.session
         return self.call.session or (own.value if own is not None else None)
 
 
@@ -88,7 +88,7 @@ class CrossTraceDuplicates:
     def note(self, trace: Trace, calls: Iterable[Call]) -> None:
         """A trace tells of calls."""
         for call in calls:
-            if call.strong and (call.counted or call.model or call.silent):
+            if call.strong and (call.usage_counts or call.model_events or call.silent):
                 self._note(Sighting(call, trace), call.scopes[0])
 
     def _note(self, mine: Sighting, scope: str) -> None:
@@ -108,7 +108,7 @@ class CrossTraceDuplicates:
         call = mine.call
         if call.response_id is not None:
             _put(self._by_response, call.response_id, mine)
-        if call.counted and call.usage is not None:
+        if call.usage_counts and call.usage is not None:
             _put(self._by_figures, _figures(call), mine)
 
     def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
@@ -116,12 +116,12 @@ class CrossTraceDuplicates:
         if not self._is_mixed:
             return
         for call in list(trace.window or ()):
-            if not call.strong or not (call.counted or call.model or call.silent):
+            if not call.strong or not (call.usage_counts or call.model_events or call.silent):
                 continue
             mine = Sighting(call, trace)
             other = self._same(mine)
             if other is not None and _settled_between(mine, other):
-                unread[ELSEWHERE] += 1
+                unread[OTHER_TRACE] += 1
 
     def _same(self, mine: Sighting) -> Sighting | None:
         """Another one that tells of the same call."""
@@ -174,7 +174,7 @@ def _differs(mine: Sighting, other: Sighting) -> bool:
     if (
         call.failed
         or told.failed
-        or not (differs(call, told) or not (call.counted and told.counted))
+        or not (differs(call, told) or not (call.usage_counts and told.usage_counts))
     ):
         return False
     return other.begins and _is_apart(mine, other)
@@ -196,7 +196,7 @@ def _settled_between(mine: Sighting, other: Sighting) -> bool:
         return False
     if other.trace.is_closed:
         if mine.knows_tokens and not other.knows_tokens:
-            mine.call.model = 0
+            mine.call.model_events = 0
             return False
         other.call.scopes = tuple(
             dict.fromkeys(other.call.scopes + mine.call.scopes)

@@ -51,7 +51,7 @@ class Window:
     def has_weak(self) -> bool:
         """Whether the figures of some call may be a repeat."""
         return any(
-            not call.strong and call.counted and call.alive for call in self._by_name.values()
+            not call.strong and call.usage_counts and call.alive for call in self._by_name.values()
         )
 
     def by_span(self, span_id: int) -> Call | None:

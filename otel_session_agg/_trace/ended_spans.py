@@ -13,14 +13,14 @@ from otel_session_agg._recent import Recent
 
 _TOOL = Kind.TOOL
 
-MAX_LINKS = 4096
+MAX_ENDED_SPANS = 4096
 """Ended spans whose parent is remembered, over all traces: a second or two of a busy process, which is how late children of
 ended spans come."""
 
 MAX_CLIMB = 1000
 """Ended ancestors followed: deeper than any stack, and a ring of parents ends here."""
 
-Link = tuple[int, "int | None", bool]
+ParentLink = tuple[int, "int | None", bool]
 """Where an ended span hung: its trace, its parent, and whether it was a tool."""
 
 
@@ -30,7 +30,7 @@ class EndedSpans:
     __slots__ = ("_recent",)
 
     def __init__(self) -> None:
-        self._recent: Recent[int, Link] = Recent(MAX_LINKS // 2)
+        self._recent: Recent[int, ParentLink] = Recent(MAX_ENDED_SPANS // 2)
 
     def add(self, span: SpanData, kind: Kind) -> None:
         """Remember a span that ended."""
@@ -56,7 +56,7 @@ class EndedSpans:
             is_behind_tool = is_behind_tool or link[2]
             self._recent.replace(span_id, (trace_id, above, is_behind_tool))
 
-    def get(self, trace_id: int, span_id: int) -> Link | None:
+    def get(self, trace_id: int, span_id: int) -> ParentLink | None:
         """The link of a span, when it is remembered."""
         link = self._recent.get(span_id)
         return link if link is not None and link[0] == trace_id else None

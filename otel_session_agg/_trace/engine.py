@@ -65,12 +65,12 @@ class Engine(SpanCounts):
         )
         self._read = read
         self._price = price
-        self.links = EndedSpans()
-        self.roots = TraceTable(self.links)
+        self.ended_spans = EndedSpans()
+        self.roots = TraceTable(self.ended_spans)
         self._call_budget = CallBudget(price, MAX_RECENT_CALLS)
         self._deadlines: Deadlines[Trace] = Deadlines()
-        self._elsewhere = CrossTraceDuplicates()
-        self.members = TracesBySession(self.roots.keeps)
+        self._cross_trace = CrossTraceDuplicates()
+        self.traces_by_session = TracesBySession(self.roots.keeps)
 
     def started(
         self,
@@ -103,7 +103,9 @@ class Engine(SpanCounts):
             if trace.shares_id:
                 self.roots.started(trace, span_id)
             if num_open > self._settings.max_open_spans:
-                trace.give_up(trace.oldest_open(1 + num_open // _SHARE), self.links, self._price)
+                trace.give_up(
+                    trace.oldest_open(1 + num_open // _SHARE), self.ended_spans, self._price
+                )
                 trace.partial = OPEN_SPANS
         return trace
 
@@ -127,14 +129,14 @@ class Engine(SpanCounts):
         return trace
 
     def ended(
-        self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None = None
+        self, span: SpanData, payload: object, now: float, out: Out, reading: Reading | None = None
     ) -> None:
         """A span ended; what may leave is appended to ``out``, the span itself included.  ``event``: if it was read already."""
         self.received += 1
         if self.roots.tops or span.carried_parent_id is not None:
             span = self._as_it_began(span)
         if span.parent_id is None:
-            self._root_ended(span, payload, now, out, event)
+            self._root_ended(span, payload, now, out, reading)
             return
         out.append(payload)
         trace = self.roots.below(span.trace_id, span.parent_id)
@@ -144,29 +146,33 @@ class Engine(SpanCounts):
             self.ignored[OPEN_ROOTS] += 1
             return
         trace = trace or self._rootless(span.trace_id, now, out)
-        if (not trace.opened or span.span_id not in trace.opened) and self.links.get(
+        if (not trace.opened or span.span_id not in trace.opened) and self.ended_spans.get(
             span.trace_id, span.span_id
         ) is not None:
             self.ignored[DUPLICATE] += 1
             return
-        self._fold(trace, span, event or self.event_of(span))
+        self._fold(trace, span, reading or self.reading_of(span))
         if trace.root_id is None:
             trace.note_first(span)
         if trace.has_left:
             self.late += 1
             out.append(Changed(trace))
             if not trace.opened:
-                self.members.remove(trace)
+                self.traces_by_session.remove(trace)
         elif trace.root_span is not None and not trace.opened:
             self._release(trace, out)
 
-    def _fold(self, trace: Trace, span: SpanData, event: Reading) -> None:
-        trace.ended(span, event, self.links, self._price)
+    def _fold(self, trace: Trace, span: SpanData, reading: Reading) -> None:
+        trace.ended(span, reading, self.ended_spans, self._price)
         self.folded += 1
         if trace.shares_id:
             self.roots.ended(trace, span.parent_id)
-        if event.session_id is not None or trace.owners.first or trace.owners.first_weak:
-            self.members.folded(event.session_id, trace)
+        if (
+            reading.session_id is not None
+            or trace.attribution.first
+            or trace.attribution.first_weak
+        ):
+            self.traces_by_session.folded(reading.session_id, trace)
         if trace.window is not None and trace.window.fresh:
             self._note_calls(trace)
 
@@ -174,23 +180,23 @@ class Engine(SpanCounts):
         """Remember the calls that a trace told of since it was asked last."""
         if fresh := trace.fresh_calls():
             self._call_budget.changed(trace)
-            self._elsewhere.note(trace, fresh)
+            self._cross_trace.note(trace, fresh)
 
-    def event_of(self, span: SpanData) -> Reading:
+    def reading_of(self, span: SpanData) -> Reading:
         """What a span says; what of it is not used is counted."""
-        event = self._read(span)
-        if event.ignored:
-            self.unread.update(event.ignored)
-        return event
+        reading = self._read(span)
+        if reading.ignored:
+            self.unread.update(reading.ignored)
+        return reading
 
     def _root_ended(
-        self, span: SpanData, payload: object, now: float, out: Out, event: Reading | None
+        self, span: SpanData, payload: object, now: float, out: Out, reading: Reading | None
     ) -> None:
         trace = self.roots.root(span.trace_id, span.span_id)
         if trace is None:
             if (
                 self.roots.left(span.trace_id) is not None
-                and self.links.get(span.trace_id, span.span_id) is not None
+                and self.ended_spans.get(span.trace_id, span.span_id) is not None
             ):
                 out.append(payload)
                 self.ignored[DUPLICATE] += 1
@@ -203,7 +209,7 @@ class Engine(SpanCounts):
             return
         trace.payload = payload
         trace.root_span = span
-        trace.root_event = event or self.event_of(span)
+        trace.root_reading = reading or self.reading_of(span)
         self.folded += 1
         if trace.opened:
             trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
@@ -255,7 +261,7 @@ class Engine(SpanCounts):
 
     def _release(self, trace: Trace, out: Out, parts: Out | None = None) -> None:
         self.roots.leave(trace)
-        if trace.root_span is None or trace.root_event is None:
+        if trace.root_span is None or trace.root_reading is None:
             trace.root_id = trace.first[1] if trace.first is not None else None
             self.released[NO_ROOT] += 1
             out.append(Changed(trace))
@@ -266,17 +272,17 @@ class Engine(SpanCounts):
                 parts.append(trace)
             else:
                 out.insert(0, trace)  # a root that begins a trace sums up its parts
-            self.links.add(trace.root_span, trace.root_event.kind)
+            self.ended_spans.add(trace.root_span, trace.root_reading.kind)
             self.released[trace.partial or COMPLETE] += 1
-        (self.members.lingers if trace.opened else self.members.remove)(trace)
-        if trace.owners.conflicts:
-            self.unread[SESSION_CONFLICT] += trace.owners.conflicts
+        (self.traces_by_session.lingers if trace.opened else self.traces_by_session.remove)(trace)
+        if trace.attribution.conflicts:
+            self.unread[SESSION_CONFLICT] += trace.attribution.conflicts
 
     def fold_roots(self, leaving: Iterable[object]) -> None:
         """Fold the roots of traces that leave at once, before the totals of any of them are asked for."""
         for trace in leaving:
             if type(trace) is Trace and not trace.is_folded:
-                trace.fold_root(self.links, self._price)
+                trace.fold_root(self.ended_spans, self._price)
                 self._note_calls(trace)
 
     def rollups(
@@ -286,10 +292,10 @@ class Engine(SpanCounts):
         if trace.has_left and not trace.is_closed:
             self.fold_roots((trace,))
             trace.is_closed = True
-            self._elsewhere.leave_out(trace, self.unread)
+            self._cross_trace.leave_out(trace, self.unread)
             if not trace.can_be_corrected():
                 self._call_budget.settle(trace)
-        rollups = trace.rollups(self.links, self._price, text, above=above)
+        rollups = trace.rollups(self.ended_spans, self._price, text, above=above)
         self.unpriced += trace.newly_unpriced(rollups.values())
         return rollups
 
@@ -318,7 +324,7 @@ class Engine(SpanCounts):
         )
         if trace is not None and not is_root:
             trace.partial = FAULT
-            trace.give_up([span.span_id], self.links, self._price)
+            trace.give_up([span.span_id], self.ended_spans, self._price)
         elif trace is not None:
             self.roots.remove(trace)
             self._call_budget.forget(trace)
@@ -333,5 +339,5 @@ class Engine(SpanCounts):
             else:
                 self.roots.park(trace)
                 self._call_budget.forget(trace)
-                trace.settle(self.links, self._price)
+                trace.settle(self.ended_spans, self._price)
         self.released[DISCARDED] += self.roots.drop_parked(self._settings.max_open_roots)

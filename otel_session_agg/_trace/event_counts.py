@@ -41,10 +41,10 @@ class EventCounts:
         """End, span and raw output of the last event to end that has one."""
         self.error: At | None = None
 
-    def add(self, span: SpanData, event: Reading) -> None:
+    def add(self, span: SpanData, reading: Reading) -> None:
         """One event."""
         self.num_events += 1
-        if event.kind is _TOOL:
+        if reading.kind is _TOOL:
             self.num_tools += 1
         if (
             self.start_ns is None or span.start_ns < self.start_ns
@@ -52,14 +52,16 @@ class EventCounts:
             self.start_ns = span.start_ns
         if self.end_ns is None or span.end_ns > self.end_ns:
             self.end_ns = span.end_ns
-        if event.error is not None:
+        if reading.error is not None:
             self.num_errors += 1
-            self.error = max(filter(None, (self.error, At(span.end_ns, span.span_id, event.error))))
-        if event.output is not None and (
+            self.error = max(
+                filter(None, (self.error, At(span.end_ns, span.span_id, reading.error)))
+            )
+        if reading.output is not None and (
             self.output is None or (span.end_ns, span.span_id) >= self.output[:2]
         ):
-            self.output = (span.end_ns, span.span_id, event.output)
-        if event.has_feedback:
+            self.output = (span.end_ns, span.span_id, reading.output)
+        if reading.has_feedback:
             self.feedback = True
 
     def span_time(self, span: SpanData) -> None:

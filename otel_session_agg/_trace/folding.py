@@ -22,10 +22,10 @@ from otel_session_agg._trace.event_counts import EventCounts
 from otel_session_agg._trace.nesting import (
     SETTLED,
     Node,
-    behind_tool,
     flags_of,
     nest,
-    tells_of_call,
+    put_behind_tool,
+    reports_call,
 )
 from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, OutlivedSpan
 from otel_session_agg._trace.placement import Placement
@@ -66,28 +66,28 @@ class OpenTree(Placement):
             at = (span.start_ns, span.span_id, span.end_ns)
             self.first = at if self.first is None else min(at, self.first)
 
-    def give_up(self, span_ids: Iterable[int], links: EndedSpans, price: Price) -> None:
+    def give_up(self, span_ids: Iterable[int], ended_spans: EndedSpans, price: Price) -> None:
         """Stop waiting for spans; what hangs at them moves up."""
         self.totals = None
         for span_id in span_ids:
             is_open = self.opened is not None and span_id in self.opened
             parent_id = self.opened.pop(span_id) if self.opened is not None and is_open else None
-            links.keep(self.trace_id, span_id, parent_id)
+            ended_spans.keep(self.trace_id, span_id, parent_id)
             node = self.nodes.pop(span_id, None) if self.nodes else None
             if node is not None:
-                self._home(node.calls, node.flags, parent_id, links).rise(node)
+                self._home(node.calls, node.flags, parent_id, ended_spans).rise(node)
             if is_open:
-                self._child_done(parent_id, links, price)
+                self._child_done(parent_id, ended_spans, price)
 
     def oldest_open(self, how_many: int) -> list[int]:
         """The spans that are open the longest."""
         return list(islice(self.opened or (), how_many))
 
-    def settle(self, links: EndedSpans, price: Price) -> None:
+    def settle(self, ended_spans: EndedSpans, price: Price) -> None:
         """Shrink to the totals: nothing can be corrected any more."""
-        self.give_up(list(reversed(self.opened or {})), links, price)
+        self.give_up(list(reversed(self.opened or {})), ended_spans, price)
         while self.nodes:
-            self.give_up(list(self.nodes), links, price)
+            self.give_up(list(self.nodes), ended_spans, price)
         self.settle_calls(price)
         if self.root is not None:
             self.root.flags, self.root.calls = 0, []
@@ -95,7 +95,7 @@ class OpenTree(Placement):
     def settle_calls(self, price: Price) -> None:
         """Add all recent calls to the totals for good."""
         calls, self.window = list(self.window or ()), None
-        self.owners.settle(calls, price)
+        self.attribution.settle(calls, price)
         for node in self.all_nodes():
             if node.calls:
                 node.flags |= SETTLED
@@ -112,114 +112,118 @@ class OpenTree(Placement):
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
-    def ended(self, span: SpanData, event: Reading, links: EndedSpans, price: Price) -> None:
+    def ended(
+        self, span: SpanData, reading: Reading, ended_spans: EndedSpans, price: Price
+    ) -> None:
         """A span below the root ended."""
         self.totals = None
-        self.lacks |= event.lacks
-        if event.user_id is not None or event.metadata is not None:
-            self.owners.label(span, event)
-        links.add(span, event.kind)
+        self.lacks |= reading.lacks
+        if reading.user_id is not None or reading.metadata is not None:
+            self.attribution.label(span, reading)
+        ended_spans.add(span, reading.kind)
         if not self.opened or span.span_id not in self.opened:
-            self._fold_event(span, event, links, price)
+            self._fold_span(span, reading, ended_spans, price)
             return
         outlived = self.outlived
         if outlived is None and (
-            event.usage is not None or event.kind is _MODEL or event.is_billed
+            reading.usage is not None or reading.kind is _MODEL or reading.is_billed
         ):
-            outlived = self.outlived = Outlived(self.opened, self.trace_id, links)
+            outlived = self.outlived = Outlived(self.opened, self.trace_id, ended_spans)
         parent_id = self.opened.pop(span.span_id)
         if outlived is None:
-            self._fold_event(span, event, links, price)
+            self._fold_span(span, reading, ended_spans, price)
         elif outlived.is_outlived(span.span_id) and not self.is_folded:
-            self._wait(outlived, OutlivedSpan(span, event, parent_id), links, price)
+            self._wait(outlived, OutlivedSpan(span, reading, parent_id), ended_spans, price)
         else:
-            self._fold_event(span, event, links, price)
-            self._child_done(parent_id, links, price)
+            self._fold_span(span, reading, ended_spans, price)
+            self._child_done(parent_id, ended_spans, price)
 
     def _wait(
-        self, outlived: Outlived, ended: OutlivedSpan, links: EndedSpans, price: Price
+        self, outlived: Outlived, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price
     ) -> None:
         """Let a span wait for what is open below it; all but its call counts now."""
-        span, event, parent_id = ended
-        self._node(span.span_id).add(span, event)
-        if event.session_id is not None:
-            self.owners.note(
-                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+        span, reading, parent_id = ended
+        self._node(span.span_id).add(span, reading)
+        if reading.session_id is not None:
+            self.attribution.note(
+                span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
             )
-        outlived.wait(span, event, parent_id)
+        outlived.wait(span, reading, parent_id)
         if len(outlived.spans) > MAX_WAITING:
-            self._waited(outlived.pop_oldest(), links, price)
+            self._waited(outlived.pop_oldest(), ended_spans, price)
 
-    def _waited(self, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
+    def _waited(self, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price) -> None:
         """Decide about a span that waits no longer, and about those above it that waited for it alone."""
-        self._fold_waited(ended, links, price)
-        self._child_done(ended.parent_id, links, price)
+        self._fold_waited(ended, ended_spans, price)
+        self._child_done(ended.parent_id, ended_spans, price)
 
-    def _child_done(self, parent_id: int | None, links: EndedSpans, price: Price) -> None:
+    def _child_done(self, parent_id: int | None, ended_spans: EndedSpans, price: Price) -> None:
         """A child of a span is open no more: what waited for nothing else is decided about."""
         outlived = self.outlived
         while outlived is not None:
             ended = outlived.done(parent_id)
             if ended is None:
                 break
-            self._fold_waited(ended, links, price)
+            self._fold_waited(ended, ended_spans, price)
             parent_id = ended.parent_id
         if not self.opened and outlived is not None and outlived.spans:  # a ring of parents
-            self.wait_no_longer(links, price)
+            self.wait_no_longer(ended_spans, price)
 
-    def wait_no_longer(self, links: EndedSpans, price: Price) -> None:
+    def wait_no_longer(self, ended_spans: EndedSpans, price: Price) -> None:
         """Decide about all spans that wait, whatever is open below them, the innermost first."""
         outlived = self.outlived
         if outlived is not None and outlived.spans:
             for span_id in (
                 outlived.innermost_first()
             ):  # what hangs below one is at it until it is decided about
-                self._fold_waited(outlived.spans.pop(span_id), links, price)
+                self._fold_waited(outlived.spans.pop(span_id), ended_spans, price)
 
-    def _fold_waited(self, ended: OutlivedSpan, links: EndedSpans, price: Price) -> None:
-        span, event, _ = ended
+    def _fold_waited(self, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price) -> None:
+        span, reading, _ = ended
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         node = node or Node()
-        flags = self._fold(span, event, node.calls, node.flags, price)
-        if event.session_id is not None:
-            self.owners.claim(node, event)
-        self._home(node.calls, flags, span.parent_id, links).rise(node)
+        flags = self._fold_call(span, reading, node.calls, node.flags, price)
+        if reading.session_id is not None:
+            self.attribution.attribute(node, reading)
+        self._home(node.calls, flags, span.parent_id, ended_spans).rise(node)
 
-    def _fold_event(self, span: SpanData, event: Reading, links: EndedSpans, price: Price) -> None:
+    def _fold_span(
+        self, span: SpanData, reading: Reading, ended_spans: EndedSpans, price: Price
+    ) -> None:
         """Decide about a span and what is below it."""
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         if (
-            node is None and event.session_id is None
+            node is None and reading.session_id is None
         ):  # a leaf, as nearly all are: only its own call rises
             calls: list[Call] = []
-            flags = self._fold(span, event, calls, 0, price) if tells_of_call(event) else 0
-            self._home(calls, flags, span.parent_id, links).add(span, event)
+            flags = self._fold_call(span, reading, calls, 0, price) if reports_call(reading) else 0
+            self._home(calls, flags, span.parent_id, ended_spans).add(span, reading)
             return
         node = node or Node()
-        flags = self._fold(span, event, node.calls, node.flags, price)
+        flags = self._fold_call(span, reading, node.calls, node.flags, price)
         counts_at: EventCounts | None = None
-        if event.session_id is not None:
-            self.owners.note(
-                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+        if reading.session_id is not None:
+            self.attribution.note(
+                span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
             )
-            counts_at = self.owners.claim(node, event)
-        home = self._home(node.calls, flags, span.parent_id, links)
-        (counts_at or home).add(span, event)
+            counts_at = self.attribution.attribute(node, reading)
+        home = self._home(node.calls, flags, span.parent_id, ended_spans)
+        (counts_at or home).add(span, reading)
         home.rise(node)
 
-    def _fold(
-        self, span: SpanData, event: Reading, calls: list[Call], flags: int, price: Price
+    def _fold_call(
+        self, span: SpanData, reading: Reading, calls: list[Call], flags: int, price: Price
     ) -> int:
         """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
-        if not tells_of_call(event):
-            return behind_tool(calls, flags) if event.kind is _TOOL else flags
-        outer = Call(span, event)
+        if not reports_call(reading):
+            return put_behind_tool(calls, flags) if reading.kind is _TOOL else flags
+        outer = Call(span, reading)
         if not calls and not flags:  # a leaf, as nearly all calls are
             calls.append(self._place(outer, calls, price))
             return flags_of(outer) if calls[0] is outer else flags_of(outer) | flags_of(calls[0])
-        call = nest(outer, event, calls, flags)
-        if event.kind is _TOOL:
-            flags = behind_tool(calls, flags)
+        call = nest(outer, reading, calls, flags)
+        if reading.kind is _TOOL:
+            flags = put_behind_tool(calls, flags)
         if call is not None:
             flags |= flags_of(call)
             call = self._place(call, calls, price)
@@ -239,5 +243,5 @@ class OpenTree(Placement):
         self.window = self.window or Window()
         placed, oldest = self.window.place(call, nested)
         if oldest is not None and oldest.alive:
-            self.owners.settle((oldest,), price)
+            self.attribution.settle((oldest,), price)
         return placed

@@ -26,14 +26,14 @@ class Labels:
         self._last: str | None = None
         self._num_read = 0
 
-    def add(self, span: SpanData, event: Reading) -> None:
+    def add(self, span: SpanData, reading: Reading) -> None:
         """What one span says."""
         user = self.totals.user
-        if event.user_id is not None and (
-            user is None or (span.start_ns < user.time_ns and event.user_id != user.value)
+        if reading.user_id is not None and (
+            user is None or (span.start_ns < user.time_ns and reading.user_id != user.value)
         ):
-            self.totals += SessionTotals(user=At(span.start_ns, span.span_id or 1, event.user_id))
-        text = event.metadata
+            self.totals += SessionTotals(user=At(span.start_ns, span.span_id or 1, reading.user_id))
+        text = reading.metadata
         if text is not None and text != self._last and self._num_read < _MAX_TEXTS:
             self._last = text
             self._num_read += 1

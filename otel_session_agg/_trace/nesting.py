@@ -62,9 +62,9 @@ class Node(EventCounts):
         """Events of a descendant that has ended."""
         self.merge(below)
         for session, counts in (below.weak or {}).items():
-            self.lend(session).merge(counts)
+            self.weak_counts(session).merge(counts)
 
-    def lend(self, session: str) -> EventCounts:
+    def weak_counts(self, session: str) -> EventCounts:
         """The events that a conversation owns for now."""
         self.weak = self.weak or {}
         return self.weak.get(session) or self.weak.setdefault(session, EventCounts())
@@ -96,23 +96,23 @@ class Node(EventCounts):
 
 def _is_fee(call: Call) -> bool:
     """Whether it is no call, but a cost that comes on top of those of calls."""
-    return call.kind is _GUARDRAIL and not call.counted
+    return call.kind is _GUARDRAIL and not call.usage_counts
 
 
 def flags_of(call: Call) -> int:
     """What a call means to the spans above it."""
     if _is_fee(call):
         return 0
-    flags = MODEL if call.model and not call.engine else 0
-    if call.counted:
+    flags = MODEL if call.model_events and not call.engine else 0
+    if call.usage_counts:
         flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
     return flags | (RECORDED if call.recorded_pusd is not None else 0)
 
 
-def behind_tool(calls: list[Call], flags: int) -> int:
+def put_behind_tool(calls: list[Call], flags: int) -> int:
     """Put everything below a tool behind it; returns the flags as seen from above."""
     for call in calls:
-        call.behind = True
+        call.behind_tool = True
     return flags_behind(flags)
 
 
@@ -121,14 +121,16 @@ def flags_behind(flags: int) -> int:
     return (flags & _HERE) << _BEHIND | flags & (_HERE << _BEHIND)
 
 
-def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]]:
+def relevant_below(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]]:
     """The flags and calls below that matter to a call: what another call used is no part of its figures."""
     if call.kind not in CALLS:
         seen = (flags | flags >> _BEHIND) & _HERE
         return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [
             c for c in calls if c.alive and not _is_fee(c)
         ]
-    below = [other for other in calls if other.alive and not other.behind and not _is_fee(other)]
+    below = [
+        other for other in calls if other.alive and not other.behind_tool and not _is_fee(other)
+    ]
     if call.kind is _MODEL:
         below = [
             other
@@ -138,18 +140,18 @@ def in_sight(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]
     seen = flags & _HERE & ~EMBEDDED
     return seen | (
         COUNTED | STRONG
-        if any(other.kind is _EMBEDDING and other.counted for other in below)
+        if any(other.kind is _EMBEDDING and other.usage_counts for other in below)
         else 0
     ), below
 
 
-def tells_of_call(event: Reading) -> bool:
+def reports_call(reading: Reading) -> bool:
     """Whether an event is a call, or the repeat of one."""
     return (
-        event.kind is _MODEL
-        or event.is_billed
-        or has_usage(event.usage)
-        or event.recorded_pusd is not None
+        reading.kind is _MODEL
+        or reading.is_billed
+        or has_usage(reading.usage)
+        or reading.recorded_pusd is not None
     )
 
 
@@ -163,26 +165,26 @@ def gives_way(call: Call, seen: int, below: list[Call]) -> bool:
 def _is_covered(call: Call, above: Call) -> bool:
     """Whether the figures of a call above are those of one that states none, too."""
     return (
-        above.counted
-        and not call.counted
+        above.usage_counts
+        and not call.usage_counts
         and (not call.silent or call.kind is above.kind or call.kind in _CONTAINERS)
     )
 
 
-def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | None:
+def nest(call: Call, reading: Reading, calls: list[Call], flags: int) -> Call | None:
     """Decide between an event and the calls below it.
 
     Calls that lose are no longer alive.  Returns the call that the event now stands for, or ``None`` when it loses.
     """
-    seen, below = in_sight(call, calls, flags)
+    seen, below = relevant_below(call, calls, flags)
     settled = bool(seen & SETTLED) or any(other.settled for other in calls)
-    if event.foreign:
-        return _foreign(call, below)
+    if reading.misplaced:
+        return _move_misplaced(call, below)
     if seen & COUNTED and not (
         call.strong and has_usage(call.usage) and not seen & STRONG and not settled
     ):
-        call.model = 0 if seen & MODEL else call.model
-        _outer_loses(call, event, below, settled=settled, recorded=bool(seen & RECORDED))
+        call.model_events = 0 if seen & MODEL else call.model_events
+        _outer_loses(call, reading, below, settled=settled, recorded=bool(seen & RECORDED))
         return call if call.alive and call.kind is _MODEL and _without_figures(call) else None
     _drop_weak(below)
     if any(other.alive and other.recorded_pusd is not None for other in below):
@@ -190,75 +192,88 @@ def nest(call: Call, event: Reading, calls: list[Call], flags: int) -> Call | No
     if call.kind is _MODEL:
         _drop_failed(call, below)
     silent = [
-        other for other in below if _is_silent(other) and (other.model or call.kind is not _MODEL)
+        other
+        for other in below
+        if _is_silent(other) and (other.model_events or call.kind is not _MODEL)
     ]
     if len(silent) == 1 and (call.kind is _MODEL or (call.silent and call.kind is silent[0].kind)):
         absorb(silent[0], call)
         return silent[0]
     call.silent = call.silent and not gives_way(call, seen, below)
-    call.model = 0 if any(other.alive and other.model for other in below) else call.model
+    call.model_events = (
+        0 if any(other.alive and other.model_events for other in below) else call.model_events
+    )
     for other in silent:
         other.covered = _is_covered(other, call)
         if call.kind is _EMBEDDING:
-            other.model = 0
+            other.model_events = 0
     return (
         call
-        if call.counted or call.model or call.silent or call.recorded_pusd is not None
+        if call.usage_counts or call.model_events or call.silent or call.recorded_pusd is not None
         else None
     )
 
 
 def _is_silent(call: Call) -> bool:
-    return call.alive and bool(call.model or call.silent) and not call.counted and not call.failed
+    return (
+        call.alive
+        and bool(call.model_events or call.silent)
+        and not call.usage_counts
+        and not call.failed
+    )
 
 
 def _drop_weak(below: list[Call]) -> None:
     """Only weak usage below a call: a repeat of it."""
     for other in below:
-        if other.counted and not other.strong:
+        if other.usage_counts and not other.strong:
             other.alive = _without_figures(other)
 
 
 def _without_figures(call: Call) -> bool:
     """Take the figures of a call away, which others have; returns whether it is still a model event."""
-    call.counted, call.usage, call.recorded_pusd, call.covered = False, None, None, True
-    return bool(call.model) and not call.engine
+    call.usage_counts, call.usage, call.recorded_pusd, call.covered = False, None, None, True
+    return bool(call.model_events) and not call.engine
 
 
 def _drop_failed(call: Call, below: list[Call]) -> None:
     """Failed attempts inside a model call that succeeded are no events of their own."""
     if not call.failed:
         for other in below:
-            if other.failed and not other.counted:
+            if other.failed and not other.usage_counts:
                 other.alive = False
 
 
-def _foreign(call: Call, below: list[Call]) -> Call:
+def _move_misplaced(call: Call, below: list[Call]) -> Call:
     """A call whose figures were written on a span above it, as if it were that span's child."""
-    told = [other for other in below if other.counted and same_figures(other.usage, call.usage)]
+    told = [
+        other for other in below if other.usage_counts and same_figures(other.usage, call.usage)
+    ]
     silent = [
-        c for c in below if not c.counted and not c.failed and (not c.silent or c.kind is call.kind)
+        c
+        for c in below
+        if not c.usage_counts and not c.failed and (not c.silent or c.kind is call.kind)
     ]
     for other in told[-1:] or silent[-1:]:
-        if other.counted:
-            call.model = min(call.model, other.model)
+        if other.usage_counts:
+            call.model_events = min(call.model_events, other.model_events)
         elif call.kind is _EMBEDDING:
-            other.model = 0
+            other.model_events = 0
         absorb(other, call)
         return other
     return call
 
 
 def _outer_loses(
-    call: Call, event: Reading, below: list[Call], *, settled: bool, recorded: bool
+    call: Call, reading: Reading, below: list[Call], *, settled: bool, recorded: bool
 ) -> None:
     """Leaf wins; what only the outer event knows is kept where it is sure to be the same call."""
-    counted = [other for other in below if other.counted]
+    counted = [other for other in below if other.usage_counts]
     if call.kind is _MODEL:
         _drop_failed(call, below)
     if (
-        event.kind in _CONTAINERS
-        and event.recorded_pusd is not None
+        reading.kind in _CONTAINERS
+        and reading.recorded_pusd is not None
         and counted
         and not settled
         and not recorded
@@ -266,30 +281,30 @@ def _outer_loses(
         for other in counted:
             other.covered = True
         counted[0].covered = False
-        counted[0].recorded_pusd = event.recorded_pusd
+        counted[0].recorded_pusd = reading.recorded_pusd
     if len(counted) != 1 or settled:
         return
     if call.kind in CALLS:
         call.failed = True
         absorb(counted[0], call, outer=True)
     elif agree(counted[0].usage, call.usage) and has_usage(call.usage):
-        call.model, call.strong = 0, False
+        call.model_events, call.strong = 0, False
         call.scopes = ()
         absorb(counted[0], call, outer=True)
 
 
-def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
+def nest_late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
     """Decide again for a span that told of a call and ended before what is below it; returns what hangs above it now."""
-    seen, below = in_sight(ended, calls, flags)
-    if ended.foreign:
-        if below and _foreign(ended, below) is not ended:
+    seen, below = relevant_below(ended, calls, flags)
+    if ended.misplaced:
+        if below and _move_misplaced(ended, below) is not ended:
             flags |= COUNTED
-    elif seen & COUNTED and not (ended.counted and ended.strong and not seen & STRONG):
-        _late_loses(ended, [call for call in below if call.counted], is_model=not seen & MODEL)
+    elif seen & COUNTED and not (ended.usage_counts and ended.strong and not seen & STRONG):
+        _late_loses(ended, [call for call in below if call.usage_counts], is_model=not seen & MODEL)
     elif seen & COUNTED:
         _drop_weak(below)
     else:
-        ended.model = 0 if seen & MODEL else ended.model
+        ended.model_events = 0 if seen & MODEL else ended.model_events
         for call in below:
             call.covered = call.covered or _is_covered(call, ended)
         ended.alive = ended.alive and not gives_way(ended, seen, below)
@@ -300,10 +315,10 @@ def late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
 
 
 def _late_loses(ended: Call, counted: list[Call], *, is_model: bool) -> None:
-    ended.counted = False
+    ended.usage_counts = False
     ended.failed = True
-    ended.model = ended.model if is_model else 0
+    ended.model_events = ended.model_events if is_model else 0
     if len(counted) == 1 and ended.kind in CALLS:
-        ended.model = 0
+        ended.model_events = 0
         absorb(counted[0], ended, outer=True)
-    ended.alive = ended.alive and ended.model > 0
+    ended.alive = ended.alive and ended.model_events > 0

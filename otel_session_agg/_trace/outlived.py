@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.ended_spans import EndedSpans
-from otel_session_agg._trace.nesting import tells_of_call
+from otel_session_agg._trace.nesting import reports_call
 
 MAX_WAITING = 1024
 """Spans of one trace that wait: deeper stacks times more calls at once than were ever seen.  Of more the oldest wait no longer."""
@@ -24,7 +24,7 @@ class OutlivedSpan(NamedTuple):
 
     span: SpanData
     """Without attributes and events, which may hold whole conversations."""
-    event: Reading
+    reading: Reading
     """Without output, which is counted already."""
     parent_id: int | None
 
@@ -34,10 +34,12 @@ class Outlived:
 
     __slots__ = ("_num_below", "spans")
 
-    def __init__(self, opened: dict[int, int | None], trace_id: int, links: EndedSpans) -> None:
+    def __init__(
+        self, opened: dict[int, int | None], trace_id: int, ended_spans: EndedSpans
+    ) -> None:
         for span_id, parent_id in opened.items():
             if parent_id not in opened:
-                opened[span_id] = links.nearest(trace_id, parent_id, opened)
+                opened[span_id] = ended_spans.nearest(trace_id, parent_id, opened)
         self._num_below: dict[int | None, int] = dict(Counter(opened.values()))
         """By parent, its children that are open or wait themselves."""
         self.spans: dict[int, OutlivedSpan] = {}
@@ -51,10 +53,10 @@ class Outlived:
         """Whether something directly below a span is open, or waits."""
         return span_id in self._num_below
 
-    def wait(self, span: SpanData, event: Reading, parent_id: int | None) -> None:
+    def wait(self, span: SpanData, reading: Reading, parent_id: int | None) -> None:
         """Keep a span that ended before what is below it."""
         self.spans[span.span_id] = OutlivedSpan(
-            span._replace(attributes={}, events=()), event._replace(output=None), parent_id
+            span._replace(attributes={}, events=()), reading._replace(output=None), parent_id
         )
 
     def done(self, parent_id: int | None) -> OutlivedSpan | None:
@@ -71,14 +73,14 @@ class Outlived:
 
     def innermost(self, opened: Mapping[int, int | None]) -> list[OutlivedSpan]:
         """Those that tell of a call and wait for none that does; ``opened``: open spans and their parents."""
-        emitters = [waiting for waiting in self.spans.values() if tells_of_call(waiting.event)]
+        reporting = [waiting for waiting in self.spans.values() if reports_call(waiting.reading)]
         above: set[int | None] = set()
-        for waiting in emitters:
+        for waiting in reporting:
             at = waiting.parent_id
             while at is not None and at not in above:
                 above.add(at)
                 at = self.spans[at].parent_id if at in self.spans else opened.get(at)
-        return [waiting for waiting in emitters if waiting.span.span_id not in above]
+        return [waiting for waiting in reporting if waiting.span.span_id not in above]
 
     def innermost_first(self) -> list[int]:
         """All that wait, each after those that wait below it; in a ring of parents, the first to end is the first."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans, Link
-from otel_session_agg._trace.nesting import Node, behind_tool, late
+from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans, ParentLink
+from otel_session_agg._trace.nesting import Node, nest_late, put_behind_tool
 from otel_session_agg._trace.outlived import Outlived
 from otel_session_agg._trace.trace_state import TraceState
 
 MAX_AWAITED = 256
 """Parents per root that children named and nobody has seen: they belong to another process, mostly, and never end here."""
 
-_AT_ROOT: Link = (0, None, False)
+_AT_ROOT: ParentLink = (0, None, False)
 
 
 class Placement(TraceState):
@@ -44,19 +44,19 @@ class Placement(TraceState):
             or (self.nodes is not None and span_id in self.nodes)
         )
 
-    def knows(self, span_id: int | None, links: EndedSpans) -> bool:
+    def knows(self, span_id: int | None, ended_spans: EndedSpans) -> bool:
         """Whether a span is open below this root, or hung there a moment ago."""
         for _ in range(MAX_CLIMB):
             if span_id is None:
                 return False
             if self.holds(span_id):
                 return True
-            link = links.get(self.trace_id, span_id)
+            link = ended_spans.get(self.trace_id, span_id)
             span_id = link[1] if link is not None else None
         return False
 
     def _home(
-        self, calls: list[Call], flags: int, parent_id: int | None, links: EndedSpans
+        self, calls: list[Call], flags: int, parent_id: int | None, ended_spans: EndedSpans
     ) -> Node:
         """The nearest open ancestor's node, with the calls hung there; an ended one that told of a call decides again."""
         known = self.nodes.get(parent_id) if self.nodes and parent_id is not None else None
@@ -67,32 +67,34 @@ class Placement(TraceState):
             if parent_id is None:
                 break
             if self.is_open(parent_id):
-                self._shorten(path, parent_id, links)
+                self._shorten(path, parent_id, ended_spans)
                 return self._node(parent_id).taking(calls, flags)
             ended = self.window.by_span(parent_id) if self.window is not None else None
             if ended is not None and (calls or flags) and ended not in calls:
-                calls, flags = late(ended, calls, flags)
-            link = links.get(self.trace_id, parent_id) if parent_id != self.root_id else _AT_ROOT
+                calls, flags = nest_late(ended, calls, flags)
+            link = (
+                ended_spans.get(self.trace_id, parent_id) if parent_id != self.root_id else _AT_ROOT
+            )
             if link is None and len(self.nodes or ()) < MAX_AWAITED + len(self.opened or ()):
-                self._shorten(path, parent_id, links)
+                self._shorten(path, parent_id, ended_spans)
                 return self._node(parent_id).taking(calls, flags)
             if link is None or link is _AT_ROOT:
                 break
             if ended is None:
                 path.append(parent_id)
             else:  # it is met each time
-                self._shorten(path, parent_id, links)
+                self._shorten(path, parent_id, ended_spans)
                 path = []
             _, parent_id, tool = link
-            flags = behind_tool(calls, flags) if tool else flags
-        self._shorten(path, parent_id, links)
+            flags = put_behind_tool(calls, flags) if tool else flags
+        self._shorten(path, parent_id, ended_spans)
         self.root = self.root or Node()
         return self.root.taking(calls, flags)
 
-    def _shorten(self, path: list[int], above: int | None, links: EndedSpans) -> None:
+    def _shorten(self, path: list[int], above: int | None, ended_spans: EndedSpans) -> None:
         """Remember where a way up through ended spans leads; out of a ring of parents to the root."""
         if len(path) > 1:
-            links.shorten(self.trace_id, path, None if above in path else above)
+            ended_spans.shorten(self.trace_id, path, None if above in path else above)
 
     def _node(self, span_id: int) -> Node:
         self.nodes = self.nodes or {}

@@ -22,7 +22,7 @@ class TracesOfOneId:
     __slots__ = (
         "_beginnings",
         "_by_span",
-        "_links",
+        "_ended_spans",
         "_parts",
         "_rootless",
         "_roots",
@@ -31,8 +31,8 @@ class TracesOfOneId:
         "_traces",
     )
 
-    def __init__(self, first: Trace, links: EndedSpans) -> None:
-        self._links = links
+    def __init__(self, first: Trace, ended_spans: EndedSpans) -> None:
+        self._ended_spans = ended_spans
         self._trace_id = first.trace_id
         self._traces: OrderedDict[int, Trace] = OrderedDict()
         self._roots: dict[int, Trace] = {}
@@ -115,7 +115,7 @@ class TracesOfOneId:
             if trace.nodes is not None and parent_id in trace.nodes:
                 self._put(parent_id, trace)
                 return
-            link = self._links.get(self._trace_id, parent_id)
+            link = self._ended_spans.get(self._trace_id, parent_id)
             parent_id = link[1] if link is not None else None
 
     def knowing(self, span_id: int | None) -> Trace | None:
@@ -126,7 +126,7 @@ class TracesOfOneId:
             for found in (self._roots.get(span_id), self._by_span.get(span_id)):
                 if found is not None and found in self and found.holds(span_id):
                     return found
-            link = self._links.get(self._trace_id, span_id)
+            link = self._ended_spans.get(self._trace_id, span_id)
             span_id = link[1] if link is not None else None
         return None
 

@@ -26,8 +26,8 @@ from otel_session_agg._trace.nesting import (
     flags_behind,
     flags_of,
     gives_way,
-    in_sight,
-    late,
+    nest_late,
+    relevant_below,
 )
 from otel_session_agg._trace.outlived import OutlivedSpan
 
@@ -51,48 +51,48 @@ class Trace(OpenTree):
 
     # -- leaving ----------------------------------------------------------------------------------------------------------
 
-    def fold_root(self, links: EndedSpans, price: Price) -> None:
+    def fold_root(self, ended_spans: EndedSpans, price: Price) -> None:
         """The root's own event, the last one but for late spans."""
         self.is_folded = True
-        self.wait_no_longer(links, price)
-        ahead, flags = self._ahead(links)
+        self.wait_no_longer(ended_spans, price)
+        ahead, flags = self._look_ahead(ended_spans)
         self.root = self.root or Node()
-        span, event = self.root_span, self.root_event
-        if span is None or event is None:
+        span, reading = self.root_span, self.root_reading
+        if span is None or reading is None:
             return
-        self.lacks |= event.lacks
-        if event.user_id is not None or event.metadata is not None:
-            self.owners.label(span, event)
+        self.lacks |= reading.lacks
+        if reading.user_id is not None or reading.metadata is not None:
+            self.attribution.label(span, reading)
         was_behind = [
-            call.behind for call, _ in ahead
+            call.behind_tool for call, _ in ahead
         ]  # seen from the open spans that it still hangs at
         for call, is_behind in ahead:
-            call.behind = is_behind
+            call.behind_tool = is_behind
         self.root.take([call for call, _ in ahead], flags)
-        self.root.flags = self._fold(span, event, self.root.calls, self.root.flags, price)
+        self.root.flags = self._fold_call(span, reading, self.root.calls, self.root.flags, price)
         for (call, _), is_behind in zip(ahead, was_behind, strict=True):
-            call.behind = is_behind
-        if event.session_id is not None:
-            self.owners.note(
-                span.start_ns, span.span_id, event.session_id, is_weak=event.session_is_weak
+            call.behind_tool = is_behind
+        if reading.session_id is not None:
+            self.attribution.note(
+                span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
             )
-            self.owners.root = (event.session_id, event.session_is_weak)
-        root_counts(self.root, span, event, is_event=event.kind in _ROOT_IS_EVENT)
+            self.attribution.root = (reading.session_id, reading.session_is_weak)
+        root_counts(self.root, span, reading, is_event=reading.kind in _ROOT_IS_EVENT)
 
-    def has_told(self, text: Text = no_text) -> None:
+    def drop_details(self, text: Text = no_text) -> None:
         """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
-        if self.root_span is not None and self.root_event is not None:
+        if self.root_span is not None and self.root_reading is not None:
             scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
             self.root_span = self.root_span._replace(
                 name="", scope_name=scope, attributes={}, events=(), status_description=None
             )
-            if self.root_event.metadata is not None:
-                self.root_event = self.root_event._replace(metadata=None)
-            if self.root_event.output is not None:
-                self.root_event = self.root_event._replace(
-                    output=short(self.root_event.output, text)
+            if self.root_reading.metadata is not None:
+                self.root_reading = self.root_reading._replace(metadata=None)
+            if self.root_reading.output is not None:
+                self.root_reading = self.root_reading._replace(
+                    output=short(self.root_reading.output, text)
                 )
-        self.owners.shorten_outputs(self.all_nodes(), text)
+        self.attribution.shorten_outputs(self.all_nodes(), text)
 
     def feedback(self) -> None:
         """Somebody gave feedback."""
@@ -105,18 +105,18 @@ class Trace(OpenTree):
         return bool(self.opened) or (self.window is not None and self.window.has_weak())
 
     def rollups(
-        self, links: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False
+        self, ended_spans: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False
     ) -> dict[str | None, Rollup]:
         """The totals so far by session; ``None``: no session is known.
 
         ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
         """
         if self.opened and not self.is_folded:
-            self._ahead(links)
-        groups = self.owners.groups(
+            self._look_ahead(ended_spans)
+        groups = self.attribution.groups(
             [*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price
         )
-        session = self.owners.session
+        session = self.attribution.session
         return {
             name: rollup(counts, sums, session, text) for name, (counts, sums) in groups.items()
         }
@@ -129,7 +129,7 @@ class Trace(OpenTree):
         self.num_unpriced = max(before, sum(rollup.num_unpriced_events for rollup in rollups))
         return self.num_unpriced - before
 
-    def _ahead(self, links: EndedSpans) -> tuple[list[tuple[Call, bool]], int]:
+    def _look_ahead(self, ended_spans: EndedSpans) -> tuple[list[tuple[Call, bool]], int]:
         """Let calls below open spans count against what has ended above those; they stay where they are.
 
         Returns these calls, whether each is behind a tool, and what they mean, all as seen from the root.
@@ -139,18 +139,22 @@ class Trace(OpenTree):
         for span_id in dict.fromkeys((*reversed(self.opened or {}), *(self.nodes or {}))):
             node = self.nodes.get(span_id) if self.nodes else None
             if node is not None and node.calls:
-                calls, flags, is_behind = self._decided_above(node, span_id, links)
-                found += [(call, is_behind or call.behind) for call in calls]
+                calls, flags, is_behind = self._decided_above(node, span_id, ended_spans)
+                found += [(call, is_behind or call.behind_tool) for call in calls]
                 seen |= flags
         return found, seen
 
     def _decided_above(
-        self, node: Node, span_id: int, links: EndedSpans
+        self, node: Node, span_id: int, ended_spans: EndedSpans
     ) -> tuple[list[Call], int, bool]:
         calls, flags, is_behind = list(node.calls), node.flags, False
         for _ in range(MAX_CLIMB):
             parent_id = self.opened.get(span_id) if self.opened is not None else None
-            link = links.get(self.trace_id, span_id) if parent_id is None else (0, parent_id, False)
+            link = (
+                ended_spans.get(self.trace_id, span_id)
+                if parent_id is None
+                else (0, parent_id, False)
+            )
             if link is None or link[1] is None or link[1] == self.root_id:
                 break
             span_id, is_tool = link[1], link[2]
@@ -161,7 +165,7 @@ class Trace(OpenTree):
                 if is_behind and ended.kind in CALLS:
                     calls, flags = [*calls, ended], flags | flags_of(ended)
                 else:
-                    calls, flags = late(ended, calls, flags)
+                    calls, flags = nest_late(ended, calls, flags)
         return calls, flags, is_behind
 
     def _calls(self) -> list[Call]:
@@ -177,25 +181,29 @@ class Trace(OpenTree):
 
     def _as_it_stands(self, ended: OutlivedSpan) -> Call | None:
         """The call of a span that waits, unless what has ended below or beside it tells of it."""
-        call, node = Call(ended.span, ended.event), self._node(ended.span.span_id)
-        seen, below = in_sight(call, node.calls, node.flags)
-        if seen & COUNTED or (seen & MODEL and not call.counted) or gives_way(call, seen, below):
+        call, node = Call(ended.span, ended.reading), self._node(ended.span.span_id)
+        seen, below = relevant_below(call, node.calls, node.flags)
+        if (
+            seen & COUNTED
+            or (seen & MODEL and not call.usage_counts)
+            or gives_way(call, seen, below)
+        ):
             return None
         return (
             call if self.window is None or self.window.same_call(call, node.calls) is None else None
         )
 
     def _root_as_event(self) -> Iterator[Node]:
-        span, event = self.root_span, self.root_event
+        span, reading = self.root_span, self.root_reading
         if (
             self.is_folded
             and span is not None
-            and event is not None
+            and reading is not None
             and span.is_part
-            and event.kind not in _ROOT_IS_EVENT
+            and reading.kind not in _ROOT_IS_EVENT
         ):
             node = Node()
-            node.add(span, event)
+            node.add(span, reading)
             yield node
 
 

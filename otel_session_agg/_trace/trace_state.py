@@ -17,30 +17,30 @@ class TraceState:
 
     __slots__ = (
         "above_id",
+        "announced_to",
+        "attribution",
         "demoted_id",
         "first",
         "has_left",
+        "has_other_publisher",
         "is_carried",
         "is_closed",
         "is_double",
-        "is_elsewhere",
         "is_folded",
         "is_part",
         "is_sampled",
         "lacks",
-        "member_of",
         "nodes",
         "num_on_root",
         "num_published",
         "num_unpriced",
         "opened",
-        "owners",
         "partial",
         "payload",
         "reported",
         "root",
-        "root_event",
         "root_id",
+        "root_reading",
         "root_span",
         "session_id",
         "shares_id",
@@ -61,7 +61,7 @@ class TraceState:
         """Where no root is known: start, id and end of the span that began first."""
         self.root: Node | None = None
         self.root_span: SpanData | None = None
-        self.root_event: Reading | None = None
+        self.root_reading: Reading | None = None
         self.payload: object = None
         """What the door handed in for the root; handed back when it leaves."""
         self.opened: dict[int, int | None] | None = None
@@ -69,8 +69,8 @@ class TraceState:
         self.nodes: dict[int, Node] | None = None
         """What hangs at spans that are open, or that were only named as a parent."""
         self.window: Window | None = None
-        self.owners = SessionAttribution()
-        self.member_of: set[str] | None = None
+        self.attribution = SessionAttribution()
+        self.announced_to: set[str] | None = None
         """Sessions that know of the root."""
         self.written: dict[str, Any] | None = None
         """The totals that stand on the root although it is open."""
@@ -88,7 +88,7 @@ class TraceState:
         """The root above it has left with its totals."""
         self.is_double = False
         """Another processor of this process tells it, too, without a store."""
-        self.is_elsewhere = False
+        self.has_other_publisher = False
         """Another processor of this process tells the store of it."""
         self.is_folded = False
         """The root itself is in the totals."""

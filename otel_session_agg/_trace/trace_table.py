@@ -28,8 +28,8 @@ _NONE: OrderedDict[int, Trace] = OrderedDict()
 class TraceTable:
     """Traces by id, each the state of one session root."""
 
-    def __init__(self, links: EndedSpans) -> None:
-        self._links = links
+    def __init__(self, ended_spans: EndedSpans) -> None:
+        self._ended_spans = ended_spans
         self._heads: dict[int, Trace] = {}
         """The newest root of each trace id."""
         self._same: dict[int, TracesOfOneId] = {}
@@ -59,7 +59,7 @@ class TraceTable:
             head.shares_id = trace.shares_id = True
             same = self._same.get(trace.trace_id)
             if same is None:
-                same = self._same[trace.trace_id] = TracesOfOneId(head, self._links)
+                same = self._same[trace.trace_id] = TracesOfOneId(head, self._ended_spans)
             same.add(trace)
         for other in _chain(self._left.get(trace.trace_id)):  # one that left may not be told of yet
             other.shares_id = trace.shares_id = True
@@ -80,7 +80,7 @@ class TraceTable:
         same = self._same.get(trace_id) if head is not None and head.shares_id else None
         if same is not None:
             return same.knowing(span_id)
-        return head if head is not None and head.knows(span_id, self._links) else None
+        return head if head is not None and head.knows(span_id, self._ended_spans) else None
 
     def started(self, trace: Trace, span_id: int) -> None:
         """A span began below a root that shares its trace id."""
@@ -109,11 +109,14 @@ class TraceTable:
         left = self._left.get(trace_id)
         if left is not None and left.next is not None:
             left = next(
-                (other for other in _chain(left) if other.knows(parent_id, self._links)), left
+                (other for other in _chain(left) if other.knows(parent_id, self._ended_spans)), left
             )
         if left is None or (
             trace is not None
-            and (trace.knows(parent_id, self._links) or not left.knows(parent_id, self._links))
+            and (
+                trace.knows(parent_id, self._ended_spans)
+                or not left.knows(parent_id, self._ended_spans)
+            )
         ):
             return trace
         return left
@@ -141,7 +144,7 @@ class TraceTable:
         if trace is None:
             return not self.is_parked(trace_id)
         return (trace.has_left or trace.above_id is not None) and not trace.knows(
-            parent_id, self._links
+            parent_id, self._ended_spans
         )
 
     def add_top(self, trace: Trace, parent_id: int) -> None:
@@ -209,7 +212,9 @@ class TraceTable:
 
     def remembers(self, trace_id: int, span_id: int | None) -> bool:
         """Whether a span is, or was below, a root that left."""
-        return any(trace.knows(span_id, self._links) for trace in _chain(self._left.get(trace_id)))
+        return any(
+            trace.knows(span_id, self._ended_spans) for trace in _chain(self._left.get(trace_id))
+        )
 
     def leave(self, trace: Trace) -> None:
         """A root leaves; others of its trace that left before are kept behind it."""

@@ -46,13 +46,13 @@ class TracesBySession:
             self.add(session_id, trace)
             self.touched.add(session_id)
         else:
-            session = trace.owners.session
+            session = trace.attribution.session
             if session is not None:
                 self.touched.add(session.value)
 
     def remove(self, trace: Trace) -> None:
         """A trace has come to its end."""
-        for session_id in trace.owners.names():
+        for session_id in trace.attribution.names():
             traces = self._traces.get(session_id)
             if traces is not None:
                 traces.discard(trace)
@@ -61,7 +61,7 @@ class TracesBySession:
 
     def lingers(self, trace: Trace) -> None:
         """A trace has left, and something below it is open."""
-        for session_id in trace.owners.names() & self._traces.keys():
+        for session_id in trace.attribution.names() & self._traces.keys():
             self._lingering.setdefault(session_id, 0)
 
     def waits_for(self, session_id: str) -> None:

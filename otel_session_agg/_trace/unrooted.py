@@ -16,7 +16,7 @@ from otel_session_agg._model.span import Reading, SpanData
 class WaitingSpan(NamedTuple):
     span: SpanData
     """Without attributes, which may hold whole conversations."""
-    event: Reading
+    reading: Reading
     payload: object
     """Of a root what the door handed in; other spans have left."""
     number: int
@@ -25,9 +25,9 @@ class WaitingSpan(NamedTuple):
     @property
     def num_chars(self) -> int:
         """Characters of its texts."""
-        event = self.event
-        output = event.output if isinstance(event.output, str) else ""
-        return len(output) + len(event.error or "") + len(event.metadata or "")
+        reading = self.reading
+        output = reading.output if isinstance(reading.output, str) else ""
+        return len(output) + len(reading.error or "") + len(reading.metadata or "")
 
 
 class WaitingTrace:

@@ -95,7 +95,7 @@ class RootWriter:
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_said_of_session(ready.labels, existing))
-        event = ready.trace.root_event
+        event = ready.trace.root_reading
         is_call = event is not None and _is_call(event)
         self._add_kind(written, event, existing, self._asked(root))
         named = self._naming.named(written, existing, is_call=is_call)
