@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._threads.messages import messages
-
-from .apps import DEADLINE_SECONDS, App, alone
+from tests.support.apps import DEADLINE_SECONDS, App, alone
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile("any machine")

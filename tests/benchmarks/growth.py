@@ -1,4 +1,4 @@
-"""What a span costs among many: the scenes of ``tests/test_growth.py`` at growing sizes, in CPU time.
+"""What a span costs among many: the scenes of ``tests/laws/test_growth.py`` at growing sizes, in CPU time.
 
 Run: ``python -m tests.benchmarks.growth [--sizes 1000 10000 100000] [--only TEXT]``
 
@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from otel_session_agg import SessionSpanExporter, Settings
 from otel_session_agg.testing import RecordingExporter
-from tests.apps import PRICES, App
-from tests.test_growth import ENDS, STARTS, ended
+from tests.laws.test_growth import ENDS, STARTS, ended
+from tests.support.apps import PRICES, App
 
 from ._workload import say
 

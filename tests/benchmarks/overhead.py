@@ -32,7 +32,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_session_agg import SessionSpanProcessor
-from tests.servers import valkey
+from tests.support.servers import valkey
 
 from ._receiver import Receiver, otlp_exporter, receiving
 from ._workload import SPANS, TRACE, Null, is_root, provider_of, run_trace, say, wrong

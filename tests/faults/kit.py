@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.builds import IS_COMPILED
+from tests.support.builds import IS_COMPILED
 
 FOLDER = Path(__file__).parent
 _TOP = FOLDER.parents[1]

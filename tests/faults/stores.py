@@ -17,8 +17,8 @@ from uuid import uuid4
 import redis
 
 from otel_session_agg.stores import Slot, open_store
-from tests.servers import Server, valkey, wait_until
-from tests.workers import COMPLETION_TOKENS, App, spawned
+from tests.support.servers import Server, valkey, wait_until
+from tests.support.workers import COMPLETION_TOKENS, App, spawned
 
 from .kit import apart, attack
 

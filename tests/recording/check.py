@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.replay import cases_in
+from tests.support.replay import cases_in
 
 from .verdict import recordings, wrong_figures
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.replay import TOKENS, Case, cases_in
+from tests.support.replay import TOKENS, Case, cases_in
 
 from .verdict import asserts_cost, recordings, wrong_figures
 

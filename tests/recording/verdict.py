@@ -13,7 +13,7 @@ from typing import Any
 from genai_prices import Usage, calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tests.replay import CASES, FIGURES, Case, replay, replay_rootless
+from tests.support.replay import CASES, FIGURES, Case, replay, replay_rootless
 
 _PRICED = frozenset({"prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"})
 """Without all of these the cost cannot be right."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.replay import TOKENS
+from tests.support.replay import TOKENS
 
 from ._layered import layered
 from ._stack import Stack

@@ -1,0 +1,1 @@
+"""README, examples, recipes and the demo, run as a user would."""

@@ -1,0 +1,1 @@
+"""What holds for all spans, in whatever order they come."""

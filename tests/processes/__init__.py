@@ -1,0 +1,1 @@
+"""Processes that fork, stop, are killed, and share a store."""

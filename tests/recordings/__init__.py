@@ -1,0 +1,1 @@
+"""Spans that real instrumentations wrote, and cases with known totals."""

@@ -1,0 +1,103 @@
+"""What ended spans say, together with what was known when they began."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Reading, SpanData
+from otel_session_agg._reading import span as reading
+from otel_session_agg._reading import starts
+from otel_session_agg._reading.starts import Reader
+from tests.support.apps import CALL
+
+NO_ID = frozenset[str]()
+
+
+def span(attributes: dict[str, Any], dropped: int = 0, *, parent_id: int | None = 9, failed: bool = False) -> SpanData:
+    """An ended span."""
+    return SpanData("chat", 1, 2, parent_id, "INTERNAL", "", "", 1, 2, attributes, failed=failed, dropped_attributes=dropped)
+
+
+@pytest.fixture
+def reader() -> Reader:
+    """One that reads by the real tables."""
+    return Reader(reading.read)
+
+
+def session(event: Reading) -> tuple[str | None, bool]:
+    """Session, and whether it is weak."""
+    return event.session_id, event.session_is_weak
+
+
+class TestBegun:
+    """Spans that began in a session."""
+
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({}, "s"),
+            ({"session.id": "s"}, "s"),
+            ({"gen_ai.conversation.id": "c"}, "s"),
+            ({"session.id": "c", "gen_ai.conversation.id": "c"}, "s"),
+            ({"session.id": "far"}, "s"),
+            ({"session.id": "mine"}, "mine"),
+        ],
+    )
+    def test_session(self, attributes: dict[str, Any], expected: str, reader: Reader) -> None:
+        """They are in that, unless the application has set another one on them that is no farther away."""
+        reader.began(1, 2, "s", frozenset({"far"}))
+        assert (expected, False) == session(reader.read(span({**CALL, **attributes})))
+
+    def test_others(self, reader: Reader) -> None:
+        """Other spans are in what they name themselves, as before."""
+        for trace_id, span_id in ((1, 3), (3, 2)):
+            reader.began(trace_id, span_id, "s", NO_ID)
+        assert ("c", True) == session(reader.read(span({"gen_ai.conversation.id": "c"})))
+        assert (None, False) == session(reader.read(span({})))
+
+    def test_once(self, reader: Reader) -> None:
+        """What was known is forgotten when the span has ended."""
+        reader.began(1, 2, "s", NO_ID)
+        assert [("s", False), (None, False)] == [session(reader.read(span({}))) for _ in range(2)]
+
+    def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of spans that never end, the last ones are remembered."""
+        monkeypatch.setattr(starts, "MAX_BEGUN", 8)
+        reader = Reader(reading.read)
+        for span_id in range(100):
+            reader.began(1, span_id, "s", NO_ID)
+        known = [reader.read(span({})._replace(span_id=span_id)).session_id for span_id in range(100)]
+        assert "s" == known[-1]
+        assert 4 <= known.count("s") <= 8
+
+
+class TestDropped:
+    """Spans that have lost attributes to the SDK's limit."""
+
+    @pytest.mark.parametrize(
+        ("without", "lacks"),
+        [
+            ([], LACKS_SESSION),
+            (["gen_ai.usage.input_tokens"], LACKS_SESSION),
+            (["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"], LACKS_FIGURES | LACKS_SESSION),
+            (["gen_ai.request.model"], LACKS_FIGURES | LACKS_SESSION),
+        ],
+    )
+    def test_call(self, without: list[str], lacks: int, reader: Reader) -> None:
+        """What a call does not say may have been dropped, and is counted; when its session is known, that was not."""
+        said = {key: value for key, value in CALL.items() if key not in without}
+        event = reader.read(span(said, 3))
+        assert (lacks, ("dropped_attributes",)) == (event.lacks, event.ignored)
+        reader.began(1, 2, "s", NO_ID)
+        assert lacks & LACKS_FIGURES == reader.read(span(said, 3)).lacks
+        assert 0 == reader.read(span(said)).lacks
+
+    def test_failed(self, reader: Reader) -> None:
+        """A call that failed has no usage to lose."""
+        assert 0 == reader.read(span({"gen_ai.operation.name": "chat", "session.id": "s"}, 3, failed=True)).lacks
+
+    def test_others(self, reader: Reader) -> None:
+        """Of other spans only a root may have lost the session."""
+        assert [0, LACKS_SESSION] == [reader.read(span({"http.route": "/"}, 3, parent_id=at)).lacks for at in (9, None)]
