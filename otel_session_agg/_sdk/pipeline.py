@@ -56,6 +56,21 @@ class Taken(list[object]):
     at: int = 0
 
 
+def _followed(out: Out, at: int) -> frozenset[int]:
+    """Return the positions of changed traces that change again before a root leaves: sessions get both changes at once."""
+    later: set[int] = set()
+    followed: list[int] = []
+    for position in range(len(out) - 1, at - 1, -1):
+        item = out[position]
+        if type(item) is Trace:
+            later.clear()
+        elif type(item) is Changed:
+            if id(item.trace) in later:
+                followed.append(position)
+            later.add(id(item.trace))
+    return frozenset(followed)
+
+
 class Pipeline:
     """What one processor does, without its threads; the caller holds a lock around all calls."""
 
@@ -125,6 +140,8 @@ class Pipeline:
         """The root that is told of."""
         self._item: ReadableSpan | tuple[object, ...] | None = None
         self._before = 0  # what had left before the start or end at hand, which is ``_item``
+        self._num_late = 0
+        """Late spans that the engine had counted when the last batch was finished."""
         self._resource: Resource | None = None
         """Of the root that began last: what our own spans stand for."""
 
@@ -236,6 +253,8 @@ class Pipeline:
                 self.manager.root_release.failed(item)
             at += 1
         self.leaving.ready()
+        followed = _followed(out, at) if self.engine.late > self._num_late else ()
+        self._num_late = self.engine.late
         for out.at, item in enumerate(out[at:], at):  # noqa: B020 -- it knows where it is
             if type(item) is Trace:
                 self._ending = item
@@ -243,7 +262,10 @@ class Pipeline:
                     self.manager.root_release.failed(item)
                 self.leaving.ready()
             elif type(item) is Changed:
-                self.guard.call("a late span", self.manager.root_release.changed, item.trace, now)
+                if out.at not in followed:
+                    self.guard.call(
+                        "a late span", self.manager.root_release.changed, item.trace, now
+                    )
             else:
                 leave(item)  # type: ignore[arg-type]  # what this door handed in
         self._ending = None

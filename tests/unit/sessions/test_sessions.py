@@ -752,6 +752,32 @@ class TestLate:
         assert [("s", 1, "end_on_exit"), ("s", 2, "end_on_exit")] == told(app)
         assert [(None, True), (45, False)] == [(r.rollup.total_tokens, r.is_partial) for r in app.records]
 
+    def test_together(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Late spans that are folded together reach their session in one step, and before a root of its that leaves after them."""
+        with session("s") as block:
+            root = app.tracer.start_span("request")
+            late = [app.tracer.start_span("chat", below(root), attributes=CALL) for _ in range(100)]
+            root.end()
+        app.flush()
+        release = app.span_worker.pipeline.manager.root_release
+        steps: list[Any] = []
+        changed = release.changed
+
+        def counted(*given: Any) -> None:
+            steps.append(given)
+            changed(*given)
+
+        monkeypatch.setattr(release, "changed", counted)
+        for number, span in enumerate(late):
+            span.end()
+            if number == 49:
+                with session("s"):
+                    app.tracer.start_span("another").end()
+        app.turn()
+        assert 2 == len(steps)
+        assert 1500 == block.rollup().total_tokens
+        assert 102 == len(app.exporter.spans)
+
     def test_trace_without_session(self, app: App) -> None:
         """A trace without a session is one itself: its root was revision 1, and late spans make a record of revision 2."""
         root = app.tracer.start_span("request")
