@@ -66,10 +66,16 @@ class Aggregator:
         self.sees_blocks = self.is_shared and batch_seconds is None
         """Whether blocks are told of: where spans come in batches, a block that is left says nothing of what is still to come."""
         self.joins = store is None and hand_on is not None
-        """Whether others of this process that have no store have shares of the same sessions."""
-        others = weakly(self._others) if self.joins else None
+        """Whether siblings of this process that have no store have shares of the same sessions."""
+        siblings = weakly(self._siblings) if self.joins else None
         self.span_worker = SpanWorker(
-            hand_on, settings, self._prices, store, weakly(self._told), batch_seconds, others
+            hand_on,
+            settings,
+            self._prices,
+            store,
+            weakly(self._session_ended),
+            batch_seconds,
+            siblings,
         )
         self.guard = self.span_worker.guard
         self._meters = self.guard.call(
@@ -78,7 +84,7 @@ class Aggregator:
         register(self)
         self._before_stop = before_stop
         self._downstream_flush = downstream_flush
-        stopping.members.add(self)
+        stopping.stoppables.add(self)
         self._handles_sigterm = settings.handle_sigterm
         self.handle_sigterm()
         if settings.prices_update:
@@ -143,18 +149,18 @@ class Aggregator:
             self.guard.call(
                 "handing sessions over",
                 hand_over,
-                self.span_worker.asked,
-                [one.asked for one in self._others()],
+                self.span_worker.ask_manager,
+                [one.ask_manager for one in self._siblings()],
             )
         self.guard.call("shutdown", self.span_worker.shut_down)
         unregister(self)
-        stopping.members.discard(self)
+        stopping.stoppables.discard(self)
         self.guard.call(
             "stopping metrics", self._meters.stop if self._meters is not None else nothing
         )
         self.guard.call("stopping price updates", self._prices.stop_updates)
 
-    def _others(self) -> list[SpanWorker]:
+    def _siblings(self) -> list[SpanWorker]:
         return [
             one.span_worker
             for one in aggregators()
@@ -184,7 +190,7 @@ class Aggregator:
             session_id: The session.
             wait_seconds: How long to wait at most, when there is a store that is shared, until nothing of the session is open
                 in other processes; what these write is in the totals then.  Before it returns inside a block of the session,
-                others know of that block.
+                siblings know of that block.
             siblings: Other processors of this process, which are not waited for.
 
         """
@@ -199,7 +205,7 @@ class Aggregator:
                 labels,
                 lambda manager, now: manager.asks(session_id, labels, siblings, now),
             )
-        return self.span_worker.asked(lambda manager, now: manager.totals(session_id, now))
+        return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
 
     def share(self, session_id: str) -> Rollup | None:
         """What it has of a session that no other of this process without a store has."""
@@ -209,7 +215,7 @@ class Aggregator:
             session = manager.lifecycle.get(session_id)
             return session.share.rollup if session is not None else None
 
-        return self.span_worker.asked(look)
+        return self.span_worker.ask_manager(look)
 
     def account_rollup(
         self,
@@ -230,7 +236,9 @@ class Aggregator:
                 labels,
                 lambda manager, now: manager.asks_account(name, whose, labels, siblings, now),
             )
-        return self.span_worker.asked(lambda manager, _: manager.accounts.get(name, whose).rollup)
+        return self.span_worker.ask_manager(
+            lambda manager, _: manager.accounts.get(name, whose).rollup
+        )
 
     def _wait(
         self,
@@ -240,22 +248,24 @@ class Aggregator:
     ) -> None:
         """Wait for other processes; then for their knowing that the blocks around the call go on."""
         until = time.monotonic() + wait_seconds
-        wait = self.span_worker.asked(ask)
+        wait = self.span_worker.ask_manager(ask)
         if wait is not None:
             self.guard.call("asking the store", wait, until)
-            confirm = self.span_worker.asked(lambda manager, now: manager.goes_on(labels, now))
+            confirm = self.span_worker.ask_manager(
+                lambda manager, now: manager.goes_on(labels, now)
+            )
             if confirm is not None and labels:
                 self.guard.call("asking the store", confirm, until)
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
-        return self.span_worker.asked(
+        return self.span_worker.ask_manager(
             lambda manager, _: manager.root_release.trace_totals(trace_id, span_id)
         )
 
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""
-        self.span_worker.asked(lambda manager, now: manager.end(session_id, reason, now))
+        self.span_worker.ask_manager(lambda manager, now: manager.end(session_id, reason, now))
         self.guard.call("waking the worker", self.span_worker.wake_worker)
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
@@ -263,16 +273,16 @@ class Aggregator:
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
         def note(manager: SessionManager, now: float) -> bool:
-            self.span_worker.pipeline.leaving.spans.append(span)
+            self.span_worker.pipeline.forwarding.spans.append(span)
             manager.feedback(session_id, above, now)
             return True
 
-        if self.span_worker.asked(note) is None:  # from within a fold
-            self.span_worker.pipeline.leaving.spans.append(span)
+        if self.span_worker.ask_manager(note) is None:  # from within a fold
+            self.span_worker.pipeline.forwarding.spans.append(span)
         self.guard.call("waking the worker", self.span_worker.wake_worker)
         return not self._is_live
 
-    def _told(self, record: SessionRecord) -> None:
+    def _session_ended(self, record: SessionRecord) -> None:
         """A session has ended."""
         if self._meters is not None:
             self._meters.ended(record)

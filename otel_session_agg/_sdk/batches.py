@@ -1,4 +1,8 @@
-"""Batches of the queue, folded under a lock; what is taken stands in one place or another at any moment."""
+"""Fold the queue in batches, under a lock.
+
+What was taken from the queue is at any moment in exactly one of: ``taken``,
+``pipeline.forwarding.spans``, ``held``.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,16 @@ from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reasons import HELD
 from otel_session_agg._sdk.backpressure import Until
 from otel_session_agg._sdk.callbacks import CallbackThread
-from otel_session_agg._sdk.pipeline import Pipeline, Queue, Taken
+from otel_session_agg._sdk.intake import Queue
+from otel_session_agg._sdk.pipeline import Pipeline
+from otel_session_agg._sdk.taken import Taken
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.locks import weakly
 from otel_session_agg.stores.base import SessionStore
 
 HandOn = Callable[["deque[ReadableSpan]", Until], bool]
-"""Takes spans and hands them on, as long as there are any and it may, and counts them; returns true."""
+"""Takes spans off the deque and hands them on while ``Until`` allows it, and counts them there;
+returns true."""
 
 _BATCH = 2048
 """Starts and ends folded under one hold of the lock: about 10 ms."""
@@ -34,12 +41,12 @@ _FOREVER = float("inf")
 
 
 class BatchFolder:
-    """The queue of one door, and what is folded of it."""
+    """The queue of one processor or exporter, and what is folded of it."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     pipeline: Pipeline
 
-    def __init__(  # noqa: PLR0913 -- what a door was given
+    def __init__(  # noqa: PLR0913 -- what a processor or exporter was given
         self,
         hand_on: HandOn | None,
         settings: Settings,
@@ -47,10 +54,15 @@ class BatchFolder:
         store: SessionStore | None,
         on_record: Callable[[SessionRecord], object],
         batch_seconds: float | None = None,
-        others: Callable[[], list[Any] | None] | None = None,
+        siblings: Callable[[], list[Any] | None] | None = None,
     ) -> None:
-        """``hand_on``: ``None`` in live mode.  ``batch_seconds``: see ``Pipeline``; ``others``: those that are asked, see ``_together``."""
-        self.others = others
+        """Start empty.
+
+        ``hand_on`` is ``None`` in live mode.  ``batch_seconds``: see ``Pipeline``.  ``siblings``
+        returns the workers of this process that may have shares of the same sessions, see
+        ``joint_records.py``.
+        """
+        self.siblings = siblings
         self.guard = Guard(logging.getLogger("otel_session_agg"))
         self._hand_on = hand_on
         self._batch_seconds = batch_seconds
@@ -62,7 +74,7 @@ class BatchFolder:
         self.reset()
 
     def reset(self) -> None:
-        """Start empty, with locks that nobody holds."""
+        """Start empty, with free locks."""
         self.pipeline = Pipeline(
             self._settings,
             self._prices,
@@ -71,29 +83,29 @@ class BatchFolder:
             self._on_record,
             is_live=self._hand_on is None,
             batch_seconds=self._batch_seconds,
-            has_others=self.others,
+            has_siblings=self.siblings,
         )
         self.queue: Queue = deque()
         self.taken = Taken()
-        """What is being folded, and what came out of it."""
+        """What came out of the fold that is going on, or was interrupted."""
         self.held: deque[ReadableSpan] = deque()
-        """What waits for the downstream."""
+        """Spans that wait for the downstream."""
         self.callbacks = CallbackThread(self.guard)
         self.fold_lock = threading.RLock()
         self.awake = False
-        """Whether the worker has been told that there is something to do."""
+        """Whether the worker was woken and has not come to rest since."""
         self.lost: dict[str, int] = {}
 
     def wake_worker(self) -> None:
-        """Let the worker look around."""
+        """Let the worker take a turn."""
         raise NotImplementedError
 
     def fold_some(self) -> bool:
-        """Fold one batch; the caller holds the fold lock.  Returns whether there was anything."""
+        """Fold one batch; return whether there was anything.  The caller holds the fold lock."""
         pipeline, queue = self.pipeline, self.queue
         number = min(len(queue), _BATCH)
         now = self.clock()
-        pipeline.take(queue, number, now, self.taken)
+        pipeline.intake.take(queue, number, now, self.taken)
         # what was taken leaves all the same
         self.guard.call("releasing", pipeline.due, now, self.taken)
         self.finish(now)
@@ -102,27 +114,30 @@ class BatchFolder:
         return number > 0
 
     def fold_all(self) -> bool:
-        """Fold everything that is there now; the caller holds the fold lock.
+        """Fold everything that is there now.  The caller holds the fold lock.
 
-        What comes meanwhile is not waited for: the application may be faster.
+        What comes meanwhile is left for later: the application may be faster.
         """
         return self.fold_until(_FOREVER)
 
     def fold_until(self, until: float) -> bool:
-        """The same, if there is time until then; returns whether there was."""
+        """Fold as ``fold_all`` until a monotonic time; return whether there was time for all."""
         for _ in range(1 + (len(self.queue) - 1) // _BATCH if self.queue else 1):
             if self.fold_some() and time.monotonic() >= until:
                 return False
         return True
 
     def finish(self, now: float) -> None:
-        """Let what came out of the engine leave."""
+        """Finish what came out of the engine, see ``Pipeline.finish``."""
         self.pipeline.finish(self.taken, now)
         self.taken = Taken()
 
     def hold(self) -> None:
-        """Keep what leaves until it is forwarded, and call the application's callbacks soon."""
-        leaving = self.pipeline.leaving.spans
+        """Move what may leave to ``held``, and the application's callbacks to their thread.
+
+        Beyond ``max_held_spans``, spans are lost and counted.
+        """
+        leaving = self.pipeline.forwarding.spans
         if self._hand_on is None:
             leaving.clear()
         number, room = len(leaving), max(0, self._settings.max_held_spans - len(self.held))
@@ -139,15 +154,16 @@ class BatchFolder:
             self.wake_worker()
 
     def lose(self, reason: str) -> None:
+        """Count a span that is never forwarded."""
         self.lost[reason] = self.lost.get(reason, 0) + 1
         self.guard.once("lost", reason, "spans are lost: %s", reason)
 
     def faults(self) -> dict[str, int]:
-        """Faults that were caught, by place."""
+        """Return the number of faults that were caught, by place."""
         return dict(self.guard.faults + self.pipeline.guard.faults)
 
     def store_counts(self, *names: str) -> dict[str, int]:
-        """What happened with the store."""
+        """Return the counters of the store's thread with these names that are not 0."""
         store_worker = self.pipeline.store_worker
         return (
             {name: store_worker.counts[name] for name in names if store_worker.counts[name]}

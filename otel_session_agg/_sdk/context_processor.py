@@ -110,7 +110,7 @@ class SessionContextProcessor(SpanProcessor):
 
     def _note_top(self, span: Span, parent_context: Context | None) -> None:
         if is_top(span, parent_context):
-            self._aggregator.span_worker.pipeline.note_top(span)
+            self._aggregator.span_worker.pipeline.intake.note_top(span)
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
         label = stamped(span, parent_context, self._trusts_baggage)

@@ -1,6 +1,7 @@
-"""What may be forwarded: roots with their totals, spans that tell of sessions, and everything else as it came.
+"""What may be forwarded, in order: roots with totals, spans of session records, all other spans.
 
-Each is here or where it came from at any moment: an exception of a signal handler may come between any two steps.
+Each is here or where it came from at any moment: an exception of a signal handler may come between
+any two steps.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from otel_session_agg._writing.root_writer import RootWriter
 
 
 class Forwarding:
-    """The spans of one processor that may be forwarded, in order; the caller holds a lock around all calls."""
+    """The spans of one processor that may be forwarded, in order.
+
+    The caller holds the fold lock around all calls.
+    """
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
         self,
@@ -41,13 +45,13 @@ class Forwarding:
         self._is_live = is_live
         self.spans: deque[ReadableSpan] = deque()
 
-    def ready(self) -> None:
-        """Add the roots that may leave."""
+    def add_roots(self) -> None:
+        """Add the roots that ``RootRelease`` has made ready, with their totals."""
         ready, spans = self._manager.root_release.ready, self.spans
         while ready:
             trace = ready[0].trace
-            root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what this door handed in
-            # else it is there
+            root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what the processor or exporter handed in
+            # else an interrupted call has added it
             if (
                 root is not None
                 and not self._is_live
@@ -65,8 +69,8 @@ class Forwarding:
             or root
         )
 
-    def told(self, records: list[SessionRecord], resource: Callable[[], Resource]) -> None:
-        """Tell of sessions that have ended, each of which is taken off the list."""
+    def add_records(self, records: list[SessionRecord], resource: Callable[[], Resource]) -> None:
+        """Add spans for records, each of which is taken off the list; queue ``on_session``."""
         while records:
             record = records[0]
             if self._on_record is not None:
@@ -80,6 +84,6 @@ class Forwarding:
             del records[0]
 
     def _is_wanted(self, record: SessionRecord) -> bool:
-        """Whether a span tells of a session."""
+        """Whether a record is exported as a span."""
         wanted = self._settings.session_records
         return not self._is_live and (not record.is_on_root if wanted == "auto" else wanted is True)

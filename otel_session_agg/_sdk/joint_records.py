@@ -1,7 +1,7 @@
 """One record of a session that several processors of one process have a part of, without a store.
 
 An application may have several tracer providers, each with a processor, or a provider with two.  Each processor adds up what it sees.
-When one of them ends a session, it asks the others for their share and makes the record of all of it; they make none until
+When one of them ends a session, it asks the siblings for their share and makes the record of all of it; they make none until
 something is new.  What several see alike is the share of the one that saw it first.  A session in which another one is still busy ends
 with that one.  A processor that is shut down leaves its share to one that goes on with the session.
 """
@@ -22,7 +22,7 @@ from otel_session_agg._reasons import IDLE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._sessions.manager import SessionManager
 
 _AT_ONCE = frozenset({MAX_SESSIONS, SHUTDOWN})
-"""Ends that do not wait for others."""
+"""Ends that do not wait for siblings."""
 
 
 class _Turn:
@@ -58,31 +58,31 @@ class _Given(NamedTuple):
     """Of the last record."""
 
 
-def merged(mine: Ask, others: Sequence[Ask]) -> list[SessionRecord]:
-    """The records that one processor has made and not written, with what the others have of the same sessions."""
+def merged(mine: Ask, siblings: Sequence[Ask]) -> list[SessionRecord]:
+    """The records that one processor has made and not written, with what the siblings have of the same sessions."""
     with _turn.lock:
-        found = (_merged(record, mine, others) for record in mine(_take) or ())
+        found = (_merged(record, mine, siblings) for record in mine(_take) or ())
         return [record for record in found if record is not None]
 
 
-def hand_over(mine: Ask, others: Iterable[Ask]) -> None:
-    """Leave all shares to others that go on with the sessions; for one that is shut down."""
+def hand_over(mine: Ask, siblings: Iterable[Ask]) -> None:
+    """Leave all shares to siblings that go on with the sessions; for one that is shut down."""
     with _turn.lock:
         shares: dict[str, SessionTotals] = mine(_shares) or {}
-        for ask in others:
+        for ask in siblings:
             for session_id in ask(partial(_inherit, shares)) or ():
                 del shares[session_id]
 
 
-def _merged(record: SessionRecord, mine: Ask, others: Sequence[Ask]) -> SessionRecord | None:
-    is_busy = [ask(partial(_is_busy, record)) for ask in others]  # all are told that it is to end
+def _merged(record: SessionRecord, mine: Ask, siblings: Sequence[Ask]) -> SessionRecord | None:
+    is_busy = [ask(partial(_is_busy, record)) for ask in siblings]  # all are told that it is to end
     if any(is_busy):
         mine(partial(_reopen, record))
         return None
-    given = [found for ask in others if (found := ask(partial(_give, record))) is not None]
+    given = [found for ask in siblings if (found := ask(partial(_give, record))) is not None]
     own: SessionTotals = mine(partial(_share, record)) or record.totals
     revision = max([record.revision, *(one.revision + 1 for one in given)])
-    for ask in (mine, *others):
+    for ask in (mine, *siblings):
         ask(partial(_number, record, revision))
     return replace(
         record, revision=revision, totals=reduce(add, (one.totals for one in given), own)

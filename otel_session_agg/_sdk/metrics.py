@@ -270,8 +270,8 @@ def _histogram(
         return meter.create_histogram(
             name, unit, description, explicit_bucket_boundaries_advisory=boundaries
         )
-    # a provider that has not heard of advice: opentelemetry-api before 1.30, or not the SDK's
     except TypeError:
+        # a provider that does not know of advice: opentelemetry-api before 1.30, or not the SDK's
         return meter.create_histogram(name, unit, description)
 
 

@@ -29,8 +29,8 @@ from otel_session_agg._sdk.arguments import (
 )
 from otel_session_agg._sdk.backpressure import one_by_one
 from otel_session_agg._sdk.baggage import incoming
+from otel_session_agg._sdk.intake import Start
 from otel_session_agg._sdk.parents import Top, current_context, is_top
-from otel_session_agg._sdk.pipeline import Start
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._settings import Settings
 from otel_session_agg._spans import is_ours

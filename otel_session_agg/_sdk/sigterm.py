@@ -67,12 +67,12 @@ class Stopping:
     """The handler of a process."""
 
     def __init__(self) -> None:
-        self.members: WeakSet[Stoppable] = WeakSet()
+        self.stoppables: WeakSet[Stoppable] = WeakSet()
         self._previous: Callable[[int, FrameType | None], Any] | None = None
         """The handler of somebody else; ``None``: there is none."""
         self._pid: int | None = None
         """The process that has the handler."""
-        self._is_told = self._is_inside = self._is_blocked = False
+        self._is_signalled = self._is_inside = self._is_blocked = False
 
     @property
     def is_looked_after(self) -> bool:
@@ -104,8 +104,8 @@ class Stopping:
             if waits:
                 done.acquire(timeout=STOP_SECONDS)
         elif not self._is_inside:
-            if not self._is_told:
-                self._is_told = True
+            if not self._is_signalled:
+                self._is_signalled = True
                 self._block(previous, number)
                 self._begin(self._go_on, number, done)
                 if waits:
@@ -134,26 +134,26 @@ class Stopping:
         """Let leave what has ended, as long as the process goes on."""
         began = time.monotonic()
         was_last = False
-        while self.members and time.monotonic() < began + _GOING_ON_SECONDS:
+        while self.stoppables and time.monotonic() < began + _GOING_ON_SECONDS:
             is_last = not was_last and time.monotonic() >= began + STOP_SECONDS
             self._all(is_last=is_last)
             was_last = was_last or is_last
             if done.locked():
                 done.release()
             time.sleep(_AGAIN_SECONDS)
-        self._is_told = False
+        self._is_signalled = False
 
     def _all(self, *, is_last: bool) -> None:
         """Each of them on a thread of its own: one that hangs is not waited for."""
         until = time.monotonic() + STOP_SECONDS
         begun = []
-        for member in all_of(self.members):
+        for stoppable in all_of(self.stoppables):
             done = _locked()
             try:
-                _thread.start_new_thread(_stop, (member, until, is_last, done))
+                _thread.start_new_thread(_stop, (stoppable, until, is_last, done))
                 begun.append(done)
             except RuntimeError:
-                _stop(member, until, is_last, done)
+                _stop(stoppable, until, is_last, done)
         for done in begun:
             done.acquire(timeout=max(0.0, until - time.monotonic()))
 
@@ -178,9 +178,9 @@ def _locked() -> _thread.LockType:
     return lock
 
 
-def _stop(member: Stoppable, until: float, is_last: bool, done: _thread.LockType) -> None:  # noqa: FBT001 -- started as a thread
+def _stop(stoppable: Stoppable, until: float, is_last: bool, done: _thread.LockType) -> None:  # noqa: FBT001 -- started as a thread
     try:
-        member.stop(until, is_last=is_last)
+        stoppable.stop(until, is_last=is_last)
     finally:
         done.release()
 

@@ -1,4 +1,4 @@
-"""The worker of one runner: it turns when it is woken or when time has come, and does what somebody waits for."""
+"""The worker thread: it takes turns when woken or due, and does jobs that a caller waits for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
 
 _LOOK_AGAIN_SECONDS = 60.0
-"""An idle worker looks this often whether its runner is still there."""
+"""How often an idle worker looks whether its ``SpanWorker`` still exists."""
 
 
 class Turned(Protocol):
-    """What has a worker."""
+    """What the thread works for: a ``SpanWorker``."""
 
     awake: bool
     is_shut_down: bool
@@ -27,12 +27,12 @@ class Turned(Protocol):
     worker: TurnWorker
 
     def turn(self) -> float | None:
-        """Do what there is to do; returns how long there is nothing, ``None`` for until it is woken."""
+        """Do what there is to do; return how many seconds to sleep, ``None`` until woken."""
         ...
 
 
 class TurnWorker(Background):
-    """The thread, which does not keep its runner alive."""
+    """The thread of one ``SpanWorker``, which it does not keep alive."""
 
     def __init__(self, span_worker: Turned, guard: Guard) -> None:
         jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -41,14 +41,14 @@ class TurnWorker(Background):
         self._jobs = jobs
 
     def wake(self) -> bool:
-        """Let it turn soon; returns whether there is a thread."""
+        """Let the thread take a turn soon; return whether there is a thread."""
         is_there = self.begin()
         if is_there:
             self._jobs.put(_nothing)
         return is_there
 
     def do(self, job: Job, until: float) -> bool:
-        """Do a job and wait for it, here if there is no thread; returns whether it was done in time."""
+        """Do a job and wait for it, here if there is no thread; return whether that was in time."""
         if self.is_inside:
             job()
             return True
@@ -57,7 +57,7 @@ class TurnWorker(Background):
         return wait_for(done, until, self, self._here)
 
     def stop(self) -> None:
-        """Let it look whether its runner goes on."""
+        """Let the thread see that its ``SpanWorker`` is shut down."""
         self._jobs.put(_nothing)
 
     def _here(self) -> None:
@@ -66,11 +66,11 @@ class TurnWorker(Background):
 
 
 def _nothing() -> None:
-    """Wakes the worker."""
+    """Wake the worker: a job with nothing to do."""
 
 
 def _work(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
-    sleep = GATHER_SECONDS  # then a look around: one that died may have been told
+    sleep = GATHER_SECONDS  # then a turn: the thread before may have died with a wake in hand
     worker = None
     while True:
         job = next_of(jobs, sleep)
@@ -88,7 +88,7 @@ def _work(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bo
 
 
 def _gathered(jobs: SimpleQueue[Job | None]) -> Job | None:
-    """Wait a moment, so that a burst is one batch, unless somebody waits for what there is to do."""
+    """Wait a moment, so that a burst is one batch; stop at a job that a caller waits for."""
     until = time.monotonic() + GATHER_SECONDS
     while (left := until - time.monotonic()) > 0:
         job = next_of(jobs, left)

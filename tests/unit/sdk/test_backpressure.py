@@ -108,7 +108,7 @@ class TestUnderLoad:
         """A question is answered when all is folded that was there when it was asked."""
         app.call()
         app.span_worker.queue = queue = _Endless(app.span_worker.queue)
-        assert 1 == app.span_worker.asked(lambda _manager, _now: 1)
+        assert 1 == app.span_worker.ask_manager(lambda _manager, _now: 1)
         assert queue.num_taken <= 2 * _BATCH
 
     def test_flush(self, app: App) -> None:

@@ -112,7 +112,7 @@ class TestTaken:
             (
                 (app.span_worker.pipeline.manager.root_release, "left"),
                 (app.span_worker.pipeline.engine, "fold_roots"),
-                (app.span_worker.pipeline.leaving, "ready"),
+                (app.span_worker.pipeline.forwarding, "add_roots"),
                 (app.span_worker.pipeline, "turn"),
                 (app.span_worker.pipeline, "due"),
                 (app.span_worker, "hold"),
