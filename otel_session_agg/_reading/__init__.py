@@ -1,1 +1,1 @@
-"""A span -> what it says, by the tables of ``conventions``."""
+"""A span becomes a ``Reading``, by the tables of ``conventions``."""

@@ -1,16 +1,17 @@
-"""What a provider or gateway says that it billed, in the usage objects and metadata that it answers with.
+"""Read what a provider or gateway states that it billed, in the usage objects of its answers.
 
-- The amount of a gateway is what it billed; where the caller's own key was used ("BYOK"), what the provider behind it
-  billed comes on top (OpenRouter), or stands beside a 0 (Vercel's AI Gateway).
-- An amount of 0 says nothing else, so it is passed on as 0: whether it is meant is decided where costs are read.
-- xAI counts in ticks of 1e-10 USD, Perplexity has an object with the total and its parts, LangSmith a total beside the counts.
+- The amount of a gateway is what it billed; where the caller's own key was used ("BYOK"), what the
+  provider behind it billed comes on top (OpenRouter), or stands beside a 0 (Vercel's AI Gateway).
+- An amount of 0 is passed on as 0: ``cost.py`` decides whether it is meant.
+- xAI counts in ticks of 1e-10 USD, Perplexity has an object with the total and its parts,
+  LangSmith a total beside the counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from otel_session_agg._reading.marks import KeyMeaning
+from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._values import flag, picodollars, plain_text
 from otel_session_agg.conventions._term_rows import BilledText
@@ -29,17 +30,17 @@ _GATEWAY = "gateway"
 _MARKET = ("marketCost", "market_cost")
 
 
-def read_billed(meaning: KeyMeaning, value: object, scope: str) -> int | None:
-    """Return the amount that an attribute says was billed, in picodollars; ``None`` if it says none."""
-    row = meaning.extra
+def read_billed(entry: KeyMeaning, value: object, scope: str) -> int | None:
+    """Return the billed amount that an attribute states, in picodollars, or ``None``."""
+    row = entry.row
     if not isinstance(row, BilledText) or (row.scopes and not scope.startswith(row.scopes)):
         return None
-    said = plain_text(value)
-    if said is None or len(said) > MAX_TEXT_CHARS or "cost" not in said:
+    raw = plain_text(value)
+    if raw is None or len(raw) > MAX_TEXT_CHARS or "cost" not in raw:
         return None
-    if not any(name in said for name in _HINTS):
-        return None  # as nearly all answers; taking them apart costs more than the span
-    found = parsed(said)
+    if not any(name in raw for name in _HINTS):
+        return None  # as nearly all answers; parsing them costs more than the rest of the span
+    found = parsed(raw)
     for key in row.path:
         found = found.get(key) if isinstance(found, Mapping) else None
     if not isinstance(found, Mapping):
@@ -52,11 +53,8 @@ def _by_provider(metadata: Mapping[object, object]) -> Iterator[int | None]:
     """Yield amounts, the gateway's first: it is the one that sends the bill."""
     gateway = metadata.get(_GATEWAY)
     if isinstance(gateway, Mapping):
-        yield (
-            picodollars(gateway.get("cost"))
-            or _first(gateway, _MARKET)
-            or picodollars(gateway.get("cost"))
-        )
+        cost = picodollars(gateway.get("cost"))
+        yield cost or _first(gateway, _MARKET) or cost
     for item in metadata.values():
         if isinstance(item, Mapping):
             usage = item.get("usage")
@@ -65,9 +63,8 @@ def _by_provider(metadata: Mapping[object, object]) -> Iterator[int | None]:
 
 
 def _first(found: Mapping[object, object], names: tuple[str, ...]) -> int | None:
-    return next(
-        (amount for name in names if (amount := picodollars(found.get(name))) is not None), None
-    )
+    amounts = (picodollars(found.get(name)) for name in names)
+    return next((amount for amount in amounts if amount is not None), None)
 
 
 def _of_usage(usage: Mapping[object, object]) -> int | None:
@@ -83,10 +80,9 @@ def _of_usage(usage: Mapping[object, object]) -> int | None:
     billed, upstream = picodollars(cost), _upstream(usage)
     if billed is None or upstream is None:
         return billed
-    byok = next(
-        (said for name in _BYOK if (said := flag(usage.get(name))) is not None), upstream > billed
-    )
-    return billed + upstream if byok else billed
+    flags = (flag(usage.get(name)) for name in _BYOK)
+    is_byok = next((value for value in flags if value is not None), upstream > billed)
+    return billed + upstream if is_byok else billed
 
 
 def _upstream(usage: Mapping[object, object]) -> int | None:

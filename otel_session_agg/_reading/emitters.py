@@ -1,4 +1,4 @@
-"""Which rows of the emitter tables hold for a scope at its version."""
+"""Select the rows of the emitter tables that apply to a scope at its version."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from otel_session_agg.conventions._schema import Emitter
 
 _MAX_DIGITS = 9
 _MAX_CHARS = 64
-"""Of a version; the numbers of longer ones would stand at the head all the same."""
+"""Characters of a version that are read: the numbers are at its head."""
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """The numbers at the head of a version, for comparing: ``1.3b0`` is ``(1, 3)``."""
+    """Return the numbers at the head of a version, for comparing: ``1.3b0`` is ``(1, 3)``."""
     numbers: list[int] = []
     for part in version[:_MAX_CHARS].split("."):
-        digits = part[
-            : next(
-                (i for i, char in enumerate(part) if not char.isdecimal() or not char.isascii()),
-                len(part),
-            )
-        ]
+        ends = (i for i, char in enumerate(part) if not char.isdecimal() or not char.isascii())
+        digits = part[: next(ends, len(part))]
         if not digits or len(digits) > _MAX_DIGITS:
             break
         numbers.append(int(digits))
@@ -27,8 +23,8 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def is_from(row: Emitter, scope: str, version: str) -> bool:
-    """Whether a row holds for spans of this scope and version."""
+def applies_to(row: Emitter, scope: str, version: str) -> bool:
+    """Return whether a row applies to spans of this scope and version."""
     if not scope.startswith(row.scopes) or (row.not_scopes and scope.startswith(row.not_scopes)):
         return False
     numbers = version_tuple(version)

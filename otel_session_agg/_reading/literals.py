@@ -1,8 +1,10 @@
-"""Objects in Python's ``repr``: dictionaries, lists and tuples of texts, numbers, ``True``, ``False`` and ``None``.
+"""Parse objects in Python's ``repr``, from untrusted sources, in linear time.
 
-``ast.literal_eval`` has the grammar of a whole language: on text that anybody wrote it takes a hundred times as long as on what it is
-made for, warns of escapes on the application's standard error, and depends on the depth of the stack.  Here a text is read once, from
-left to right, and what is no such object is refused.
+The objects are dictionaries, lists and tuples of texts, numbers, ``True``, ``False`` and ``None``.
+``ast.literal_eval`` has the grammar of a whole language: on hostile text it takes a hundred times
+as long as on what it is made for, warns of escapes on the application's standard error, and depends
+on the depth of the stack.  Here a text is read once, from left to right, and anything else is
+refused.
 """
 
 from __future__ import annotations
@@ -12,14 +14,14 @@ import re
 __all__ = ["MAX_DEPTH", "literal"]
 
 MAX_DEPTH = 64
-"""Of containers in each other; usage has four."""
+"""Deepest nesting of containers; usage has four."""
 
 _MAX_NUMBER_CHARS = 40
-"""Longer numbers are no counts."""
+"""Length of a number; longer ones are no counts."""
 
 _TOKEN = re.compile(
     r"""[\s]*(?:
-        (?P<mark>[{}\[\](),:])
+        (?P<punctuation>[{}\[\](),:])
       | (?P<text>'(?:[^'\\\n]|\\[^\n])*' | "(?:[^"\\\n]|\\[^\n])*")
       | (?P<word>[-+]?[0-9A-Za-z_.]+(?:(?<=[eE])[-+][0-9]+)?)
     )""",
@@ -29,56 +31,55 @@ _ESCAPE = re.compile(
     r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U0010[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[\\'\"abfnrtv0])"
 )
 _ESCAPED = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0", "\\": "\\", "'": "'", '"': '"',
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0",
+    "\\": "\\", "'": "'", '"': '"',
 }  # fmt: skip
 _WORDS = {"True": True, "False": False, "None": None}
 _CLOSES = {"{": "}", "[": "]", "(": ")"}
+_KEYS = (str, int, float, type(None))
 
 
 class _Open:
-    """A container that is not closed yet; what may not stand in it raises ``ValueError``."""
+    """An open container.  Each method raises ``ValueError`` if its token may not come next."""
 
     __slots__ = ("close", "has_key", "is_after", "items", "keys")
 
-    def __init__(self, meaning: str) -> None:
-        self.close = _CLOSES.get(meaning)
-        """``None``: it is the text itself, which is one value."""
+    def __init__(self, bracket: str) -> None:
+        self.close = _CLOSES.get(bracket)
+        """The bracket that closes it; ``None``: it is the text itself, which is one value."""
         self.items: list[object] = []
-        self.keys: list[object] | None = [] if meaning == "{" else None
-        """Of a dictionary."""
+        self.keys: list[object] | None = [] if bracket == "{" else None
+        """Keys of a dictionary."""
         self.has_key = False
-        """What comes is, or what has come was, the value of the last key."""
+        """A colon was read since the last comma: the item is the value of the last key."""
         self.is_after = False
-        """An item has come since the last comma."""
+        """An item was read since the last comma."""
 
     def add(self, value: object) -> None:
-        """Take a value."""
+        """Add a value."""
         self._only(not self.is_after)
         self.is_after = True
         self.items.append(value)
 
     def comma(self) -> None:
-        """Take a comma."""
+        """Read a comma."""
         self._only(self.is_after and self.close is not None and (self.keys is None or self.has_key))
         self.is_after = self.has_key = False
 
     def colon(self) -> None:
-        """Take a colon, which makes what came last a key."""
-        self._only(
-            self.is_after
-            and not self.has_key
-            and isinstance(self.items[-1], (str, int, float, type(None)))
-        )
+        """Read a colon, which makes the last item a key."""
+        may_come = self.is_after and not self.has_key
+        self._only(may_come and isinstance(self.items[-1], _KEYS))
         if self.keys is None:
             raise ValueError
         self.keys.append(self.items.pop())
         self.has_key, self.is_after = True, False
 
-    def closed(self, meaning: str) -> object:
-        """What stands in it, as it is closed."""
-        self._only(meaning == self.close)
+    def closed(self, bracket: str) -> object:
+        """Close the container; return its value."""
+        self._only(bracket == self.close)
         if self.keys is None:
-            return tuple(self.items) if meaning == ")" else self.items
+            return tuple(self.items) if bracket == ")" else self.items
         self._only(self.is_after is self.has_key)
         return dict(zip(self.keys, self.items, strict=True))
 
@@ -89,10 +90,10 @@ class _Open:
 
 
 def literal(text: str) -> object:
-    """The object that a text is the ``repr`` of.
+    """Return the object that a text is the ``repr`` of.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no such object.
 
     """
     outer = _Open("")
@@ -103,19 +104,19 @@ def literal(text: str) -> object:
         if token is None:
             raise ValueError(at)
         at = token.end()
-        meaning = token["mark"]
-        if meaning is None:
+        bracket = token["punctuation"]
+        if bracket is None:
             stack[-1].add(_word(token["word"]) if token["text"] is None else _text(token["text"]))
-        elif meaning in _CLOSES:
+        elif bracket in _CLOSES:
             if len(stack) > MAX_DEPTH:
                 raise ValueError(at)
-            stack.append(_Open(meaning))
-        elif meaning == ",":
+            stack.append(_Open(bracket))
+        elif bracket == ",":
             stack[-1].comma()
-        elif meaning == ":":
+        elif bracket == ":":
             stack[-1].colon()
         else:
-            value = stack.pop().closed(meaning)
+            value = stack.pop().closed(bracket)
             stack[-1].add(value)
     if len(stack) > 1 or not outer.is_after:
         raise ValueError(at)

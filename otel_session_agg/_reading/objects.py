@@ -1,4 +1,4 @@
-"""Objects that stand as text in an attribute: JSON, Python ``repr`` or ``name=value`` pairs."""
+"""Parse objects that stand as text in an attribute: JSON, Python ``repr``, ``name=value`` pairs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from otel_session_agg._reading.literals import literal
 __all__ = ["MAX_TEXT_CHARS", "parsed"]
 
 MAX_TEXT_CHARS = 65_536
-"""Longer texts are prompts and answers, not usage; parsing them would cost more than the span."""
+"""Longest text that is parsed.  Longer ones are prompts and answers, not usage; parsing them would
+cost more than the rest of the span."""
 
-_PAIR = re.compile(
-    r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b"
-)  # the look behind keeps it linear in runs of word characters
+# the look-behind keeps it linear in runs of word characters
+_PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b")
 
 _LIST = re.compile(r"\[[^\[\]]*\]")
-"""Lists hold counts of parts, such as iterations, by the names of the whole."""
+"""A list.  It holds counts of parts, such as iterations, by the names of the whole."""
 
 
 @lru_cache(maxsize=4)
 def parsed(text: str) -> object:
-    """The object behind the text, or ``None``; one text can be read for several things."""
+    """Return the object, or ``None``.  Cached, because one text is read for several meanings."""
     head = text.lstrip()[:1]
     try:
         if head == "{":

@@ -1,7 +1,8 @@
-"""The last output as readable text.
+"""Render the last output as readable text.
 
-Instrumentations write an answer as plain text or as JSON of messages, choices or generations, each in a shape of its own.
-The text of the last assistant message is looked for; what is no such JSON is the text itself.
+Instrumentations write an answer as plain text or as JSON of messages, choices or generations, each
+in a shape of its own.  The text of the last assistant message is searched for; an attribute that is
+no such JSON is itself the text.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ from collections.abc import Mapping
 from otel_session_agg._json import loaded
 from otel_session_agg._values import encodable
 
-_TEXT_KEYS = ("content", "text", "parts", "message", "messages", "choices", "generations", "outputs", "output", "result",
-              "answer", "response", "data", "value", "final_output", "kwargs", "candidates")  # fmt: skip
-"""Where the text of an answer stands, in order of trust."""
+_TEXT_KEYS = (
+    "content", "text", "parts", "message", "messages", "choices", "generations", "outputs",
+    "output", "result", "answer", "response", "data", "value", "final_output", "kwargs",
+    "candidates",
+)  # fmt: skip
+"""Names below which the text of an answer stands, in order of trust."""
 
 _MAX_DEPTH = 12
 
 
 class Short(str):
-    """An output that was made readable."""
+    """An output that is readable text already, so that it is not rendered twice."""
 
     __slots__ = ()
 
 
 def readable(value: object, max_chars: int) -> str | None:
-    """The text of an output attribute, at most ``max_chars`` long; ``None`` when there is none."""
+    """Return the text of an output attribute, cut at ``max_chars``, or ``None`` if it has none."""
     if not isinstance(value, str) or not value.strip():
         return None
     text = value
@@ -44,21 +48,17 @@ def _text(value: object, depth: int) -> str | None:
         return None
     if isinstance(value, list):
         parts = [_text(item, depth - 1) for item in value]
-        if all(
-            isinstance(item, Mapping) and "role" not in item and "message" not in item
-            for item in value
-        ):
+        if all(_is_part(item) for item in value):
             return "".join(part for part in parts if part) or None
         return next((part for part in reversed(parts) if part), None)
     if isinstance(value, Mapping):
         if value.get("role") in ("user", "system", "tool", "human"):
             return None
-        return next(
-            (
-                found
-                for key in _TEXT_KEYS
-                if key in value and (found := _text(value[key], depth - 1))
-            ),
-            None,
-        )
+        found = (_text(value[key], depth - 1) for key in _TEXT_KEYS if key in value)
+        return next((text for text in found if text), None)
     return None
+
+
+def _is_part(item: object) -> bool:
+    """Return whether an item of a list is a part of one message, and no message itself."""
+    return isinstance(item, Mapping) and "role" not in item and "message" not in item

@@ -1,9 +1,9 @@
-"""What the counts of one call prove about each other: which parts a stated count leaves out."""
+"""Find out which parts a stated count excludes, as the other counts of the call prove."""
 
 from __future__ import annotations
 
 CACHE, REASONING, TOOLS = 1, 2, 4
-"""Parts that a prompt or completion may leave out; sums of them are sets."""
+"""Parts that a prompt or completion may exclude; bits of a set."""
 
 _SETS = (
     CACHE,
@@ -14,11 +14,11 @@ _SETS = (
     REASONING | TOOLS,
     CACHE | REASONING | TOOLS,
 )
-"""All sets of parts, the smallest first: the fewest assumptions that explain a figure."""
+"""All sets of parts, the smallest first: the fewest assumptions that explain a count."""
 
 
 def too_large(prompt: int, completion: int | None, cached: int, reasoning: int, tools: int) -> int:
-    """Return the parts that are larger than the count they should be in, which therefore leaves them out.
+    """Return the parts that are larger than the count they should be in, which thus excludes them.
 
     Args:
         prompt: Input tokens as stated.
@@ -37,14 +37,16 @@ def too_large(prompt: int, completion: int | None, cached: int, reasoning: int, 
 def explained(
     gap: int, caches: tuple[int, ...], reasoning: int, tools: int, needed: int
 ) -> int | None:
-    """Return the smallest set of parts whose sum is what a total has beyond prompt and completion.
+    """Return the smallest set of excluded parts whose sum explains a total.
+
+    The total has them beyond prompt and completion.  ``None`` if no set explains it.
 
     Args:
         gap: Total less prompt less completion.
-        caches: Counts that may stand for the cached part: read and written together, then one of them.
+        caches: Counts that may be the cached part: reads and writes together, then one of them.
         reasoning: Reasoning tokens of the output.
         tools: Input tokens of the provider's own tools.
-        needed: Parts that are left out in any case.
+        needed: Parts that are excluded in any case.
 
     """
     if gap <= 0:

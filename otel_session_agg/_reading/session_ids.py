@@ -1,12 +1,14 @@
-"""Which keys of a span name its session, and which of them an instrumentation may have copied from a conversation.
+"""Find the session id of a span, and whether an instrumentation may have copied it.
 
 Rules
 -----
-* An id that the application sets for a session is strong; one of a conversation or thread, which frameworks set by themselves, on
-  sub-agents too, is weak.  ``LAST_STRONG_SESSION`` parts the keys of both.
-* A strong key says something weak when an instrumentation copied it: it has the id of a conversation or thread that stands on the
-  same span, under a key of its own or in a text (``Convention.conversation_texts``), or its emitter is known to
-  write there what it has from the framework (``Emitter.copied_sessions``).
+* An id that the application sets for a session is strong; one of a conversation or thread, which
+  frameworks set by themselves, on sub-agents too, is weak.  ``LAST_STRONG_SESSION`` is the line
+  between the keys of both.
+* The id of a strong key is weak when an instrumentation copied it: it equals the id of a
+  conversation or thread on the same span, under a key of its own or in a text
+  (``Convention.conversation_texts``), or its emitter is known to write there what it has from the
+  framework (``Emitter.copied_sessions``).
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from otel_session_agg._json import loaded
-from otel_session_agg._reading.marks import KeyMeaning, first_text, keys_of
+from otel_session_agg._reading.index import KeyMeaning, first_text, keys_of
 from otel_session_agg._values import plain_text, text
 from otel_session_agg.conventions._schema import Emitter, Meaning, NameText
 
 LAST_STRONG_SESSION = 50
-"""Precedence of session ids up to which they are set for sessions; those behind are of conversations and threads."""
+"""Last precedence of keys that are set for sessions; later ones are those of conversations and
+threads."""
 
 STATED_BY_APPLICATIONS = frozenset(
     {
@@ -38,56 +41,51 @@ STATED_BY_APPLICATIONS = frozenset(
         "mlflow.trace.session",
     }
 )
-"""Keys behind that line that hold what the application says in the words of one vendor: the same id elsewhere is no copy."""
+"""Later keys that hold what the application states in the terms of one vendor: the same id under a
+strong key is no copy."""
 
 _MAX_TEXT_CHARS = 16_384
-"""How much of a text is looked through."""
+"""How much of a text is searched."""
 
 
 class SessionKeys(NamedTuple):
-    """The keys of one plan that have to do with sessions, the first to be asked first."""
+    """The keys of one plan that are about sessions, in order of precedence."""
 
     all: tuple[str, ...]
     strong: tuple[str, ...]
-    """Those of them that the emitter does not copy."""
+    """Keys set for sessions, and not copied by the emitter."""
     weak: tuple[str, ...]
-    """Those of conversations and threads."""
+    """Keys of conversations and threads."""
     texts: tuple[KeyMeaning, ...]
-    """Asked when no key has an id."""
+    """Read when no key has an id."""
     conversations: tuple[KeyMeaning, ...]
     """Texts with ids of conversations that may have been copied."""
 
 
 def session_keys(
-    marks: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...]
+    entries: Mapping[int, Sequence[KeyMeaning]], emitters: tuple[Emitter, ...]
 ) -> SessionKeys | None:
-    """The keys of a plan; ``None`` when none names a session."""
-    found = marks.get(Meaning.SESSION, ())
-    texts = tuple(marks.get(Meaning.SESSION_TEXT, ()))
+    """Return the keys of a plan, or ``None`` if none is about a session."""
+    found = entries.get(Meaning.SESSION, ())
+    texts = tuple(entries.get(Meaning.SESSION_TEXT, ()))
     if not found and not texts:
         return None
     copied = {key for row in emitters for key in row.copied_sessions}
+    strong = [entry.key for entry in found if entry.precedence <= LAST_STRONG_SESSION]
+    weak = [entry.key for entry in found if entry.precedence > LAST_STRONG_SESSION]
     return SessionKeys(
-        keys_of(marks, Meaning.SESSION),
-        tuple(
-            meaning.key
-            for meaning in found
-            if meaning.precedence <= LAST_STRONG_SESSION and meaning.key not in copied
-        ),
-        tuple(
-            m.key
-            for m in found
-            if m.precedence > LAST_STRONG_SESSION and m.key not in STATED_BY_APPLICATIONS
-        ),
+        keys_of(entries, Meaning.SESSION),
+        tuple(key for key in strong if key not in copied),
+        tuple(key for key in weak if key not in STATED_BY_APPLICATIONS),
         texts,
-        tuple(marks.get(Meaning.CONVERSATION_TEXT, ())),
+        tuple(entries.get(Meaning.CONVERSATION_TEXT, ())),
     )
 
 
 def read_session(
     keys: SessionKeys, attributes: Mapping[str, Any], scope: str
 ) -> tuple[str | None, bool]:
-    """The session that a span names, and whether it may be a conversation or thread."""
+    """Return the session id that a span states, and whether it is weak."""
     named = first_text(keys.all, attributes)
     if named is None:
         named = name_in_text(keys.texts, attributes, scope)
@@ -105,9 +103,9 @@ def read_session(
     return named, True
 
 
-def _conversations(meaning: KeyMeaning, attributes: Mapping[str, Any]) -> Iterator[str | None]:
-    """The ids of conversations in a text."""
-    value, row = plain_text(attributes[meaning.key]), meaning.extra
+def _conversations(entry: KeyMeaning, attributes: Mapping[str, Any]) -> Iterator[str | None]:
+    """Yield the ids of conversations in a text."""
+    value, row = plain_text(attributes[entry.key]), entry.row
     if value is not None and isinstance(row, NameText):
         yield from map(_of_json, re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
 
@@ -120,22 +118,26 @@ def _of_json(value: str) -> str | None:
 
 
 def name_in_text(
-    marks: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str, named: str | None = None
+    entries: Sequence[KeyMeaning],
+    attributes: Mapping[str, Any],
+    scope: str,
+    named: str | None = None,
 ) -> str | None:
-    """The one model or session that a text names, if there is no name yet."""
-    for meaning in marks:
-        value, row = plain_text(attributes[meaning.key]), meaning.extra
-        if (
-            value is None
-            or not isinstance(row, NameText)
-            or not scope.startswith(row.scopes or ("",))
-        ):
+    """Return the one model or session that a text names, or ``named`` if there is not exactly one.
+
+    Args:
+        entries: The texts, in order of precedence; their rows have the pattern of the name.
+        attributes: Of the span.
+        scope: The span's instrumentation scope.
+        named: The name found so far; kept unless a row states that it is no name.
+
+    """
+    for entry in entries:
+        value, row = plain_text(attributes[entry.key]), entry.row
+        if value is None or not isinstance(row, NameText):
             continue
-        names = (
-            set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
-            if named is None or named in row.instead_of
-            else set()
-        )
-        if len(names) == 1:
-            return text(names.pop())
+        if scope.startswith(row.scopes or ("",)) and (named is None or named in row.instead_of):
+            names = set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
+            if len(names) == 1:
+                return text(names.pop())
     return named

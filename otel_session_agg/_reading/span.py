@@ -1,4 +1,8 @@
-"""The reading of a span: what its attributes and events say, by all conventions, as an ``Event``."""
+"""Read a span: everything that its attributes and events state, as a ``Reading``.
+
+Before this: ``_spans.py`` copied the SDK's span.
+After this: ``_trace/engine.py`` folds the reading into its trace.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from typing import Any
 
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.cost import read_cost
-from otel_session_agg._reading.index import NAMES, Index, ReadingPlan, Scopes
+from otel_session_agg._reading.index import Index, first_text
 from otel_session_agg._reading.kind import is_billed, read_kind
-from otel_session_agg._reading.marks import first_text
+from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
 from otel_session_agg._reading.session_ids import name_in_text, read_session
 from otel_session_agg._reading.stated import mentions
 from otel_session_agg._reading.terms import read_terms
@@ -21,10 +25,10 @@ from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._schema import Emitter
 
 MAX_OUTPUT_CHARS = 16_384
-"""Raw output kept per root until it leaves; what is written is shorter still."""
+"""Length of the raw output kept per root until it is released; what is written is shorter still."""
 
 MAX_ERROR_CHARS = 1024
-"""Error text kept per root."""
+"""Length of the error text kept per root."""
 
 STREAMING_KEYS = (
     "gen_ai.is_streaming",
@@ -32,31 +36,28 @@ STREAMING_KEYS = (
     "llm.is_streaming",
     "gen_ai.request.is_stream",
 )
-"""Flags that say that the answer was streamed."""
+"""Flags that state that the answer was streamed."""
 
 INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
-"""Keys of what was asked."""
+"""Keys of the input of a call or trace."""
 
 CARRYING_SCOPES = tuple(
     scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes
 )
-"""Beginnings of scopes whose spans may have a parent in this process although it looks remote."""
+"""Prefixes of scopes whose spans may have a parent in this process although it looks remote."""
 
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
-_MODEL, _EMBEDDING, _AGENT = (
-    Kind.MODEL,
-    Kind.EMBEDDING,
-    Kind.AGENT,
-)  # a global is read twenty times faster than an enum's member
+# a global is read twenty times faster than an enum's member
+_MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Reading(kind) for kind in Kind}
-"""Events that say nothing but their kind, which most spans are."""
+"""Readings that state nothing but a kind, as those of most spans do."""
 
 
 def read(span: SpanData) -> Reading:
-    """What one ended span says; never raises, whatever the attributes hold."""
+    """Return what one ended span states; never raise, whatever the attributes hold."""
     attributes = span.attributes
     scope = _SCOPES.get(span.scope_name, span.scope_version)
     if scope.has_events and span.events:
@@ -66,25 +67,22 @@ def read(span: SpanData) -> Reading:
     billed = kind is _EMBEDDING or (
         plan.names_model and kind is not _MODEL and is_billed(plan, attributes)
     )
-    if not (plan.says_more or span.failed or span.events or billed) and kind is not _MODEL:
+    if not (plan.is_more_than_kind or span.failed or span.events or billed) and kind is not _MODEL:
         return _PLAIN[kind]  # as nearly all spans but calls
     return _read(span, plan, attributes, kind, billed=billed)
 
 
-def _read(
+def _read(  # noqa: C901 -- one step each
     span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
 ) -> Reading:
-    """What a span of this kind says."""
+    """Read everything beside the kind."""
     error = _error(span, plan, attributes) if span.failed or plan.error_types else None
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
-    session, is_weak = (
-        read_session(plan.session, attributes, span.scope_name)
-        if plan.session is not None
-        else (None, False)
-    )
-    user, metadata = (
-        read_user(plan.user, attributes, span.scope_name) if plan.user is not None else (None, None)
-    )
+    session, is_weak, user, metadata = None, False, None, None
+    if plan.session is not None:
+        session, is_weak = read_session(plan.session, attributes, span.scope_name)
+    if plan.user is not None:
+        user, metadata = read_user(plan.user, attributes, span.scope_name)
     output = _output(plan.outputs, attributes) if plan.outputs else None
     usage: Usage | None = None
     recorded: int | None = None
@@ -105,70 +103,63 @@ def _read(
         billed = is_call or billed or any(emitter.makes_calls for emitter in emitters)
     if usage is None and recorded is None and kind is not _MODEL and not billed:
         return Reading(
-            kind, session_id=session, output=output, error=error, has_feedback=feedback, session_is_weak=is_weak,
-            ignored=tuple(ignored), user_id=user, metadata=metadata,
+            kind, session_id=session, output=output, error=error, has_feedback=feedback,
+            session_is_weak=is_weak, ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
-    if (
-        kind is _MODEL
-        and usage is None
-        and error is None
-        and any(emitter.begins_stream for emitter in emitters)
-    ):
+    is_empty = usage is None and error is None
+    if kind is _MODEL and is_empty and any(emitter.begins_stream for emitter in emitters):
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
         response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
+    # several emitters know one operation for all of a provider's models
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
-        kind, billed = (
-            _EMBEDDING,
-            True,
-        )  # several emitters know one operation for all of a provider's models
-    answered, terms = (
-        read_terms(plan.terms, attributes, span.scope_name) if plan.terms else (None, None)
-    )
-    event = Reading(
-        kind, usage, provider, response_model, request_model, response_id, recorded, tier or answered, address, session, output, error,
-        feedback, num_calls, user_id=user, metadata=metadata, is_billed=billed,
+        kind, billed = _EMBEDDING, True
+    terms = None
+    if plan.terms:
+        answered, terms = read_terms(plan.terms, attributes, span.scope_name)
+        tier = tier or answered
+    reading = Reading(
+        kind, usage, provider, response_model, request_model, response_id, recorded, tier, address,
+        session, output, error, feedback, num_calls, user_id=user, metadata=metadata,
+        is_billed=billed,
     )  # fmt: skip
     if terms is None and not emitters and not ignored and not is_weak:
-        return event
-    return event._replace(
-        terms=terms,
-        session_is_weak=is_weak,
-        ends_early=any(emitter.ends_early for emitter in emitters),
-        unsure_output=any(emitter.unsure_output for emitter in emitters),
-        unsure_usage=any(emitter.unsure_usage for emitter in emitters),
-        misplaced=any(emitter.foreign for emitter in emitters),
-        ignored=tuple(ignored),
-    )
+        return reading
+    return reading._replace(
+        terms=terms, session_is_weak=is_weak, ignored=tuple(ignored),
+        ends_early=any(e.ends_early for e in emitters), misplaced=any(e.misplaced for e in emitters),
+        unsure_output=any(e.unsure_output for e in emitters),
+        unsure_usage=any(e.unsure_usage for e in emitters),
+    )  # fmt: skip
 
 
 def session_of(
     scope_name: str, scope_version: str, attributes: Mapping[str, Any]
 ) -> tuple[str | None, bool]:
-    """The session that a span of this scope names by attributes, and whether it may be a conversation or thread."""
+    """Return the session id among attributes of this scope, and whether it is weak.
+
+    A weak id may be that of a conversation or thread (see ``session_ids.py``).
+    """
     keys = _SCOPES.get(scope_name, scope_version).plan(attributes).session
     return (None, False) if keys is None else read_session(keys, attributes, scope_name)
 
 
 def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]:
-    """Names of a call, in the order of ``NAMES``."""
+    """Return the names of a call, in the order of ``NAMES``."""
     found: list[str | None] = [None] * len(NAMES)
     for position, keys in plan.names:
         value = attributes[keys[0]]
-        if (
-            type(value) is str
-            and 0 < len(value) <= MAX_TEXT_CHARS
-            and "[" != value[0] > '"' < value[-1]
-        ):
-            found[position] = value  # as ``text`` would have it
+        is_short = type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS
+        if is_short and "[" != value[0] > '"' < value[-1]:  # what ``text`` returns unchanged
+            found[position] = value
         else:
             found[position] = first_text(keys, attributes)
     return found
 
 
 def _emitters(plan: ReadingPlan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
-    """The rows that apply to this span."""
+    """Return the rows that apply to this span, by the values of its attributes."""
     return tuple(
         row
         for row in plan.emitters
@@ -201,7 +192,7 @@ def _event_feedback(span: SpanData) -> bool:
 
 
 def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> str | None:
-    """What went wrong: the status description, else the last exception, else the error type."""
+    """Return the status description, else the last exception, else the error type."""
     type_ = first_text(plan.error_types, attributes)
     if not span.failed and type_ is None:
         return None
@@ -209,9 +200,8 @@ def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> 
         return span.status_description[:MAX_ERROR_CHARS]
     for event in reversed(span.events):
         if event.name == "exception":
-            parts = [
-                text(event.attributes.get(key)) for key in ("exception.type", "exception.message")
-            ]
+            keys = ("exception.type", "exception.message")
+            parts = [text(event.attributes.get(key)) for key in keys]
             if any(parts):
                 return ": ".join(part for part in parts if part)[:MAX_ERROR_CHARS]
     return type_ or "error"

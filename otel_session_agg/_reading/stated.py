@@ -1,4 +1,4 @@
-"""What the attributes of one span state about tokens, before it is put together."""
+"""Collect what the attributes of one span state about tokens, before it is combined."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._reading import usage_text
-from otel_session_agg._reading.index import PARTS, ReadingPlan, family
-from otel_session_agg._reading.marks import KeyMeaning
-from otel_session_agg._reading.usage_shapes import Found
+from otel_session_agg._reading.index import KeyMeaning, family
+from otel_session_agg._reading.plan import PARTS, ReadingPlan
+from otel_session_agg._reading.usage_shapes import Counts
 from otel_session_agg._values import MAX_TOKENS, count, plain_text, text
 from otel_session_agg.conventions._schema import Meaning, Text
 
 INVALID_COUNT = "invalid_token_count"
-"""A token attribute whose value is no count of tokens."""
+"""Reason: a token attribute whose value is no count of tokens."""
 
 OTHER_UNITS = "count_of_other_units"
-"""A count that is not of tokens: a reranker's searches."""
+"""Reason: a count that is not of tokens, such as a reranker's searches."""
 
 UNREADABLE_TEXT = "unreadable_usage_text"
-"""A usage text that could not be parsed, or is too long to be one."""
+"""Reason: a usage text that could not be parsed, or is too long to be one."""
 
 
 def _is_blank(value: object) -> bool:
-    """Whether a value is no text, or one of blanks only."""
-    said = plain_text(value)
-    return said is None or not said or said.isspace()
+    """Return whether a value is no text, or only white space."""
+    raw = plain_text(value)
+    return raw is None or not raw or raw.isspace()
 
 
 _NOTHING: Mapping[int, int] = {}
 
 
 def mentions(names: tuple[str, ...], plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
-    """Whether provider or model names contain one of these."""
+    """Return whether the provider or a model name of a span contains one of these names."""
     for position, keys in plan.names:
         for key in keys if position < _NUM_MODEL_NAMES else ():
             value = text(attributes[key])
@@ -42,49 +42,48 @@ def mentions(names: tuple[str, ...], plan: ReadingPlan, attributes: Mapping[str,
 
 
 _NUM_MODEL_NAMES = 3
-"""Of ``Plan.names``: provider, response model, request model."""
+"""How many of ``ReadingPlan.names`` these are: provider, response model, request model."""
 
 
-def _has_figures(row: Mapping[int, int]) -> bool:
+def _has_either(row: Mapping[int, int]) -> bool:
+    return Meaning.PROMPT in row or Meaning.COMPLETION in row
+
+
+def _has_tokens(row: Mapping[int, int]) -> bool:
     return bool(row.get(Meaning.PROMPT) or row.get(Meaning.COMPLETION))
 
 
 class Stated:
-    """What the attributes of one span state, before it is put together."""
+    """What the attributes of one span state about tokens, before it is combined."""
 
     __slots__ = ("attributes", "main", "parts", "reasons", "texts")
 
     def __init__(self, plan: ReadingPlan, attributes: Mapping[str, Any]) -> None:
         self.attributes = attributes
         self.reasons: list[str] = []
-        self.texts: list[tuple[KeyMeaning, Found]] = []
+        self.texts: list[tuple[KeyMeaning, Counts]] = []
         self.main: dict[int, dict[int, int]] = {}
         """Prompt, completion and total by convention."""
         for number, rows in plan.families:
             self.main[number] = found = {}
-            for says, keys in rows:
+            for meaning, keys in rows:
                 value = self._count(keys)
                 if value is not None:
-                    found[says] = value
-            if (
-                found.get(Meaning.PROMPT, 1) == found.get(Meaning.COMPLETION, 1) == 0
-            ):  # figures by other names beat zeros
-                found.update(
-                    {
-                        says: max(count(attributes[key]) or 0 for key in keys)
-                        for says, keys in rows
-                        if not found.get(says)
-                    }
-                )
+                    found[meaning] = value
+            # counts under other keys beat zeros
+            if found.get(Meaning.PROMPT, 1) == found.get(Meaning.COMPLETION, 1) == 0:
+                for meaning, keys in rows:
+                    if not found.get(meaning):
+                        found[meaning] = max(count(attributes[key]) or 0 for key in keys)
         self.parts: dict[int, int] = {}
-        """Parts of prompt or completion, from keys or else from texts."""
-        for says, keys in plan.parts:
+        """Parts of prompt or completion, from keys, else from texts."""
+        for meaning, keys in plan.parts:
             value = self._count(keys)
             if value is not None:
-                self.parts[says] = value
+                self.parts[meaning] = value
 
     def _count(self, keys: tuple[str, ...]) -> int | None:
-        """The first valid count among these keys."""
+        """Return the first valid count among these keys; note why others are ignored."""
         for key in keys:
             raw = self.attributes[key]
             if type(raw) is int and 0 <= raw <= MAX_TOKENS:
@@ -97,25 +96,22 @@ class Stated:
         return None
 
     def read_texts(self, plan: ReadingPlan, scope: str) -> None:
-        """What usage objects in text state."""
+        """Add what usage objects in text state."""
         for sole in (False, True):
-            if sole and any(
-                Meaning.PROMPT in found or Meaning.COMPLETION in found
-                for found in self.main.values()
-            ):
+            if sole and any(map(_has_either, self.main.values())):
                 return
-            for meaning in plan.texts:
-                row = meaning.extra
+            for entry in plan.texts:
+                row = entry.row
                 if (
                     isinstance(row, Text)
                     and row.sole is sole
                     and (not row.scopes or scope.startswith(row.scopes))
                     and not (row.fills and self.parts.get(row.unless) is not None)
                 ):
-                    self._read_text(meaning, row)
+                    self._read_text(entry, row)
 
-    def _read_text(self, meaning: KeyMeaning, row: Text) -> None:
-        value = self.attributes[meaning.key]
+    def _read_text(self, entry: KeyMeaning, row: Text) -> None:
+        value = self.attributes[entry.key]
         found = usage_text.read(value, row)
         if found is None:
             if not row.sole and not row.fills and not _is_blank(value):
@@ -123,69 +119,56 @@ class Stated:
             return
         if row.fills and not self._agrees(found):
             return
-        self.texts.append((meaning, found))
-        for says, tokens in found.items():
-            self.parts.setdefault(says, tokens)
+        self.texts.append((entry, found))
+        for meaning, tokens in found.items():
+            self.parts.setdefault(meaning, tokens)
         if Meaning.OUTER_PROMPT in found:
             self._take_iterations(found)
-        own = self.main.setdefault(family(meaning.precedence), {})
+        own = self.main.setdefault(family(entry.precedence), {})
         if Meaning.PROMPT not in own and Meaning.COMPLETION not in own:
-            for says in (Meaning.PROMPT, Meaning.COMPLETION, Meaning.TOTAL, Meaning.EXCLUSIVE):
-                if says in found:
-                    own.setdefault(says, found[says])
+            for meaning in (Meaning.PROMPT, Meaning.COMPLETION, Meaning.TOTAL, Meaning.EXCLUSIVE):
+                if meaning in found:
+                    own.setdefault(meaning, found[meaning])
 
-    def _take_iterations(self, found: Found) -> None:
-        """Replace what keys state of a call without all of its iterations."""
-        cached = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
-        inputs = {
-            found[Meaning.OUTER_PROMPT],
-            found[Meaning.OUTER_PROMPT] + found[Meaning.OUTER_CACHED],
-        }
+    def _take_iterations(self, found: Counts) -> None:
+        """Replace what keys state of a call without the whole of its iterations."""
+        prompt = found[Meaning.PROMPT]
+        if found.get(Meaning.EXCLUSIVE):
+            prompt += found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
+        outer, outer_completion = found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_COMPLETION]
+        inputs = {outer, outer + found[Meaning.OUTER_CACHED]}
         for row in self.main.values():
-            if (
-                row.get(Meaning.COMPLETION) == found[Meaning.OUTER_COMPLETION]
-                and row.get(Meaning.PROMPT) in inputs
-            ):
-                row.update(
-                    {
-                        Meaning.PROMPT: found[Meaning.PROMPT]
-                        + (cached if found.get(Meaning.EXCLUSIVE) else 0)
-                    }
-                )
+            is_same = row.get(Meaning.COMPLETION) == outer_completion
+            if is_same and row.get(Meaning.PROMPT) in inputs:
+                row[Meaning.PROMPT] = prompt
                 row[Meaning.COMPLETION] = found[Meaning.COMPLETION]
                 row.pop(Meaning.TOTAL, None)
-                self.parts.update({says: tokens for says, tokens in found.items() if says in PARTS})
+                self.parts.update(
+                    {meaning: tokens for meaning, tokens in found.items() if meaning in PARTS}
+                )
 
-    def _agrees(self, found: Found) -> bool:
-        """Whether a text speaks of the same call as the keys do, which may leave the reasoning out."""
+    def _agrees(self, found: Counts) -> bool:
+        """Return whether a text is about the same call as the keys; they may exclude reasoning."""
         stated = self.chosen()
-        if (
-            Meaning.TOTAL in stated
-            and Meaning.TOTAL in found
-            and stated[Meaning.TOTAL] != found[Meaning.TOTAL]
-        ):
+        total = stated.get(Meaning.TOTAL)
+        if total is not None and found.get(Meaning.TOTAL, total) != total:
             return False
         completion = found.get(Meaning.COMPLETION)
         if completion is None or Meaning.COMPLETION not in stated:
             return True
         outer = found.get(Meaning.OUTER_COMPLETION, completion)
-        return stated[Meaning.COMPLETION] in (
-            completion,
-            completion - found.get(Meaning.REASONING, 0),
-            outer,
-        )
+        answer = completion - found.get(Meaning.REASONING, 0)
+        return stated[Meaning.COMPLETION] in (completion, answer, outer)
 
     def chosen(self) -> Mapping[int, int]:
-        """Prompt, completion and total of the first convention that has either of the first two."""
+        """Return the counts of the first convention that has prompt or completion, and a total."""
         rows = [self.main[number] for number in sorted(self.main)]
         total = next((row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None)
-        if len(rows) > 1 and any(
-            map(_has_figures, rows)
-        ):  # zeros beside figures are not what was used
-            rows = [row for row in rows if _has_figures(row)]
-            total = total or next(
-                (row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None
-            )
+        # zeros beside other counts are not what was used
+        if len(rows) > 1 and any(map(_has_tokens, rows)):
+            rows = [row for row in rows if _has_tokens(row)]
+            totals = (row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row)
+            total = total or next(totals, None)
         for row in rows:
             if Meaning.PROMPT in row or Meaning.COMPLETION in row:
                 if total is not None:
@@ -194,21 +177,17 @@ class Stated:
         return next((row for row in rows if row), _NOTHING)
 
     def written(self) -> int | None:
-        """What was written to a cache, of whatever time to live."""
-        parts = self.parts
-        write, short, long = (
-            parts.get(Meaning.CACHE_WRITE),
-            parts.get(Meaning.CACHE_WRITE_5M),
-            parts.get(Meaning.CACHE_WRITE_1H),
-        )
-        if not write and (
-            short is not None or long is not None
-        ):  # 0 beside parts: LangChain, against counting twice
+        """Return the tokens written to a cache, of all times to live."""
+        write = self.parts.get(Meaning.CACHE_WRITE)
+        short = self.parts.get(Meaning.CACHE_WRITE_5M)
+        long = self.parts.get(Meaning.CACHE_WRITE_1H)
+        # LangChain states 0 beside the parts, so that they are not counted twice
+        if not write and (short is not None or long is not None):
             return (short or 0) + (long or 0)
         return write
 
     def own_completions(self) -> list[int]:
-        """Outputs with reasoning, by usage objects that state the reasoning themselves."""
+        """Return completions that include reasoning, by usage objects that state both."""
         return [
             found[Meaning.COMPLETION]
             for _, found in self.texts
@@ -216,7 +195,7 @@ class Stated:
         ]
 
     def own_prompts(self) -> list[int]:
-        """Inputs with those of the provider's tools, by usage objects that state the latter themselves."""
+        """Return prompts that include the tools' input, by usage objects that state both."""
         return [
             found[Meaning.PROMPT]
             for _, found in self.texts
@@ -224,13 +203,12 @@ class Stated:
         ]
 
     def raw(self) -> tuple[int | None, bool]:
-        """Input count of the provider's own usage object, if one that leaves the cached part out is there.
+        """Return the prompt of the provider's own usage object, if it excludes the cached part.
 
-        Also whether an equal count elsewhere is proved to leave it out too.
+        Also return whether this proves that an equal count under a key excludes it, too.
         """
-        for meaning, found in self.texts:
+        for entry, found in self.texts:
             if found.get(Meaning.EXCLUSIVE) and Meaning.PROMPT in found:
-                return found[Meaning.PROMPT], isinstance(
-                    meaning.extra, Text
-                ) and meaning.extra.proves
+                proves = isinstance(entry.row, Text) and entry.row.proves
+                return found[Meaning.PROMPT], proves
         return None, False

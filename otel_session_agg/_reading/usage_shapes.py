@@ -1,7 +1,7 @@
-"""What usage objects mean: a parsed object of a known shape becomes counts by what they say.
+"""Turn parsed usage objects into counts by meaning.
 
-An object is flattened to dotted names, and one table (``_usage_names``) says what each name means; what differs between
-sources is only whether the input count includes the cached part, which is the *shape* of the source.
+An object is flattened to dotted names, and one table (``conventions/_usage_fields.py``) gives each
+name its meaning.  Sources differ only in which parts a count includes, which is their *shape*.
 """
 
 from __future__ import annotations
@@ -13,43 +13,42 @@ from otel_session_agg._values import count
 from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._usage_fields import (
     BILLED_ITERATIONS,
+    MEANINGS,
     MODALITIES,
     MODALITY_LISTS,
     OTHER_UNITS,
     RAW_CACHE,
     RAW_PROMPT,
-    SAYS,
     WITHOUT_THOUGHTS,
     WITHOUT_TOOLS,
 )
 
 _MAX_DEPTH = 4
 _MAX_NAME_CHARS = 128
-"""Names of ours are shorter, whole ones, too; longer ones would be repeated in front of all that stands below them."""
+"""Length of a name.  Those in the table are shorter, whole ones, too; a longer one would be
+repeated in front of every name below it."""
 
 _BUCKETS_OF: Mapping[int, tuple[int, ...]] = {
     Meaning.PROMPT: (
-        Meaning.CACHE_READ,
-        Meaning.CACHE_WRITE,
-        Meaning.AUDIO_PROMPT,
-        Meaning.IMAGE_PROMPT,
+        Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.AUDIO_PROMPT, Meaning.IMAGE_PROMPT,
         Meaning.TOOL_PROMPT,
     ),
     Meaning.COMPLETION: (Meaning.REASONING, Meaning.AUDIO_COMPLETION, Meaning.IMAGE_COMPLETION),
-}
+}  # fmt: skip
+"""Parts that Langfuse states beside the whole."""
 
 _ALL_OUTPUT = frozenset((Meaning.TOTAL, Meaning.REASONING))
 
-Found = dict[int, int]
+Counts = dict[int, int]
+"""Counts by meaning."""
 
 
 def _flatten(
     value: Mapping[object, object], prefix: str, depth: int, into: dict[str, object]
 ) -> None:
     for key, item in value.items():
-        if (
-            not isinstance(key, str) or len(key) > _MAX_NAME_CHARS
-        ):  # no name of ours; a huge integer cannot even be written out
+        # no name of the table; a huge integer cannot even be formatted
+        if not isinstance(key, str) or len(key) > _MAX_NAME_CHARS:
             continue
         name = f"{prefix}{key}"
         if isinstance(item, Mapping):
@@ -67,10 +66,8 @@ def _add_modalities(items: list[object], prefix: str, into: dict[str, object]) -
     found: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Mapping):
-            modality, tokens = (
-                item.get("modality"),
-                count(item.get("token_count", item.get("tokenCount"))),
-            )
+            modality = item.get("modality")
+            tokens = count(item.get("token_count", item.get("tokenCount")))
             if isinstance(modality, str) and tokens is not None:
                 found[modality.lower()] += tokens
     for modality in MODALITIES if found else ():
@@ -78,43 +75,40 @@ def _add_modalities(items: list[object], prefix: str, into: dict[str, object]) -
         into[name] = (count(into.get(name)) or 0) + found[modality]
 
 
-def _named(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
-    """What the object says, and by which name it says it."""
+def _objects(items: list[object]) -> list[Mapping[object, object]]:
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _named(value: Mapping[object, object]) -> tuple[Counts, dict[int, str]]:
+    """Return the counts of an object, and the name of each."""
     flat: dict[str, object] = {}
     _flatten(value, "", _MAX_DEPTH, flat)
     best: dict[int, tuple[int, str, int]] = {}
     for name, item in flat.items():
-        hit = SAYS.get(name)
+        hit = MEANINGS.get(name)
         number = count(item) if hit else None
-        if (
-            hit is not None
-            and number is not None
-            and (hit[0] not in best or hit[1] < best[hit[0]][0])
-        ):
-            best[hit[0]] = (hit[1], name, number)
-    return {says: row[2] for says, row in best.items()}, {
-        says: row[1] for says, row in best.items()
-    }
+        if hit is None or number is None:
+            continue
+        meaning, precedence = hit
+        if meaning not in best or precedence < best[meaning][0]:
+            best[meaning] = (precedence, name, number)
+    found = {meaning: row[2] for meaning, row in best.items()}
+    return found, {meaning: row[1] for meaning, row in best.items()}
 
 
-def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
-    """Gemini's output with its thoughts and its input with that of its tools, as far as the total does not show that they are in.
+def _of_gemini(found: Counts, names: Mapping[int, str]) -> Counts:
+    """Add Gemini's thoughts to its output, and the input of its tools to its input.
 
-    Google ADK has Gemini's names for all models.  What a total has beyond all stated parts is thoughts, unless these are stated.
+    Neither is added if the total shows that it is included: Google ADK has Gemini's names for all
+    models.  What a total has beyond all stated parts is thoughts, unless these are stated.
     """
-    if (
-        names.get(Meaning.PROMPT) in WITHOUT_TOOLS
-        and Meaning.COMPLETION not in found
-        and found.keys() & _ALL_OUTPUT
-    ):
-        found[Meaning.COMPLETION] = 0  # all that was generated are thoughts
+    has_no_answer = Meaning.COMPLETION not in found and found.keys() & _ALL_OUTPUT
+    if has_no_answer and names.get(Meaning.PROMPT) in WITHOUT_TOOLS:
+        found[Meaning.COMPLETION] = 0  # all output is thoughts
     elif names.get(Meaning.COMPLETION) not in WITHOUT_THOUGHTS:
         return found
-    prompt, completion, total = (
-        found.get(Meaning.PROMPT, 0),
-        found[Meaning.COMPLETION],
-        found.get(Meaning.TOTAL),
-    )
+    prompt, completion = found.get(Meaning.PROMPT, 0), found[Meaning.COMPLETION]
+    total = found.get(Meaning.TOTAL)
     thoughts, tools = found.get(Meaning.REASONING, 0), found.get(Meaning.TOOL_PROMPT, 0)
     beyond = None if total is None else total - prompt - completion
     if beyond != 0 and (beyond != thoughts or not thoughts):
@@ -135,54 +129,50 @@ def _of_gemini(found: Found, names: Mapping[int, str]) -> Found:
     return found
 
 
-def _with_iterations(value: Mapping[object, object], found: Found, names: dict[int, str]) -> Found:
-    """Sum up the samplings inside one call; beside their list, Anthropic's own counts leave compactions out.
+def _with_iterations(
+    value: Mapping[object, object], found: Counts, names: dict[int, str]
+) -> Counts:
+    """Add up the iterations of one call; Anthropic's counts beside their list exclude compactions.
 
-    What other models had (an advisor, or an attempt that was declined) is not in the sum: it has another price, if any.
+    What other models used (an advisor, or an attempt that was declined) is not in the sum: it has
+    another price, if any.
     """
     listed = value.get("iterations")
-    items = (
-        [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
-    )
+    items = _objects(listed) if isinstance(listed, list) else []
     billed = [item for item in items if item.get("type") in BILLED_ITERATIONS]
     models = {model for item in billed if isinstance(model := item.get("model"), str)}
-    others = (
-        items
-        if len(models) > 1
-        else [item for item in items if item.get("type") not in BILLED_ITERATIONS]
-    )
-    other_tokens = sum(tokens for item in others for tokens in _named(item)[0].values())
+    left_over = items
+    if len(models) <= 1:
+        left_over = [item for item in items if item.get("type") not in BILLED_ITERATIONS]
+    other_tokens = sum(tokens for item in left_over for tokens in _named(item)[0].values())
     if other_tokens:
         found[Meaning.OTHER_MODEL] = other_tokens
     if len(models) > 1:
         return found
-    sums: Found = {}
+    sums: Counts = {}
     for item in billed:
         counts, item_names = _named(item)
-        for says, tokens in counts.items():
-            sums[says] = sums.get(says, 0) + tokens
-            names.setdefault(says, item_names[says])
+        for meaning, tokens in counts.items():
+            sums[meaning] = sums.get(meaning, 0) + tokens
+            names.setdefault(meaning, item_names[meaning])
     if Meaning.PROMPT in sums and names.get(Meaning.PROMPT) not in RAW_PROMPT:
         sums[Meaning.PROMPT] += sums.get(Meaning.CACHE_READ, 0) + sums.get(Meaning.CACHE_WRITE, 0)
     sums.pop(Meaning.TOTAL, None)
-    if all(tokens <= found.get(says, 0) for says, tokens in sums.items()):
+    if all(tokens <= found.get(meaning, 0) for meaning, tokens in sums.items()):
         return found
     if Meaning.PROMPT in found and Meaning.COMPLETION in found:
-        found[Meaning.OUTER_PROMPT], found[Meaning.OUTER_COMPLETION] = (
-            found[Meaning.PROMPT],
-            found[Meaning.COMPLETION],
-        )
-        found[Meaning.OUTER_CACHED] = found.get(Meaning.CACHE_READ, 0) + found.get(
-            Meaning.CACHE_WRITE, 0
-        )
+        found[Meaning.OUTER_PROMPT] = found[Meaning.PROMPT]
+        found[Meaning.OUTER_COMPLETION] = found[Meaning.COMPLETION]
+        cached = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
+        found[Meaning.OUTER_CACHED] = cached
     found.pop(Meaning.TOTAL, None)
-    found.update({says: max(tokens, found.get(says, 0)) for says, tokens in sums.items()})
+    found.update({meaning: max(tokens, found.get(meaning, 0)) for meaning, tokens in sums.items()})
     found[Meaning.NUM_CALLS] = len(billed)
     return found
 
 
-def _of_tokens(value: Mapping[object, object], found: Found, names: Mapping[int, str]) -> Found:
-    """Leave out what is not of tokens: an object of another unit, and a sum that has other units in it."""
+def _of_tokens(value: Mapping[object, object], found: Counts, names: Mapping[int, str]) -> Counts:
+    """Drop counts that are not of tokens: an object in another unit, a total with other units."""
     unit = value.get("unit")
     if isinstance(unit, str) and unit and not unit.lower().startswith("token"):
         return {}
@@ -194,18 +184,18 @@ def _of_tokens(value: Mapping[object, object], found: Found, names: Mapping[int,
     return found
 
 
-def _read(value: Mapping[object, object]) -> tuple[Found, dict[int, str]]:
+def _read(value: Mapping[object, object]) -> tuple[Counts, dict[int, str]]:
     found, names = _named(value)
     return _with_iterations(value, _of_gemini(_of_tokens(value, found, names), names), names), names
 
 
-def inclusive(value: Mapping[object, object]) -> Found:
-    """Input that includes its cached part: OpenAI, LangChain, CrewAI."""
+def inclusive(value: Mapping[object, object]) -> Counts:
+    """Return counts whose prompt includes the cached part: OpenAI, LangChain, CrewAI."""
     return _read(value)[0]
 
 
-def native(value: Mapping[object, object]) -> Found:
-    """A provider's own answer: Anthropic's and Bedrock's input leaves the cached part out."""
+def native(value: Mapping[object, object]) -> Counts:
+    """Return counts of a provider's answer; Anthropic's and Bedrock's prompt excludes the cache."""
     found, names = _read(value)
     raw_cache = {names.get(Meaning.CACHE_READ), names.get(Meaning.CACHE_WRITE)} & RAW_CACHE
     if raw_cache and names.get(Meaning.PROMPT) in RAW_PROMPT:
@@ -213,14 +203,14 @@ def native(value: Mapping[object, object]) -> Found:
     return found
 
 
-def buckets(value: Mapping[object, object]) -> Found:
-    """Langfuse's usage details: parts that do not overlap, unless the total shows that they do."""
+def buckets(value: Mapping[object, object]) -> Counts:
+    """Return counts of Langfuse's usage details: parts do not overlap unless the total shows it."""
     found, names = _named(value)
     found = _of_tokens(value, found, names)
     if names.get(Meaning.PROMPT) != "input" and names.get(Meaning.COMPLETION) != "output":
         return native(value)
     written = found.get(Meaning.CACHE_WRITE_5M, 0) + found.get(Meaning.CACHE_WRITE_1H, 0)
-    if written and not found.get(Meaning.CACHE_WRITE):  # 0 beside its parts: LangChain
+    if written and not found.get(Meaning.CACHE_WRITE):  # LangChain: 0 beside its parts
         found[Meaning.CACHE_WRITE] = written
     for whole, parts in _BUCKETS_OF.items():
         if whole not in found and any(part in found for part in parts):
@@ -238,66 +228,48 @@ def buckets(value: Mapping[object, object]) -> Found:
 
 def _queries(value: Mapping[object, object]) -> list[object] | None:
     metadata = value.get("grounding_metadata", value.get("groundingMetadata"))
-    queries = (
-        metadata.get("web_search_queries", metadata.get("webSearchQueries"))
-        if isinstance(metadata, Mapping)
-        else None
-    )
+    if not isinstance(metadata, Mapping):
+        return None
+    queries = metadata.get("web_search_queries", metadata.get("webSearchQueries"))
     return queries if isinstance(queries, list) else None
 
 
-def grounding(value: Mapping[object, object]) -> Found:
-    """Gemini's answer with the searches of its grounding; of queries that repeat, Google bills one."""
+def grounding(value: Mapping[object, object]) -> Counts:
+    """Return the searches of a Gemini answer's grounding; Google bills repeated queries once."""
     candidates = value.get("candidates")
-    items = (
-        [value, *(item for item in candidates if isinstance(item, Mapping))]
-        if isinstance(candidates, list)
-        else [value]
-    )
+    items = [value, *_objects(candidates)] if isinstance(candidates, list) else [value]
     listed = [queries for item in items if (queries := _queries(item)) is not None]
     if not listed:
         return {}
-    return {
-        Meaning.WEB_SEARCHES: len(
-            {query for queries in listed for query in queries if isinstance(query, str) and query}
-        )
-    }
+    different = {query for queries in listed for query in queries if isinstance(query, str)}
+    return {Meaning.WEB_SEARCHES: len(different - {""})}
 
 
-def provider_metadata(value: Mapping[object, object]) -> Found:
-    """The AI SDK's provider metadata: one object per provider, usage in or below it."""
-    merged: Found = {}
+def provider_metadata(value: Mapping[object, object]) -> Counts:
+    """Return counts of the AI SDK's provider metadata: an object per provider with usage."""
+    merged: Counts = {}
     for item in value.values():
         if isinstance(item, Mapping):
-            usage = next(
-                (
-                    item[key]
-                    for key in ("usage", "usageMetadata")
-                    if isinstance(item.get(key), Mapping)
-                ),
-                None,
-            )
+            below = (item.get(key) for key in ("usage", "usageMetadata"))
+            usage = next((child for child in below if isinstance(child, Mapping)), None)
             if usage is not None and "iterations" not in usage and "iterations" in item:
                 usage = {**usage, "iterations": item["iterations"]}
             found = native(usage) if usage is not None else {}
-            for says, number in _named(item)[0].items():
-                found.setdefault(says, number)
-            for says, number in grounding(item).items():
-                found.setdefault(says, number)
+            for meaning, number in _named(item)[0].items():
+                found.setdefault(meaning, number)
+            for meaning, number in grounding(item).items():
+                found.setdefault(meaning, number)
             merged = {**found, **merged}
     return merged
 
 
-def searches(value: Mapping[object, object]) -> Found:
-    """OpenAI's answer with the searches of its own tool; opening a page that was found is none."""
+def searches(value: Mapping[object, object]) -> Counts:
+    """Return the searches of an OpenAI answer's own tool; opening a page that was found is none."""
     items = value.get("output")
-    calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    calls = _objects(items) if isinstance(items, list) else []
     actions = [item.get("action") for item in calls if item.get("type") == "web_search_call"]
-    return {
-        Meaning.WEB_SEARCHES: sum(
-            not isinstance(a, Mapping) or a.get("type", "search") == "search" for a in actions
-        )
-    }
+    made = [a for a in actions if not isinstance(a, Mapping) or a.get("type", "search") == "search"]
+    return {Meaning.WEB_SEARCHES: len(made)}
 
 
 SHAPES = {
@@ -309,4 +281,4 @@ SHAPES = {
     "grounding": grounding,
     "stated": inclusive,
 }
-"""How an object is to be understood; ``stated`` leaves the question of the cached part to the figures."""
+"""Readers by shape; ``stated`` leaves the question of the cached part to the other counts."""

@@ -1,6 +1,6 @@
-"""Usage objects that stand as text in an attribute: JSON, Python ``repr`` or ``name=value`` pairs.
+"""Find usage objects in text attributes: JSON, Python ``repr`` or ``name=value`` pairs.
 
-What an object means once it is found is the business of ``_usage_shapes``.
+What the counts of an object mean is decided in ``usage_shapes.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
-from otel_session_agg._reading.usage_shapes import SHAPES, Found
+from otel_session_agg._reading.usage_shapes import SHAPES, Counts
 from otel_session_agg._values import plain_text
 from otel_session_agg.conventions._schema import Text
 
@@ -20,15 +20,9 @@ _PARENTHESIS = re.compile(r"[()]")
 
 
 def _written_in(text: str, name: str) -> object:
-    """The first object of that name inside the ``repr`` of an object."""
-    start = next(
-        (
-            at + len(name) + 4
-            for at in (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"")
-            if at >= 0
-        ),
-        0,
-    )
+    """Return the first object of that name inside the ``repr`` of an object."""
+    places = (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"")
+    start = next((at + len(name) + 4 for at in places if at >= 0), 0)
     depth = 0
     for brace in _BRACE.finditer(text, start) if start else ():
         depth += 1 if brace[0] == "{" else -1
@@ -38,7 +32,7 @@ def _written_in(text: str, name: str) -> object:
 
 
 def _called(text: str, name: str) -> object:
-    """The last object of that name inside the ``repr`` of a Python object: ``usage=Usage(total_tokens=3)``."""
+    """Return the last object of that name in a ``repr``, as in ``usage=Usage(total_tokens=3)``."""
     start = max((match.end() for match in re.finditer(rf"\b{name}=\w+\(", text)), default=0)
     depth = 1
     for parenthesis in _PARENTHESIS.finditer(text, start) if start else ():
@@ -49,7 +43,7 @@ def _called(text: str, name: str) -> object:
 
 
 def _found(value: object, name: str, depth: int) -> object:
-    """The first object of that name, wherever it stands."""
+    """Return the first object of that name, at any depth."""
     if isinstance(value, Mapping):
         if isinstance(value.get(name), Mapping):
             return value[name]
@@ -64,14 +58,14 @@ def _found(value: object, name: str, depth: int) -> object:
     return next((found for found in below if found is not None), None)
 
 
-def read(value: object, text: Text) -> Found | None:
-    """What a text attribute says, or ``None`` when it is no usage object (or too long to be one)."""
-    said = plain_text(value)
-    if text.hint and (said is None or text.hint not in said):
+def read(value: object, text: Text) -> Counts | None:
+    """Return the counts in a text attribute, or ``None`` if it is no usage object, or too long."""
+    raw = plain_text(value)
+    if text.hint and (raw is None or text.hint not in raw):
         return None
     found: object = value
-    if said is not None:
-        found = parsed(said) if len(said) <= MAX_TEXT_CHARS else None
+    if raw is not None:
+        found = parsed(raw) if len(raw) <= MAX_TEXT_CHARS else None
     for key in text.path:
         found = found.get(key) if isinstance(found, Mapping) else None
     if text.search:

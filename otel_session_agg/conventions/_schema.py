@@ -170,7 +170,7 @@ class Emitter:
     """Only on streamed calls."""
     not_scopes: tuple[str, ...] = ()
     """Prefixes of scope names that are left out."""
-    foreign: bool = False
+    misplaced: bool = False
     """It writes the figures of a call on the span above it."""
     ends_early: bool = False
     """The span ends when a stream begins, not when the call ends."""

@@ -96,7 +96,7 @@ NAMES: Mapping[int, tuple[str, ...]] = {
     Meaning.NUM_CALLS: ("successful_requests",),
 }  # fmt: skip
 
-SAYS: Mapping[str, tuple[int, int]] = {
+MEANINGS: Mapping[str, tuple[int, int]] = {
     name: (says, position) for says, names in NAMES.items() for position, name in enumerate(names)
 }
 """What a name says, and its place among the names that say the same: the first that an object has counts."""

@@ -38,7 +38,7 @@ TABLE = Convention(
             not_scopes=("litellm",),
             has=("metadata.usage_object", "hidden_params"),
             proof="recorded: the callback writes onto the active span, whatever that is",
-            foreign=True,
+            misplaced=True,
         ),
     ),
     kinds=(Kinds("litellm.guardrail.name", {}, precedence=36, otherwise=Kind.GUARDRAIL),),

@@ -136,14 +136,14 @@ def keys() -> tuple[str, ...]:
         for row in index.emitters
         for key in (*row.has, *row.lacks, *(pair[0] for pair in (row.contains, row.matches) if pair))
     )
-    return tuple(sorted({*index.marks, *asked, *INPUTS, *STREAMING_KEYS, "exception.message", "metadata", "session.id"}))
+    return tuple(sorted({*index.entries, *asked, *INPUTS, *STREAMING_KEYS, "exception.message", "metadata", "session.id"}))
 
 
 @cache
 def scopes() -> tuple[str, ...]:
     """Scopes that are read in ways of their own, by their names or by what these begin with."""
     index = reading._INDEX
-    named = (getattr(mark.extra, "scopes", ()) for marks in index.marks.values() for mark in marks)
+    named = (getattr(entry.row, "scopes", ()) for entries in index.entries.values() for entry in entries)
     return tuple(
         sorted({"", *(scope for row in index.emitters for scope in row.scopes), *(scope for found in named for scope in found)})
     )
@@ -153,15 +153,15 @@ def scopes() -> tuple[str, ...]:
 def readers() -> tuple[Reader, ...]:
     """One key for each way of reading."""
     found: dict[object, Reader] = {}
-    for key, marks in reading._INDEX.marks.items():
-        for mark in marks:
-            row = mark.extra
+    for key, entries in reading._INDEX.entries.items():
+        for entry in entries:
+            row = entry.row
             how = [
                 str(getattr(row, name, "")) for name in ("shape", "path", "search", "within", "pattern", "terms", "by_provider")
             ]
             place = (getattr(row, "scopes", ()) or ("",))[0]
             found.setdefault(
-                (mark.says, type(row), *how), Reader(place, key, getattr(row, "hint", "") or getattr(row, "search", ""))
+                (entry.meaning, type(row), *how), Reader(place, key, getattr(row, "hint", "") or getattr(row, "search", ""))
             )
     return tuple(found.values())
 

@@ -528,7 +528,7 @@ class TestLaw6:
         assert 1 == harness.engine.open
 
 
-KEYS = [*sorted(reading._INDEX.marks), "trace.annotations.x", "evaluations.y", "unknown.key"]
+KEYS = [*sorted(reading._INDEX.entries), "trace.annotations.x", "evaluations.y", "unknown.key"]
 
 
 class TestLaw7:

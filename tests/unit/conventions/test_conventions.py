@@ -15,9 +15,9 @@ from otel_session_agg._reading.index import (
     _LISTS,
     _RANKED,
     Index,
-    Scope,
 )
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
+from otel_session_agg._reading.plan import Scope
 from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._schema import Convention, Emitter, Meaning
@@ -639,7 +639,7 @@ class TestTables:
         scope = Scope(Index(CONVENTIONS), "scope", "")
         for number in range(10):
             plan = scope.plan({IN: 1, f"{number}" + "k" * 200_000: 1})
-            assert Meaning.PROMPT in plan.marks
+            assert Meaning.PROMPT in plan.entries
         assert 1 == len(scope._plans)
         for number in range(20_000):
             read({IN: 1, **{f"{number}-{index}" + "k" * 80: 1 for index in range(40)}}, scope=f"bytes-{number % 50}")
@@ -658,7 +658,7 @@ class TestTables:
         scope = Scope(Index(CONVENTIONS), "scope", "")
         for number in range(10):
             plan = scope.plan({IN: 1, **{f"key-{number}-{index}": 1 for index in range(MAX_PLAN_KEYS)}})
-            assert Meaning.PROMPT in plan.marks
+            assert Meaning.PROMPT in plan.entries
             assert not plan.feedback
         assert 1 == len(scope._plans)
         assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(MAX_PLAN_KEYS)}}).feedback

@@ -49,7 +49,7 @@ class TestRecordedKeys:
 
     def test_all_are_known(self) -> None:
         """No key is overlooked."""
-        unknown = recorded() - _INDEX.marks.keys()
+        unknown = recorded() - _INDEX.entries.keys()
         assert [] == sorted(key for key in unknown if not any(re.fullmatch(pattern, key) for pattern in LEFT_OUT))
 
     @pytest.mark.parametrize("pattern", LEFT_OUT)
@@ -60,5 +60,5 @@ class TestRecordedKeys:
     @pytest.mark.parametrize("pattern", LEFT_OUT)
     def test_left_out_is_not_read(self, pattern: str) -> None:
         """Nothing is read that is said to be left out."""
-        read = {key for key in recorded() if re.fullmatch(pattern, key)} & _INDEX.marks.keys()
+        read = {key for key in recorded() if re.fullmatch(pattern, key)} & _INDEX.entries.keys()
         assert set() == {key for key in read if "cost" not in key}

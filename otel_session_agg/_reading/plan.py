@@ -1,0 +1,235 @@
+"""Plan what to read from a set of keys: all attributes are looked up here.
+
+What the keys of a span mean on spans of one scope is worked out once for each set of keys and kept
+as a ``ReadingPlan``; that is what makes reading fast, since few sets occur.
+
+Rules
+-----
+* Of several keys with one meaning the lowest precedence with a valid value wins; 0 is a value.
+* Prompt and completion tokens come from one convention, the first that has either; their parts
+  may come from any.
+* Two spellings of one thing are never added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
+from otel_session_agg._reading.emitters import applies_to
+from otel_session_agg._reading.index import Index, KeyMeaning, family, keys_of
+from otel_session_agg._reading.session_ids import SessionKeys, session_keys
+from otel_session_agg._reading.size_limits import (
+    MAX_PLAN_CHARS,
+    MAX_PLAN_KEYS,
+    MAX_PLANS,
+    MAX_SCOPE_CHARS,
+    MAX_SCOPES,
+    PlanMemory,
+)
+from otel_session_agg._reading.users import UserKeys, user_keys
+from otel_session_agg.conventions._schema import Emitter, Meaning
+
+PARTS = (
+    Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.CACHE_WRITE_5M, Meaning.CACHE_WRITE_1H,
+    Meaning.REASONING, Meaning.AUDIO_PROMPT, Meaning.AUDIO_COMPLETION, Meaning.AUDIO_CACHE_READ,
+    Meaning.UNCACHED, Meaning.TOOL_PROMPT, Meaning.TEXT_CACHE_READ, Meaning.IMAGE_PROMPT,
+    Meaning.IMAGE_COMPLETION, Meaning.WEB_SEARCHES,
+)  # fmt: skip
+"""Counts that are parts of the prompt or the completion, or are billed beside them."""
+
+WHOLES = (Meaning.PROMPT, Meaning.COMPLETION, Meaning.TOTAL)
+"""Counts that must come from one convention."""
+
+NAMES = (
+    Meaning.PROVIDER, Meaning.RESPONSE_MODEL, Meaning.REQUEST_MODEL, Meaning.RESPONSE_ID,
+    Meaning.SERVICE_TIER, Meaning.SERVER_ADDRESS,
+)  # fmt: skip
+"""Names of a call, in the order of the positions in ``ReadingPlan.names``."""
+
+_BOTH = [Meaning.PROMPT, Meaning.COMPLETION]
+_COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))
+
+Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
+"""The number of a convention, and its keys by meaning."""
+
+
+class ReadingPlan:
+    """What one set of keys means on spans of one scope, worked out once.
+
+    ``entries`` has everything, by meaning; the other fields are what is needed most, ready for use.
+    """
+
+    __slots__ = (
+        "billed", "emitters", "entries", "error_types", "families", "feedback", "has_cost",
+        "has_usage", "is_more_than_kind", "kind_memo", "kinds", "model_texts", "names",
+        "names_model", "one_kind_key", "outputs", "parts", "session", "terms", "texts",
+        "two_keys", "user",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        entries: Mapping[int, Sequence[KeyMeaning]],
+        emitters: tuple[Emitter, ...],
+        *,
+        feedback: bool,
+    ) -> None:
+        self.entries = entries
+        self.emitters = emitters
+        """Rows that apply, as far as keys, scope and version decide."""
+        self.kinds = tuple(entries.get(Meaning.KIND, ()))
+        self.one_kind_key = len({entry.key for entry in self.kinds}) == 1
+        self.kind_memo: dict[object, Kind] = {}
+        """Kinds by value, where only one key names a kind."""
+        self.families = _families(entries)
+        """Keys of prompt, completion and total, by convention."""
+        self.parts = tuple(
+            (meaning, keys_of(entries, meaning)) for meaning in PARTS if meaning in entries
+        )
+        self.texts = tuple(entries.get(Meaning.USAGE_TEXT, ()))
+        self.model_texts = tuple(entries.get(Meaning.MODEL_TEXT, ()))
+        self.two_keys = _two_keys(self)
+        """The keys of prompt and completion, if nothing else is about tokens."""
+        self.has_usage = bool(self.families or self.texts)
+        self.has_cost = not _COSTS.isdisjoint(entries)
+        self.billed = tuple(entries.get(Meaning.BILLED, ()))
+        self.terms = tuple(entries.get(Meaning.TERM, ()))
+        self.names_model = Meaning.REQUEST_MODEL in entries or Meaning.RESPONSE_MODEL in entries
+        self.names = tuple(
+            (position, keys_of(entries, meaning))
+            for position, meaning in enumerate(NAMES)
+            if meaning in entries
+        )
+        self.session: SessionKeys | None = session_keys(entries, emitters)
+        self.user: UserKeys | None = user_keys(entries)
+        self.outputs = keys_of(entries, Meaning.OUTPUT)
+        self.error_types = keys_of(entries, Meaning.ERROR_TYPE)
+        self.feedback = feedback or Meaning.FEEDBACK in entries
+        counts = self.has_usage or self.has_cost or self.feedback
+        makes_calls = any(row.makes_calls or row.is_call for row in emitters)
+        self.is_more_than_kind = bool(
+            counts or self.session or self.user or self.outputs or self.error_types or makes_calls
+        )
+        """The keys state more than the kind and the names, which matter to model calls only."""
+
+
+def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]:
+    families: dict[int, dict[int, tuple[str, ...]]] = {}
+    for meaning in WHOLES:
+        for entry in entries.get(meaning, ()):
+            row = families.setdefault(family(entry.precedence), {})
+            row[meaning] = (*row.get(meaning, ()), entry.key)
+    return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
+
+
+def _two_keys(plan: ReadingPlan) -> tuple[str, str] | None:
+    if plan.parts or plan.texts or plan.emitters or len(plan.families) != 1:
+        return None
+    rows = plan.families[0][1]
+    single = [meaning for meaning, keys in rows if len(keys) == 1]
+    if len(rows) > len(_BOTH) or single != _BOTH:
+        return None
+    return rows[0][1][0], rows[1][1][0]
+
+
+class Scope:
+    """One instrumentation scope at one version: the rows that apply to it, the plans of its spans.
+
+    Its plans are bounded by ``MAX_PLANS`` and, with those of other scopes, by ``PlanMemory``.
+    """
+
+    def __init__(
+        self, index: Index, name: str, version: str, memory: PlanMemory | None = None
+    ) -> None:
+        self._index = index
+        self._memory = memory or PlanMemory()
+        self._emitters = tuple(row for row in index.emitters if applies_to(row, name, version))
+        self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
+        self.has_events = self._events is not None
+        """Events of its spans are read as well."""
+        self.named: dict[str, tuple[int, Kind, bool]] = {}
+        """By span name: precedence, kind, and whether it holds only with usage."""
+        for span_name, rows in index.named_spans.items():
+            found = (row for row in rows if not row[0].scopes or name.startswith(row[0].scopes))
+            first = next(found, None)
+            if first is not None:
+                row, kind = first
+                self.named[span_name] = (row.precedence, kind, row.need_usage)
+        self.has_endings = any(name.startswith(".") for name in self.named)
+        self._plans: dict[object, ReadingPlan] = {}
+
+    def with_events(self, attributes: AnyAttributes, events: Iterable[SpanEvent]) -> AnyAttributes:
+        """Return a span's attributes together with those of its events that are read."""
+        row = self._events
+        if row is None:
+            return {}
+        stated = [event.attributes for event in events if event.name in row.names]
+        return {
+            key: value
+            for source in (attributes, *stated)
+            for key, value in source.items()
+            if value != row.blank
+        }
+
+    def plan(self, attributes: Mapping[str, object]) -> ReadingPlan:
+        """Return the plan for the keys of a span."""
+        keys = tuple(attributes)
+        if len(keys) > MAX_PLAN_KEYS:
+            return self._large(attributes)
+        plan = self._plans.get(keys)
+        if plan is not None:
+            return plan
+        if sum(map(len, keys)) > MAX_PLAN_CHARS:
+            return self._large(attributes)
+        return self._add(keys, keys, feedback=self._index.has_feedback(keys))
+
+    def _large(self, attributes: Mapping[str, object]) -> ReadingPlan:
+        known = frozenset(self._index.entries.keys() & attributes.keys())
+        feedback = self._index.has_feedback(attributes)
+        plan = self._plans.get((known, feedback))
+        return plan if plan is not None else self._add((known, feedback), known, feedback=feedback)
+
+    def _add(self, name: object, keys: Iterable[str], *, feedback: bool) -> ReadingPlan:
+        present = frozenset(keys)
+        emitters = tuple(
+            row
+            for row in self._emitters
+            if (not row.has or not present.isdisjoint(row.has)) and present.isdisjoint(row.lacks)
+        )
+        unread = {key for row in emitters for key in row.not_keys}
+        entries: dict[int, list[KeyMeaning]] = {}
+        for key in keys:
+            for entry in self._index.entries.get(key, ()) if key not in unread else ():
+                entries.setdefault(entry.meaning, []).append(entry)
+        for found in entries.values():
+            found.sort(key=lambda entry: entry.precedence)
+        if len(self._plans) >= MAX_PLANS:
+            self._plans.clear()
+        self._memory.add(present)
+        plan = self._plans[name] = ReadingPlan(entries, emitters, feedback=feedback)
+        return plan
+
+
+class Scopes:
+    """Scopes by name and version; all are forgotten when there are too many, or too many plans."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._memory = PlanMemory()
+        self._scopes: dict[tuple[str, str], Scope] = {}
+
+    def get(self, name: str, version: str) -> Scope:
+        """Return the scope of this name and version."""
+        scope = self._scopes.get((name, version))
+        if scope is None or self._memory.is_full:
+            return self._add(name[:MAX_SCOPE_CHARS], version[:MAX_SCOPE_CHARS])
+        return scope
+
+    def _add(self, name: str, version: str) -> Scope:
+        if len(self._scopes) >= MAX_SCOPES or self._memory.is_full:
+            self._scopes.clear()
+            self._memory = PlanMemory()
+        scope = self._scopes.get((name, version))
+        if scope is None:
+            scope = self._scopes[name, version] = Scope(self._index, name, version, self._memory)
+        return scope
