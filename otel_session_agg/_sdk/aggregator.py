@@ -203,7 +203,7 @@ class Aggregator:
             self._wait(
                 wait_seconds,
                 labels,
-                lambda manager, now: manager.asks(session_id, labels, siblings, now),
+                lambda manager, now: manager.remote_reads.begin(session_id, labels, siblings, now),
             )
         return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
 
@@ -234,7 +234,9 @@ class Aggregator:
             self._wait(
                 wait_seconds,
                 labels,
-                lambda manager, now: manager.asks_account(name, whose, labels, siblings, now),
+                lambda manager, now: manager.remote_reads.begin_account(
+                    name, whose, labels, siblings, now
+                ),
             )
         return self.span_worker.ask_manager(
             lambda manager, _: manager.accounts.get(name, whose).rollup
@@ -252,7 +254,7 @@ class Aggregator:
         if wait is not None:
             self.guard.call("asking the store", wait, until)
             confirm = self.span_worker.ask_manager(
-                lambda manager, now: manager.goes_on(labels, now)
+                lambda manager, now: manager.remote_reads.end(labels, now)
             )
             if confirm is not None and labels:
                 self.guard.call("asking the store", confirm, until)
@@ -274,7 +276,7 @@ class Aggregator:
 
         def note(manager: SessionManager, now: float) -> bool:
             self.span_worker.pipeline.forwarding.spans.append(span)
-            manager.feedback(session_id, above, now)
+            manager.add_feedback(session_id, above, now)
             return True
 
         if self.span_worker.ask_manager(note) is None:  # from within a fold

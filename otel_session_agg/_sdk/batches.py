@@ -146,7 +146,7 @@ class BatchFolder:
         for _ in range(number - room):
             leaving.popleft()
             self.lose(HELD)
-        calls = self.pipeline.manager.limits.calls
+        calls = self.pipeline.manager.budgets.calls
         while calls:
             self.callbacks.add(calls[:1])
             del calls[0]

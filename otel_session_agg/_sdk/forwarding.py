@@ -74,7 +74,7 @@ class Forwarding:
         while records:
             record = records[0]
             if self._on_record is not None:
-                self._manager.limits.calls.append(partial(self._on_record, record))
+                self._manager.budgets.calls.append(partial(self._on_record, record))
             if self._is_wanted(record):
                 span = self._guard.call(
                     "writing a session record", self._root_writer.record, record, resource()

@@ -87,10 +87,10 @@ class Intake:
                 if self._assembler is not None and is_unsampled(item):
                     self.note_top(item)
                 if scopes and self._assembler is None:  # else batches come out of order
-                    self._manager.ends(span_data(item), now)
+                    self._manager.before_fold(span_data(item), now)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
-                self._manager.told(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
+                self._manager.update_block(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
             else:
                 trace_id, span_id, parent_id = ids_of(span)
                 if parent_id is None:
@@ -101,7 +101,9 @@ class Intake:
                     trace = started(trace_id, span_id, parent_id, out)
                 if len(item) > 1:
                     self._reader.began(trace_id, span_id, item[1].session_id, item[1].around)
-                    self._manager.began(trace, span_id, nanoseconds(span.start_time), item[1], now)
+                    self._manager.begin_in_block(
+                        trace, span_id, nanoseconds(span.start_time), item[1], now
+                    )
             self._item = None
         return True
 
@@ -124,7 +126,7 @@ class Intake:
         """Note the start of a span that may be a root; return its trace."""
         self._resource = span.resource
         if trace is not None and trace.root_id == span.context.span_id:
-            self._manager.root_release.root_began(trace, is_part=span.parent is not None)
+            self._manager.root_release.root_started(trace, is_part=span.parent is not None)
             if self._is_live:
                 trace.payload = span
         return trace

@@ -121,8 +121,8 @@ def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool
     ):
         return False
     if record.end_reason == IDLE:
-        return manager.goes_on_with(session, now)
-    if not manager.number_open(record.session_id):
+        return manager.is_active(session, now)
+    if not manager.num_open(record.session_id):
         return False
     if session.ending is None:
         manager.end(record.session_id, record.end_reason, now)
@@ -138,8 +138,8 @@ def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Given 
     revision = session.revision - (len(manager.unmerged) - len(rest))
     manager.unmerged = rest
     session.changed, session.ending, session.end_reason = False, None, record.end_reason
-    session.grown.set_open(manager.number_open(record.session_id))
-    session.look_no_more()
+    session.grown.set_open(manager.num_open(record.session_id))
+    session.cancel_deadline()
     return _Given(session.share, revision)
 
 

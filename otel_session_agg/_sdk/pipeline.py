@@ -140,7 +140,7 @@ class Pipeline:
             settles_seconds,
         )
         if has_siblings is not None:
-            self.manager.joins()
+            self.manager.join()
         self.intake = Intake(
             self.engine, assembler, self.reader, self.manager, self.guard, is_live=is_live
         )
@@ -191,7 +191,7 @@ class Pipeline:
         at, spans, leave = out.at, self.forwarding.spans, self.forwarding.spans.append
         if at < len(out) and (out[at] is self._ending or (spans and spans[-1] is out[at])):
             if type(item := out[at]) is Trace:
-                self.manager.root_release.failed(item)
+                self.manager.root_release.release_unchanged(item)
             at += 1
         self.forwarding.add_roots()
         repeated = followed(out, at) if self.engine.late > self._num_late else ()
@@ -200,12 +200,12 @@ class Pipeline:
             if type(item) is Trace:
                 self._ending = item
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
-                    self.manager.root_release.failed(item)
+                    self.manager.root_release.release_unchanged(item)
                 self.forwarding.add_roots()
             elif type(item) is Changed:
                 if out.at not in repeated:
                     self.guard.call(
-                        "a late span", self.manager.root_release.changed, item.trace, now
+                        "a late span", self.manager.root_release.late_span_ended, item.trace, now
                     )
             else:
                 leave(item)  # type: ignore[arg-type]  # what the processor or exporter handed in
@@ -214,9 +214,9 @@ class Pipeline:
     def _left_root(self, trace: Trace, now: float) -> bool:
         context = trace.payload.context if isinstance(trace.payload, ReadableSpan) else None
         trace.is_sampled = context is None or context.trace_flags.sampled
-        self.manager.root_release.left(trace, now)
+        self.manager.root_release.root_ended(trace, now)
         if scopes:
-            self.manager.look_at_accounts((), now)
+            self.manager.check_accounts((), now)
         return True
 
     def turn(self, now: float, reason: str | None = None, *, gives_up: bool = True) -> None:
@@ -252,13 +252,13 @@ class Pipeline:
             return
         rollup = self.manager.root_release.trace_totals(trace_id, span_id)
         if rollup is not None:
-            root_release = self.manager.root_release
+            reporter = self.manager.root_release.reporter
             self._root_writer.live(
                 trace,
                 root,
                 rollup,
-                root_release.labels_of(trace),
-                is_exceeded=root_release.is_exceeded(trace),
+                reporter.labels_of(trace),
+                is_exceeded=reporter.is_exceeded(trace),
             )
 
     def next_deadline(self, now: float) -> float | None:

@@ -1,1 +1,1 @@
-"""Totals of traces -> sessions: roots that leave, parts in other processes, records.  No clock, thread or lock."""
+"""Totals of traces -> sessions: releases, parts in other processes, records.  No clock or lock."""

@@ -1,7 +1,8 @@
-"""Which ``session()`` blocks are entered in this process, by session and by owner of accounts: what others may have to wait for.
+"""Count the ``session()`` blocks that are entered in this process, by session and account owner.
 
-A block that asks what other processes have does nothing else meanwhile, so it does not count until it goes on: two processes
-that ask at once would wait for each other.
+Other processes may wait for them.  A block that reads what other processes have does nothing else
+meanwhile, so it does not count until it goes on: two processes that read at once would wait for
+each other.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from otel_session_agg._api.context import Label
 from otel_session_agg._api.owners import owners_of
 
 _MAX_NAMES = 65_536
-"""Sessions and owners with entered blocks: more than any process has open at once; blocks that are never left must not fill memory."""
+"""Sessions and owners with entered blocks: more than any process has open at once.
+
+Blocks that are never left must not fill memory.
+"""
 
 _MAX_BLOCKS = 1024
-"""The same for the blocks of one of them."""
+"""The same bound for the blocks of one of them."""
 
 
 class Block(NamedTuple):
     """A block that is entered or left, on its way from the application's thread."""
 
     span: None
-    """None has begun by that."""
+    """No span has begun; it sets a block apart from the start of a span."""
     label: Label
     is_entered: bool
 
@@ -33,16 +37,16 @@ class Blocks:
 
     def __init__(self) -> None:
         self._entered: dict[str, dict[Label, int]] = {}
-        """How many times at once each block asks what others have."""
+        """Blocks by session and by owner; for each how many reads of it are under way."""
         self.changed: dict[str, None] = {}
-        """Sessions and owners whose number may be another one; whoever tells of it clears it."""
+        """Sessions and owners whose number may have changed; `SessionPublisher` clears it."""
 
-    def told(self, block: Block) -> None:
-        """Count a block that is entered, and one that is left no longer."""
-        (self.entered if block.is_entered else self.left)(block.label)
+    def update(self, block: Block) -> None:
+        """Count a block that was entered, or stop counting one that was left."""
+        (self.enter if block.is_entered else self.leave)(block.label)
 
-    def entered(self, label: Label) -> None:
-        """Count a block; of too many the oldest are forgotten."""
+    def enter(self, label: Label) -> None:
+        """Count a block; of too many, forget the oldest."""
         for name in _names(label):
             blocks = self._entered.get(name)
             if blocks is None:
@@ -54,8 +58,8 @@ class Blocks:
             blocks[label] = 0
             self.changed[name] = None
 
-    def left(self, label: Label) -> None:
-        """Count a block no longer; one that is not known, as one of before a fork, changes nothing."""
+    def leave(self, label: Label) -> None:
+        """Stop counting a block; an unknown one, as from before a fork, changes nothing."""
         for name in _names(label):
             blocks = self._entered.get(name, {})
             if label in blocks:
@@ -64,12 +68,12 @@ class Blocks:
                     del self._entered[name]
                 self.changed[name] = None
 
-    def asks(self, labels: Iterable[Label]) -> None:
-        """Do not count blocks while they ask."""
+    def pause(self, labels: Iterable[Label]) -> None:
+        """Do not count blocks while they read what other processes have."""
         self._change(labels, 1)
 
-    def goes_on(self, labels: Iterable[Label]) -> None:
-        """Count blocks again that have asked."""
+    def resume(self, labels: Iterable[Label]) -> None:
+        """Count blocks again after a read."""
         self._change(labels, -1)
 
     def _change(self, labels: Iterable[Label], by: int) -> None:
@@ -81,8 +85,8 @@ class Blocks:
                     self.changed[name] = None
 
     def number(self, name: str) -> int:
-        """How many blocks of a session or an owner are entered and do not ask."""
-        return sum(not asks for asks in self._entered.get(name, {}).values())
+        """Return how many blocks of a session or an owner are entered and not paused."""
+        return sum(not reads for reads in self._entered.get(name, {}).values())
 
     def clear(self) -> None:
         """Leave all of them: the process ends."""
@@ -95,5 +99,5 @@ class Blocks:
 
 
 def _names(label: Label) -> list[str]:
-    """What a block counts for."""
+    """Return the session and the owners that a block counts for."""
     return [label.session_id, *owners_of(label)]

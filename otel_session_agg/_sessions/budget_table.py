@@ -1,4 +1,7 @@
-"""The budgets of sessions and accounts: which there are, and who has to be told that one is exceeded."""
+"""The budgets of sessions and accounts, and the callbacks for those that are exceeded.
+
+`SessionManager` owns the table; the caller holds a lock around all calls.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.accounts import Account
 
 _MAX_BUDGETS = 16
-"""Budgets per session: nested blocks have one each; a block that is entered with a new one each time must not fill memory."""
+"""Budgets per session: nested blocks have one each.
+
+A block that is entered with a new one each time must not fill memory.
+"""
 
 
 _MAX_OWNERS = 65_536
@@ -23,18 +29,21 @@ _MAX_OWNERS = 65_536
 
 
 class BudgetTable:
-    """Budgets by session."""
+    """Budgets by session, and by owner of accounts."""
 
     def __init__(self) -> None:
         self._budgets: dict[str, tuple[Budget, ...]] = {}
-        self._whose: dict[str, dict[str, object]] = {}
-        """What the last block of a session with a budget over something else says of the keys of such budgets."""
+        self._values: dict[str, dict[str, object]] = {}
+        """By session, the values of the keys that budgets over something else are over.
+
+        As in the last block that has such a budget.
+        """
         self._owners: Recent[str, tuple[Budget, ...]] = Recent(_MAX_OWNERS // 2)
         """Budgets over something else than sessions, by the owner of accounts."""
         self._exceeded: Recent[tuple[Budget, str], bool] = Recent(_MAX_OWNERS // 2)
-        """Accounts of which more was used than of a budget."""
+        """Budgets that were exceeded, with the account."""
         self.calls: list[Callable[[], object]] = []
-        """The application's functions that are to be called, outside of any lock."""
+        """The application's functions that the caller is to call, outside of any lock."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._budgets)
@@ -46,37 +55,36 @@ class BudgetTable:
         return session_id in self._budgets
 
     def bind(self, label: Label) -> None:
-        """A block of a session began: its budget, and those of the blocks around it with the same session, hold."""
+        """Add the budgets of a block that began, and of those around it with the same session."""
         inner: Label | None = label
         while inner is not None and inner.session_id == label.session_id:
             budgets = self._budgets.get(label.session_id, ())
             if isinstance(inner.budget, Budget) and inner.budget not in budgets:
                 self._budgets[label.session_id] = (*budgets[1 - _MAX_BUDGETS :], inner.budget)
             if isinstance(inner.budget, Budget) and inner.budget.scope is not None:
-                self._bind(
-                    inner.budget,
-                    inner.budget.scope,
-                    label.session_id,
-                    value_of(inner.budget.scope, inner),
-                )
+                scope = inner.budget.scope
+                self._bind(inner.budget, scope, label.session_id, value_of(scope, inner))
             inner = inner.outer
 
     def _bind(self, budget: Budget, scope: Scope, session_id: str, value: object) -> None:
         if value is None:
             return
-        self._whose.setdefault(session_id, {})[scope.per] = value
-        whose = owner(scope.per, value)
-        budgets = self._owners.get(whose) or ()
+        self._values.setdefault(session_id, {})[scope.per] = value
+        name = owner(scope.per, value)
+        budgets = self._owners.get(name) or ()
         if budget not in budgets:
-            self._owners.put(whose, (*budgets[1 - _MAX_BUDGETS :], budget))
+            self._owners.put(name, (*budgets[1 - _MAX_BUDGETS :], budget))
 
     def forget(self, session_id: str) -> None:
-        """A session has ended."""
+        """Forget the budgets of a session that has ended."""
         self._budgets.pop(session_id, None)
-        self._whose.pop(session_id, None)
+        self._values.pop(session_id, None)
 
-    def look_at(self, session_id: str, rollup: Rollup | None) -> bool:
-        """The totals of a session have changed; returns whether it has used more than one of its budgets."""
+    def check(self, session_id: str, rollup: Rollup | None) -> bool:
+        """Compare the totals of a session with its budgets; return whether one is exceeded.
+
+        Callbacks go to ``calls``.
+        """
         is_exceeded = rollup is not None and self._is_account_exceeded(session_id, rollup)
         for budget in self._sessions_own(session_id):
             if rollup is not None and rollup.num_unpriced_events:
@@ -88,17 +96,17 @@ class BudgetTable:
         return is_exceeded
 
     def is_exceeded(self, session_id: str, rollup: Rollup) -> bool:
-        """Whether a session with these totals has used more than one of its budgets."""
+        """Return whether a session with these totals has used more than one of its budgets."""
         own = any(budget.exceeded(session_id, rollup) for budget in self._sessions_own(session_id))
         return own or self._is_account_exceeded(session_id, rollup)
 
     def _sessions_own(self, session_id: str) -> list[Budget]:
         return [budget for budget in self._budgets.get(session_id, ()) if budget.scope is None]
 
-    # -- accounts ---------------------------------------------------------------------------------------------------------
+    # -- accounts --------------------------------------------------------------------------
 
-    def look_at_account(self, account: Account) -> None:
-        """The totals of an account have changed."""
+    def check_account(self, account: Account) -> None:
+        """Compare the totals of an account with the budgets of its owner."""
         for budget in self._owners.get(account.owner) or ():
             scope = budget.scope
             if scope is None or not scope.has(account.name):
@@ -111,12 +119,15 @@ class BudgetTable:
                     self.calls.append(partial(budget.on_exceeded, found))
 
     def _is_account_exceeded(self, session_id: str, rollup: Rollup) -> bool:
-        """Whether more was used of an account that a session belongs to than of its budget, when the session said something last."""
-        whose, hour = self._whose.get(session_id), (rollup.end_ns or 0) // HOUR_NS
-        if whose is None:
+        """Return whether a budget over an account that a session belongs to was exceeded.
+
+        In the hour in which the last event of the session ended.
+        """
+        known, hour = self._values.get(session_id), (rollup.end_ns or 0) // HOUR_NS
+        if known is None:
             return False
         return any(
-            self._exceeded.get((budget, budget.scope.account(whose[budget.scope.per], hour)))
+            self._exceeded.get((budget, budget.scope.account(known[budget.scope.per], hour)))
             for budget in self._budgets.get(session_id, ())
-            if budget.scope is not None and budget.scope.per in whose
+            if budget.scope is not None and budget.scope.per in known
         )

@@ -1,8 +1,9 @@
-"""Which processor tells a store of a root, when several of one process see the same spans.
+"""Decide which processor reports a root to a store when several of one process see it.
 
-An application that exports to two backends may well have two processors, and by a setting both have the same store.  Each
-writes the totals on its own roots, but the store must be told once, or every session would cost twice.  The first processor to
-see a root tells; the others say nothing of it.  Without a store (``None``) the same decides whose share of a session a root is.
+An application that exports to two backends may well have two processors, and by a setting both
+have the same store.  Each writes the totals on its own roots, but only one may report a root to
+the store, or every session would cost twice: the first to see it.  The others report nothing of
+it.  Without a store (``None``) the same rule decides whose share of a session a root is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ MAX_CLAIMS = 16_384
 _claims: Recent[tuple[Hashable, int, int], str] = Recent(MAX_CLAIMS // 2)
 
 
-def claim(store: Hashable, trace_id: int, root_id: int, owner: str) -> bool:
-    """Whether ``owner`` is the one that tells ``store`` of a root."""
-    return _claims.setdefault((store, trace_id, root_id), owner) == owner
+def claim(store: Hashable, trace_id: int, root_id: int, process: str) -> bool:
+    """Claim a root for a processor; return whether it is the one that reports it to ``store``.
+
+    ``process``: the name of the processor in stores.
+    """
+    return _claims.setdefault((store, trace_id, root_id), process) == process

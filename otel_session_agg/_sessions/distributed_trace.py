@@ -1,9 +1,14 @@
-"""Traces that have several session roots, in one process or in many: their parts come together at the root that begins them.
+"""Traces with several session roots, in one process or in many.
 
-A root whose parent is elsewhere leaves at once with its own totals; it is a *part*.  The root that begins the trace carries the
-totals of all parts, so it waits for those that are known to be open, at most until lingering is over.  What other processes
-know comes as an answer from the store, when there is one that is shared.  Several roots may begin one trace, where an application
-uses a trace id again: each waits and leaves by itself, and each part is carried by the one that leaves first.
+Rules
+-----
+* A root whose parent is in another process is a *part*.  It is released at once, with its own
+  totals.
+* The root that begins the trace carries the totals of all parts.  So it waits for those that are
+  known to be open, at most until lingering is over.
+* What other processes know is read from the shared store, if there is one.
+* Several roots may begin one trace, where an application uses a trace id again: each waits and is
+  released by itself, and each part is carried by the one that is released first.
 """
 
 from __future__ import annotations
@@ -16,30 +21,34 @@ from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._trace.trace import Trace
 
 MAX_REMEMBERED = 4096
-"""Traces whose parts are remembered: seconds of a busy process, as long as a caller takes to end after its callee."""
+"""Traces whose parts are remembered.
+
+Seconds of a busy process, as long as a caller takes to end after its callee.
+"""
 
 
 _NONE: dict[int, Trace] = {}
 
 
 def writer_of(part: Trace) -> str:
-    """Whose slot a part stands in."""
+    """Return the name of the slot that a part is written to, below the key of its trace."""
     return f"{part.root_id or 0:016x}"
 
 
 class WaitingRoot:
     """A root that begins a trace and waits for its parts."""
 
-    __slots__ = ("answer", "deadline", "trace")
+    __slots__ = ("deadline", "remote_parts", "trace")
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.answer: RemoteParts | None = None
+        self.remote_parts: RemoteParts | None = None
+        """What the store has of other processes; ``None`` until it was read."""
         self.deadline: Deadline[WaitingRoot] | None = None
 
 
 class DistributedTraces:
-    """The traces of this process that have parts."""
+    """The traces of this process that have parts, and the roots that wait for them."""
 
     def __init__(self) -> None:
         self._parts: Recent[int, dict[int, Trace]] = Recent(MAX_REMEMBERED // 2)
@@ -51,7 +60,7 @@ class DistributedTraces:
         return sum(len(roots) for roots in self._waiting.values())
 
     def add_part(self, trace: Trace) -> None:
-        """A part has left."""
+        """Remember a part that was released."""
         parts = self._parts.get(trace.trace_id)
         if parts is None:
             parts = {}
@@ -59,47 +68,47 @@ class DistributedTraces:
         self._parts.put(trace.trace_id, parts)
 
     def parts(self, trace_id: int) -> Iterable[Trace]:
-        """Parts of this process that have left."""
+        """Return the parts of this process that were released."""
         return (self._parts.get(trace_id) or _NONE).values()
 
     def has_left(self, part: Trace) -> bool:
-        """Whether a trace is one of these."""
+        """Return whether a part was released."""
         return id(part) in (self._parts.get(part.trace_id) or _NONE)
 
     def published(self, trace_id: int) -> dict[str, int]:
-        """The same parts, by the writer of each, with the ``seq`` of what was last written of it."""
+        """Return the ``seq`` of the last write of each released part of this process, by writer."""
         return {writer_of(part): part.num_published for part in self.parts(trace_id)}
 
-    def found(self, trace_id: int, session_id: str) -> None:
-        """The root of a trace is here, and names the session."""
+    def set_session(self, trace_id: int, session_id: str) -> None:
+        """Remember the session that the root of a trace, which is in this process, names."""
         self._sessions.put(trace_id, session_id)
 
     def session_of(self, trace_id: int) -> str | None:
-        """The session that the root of a trace named here."""
+        """Return the session that the root of a trace named in this process."""
         return self._sessions.get(trace_id)
 
     def wait(self, trace: Trace, until: float) -> WaitingRoot:
-        """A root waits."""
+        """Let a root wait for its parts, until a monotonic time."""
         waiting = WaitingRoot(trace)
         self._waiting.setdefault(trace.trace_id, {})[id(waiting)] = waiting
         waiting.deadline = self._deadlines.add(until, waiting)
         return waiting
 
     def waiting(self, trace_id: int) -> list[WaitingRoot]:
-        """The roots of a trace that wait."""
+        """Return the roots of a trace that wait."""
         roots = self._waiting.get(trace_id)
         return list(roots.values()) if roots is not None else []
 
     def is_awaited(self, trace_id: int) -> bool:
-        """Whether there are any."""
+        """Return whether a root of a trace waits."""
         return trace_id in self._waiting
 
     def all(self) -> list[WaitingRoot]:
-        """All roots that wait."""
+        """Return all roots that wait."""
         return [waiting for roots in self._waiting.values() for waiting in roots.values()]
 
-    def done(self, waiting: WaitingRoot) -> None:
-        """A root waits no more."""
+    def stop_waiting(self, waiting: WaitingRoot) -> None:
+        """Remove a root from those that wait."""
         if waiting.deadline is not None:
             waiting.deadline.cancel()
         roots = self._waiting.get(waiting.trace.trace_id)
@@ -109,9 +118,9 @@ class DistributedTraces:
                 del self._waiting[waiting.trace.trace_id]
 
     def next_deadline(self) -> float | None:
-        """When ``due`` has something to do."""
+        """Return when `due` has something to return next; ``None``: never."""
         return self._deadlines.next()
 
     def due(self, now: float) -> list[WaitingRoot]:
-        """Roots that have waited long enough."""
+        """Return the roots that have waited long enough."""
         return self._deadlines.pop_due(now)

@@ -1,4 +1,4 @@
-"""A root that may leave, with what is to be written on it."""
+"""A root that may be exported, with what is to be written on it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION
 from otel_session_agg._reasons import DROPPED
 from otel_session_agg._trace.trace import Trace
 
-NOBODY = SessionTotals()
+NO_LABELS = SessionTotals()
 """Neither a user nor metadata is known."""
 
 
 class ReleasedRoot(NamedTuple):
-    """A root that may leave."""
+    """A root that may be exported."""
 
     trace: Trace
     rollup: Rollup | None
-    """``None``: it leaves as it came."""
+    """The totals to write on it; ``None``: export it unchanged."""
     why_partial: str | None
+    """Why the totals are known to be incomplete; ``None``: they are not."""
     is_exceeded: bool
     """Its session has used more than a budget."""
     is_carried: bool = False
     """The root that begins the trace has these totals, too, when they are there in time."""
-    labels: SessionTotals = NOBODY
-    """Who uses its session, and metadata."""
+    labels: SessionTotals = NO_LABELS
+    """The user and the metadata of its session."""
 
 
 def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
-    """Why the totals of a trace may lack something although all of it has ended; ``None``: they do not."""
+    """Return why the totals of a trace may be incomplete although all of it has ended.
+
+    ``None``: they are complete.
+    """
     is_lost = (
         bool(trace.lacks & LACKS_SESSION)
         and session_of(trace) is None
@@ -40,7 +44,7 @@ def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
 
 
 def session_of(trace: Trace) -> str | None:
-    """The session that a trace itself goes by."""
+    """Return the id of the session that a whole trace belongs to; ``None``: none is known."""
     return trace.session_id or (
         trace.attribution.session.value if trace.attribution.session is not None else None
     )

@@ -1,4 +1,7 @@
-"""What a process has of one session."""
+"""What this process knows of one session.
+
+A `Session` belongs to a `SessionLifecycle` and is changed under the lock of its processor only.
+"""
 
 from __future__ import annotations
 
@@ -10,91 +13,99 @@ from otel_session_agg._sharing.encoding import SessionTotalsEncoder
 
 
 class Session:
-    """One session, as far as this process is in it."""
+    """One session: this process's totals of it, those of other processes, and when it ends."""
 
     __slots__ = (
         "active_seconds",
-        "born_seconds",
+        "began_seconds",
         "changed",
         "deadline",
-        "doubled",
+        "duplicated",
+        "encoder",
         "end_reason",
         "ending",
         "grown",
         "inherited",
-        "others",
         "published_seconds",
+        "remote_totals",
         "revision",
         "seq",
         "session_id",
-        "waits_since",
-        "words",
+        "unwritten_since",
         "writer",
-    )  # fmt: skip
+    )
 
     def __init__(self, session_id: str, writer: str, now: float) -> None:
         self.session_id = session_id
         self.writer = writer
         """Its slot in the store.  A session that was forgotten and comes back gets another one."""
         self.grown = GrowingTotals()
-        """What this process has of it."""
-        self.words = SessionTotalsEncoder()
-        """The same in bytes."""
-        self.doubled: GrowingTotals | None = None
-        """The part of it that another processor of this process tells, too."""
+        """The totals of this processor's traces."""
+        self.encoder = SessionTotalsEncoder()
+        """Encodes `grown`; it keeps the parts that are encoded already."""
+        self.duplicated: GrowingTotals | None = None
+        """The part of `grown` that another processor of this process counts, too."""
         self.inherited: SessionTotals | None = None
-        """What processors of this process had of it that were shut down."""
-        self.others: SessionTotals | None = None
-        """What other processes have, as far as it was read."""
+        """Shares of processors of this process that were shut down."""
+        self.remote_totals: SessionTotals | None = None
+        """The totals of other processes, as last read from the store."""
         self.seq = 0
-        """Of the slot as it was written last."""
+        """Sequence number of the last write of the slot."""
         self.changed = False
-        """Something is new since the last record."""
+        """Whether something is new since the last record."""
         self.ending: str | None = None
-        """Why it is to end as soon as nothing is open."""
+        """Why the session is to end as soon as nothing of it is open; ``None``: it is not."""
         self.end_reason: str | None = None
-        """Why it has ended."""
+        """Why the session has ended; ``None``: it has not."""
         self.revision = 0
+        """Number of records made so far."""
         self.deadline: Deadline[str] | None = None
-        """When it is looked at next."""
-        self.born_seconds = self.active_seconds = now
+        """When the session is next checked for its end."""
+        self.began_seconds = self.active_seconds = now
+        """When it began (or came back) and when something last happened in it, monotonic."""
         self.published_seconds = float("-inf")
-        self.waits_since: float | None = None
-        """Since when something new waits to be written."""
+        """When it was last written to the store, monotonic."""
+        self.unwritten_since: float | None = None
+        """Since when something new waits to be written, monotonic."""
 
-    def look_no_more(self) -> None:
-        """It need not be looked at any more."""
+    def cancel_deadline(self) -> None:
+        """Do not check the session for its end any more."""
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
 
     @property
     def own(self) -> SessionTotals:
-        """What this process has of it, as a value."""
+        """The totals of this processor's traces, as a value."""
         return self.grown.totals
 
     @property
     def share(self) -> SessionTotals:
-        """What nobody else in this process has of it."""
-        own = self.own if self.doubled is None else _without(self.own, self.doubled.totals)
+        """The part of the totals that no other processor of this process counts."""
+        own = self.own
+        if self.duplicated is not None:
+            own = _without(own, self.duplicated.totals)
         return own if self.inherited is None else own + self.inherited
 
     def growing(self, *, is_double: bool) -> tuple[GrowingTotals, ...]:
-        """What grows with a trace; ``is_double``: another processor of this process tells it, too."""
+        """Return the totals that a trace adds to.
+
+        ``is_double``: another processor of this process counts the trace, too.
+        """
         if not is_double:
             return (self.grown,)
-        self.doubled = self.doubled or GrowingTotals()
-        return self.grown, self.doubled
+        self.duplicated = self.duplicated or GrowingTotals()
+        return self.grown, self.duplicated
 
     @property
     def totals(self) -> SessionTotals:
-        """All that is known of it here."""
+        """All that is known here: of this processor, those shut down, and other processes."""
         own = self.own if self.inherited is None else self.share
-        return own if self.others is None else own + self.others
+        return own if self.remote_totals is None else own + self.remote_totals
 
 
 def _without(totals: SessionTotals, part: SessionTotals) -> SessionTotals:
-    """Totals less those of some of their roots, as far as they are sums."""
+    """Subtract the totals of some of the roots, for the fields that are sums."""
     less = {name: getattr(totals, name) - getattr(part, name) for name in _SUMS}
     return replace(totals, rollup=totals.rollup.since(part.rollup), **less)
 

@@ -21,6 +21,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags,
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
 from otel_session_agg._sessions.root_release import RootRelease
+from otel_session_agg._sessions.session_reporter import SessionReporter
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter
 from tests.support.apps import CALL, PRICES
@@ -182,8 +183,16 @@ class TestExactlyOnce:
 
     @not_compiled
     @pytest.mark.parametrize("kind", ["none", "sqlite"])
-    @pytest.mark.parametrize("place", ["tell", "_whole", "_leaves", "_member"])
-    def test_faults(self, kind: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "place",
+        [
+            (SessionReporter, "report"),
+            (RootRelease, "_release_whole"),
+            (RootRelease, "_add_ready"),
+            (SessionReporter, "report_root"),
+        ],
+    )
+    def test_faults(self, kind: str, place: tuple[type, str], monkeypatch: pytest.MonkeyPatch) -> None:
         """A root of which nobody can be told leaves as it came."""
 
         def fails(*_: object, **__: object) -> None:
@@ -194,7 +203,7 @@ class TestExactlyOnce:
             application = _Application("processor", store)
             for step in ("root", "part", "root"):
                 application.do(step, 7)
-            monkeypatch.setattr(RootRelease, place, fails)
+            monkeypatch.setattr(*place, fails)
             for _ in range(3):
                 application.do("end", 0)
             application.do("turn", 6)

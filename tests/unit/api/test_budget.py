@@ -373,7 +373,7 @@ class TestOnExceeded:
             with session(f"s{number}", budget=Budget(total_tokens=1), end_on_exit=True):
                 app.trace(1)
         app.turn()
-        assert 0 == len(app.span_worker.pipeline.manager.limits)
+        assert 0 == len(app.span_worker.pipeline.manager.budgets)
 
     def test_lone_calls(self, app: App) -> None:
         """A call that nothing is above tells, too; once, however many follow."""

@@ -15,40 +15,40 @@ class TestBlocks:
     def test_number(self) -> None:
         """Blocks count from when they are entered until they are left; each change is noted."""
         blocks, one, two = Blocks(), Label("s"), Label("s")
-        blocks.told(Block(None, one, is_entered=True))
-        blocks.told(Block(None, two, is_entered=True))
+        blocks.update(Block(None, one, is_entered=True))
+        blocks.update(Block(None, two, is_entered=True))
         assert (2, 0) == (blocks.number("s"), blocks.number("t"))
-        blocks.told(Block(None, one, is_entered=False))
+        blocks.update(Block(None, one, is_entered=False))
         assert (1, ["s"]) == (blocks.number("s"), list(blocks.changed))
-        blocks.told(Block(None, two, is_entered=False))
+        blocks.update(Block(None, two, is_entered=False))
         assert 0 == blocks.number("s")
 
     def test_asking(self) -> None:
         """A block does not count while it asks, however many of its threads do."""
         blocks, one, two = Blocks(), Label("s"), Label("s")
-        blocks.entered(one)
-        blocks.entered(two)
-        blocks.asks([one])
-        blocks.asks([one])
+        blocks.enter(one)
+        blocks.enter(two)
+        blocks.pause([one])
+        blocks.pause([one])
         assert 1 == blocks.number("s")
-        blocks.goes_on([one])
+        blocks.resume([one])
         assert 1 == blocks.number("s")
-        blocks.goes_on([one])
+        blocks.resume([one])
         assert 2 == blocks.number("s")
 
     def test_unknown(self) -> None:
         """Blocks that were entered elsewhere, as before a fork, change nothing."""
         blocks = Blocks()
-        blocks.left(Label("s"))
-        blocks.asks([Label("s")])
-        blocks.goes_on([Label("s")])
+        blocks.leave(Label("s"))
+        blocks.pause([Label("s")])
+        blocks.resume([Label("s")])
         assert (0, {}) == (blocks.number("s"), blocks.changed)
 
     def test_clear(self) -> None:
         """All are left at once."""
         blocks = Blocks()
         for name in "abc":
-            blocks.entered(Label(name))
+            blocks.enter(Label(name))
         blocks.changed.clear()
         blocks.clear()
         assert ([0, 0, 0], ["a", "b", "c"]) == ([blocks.number(name) for name in "abc"], list(blocks.changed))
@@ -59,8 +59,8 @@ class TestBlocks:
         monkeypatch.setattr(_blocks, "_MAX_BLOCKS", 5)
         blocks = Blocks()
         for _ in range(20):
-            blocks.entered(Label("s"))
+            blocks.enter(Label("s"))
         assert 5 == blocks.number("s")
         for number in range(20):
-            blocks.entered(Label(str(number)))
+            blocks.enter(Label(str(number)))
         assert [str(number) for number in range(10, 20)] == [name for name in blocks.changed if blocks.number(name)]

@@ -36,7 +36,7 @@ class Books:
     def root(self, session_id: str, now: float, trace_id: int = 1) -> None:
         """A root of a session has left, with one event."""
         self.tell(session_id, 1, now, trace_id)
-        self.lifecycle.left(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
+        self.lifecycle.add_root(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
 
     def due(self, now: float) -> list[tuple[str, int, str, int]]:
         """Let time pass; the records that were made."""
@@ -159,7 +159,7 @@ class TestEnd:
         assert [] == books.told()
         books.tell("s", 4, 2)
         books.open["s"] = 0
-        books.lifecycle.settled("s")
+        books.lifecycle.end_if_asked("s")
         assert [("s", 1, "end_session", 4)] == books.told()
         assert [] == books.due(10 * IDLE)
 
@@ -189,7 +189,7 @@ class TestEnd:
         books.root("s", 0)
         books.lifecycle.end("s", "end_session", 1)
         books.told()
-        books.lifecycle.began("s", 2)
+        books.lifecycle.begin("s", 2)
         books.tell("s", 1, 2)
         books.lifecycle.end("s", "end_session", 3)
         assert [] == books.told()
@@ -198,14 +198,14 @@ class TestEnd:
         """Nothing happens when there is no such session."""
         books = Books()
         books.lifecycle.end("s", "end_session", 1)
-        books.lifecycle.settled("s")
+        books.lifecycle.end_if_asked("s")
         assert ([], 0) == (books.told(), len(books.lifecycle))
 
     def test_not_asked_for(self) -> None:
         """When its traces come to their end, a session that nobody ended goes on."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.settled("s")
+        books.lifecycle.end_if_asked("s")
         assert [] == books.told()
 
 
@@ -269,7 +269,7 @@ class TestLate:
         books.root("s", 0)
         books.lifecycle.end("s", "end_session", 1)
         books.told()
-        books.lifecycle.feedback("s", 50)
+        books.lifecycle.add_feedback("s", 50)
         books.lifecycle.due(50 + LINGER)
         [record] = books.lifecycle.records
         assert (2, "end_session", True, 1) == (
@@ -279,7 +279,7 @@ class TestLate:
     def test_feedback_for_a_stranger(self) -> None:
         """Feedback for a session that is not known here makes it known."""
         books = Books()
-        books.lifecycle.feedback("s", 0)
+        books.lifecycle.add_feedback("s", 0)
         assert [("s", 1, "idle", 0)] == books.due(IDLE)
 
     def test_while_it_runs(self) -> None:
@@ -353,9 +353,9 @@ class TestLabel:
     def test_record(self) -> None:
         """The first user and the latest labels stand in the record."""
         books = Books()
-        books.lifecycle.label("s", 0, 1, "ann", {"plan": "free", "n": 1})
-        books.lifecycle.label("s", 0, 2, "bob", {"plan": "pro"})
-        books.lifecycle.label("s", 0, 3, None, {})
+        books.lifecycle.add_label("s", 0, 1, "ann", {"plan": "free", "n": 1})
+        books.lifecycle.add_label("s", 0, 2, "bob", {"plan": "pro"})
+        books.lifecycle.add_label("s", 0, 3, None, {})
         books.lifecycle.due(IDLE)
         [record] = books.lifecycle.records
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)
@@ -389,7 +389,7 @@ class TestMaxSessions:
         books.root("a", 0, 1)
         books.lifecycle.end("a", "end_session", 0)
         books.told()
-        books.lifecycle.feedback("a", 1)
+        books.lifecycle.add_feedback("a", 1)
         books.root("b", 2, 2)
         assert [("a", 2, "end_session", 1)] == books.told()
 
@@ -414,7 +414,7 @@ class TestMaxSessions:
             told += len(books.lifecycle.records) + len(books.lifecycle.dropped)
             books.lifecycle.records.clear()
             books.lifecycle.dropped.clear()
-            books.lifecycle.news.clear()
+            books.lifecycle.unwritten.clear()
             if index in (9_999, number - 1):
                 weights.append(weight(books.lifecycle))
         assert weights[1] <= 1.5 * weights[0]
@@ -495,9 +495,9 @@ class TestShared:
         books = Books(is_shared=True)
         books.root("a", 0, 1)
         books.tell("a", 2, 0, 1, is_late=True)
-        books.lifecycle.feedback("b", 0)
+        books.lifecycle.add_feedback("b", 0)
         books.tell("c", 1, 0, 3, is_late=True)
-        assert ["a", "b", "c"] == list(books.lifecycle.news)
+        assert ["a", "b", "c"] == list(books.lifecycle.unwritten)
 
     def test_shutdown(self) -> None:
         """The end of the process ends nothing."""
@@ -533,7 +533,7 @@ class TestTotals:
         session = Session("s", "w", 0.0)
         session.grown.add_rollup(Rollup(num_events=1))
         assert 1 == session.totals.rollup.num_events
-        session.others = SessionTotals(Rollup(num_events=2))
+        session.remote_totals = SessionTotals(Rollup(num_events=2))
         assert 3 == session.totals.rollup.num_events
 
     def test_open(self) -> None:

@@ -761,13 +761,13 @@ class TestLate:
         app.flush()
         release = app.span_worker.pipeline.manager.root_release
         steps: list[Any] = []
-        changed = release.changed
+        changed = release.late_span_ended
 
         def counted(*given: Any) -> None:
             steps.append(given)
             changed(*given)
 
-        monkeypatch.setattr(release, "changed", counted)
+        monkeypatch.setattr(release, "late_span_ended", counted)
         for number, span in enumerate(late):
             span.end()
             if number == 49:

@@ -110,7 +110,7 @@ class TestTaken:
         pipeline, steps = (
             app.span_worker.pipeline,
             (
-                (app.span_worker.pipeline.manager.root_release, "left"),
+                (app.span_worker.pipeline.manager.root_release, "root_ended"),
                 (app.span_worker.pipeline.engine, "fold_roots"),
                 (app.span_worker.pipeline.forwarding, "add_roots"),
                 (app.span_worker.pipeline, "turn"),

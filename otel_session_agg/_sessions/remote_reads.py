@@ -1,0 +1,82 @@
+"""Read, while an application thread waits, what other processes have of a session or an account.
+
+A read has three steps: prepare it under the lock of the processor, wait outside of all locks, and
+finish it under the lock.  Meanwhile the blocks around the call do not count as open, see `blocks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from otel_session_agg._api.context import Label
+from otel_session_agg._sessions.accounts import Account, Accounts
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
+from otel_session_agg._sessions.session import Session
+from otel_session_agg._sessions.session_publisher import SessionPublisher
+
+
+class RemoteReads:
+    """Reads what the store has of other processes, for application threads."""
+
+    def __init__(
+        self,
+        publisher: SessionPublisher,
+        lifecycle: SessionLifecycle,
+        accounts: Accounts,
+        *,
+        is_shared: bool,
+    ) -> None:
+        self._publisher = publisher
+        self._lifecycle = lifecycle
+        self._accounts = accounts
+        self._is_shared = is_shared
+
+    def begin(
+        self, session_id: str, labels: Iterable[Label], siblings: frozenset[str], now: float
+    ) -> Callable[[float], None] | None:
+        """Prepare to read what other processes have of a session.
+
+        Args:
+            session_id: The session.
+            labels: The blocks of it around the call; no process waits for these meanwhile.
+            siblings: Names of the other processors of this process, which are not waited for.
+            now: Monotonic seconds.
+
+        Returns:
+            What waits for the answer, to be called outside of all locks with the monotonic time
+            at which to stop; ``None``: there are no other processes.
+
+        """
+        if not self._is_shared:
+            return None
+        return self._begin(self._lifecycle.touch(session_id, now), labels, siblings, now)
+
+    def begin_account(
+        self, name: str, owner: str, labels: Iterable[Label], siblings: frozenset[str], now: float
+    ) -> Callable[[float], None] | None:
+        """Prepare to read what other processes have of an account, like `begin`.
+
+        ``labels``: the blocks around the call that are of its owner.
+        """
+        if not self._is_shared:
+            return None
+        return self._begin(self._accounts.get(name, owner), labels, siblings, now)
+
+    def _begin(
+        self,
+        what: Session | Account,
+        labels: Iterable[Label],
+        siblings: frozenset[str],
+        now: float,
+    ) -> Callable[[float], None]:
+        around = tuple(labels)
+        self._publisher.blocks.pause(around)
+        self._publisher.write_now(self._lifecycle, [label.session_id for label in around], now)
+        return partial(self._publisher.fetch, what, siblings, is_inside=bool(around))
+
+    def end(self, labels: Iterable[Label], now: float) -> Callable[[float], None]:
+        """Write that the blocks around the call go on; return what waits until that is written."""
+        self._publisher.blocks.resume(labels)
+        self._publisher.write_now(self._lifecycle, (), now)
+        return self._publisher.confirm

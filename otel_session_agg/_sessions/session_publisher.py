@@ -1,0 +1,250 @@
+"""Write sessions, accounts and entered blocks to a shared store, and read those of others.
+
+Nothing happens where there is no store.
+
+Rules
+-----
+* A session is written before more can happen in it when something begins in it, so that other
+  processes see that something of it is open, also when this process is killed.
+* While its traces follow each other it is written every ``HOT_SECONDS``; while nothing of it
+  leaves, every ``PUBLISH_SECONDS``.
+* That nothing is open is written when nothing has happened for a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from otel_session_agg._sessions.accounts import Account, Accounts
+from otel_session_agg._sessions.blocks import Blocks
+from otel_session_agg._sessions.budget_table import BudgetTable
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
+from otel_session_agg._sessions.session import Session
+from otel_session_agg._sharing.remote_totals import Fetch
+from otel_session_agg._sharing.session_slots import SESSION, account_slot, open_slot
+from otel_session_agg._sharing.slots import SlotWrite
+from otel_session_agg._sharing.store_worker import StoreWorker
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg.stores.base import Slot
+
+PUBLISH_SECONDS = 1.0
+"""How often a session is written while nothing of it leaves.
+
+So little is lost when the process dies.
+"""
+
+HOT_SECONDS = 0.1
+"""How often a session is written while its traces come one after the other.
+
+Less than what other processes wait before they end one.
+"""
+
+
+class SessionPublisher:
+    """Writes the sessions of one processor; the caller holds a lock around all calls but waits.
+
+    Args:
+        store_worker: The thread that writes; ``None``: there is no shared store.
+        engine: The traces.
+        accounts: What budgets over users and other keys are compared with.
+        process: The name of this processor in the store.
+        texts: Whether the last output and the text of the last error of sessions are written, too.
+
+    """
+
+    def __init__(
+        self,
+        store_worker: StoreWorker | None,
+        engine: Engine,
+        accounts: Accounts,
+        process: str,
+        *,
+        texts: bool,
+    ) -> None:
+        self._accounts = accounts
+        self._store_worker = store_worker
+        self._process = process
+        self._engine = engine
+        self._texts = texts
+        self.blocks = Blocks()
+        """Blocks that are entered in this process."""
+        self._written_blocks: dict[str, int] = {}
+        """The number of blocks as last written, by session or owner, where it is not 0."""
+        self._num_block_writes = 0
+        self._stale: dict[str, float] = {}
+        """Sessions with open traces that have something new, and since when it is not written."""
+        self._watched: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self._is_behind = False
+        """Whether a session was not written because it had been written a moment before."""
+
+    def next_deadline(self, now: float) -> float | None:
+        """Return when something has to be written although nothing ends; ``None``: never."""
+        if self._is_behind:
+            return now + HOT_SECONDS
+        return now + PUBLISH_SECONDS if self._stale else None
+
+    def receive(self) -> Iterable[object]:
+        """Take what has come from the store: records, totals and parts of other processes."""
+        return self._store_worker.take() if self._store_worker is not None else ()
+
+    def turn(  # noqa: PLR0913 -- what the session manager has
+        self,
+        lifecycle: SessionLifecycle,
+        touched: set[str],
+        budgets: BudgetTable,
+        refresh: Callable[[str], object],
+        now: float,
+        *,
+        all_now: bool,
+    ) -> None:
+        """Write what is new and due.
+
+        Args:
+            lifecycle: The sessions.
+            touched: Sessions in which a span has ended since the last turn.
+            budgets: Sessions with a budget are written, and those of others read, at once.
+            refresh: Lets the open traces of a session report what they have by now.
+            now: Monotonic seconds.
+            all_now: Whether to write everything, due or not.
+
+        """
+        if self._store_worker is None:
+            return
+        stale, self._stale = self._stale, {}
+        for session_id in stale.keys() | touched:
+            session, since = lifecycle.get(session_id), stale.get(session_id, now)
+            written = session.published_seconds if session is not None else since
+            if session_id in budgets or now - written >= PUBLISH_SECONDS:
+                refresh(session_id)
+            elif self._engine.traces_by_session.number(session_id):
+                self._stale[session_id] = since
+        ends, lifecycle.ends = lifecycle.ends, []
+        at_once = {*budgets, *(session_id for session_id, _ in ends)}
+        self._write_changed(lifecycle, now, at_once, all_now=all_now)
+        self._write_accounts()
+        for name in [name for name in self.blocks.changed if name not in lifecycle.unwritten]:
+            self._write_blocks(name)
+        for session_id, reason in ends:
+            self._store_worker.end(session_id, reason)
+        sessions = {
+            name: session.writer for name in budgets if (session := lifecycle.get(name)) is not None
+        }
+        if (writers := (sessions, self._accounts.watched())) != self._watched:
+            self._watched = writers
+            self._store_worker.watch(*writers)
+
+    def _write_changed(
+        self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool
+    ) -> None:
+        dropped, lifecycle.dropped = lifecycle.dropped, []
+        for session in dropped:
+            # else it stands there already, and may be recorded
+            if session.session_id in lifecycle.unwritten or session.grown.num_open:
+                self._write(session, now, 0)
+        unwritten, lifecycle.unwritten = lifecycle.unwritten, {}
+        for session_id in unwritten:
+            known = lifecycle.get(session_id)
+            if known is None:
+                continue
+            number = self._engine.traces_by_session.number(session_id)
+            if all_now or session_id in at_once:
+                self._write(known, now, number)
+                continue
+            if now >= _when_due(known, number, now):
+                goes_on = not number and _may_go_on(known, now)
+                self._write(known, now, 1 if goes_on else number)
+                known.unwritten_since = now if goes_on else None
+            if known.unwritten_since is not None:
+                lifecycle.unwritten[session_id] = None
+        self._is_behind = bool(lifecycle.unwritten)
+
+    def _write_blocks(self, name: str) -> None:
+        """Write how many blocks of a session or an owner are entered.
+
+        What happened in them has to be written before.
+        """
+        number = self.blocks.number(name)
+        self.blocks.changed.pop(name, None)
+        if self._store_worker is not None and number != self._written_blocks.pop(name, 0):
+            self._num_block_writes += 1
+            slot = open_slot(name, self._process, self._num_block_writes, number)
+            self._store_worker.put(SlotWrite(slot))
+        if number:
+            self._written_blocks[name] = number
+
+    def _write_accounts(self) -> None:
+        unwritten, self._accounts.unwritten = self._accounts.unwritten, {}
+        if self._store_worker is None:
+            return
+        for account in unwritten.values():
+            account.seq += 1
+            slot = account_slot(account.name, account.writer, account.seq, account.own)
+            self._store_worker.put(SlotWrite(slot))
+
+    def write_now(self, lifecycle: SessionLifecycle, names: Iterable[str], now: float) -> None:
+        """Write what is new of sessions and of all accounts, and their entered blocks."""
+        self._write_accounts()
+        for name in (*names, *self.blocks.changed):
+            session = lifecycle.get(name)
+            if session is not None and name in lifecycle.unwritten:
+                del lifecycle.unwritten[name]
+                self._write(session, now, self._engine.traces_by_session.number(name))
+            self._write_blocks(name)
+
+    def fetch(
+        self, what: Session | Account, siblings: frozenset[str], until: float, *, is_inside: bool
+    ) -> None:
+        """Wait for what other processes have of a session or an account.
+
+        Runs outside of all locks.
+
+        Args:
+            what: The session or the account.
+            siblings: Names of the other processors of this process, which are not waited for.
+            until: When to stop waiting, monotonic seconds.
+            is_inside: Whether the caller is in a block of it: then blocks of other processes that
+                fetch, too, are in the store already.
+
+        """
+        if self._store_worker is not None:
+            own = siblings | {self._process}
+            is_patient = not is_inside
+            if isinstance(what, Session):
+                fetch = Fetch(until, what.session_id, what.writer, own, is_patient=is_patient)
+            else:
+                fetch = Fetch(
+                    until, what.name, what.writer, own, owner=what.owner, is_patient=is_patient
+                )
+            self._store_worker.fetch(fetch)
+
+    def confirm(self, until: float) -> None:
+        """Wait until what was put is written; runs outside of all locks."""
+        if self._store_worker is not None:
+            self._store_worker.fetch(Fetch(until))
+
+    def _write(self, session: Session, now: float, num_open: int) -> None:
+        if self._store_worker is not None:
+            session.seq += 1
+            session.published_seconds, session.unwritten_since = now, None
+            session.grown.set_open(num_open)
+            value = session.encoder.encode(session.grown, texts=self._texts)
+            slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
+            self._store_worker.put(SlotWrite(slot))
+
+
+def _when_due(session: Session, number: int, now: float) -> float:
+    """Return when a session with something new is to be written; ``number``: its open roots."""
+    if not session.grown.num_open:
+        return now
+    session.unwritten_since = now if session.unwritten_since is None else session.unwritten_since
+    again = session.published_seconds + HOT_SECONDS
+    return again if number else max(again, session.unwritten_since + HOT_SECONDS)
+
+
+def _may_go_on(session: Session, now: float) -> bool:
+    """Return whether traces of a session come one after the other.
+
+    Then the next one may have begun already.
+    """
+    is_hot = session.grown.num_open or now - session.published_seconds < HOT_SECONDS
+    return bool(is_hot) and now - session.active_seconds < HOT_SECONDS
