@@ -1,1 +1,1 @@
-"""What ended spans say -> the totals of one trace.  No SDK, clock, thread or lock."""
+"""Fold the readings of ended spans into the totals of one trace.  No SDK, clock, thread or lock."""

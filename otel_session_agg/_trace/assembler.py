@@ -1,18 +1,25 @@
-"""Ended spans of which nobody saw the beginning, until it is known what they are below.  No clock, thread or lock.
+"""Build traces from ended spans only, for exporters.  No clock, thread or lock.
 
-An exporter gets spans when they have ended: children mostly before what is above them, and nothing says what is still open.
-So they are kept, without their attributes, until the root of their trace has come and has waited for spans that end later.
-Then the engine gets them as if it had seen it all: first every start, from the root down, then the ends as they came.
+An exporter gets spans when they have ended: children mostly before their parents, and nothing
+states which spans are still open.  So they are kept, without their attributes, until the root of
+their trace has come and has waited for spans that end later.  Then they are passed to the engine as
+if every start had been seen: first all starts, from the root down, then the ends in the order of
+arrival.
 
 Rules
 -----
-* A root waits ``linger_seconds``; one that begins a trace longer when other processes tell of parts of it in the same way.
-* What hangs at a root by parents that have come goes with it.  What hangs at a parent that has not come goes with the root that
-  begins the trace, which is then partial; a root in the middle of a trace leaves without it, partial, too.
-* A span that somebody saw begin below a parent that will not come (``_parents``) is such a root in the middle of a trace.
-* A span below what the engine remembers goes there at once: it is late.
-* What waits for a root longer than ``session_idle_seconds``, and what is too much, goes to the engine as it is.  That adds up
-  to the same, but for the share of each root where one trace has several of them in this process.
+* A root waits ``linger_seconds``; one that begins a trace waits longer when other processes report
+  parts of it in the same way.
+* Spans below a root whose parents have come leave with it.  Spans whose parent has not come leave
+  with the root that begins the trace, which is then partial; a root in the middle of a trace leaves
+  without them, and is partial, too.
+* A span that was seen to begin below a parent that will not come (``_sdk/parents.py``) is a root in
+  the middle of a trace.
+* A span below a root that the engine knows goes to the engine at once; if that root has left, the
+  span is late.
+* Spans that wait for a root longer than ``session_idle_seconds``, or are beyond the bounds, go to
+  the engine as they are.  Totals are then the same, except for the share of each root where one
+  trace has several of them in this process.
 """
 
 from __future__ import annotations
@@ -32,18 +39,23 @@ from otel_session_agg._trace.trace import Out, Trace
 from otel_session_agg._trace.unrooted import Due, WaitingSpan, WaitingTrace, downwards
 
 MAX_KEPT = 20_000
-"""Spans kept over all traces, about 1 kB each; beyond that those of the trace that began first go to the engine."""
+"""Spans kept over all traces, about 1 kB each.
+
+Beyond that the spans of the trace that began first go to the engine.
+"""
 
 MAX_KEPT_CHARS = 32_000_000
-"""The same for what is kept of texts: outputs, errors and metadata.  Ten times what spans of calls have."""
+"""The same bound for texts that are kept: outputs, errors and metadata.
 
+Ten times what spans of calls have.
+"""
 
 MAX_TOPS = 8192
-"""Such spans that are remembered while they are open, and until they have come."""
+"""Open roots whose parent will not come that are remembered until they have ended."""
 
 
 class TraceAssembler:
-    """What stands before the engine where only ends are seen."""
+    """The stage before the engine where only ends of spans are seen."""
 
     def __init__(
         self,
@@ -63,17 +75,17 @@ class TraceAssembler:
         self._traces: OrderedDict[int, WaitingTrace] = OrderedDict()
         self._deadlines: Deadlines[Due] = Deadlines()
         self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
-        """The traces of spans whose parent is in this process but will not come, by span id, as far as somebody saw them begin."""
+        """Trace ids by span id: spans that were seen to begin below a parent that will not come."""
         self.number = 0
-        """Spans that are kept."""
+        """Number of spans that are kept."""
         self._num_come = 0
         self._num_chars = 0
-        """Of their texts."""
+        """Characters of their texts."""
 
-    # -- arrivals -----------------------------------------------------------------------------------------------------------
+    # -- ended spans ------------------------------------------------------------------------
 
     def ended(self, span: SpanData, payload: object, now: float, out: Out) -> None:
-        """A span ended; what may leave is appended to ``out``."""
+        """Add a span that ended; append to ``out`` what may leave."""
         if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
             span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
         waiting = self._traces.get(span.trace_id)
@@ -107,6 +119,7 @@ class TraceAssembler:
         self._settled(waiting)
 
     def _kept(self, span: SpanData, payload: object) -> WaitingSpan:
+        """Read a span; return what is kept of it."""
         reading = self._engine.reading_of(span)
         if reading.output is not None:
             reading = reading._replace(output=short(reading.output, self._text))
@@ -119,7 +132,7 @@ class TraceAssembler:
         )
 
     def _settled(self, waiting: WaitingTrace) -> None:
-        """Forget a trace of which nothing waits; what waits for a root waits no longer than sessions do."""
+        """Forget a trace without waiting spans; limit how long spans wait for a root."""
         if not waiting.spans:
             self._traces.pop(waiting.trace_id, None)
             if waiting.idle is not None:
@@ -129,10 +142,10 @@ class TraceAssembler:
                 waiting.last_seconds + self._idle_seconds, (waiting, None)
             )
 
-    # -- leaving ------------------------------------------------------------------------------------------------------------
+    # -- release ----------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        """When ``due`` has something to do."""
+        """Return when ``due`` has something to do, in monotonic seconds."""
         return self._deadlines.next()
 
     def due(self, now: float, out: Out) -> None:
@@ -151,7 +164,7 @@ class TraceAssembler:
             self._settled(waiting)
 
     def drain(self, reason: str, now: float, out: Out) -> None:
-        """Release every root that has come, at once; at the end also what has none."""
+        """Release every root that has come, at once; on shutdown also spans without a root."""
         for waiting in list(self._traces.values()):
             self._roots_due(waiting, now, reason, out)
             if reason == SHUTDOWN:
@@ -166,14 +179,14 @@ class TraceAssembler:
     def _root_due(
         self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out
     ) -> None:
-        """A root waits no longer; ``reason``: why it is partial, if it is."""
+        """Release a root that has waited; ``reason``: why it is partial, if it is."""
         root = waiting.spans[root_id].span
         if not root.is_part:  # its parts first
             for part_id in list(waiting.parts):
                 self._root_due(waiting, part_id, now, reason, out)
         waiting.waits_no_longer(root_id)
         if waiting.parent(root_id) is not None:
-            return  # no root: a context was carried around inside the process
+            return  # no root: a context was passed around inside the process
         own = waiting.below((root_id,))
         if root.is_part:
             is_partial = waiting.has_loose(root.start_ns, root.end_ns)
@@ -184,7 +197,7 @@ class TraceAssembler:
         self._hand_on(waiting, own, now, out, reason if is_partial else None)
 
     def _give_up(self, waiting: WaitingTrace, now: float, out: Out) -> None:
-        """Let the engine have the spans of a trace as they are."""
+        """Pass the spans of a trace to the engine as they are."""
         self._roots_due(waiting, now, OPEN_SPANS, out)
         for kept in waiting.take(list(waiting.spans)):
             self._end(kept, now, out)
@@ -198,7 +211,7 @@ class TraceAssembler:
         out: Out,
         why_partial: str | None = None,
     ) -> None:
-        """Let the engine have spans as if it had seen them begin."""
+        """Pass spans to the engine as if it had seen them begin."""
         group = waiting.take(span_ids)
         for span in downwards({kept.span.span_id: kept.span for kept in group}):
             self._guard.call("folding", self._start, span, why_partial, out)
@@ -206,6 +219,7 @@ class TraceAssembler:
             self._end(kept, now, out)
 
     def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
+        """Pass the start of a span to the engine."""
         trace = self._engine.started(
             span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id
         )
@@ -213,16 +227,19 @@ class TraceAssembler:
             trace.partial = why_partial
 
     def _end(self, kept: WaitingSpan, now: float, out: Out) -> None:
-        """One span; of roots what the door handed in leaves, whatever fails."""
+        """Pass the end of a span to the engine; a root's payload leaves even on a fault."""
         self.number -= 1
         self._num_chars -= kept.num_chars
-        mine: Out = []
-        if self._guard.call("folding", self._ended, kept, now, mine) is None:
+        leaving: Out = []
+        if self._guard.call("folding", self._ended, kept, now, leaving) is None:
             self._engine.fault(kept.span)
-            if not any(isinstance(item, Trace) and item.payload is kept.payload for item in mine):
-                mine.append(kept.payload)
-        out += [item for item in mine if item is not None]  # what is no root has left
+            if not any(
+                isinstance(item, Trace) and item.payload is kept.payload for item in leaving
+            ):
+                leaving.append(kept.payload)
+        out += [item for item in leaving if item is not None]  # spans that are no roots have left
 
     def _ended(self, kept: WaitingSpan, now: float, out: Out) -> bool:
+        """Pass the end to the engine; return ``True``, which the guard does not on a fault."""
         self._engine.ended(kept.span, kept.payload, now, out, kept.reading)
         return True

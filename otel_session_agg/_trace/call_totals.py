@@ -1,4 +1,4 @@
-"""Adding up calls, once nothing can change them any more."""
+"""Sum calls that can no longer change."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.token_counts import has_usage
 
 Price = Callable[[Call], "int | None"]
-"""Cost of a call in picodollars, or ``None`` when it is unknown."""
+"""Return the cost of a call in picodollars, or ``None`` when it is unknown."""
 
 
 class CallTotals:
-    """Totals over calls."""
+    """Totals over calls; costs in picodollars (``_pusd``)."""
 
     __slots__ = (
-        "cache_read_tokens", "cache_write_tokens", "completion_tokens", "computed", "cost_pusd", "models", "num_models",
-        "prompt_tokens", "reasoning_tokens", "recorded", "total_tokens", "unpriced", "winners",
+        "cache_read_tokens", "cache_write_tokens", "completion_tokens", "computed", "cost_pusd",
+        "models", "num_models", "prompt_tokens", "reasoning_tokens", "recorded", "total_tokens",
+        "unpriced", "winners",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class CallTotals:
         self.models: set[str] = set()
 
     def add(self, call: Call, price: Price) -> None:
-        """Add one call, which is priced here, once."""
+        """Add one call, and price it: this happens once for each call."""
         self.num_models += call.model_events
         usage = call.usage
         if call.usage_counts and usage is not None:
@@ -57,7 +58,7 @@ class CallTotals:
             self._add_cost(call, price)
 
     def merge(self, other: CallTotals) -> None:
-        """What another has added up."""
+        """Add the totals of another."""
         self.num_models += other.num_models
         self.winners += other.winners
         self.computed += other.computed
@@ -87,4 +88,4 @@ class CallTotals:
                 self.computed += 1
                 self.cost_pusd += cost
         elif (call.model_events or call.silent) and not call.failed:
-            self.unpriced += 1  # it was answered, so it cost something, but nobody says how much
+            self.unpriced += 1  # it was answered, so it cost something, but no span states how much

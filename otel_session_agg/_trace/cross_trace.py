@@ -1,18 +1,22 @@
-"""Calls that two traces tell of.
+"""Find calls that two traces report.
 
-Where nothing of the application is above a call, or a framework keeps its spans to itself, each instrumentation that tells of the
-call may do it in another trace, so neither nesting nor the window of a trace shows that it is one call.  It is, when different
-scopes tell of it and
+Where no span of the application is above a call, or a framework keeps its spans to itself, each
+instrumentation may report the call in a trace of its own, so neither nesting nor the window of a
+trace shows that it is one call.  It is one call when different scopes report it and
 
-* both name the same response, with figures that do not contradict, or
-* one of them names none, they state the same figures of the same model, one is in the time of the other, and the root of the
-  trace that leaves is of a scope that tells of the call: nothing of the application is above it; or
-* the same, but for figures that one of them does not state, or is known not to know well, when nothing of the application is above
-  the other one either.
+* both state the same response id, with figures that do not contradict; or
+* one of them states no response id, they state the same figures of the same model, one is in the
+  time of the other, and the root of the trace that leaves is of a scope that reports the call: no
+  span of the application is above it; or
+* the same, except for figures that one of them does not state, or is known to be unsure of, when no
+  span of the application is above the other one either.
 
-Of two such traces the one that leaves later has the call, with what both say of it; when the other one has left already, that
-keeps it; what it did not know of the call's tokens stays with the other one.  But what is in a session is never left out for the
-sake of a trace that is not in it.
+Rules
+-----
+* The call counts in the trace that leaves later, with what both reports state; where the totals of
+  the other trace have been read already, it counts there.
+* In that case, tokens that only the later trace knows still count in the later one.
+* A call that is in a session is never left out in favour of a trace that is not in it.
 """
 
 from __future__ import annotations
@@ -23,24 +27,29 @@ from typing import NamedTuple, TypeVar
 
 from otel_session_agg._reasons import OTHER_TRACE
 from otel_session_agg._recent import Recent
-from otel_session_agg._trace.call import Call, absorb, differs, one_call, same_model
+from otel_session_agg._trace.call import Call, absorb
+from otel_session_agg._trace.same_call import differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures
 from otel_session_agg._trace.trace import Trace
 
 MAX_CALLS = 4096
-"""Calls that are remembered: seconds of a busy process; tellers of one call end within milliseconds."""
+"""Calls that are remembered: seconds of a busy process; reports of one call end within
+milliseconds."""
 
 _MAX_ALIKE = 16
-"""Calls with the same figures that are remembered: those that are made at once, mostly."""
+"""Calls with the same figures that are remembered: mostly those that are made at once."""
 
 _MAX_LATEST = 64
-"""Calls that are looked through for one whose figures are not the same: those that end within milliseconds of each other."""
+"""Calls that are searched for one with other figures: those that end within milliseconds."""
 
 _MAX_ALONE = 512
-"""Calls that are remembered as long as one scope tells of all: those that a second one, when it appears, may tell of, too."""
+"""Calls that are remembered while a single scope reports all of them.
+
+When a second scope appears, it may report these, too.
+"""
 
 _MISSES = 16
-"""Of these, calls that ended before this one began, looked at before the search is given up."""
+"""Calls that ended before this one began, after which such a search is given up."""
 
 _Figures = tuple["int | None", "int | None"]
 
@@ -49,14 +58,17 @@ _Name = TypeVar("_Name", bound=Hashable)
 
 
 class Sighting(NamedTuple):
-    """A call and the trace that tells of it."""
+    """A call and the trace that reports it."""
 
     call: Call
     trace: Trace
 
     @property
     def begins(self) -> bool:
-        """Whether nothing of the application is above the call: the root of the trace is of a scope that tells of it."""
+        """Whether no span of the application is above the call.
+
+        The root of the trace is then of a scope that reports the call.
+        """
         root = self.trace.root_span
         return self.trace.root_id in self.call.span_ids or (
             root is not None and root.scope_name in self.call.scopes
@@ -69,7 +81,7 @@ class Sighting(NamedTuple):
 
     @property
     def session(self) -> str | None:
-        """The session that the call is in, as far as it is known."""
+        """The session that the call is in, if known."""
         own = self.trace.attribution.session
         return self.call.session or (own.value if own is not None else None)
 
@@ -83,10 +95,13 @@ class CrossTraceDuplicates:
         self._latest: deque[Sighting] = deque(maxlen=_MAX_ALONE)
         self._scope: str | None = None
         self._is_mixed = False
-        """Calls of more than one scope were here: without that no two tell of one call, and none has to be found."""
+        """Whether calls of more than one scope were seen.
+
+        Until then no two calls are one, and nothing has to be indexed.
+        """
 
     def note(self, trace: Trace, calls: Iterable[Call]) -> None:
-        """A trace tells of calls."""
+        """Remember calls that a trace reports."""
         for call in calls:
             if call.strong and (call.usage_counts or call.model_events or call.silent):
                 self._note(Sighting(call, trace), call.scopes[0])
@@ -99,12 +114,12 @@ class CrossTraceDuplicates:
             self._scope = scope
         elif self._scope != scope:
             self._is_mixed = True
-            for told in self._latest:
-                self._index(told)
+            for sighting in self._latest:
+                self._index(sighting)
             self._latest = deque(self._latest, _MAX_LATEST)
 
     def _index(self, mine: Sighting) -> None:
-        """Make a call findable by what it says."""
+        """Index a call by its response id and by its figures."""
         call = mine.call
         if call.response_id is not None:
             _put(self._by_response, call.response_id, mine)
@@ -112,19 +127,22 @@ class CrossTraceDuplicates:
             _put(self._by_figures, _figures(call), mine)
 
     def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
-        """Of the calls of a trace that leaves, leave out those that another one has, or will have; they are counted."""
+        """Leave out calls of a leaving trace that count in another one.
+
+        ``unread``: the counter of values that are not used, by reason.
+        """
         if not self._is_mixed:
             return
         for call in list(trace.window or ()):
             if not call.strong or not (call.usage_counts or call.model_events or call.silent):
                 continue
             mine = Sighting(call, trace)
-            other = self._same(mine)
-            if other is not None and _settled_between(mine, other):
+            other = self._same_call(mine)
+            if other is not None and _resolve(mine, other):
                 unread[OTHER_TRACE] += 1
 
-    def _same(self, mine: Sighting) -> Sighting | None:
-        """Another one that tells of the same call."""
+    def _same_call(self, mine: Sighting) -> Sighting | None:
+        """Return another sighting of the same call, if there is one."""
         call = mine.call
         named = self._by_response.get(call.response_id) if call.response_id is not None else None
         for other in named or ():
@@ -149,9 +167,9 @@ class CrossTraceDuplicates:
         return None
 
 
-def _put(told: Recent[_Name, tuple[Sighting, ...]], name: _Name, mine: Sighting) -> None:
-    alike = told.get(name)
-    told.put(name, (mine,) if alike is None else (*alike, mine)[-_MAX_ALIKE:])
+def _put(index: Recent[_Name, tuple[Sighting, ...]], name: _Name, mine: Sighting) -> None:
+    alike = index.get(name)
+    index.put(name, (mine,) if alike is None else (*alike, mine)[-_MAX_ALIKE:])
 
 
 def _figures(call: Call) -> _Figures:
@@ -167,28 +185,32 @@ def _is_apart(mine: Sighting, other: Sighting) -> bool:
 
 
 def _differs(mine: Sighting, other: Sighting) -> bool:
-    """Whether two calls at the same time are apart and state figures that do not contradict, or may contradict."""
-    call, told = mine.call, other.call
-    if call.scopes[0] in told.scopes or call.start_ns > told.end_ns or told.start_ns > call.end_ns:
+    """Return whether two concurrent reports may be of one call although their figures differ."""
+    call, other_call = mine.call, other.call
+    if (
+        call.scopes[0] in other_call.scopes
+        or call.start_ns > other_call.end_ns
+        or other_call.start_ns > call.end_ns
+    ):
         return False
     if (
         call.failed
-        or told.failed
-        or not (differs(call, told) or not (call.usage_counts and told.usage_counts))
+        or other_call.failed
+        or not (differs(call, other_call) or not (call.usage_counts and other_call.usage_counts))
     ):
         return False
     return other.begins and _is_apart(mine, other)
 
 
 def _may_be_one(mine: Sighting, other: Sighting) -> bool:
-    call, told = mine.call, other.call
-    if other.trace is mine.trace or not (told.alive or told.settled):
+    call, other_call = mine.call, other.call
+    if other.trace is mine.trace or not (other_call.alive or other_call.settled):
         return False
-    return told.scopes != call.scopes and one_call(told, call)
+    return other_call.scopes != call.scopes and one_call(other_call, call)
 
 
-def _settled_between(mine: Sighting, other: Sighting) -> bool:
-    """Let one of two traces have the call; returns whether that is the other one."""
+def _resolve(mine: Sighting, other: Sighting) -> bool:
+    """Let the call count in one of two traces; return whether that is the other one."""
     if mine.session not in (None, other.session):
         if not other.trace.is_closed:
             other.trace.totals = None
@@ -198,9 +220,8 @@ def _settled_between(mine: Sighting, other: Sighting) -> bool:
         if mine.knows_tokens and not other.knows_tokens:
             mine.call.model_events = 0
             return False
-        other.call.scopes = tuple(
-            dict.fromkeys(other.call.scopes + mine.call.scopes)
-        )  # and by none of these once more
+        # so that none of these scopes is matched with it once more
+        other.call.scopes = tuple(dict.fromkeys(other.call.scopes + mine.call.scopes))
         mine.call.alive = False
     else:
         other.trace.totals = None

@@ -1,25 +1,33 @@
-"""The recent calls of one trace, in which the one that a span tells of again is found.
+"""Find the report of a call that another span of the same trace has reported already.
 
-A trace keeps its recent calls open for corrections; older ones are settled and can change no more.
+A trace keeps its recent calls open for corrections; older ones are settled and can no longer
+change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from otel_session_agg._trace.call import Call, absorb, made, one_call
+from otel_session_agg._trace.call import Call, absorb
+from otel_session_agg._trace.same_call import made, one_call
 from otel_session_agg._trace.token_counts import fits, same_figures
 
 WINDOW = 256
-"""Recent calls per trace that can still be corrected.  Duplicates end within milliseconds of each other and late
-descendants within seconds; 256 calls are minutes of an agent's work."""
+"""Recent calls per trace that can still be corrected.
+
+Duplicates end within milliseconds of each other and late descendants within seconds; 256 calls are
+minutes of an agent's work.
+"""
 
 _MISSES = 16
-"""Calls that ended before this one began, looked at before the search is given up: tellers of one call end together."""
+"""Calls that ended before this one began, after which a search is given up.
+
+Reports of one call end together.
+"""
 
 
 class Window:
-    """The recent calls of one trace, bounded; the trace settles what falls out."""
+    """The recent calls of one trace, bounded; the trace settles the calls that fall out."""
 
     __slots__ = ("_by_name", "_last_scope", "_mixed", "_runs", "fresh", "num_calls")
 
@@ -27,47 +35,50 @@ class Window:
         self._by_name: dict[int | str, Call] = {}
         """Calls by all their span ids and their response id, the oldest first."""
         self._mixed = False
-        """Calls of more than one scope are here: duplicates are possible."""
+        """Whether calls of more than one scope are here, so that duplicates are possible."""
         self._last_scope = ""
         self._runs: list[Call] = []
-        """Runs of agents of whose calls nobody has told."""
+        """Runs of agents whose calls no span has reported."""
         self.fresh: list[Call] = []
-        """Calls that were taken in since somebody asked."""
+        """Calls that were taken in since ``take_fresh``."""
         self.num_calls = 0
 
     def __iter__(self) -> Iterator[Call]:
-        names = self._by_name  # as ``_calls``, for those who want them all
+        names = self._by_name  # the same as ``_calls``, without a generator
         return iter(
             [call for name, call in names.items() if call.alive and name == call.span_ids[0]]
         )
 
     def take_fresh(self) -> list[Call]:
-        """Calls that were taken in since this was asked last."""
+        """Return the calls that were taken in since the last time."""
         fresh = self.fresh
         if fresh:
             self.fresh = []
         return fresh
 
     def has_weak(self) -> bool:
-        """Whether the figures of some call may be a repeat."""
+        """Return whether the figures of some call may be a repeat."""
         return any(
             not call.strong and call.usage_counts and call.alive for call in self._by_name.values()
         )
 
     def by_span(self, span_id: int) -> Call | None:
-        """The call that a span told of, if it is not given up."""
+        """Return the call that a span reported, if it still counts."""
         call = self._by_name.get(span_id)
         return call if call is not None and call.alive else None
 
     def index(self, call: Call) -> None:
-        """Make a call findable by all that tells of it."""
+        """Index a call by the spans that report it and by its response id."""
         for span_id in call.span_ids:
             self._by_name[span_id] = call
         if call.response_id is not None:
             self._by_name.setdefault(call.response_id, call)
 
     def place(self, call: Call, nested: list[Call]) -> tuple[Call, Call | None]:
-        """Take a call in, unless another one tells of it already; returns the one that stands, and one that fell out."""
+        """Take a call in, unless it is a report of a call that is here; merge it into that then.
+
+        Return the call that counts, and the call that fell out of the window, if any.
+        """
         names, scope = self._by_name, call.scopes[0] if call.scopes else ""
         if self.num_calls and (
             self._mixed or scope != self._last_scope or call.response_id in names
@@ -100,7 +111,7 @@ class Window:
         return call, oldest
 
     def pop_oldest(self) -> Call:
-        """Forget the call that is here the longest."""
+        """Remove and return the call that has been here longest."""
         call = next(iter(self._by_name.values()))
         self.num_calls -= 1
         for name in (*call.span_ids, call.response_id):
@@ -109,7 +120,7 @@ class Window:
         return call
 
     def same_call(self, call: Call, nested: list[Call]) -> Call | None:
-        """The call that ``call`` also tells of, leaving out those it nests with."""
+        """Return the call that ``call`` also reports, if any, leaving out those it nests with."""
         if call.response_id is not None:
             other = self._by_name.get(call.response_id)
             if (
@@ -137,13 +148,13 @@ class Window:
         return fallback
 
     def _made_by(self, run: Call) -> Call | None:
-        """The last call that a run made."""
+        """Return the last call that a run made."""
         return next(
             (call for call in self._calls(reversed(self._by_name)) if made(run, call)), None
         )
 
     def _calls(self, names: Iterable[int | str]) -> Iterator[Call]:
-        """Live calls, each once: where its first span id stands."""
+        """Yield the calls that count, each once: at its first span id."""
         for name in names:
             call = self._by_name[name]
             if call.alive and name == call.span_ids[0]:
@@ -151,5 +162,5 @@ class Window:
 
 
 def _nearer(a: Call | None, b: Call, call: Call) -> Call:
-    """Of two calls that may be one with another, the one whose figures fit; else the first."""
+    """Return the one of two candidates whose figures fit ``call``, else the first."""
     return b if a is None or (fits(b.usage, call.usage) and not fits(a.usage, call.usage)) else a

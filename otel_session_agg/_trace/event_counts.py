@@ -1,9 +1,11 @@
-"""What every event adds to the totals, whatever it is: counts, times, the last output and error, feedback.
+"""Sum what every span adds to the totals: counts, times, the last output and error, feedback.
 
-An event belongs to the session that it names itself, else to that of its nearest ancestor, else to its trace's.  What an
-ancestor names is known when it ends, after its children; so what is not owned yet rides up with the spans that end.  Ids
-come in two strengths: those that are set for sessions, and those of conversations and threads that frameworks set by
-themselves, on sub-agents too.  Of the first the nearest counts, of the second the outermost; the first beat the second.
+A span belongs to the session that it names itself, else to that of its nearest ancestor, else to
+its trace's.  What an ancestor names is known when it ends, after its children; so counts that no
+session has yet move up with the spans that end.  Session ids are strong or weak: strong ones are
+set for sessions; weak ones are those of conversations and threads, which frameworks set by
+themselves, on sub-agents too.  Of strong ids the nearest counts, of weak ones the outermost; a
+strong id beats a weak one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 
 
 class EventCounts:
-    """Counts and extremes over events."""
+    """Counts and extremes over spans; each span that is read counts as one event."""
 
     __slots__ = (
         "end_ns",
@@ -32,23 +34,22 @@ class EventCounts:
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is counted yet."""
+        """Reset all counts."""
         self.num_events = self.num_tools = self.num_errors = 0
         self.feedback = False
         self.start_ns: int | None = None
         self.end_ns: int | None = None
         self.output: tuple[int, int, object] | None = None
-        """End, span and raw output of the last event to end that has one."""
+        """End, span id and raw output of the last span to end that has one."""
         self.error: At | None = None
 
     def add(self, span: SpanData, reading: Reading) -> None:
-        """One event."""
+        """Count one span."""
         self.num_events += 1
         if reading.kind is _TOOL:
             self.num_tools += 1
-        if (
-            self.start_ns is None or span.start_ns < self.start_ns
-        ):  # as ``span_time``, which is called less often
+        # the same as ``span_time``, without the call
+        if self.start_ns is None or span.start_ns < self.start_ns:
             self.start_ns = span.start_ns
         if self.end_ns is None or span.end_ns > self.end_ns:
             self.end_ns = span.end_ns
@@ -65,14 +66,14 @@ class EventCounts:
             self.feedback = True
 
     def span_time(self, span: SpanData) -> None:
-        """The time of a span, which is no event."""
+        """Extend the time to that of a span that does not count as an event."""
         if self.start_ns is None or span.start_ns < self.start_ns:
             self.start_ns = span.start_ns
         if self.end_ns is None or span.end_ns > self.end_ns:
             self.end_ns = span.end_ns
 
     def merge(self, other: EventCounts) -> None:
-        """What another has counted."""
+        """Add the counts of another."""
         self.num_events += other.num_events
         self.num_tools += other.num_tools
         self.num_errors += other.num_errors
@@ -90,5 +91,5 @@ class EventCounts:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was counted."""
+        """Whether nothing was counted."""
         return not self.num_events and not self.feedback and self.start_ns is None

@@ -1,11 +1,17 @@
-"""What is open below one session root, and what counts of what has ended there.
+"""Fold ended spans into the tree of open ones below one session root.
 
-Of an open span its id and its parent are kept, of an ended one nothing but the call that it told of: that hangs at the nearest
-open ancestor and moves up when that ends, so the state is bounded by the open spans and the window of recent calls.  On the
-way up ``_nesting`` decides which calls count, and ``_owners`` which session they belong to.  A span counts as ended when it has
-and all below it have (``_outlived``), so the order of ends decides nothing where starts are seen.  Calls also hang at parents
-that are not known (they end without a start, or later than their children); nothing waits for those.  An ended span that told
-of a call is met again in the window, so a late descendant still corrects it.
+How it works
+------------
+* Of an open span its id and its parent are kept; of an ended one only the call that it reported.
+* A call is attached to the nearest open ancestor and moves up when that ends, so the state is
+  bounded by the open spans and the window of recent calls.
+* On the way up ``nesting`` decides which calls count, and ``attribution`` to which session they
+  belong.
+* A span is decided about when it and all spans below it have ended (``outlived``), so the order of
+  ends makes no difference where starts are seen.
+* Calls are also attached to parents that are not known (these end without a start, or later than
+  their children); nothing waits for those.
+* An ended span that reported a call stays in the window, so a late descendant still corrects it.
 """
 
 from __future__ import annotations
@@ -19,14 +25,8 @@ from otel_session_agg._trace.call_totals import Price
 from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.event_counts import EventCounts
-from otel_session_agg._trace.nesting import (
-    SETTLED,
-    Node,
-    flags_of,
-    nest,
-    put_behind_tool,
-    reports_call,
-)
+from otel_session_agg._trace.nesting import nest, reports_call
+from otel_session_agg._trace.node import SETTLED, Node, flags_of, put_behind_tool
 from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, OutlivedSpan
 from otel_session_agg._trace.placement import Placement
 
@@ -38,10 +38,10 @@ class OpenTree(Placement):
 
     __slots__ = ()
 
-    # -- open spans -----------------------------------------------------------------------------------------------------
+    # -- open spans -------------------------------------------------------------------------
 
     def started(self, span_id: int, parent_id: int | None) -> int:
-        """A span below the root began; returns how many are open."""
+        """Add a span that started below the root; return the number of open spans."""
         self.opened = self.opened or {}
         self.opened[span_id] = parent_id
         if self.outlived is not None:
@@ -50,7 +50,7 @@ class OpenTree(Placement):
         return len(self.opened)
 
     def put_below(self, root_id: int) -> None:
-        """The root has got a parent, which takes its place; the root is open."""
+        """Put the open root below its parent, which takes its place."""
         span_id = self.demoted_id = self.root_id or 0
         self.opened = {span_id: root_id, **(self.opened or {})}
         if self.outlived is not None:
@@ -61,13 +61,13 @@ class OpenTree(Placement):
         self.root_id, self.above_id, self.is_part, self.totals = root_id, None, False, None
 
     def note_first(self, span: SpanData) -> None:
-        """A span ended; where no root is known, the one that began first stands for it."""
+        """Note an ended span: where no root is known, the span that began first stands for it."""
         if self.root_id is None:
             at = (span.start_ns, span.span_id, span.end_ns)
             self.first = at if self.first is None else min(at, self.first)
 
     def give_up(self, span_ids: Iterable[int], ended_spans: EndedSpans, price: Price) -> None:
-        """Stop waiting for spans; what hangs at them moves up."""
+        """Stop waiting for spans; what is attached to them moves up."""
         self.totals = None
         for span_id in span_ids:
             is_open = self.opened is not None and span_id in self.opened
@@ -75,16 +75,16 @@ class OpenTree(Placement):
             ended_spans.keep(self.trace_id, span_id, parent_id)
             node = self.nodes.pop(span_id, None) if self.nodes else None
             if node is not None:
-                self._home(node.calls, node.flags, parent_id, ended_spans).rise(node)
+                self._attach(node.calls, node.flags, parent_id, ended_spans).merge_below(node)
             if is_open:
                 self._child_done(parent_id, ended_spans, price)
 
     def oldest_open(self, how_many: int) -> list[int]:
-        """The spans that are open the longest."""
+        """Return the spans that have been open longest."""
         return list(islice(self.opened or (), how_many))
 
     def settle(self, ended_spans: EndedSpans, price: Price) -> None:
-        """Shrink to the totals: nothing can be corrected any more."""
+        """Keep only the totals: nothing can be corrected any more."""
         self.give_up(list(reversed(self.opened or {})), ended_spans, price)
         while self.nodes:
             self.give_up(list(self.nodes), ended_spans, price)
@@ -103,19 +103,19 @@ class OpenTree(Placement):
 
     @property
     def num_calls(self) -> int:
-        """Recent calls that can still be corrected."""
+        """Number of recent calls that can still be corrected."""
         return self.window.num_calls if self.window is not None else 0
 
     def fresh_calls(self) -> list[Call]:
-        """Calls that were taken in since this was asked last."""
+        """Return the calls that were taken in since the last time."""
         return self.window.take_fresh() if self.window is not None else []
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- ended spans ------------------------------------------------------------------------
 
     def ended(
         self, span: SpanData, reading: Reading, ended_spans: EndedSpans, price: Price
     ) -> None:
-        """A span below the root ended."""
+        """Fold a span that ended below the root, or let it wait for open spans below it."""
         self.totals = None
         self.lacks |= reading.lacks
         if reading.user_id is not None or reading.metadata is not None:
@@ -141,7 +141,7 @@ class OpenTree(Placement):
     def _wait(
         self, outlived: Outlived, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price
     ) -> None:
-        """Let a span wait for what is open below it; all but its call counts now."""
+        """Let a span wait for open spans below it; all but its call counts now."""
         span, reading, parent_id = ended
         self._node(span.span_id).add(span, reading)
         if reading.session_id is not None:
@@ -150,15 +150,15 @@ class OpenTree(Placement):
             )
         outlived.wait(span, reading, parent_id)
         if len(outlived.spans) > MAX_WAITING:
-            self._waited(outlived.pop_oldest(), ended_spans, price)
+            self._stop_waiting(outlived.pop_oldest(), ended_spans, price)
 
-    def _waited(self, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price) -> None:
-        """Decide about a span that waits no longer, and about those above it that waited for it alone."""
+    def _stop_waiting(self, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price) -> None:
+        """Decide about a span that stops waiting, and about spans above that waited only for it."""
         self._fold_waited(ended, ended_spans, price)
         self._child_done(ended.parent_id, ended_spans, price)
 
     def _child_done(self, parent_id: int | None, ended_spans: EndedSpans, price: Price) -> None:
-        """A child of a span is open no more: what waited for nothing else is decided about."""
+        """Count off an open child of a span, and decide about spans that waited only for it."""
         outlived = self.outlived
         while outlived is not None:
             ended = outlived.done(parent_id)
@@ -167,37 +167,36 @@ class OpenTree(Placement):
             self._fold_waited(ended, ended_spans, price)
             parent_id = ended.parent_id
         if not self.opened and outlived is not None and outlived.spans:  # a ring of parents
-            self.wait_no_longer(ended_spans, price)
+            self.stop_all_waiting(ended_spans, price)
 
-    def wait_no_longer(self, ended_spans: EndedSpans, price: Price) -> None:
-        """Decide about all spans that wait, whatever is open below them, the innermost first."""
+    def stop_all_waiting(self, ended_spans: EndedSpans, price: Price) -> None:
+        """Decide about all waiting spans, innermost first, whatever is open below them."""
         outlived = self.outlived
         if outlived is not None and outlived.spans:
-            for span_id in (
-                outlived.innermost_first()
-            ):  # what hangs below one is at it until it is decided about
+            # innermost first: what is below a span stays attached to it until it is decided about
+            for span_id in outlived.innermost_first():
                 self._fold_waited(outlived.spans.pop(span_id), ended_spans, price)
 
     def _fold_waited(self, ended: OutlivedSpan, ended_spans: EndedSpans, price: Price) -> None:
+        """Decide about a span that has waited; all but its call counted before."""
         span, reading, _ = ended
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
         node = node or Node()
         flags = self._fold_call(span, reading, node.calls, node.flags, price)
         if reading.session_id is not None:
             self.attribution.attribute(node, reading)
-        self._home(node.calls, flags, span.parent_id, ended_spans).rise(node)
+        self._attach(node.calls, flags, span.parent_id, ended_spans).merge_below(node)
 
     def _fold_span(
         self, span: SpanData, reading: Reading, ended_spans: EndedSpans, price: Price
     ) -> None:
-        """Decide about a span and what is below it."""
+        """Decide about a span and what is attached to it, and move that up."""
         node = self.nodes.pop(span.span_id, None) if self.nodes else None
-        if (
-            node is None and reading.session_id is None
-        ):  # a leaf, as nearly all are: only its own call rises
+        # a leaf, as nearly all are: only its own call moves up
+        if node is None and reading.session_id is None:
             calls: list[Call] = []
             flags = self._fold_call(span, reading, calls, 0, price) if reports_call(reading) else 0
-            self._home(calls, flags, span.parent_id, ended_spans).add(span, reading)
+            self._attach(calls, flags, span.parent_id, ended_spans).add(span, reading)
             return
         node = node or Node()
         flags = self._fold_call(span, reading, node.calls, node.flags, price)
@@ -207,14 +206,17 @@ class OpenTree(Placement):
                 span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
             )
             counts_at = self.attribution.attribute(node, reading)
-        home = self._home(node.calls, flags, span.parent_id, ended_spans)
-        (counts_at or home).add(span, reading)
-        home.rise(node)
+        ancestor = self._attach(node.calls, flags, span.parent_id, ended_spans)
+        (counts_at or ancestor).add(span, reading)
+        ancestor.merge_below(node)
 
     def _fold_call(
         self, span: SpanData, reading: Reading, calls: list[Call], flags: int, price: Price
     ) -> int:
-        """Put an event and the calls below it together; ``calls`` becomes what is left, the flags are returned."""
+        """Decide between the call that a span reports and the calls below it.
+
+        ``calls`` is changed to those that are left; return their flags.
+        """
         if not reports_call(reading):
             return put_behind_tool(calls, flags) if reading.kind is _TOOL else flags
         outer = Call(span, reading)
@@ -232,14 +234,14 @@ class OpenTree(Placement):
         calls[:] = [other for other in calls if other.alive and other is not call]
         if call is not None:
             calls.append(call)
-        elif not outer.alive and self.window is not None:  # what it told went to one of these
+        elif not outer.alive and self.window is not None:  # what it reported went to one of these
             for other in calls:
                 self.window.index(other)
                 flags |= flags_of(other)
         return flags
 
     def _place(self, call: Call, nested: list[Call], price: Price) -> Call:
-        """Find out whether a call is told of already; take it into the window if not."""
+        """Take a call into the window, unless it is there already; return the one that counts."""
         self.window = self.window or Window()
         placed, oldest = self.window.place(call, nested)
         if oldest is not None and oldest.alive:

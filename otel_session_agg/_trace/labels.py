@@ -1,4 +1,4 @@
-"""What the spans of a trace say of their session beside its id: who uses it, and metadata."""
+"""Collect the users and metadata that the spans of a trace state."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reading.users import metadata_in
 
 _MAX_TEXTS = 2
-"""Texts of metadata that are read, for each session of a trace: frameworks write the same one, with more of their own in it, on
-each of their spans."""
+"""Texts of metadata that are read for each session of a trace.
+
+Frameworks write the same text, with more of their own in it, on each of their spans.
+"""
 
 
 class Labels:
-    """What spans say of one session.
+    """User and metadata that spans state of one session.
 
-    Of several users the first counts.  What ``session()`` states counts before what spans say: it is on no span, and later than
-    ``Labelled(0, ...)``.
+    Of several users the earliest counts.  Metadata from ``session()`` beats metadata from spans: it
+    is on no span, and later than ``Labelled(0, ...)``.
     """
 
     __slots__ = ("_last", "_num_read", "totals")
@@ -27,7 +29,7 @@ class Labels:
         self._num_read = 0
 
     def add(self, span: SpanData, reading: Reading) -> None:
-        """What one span says."""
+        """Add the user and the metadata that one span states."""
         user = self.totals.user
         if reading.user_id is not None and (
             user is None or (span.start_ns < user.time_ns and reading.user_id != user.value)

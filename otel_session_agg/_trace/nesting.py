@@ -1,135 +1,56 @@
-"""Which of two events counts when one is above the other.
+"""Decide which of two reports counts when one span is above the other.
 
 Rules
 -----
 * Leaf wins: usage counts if and only if no usage below it counted.
-* Usage of other kinds than model and embedding is weak, and so is a model server's own span: it also loses against a model
-  or embedding with usage above it.
-* What stands behind a tool below a model call is another call, not a part of it; so is an embedding with another input.
-* A model event counts as one when no model event below it does; failed attempts inside one that succeeded do not.
-* A container's recorded cost stands for its calls when none of them has a recorded cost of its own.
-* What was billed, states nothing and is no model event (an embedding, a reranker, an agent without spans for its calls) gives
-  way to any call below it.  A sum above it has the calls of agents, and nothing of the rest.
+* Usage of other kinds than model and embedding is weak, and so is a model server's own span: weak
+  usage also loses against a model or embedding with usage above it.
+* A call behind a tool below a model call is another call, not a part of it; so is an embedding with
+  another input.
+* A model event counts as one when no model event below it does; failed attempts inside one that
+  succeeded do not count.
+* A container's recorded cost stands for its calls when none of them has one of its own.
+* A span that was billed, states no figures and is no model event (an embedding, a reranker, an
+  agent without spans for its calls) gives way to any call below it.  Figures above it include the
+  calls of agents, but no other such spans.
 """
 
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._trace.call import Call, absorb
-from otel_session_agg._trace.duplicates import WINDOW
-from otel_session_agg._trace.event_counts import EventCounts
+from otel_session_agg._trace.node import (
+    COUNTED,
+    DIRECT,
+    EMBEDDED,
+    MODEL,
+    RECORDED,
+    SETTLED,
+    STRONG,
+    TOOL_SHIFT,
+    flags_of,
+    is_fee,
+)
 from otel_session_agg._trace.token_counts import agree, has_usage, same_figures, same_prompt
 
-COUNTED = 1
-"""Some usage below counted."""
-STRONG = 2
-"""Usage of a model below counted."""
-MODEL = 4
-"""There is a model event below."""
-RECORDED = 8
-"""Some recorded cost below counted."""
-SETTLED = 16
-"""Some call below can no longer be corrected."""
-EMBEDDED = 32
-"""Usage of an embedding below counted."""
-
-_HERE = 0xFF
-_BEHIND = 8
-"""Shift of the same flags for what is behind a tool."""
-
-_MODEL, _EMBEDDING, _GUARDRAIL = (
-    Kind.MODEL,
-    Kind.EMBEDDING,
-    Kind.GUARDRAIL,
-)  # faster to read than an enum's members
+# faster to read than an enum's members
+_MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING
 CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 
-class Node(EventCounts):
-    """What hangs at a span that has not ended: the events below it that no session owns, the calls and what they mean to it."""
-
-    __slots__ = ("calls", "flags", "weak")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flags = 0
-        self.calls: list[Call] = []
-        self.weak: dict[str, EventCounts] | None = None
-        """Events that a conversation owns, as long as no ancestor knows better."""
-
-    def rise(self, below: Node) -> None:
-        """Events of a descendant that has ended."""
-        self.merge(below)
-        for session, counts in (below.weak or {}).items():
-            self.weak_counts(session).merge(counts)
-
-    def weak_counts(self, session: str) -> EventCounts:
-        """The events that a conversation owns for now."""
-        self.weak = self.weak or {}
-        return self.weak.get(session) or self.weak.setdefault(session, EventCounts())
-
-    def take(self, calls: list[Call], flags: int) -> None:
-        """Calls of a descendant that has ended."""
-        self.flags |= flags
-        if not self.calls:
-            self.calls = calls
-            return
-        self.calls += calls
-        if len(self.calls) > 2 * WINDOW:
-            self.prune()
-
-    def taking(self, calls: list[Call], flags: int) -> Node:
-        """Itself, after it took calls, if there are any."""
-        if calls or flags:
-            self.take(calls, flags)
-        return self
-
-    def prune(self) -> None:
-        """Let go of calls that lost or are settled."""
-        if any(call.settled for call in self.calls):
-            self.flags |= SETTLED
-        self.calls = [
-            call for call in dict.fromkeys(self.calls) if call.alive
-        ]  # a call comes again with each repeat
-
-
-def _is_fee(call: Call) -> bool:
-    """Whether it is no call, but a cost that comes on top of those of calls."""
-    return call.kind is _GUARDRAIL and not call.usage_counts
-
-
-def flags_of(call: Call) -> int:
-    """What a call means to the spans above it."""
-    if _is_fee(call):
-        return 0
-    flags = MODEL if call.model_events and not call.engine else 0
-    if call.usage_counts:
-        flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
-    return flags | (RECORDED if call.recorded_pusd is not None else 0)
-
-
-def put_behind_tool(calls: list[Call], flags: int) -> int:
-    """Put everything below a tool behind it; returns the flags as seen from above."""
-    for call in calls:
-        call.behind_tool = True
-    return flags_behind(flags)
-
-
-def flags_behind(flags: int) -> int:
-    """Flags below a tool as seen from above it."""
-    return (flags & _HERE) << _BEHIND | flags & (_HERE << _BEHIND)
-
-
 def relevant_below(call: Call, calls: list[Call], flags: int) -> tuple[int, list[Call]]:
-    """The flags and calls below that matter to a call: what another call used is no part of its figures."""
+    """Return the flags and calls below that matter to a call.
+
+    What another call used is no part of its figures.
+    """
     if call.kind not in CALLS:
-        seen = (flags | flags >> _BEHIND) & _HERE
+        seen = (flags | flags >> TOOL_SHIFT) & DIRECT
         return seen | (COUNTED | STRONG if seen & EMBEDDED else 0), [
-            c for c in calls if c.alive and not _is_fee(c)
+            c for c in calls if c.alive and not is_fee(c)
         ]
     below = [
-        other for other in calls if other.alive and not other.behind_tool and not _is_fee(other)
+        other for other in calls if other.alive and not other.behind_tool and not is_fee(other)
     ]
     if call.kind is _MODEL:
         below = [
@@ -137,7 +58,7 @@ def relevant_below(call: Call, calls: list[Call], flags: int) -> tuple[int, list
             for other in below
             if other.kind is not _EMBEDDING or same_prompt(other.usage, call.usage)
         ]
-    seen = flags & _HERE & ~EMBEDDED
+    seen = flags & DIRECT & ~EMBEDDED
     return seen | (
         COUNTED | STRONG
         if any(other.kind is _EMBEDDING and other.usage_counts for other in below)
@@ -146,7 +67,7 @@ def relevant_below(call: Call, calls: list[Call], flags: int) -> tuple[int, list
 
 
 def reports_call(reading: Reading) -> bool:
-    """Whether an event is a call, or the repeat of one."""
+    """Return whether a span reports a call, or repeats the figures of one."""
     return (
         reading.kind is _MODEL
         or reading.is_billed
@@ -156,14 +77,14 @@ def reports_call(reading: Reading) -> bool:
 
 
 def gives_way(call: Call, seen: int, below: list[Call]) -> bool:
-    """Whether a call states nothing of what others below it may be the whole of."""
+    """Return whether a call states no figures, and calls below it may be all that it made."""
     return call.silent and (
         bool(seen & (MODEL | SETTLED)) or any(other.silent and not other.failed for other in below)
     )
 
 
 def _is_covered(call: Call, above: Call) -> bool:
-    """Whether the figures of a call above are those of one that states none, too."""
+    """Return whether the figures of a call above include a call that states none."""
     return (
         above.usage_counts
         and not call.usage_counts
@@ -172,9 +93,10 @@ def _is_covered(call: Call, above: Call) -> bool:
 
 
 def nest(call: Call, reading: Reading, calls: list[Call], flags: int) -> Call | None:
-    """Decide between an event and the calls below it.
+    """Decide between the call that a span reports and the calls below it.
 
-    Calls that lose are no longer alive.  Returns the call that the event now stands for, or ``None`` when it loses.
+    Calls that lose are no longer alive.  Return the call that the span now stands for, or ``None``
+    when it loses.
     """
     seen, below = relevant_below(call, calls, flags)
     settled = bool(seen & SETTLED) or any(other.settled for other in calls)
@@ -224,20 +146,20 @@ def _is_silent(call: Call) -> bool:
 
 
 def _drop_weak(below: list[Call]) -> None:
-    """Only weak usage below a call: a repeat of it."""
+    """Take the figures of weak usage away: it repeats those of a call above."""
     for other in below:
         if other.usage_counts and not other.strong:
             other.alive = _without_figures(other)
 
 
 def _without_figures(call: Call) -> bool:
-    """Take the figures of a call away, which others have; returns whether it is still a model event."""
+    """Take away a call's figures, which others have; return whether it is still a model event."""
     call.usage_counts, call.usage, call.recorded_pusd, call.covered = False, None, None, True
-    return bool(call.model_events) and not call.engine
+    return bool(call.model_events) and not call.is_server_side
 
 
 def _drop_failed(call: Call, below: list[Call]) -> None:
-    """Failed attempts inside a model call that succeeded are no events of their own."""
+    """Drop failed attempts inside a model call that succeeded."""
     if not call.failed:
         for other in below:
             if other.failed and not other.usage_counts:
@@ -245,8 +167,11 @@ def _drop_failed(call: Call, below: list[Call]) -> None:
 
 
 def _move_misplaced(call: Call, below: list[Call]) -> Call:
-    """A call whose figures were written on a span above it, as if it were that span's child."""
-    told = [
+    """Give figures that were written on a span above their call to that call.
+
+    Return the call that has them now: one below, or ``call`` itself when none is found.
+    """
+    same = [
         other for other in below if other.usage_counts and same_figures(other.usage, call.usage)
     ]
     silent = [
@@ -254,7 +179,7 @@ def _move_misplaced(call: Call, below: list[Call]) -> Call:
         for c in below
         if not c.usage_counts and not c.failed and (not c.silent or c.kind is call.kind)
     ]
-    for other in told[-1:] or silent[-1:]:
+    for other in same[-1:] or silent[-1:]:
         if other.usage_counts:
             call.model_events = min(call.model_events, other.model_events)
         elif call.kind is _EMBEDDING:
@@ -267,7 +192,10 @@ def _move_misplaced(call: Call, below: list[Call]) -> Call:
 def _outer_loses(
     call: Call, reading: Reading, below: list[Call], *, settled: bool, recorded: bool
 ) -> None:
-    """Leaf wins; what only the outer event knows is kept where it is sure to be the same call."""
+    """Let a call lose against those below it.
+
+    What only the outer span states is kept where it is certain to be the same call.
+    """
     counted = [other for other in below if other.usage_counts]
     if call.kind is _MODEL:
         _drop_failed(call, below)
@@ -294,7 +222,10 @@ def _outer_loses(
 
 
 def nest_late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], int]:
-    """Decide again for a span that told of a call and ended before what is below it; returns what hangs above it now."""
+    """Decide again for a call whose span ended before the spans below it.
+
+    Return the calls and flags that go on to the spans above.
+    """
     seen, below = relevant_below(ended, calls, flags)
     if ended.misplaced:
         if below and _move_misplaced(ended, below) is not ended:
@@ -315,6 +246,7 @@ def nest_late(ended: Call, calls: list[Call], flags: int) -> tuple[list[Call], i
 
 
 def _late_loses(ended: Call, counted: list[Call], *, is_model: bool) -> None:
+    """Let an ended call lose against those below it; ``is_model``: it stays a model event."""
     ended.usage_counts = False
     ended.failed = True
     ended.model_events = ended.model_events if is_model else 0

@@ -1,8 +1,9 @@
-"""Spans that have ended although something below them is open.
+"""Spans that ended while something below them is open.
 
-A span whose stream outlives it (its client's span, its HTTP call) says less than what is below it, so which of them counts can
-only be decided when all have ended.  Until then it waits here.  Deciding from the leaves up makes the totals a function of the
-spans, whatever the order of their ends.
+A span that its stream outlives (a client's span, an HTTP call) states less than the spans below it,
+so which of them counts can only be decided when all have ended.  Until then it waits here.
+Deciding from the leaves up makes the totals a function of the spans, whatever the order in which
+they end.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.nesting import reports_call
 
 MAX_WAITING = 1024
-"""Spans of one trace that wait: deeper stacks times more calls at once than were ever seen.  Of more the oldest wait no longer."""
+"""Spans of one trace that wait; beyond that the oldest stop waiting.
+
+That is deeper stacks times more concurrent calls than were ever seen.
+"""
 
 
 class OutlivedSpan(NamedTuple):
-    """A span that has ended and waits for what is below it."""
+    """A span that has ended and waits for the spans below it."""
 
     span: SpanData
     """Without attributes and events, which may hold whole conversations."""
@@ -30,7 +34,7 @@ class OutlivedSpan(NamedTuple):
 
 
 class Outlived:
-    """The spans of one trace that wait, and how many spans below each are awaited."""
+    """The spans of one trace that wait, and how many children each waits for."""
 
     __slots__ = ("_num_below", "spans")
 
@@ -41,26 +45,26 @@ class Outlived:
             if parent_id not in opened:
                 opened[span_id] = ended_spans.nearest(trace_id, parent_id, opened)
         self._num_below: dict[int | None, int] = dict(Counter(opened.values()))
-        """By parent, its children that are open or wait themselves."""
+        """Number of children that are open, or wait themselves, by parent."""
         self.spans: dict[int, OutlivedSpan] = {}
-        """Those that wait by span id, the first to end first."""
+        """Waiting spans by span id, in the order of their ends."""
 
     def began(self, parent_id: int | None) -> None:
-        """A span was opened below a parent."""
+        """Count a span that started below a parent."""
         self._num_below[parent_id] = self._num_below.get(parent_id, 0) + 1
 
     def is_outlived(self, span_id: int) -> bool:
-        """Whether something directly below a span is open, or waits."""
+        """Return whether a child of a span is open, or waits."""
         return span_id in self._num_below
 
     def wait(self, span: SpanData, reading: Reading, parent_id: int | None) -> None:
-        """Keep a span that ended before what is below it."""
+        """Keep a span that ended before the spans below it."""
         self.spans[span.span_id] = OutlivedSpan(
             span._replace(attributes={}, events=()), reading._replace(output=None), parent_id
         )
 
     def done(self, parent_id: int | None) -> OutlivedSpan | None:
-        """A child is open no more; returns its parent if that waited for nothing else."""
+        """Count off a child; remove and return its parent if that waited for no other child."""
         left = self._num_below.pop(parent_id, 1) - 1
         if left:
             self._num_below[parent_id] = left
@@ -68,11 +72,14 @@ class Outlived:
         return self.spans.pop(parent_id, None) if parent_id is not None else None
 
     def pop_oldest(self) -> OutlivedSpan:
-        """The span that ended first of those that wait waits no longer."""
+        """Remove and return the waiting span that ended first."""
         return self.spans.pop(next(iter(self.spans)))
 
     def innermost(self, opened: Mapping[int, int | None]) -> list[OutlivedSpan]:
-        """Those that tell of a call and wait for none that does; ``opened``: open spans and their parents."""
+        """Return waiting spans that report a call while no waiting span below them does.
+
+        ``opened``: open spans and their parents.
+        """
         reporting = [waiting for waiting in self.spans.values() if reports_call(waiting.reading)]
         above: set[int | None] = set()
         for waiting in reporting:
@@ -83,7 +90,10 @@ class Outlived:
         return [waiting for waiting in reporting if waiting.span.span_id not in above]
 
     def innermost_first(self) -> list[int]:
-        """All that wait, each after those that wait below it; in a ring of parents, the first to end is the first."""
+        """Return the ids of all waiting spans, each after those below it.
+
+        In a ring of parents, the first to end comes first.
+        """
         num_below = Counter(waiting.parent_id for waiting in self.spans.values())
         found: dict[int, None] = {}
         for span_id in [*(one for one in self.spans if not num_below[one]), *self.spans]:

@@ -1,7 +1,9 @@
-"""The session roots of one trace id: callers choose it, so it may have one root or a hundred thousand.
+"""The session roots that share one trace id.
 
-Whatever is asked is found by the id of a span, not by looking through the roots.  What is found is asked whether it still holds:
-entries of spans that have ended are swept out whenever their number has doubled, which costs nothing per span.
+Callers choose the trace id, so it may have one root or a hundred thousand.  Roots are found by the
+id of a span, not by looking through them.  An entry that is found is checked before it is used:
+entries of spans that have ended are removed whenever their number has doubled, which costs nothing
+per span.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.trace import Trace
 
 _MIN_SWEEP = 64
-"""Entries of spans from which on those that hold no more are swept out whenever their number has doubled."""
+"""Entries of spans from which on outdated ones are removed whenever the number has doubled."""
 
 
 class TracesOfOneId:
@@ -36,23 +38,23 @@ class TracesOfOneId:
         self._trace_id = first.trace_id
         self._traces: OrderedDict[int, Trace] = OrderedDict()
         self._roots: dict[int, Trace] = {}
-        """By the id of the root."""
+        """By the span id of the root."""
         self._rootless: Trace | None = None
-        """The one whose root is not known yet."""
+        """The trace whose root is not known yet."""
         self._by_span: dict[int, Trace] = {}
-        """By the id of a span that is open below it, or that something hangs at."""
+        """By the id of a span that is open below it, or that has something attached."""
         self._sweep_at = _MIN_SWEEP
         self._parts: OrderedDict[int, Trace] = OrderedDict()
-        """Those that may be in the middle of the trace."""
+        """Those that may be in the middle of the trace, by identity."""
         self._beginnings: OrderedDict[int, Trace] = OrderedDict()
-        """Those that may begin it."""
+        """Those that may begin the trace, by identity."""
         self.add(first)
 
     def __contains__(self, trace: Trace) -> bool:
         return id(trace) in self._traces
 
     def add(self, trace: Trace) -> None:
-        """Take in a root, with all that is known below it."""
+        """Add a root, with all spans that are known below it."""
         self._traces[id(trace)] = trace
         self.named(trace)
         for span_id in (
@@ -63,7 +65,7 @@ class TracesOfOneId:
             self._put(span_id, trace)
 
     def named(self, trace: Trace) -> None:
-        """A root has an id, or is in the middle of the trace or not."""
+        """Index a root again, after its span id or ``is_part`` was set."""
         if trace.root_id is None:
             self._rootless = trace
         else:
@@ -73,13 +75,13 @@ class TracesOfOneId:
         self._parts[id(trace)] = self._beginnings[id(trace)] = trace
 
     def demoted(self, trace: Trace) -> None:
-        """A root is to get a parent, which takes its place."""
+        """Index a root as a span below its parent, which is to take its place."""
         if trace.root_id is not None:
             self._roots.pop(trace.root_id, None)
             self._put(trace.root_id, trace)
 
     def remove(self, trace: Trace) -> None:
-        """Forget a root."""
+        """Remove a root."""
         del self._traces[id(trace)]
         self._parts.pop(id(trace), None)
         self._beginnings.pop(id(trace), None)
@@ -88,25 +90,26 @@ class TracesOfOneId:
         if self._rootless is trace:
             self._rootless = None
 
-    # -- spans ------------------------------------------------------------------------------------------------------------
+    # -- spans ------------------------------------------------------------------------------
 
     def _put(self, span_id: int, trace: Trace) -> None:
+        """Index a span; remove outdated entries first if there are too many."""
         if len(self._by_span) >= self._sweep_at:
             self._by_span = {
-                one: whose
-                for one, whose in self._by_span.items()
-                if whose in self and whose.holds(one)
+                one: its_trace
+                for one, its_trace in self._by_span.items()
+                if its_trace in self and its_trace.holds(one)
             }
             self._sweep_at = max(_MIN_SWEEP, 2 * len(self._by_span))
         self._by_span[span_id] = trace
 
     def started(self, span_id: int, trace: Trace) -> None:
-        """A span began below a root."""
+        """Index a span that started below a root."""
         if trace in self:
             self._put(span_id, trace)
 
     def ended(self, parent_id: int | None, trace: Trace) -> None:
-        """A span ended below a root, so something may hang at a parent that was only named."""
+        """Index the parent of an ended span, if that was only named and has something attached."""
         if trace not in self:
             return
         for _ in range(MAX_CLIMB):
@@ -119,7 +122,7 @@ class TracesOfOneId:
             parent_id = link[1] if link is not None else None
 
     def knowing(self, span_id: int | None) -> Trace | None:
-        """The root that a span is, is open below or was below a moment ago."""
+        """Return the root that a span is, is open below or was below recently."""
         for _ in range(MAX_CLIMB):
             if span_id is None:
                 return None
@@ -130,36 +133,36 @@ class TracesOfOneId:
             span_id = link[1] if link is not None else None
         return None
 
-    # -- roots ------------------------------------------------------------------------------------------------------------
+    # -- roots ------------------------------------------------------------------------------
 
     def root(self, span_id: int) -> Trace | None:
-        """The root with this id, or the one whose root is not known yet."""
+        """Return the trace of this root, or the one whose root is not known yet."""
         return self._roots.get(span_id) or self._rootless
 
     @property
     def newest(self) -> Trace | None:
-        """The root that came last."""
+        """The root that was added last."""
         return next(reversed(self._traces.values()), None)
 
     def oldest(self, how_many: int) -> list[Trace]:
-        """The roots that came first."""
+        """Return the roots that were added first."""
         return list(islice(self._traces.values(), how_many))
 
     def all(self) -> list[Trace]:
-        """All of them, the newest first."""
+        """Return all roots, the newest first."""
         return list(reversed(self._traces.values()))
 
     def has_part(self) -> bool:
-        """Whether one is in the middle of the trace."""
+        """Return whether a root is in the middle of the trace."""
         while self._parts:
             name, trace = next(iter(self._parts.items()))
             if trace.is_part:
                 return True
-            del self._parts[name]  # it comes back should it become one
+            del self._parts[name]  # ``named`` adds it again should it become one
         return False
 
     def has_beginning(self) -> bool:
-        """Whether one begins the trace."""
+        """Return whether a root begins the trace."""
         while self._beginnings:
             name, trace = next(iter(self._beginnings.items()))
             if trace.begins:

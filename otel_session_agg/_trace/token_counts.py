@@ -1,24 +1,25 @@
-"""How two statements of one call's tokens compare, and how they complete each other."""
+"""Compare two statements of one call's tokens, and complete one from the other."""
 
 from __future__ import annotations
 
 from otel_session_agg._model.span import Usage
 
 _WHOLES = 3
-"""The first fields of ``Usage`` are whole counts, the others are parts of them."""
+"""How many of the first fields of ``Usage`` are whole counts; the others are parts of them."""
 
 
 def has_usage(usage: Usage | None) -> bool:
-    """Whether there is anything to count; all zeros are none."""
+    """Return whether there are tokens or searches to count; all zeros are none."""
     return usage is not None and bool(
         usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches
     )
 
 
 def agree(a: Usage | None, b: Usage | None) -> bool:
-    """Whether two statements do not contradict, as far as both state a figure.
+    """Return whether two statements do not contradict where both state a figure.
 
-    All zeros state nothing, and so does 0 for a part: many layers write it for what they do not know.
+    All zeros state nothing, and neither does 0 for a part: many layers write 0 for a part that they
+    do not know.
     """
     if a is None or b is None or not has_usage(a) or not has_usage(b):
         return True
@@ -31,16 +32,15 @@ def agree(a: Usage | None, b: Usage | None) -> bool:
 
 
 def _without_cache(a: Usage, b: Usage) -> bool:
-    """Whether the input of ``a`` is that of ``b`` without the cached part, or without one of its parts."""
+    """Return whether ``a`` has the input of ``b`` without the cached part, or one part of that."""
     if a.prompt_tokens is None or b.prompt_tokens is None:
         return False
     read, written = b.cache_read_tokens or 0, b.cache_write_tokens or 0
     less = b.prompt_tokens - a.prompt_tokens
     if less <= 0 or not (read or written):
         return False
-    if (
-        a.cache_read_tokens or a.cache_write_tokens
-    ):  # it states the parts, and was taken to include them
+    # a states the parts, and its input was taken to include them
+    if a.cache_read_tokens or a.cache_write_tokens:
         return (
             a.cache_read_tokens in (None, 0, read)
             and a.cache_write_tokens in (None, 0, written)
@@ -50,7 +50,10 @@ def _without_cache(a: Usage, b: Usage) -> bool:
 
 
 def lacks_cache(a: Usage | None, b: Usage | None) -> bool:
-    """Whether the input of ``a`` is exactly that of ``b`` without the cached part, whatever they say of the output."""
+    """Return whether ``a`` has exactly the input of ``b`` without the cached part.
+
+    Outputs are not compared.
+    """
     if (
         a is None
         or b is None
@@ -67,13 +70,14 @@ def lacks_cache(a: Usage | None, b: Usage | None) -> bool:
 
 
 FIRST_FIGURE = 8
-"""The first figure that Anthropic's streams give of their output is at most this; recorded: 1 to 8."""
+"""The largest first figure that Anthropic's streams state of their output; recorded: 1 to 8."""
 
 
 def likelier_output(a: Usage, b: Usage) -> Usage:
-    """Of two statements of one stream, the one whose output is likelier.
+    """Return the one of two statements of a stream whose output is likelier.
 
-    One that is a little larger has the stream's first figure added to its last, one that is far smaller is the first alone.
+    An output that is a little larger is the stream's last figure plus its first; one that is far
+    smaller is the first figure alone.
     """
     more, less = (a, b) if (a.completion_tokens or 0) >= (b.completion_tokens or 0) else (b, a)
     return (
@@ -84,7 +88,7 @@ def likelier_output(a: Usage, b: Usage) -> Usage:
 
 
 def _without_reasoning(a: Usage, b: Usage) -> bool:
-    """Whether the output of ``a`` is that of ``b`` without the reasoning, which only ``b`` states."""
+    """Return whether ``a`` has the output of ``b`` without reasoning, which only ``b`` states."""
     if (
         a.completion_tokens is None
         or b.completion_tokens is None
@@ -96,7 +100,10 @@ def _without_reasoning(a: Usage, b: Usage) -> bool:
 
 
 def lacks_details(a: Usage | None, b: Usage | None) -> bool:
-    """Whether ``a`` is ``b`` told by someone who does not see the cache or the reasoning, and has the input and output without."""
+    """Return whether ``a`` is ``b`` from an emitter that does not see the cache or the reasoning.
+
+    Input and output of ``a`` are then those of ``b`` without these parts.
+    """
     if a is None or b is None or not a.completion_tokens:
         return False
     if a.completion_tokens == b.completion_tokens:
@@ -105,12 +112,12 @@ def lacks_details(a: Usage | None, b: Usage | None) -> bool:
 
 
 def fits(a: Usage | None, b: Usage | None) -> bool:
-    """Whether two statements agree, but for what one of them does not see of the cache."""
+    """Return whether two statements agree, or one only lacks the cache or the reasoning."""
     return agree(a, b) or lacks_details(a, b) or lacks_details(b, a)
 
 
 def same_figures(a: Usage | None, b: Usage | None) -> bool:
-    """Whether both state the same prompt and the same completion, and these are not nothing."""
+    """Return whether both state the same prompt and completion tokens, and these are not zero."""
     return (
         a is not None
         and b is not None
@@ -121,12 +128,12 @@ def same_figures(a: Usage | None, b: Usage | None) -> bool:
 
 
 def filled(usage: Usage, more: Usage) -> Usage:
-    """``usage`` with the figures that only ``more`` states."""
+    """Return ``usage`` with the figures that only ``more`` states."""
     return Usage(*[x if x or y is None else y for x, y in zip(usage, more, strict=True)])
 
 
 def same_prompt(a: Usage | None, b: Usage | None) -> bool:
-    """Whether both state the same prompt."""
+    """Return whether both state the same prompt tokens."""
     return (
         a is not None
         and b is not None
@@ -136,7 +143,7 @@ def same_prompt(a: Usage | None, b: Usage | None) -> bool:
 
 
 def same_input(a: Usage | None, b: Usage | None) -> bool:
-    """Whether both state the same prompt, although one of them may not see the cache."""
+    """Return whether both state the same prompt, although one of them may not see the cache."""
     return (
         a is not None
         and b is not None
@@ -145,7 +152,7 @@ def same_input(a: Usage | None, b: Usage | None) -> bool:
 
 
 def with_input(usage: Usage, more: Usage) -> Usage:
-    """``usage`` with what ``more`` knows better of the same input, and of reasoning that the output leaves out."""
+    """Return ``usage`` with the fuller input of ``more``, and reasoning that its output lacks."""
     both = filled(usage, more)
     if _without_reasoning(usage, more):
         usage = both = both._replace(

@@ -1,7 +1,7 @@
-"""One session root: its totals, and what it needs to leave.
+"""One session root and its totals.
 
-The root is folded last, when everything below it (``_folding``) has ended or waiting is over.  Spans may end later still; what
-they add or correct is in the totals that are read then.
+The root itself is folded last, when everything below it (``folding``) has ended or waiting is over.
+Spans may end later still; what they add or correct is in the totals that are read after that.
 """
 
 from __future__ import annotations
@@ -18,28 +18,19 @@ from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_totals import Price
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.folding import OpenTree
-from otel_session_agg._trace.nesting import (
-    CALLS,
-    COUNTED,
-    MODEL,
-    Node,
-    flags_behind,
-    flags_of,
-    gives_way,
-    nest_late,
-    relevant_below,
-)
+from otel_session_agg._trace.nesting import CALLS, gives_way, nest_late, relevant_below
+from otel_session_agg._trace.node import COUNTED, MODEL, Node, flags_behind, flags_of
 from otel_session_agg._trace.outlived import OutlivedSpan
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 
 
 def no_text(_raw: object) -> None:
-    """Outputs are not wanted."""
+    """Return ``None``: outputs are not wanted."""
 
 
 class Trace(OpenTree):
-    """One session root."""
+    """One session root, from its start to the last late span below it."""
 
     __slots__ = ("deadline", "next")
 
@@ -49,12 +40,10 @@ class Trace(OpenTree):
         self.next: Trace | None = None
         """Another session root with the same trace id."""
 
-    # -- leaving ----------------------------------------------------------------------------------------------------------
-
     def fold_root(self, ended_spans: EndedSpans, price: Price) -> None:
-        """The root's own event, the last one but for late spans."""
+        """Fold the root itself: the last span, except for late ones."""
         self.is_folded = True
-        self.wait_no_longer(ended_spans, price)
+        self.stop_all_waiting(ended_spans, price)
         ahead, flags = self._look_ahead(ended_spans)
         self.root = self.root or Node()
         span, reading = self.root_span, self.root_reading
@@ -63,12 +52,11 @@ class Trace(OpenTree):
         self.lacks |= reading.lacks
         if reading.user_id is not None or reading.metadata is not None:
             self.attribution.label(span, reading)
-        was_behind = [
-            call.behind_tool for call, _ in ahead
-        ]  # seen from the open spans that it still hangs at
+        # as seen from the open spans to which the calls are still attached
+        was_behind = [call.behind_tool for call, _ in ahead]
         for call, is_behind in ahead:
             call.behind_tool = is_behind
-        self.root.take([call for call, _ in ahead], flags)
+        self.root.add_calls([call for call, _ in ahead], flags)
         self.root.flags = self._fold_call(span, reading, self.root.calls, self.root.flags, price)
         for (call, _), is_behind in zip(ahead, was_behind, strict=True):
             call.behind_tool = is_behind
@@ -80,7 +68,10 @@ class Trace(OpenTree):
         root_counts(self.root, span, reading, is_event=reading.kind in _ROOT_IS_EVENT)
 
     def drop_details(self, text: Text = no_text) -> None:
-        """Its totals are out: let go of what only they needed, outputs as far as ``text`` does not make them short."""
+        """Drop what only the totals needed, once they are written.
+
+        Outputs are replaced by the text that ``text`` makes of them.
+        """
         if self.root_span is not None and self.root_reading is not None:
             scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
             self.root_span = self.root_span._replace(
@@ -95,21 +86,25 @@ class Trace(OpenTree):
         self.attribution.shorten_outputs(self.all_nodes(), text)
 
     def feedback(self) -> None:
-        """Somebody gave feedback."""
+        """Record that feedback was given."""
         self.totals = None
         self.root = self.root or Node()
         self.root.feedback = True
 
     def can_be_corrected(self) -> bool:
-        """Whether a late span could take something back: one below a span that is open, or above figures that are weak."""
+        """Return whether a late span could change what was counted.
+
+        It could below a span that is open, or above figures that are weak.
+        """
         return bool(self.opened) or (self.window is not None and self.window.has_weak())
 
     def rollups(
         self, ended_spans: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False
     ) -> dict[str | None, Rollup]:
-        """The totals so far by session; ``None``: no session is known.
+        """Return the totals so far by session id; ``None``: no session is known.
 
-        ``text`` makes an output readable.  ``above``: as seen from above, where a root in the middle of a trace is an event.
+        ``text`` makes an output readable.  ``above``: as seen from above, where a root in the
+        middle of a trace counts as an event.
         """
         if self.opened and not self.is_folded:
             self._look_ahead(ended_spans)
@@ -118,11 +113,14 @@ class Trace(OpenTree):
         )
         session = self.attribution.session
         return {
-            name: rollup(counts, sums, session, text) for name, (counts, sums) in groups.items()
+            name: rollup(counts, totals, session, text) for name, (counts, totals) in groups.items()
         }
 
     def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
-        """How many more calls without a known cost are in the totals of a root that left than when this was asked last."""
+        """Return how many calls without a known cost have come into the totals since the last time.
+
+        0 while the root has not left.
+        """
         if not self.has_left:
             return 0
         before = self.num_unpriced
@@ -130,9 +128,10 @@ class Trace(OpenTree):
         return self.num_unpriced - before
 
     def _look_ahead(self, ended_spans: EndedSpans) -> tuple[list[tuple[Call, bool]], int]:
-        """Let calls below open spans count against what has ended above those; they stay where they are.
+        """Decide between calls below open spans and ended spans above those; move nothing.
 
-        Returns these calls, whether each is behind a tool, and what they mean, all as seen from the root.
+        Return these calls, each with whether it is behind a tool, and their flags, all as seen from
+        the root.
         """
         found: list[tuple[Call, bool]] = []
         seen = 0
@@ -147,6 +146,10 @@ class Trace(OpenTree):
     def _decided_above(
         self, node: Node, span_id: int, ended_spans: EndedSpans
     ) -> tuple[list[Call], int, bool]:
+        """Decide between the calls at an open span and ended spans above it.
+
+        Return the calls that are left, their flags, and whether they are behind a tool.
+        """
         calls, flags, is_behind = list(node.calls), node.flags, False
         for _ in range(MAX_CLIMB):
             parent_id = self.opened.get(span_id) if self.opened is not None else None
@@ -169,7 +172,7 @@ class Trace(OpenTree):
         return calls, flags, is_behind
 
     def _calls(self) -> list[Call]:
-        """Recent calls as they stand, with those of spans that wait, as far as nothing below or beside tells of them."""
+        """Return recent calls, and those of waiting spans that no other span reports."""
         found = list(self.window or ())
         if self.outlived is not None and self.outlived.spans:
             found += [
@@ -180,7 +183,7 @@ class Trace(OpenTree):
         return found
 
     def _as_it_stands(self, ended: OutlivedSpan) -> Call | None:
-        """The call of a span that waits, unless what has ended below or beside it tells of it."""
+        """Return the call of a waiting span, unless ended spans below or beside it report it."""
         call, node = Call(ended.span, ended.reading), self._node(ended.span.span_id)
         seen, below = relevant_below(call, node.calls, node.flags)
         if (
@@ -194,6 +197,7 @@ class Trace(OpenTree):
         )
 
     def _root_as_event(self) -> Iterator[Node]:
+        """Yield counts of the root as an event, if it is a part that is not counted as one yet."""
         span, reading = self.root_span, self.root_reading
         if (
             self.is_folded
@@ -208,10 +212,13 @@ class Trace(OpenTree):
 
 
 class Changed(NamedTuple):
-    """A trace without a root to leave: its sessions have to be told what is new."""
+    """A trace whose totals changed, and that has no root to release: its sessions are updated."""
 
     trace: Trace
 
 
 Out = list[object]
-"""What leaves, in order: carriers as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones."""
+"""What leaves, in order.
+
+Payloads as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones.
+"""

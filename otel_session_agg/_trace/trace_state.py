@@ -1,4 +1,7 @@
-"""What is kept of one session root, as plain values; what is done with it is in ``_traces``."""
+"""The fields of a trace: all that is kept of one session root.
+
+The methods are in the classes that derive from it: ``Placement``, ``OpenTree``, ``Trace``.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.attribution import SessionAttribution
 from otel_session_agg._trace.duplicates import Window
-from otel_session_agg._trace.nesting import Node
+from otel_session_agg._trace.node import Node
 
 
 class TraceState:
-    """What is kept of one session root."""
+    """All that is kept of one session root."""
 
     __slots__ = (
         "above_id",
@@ -50,68 +53,68 @@ class TraceState:
         "written",
     )  # fmt: skip
 
-    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each
+    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each field
         self.trace_id = trace_id
         self.root_id = root_id
         self.above_id: int | None = None
-        """The parent of a root that is in this process but will not come."""
+        """The root's parent, where that is in this process but will not be seen."""
         self.demoted_id: int | None = None
-        """What was the root until its parent came."""
+        """The former root, where its parent was seen later and took its place."""
         self.first: tuple[int, int, int] | None = None
-        """Where no root is known: start, id and end of the span that began first."""
+        """Start, span id and end of the span that began first, where no root is known."""
         self.root: Node | None = None
         self.root_span: SpanData | None = None
         self.root_reading: Reading | None = None
         self.payload: object = None
-        """What the door handed in for the root; handed back when it leaves."""
+        """What the entry point handed in for the root; handed back when the root leaves."""
         self.opened: dict[int, int | None] | None = None
         """Open spans below the root, and their parents."""
         self.nodes: dict[int, Node] | None = None
-        """What hangs at spans that are open, or that were only named as a parent."""
+        """What is attached to spans that are open, or that are known only as a parent."""
         self.window: Window | None = None
         self.attribution = SessionAttribution()
         self.announced_to: set[str] | None = None
-        """Sessions that know of the root."""
+        """Ids of the sessions that know of the root."""
         self.written: dict[str, Any] | None = None
-        """The totals that stand on the root although it is open."""
+        """The totals that were written on the root while it is open."""
         self.partial: str | None = None
-        """Why the root leaves before everything below it has ended."""
+        """Why the root leaves before everything below it has ended; ``None``: it does not."""
         self.lacks = 0
-        """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that its spans have lost."""
+        """What dropped attributes of its spans may hold: ``LACKS_FIGURES``, ``LACKS_SESSION``."""
         self.has_left = False
-        """From now on spans that end are late."""
+        """Whether the root was released: spans that end from now on are late."""
         self.is_part = False
-        """It began as a root in the middle of a trace."""
+        """Whether it began as a part: a root in the middle of a trace."""
         self.is_sampled = True
-        """The root is exported, as far as is known."""
+        """Whether the root is exported, as far as is known."""
         self.is_carried = False
-        """The root above it has left with its totals."""
+        """Whether the root above it has left with its totals."""
         self.is_double = False
-        """Another processor of this process tells it, too, without a store."""
+        """Whether another processor of this process reports it, too, without a store."""
         self.has_other_publisher = False
-        """Another processor of this process tells the store of it."""
+        """Whether another processor of this process writes it to the store."""
         self.is_folded = False
-        """The root itself is in the totals."""
+        """Whether the root itself is in the totals."""
         self.is_closed = False
-        """Its totals were asked for since it left."""
+        """Whether its totals were read since it left."""
         self.reported: dict[str, Rollup] | None = None
-        """What its sessions have got of it, for whoever tells them what is new."""
+        """The totals that its sessions have got so far, so that only changes are reported."""
         self.session_id: str | None = None
-        """The session that others say it is in."""
+        """The session of the whole trace, with its parts in other processes, once known."""
         self.totals: Mapping[str | None, Rollup] | None = None
-        """What ``rollups`` said when the root began to wait, as long as nothing came since."""
+        """The result of ``rollups`` when the root began to wait, until something changes it."""
         self.num_on_root = 0
-        """Events that its session knows to be in the totals on the root."""
+        """Number of events that its session knows to be in the totals on the root."""
         self.num_unpriced = 0
-        """Calls without a known cost that are counted."""
+        """Number of calls without a known cost that are counted."""
         self.num_published = 0
-        """How often it was written to a store."""
+        """Number of times that it was written to a store."""
         self.shares_id = False
-        """Other roots have, or had, the same trace id."""
+        """Whether other roots have, or had, the same trace id."""
 
     @property
     def begins(self) -> bool:
-        """Whether the root is known to begin the trace: no other process has anything above it."""
+        """Whether the root is known to begin the trace: nothing above it is in another process."""
         return self.root_id is not None and not (
             self.is_part if self.root_span is None else self.root_span.is_part
         )

@@ -1,34 +1,39 @@
-"""The session roots in memory, by trace id, and those that left lately: spans may still end below them.
+"""The session roots in memory, by trace id, and those that left recently.
 
-A trace id has one root in most processes; when several requests of one distributed trace arrive, it has several (``_same_id``).
-Roots beyond the bound are *parked*: still open, but with nothing left of them but their totals.
+Spans may still end below roots that left.  A trace id has one root in most processes; when several
+requests of one distributed trace arrive, it has several (``same_trace_id``).  Roots beyond the
+bound are *parked*: still open, but nothing is kept of them except their totals.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
-from otel_session_agg._model.span import SpanData
 from otel_session_agg._recent import Recent
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.same_trace_id import TracesOfOneId
+from otel_session_agg._trace.top_roots import TopRoots
 from otel_session_agg._trace.trace import Trace
 
 MAX_REMEMBERED = 8192
-"""Traces whose root left and that are remembered, to tell late spans from strangers; a few seconds of a busy process."""
+"""Traces whose root left and that are remembered, so that late spans are recognised.
+
+They are a few seconds of a busy process.
+"""
 
 _MAX_LEFT = 4
-"""Roots of one trace that are remembered beside the one that left last: calls to itself that a process has at once."""
+"""Roots of one trace that are remembered beside the one that left last.
 
-_NONE: OrderedDict[int, Trace] = OrderedDict()
+As many as a process has concurrent calls to itself.
+"""
 
 
-class TraceTable:
-    """Traces by id, each the state of one session root."""
+class TraceTable(TopRoots):
+    """All session roots of a process, each a ``Trace``, by trace id."""
 
     def __init__(self, ended_spans: EndedSpans) -> None:
+        super().__init__()
         self._ended_spans = ended_spans
         self._heads: dict[int, Trace] = {}
         """The newest root of each trace id."""
@@ -38,11 +43,7 @@ class TraceTable:
         self._parked_ids: dict[int, int] = {}
         self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
         self.num_open = 0
-        """Roots that are not parked."""
-        self.tops: dict[int, Trace] = {}
-        """Roots whose parent is in this process but will not come, by span id."""
-        self._below: dict[tuple[int, int], OrderedDict[int, Trace]] = {}
-        """The same by trace id and parent."""
+        """Number of roots in memory that are not parked."""
 
     def __len__(self) -> int:
         return self.num_open + len(self._parked)
@@ -53,7 +54,7 @@ class TraceTable:
             yield from same.all() if same is not None else (head,)
 
     def add(self, trace: Trace) -> None:
-        """Take in a new root."""
+        """Add a new root."""
         head = self._heads.get(trace.trace_id)
         if head is not None:
             head.shares_id = trace.shares_id = True
@@ -61,13 +62,14 @@ class TraceTable:
             if same is None:
                 same = self._same[trace.trace_id] = TracesOfOneId(head, self._ended_spans)
             same.add(trace)
-        for other in _chain(self._left.get(trace.trace_id)):  # one that left may not be told of yet
+        # one that left may not be reported yet
+        for other in _chain(self._left.get(trace.trace_id)):
             other.shares_id = trace.shares_id = True
         self._heads[trace.trace_id] = trace
         self.num_open += 1
 
     def below(self, trace_id: int, parent_id: int | None) -> Trace | None:
-        """The root that a span is below: by its parent, else the newest of its trace."""
+        """Return the root that a span is below: by its parent, else the newest of its trace."""
         head = self._heads.get(trace_id)
         if head is None or not head.shares_id:
             return head
@@ -75,7 +77,7 @@ class TraceTable:
         return (same.knowing(parent_id) if same is not None else None) or head
 
     def knowing(self, trace_id: int, span_id: int | None) -> Trace | None:
-        """The root that a span is, is open below or was below a moment ago."""
+        """Return the root that a span is, is open below or was below recently."""
         head = self._heads.get(trace_id)
         same = self._same.get(trace_id) if head is not None and head.shares_id else None
         if same is not None:
@@ -83,19 +85,19 @@ class TraceTable:
         return head if head is not None and head.knows(span_id, self._ended_spans) else None
 
     def started(self, trace: Trace, span_id: int) -> None:
-        """A span began below a root that shares its trace id."""
+        """Note a span that started below a root that shares its trace id."""
         same = self._same.get(trace.trace_id)
         if same is not None:
             same.started(span_id, trace)
 
     def ended(self, trace: Trace, parent_id: int | None) -> None:
-        """A span ended below such a root."""
+        """Note a span that ended below such a root."""
         same = self._same.get(trace.trace_id)
         if same is not None:
             same.ended(parent_id, trace)
 
     def began(self, trace: Trace, *, is_part: bool) -> None:
-        """A root began; ``is_part``: in the middle of a trace."""
+        """Note that a root began; ``is_part``: in the middle of a trace."""
         trace.is_part = is_part
         self._named(trace)
 
@@ -105,7 +107,7 @@ class TraceTable:
             same.named(trace)
 
     def sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
-        """Of roots with the same trace id, in memory or gone, the one that a span is below."""
+        """Return the root that a span is below, of those with its trace id, in memory or left."""
         left = self._left.get(trace_id)
         if left is not None and left.next is not None:
             left = next(
@@ -122,7 +124,7 @@ class TraceTable:
         return left
 
     def root(self, trace_id: int, span_id: int) -> Trace | None:
-        """The trace of this root; one whose root was not known yet becomes its own."""
+        """Return the trace of this root; one whose root was not known yet gets it as its root."""
         trace = self._heads.get(trace_id)
         same = self._same.get(trace_id) if trace is not None and trace.shares_id else None
         if same is not None:
@@ -136,10 +138,13 @@ class TraceTable:
             self._named(trace)
         return trace
 
-    # -- roots whose parent will not come ---------------------------------------------------------------------------------
+    # -- roots whose parent will not be seen ------------------------------------------------
 
     def begins_at(self, trace_id: int, parent_id: int) -> bool:
-        """Whether a span below such a parent is a root: the parent is not known, and nothing that begins the trace is here."""
+        """Return whether a span below such a parent is a root.
+
+        It is when the parent is not known, and nothing that begins the trace is here.
+        """
         trace = self.sharing(self.below(trace_id, parent_id), trace_id, parent_id)
         if trace is None:
             return not self.is_parked(trace_id)
@@ -147,18 +152,11 @@ class TraceTable:
             parent_id, self._ended_spans
         )
 
-    def add_top(self, trace: Trace, parent_id: int) -> None:
-        """A root has such a parent."""
-        if trace.root_id is not None:
-            trace.above_id = parent_id
-            self.tops[trace.root_id] = trace
-            self._below.setdefault((trace.trace_id, parent_id), OrderedDict())[id(trace)] = trace
-
     def put_above(self, trace_id: int, root_id: int) -> Trace | None:
-        """The trace of an open root whose parent comes after all, with that as its root."""
+        """Make a parent that is seen after all the root of an open trace, and return that."""
         if not self.tops:
             return None
-        for trace in reversed(self._below.get((trace_id, root_id), _NONE).values()):
+        for trace in self._tops_below(trace_id, root_id):
             if trace.root_id is not None and trace.root_span is None and self._is_in_memory(trace):
                 self._drop_top(trace)
                 same = self._same.get(trace_id)
@@ -169,20 +167,13 @@ class TraceTable:
                 return trace
         return None
 
-    def as_root(self, span: SpanData) -> SpanData:
-        """An ended span, as a root if it began as one."""
-        trace = self.tops.get(span.span_id)
-        if trace is None or trace.trace_id != span.trace_id or span.parent_id is None:
-            return span
-        return span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
-
     def has_part(self, trace_id: int) -> bool:
-        """Whether a root in the middle of this trace is here."""
+        """Return whether a root in the middle of this trace is here."""
         head, same = self._heads.get(trace_id), self._same.get(trace_id)
         return same.has_part() if same is not None else head is not None and head.is_part
 
     def has_beginning(self, trace_id: int) -> bool:
-        """Whether the root that begins this trace is here and has not been written yet."""
+        """Return whether the root that begins this trace is here and is not written yet."""
         head, same = self._heads.get(trace_id), self._same.get(trace_id)
         if same.has_beginning() if same is not None else head is not None and head.begins:
             return True
@@ -191,15 +182,15 @@ class TraceTable:
         )
 
     def has_any(self, trace_id: int) -> bool:
-        """Whether anything of this trace is here."""
+        """Return whether anything of this trace is here."""
         return trace_id in self._heads or trace_id in self._parked_ids
 
     def left(self, trace_id: int) -> Trace | None:
-        """The root of this trace that left last."""
+        """Return the root of this trace that left last."""
         return self._left.get(trace_id)
 
     def keeps(self, trace: Trace) -> bool:
-        """Whether a root is in memory, or is remembered since it left."""
+        """Return whether a root is in memory, or is remembered since it left."""
         if trace.has_left:
             return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
         return (
@@ -211,26 +202,27 @@ class TraceTable:
         return trace in same if same is not None else self._heads.get(trace.trace_id) is trace
 
     def remembers(self, trace_id: int, span_id: int | None) -> bool:
-        """Whether a span is, or was below, a root that left."""
+        """Return whether a span is, or was below, a root that left."""
         return any(
             trace.knows(span_id, self._ended_spans) for trace in _chain(self._left.get(trace_id))
         )
 
     def leave(self, trace: Trace) -> None:
-        """A root leaves; others of its trace that left before are kept behind it."""
+        """Move a root to those that left; others of its trace are chained behind it."""
         self.remove(trace)
         trace.has_left = True
         others = list(_chain(self._left.get(trace.trace_id)))
+        # its parts go first
         unwritten = [
             other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None
-        ]  # its parts go first
+        ]
         kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
         for other, following in zip(kept, [*kept[1:], None], strict=True):
             other.next = following
         self._left.put(trace.trace_id, trace)
 
     def remove(self, trace: Trace) -> None:
-        """Forget a root."""
+        """Remove a root."""
         if trace.deadline is not None:
             trace.deadline.cancel()
             trace.deadline = None
@@ -250,7 +242,7 @@ class TraceTable:
         self.num_open -= 1
 
     def park(self, trace: Trace) -> None:
-        """Keep only the totals of a root that is still open."""
+        """Park a root that is still open: only its totals are kept."""
         self.remove(trace)
         if trace.above_id is not None:
             self.add_top(trace, trace.above_id)
@@ -258,19 +250,8 @@ class TraceTable:
         self._parked_ids[trace.trace_id] = self._parked_ids.get(trace.trace_id, 0) + 1
 
     def is_parked(self, trace_id: int) -> bool:
-        """Whether a root of this trace is parked."""
+        """Return whether a root of this trace is parked."""
         return trace_id in self._parked_ids
-
-    def _drop_top(self, trace: Trace) -> None:
-        if trace.root_id is not None and self.tops.get(trace.root_id) is trace:
-            del self.tops[trace.root_id]
-        if trace.above_id is not None:
-            name = (trace.trace_id, trace.above_id)
-            alike = self._below.get(name)
-            if alike is not None:
-                alike.pop(id(trace), None)
-                if not alike:
-                    del self._below[name]
 
     def _unpark(self, name: tuple[int, int | None]) -> bool:
         trace = self._parked.pop(name, None)
@@ -283,7 +264,7 @@ class TraceTable:
         return True
 
     def oldest(self, how_many: int) -> list[Trace]:
-        """Roots that are here the longest."""
+        """Return the roots that have been here longest."""
         found: list[Trace] = []
         for trace_id, head in self._heads.items():
             same = self._same.get(trace_id)
@@ -293,12 +274,13 @@ class TraceTable:
         return found
 
     def drop_parked(self, keep: int) -> int:
-        """Forget the oldest parked roots for good; returns how many."""
+        """Remove the oldest parked roots for good; return how many."""
         names = list(islice(self._parked, max(0, len(self._parked) - keep)))
         return sum(self._unpark(name) for name in names)
 
 
 def _chain(trace: Trace | None) -> Iterator[Trace]:
+    """Yield a trace that left, and those of its id that left before it."""
     while trace is not None:
         following = trace.next
         yield trace

@@ -1,4 +1,7 @@
-"""Which traces are in a session and have not come to their end: open ones, and those that left before all below them ended."""
+"""Index the unfinished traces of each session.
+
+These are open ones, and those that left before all spans below them ended.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,31 @@ from collections.abc import Callable
 from otel_session_agg._trace.trace import Trace
 
 _MIN_SWEEP = 1024
-"""Sessions from which on those without traces are swept out whenever their number has doubled."""
+"""Sessions from which on those without traces are removed whenever the number has doubled."""
 
 
 class TracesBySession:
-    """Open traces by session id."""
+    """Unfinished traces by session id."""
 
     def __init__(self, keeps: Callable[[Trace], bool]) -> None:
-        """``keeps``: whether a trace is not forgotten; those that are forgotten are in no session."""
+        """Start empty; ``keeps``: whether a trace is still kept, for else it is in no session."""
         self._keeps = keeps
         self._traces: dict[str, set[Trace]] = {}
         self._lingering: dict[str, int] = {}
-        """Sessions with traces that have left while something below them is open, and how often each was asked for since it was looked
-        through: such traces may be forgotten."""
+        """Sessions with traces that left while a span below them is open: these may be forgotten.
+
+        The value is how often ``number`` was called since the traces were last looked through.
+        """
         self._sweep_at = _MIN_SWEEP
         self.awaited: set[str] = set()
-        """Sessions that somebody waits for the end of."""
+        """Sessions whose end is waited for."""
         self.ended: list[str] = []
-        """Those of them that have no trace any more; not taken yet."""
+        """Sessions that were waited for and have no trace any more; not taken yet."""
         self.touched: set[str] = set()
-        """Sessions in which a span has ended; whoever looks at them clears it."""
+        """Sessions in which a span has ended; the reader replaces the set."""
 
     def add(self, session_id: str, trace: Trace) -> None:
-        """A trace is in a session."""
+        """Add a trace to a session."""
         traces = self._traces.get(session_id)
         if traces is None:
             if len(self._traces) >= self._sweep_at:
@@ -41,7 +46,7 @@ class TracesBySession:
             self._lingering.setdefault(session_id, 0)
 
     def folded(self, session_id: str | None, trace: Trace) -> None:
-        """A span of a trace has ended, which may name a session; else it is in the trace's."""
+        """Note an ended span in its own session, or else in its trace's."""
         if session_id is not None:
             self.add(session_id, trace)
             self.touched.add(session_id)
@@ -51,7 +56,7 @@ class TracesBySession:
                 self.touched.add(session.value)
 
     def remove(self, trace: Trace) -> None:
-        """A trace has come to its end."""
+        """Remove a trace that is finished from its sessions."""
         for session_id in trace.attribution.names():
             traces = self._traces.get(session_id)
             if traces is not None:
@@ -60,18 +65,18 @@ class TracesBySession:
                     self._drop(session_id)
 
     def lingers(self, trace: Trace) -> None:
-        """A trace has left, and something below it is open."""
+        """Note a trace that left while something below it is open."""
         for session_id in trace.attribution.names() & self._traces.keys():
             self._lingering.setdefault(session_id, 0)
 
     def waits_for(self, session_id: str) -> None:
-        """Tell of the end of all traces of a session by ``take_ended``; at once when it has none."""
+        """Report by ``take_ended`` when a session has no trace any more; at once if it has none."""
         self.awaited.add(session_id)
         if session_id not in self._traces:
             self._drop(session_id)
 
     def take_ended(self) -> list[str]:
-        """Sessions that were waited for and have no trace any more."""
+        """Return the sessions that were waited for and have no trace any more."""
         ended, self.ended = self.ended, []
         return ended
 
@@ -83,7 +88,7 @@ class TracesBySession:
             self.ended.append(session_id)
 
     def of(self, session_id: str) -> list[Trace]:
-        """The traces of a session that have not come to their end."""
+        """Return the unfinished traces of a session."""
         traces = self._traces.get(session_id)
         if traces is None:
             return []
@@ -93,11 +98,15 @@ class TracesBySession:
         return list(traces)
 
     def names(self) -> list[str]:
-        """Sessions that have such traces."""
+        """Return the sessions that have unfinished traces."""
         return [session_id for session_id in list(self._traces) if self.of(session_id)]
 
     def number(self, session_id: str) -> int:
-        """How many those are; that some were forgotten is noticed after as many questions as there are traces."""
+        """Return how many unfinished traces a session has.
+
+        Forgotten traces are noticed after as many calls as there are traces, so that the cost of
+        looking through them is spread.
+        """
         traces = self._traces.get(session_id)
         if traces is None:
             return 0

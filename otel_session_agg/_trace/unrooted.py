@@ -1,6 +1,7 @@
-"""The ended spans of one trace that wait for a root, and what hangs below what.
+"""The ended spans of one trace that wait for their root, and which is below which.
 
-What hangs at a span is found from there, so that a root that leaves costs as much as it takes along, whatever else waits.
+Children are found from their parent, so a root that leaves costs as much as it takes along,
+whatever else waits.
 """
 
 from __future__ import annotations
@@ -14,24 +15,26 @@ from otel_session_agg._model.span import Reading, SpanData
 
 
 class WaitingSpan(NamedTuple):
+    """An ended span that waits for its root."""
+
     span: SpanData
     """Without attributes, which may hold whole conversations."""
     reading: Reading
     payload: object
-    """Of a root what the door handed in; other spans have left."""
+    """Of a root, what the entry point handed in; ``None`` of other spans, which have left."""
     number: int
-    """How many came before."""
+    """Position in the order of arrival, over all traces."""
 
     @property
     def num_chars(self) -> int:
-        """Characters of its texts."""
+        """Characters of the texts that are kept."""
         reading = self.reading
         output = reading.output if isinstance(reading.output, str) else ""
         return len(output) + len(reading.error or "") + len(reading.metadata or "")
 
 
 class WaitingTrace:
-    """The spans of one trace."""
+    """The waiting spans of one trace."""
 
     __slots__ = (
         "_below",
@@ -48,24 +51,24 @@ class WaitingTrace:
     def __init__(self, trace_id: int) -> None:
         self.trace_id = trace_id
         self.spans: dict[int, WaitingSpan] = {}
-        """In the order in which they came."""
+        """By span id, in the order of arrival."""
         self.roots: dict[int, None] = {}
         """Roots that wait, in the same order."""
         self.parts: dict[int, None] = {}
-        """Those of them that are in the middle of the trace."""
+        """Those of the roots that are in the middle of the trace."""
         self._below: dict[int, dict[int, None]] = {}
-        """What hangs directly below a span, whether that has come or not."""
+        """Children by parent, whether the parent has come or not."""
         self._loose: dict[int, None] = {}
-        """What is no root and hangs at nothing that has come."""
+        """Spans that are no roots and whose parent has not come."""
         self._loose_starts: list[int] | None = None
-        """When all began that are below those, sorted; ``None``: to be found out."""
+        """Sorted start times of those and all below them; ``None``: to be computed."""
         self.last_seconds = 0.0
-        """When the last span came."""
+        """When the last span came, in monotonic seconds."""
         self.idle: Deadline[Due] | None = None
-        """When to look after what waits for a root."""
+        """When to give up spans that wait for a root."""
 
     def add(self, kept: WaitingSpan) -> None:
-        """A span has come."""
+        """Add a span that has come."""
         span = kept.span
         parent_id = _parent_of(span)
         self.spans[span.span_id] = kept
@@ -82,7 +85,7 @@ class WaitingTrace:
         self._loose_starts = None
 
     def take(self, span_ids: Collection[int]) -> list[WaitingSpan]:
-        """Take out spans, in the order in which they came; what hung at them hangs at nothing from now on."""
+        """Remove spans and return them in the order of arrival; their children become loose."""
         taken = sorted(
             (self.spans.pop(span_id) for span_id in span_ids), key=lambda kept: kept.number
         )
@@ -102,17 +105,20 @@ class WaitingTrace:
         return taken
 
     def waits_no_longer(self, root_id: int) -> None:
-        """A root has waited long enough."""
+        """Note that a root has waited long enough."""
         self.roots.pop(root_id, None)
         self.parts.pop(root_id, None)
 
     def parent(self, span_id: int) -> int | None:
-        """The parent of a span, if that has come."""
+        """Return the parent of a span, if that has come."""
         parent_id = _parent_of(self.spans[span_id].span)
         return parent_id if parent_id in self.spans else None
 
     def below(self, tops: Iterable[int], without: Container[int] = ()) -> dict[int, None]:
-        """Spans that hang below some, by parents that have come; those included.  What is below one of ``without`` is not."""
+        """Return ``tops`` and all spans below them, as far as their parents have come.
+
+        Spans in ``without``, and those below them, are left out.
+        """
         found = dict.fromkeys(tops)
         todo = list(found)
         while todo:
@@ -123,11 +129,11 @@ class WaitingTrace:
         return found
 
     def loose(self) -> dict[int, None]:
-        """What hangs at nothing that has come, and is below no root."""
+        """Return spans whose parent has not come, and all below them, except below roots."""
         return self.below(self._loose, self.roots)
 
     def has_loose(self, start_ns: int, end_ns: int) -> bool:
-        """Whether something of that began in a time."""
+        """Return whether a loose span began in a time, both ends included."""
         if self._loose_starts is None:
             self._loose_starts = sorted(self.spans[one].span.start_ns for one in self.loose())
         at = bisect_left(self._loose_starts, start_ns)
@@ -135,15 +141,16 @@ class WaitingTrace:
 
 
 Due = tuple[WaitingTrace, "int | None"]
-"""A root that has waited, or ``None`` for what waits for one."""
+"""A trace, and the root in it that has waited; ``None``: the spans that wait for a root."""
 
 
 def _parent_of(span: SpanData) -> int | None:
+    """Return the parent of a span, also where that only looks remote."""
     return span.parent_id if span.parent_id is not None else span.carried_parent_id
 
 
 def downwards(spans: Mapping[int, SpanData]) -> Iterator[SpanData]:
-    """Spans in such an order that each comes after its parent."""
+    """Yield spans so that each comes after its parent."""
     done: set[int] = set()
     for span_id in spans:
         path = []
