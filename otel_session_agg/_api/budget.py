@@ -12,7 +12,7 @@ from otel_session_agg._api.context import Label, labels_around
 from otel_session_agg._api.owners import value_of
 from otel_session_agg._api.registry import account_rollup, session_rollup
 from otel_session_agg._formatting import as_html, as_repr, counted, dollars, short
-from otel_session_agg._model.budget_scopes import HOUR_NS, known_scope, owner, said
+from otel_session_agg._model.budget_scopes import HOUR_NS, in_words, known_scope, owner
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._recent import Recent
 
@@ -158,7 +158,7 @@ class Budget:
             if found is None:
                 self._not_known(session_id, Rollup(), [blind_spots.NO_OWNER])
                 return
-            name, whose = found[0], said(found[0])
+            name, whose = found[0], in_words(found[0])
             rollup = account_rollup(*found, wait_seconds) or Rollup()
         exceeded = self.exceeded(name, rollup, whose)
         if exceeded is not None:

@@ -1,1 +1,1 @@
-"""The values that travel between the rooms."""
+"""The values that travel between the rooms: immutable, without behaviour beyond merging."""

@@ -1,8 +1,8 @@
-"""The totals over a set of events, and how two of them become one.
+"""Totals over a set of events, and how two of them are merged.
 
-A ``Rollup`` is a commutative monoid: ``a + b`` does not depend on the order or the grouping of what is added, and
-``Rollup()`` changes nothing.  That is what lets parts of a session be folded in any process and in any order.  Each field
-declares how it is merged, from a closed set:
+A ``Rollup`` is a commutative monoid: ``a + b`` does not depend on the order or the grouping of what
+is added, and ``Rollup()`` changes nothing.  So parts of a session can be folded in any process and
+in any order.  Each field declares how it is merged, from a closed set:
 
 ``sum``      whole numbers are added; money is whole picodollars, so no float is ever added
 ``maybe``    sum of what is stated; ``None`` (not stated) changes nothing
@@ -10,8 +10,8 @@ declares how it is merged, from a closed set:
 ``max``      the larger, ``None`` changes nothing
 ``any``      true when either is
 ``union``    the ``MAX_MODELS`` names that sort first of both
-``latest``   the value with the later time; the larger span id, then the larger value, decides a tie
-``first``    the value with the earlier time; the smaller span id, then the smaller value, decides a tie
+``latest``   the value with the later time; of equals that with the larger span id, then value
+``first``    the value with the earlier time; of equals that with the smaller span id, then value
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from otel_session_agg._formatting import as_html, as_repr, counted, dollars, dur
 from otel_session_agg._values import PUSD_PER_USD
 
 MAX_MODELS = 32
-"""Models named on a root: real sessions use a handful; the names come from user input and need a bound."""
+"""Models named on a root.
+
+Real sessions use a handful; the names come from user input and need a bound.
+"""
 
 
 class At(NamedTuple):
-    """A value with what decides which of two is the later one."""
+    """A value with its time; the span id decides between equal times."""
 
     time_ns: int
     span_id: int
@@ -71,7 +74,7 @@ _MERGES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _merged(how: str, default: object) -> Any:
+def _field(how: str, default: object) -> Any:
     return field(default=default, metadata={"merge": how})
 
 
@@ -79,37 +82,37 @@ def _merged(how: str, default: object) -> Any:
 class Rollup:
     """Totals over a set of events (of one session root, or of a whole session)."""
 
-    num_events: int = _merged("sum", 0)
-    num_model_events: int = _merged("sum", 0)
-    num_tool_events: int = _merged("sum", 0)
-    num_errors: int = _merged("sum", 0)
-    num_unpriced_events: int = _merged("sum", 0)
-    """Billable events whose cost is unknown."""
-    num_computed: int = _merged("sum", 0)
-    """Events whose cost came from a price table."""
-    num_recorded: int = _merged("sum", 0)
-    """Events whose cost was recorded by their emitter."""
-    cost_pusd: int = _merged("sum", 0)
+    num_events: int = _field("sum", 0)
+    num_model_events: int = _field("sum", 0)
+    num_tool_events: int = _field("sum", 0)
+    num_errors: int = _field("sum", 0)
+    num_unpriced_events: int = _field("sum", 0)
+    """Number of billable events whose cost is unknown."""
+    num_computed: int = _field("sum", 0)
+    """Number of events whose cost came from a price table."""
+    num_recorded: int = _field("sum", 0)
+    """Number of events whose cost was recorded by their emitter."""
+    cost_pusd: int = _field("sum", 0)
     """Known cost, picodollars (1e-12 USD)."""
-    num_winners: int = _merged("sum", 0)
-    """Events whose usage is in the totals."""
-    prompt_tokens: int | None = _merged("maybe", None)
+    num_winners: int = _field("sum", 0)
+    """Number of events whose usage is in the totals."""
+    prompt_tokens: int | None = _field("maybe", None)
     """Includes cache reads and writes; ``None`` when no event states it."""
-    completion_tokens: int | None = _merged("maybe", None)
+    completion_tokens: int | None = _field("maybe", None)
     """Includes reasoning; ``None`` when no event states it."""
-    total_tokens: int | None = _merged("maybe", None)
-    cache_read_tokens: int = _merged("sum", 0)
-    cache_write_tokens: int = _merged("sum", 0)
-    reasoning_tokens: int = _merged("sum", 0)
-    has_feedback: bool = _merged("any", default=False)
-    start_ns: int | None = _merged("min", None)
+    total_tokens: int | None = _field("maybe", None)
+    cache_read_tokens: int = _field("sum", 0)
+    cache_write_tokens: int = _field("sum", 0)
+    reasoning_tokens: int = _field("sum", 0)
+    has_feedback: bool = _field("any", default=False)
+    start_ns: int | None = _field("min", None)
     """Nanoseconds since the Unix epoch."""
-    end_ns: int | None = _merged("max", None)
+    end_ns: int | None = _field("max", None)
     """Nanoseconds since the Unix epoch."""
-    models: frozenset[str] = _merged("union", frozenset())
-    output: At | None = _merged("latest", None)  # noqa: RUF009 -- a field
-    error: At | None = _merged("latest", None)  # noqa: RUF009 -- a field
-    session: At | None = _merged("first", None)  # noqa: RUF009 -- a field
+    models: frozenset[str] = _field("union", frozenset())
+    output: At | None = _field("latest", None)  # noqa: RUF009 -- a field
+    error: At | None = _field("latest", None)  # noqa: RUF009 -- a field
+    session: At | None = _field("first", None)  # noqa: RUF009 -- a field
 
     def __add__(self, other: Rollup) -> Rollup:
         return Rollup(
@@ -128,7 +131,7 @@ class Rollup:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing has happened that it tells of: a cost of 0 says nothing then."""
+        """Whether nothing was counted: a cost of 0 has no meaning then."""
         return not (
             self.num_events or self.num_model_events or self.num_winners or self.num_recorded
         )
@@ -150,11 +153,12 @@ class Rollup:
         return (self.end_ns - self.start_ns) / 1e6
 
     def to_dict(self) -> dict[str, Any]:
-        """The totals as plain values that JSON can take; units stand in the names, and what is not known is ``None``.
+        """Return the totals as plain values for JSON; units are in the names, unknown is ``None``.
 
-        ``cost_usd`` is the known cost, ``num_unpriced_events`` says how many events it lacks.  ``prompt_tokens`` includes cache
-        reads and writes, ``completion_tokens`` reasoning.  ``start_time_unix_ns`` and ``end_time_unix_ns`` are whole nanoseconds
-        since the Unix epoch.  ``models`` is sorted.  ``output`` and ``error`` are the last ones, ``session_id`` the first.
+        ``cost_usd`` is the known cost, ``num_unpriced_events`` the number of events that it lacks.
+        ``prompt_tokens`` includes cache reads and writes, ``completion_tokens`` reasoning.
+        ``start_time_unix_ns`` and ``end_time_unix_ns`` are whole nanoseconds since the Unix epoch.
+        ``models`` is sorted.  ``output`` and ``error`` are the last ones, ``session_id`` the first.
         """
         return {
             "cost_usd": self.cost_usd,
@@ -164,20 +168,20 @@ class Rollup:
             "end_time_unix_ns": self.end_ns,
             "duration_ms": self.duration_ms,
             "models": sorted(self.models),
-            "output": _said(self.output),
-            "error": _said(self.error),
-            "session_id": _said(self.session),
+            "output": _value(self.output),
+            "error": _value(self.error),
+            "session_id": _value(self.session),
         }
 
     def __repr__(self) -> str:
         return as_repr("Rollup", facts_of(self))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return what a notebook shows."""
         return as_html("Rollup", rows_of(self))
 
     def since(self, before: Rollup) -> Rollup:
-        """What has to be added to totals that have got ``before`` so that they have got this instead."""
+        """Return what to add to totals that contain ``before`` so that they contain this."""
         return Rollup(
             *[
                 _less(how, now, then)
@@ -187,15 +191,15 @@ class Rollup:
 
 
 def facts_of(rollup: Rollup) -> list[str]:
-    """Totals in words for one line, the cost first."""
-    rows = (row for row in rows_of(rollup) if row[0] != "output")  # lines go to logs
+    """Return the totals in words for one line, the cost first."""
+    rows = (row for row in rows_of(rollup) if row[0] != "output")  # no output: lines go to logs
     return [
-        value if name in _SPEAKS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows
+        value if name in _NAMELESS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows
     ]
 
 
 def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
-    """Totals as names and values for people; what is 0 is left out, but for tokens and events."""
+    """Return the totals as names and values for people; of zeros only tokens and events."""
     parts = [f"{getattr(rollup, name)} {word}" for name, word in _PARTS if getattr(rollup, name)]
     is_known = rollup.total_tokens is not None or not rollup.num_model_events
     tokens = counted(rollup.total_tokens or 0, "token") if is_known else "unknown tokens"
@@ -214,19 +218,22 @@ def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
         ("duration", duration(rollup.duration_ms) if rollup.duration_ms is not None else None),
         ("feedback", "feedback" if rollup.has_feedback else None),
         ("models", ", ".join(sorted(rollup.models)) or None),
-        ("output", _said(rollup.output)),
-        ("error", _said(rollup.error)),
-        ("session", _said(rollup.session)),
+        ("output", _value(rollup.output)),
+        ("error", _value(rollup.error)),
+        ("session", _value(rollup.session)),
     ]
     return [(name, short(value)) for name, value in rows if value is not None]
 
 
-def _said(at: At | None) -> str | None:
+def _value(at: At | None) -> str | None:
     return at.value if at is not None else None
 
 
 def _less(how: str, now: Any, before: Any) -> Any:
-    """The difference of what is added up; of anything else what it is now, which changes nothing when it was so before."""
+    """Return the difference of sums, and of any other field its value now.
+
+    Merging the same value again changes nothing.
+    """
     if how == "sum" or (how == "maybe" and before is not None):
         return (now or 0) - before
     return now
@@ -234,13 +241,15 @@ def _less(how: str, now: Any, before: Any) -> Any:
 
 _HOW = tuple(f.metadata["merge"] for f in fields(Rollup))
 _MERGERS = tuple(_MERGES[how] for how in _HOW)
-_values = attrgetter(*(f.name for f in fields(Rollup)))  # all of them in one step
+_values = attrgetter(*(f.name for f in fields(Rollup)))  # all fields in one step
 _MAX_WORDS = 80
 """Characters of names and errors in a line."""
 _PLAIN = (
-    "num_events", "num_model_events", "num_tool_events", "num_errors", "num_unpriced_events", "prompt_tokens", "completion_tokens",
-    "total_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "has_feedback",
+    "num_events", "num_model_events", "num_tool_events", "num_errors", "num_unpriced_events",
+    "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens",
+    "cache_write_tokens", "reasoning_tokens", "has_feedback",
 )  # fmt: skip
+"""Fields that ``to_dict`` takes as they are."""
 _PARTS = (
     ("prompt_tokens", "prompt"),
     ("completion_tokens", "completion"),
@@ -255,9 +264,9 @@ _COUNTED = (
     ("errors", "num_errors", "error"),
     ("unpriced", "num_unpriced_events", "unpriced call"),
 )
-_SPEAKS = frozenset(
+_NAMELESS = frozenset(
     {"cost", "tokens", "duration", "feedback"}.union(name for name, _, _ in _COUNTED)
 )
-"""Values that say themselves what they are."""
+"""Rows whose value needs no name in front."""
 NOTHING = Rollup()
 """Totals over no events, made once."""

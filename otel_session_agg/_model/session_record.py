@@ -1,4 +1,4 @@
-"""What is told of a session when it has ended: the session record, as a value and as attributes."""
+"""The session record: what is exported of a session when it has ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SessionRecord"]
 
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 _MAX_WORDS = 80
-"""Characters of an id or a piece of metadata in a line."""
+"""Characters of an id or a metadata value in a line."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,12 +26,16 @@ class SessionRecord:
 
     session_id: str
     revision: int
-    """1 the first time; one more each time that the session came back or changed after it had ended."""
+    """1 the first time; one more each time the session resumed or changed after it had ended."""
     end_reason: str
-    """``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions``, ``shutdown`` or ``late``."""
+    """Why it was made.
+
+    ``end_session``, ``end_on_exit``, ``idle``, ``max_age``, ``max_sessions``, ``shutdown`` or
+    ``late``.
+    """
     totals: SessionTotals
     missing: str | None = None
-    """Why something may be missing although no trace is open, as ``partial_reason`` has it."""
+    """Why something may be missing although no trace is open; see ``partial_reason``."""
 
     @property
     def rollup(self) -> Rollup:
@@ -45,7 +49,7 @@ class SessionRecord:
 
     @property
     def num_unsampled_traces(self) -> int:
-        """Those of them that are not exported, because they are not sampled; none of ``members`` is of them."""
+        """Traces that are not exported, because they are not sampled; not among ``members``."""
         return self.totals.num_unsampled
 
     @property
@@ -55,45 +59,47 @@ class SessionRecord:
 
     @property
     def is_partial(self) -> bool:
-        """Something is missing, or may be; ``partial_reason`` says why."""
+        """Whether something is missing, or may be; ``partial_reason`` is the reason."""
         return self.partial_reason is not None
 
     @property
     def partial_reason(self) -> str | None:
         """Why something is missing.
 
-        ``open_traces``: some trace had not ended, or a process that was at work has not said that it was done; ``store_entry``: an entry of the store could not be read; ``store_evicted``: the store had lost the session before its time.
+        ``open_traces``: some trace had not ended, or a process that was at work has not reported
+        that it was done; ``store_entry``: an entry of the store could not be read;
+        ``store_evicted``: the store had lost the session too early.
         """
         return OPEN_TRACES if self.totals.num_open > 0 else self.missing
 
     @property
     def is_budget_exceeded(self) -> bool:
-        """The session has used more than one of its budgets, as some process of it found."""
+        """Whether the session has exceeded one of its budgets, as one of its processes found."""
         return self.totals.is_budget_exceeded
 
     @property
     def user_id(self) -> str | None:
-        """Who used it."""
+        """The user of the session."""
         return self.totals.user.value if self.totals.user is not None else None
 
     @property
     def metadata(self) -> Mapping[str, str | bool | int | float]:
-        """What the application said of the session."""
+        """Metadata that the application stated about the session."""
         return {name: label.value for name, label in self.totals.metadata.items()}
 
     @property
     def members(self) -> tuple[tuple[int, int], ...]:
-        """Trace id and span id of session roots that are exported, at most 128, the earliest first."""
+        """Trace and span ids of session roots that are exported: the earliest, at most 128."""
         return tuple((member.trace_id, member.span_id) for member in self.totals.members)
 
     @property
     def is_on_root(self) -> bool:
-        """The root of the only trace has these totals, so that no span named ``session`` is needed."""
+        """Whether the only trace's root has these totals, so that no ``session`` span is needed."""
         return self.totals.are_on_root and self.missing is None
 
     @property
     def parent(self) -> tuple[int, int] | None:
-        """Trace id and span id of what the span that tells of it is a child of: the exported root that ended last."""
+        """Trace id and span id of the record's parent: the exported root that ended last."""
         last = self.totals.last_root
         return (
             (last.trace_id, last.span_id)
@@ -103,9 +109,9 @@ class SessionRecord:
 
     @property
     def trace_id(self) -> int:
-        """Of the span that tells of it: the same wherever the same revision is written, so that backends see one.
+        """Trace id of the span that exports the record: its parent's, else one of its own.
 
-        That of its parent, else one of its own.
+        It is the same wherever the same revision is written, so that backends see one span.
         """
         if self.parent is not None:
             return self.parent[0]
@@ -113,14 +119,14 @@ class SessionRecord:
 
     @property
     def span_id(self) -> int:
-        """Of the span that tells of it."""
+        """Span id of the span that exports the record."""
         return int.from_bytes(self._digest[_TRACE_BYTES : _TRACE_BYTES + _SPAN_BYTES], "big") or 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain values that JSON can take: those of ``Rollup.to_dict``, and what is told of the session.
+        """Return the record as plain values for JSON: those of ``Rollup.to_dict``, and its own.
 
-        ``metadata`` is a mapping; numbers in it that JSON does not know are ``None``.  ``members`` are the session roots, with their
-        ids as backends write them.
+        ``metadata`` is a mapping; numbers that JSON does not know are ``None``.  ``members`` are
+        the session roots, with their ids as backends write them.
         """
         return {
             **self.rollup.to_dict(),
@@ -149,13 +155,13 @@ class SessionRecord:
         return as_repr("SessionRecord", [*own, *facts_of(replace(self.rollup, session=None))])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return what a notebook shows."""
         return as_html(
             "SessionRecord", [*self._rows(), *rows_of(replace(self.rollup, session=None))]
         )
 
     def _rows(self) -> list[tuple[str, str]]:
-        """What is told of the session, as names and values for people."""
+        """Return the session's own values as names and values for people."""
         flags = [f"partial ({self.partial_reason})"] if self.is_partial else []
         flags += ["budget exceeded"] if self.is_budget_exceeded else []
         latency = self.average_trace_latency_ms

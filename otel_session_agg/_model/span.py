@@ -1,7 +1,7 @@
-"""The values that travel between the layers: spans in, events read from them, usage and cost.
+"""A span, and the reading of it: the values that travel between the rooms.
 
-Everything here is immutable and knows nothing of OpenTelemetry's SDK, so every rule about money can be tested by a
-function call.  Times are nanoseconds since the Unix epoch, as OpenTelemetry has them.
+Everything here is immutable and independent of OpenTelemetry's SDK, so every rule about money can
+be tested by a function call.  Times are nanoseconds since the Unix epoch, as in OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 AnyAttributes = Mapping[str, Any]
-"""Span attributes as they come: values of any type, nothing is promised about them."""
+"""Span attributes as they come: values may have any type."""
 
 
 class Kind(Enum):
-    """What a span stands for; the OpenInference and OpenTelemetry GenAI kinds, folded into nine."""
+    """What a span stands for: the OpenInference and OpenTelemetry GenAI kinds, folded into nine."""
 
     MODEL = "model"
     EMBEDDING = "embedding"
@@ -38,11 +38,10 @@ class Kind(Enum):
     GUARDRAIL = "guardrail"
     EVALUATOR = "evaluator"
     SPAN = "span"
-    """Unknown: any other span."""
+    """Any other span."""
 
-    __hash__ = (
-        object.__hash__
-    )  # members are singletons: spare the hash of the name on every set lookup
+    # members are singletons: spares hashing the name on every set lookup
+    __hash__ = object.__hash__
 
 
 LACKS_FIGURES = 1
@@ -63,7 +62,7 @@ class Usage(NamedTuple):
     cache_read_tokens: int | None = None
     """Part of ``prompt_tokens``."""
     cache_write_tokens: int | None = None
-    """Part of ``prompt_tokens``; all times to live together."""
+    """Part of ``prompt_tokens``; the sum over all times to live."""
     cache_write_1h_tokens: int | None = None
     """The part of ``cache_write_tokens`` that is kept for an hour and costs more."""
     reasoning_tokens: int | None = None
@@ -81,35 +80,41 @@ class Usage(NamedTuple):
     web_searches: int | None = None
     """Searches that the provider made for the call and bills by number."""
     other_model_tokens: int | None = None
-    """Tokens beside all others that other models had for the call, at other prices."""
+    """Tokens in addition to all others that other models used for the call, at other prices."""
 
 
 class Terms(NamedTuple):
-    """What decides about a call's price beside provider, model, time and tokens; ``None`` means *not stated*."""
+    """What a call's price depends on beside provider, model, time and tokens.
+
+    ``None`` means *not stated*.
+    """
 
     requested_tier: str | None = None
-    """The service tier that was asked for.  The one that the answer names, ``Event.service_tier``, beats it."""
+    """The service tier that was requested; the one in the response, ``service_tier``, beats it."""
     speed: str | None = None
     """Anthropic's ``fast`` or ``standard``."""
     batch: str | None = None
     """``true`` when the call was part of a batch, which is cheaper."""
     region: str | None = None
-    """Where the model ran, as the provider names it (Anthropic's ``inference_geo``, Vertex AI's location)."""
+    """Where the model ran, in the provider's terms.
+
+    Anthropic's ``inference_geo``, Vertex AI's location.
+    """
     search_context: str | None = None
-    """``low``, ``medium`` or ``high``: how much a search brings in; it decides about Perplexity's fee for a request."""
+    """``low``, ``medium`` or ``high``: how much a search adds; sets Perplexity's request fee."""
     output_type: str | None = None
-    """What the call was to bring forth, if only one thing: ``text``, ``image``, ``audio`` ..."""
+    """The type of output requested, if only one: ``text``, ``image``, ``audio`` ..."""
 
 
 class SpanEvent(NamedTuple):
-    """A timed event on a span, as far as we read it."""
+    """A timed event on a span; only name and attributes are read."""
 
     name: str
     attributes: AnyAttributes
 
 
 class SpanData(NamedTuple):
-    """One ended span in the one form that every door hands in."""
+    """One ended span, in the form in which every entry point passes it on."""
 
     name: str
     trace_id: int
@@ -125,18 +130,18 @@ class SpanData(NamedTuple):
     attributes: AnyAttributes
     events: Sequence[SpanEvent] = ()
     failed: bool = False
-    """The status code is ``ERROR``."""
+    """Whether the status code is ``ERROR``."""
     status_description: str | None = None
     carried_parent_id: int | None = None
-    """A parent that looks remote, but may be in this process; with ``parent_id`` ``None``."""
+    """A parent that looks remote, but may be in this process; ``parent_id`` is ``None`` then."""
     is_part: bool = False
-    """A session root whose parent is in another process: the trace goes on above it."""
+    """Whether it is a session root whose parent is in another process."""
     dropped_attributes: int = 0
-    """How many attributes the SDK's limit dropped: those that were set first."""
+    """Number of attributes that the SDK's limit dropped: those that were set first."""
 
 
 class Reading(NamedTuple):
-    """What one ended span says about the session."""
+    """What one ended span states, by all conventions."""
 
     kind: Kind
     usage: Usage | None = None
@@ -146,34 +151,37 @@ class Reading(NamedTuple):
     request_model: str | None = None
     response_id: str | None = None
     recorded_pusd: int | None = None
-    """Cost that the emitter wrote on the span, picodollars."""
+    """Cost that the emitter recorded on the span, picodollars."""
     service_tier: str | None = None
     server_address: str | None = None
     session_id: str | None = None
     output: object = None
-    """The raw output attribute; made into text once, when the root is written."""
+    """The raw output attribute; rendered as text once, when the root is written."""
     error: str | None = None
     has_feedback: bool = False
     num_calls: int = 0
-    """Model calls that a container says it made."""
+    """Number of model calls that a container states it made."""
     ends_early: bool = False
-    """The span ends before the call that it tells of (some emitters close it when a stream begins)."""
+    """Whether the span ends before its call: some emitters end it when a stream begins."""
     unsure_output: bool = False
-    """Another teller of the same call knows the completion better."""
+    """Whether another report of the same call is more accurate about the completion."""
     unsure_usage: bool = False
-    """Another teller of the same call knows all figures better."""
+    """Whether another report of the same call is more accurate about all figures."""
     misplaced: bool = False
-    """The figures are those of one call below the span, not of the span."""
+    """Whether the figures are those of one call below the span, not of the span."""
     session_is_weak: bool = False
-    """The session id is that of a conversation or thread, which frameworks set by themselves."""
+    """Whether the id is that of a conversation or thread, which frameworks set by themselves."""
     ignored: tuple[str, ...] = ()
-    """Why values on this span were not used, one reason each; for the counters."""
+    """Reasons why values on this span were not used, one for each value; for the counters."""
     lacks: int = 0
-    """``LACKS_FIGURES``, ``LACKS_SESSION``: what may be among the attributes that were dropped."""
+    """What the dropped attributes may hold: ``LACKS_FIGURES``, ``LACKS_SESSION``."""
     user_id: str | None = None
     metadata: str | None = None
-    """What else the application says of the session, as JSON; stands behind ``user_id``."""
+    """Metadata that the application states about the session, as JSON."""
     terms: Terms | None = None
-    """What else decides about the price, if the span says anything of it."""
+    """What else the price depends on, if the span states anything about it."""
     is_billed: bool = False
-    """Providers bill it although it is no model event: an embedding, a reranker, speech, an agent that is known to make calls."""
+    """Whether providers bill it although it is no model event.
+
+    An embedding, a reranker, speech, an agent that is known to make calls.
+    """

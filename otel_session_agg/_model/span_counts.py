@@ -1,4 +1,7 @@
-"""What is counted of spans and roots, and true at every moment: received = folded + ignored, opened = released + open."""
+"""Counters of spans and roots.
+
+At every moment received = folded + ignored, and opened = released + open.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ class SpanCounts:
     def __init__(self) -> None:
         self.received = self.folded = self.late = self.opened = 0
         self.ignored: Counter[str] = Counter()
-        """Ended spans that are in no totals, by reason."""
+        """Number of ended spans that are in no totals, by reason."""
         self.unread: Counter[str] = Counter()
-        """Values that were not used, by reason."""
+        """Number of values that were not used, by reason."""
         self.released: Counter[str] = Counter()
-        """Roots that left: ``complete``, or why they could not wait."""
+        """Number of roots that left, by ``complete`` or why they could not wait."""
         self.unpriced = 0
-        """Calls without a known cost in the totals of roots that left."""
+        """Number of calls without a known cost in the totals of roots that left."""
 
     def repeated(self) -> None:
         """Count a span that ended again."""

@@ -12,7 +12,7 @@ from otel_session_agg._api import blind_spots
 from otel_session_agg._api.budget import Budget
 from otel_session_agg._api.context import Label
 from otel_session_agg._api.owners import value_of
-from otel_session_agg._model.budget_scopes import HOUR_NS, Scope, owner, said
+from otel_session_agg._model.budget_scopes import HOUR_NS, Scope, in_words, owner
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.accounts import Account
@@ -112,7 +112,7 @@ class BudgetTable:
             if scope is None or not scope.has(account.name):
                 continue
             blind_spots.warn(budget.missing(account.rollup))
-            found = budget.exceeded(account.name, account.rollup, said(account.name))
+            found = budget.exceeded(account.name, account.rollup, in_words(account.name))
             if found is not None:
                 self._exceeded.put((budget, account.name), True)  # noqa: FBT003 -- a value
                 if budget.on_exceeded is not None and budget.is_news(account.name):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from otel_session_agg._deadlines import Deadline
-from otel_session_agg._model.session_totals import GrowingTotals, SessionTotals
+from otel_session_agg._model.growing_totals import GrowingTotals
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.encoding import SessionTotalsEncoder
 
 

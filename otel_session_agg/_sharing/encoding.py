@@ -16,11 +16,11 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.rollup import MAX_MODELS, NOTHING, Rollup
 from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,
-    GrowingTotals,
     Labelled,
     LastRoot,
     Member,

@@ -7,7 +7,17 @@ from datetime import datetime, timezone
 import pytest
 
 from otel_session_agg import Budget
-from otel_session_agg._model.budget_scopes import HOUR_NS, PERIODS, Scope, known_scope, owner, said, scopes, ttl_seconds, values
+from otel_session_agg._model.budget_scopes import (
+    HOUR_NS,
+    PERIODS,
+    Scope,
+    in_words,
+    known_scope,
+    owner,
+    scopes,
+    ttl_seconds,
+    values,
+)
 
 
 def hour(year: int, month: int, day: int, of_day: int) -> int:
@@ -47,9 +57,9 @@ class TestScope:
 
     def test_said(self) -> None:
         """Names are told to people without what a terminal would obey."""
-        assert "user ada in 2026-02-28 (UTC)" == said(Scope("user", "day").account("ada", hour(2026, 2, 28, 1)))
-        assert "plan pro" == said(Scope("plan", None).account("pro", 0))
-        assert "\x1b" not in said(Scope("user", None).account("\x1b[2J", 0))
+        assert "user ada in 2026-02-28 (UTC)" == in_words(Scope("user", "day").account("ada", hour(2026, 2, 28, 1)))
+        assert "plan pro" == in_words(Scope("plan", None).account("pro", 0))
+        assert "\x1b" not in in_words(Scope("user", None).account("\x1b[2J", 0))
 
     def test_ttl(self) -> None:
         """An account is kept longer than its period lasts."""
