@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_session_agg._exceptions import SettingsError
-from otel_session_agg._pricing.report import Asked, PriceReport, as_json, as_text, report_price
+from otel_session_agg._pricing.report import PriceQuery, PriceReport, as_json, as_text, report_price
 
 __all__ = ["show_price"]
 
@@ -40,7 +40,7 @@ def show_price(  # noqa: PLR0913 -- one for each option
 
     """
     report: PriceReport = report_price(
-        Asked(model, provider, _moment(at), tier, address), _own(own)
+        PriceQuery(model, provider, _moment(at), tier, address), _own(own)
     )
     return as_json(report) if as_form == "json" else as_text(
         report

@@ -1,1 +1,1 @@
-"""A call -> whole picodollars, or that nobody knows."""
+"""Price calls: whole picodollars, or unknown."""

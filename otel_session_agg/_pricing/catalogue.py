@@ -1,21 +1,23 @@
-"""Rate cards from the price table of genai-prices.
+"""Build rate cards from the price table of genai-prices.
 
-`genai_prices` is the reference: on the models it knows, a card made here gives its total to the picodollar.  It is too
-slow to be asked for every event, so its prices are turned into a `RateCard`, once for each model and stretch of time over
-which no date or time of day changes them.  Each new card is held against the reference on sample calls; if they ever
-differ (a new kind of arithmetic in a later version), the reference itself prices that model.
+genai-prices is the reference: on the models it knows, a card made here gives its total to the
+picodollar.  It is too slow to price every call, so its prices are turned into a ``RateCard``, once
+for each model and window of time in which no date or time of day changes them.  Each new card is
+compared with the reference on sample calls; if they ever differ (a new kind of arithmetic in a
+later version), the reference itself prices that model.
 
-Where this module is stricter than the reference, it answers "unknown":
+This module is stricter than the reference; these are unknown:
 
-- a model whose name only begins like one of the table (``_price_models``);
-- a service tier or region without a known price (``_price_quotes``);
+- a model whose name only begins like one of the table (``rows.py``);
+- a service tier or region without a known price (``quotes.py``);
 - a model with prices, none of which is for anything a span states (hours of audio, pages);
-- audio and images of a call that does not say how many it had, on a model that is made for them (``_price_modalities``);
+- a call that does not state its audio or images, on a model that is made for them
+  (``modalities.py``);
 - searches without a fee;
 - counts that contradict each other, also where the contradicting part has no price of its own.
 
-Models are looked up with the public parts of genai-prices below its lookup cache, because that cache keeps every name
-it ever saw, and names come from the users of the application.
+Models are looked up with the public parts of genai-prices below its lookup cache, because that
+cache keeps every name it ever saw, and names come from the users of the application.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from otel_session_agg._model.span import Usage
 from otel_session_agg._pricing.modalities import Demands, demands
 from otel_session_agg._pricing.model_names import readings
-from otel_session_agg._pricing.quotes import Ask, Quote, quote
+from otel_session_agg._pricing.quotes import PriceTerms, Quote, quote
 from otel_session_agg._pricing.rate_card import PUSD_PER_USD, Card, RateCard, UnknownCard, Window
 from otel_session_agg._pricing.regions import find_region, host_of, seller_of_host
 from otel_session_agg._pricing.rows import Row, find_row
@@ -46,11 +48,11 @@ __all__ = ["card_of", "find_card", "find_host", "find_quote"]
 
 class _Unit(NamedTuple):
     name: str
-    """What a rate card calls the price."""
+    """Name of the price on a rate card."""
     per: int = 10**6
-    """How many units the price is for."""
+    """Number of units that the price is for."""
     counted_as: str | None = None
-    """What genai-prices calls the number of units; the two sides of a call are always stated."""
+    """Name of the count in genai-prices; the two sides of a call are always stated."""
 
 
 _UNITS = {
@@ -69,10 +71,11 @@ _UNITS = {
     "requests_kcount": _Unit("request", per=10**3),
     "web_searches_kcount": _Unit("web_search", per=10**3, counted_as="web_searches"),
 }
-"""The prices that a span has counts for."""
+"""Prices of genai-prices that a span has counts for."""
 
 _OLD_GEMINI = re.compile(r"gemini-[12]\.")
-"""Grounding is billed for each call that was grounded, not for each search (https://ai.google.dev/gemini-api/docs/pricing)."""
+"""Models whose grounding is billed for each grounded call, not for each search
+(https://ai.google.dev/gemini-api/docs/pricing)."""
 
 _PROBES = (
     Usage(1_009, 211),
@@ -86,20 +89,17 @@ _PROBES = (
 
 
 def find_host(snapshot: DataSnapshot, address: str) -> str | None:
-    """Return the id of the provider that a server address (a host or a URL) belongs to, or ``None``."""
+    """Return the id of the provider of a server address (a host or a URL), or ``None``."""
     host = host_of(address)
     if host is None:
         return None
     path = address.partition("://")[2] or address
     url = f"https://{host}/{path.partition('/')[2]}"
-    found = next(
-        (provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url)),
-        None,
-    )
-    return found or seller_of_host(host)
+    found = (provider.id for provider in snapshot.providers if re.match(provider.api_pattern, url))
+    return next(found, None) or seller_of_host(host)
 
 
-def find_quote(  # noqa: PLR0913 - everything that decides about a price
+def find_quote(  # noqa: PLR0913 -- everything that a price depends on
     snapshot: DataSnapshot,
     models: Iterable[str],
     at_ns: int,
@@ -108,11 +108,11 @@ def find_quote(  # noqa: PLR0913 - everything that decides about a price
     server_address: str | None = None,
     service_tier: str | None = None,
     terms: Terms | None = None,
-) -> tuple[Quote, Ask] | None:
-    """Return the prices of the first model that the table knows, and what was asked for; ``None`` if there is none.
+) -> tuple[Quote, PriceTerms] | None:
+    """Return the prices of the first model that the table has, and the terms, or ``None``.
 
     Raises:
-        LookupError, ValueError, OverflowError: The table or the time is not what it should be.
+        LookupError, ValueError, OverflowError: The table or the time is malformed.
 
     """
     host = find_host(snapshot, server_address) if server_address else None
@@ -121,21 +121,17 @@ def find_quote(  # noqa: PLR0913 - everything that decides about a price
         for seller, name in readings(provider, model, host):
             found = _find_row(snapshot, seller, name)
             if isinstance(found, Row):
-                region = find_region(
-                    found.provider.id,
-                    model,
-                    server_address,
-                    terms.region if terms is not None else None,
-                )
-                ask = Ask.of(name, service_tier, terms, region)
-                return quote(snapshot.providers, found, at_ns, ask), ask
+                stated = terms.region if terms is not None else None
+                region = find_region(found.provider.id, model, server_address, stated)
+                price_terms = PriceTerms.of(name, service_tier, terms, region)
+                return quote(snapshot.providers, found, at_ns, price_terms), price_terms
             alike = alike or found is not None
         if alike:
             return None
     return None
 
 
-def find_card(  # noqa: PLR0913 - everything that decides about a price
+def find_card(  # noqa: PLR0913 -- everything that a price depends on
     snapshot: DataSnapshot,
     models: Iterable[str],
     at_ns: int,
@@ -145,64 +141,54 @@ def find_card(  # noqa: PLR0913 - everything that decides about a price
     service_tier: str | None,
     terms: Terms | None = None,
 ) -> Card | None:
-    """Return the rate card of the first model that the table knows, valid at a time; ``None`` if there is none.
+    """Return the rate card, valid at a time, of the first model that the table has, or ``None``.
 
     Raises:
-        LookupError, ValueError, OverflowError: The table or the time is not what it should be.
+        LookupError, ValueError, OverflowError: The table or the time is malformed.
 
     """
     found = find_quote(
-        snapshot,
-        models,
-        at_ns,
-        provider=provider,
-        server_address=server_address,
-        service_tier=service_tier,
-        terms=terms,
-    )
+        snapshot, models, at_ns, provider=provider, server_address=server_address,
+        service_tier=service_tier, terms=terms,
+    )  # fmt: skip
     return None if found is None else card_of(*found)
 
 
 def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | str | None:
-    from genai_prices.data_snapshot import find_provider_by_id  # noqa: PLC0415 - 0.4 s, only when a price is needed
+    # 0.4 s, only when a price is needed
+    from genai_prices.data_snapshot import find_provider_by_id  # noqa: PLC0415
 
     if seller is not None:
         provider = find_provider_by_id(snapshot.providers, seller)
     else:
-        owners = (
-            p
-            for p in snapshot.providers
-            if p.model_match is not None and p.model_match.is_match(name)
+        makers = (
+            entry
+            for entry in snapshot.providers
+            if entry.model_match is not None and entry.model_match.is_match(name)
         )
-        provider = next(owners, None)
+        provider = next(makers, None)
     return None if provider is None else find_row(snapshot.providers, provider, name)
 
 
-def card_of(found: Quote, ask: Ask) -> Card:
-    """Return the card of prices that were found."""
+def card_of(found: Quote, terms: PriceTerms) -> Card:
+    """Return the card of the prices of a quote."""
     prices, window = found.prices, found.window
     if prices is None or (prices and not prices.keys() & _UNITS.keys()):
         return UnknownCard(window)
-    needs = demands(found.row.model.id, prices, ask.output_type, ask.name)
+    needs = demands(found.row.model.id, prices, terms.output_type, terms.name)
     if needs is None:
         return UnknownCard(window)
-    card = _rate_card(
-        prices,
-        window,
-        needs,
-        search_once=found.row.provider.id == "google" and bool(_OLD_GEMINI.match(ask.name)),
-    )
+    is_old_gemini = found.row.provider.id == "google" and bool(_OLD_GEMINI.match(terms.name))
+    card = _rate_card(prices, window, needs, search_once=is_old_gemini)
     reference = _Reference(_calculator(prices), window)
     plain = _rate_card(prices, window, Demands())
-    return (
-        card
-        if all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in _probes(prices))
-        else reference
-    )
+    probes = _probes(prices)
+    is_equal = all(plain.cost_pusd(probe) == reference.cost_pusd(probe) for probe in probes)
+    return card if is_equal else reference
 
 
 def _calculator(prices: Mapping[str, Any]) -> Callable[[Usage], Decimal]:
-    from genai_prices.types import ModelPrice  # noqa: PLC0415 - 0.4 s, only when a price is needed
+    from genai_prices.types import ModelPrice  # noqa: PLC0415 -- 0.4 s, only when needed
 
     price = ModelPrice(**prices)
     return lambda counts: price.calc_price(_counts(counts, prices))["total_price"]
@@ -225,7 +211,7 @@ def _rate_card(
 
 
 def _rates(prices: Mapping[str, Any], bound: int | None) -> dict[str, Fraction]:
-    """Return the rates of a call, or of one whose prompt is longer than ``bound``, in picodollars for each unit."""
+    """Return rates in picodollars for each unit: the base ones, or those above a tier's bound."""
     rates = {}
     for key, value in prices.items():
         if key not in _UNITS:
@@ -253,16 +239,15 @@ def _probes(prices: Mapping[str, Any]) -> Sequence[Usage]:
 
 
 def _counts(usage: Usage, prices: Mapping[str, Any]) -> object:
-    """Return a call's usage in the words of genai-prices; parts without a price are left out."""
-    from genai_prices import Usage as Counts  # noqa: PLC0415 - 0.4 s, only when a price is needed
+    """Return a call's usage as genai-prices takes it, without parts that have no price."""
+    from genai_prices import Usage as Counts  # noqa: PLC0415 -- 0.4 s, only when needed
 
     write = usage.cache_write_tokens
+    write_5m = None if write is None else write - (usage.cache_write_1h_tokens or 0)
     parts = {
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": write,
-        "cache_write_5m_tokens": None
-        if write is None
-        else write - (usage.cache_write_1h_tokens or 0),
+        "cache_write_5m_tokens": write_5m,
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "output_reasoning_tokens": usage.reasoning_tokens,
         "input_audio_tokens": usage.audio_prompt_tokens,
@@ -278,7 +263,7 @@ def _counts(usage: Usage, prices: Mapping[str, Any]) -> object:
 
 
 class _Reference:
-    """The card that asks genai-prices itself: slow, and right by definition."""
+    """The card that has genai-prices price each call: slow, and right by definition."""
 
     __slots__ = ("_calc_price", "window")
 
@@ -287,18 +272,19 @@ class _Reference:
         self.window = window
 
     def cost_pusd(self, usage: Usage) -> int | None:
-        """Price a call in picodollars; ``None`` is unknown."""
+        """Return the cost of a call in picodollars, or ``None`` if it is unknown."""
         sides = known_sides(usage, prices_input=True, prices_output=True)
         if sides is None or usage.other_model_tokens:
             return None
+        prompt, completion = sides
         try:
             usd = self._calc_price(
-                usage._replace(prompt_tokens=sides[0], completion_tokens=sides[1])
+                usage._replace(prompt_tokens=prompt, completion_tokens=completion)
             )
         except ValueError:  # the counts contradict each other
             return None
         return round(Fraction(usd) * PUSD_PER_USD)
 
     def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
-        """Price the sum of several calls: unknown, for nobody knows what the arithmetic does with sums."""
+        """Return the cost of one call; the reference has no price for a sum."""
         return self.cost_pusd(usage) if num_calls == 1 else None

@@ -1,9 +1,9 @@
-"""Prices that genai-prices has wrong, and what they are: data only.
+"""Correct prices that genai-prices has wrong: data only.
 
-Each row says for which models of which seller it holds, when, what the price is, and where that is written.  A row takes
-the place of the table's price only while the table still has the price that is known to be wrong (``wrong``), so that a
-newer table, also one that was fetched while running, is never overruled.  A test tells which rows the installed table no
-longer needs.
+Each row has the models of a seller that it is for, its dates, the price, and the source.  A row
+takes the place of the table's price only while the table still has the price that is known to be
+wrong (``wrong``), so that a newer table, also one that was fetched while running, is never
+overruled.  A test names the rows that the installed table no longer needs.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ class Correction(NamedTuple):
     """One price in place of a wrong one."""
 
     seller: str
-    """The provider's id in genai-prices; what others charge for the same model is their own price."""
+    """The provider's id in genai-prices; other sellers have their own prices of the same model."""
     models: frozenset[str]
-    """Names in the seller's words."""
+    """Names as the seller writes them."""
     since: datetime
     until: datetime | None
-    """Not included; ``None``: still so."""
+    """Not included; ``None``: still valid."""
     wrong: frozenset[tuple[str, str]]
-    """The table's input and output prices in USD per million tokens that this row takes the place of."""
+    """Input and output prices of the table, in USD per million tokens, that this row replaces."""
     prices: Mapping[str, Decimal]
     """By genai-prices' names of prices; empty with ``sold_as``."""
     sold_as: str
     """The model that is served and billed under this name, at its own price in the table."""
     source: str
     last_wrong_version: str
-    """The newest version of genai-prices that is known to be wrong; a later one may need the row no more."""
+    """The newest version of genai-prices that is known to be wrong; a later one may be right."""
 
 
 def _day(year: int, month: int, day: int, hour: int = 0) -> datetime:
@@ -57,17 +57,8 @@ def _deepseek(model: str, wrong: frozenset[tuple[str, str]]) -> tuple[Correction
     def row(
         since: datetime, until: datetime | None, prices: Mapping[str, Decimal], news: str
     ) -> Correction:
-        return Correction(
-            "deepseek",
-            frozenset({model}),
-            since,
-            until,
-            wrong,
-            prices,
-            "",
-            _DEEPSEEK_NEWS + news,
-            "0.2.3",
-        )
+        models, source = frozenset({model}), _DEEPSEEK_NEWS + news
+        return Correction("deepseek", models, since, until, wrong, prices, "", source, "0.2.3")
 
     cheaper = _day(2025, 9, 29)
     return (
@@ -126,22 +117,20 @@ CORRECTIONS: tuple[Correction, ...] = (
 
 
 class RequestFees(NamedTuple):
-    """What a request costs beside its tokens, by the size of its search context."""
+    """The fee for a request beside its tokens, by the size of its search context."""
 
     table: Decimal
-    """The fee in the table, which is the highest; with another one, the table knows better."""
+    """The fee in the table, which is the highest; if it has another one, the table is right."""
     by_size: Mapping[str, Decimal]
-    """USD for a thousand requests.  ``low`` is what a request gets that states no size."""
+    """USD for a thousand requests; ``low`` is for a request that states no size."""
     source: str
 
 
 def _fees(*sizes: str) -> RequestFees:
-    by_size = {
-        size: Decimal(fee) for size, fee in zip(("low", "medium", "high"), sizes, strict=True)
-    }
-    return RequestFees(
-        by_size["high"], by_size, "https://docs.perplexity.ai/getting-started/pricing"
-    )
+    named = zip(("low", "medium", "high"), sizes, strict=True)
+    by_size = {size: Decimal(fee) for size, fee in named}
+    source = "https://docs.perplexity.ai/getting-started/pricing"
+    return RequestFees(by_size["high"], by_size, source)
 
 
 REQUEST_FEES: Mapping[tuple[str, str], RequestFees] = {
@@ -150,9 +139,9 @@ REQUEST_FEES: Mapping[tuple[str, str], RequestFees] = {
     ("perplexity", "sonar-reasoning"): _fees("5", "8", "12"),
     ("perplexity", "sonar-reasoning-pro"): _fees("6", "10", "14"),
 }
-"""By seller and model of the table."""
+"""Fees by seller and model of the table."""
 
 
 def corrections_of(seller: str, model: str) -> Iterator[Correction]:
-    """Yield the rows for a model, whenever they hold."""
+    """Return the rows for a model, of all dates."""
     return (row for row in CORRECTIONS if row.seller == seller and model in row.models)

@@ -1,13 +1,16 @@
-"""What a call has to say about audio and images before it can be priced.
+"""Decide what a call must state about audio, images and searches before it can be priced.
 
-Most calls are text, and what they do not say of other modalities is none.  Of a model that is made for another modality
-that cannot be assumed: the price of text is up to twelve times too low.
+Most calls are text: other modalities that they do not state are none.  Of a model that is made for
+another modality that cannot be assumed: the price of text is up to twelve times too low.
 
-- Where the table has a price of its own for audio or images that the model brings forth, the call has to say how many of its
-  output tokens they were; on such voice models, and on those that write down speech, also how many input tokens were audio.
-- Where a model's name says audio or images and the table has no price for them, the call has to say that it had none.
-- A model that searches in each call has to say how often it did.
-- Models that bring forth nothing else (speech from text, images) have one price of output, and need say nothing of that.
+- Where the table has a price of its own for audio or images that the model generates, the call must
+  state how many of its output tokens they were; on such voice models, and on those that transcribe
+  speech, also how many input tokens were audio.
+- Where a model's name contains audio or images and the table has no price for them, the call must
+  state that it had none.
+- A call of a model that always searches must state how often it did.
+- Models that generate nothing else (speech from text, images) have one price of output, and need
+  not state that.
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ __all__ = ["Demands", "demands"]
 
 
 class Demands(NamedTuple):
-    """Fields of a call's usage."""
+    """Fields of a call's usage that its price needs."""
 
     stated: tuple[str, ...] = ()
-    """Those that have to be stated."""
+    """Fields that must be stated."""
     absent: tuple[str, ...] = ()
-    """Those that have to be stated as 0."""
+    """Fields that must be stated as 0."""
 
 
 _SPEAKS = re.compile(r"(?:^|[-./_])(?:audio|realtime|live|sonic|voice|speech)(?:$|[-._:])")
@@ -46,12 +49,12 @@ _IMAGE_IN, _IMAGE_OUT = "image_prompt_tokens", "image_completion_tokens"
 def demands(
     model: str, prices: Mapping[str, Any], output_type: str, called: str = ""
 ) -> Demands | None:
-    """Return what a call of a model has to say; ``None`` when nothing it could say would do.
+    """Return what a call of a model must state, or ``None`` if it cannot be priced at all.
 
     Args:
         model: The model's id in the price table.
         prices: Its prices, by the names of genai-prices.
-        output_type: What the call was to bring forth, in lower case, or empty.
+        output_type: The requested type of output, in lower case, or empty.
         called: The model as the call names it.
 
     """
@@ -60,7 +63,7 @@ def demands(
         return Demands()
     if "output_video_mtok" in prices and output_type not in {"text", "json"}:
         return None
-    if "output_citation_mtok" in prices:  # no span says how many
+    if "output_citation_mtok" in prices:  # no span states how many
         return None
     stated: list[str] = [_SEARCHES] if _ALWAYS_SEARCHES.search(f"{name} {called}") else []
     absent: list[str] = []

@@ -1,15 +1,16 @@
-"""What models and providers are called on real spans, as tables.
+"""Read the names of models on real spans.
 
-A name on a span is read as a list of *readings*, best first: pairs of a seller (the provider whose price list applies,
-or ``None`` when nobody is named) and a model name as that seller writes it.  A reading never guesses: it takes off what
-a tool put around the name (a provider in front, a region, a resource path, a context marker, quotes) and keeps the name
-itself.  No date is cut off and no part of a name is searched for, because a near match is another model's price.
+A name is read as a list of *readings*, best first: pairs of a seller (the provider whose price list
+applies, or ``None`` when none is named) and a model name as that seller writes it.  A reading never
+guesses: it removes what a tool put around the name (a provider in front, a region, a resource path,
+a context marker, quotes) and keeps the name itself.  No date is cut off and no part of a name is
+searched for, because a near match is another model's price.
 
-Where a name and the named provider contradict each other
+Where a name and the named provider contradict each other:
 
 - a framework or gateway (``langchain``, ``litellm``) sells nothing: the name decides;
-- ``openai`` is also the protocol that everybody speaks: a provider in front of the name decides, if its models cost the
-  same wherever they are sold;
+- ``openai`` is also the protocol that many providers implement: a provider in front of the name
+  decides, if its models cost the same wherever they are sold;
 - an Amazon Bedrock id is only ever used on Bedrock;
 - anything else stays with the named provider.
 """
@@ -19,219 +20,66 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from otel_session_agg._pricing.providers import SELLERS, canonical_provider, clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["canonical_provider", "clean", "readings"]
-
-NOT_SELLERS = frozenset(
-    {
-        "",
-        "ag2",
-        "agent-framework",
-        "agno",
-        "ai-gateway",
-        "autogen",
-        "beeai",
-        "browser-use",
-        "claude-agent-sdk",
-        "crewai",
-        "dspy",
-        "function",
-        "gateway",
-        "google-adk",
-        "griptape",
-        "guardrails",
-        "haystack",
-        "helicone",
-        "instructor",
-        "langchain",
-        "langchain4j",
-        "langfuse",
-        "langgraph",
-        "langsmith",
-        "letta",
-        "litellm",
-        "litellm-proxy",
-        "llama-index",
-        "llamaindex",
-        "mastra",
-        "mcp",
-        "microsoft-agent-framework",
-        "none",
-        "null",
-        "openai-agents",
-        "openlit",
-        "phidata",
-        "portkey",
-        "promptflow",
-        "pydantic-ai",
-        "semantic-kernel",
-        "smolagents",
-        "spring-ai",
-        "strands",
-        "strands-agents",
-        "traceloop",
-        "undefined",
-        "unknown",
-        "vercel",
-    }
-)
-"""Frameworks, gateways and blanks that stand where a provider should: as good as no provider."""
-
-ALIASES = {
-    "amazon": "aws",
-    "amazon-bedrock": "aws",
-    "anthropic": "anthropic",
-    "aws": "aws",
-    "az-ai-inference": "azure",
-    "az-ai-openai": "azure",
-    "cerebras": "cerebras",
-    "cohere": "cohere",
-    "cohere-chat": "cohere",
-    "databricks": "databricks",
-    "deepseek": "deepseek",
-    "fireworks": "fireworks",
-    "fireworks-ai": "fireworks",
-    "gcp-gemini": "google",
-    "gcp-gen-ai": "google",
-    "gemini": "google",
-    "github-copilot": "github-copilot",
-    "google": "google",
-    "google-ai": "google",
-    "google-ai-studio": "google",
-    "google-genai": "google",
-    "google-generative-ai": "google",
-    "google-gla": "google",
-    "grok": "x-ai",
-    "groq": "groq",
-    "minimax": "minimax",
-    "mistral": "mistral",
-    "mistral-ai": "mistral",
-    "mistralai": "mistral",
-    "moonshot": "moonshotai",
-    "moonshot-ai": "moonshotai",
-    "moonshotai": "moonshotai",
-    "novita": "novita",
-    "open-ai": "openai",
-    "openai": "openai",
-    "openrouter": "openrouter",
-    "perplexity": "perplexity",
-    "perplexity-ai": "perplexity",
-    "pplx": "perplexity",
-    "together": "together",
-    "together-ai": "together",
-    "togetherai": "together",
-    "voyage": "voyageai",
-    "voyageai": "voyageai",
-    "x-ai": "x-ai",
-    "xai": "x-ai",
-    "zai": "zai",
-    "z-ai": "zai",
-}
-"""Names of providers, ``.``, ``_`` and blanks written as ``-``, to the ids of genai-prices."""
-
-_SELLERS = frozenset(ALIASES.values())
-
-_SELLER_WORDS = (
-    ("bedrock", "aws"),
-    ("vertex", "google"),
-    ("azure", "azure"),
-    ("openrouter", "openrouter"),
-)
-"""Words that name who sells, whoever made the model: ``vertex.anthropic.messages`` is billed by Google."""
-
-_API_WORDS = frozenset(
-    {
-        "chat",
-        "completion",
-        "completions",
-        "embedding",
-        "embeddings",
-        "image",
-        "messages",
-        "responses",
-        "transcription",
-    }
-)
-"""What the AI SDK puts behind a provider's name: ``openai.responses``."""
+__all__ = ["readings"]
 
 _MODEL_HUB_ORGS = frozenset({"mistralai", "moonshotai", "zai", "z-ai", "databricks"})
-"""Providers whose name in front of a model is also an organisation on a model hub: the weights may run anywhere."""
+"""Providers whose name is also an organisation on a model hub: the weights may run anywhere."""
 
 _OPEN_WEIGHTS = re.compile(r"gemma|gpt-oss|grok-[12](?:\.|-|$)")
-"""Models that anybody may run: a maker's name in front of them does not say who sells."""
+"""Models with open weights: a maker's name in front of them does not name the seller."""
 
 _ONE_PRICE = frozenset(
     {"openai", "anthropic", "google", "x-ai", "azure", "aws", "groq", "perplexity", "openrouter"}
 )
-"""Sellers that a name's prefix stands for even where the span says ``openai``."""
+"""Sellers that a name's prefix stands for even where the span states ``openai``."""
 
 _RESELLERS = frozenset({"azure", "aws", "google", "github-copilot", "databricks"})
 """Sellers of other makers' models, with a price list of their own."""
 
+_SELLERS_OF_OPEN_WEIGHTS = (_RESELLERS - {"google"}) | {"groq", "openrouter"}
+"""Sellers that a name's prefix stands for even where the weights are open."""
+
 _PROTOCOLS = frozenset({"openai", "gcp.vertex.agent"})
-"""Provider names that say how a model was called more than who sold it."""
+"""Provider names that state the protocol of the call rather than the seller."""
 
 _OPAQUE = re.compile(
     r"(?:function|fallback|gateway|test):|(?:function|fallback|gateway|test)$"
     r"|.*\barn:[^:]*:(?!bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)/)"
 )
-"""Names that name no model: stand-ins of test tools, lists of fallbacks, routes, and ARNs of something else."""
+"""Names that name no model: stand-ins of test tools, lists of fallbacks, routes, other ARNs."""
 
 _ARN = re.compile(r"arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)/(.+)")
 _GOOGLE_PATH = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(.+)")
 _BEDROCK_ROUTE = re.compile(r"(?:(?:converse|converse_like|invoke|[a-z]{2}(?:-[a-z]+)+-\d)/)+")
 _BEDROCK_ID = re.compile(
     r"(?:(?:us|us-gov|eu|apac|ap|au|ca|jp|sa|global)\.)?"
-    r"(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai|nvidia|openai|qwen|writer|zai)"
+    r"(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai"
+    r"|nvidia|openai|qwen|writer|zai)"
     r"\.[a-z][^/]*"
 )
 _MARKER = re.compile(r"\[[a-z0-9]+\]$")
-"""What Claude Code puts behind a name: ``claude-opus-5[1m]``; a long context is priced by its tokens."""
+"""What Claude Code appends: ``claude-opus-5[1m]``; a long context is priced by its tokens."""
 
 _MAKERS = (
     (re.compile(r"text-embedding-(?:3-|ada-)|chatgpt-|codex-|omni-moderation"), "openai"),
     (re.compile(r"embed-(?:v4|english-|multilingual-)"), "cohere"),
 )
-"""Names that belong to one seller although genai-prices does not place them without a provider."""
+"""Names of one seller's models that genai-prices does not find without a provider."""
 
 _AMAZONS = ("nova-", "titan-")
-"""Amazon's own models; one emitter takes the maker off all ids of Bedrock's."""
+"""Prefixes of Amazon's own models; one emitter removes the maker from all ids of Bedrock's."""
 
 _BEDROCK_AT_LIST_PRICE = re.compile(r"anthropic\.claude-v2")
-"""Withdrawn from Bedrock's list; it was sold there at Anthropic's list price, which no longer changes."""
-
-
-def clean(name: str) -> str:
-    """Return a name in lower case, without blanks and the quotes of a JSON string around it."""
-    name = name.strip()
-    if len(name) > 1 and name[0] == name[-1] == '"':
-        name = name[1:-1].strip()
-    return name.lower()
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-").replace(".", "-").replace(" ", "-")
-
-
-def canonical_provider(name: str | None) -> str | None:
-    """Return the id of the provider a name stands for; the name itself if it is not known; ``None`` if it is none."""
-    name = clean(name or "")
-    dashed = _dashed(name)
-    if dashed in NOT_SELLERS:
-        return None
-    if dashed in ALIASES:
-        return ALIASES[dashed]
-    for word, seller in _SELLER_WORDS:
-        if word in name:
-            return seller
-    head, _, tail = name.rpartition(".")
-    return canonical_provider(head) if tail in _API_WORDS and head else name
+"""Withdrawn from Bedrock's list; sold there at Anthropic's list price, which no longer changes."""
 
 
 def _unwrapped(name: str) -> tuple[str | None, str] | None:
-    """Return seller and model of a name that has something in front that says who sells, or ``None``."""
+    """Return seller and model of a name with the seller in front, or ``None``."""
     if arn := _ARN.fullmatch(name):
         return "aws", arn[1]
     if path := _GOOGLE_PATH.fullmatch(name):
@@ -239,14 +87,14 @@ def _unwrapped(name: str) -> tuple[str | None, str] | None:
     for separator in "/:":
         head, found, rest = name.partition(separator)
         seller = canonical_provider(head)
-        known = (seller is None or seller in _SELLERS) and head not in _MODEL_HUB_ORGS
+        known = (seller is None or seller in SELLERS) and head not in _MODEL_HUB_ORGS
         if known and found and head and rest:
             return seller, _BEDROCK_ROUTE.sub("", rest, count=1) if seller == "aws" else rest
     return None
 
 
 def _forms(name: str) -> Iterator[str]:
-    """Yield the spellings under which a seller may list a model: as written, then without what tools add."""
+    """Yield the spellings of a model's name: as written, then without what tools add."""
     yield name
     bare = _MARKER.sub("", name)
     plain = re.sub(r"@(?:default|latest)$", "", bare).replace("@", "-")
@@ -262,11 +110,7 @@ def _unnamed(name: str) -> Iterator[tuple[str | None, str]]:
         seller, rest = outer
         if seller is None:
             yield from _unnamed(rest)
-        elif (
-            not _OPEN_WEIGHTS.match(rest)
-            or seller in _RESELLERS - {"google"}
-            or seller in {"groq", "openrouter"}
-        ):
+        elif not _OPEN_WEIGHTS.match(rest) or seller in _SELLERS_OF_OPEN_WEIGHTS:
             yield from _of_seller(seller, rest)
         return
     if _BEDROCK_ID.fullmatch(name):
@@ -280,6 +124,7 @@ def _unnamed(name: str) -> Iterator[tuple[str | None, str]]:
 
 
 def _of_seller(seller: str, name: str) -> Iterator[tuple[str | None, str]]:
+    """Yield the readings of a name whose seller is known."""
     for form in _forms(name):
         yield seller, form
     if seller == "openrouter":
@@ -296,13 +141,15 @@ def _of_seller(seller: str, name: str) -> Iterator[tuple[str | None, str]]:
 def readings(
     provider: str | None, model: str, host: str | None = None
 ) -> Iterator[tuple[str | None, str]]:
-    """Yield what a model's name may mean, best first: the seller's id, or ``None``, and the model in its words.
+    """Yield what a model's name may mean, best first.
+
+    Each reading is the seller's id, or ``None``, and the model's name in the seller's price list.
 
     Args:
         provider: The provider as the span names it.
         model: The model as the span names it.
-        host: The id of the provider that the server's address belongs to.  It counts where no provider is named, or
-            only a protocol.
+        host: The id of the provider that the server's address belongs to.  It counts where no
+            provider is named, or only a protocol.
 
     """
     name = clean(model)

@@ -1,15 +1,15 @@
-"""The user's own prices: checked when they are set, found by globs.
+"""Check the user's own prices when they are set, and find them by globs.
 
-A key is a glob over ``model`` or ``provider/model``: ``gpt-4o*``, ``azure/*``, ``*``.  ``*`` stands for any text, ``?``
-for one character, all else for itself.  Case does not matter.  A model is looked up as it was named and as it is read
-(``us.anthropic.claude-...``, ``models/gemini-...``), a provider as it was named and by its one name here
-(``azure.ai.openai`` is ``azure``, ``bedrock`` is ``aws``).
+A key is a glob over ``model`` or ``provider/model``: ``gpt-4o*``, ``azure/*``, ``*``.  ``*`` stands
+for any text, ``?`` for one character, all else for itself.  Case does not matter.  A model is
+looked up as it was named and as it is read (``us.anthropic.claude-...``, ``models/gemini-...``), a
+provider as it was named and by its id (``azure.ai.openai`` is ``azure``, ``bedrock`` is ``aws``).
 
-The most specific key wins: the longest literal part, then the fewest wildcards, then ``provider/model`` before
-``model``, then the first one given.  The response model is tried before the request model; keys of wildcards only
-(``*``) come last.
+The most specific key wins: the longest literal part, then the fewest wildcards, then
+``provider/model`` before ``model``, then the first one given.  The response model is tried before
+the request model; keys of wildcards only (``*``) come last.
 
-The user's price is what the user pays: it applies whatever the date and the service tier.
+The user's price is what the user pays: it applies at every date and for every service tier.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict
 
 from otel_session_agg._exceptions import SettingsError
-from otel_session_agg._pricing.model_names import canonical_provider
+from otel_session_agg._pricing.providers import canonical_provider
 from otel_session_agg._pricing.rate_card import PUSD_PER_USD, RateCard
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ class _Rates(TypedDict, total=False):
 
 
 class PriceTier(_Rates, total=False):
-    """Rates of a call whose whole prompt has more than ``above_tokens`` tokens; those not named stay as they are."""
+    """Rates of a call whose whole prompt has more than ``above_tokens`` tokens.
+
+    Rates that are not named stay as they are.
+    """
 
     above_tokens: int
 
@@ -56,8 +59,8 @@ class PriceTier(_Rates, total=False):
 class ModelPrice(_Rates, total=False):
     """Prices of a model in USD per million tokens; ``request`` and ``web_search`` in USD for each.
 
-    Parts of the prompt (cache, audio, images) without a price of their own pay the price of their whole.  Without a price for
-    tokens that were used, the cost is unknown, not 0.
+    Parts of the prompt (cache, audio, images) without a price of their own pay the price of their
+    whole.  Without a price for tokens that were used, the cost is unknown, not 0.
     """
 
     tiers: Sequence[PriceTier]
@@ -67,10 +70,13 @@ RATE_NAMES = tuple(_Rates.__annotations__)
 
 _MAX_USD = 10**9
 _MAX_DECIMALS = 30
-_ALLOWED_NUMBER = f"a number from 0 to {_MAX_USD} with at most {_MAX_DECIMALS} decimals (int, float, Decimal or str)"
+_ALLOWED_NUMBER = (
+    f"a number from 0 to {_MAX_USD} with at most {_MAX_DECIMALS} decimals "
+    "(int, float, Decimal or str)"
+)
 _TOKENS_PER_PRICE = 10**6
 _EACH = frozenset({"request", "web_search"})
-"""Prices that are not for a million."""
+"""Prices for each one, not for a million."""
 
 
 class _Override(NamedTuple):
@@ -94,7 +100,8 @@ class Overrides:
     """A user's prices by glob, most specific first.
 
     Raises:
-        SettingsError: A key or a price is malformed; the text names it, its value and what is allowed.
+        SettingsError: A key or a price is malformed; the text names it, its value and what is
+        allowed.
 
     """
 
@@ -108,14 +115,14 @@ class Overrides:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The globs, in the order in which they are tried."""
+        """Globs in the order in which they are tried."""
         return tuple(override.key for override in (*self._specific, *self._catch_all))
 
     def find(self, names_by_model: Sequence[Sequence[str]]) -> RateCard | None:
         """Return the card for the first model that has one.
 
         Args:
-            names_by_model: For each model, best first, everything it is called, in lower case.
+            names_by_model: For each model, best first, all of its names, in lower case.
 
         """
         for overrides in (self._specific, self._catch_all):
@@ -133,38 +140,33 @@ def _refuse(where: str, value: object, allowed: str) -> NoReturn:
 
 def _override(key: object, value: object) -> _Override:
     if not isinstance(key, str) or not key.strip():
-        _refuse(
-            "prices key",
-            key,
-            'a glob over "model" or "provider/model", like "gpt-4o*" or "azure/*"',
-        )
+        allowed = 'a glob over "model" or "provider/model", like "gpt-4o*" or "azure/*"'
+        _refuse("prices key", key, allowed)
     glob = key.strip().lower()
-    return _Override(
-        glob, tuple(_pattern(g) for g in _spellings(glob)), _card(f"prices[{key!r}]", value)
-    )
+    patterns = tuple(_pattern(spelling) for spelling in _spellings(glob))
+    return _Override(glob, patterns, _card(f"prices[{key!r}]", value))
 
 
 def _spellings(glob: str) -> tuple[str, ...]:
     provider, slash, model = glob.partition("/")
-    canonical = (
-        canonical_provider(provider)
-        if slash and "*" not in provider and "?" not in provider
-        else None
-    )
+    is_literal = "*" not in provider and "?" not in provider
+    canonical = canonical_provider(provider) if slash and is_literal else None
     if canonical is None or canonical == provider:
         return (glob,)
     return glob, f"{canonical}/{model}"
 
 
 def _pattern(glob: str) -> re.Pattern[str]:
-    """A glob as an expression that is linear in the name: what stands between two stars is taken where it comes first, for good."""
+    """Return a glob as a regular expression that is linear in the name.
+
+    The text between two stars is matched where it comes first, without backtracking.
+    """
     first, *rest = (
         "".join("." if char == "?" else re.escape(char) for char in part)
         for part in re.split(r"\*+", glob)
     )
-    between = "".join(
-        f"(?=(?P<at{number}>.*?{part}))(?P=at{number})" for number, part in enumerate(rest[:-1])
-    )
+    parts = enumerate(rest[:-1])
+    between = "".join(f"(?=(?P<at{number}>.*?{part}))(?P=at{number})" for number, part in parts)
     return re.compile(first + between + (f".*{rest[-1]}" if rest else ""), re.DOTALL)
 
 
@@ -180,11 +182,8 @@ def _card(where: str, value: object) -> RateCard:
     for number, tier in enumerate(tiers):
         above, rates = _tier(f"{where}['tiers'][{number}]", tier)
         if above in tables:
-            _refuse(
-                f"{where}['tiers'][{number}]['above_tokens']",
-                above,
-                "a bound that no other tier has",
-            )
+            place = f"{where}['tiers'][{number}]['above_tokens']"
+            _refuse(place, above, "a bound that no other tier has")
         tables[above] = base | rates
     if not base and not tables:
         _refuse(where, value, f"at least one price of {', '.join(RATE_NAMES)}")

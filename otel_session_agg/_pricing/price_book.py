@@ -1,23 +1,25 @@
-"""What a call costs, in whole picodollars, or that nobody knows.
+"""Price a call, in whole picodollars.
 
-The order: the user's own prices, then the price table of genai-prices at the call's own time, each for the response
-model first and then for the request model; else the cost is unknown.  Unknown is ``None`` and never 0, and a cost that
-may be wrong counts as unknown.
+The order: the user's own prices, then the price table of genai-prices at the call's own time, each
+for the response model first and then for the request model; else the cost is unknown.  Unknown is
+``None`` and never 0, and a cost that may be wrong counts as unknown.
 
-The sum of several calls, which an agent's span tells, is priced as such: it is unknown where a price depends on how long one
-call was and the sum does not tell (``RateCard.cost_of_sum_pusd``).
+The sum of several calls, which an agent's span states, is priced as such: it is unknown where a
+price depends on the length of each call, which the sum does not show
+(``RateCard.cost_of_sum_pusd``).
 
-How it stays fast.  A price is found once for everything that decides about it (provider, model names, server address,
-service tier, further terms) and kept as a rate card that multiplies whole numbers.  A card knows the stretch of time it is valid for,
-because prices change at dates and times of day; up to `MAX_WINDOWS` such stretches are kept side by side.  What is not
-found is remembered too, so that an unknown model costs no more than a known one.
+How it stays fast.  A price is found once for everything that it depends on (provider, model names,
+server address, service tier, further terms) and kept as a rate card that multiplies whole numbers.
+A card knows the window of time that it is valid for, because prices change at dates and times of
+day; up to ``MAX_WINDOWS`` are kept side by side.  Models that were not found are remembered too, so
+that an unknown model costs no more time than a known one.
 
-How it stays small.  Names come from the application's users.  What was found is kept for the last `MAX_CARDS` to
-twice as many of them.  Names longer than `MAX_NAME_LENGTH` are no model's name.
+How it stays small.  Names come from the application's users.  Cards are kept for the last
+``MAX_CARDS`` to twice as many of them.  Names longer than ``MAX_NAME_LENGTH`` are no model's name.
 
-genai-prices takes 0.4 s to import, so that happens when its first price is needed.  If its prices are replaced while
-running (its updater, or a custom snapshot), every card is forgotten.  There is no lock: all state can be rebuilt, and
-each step on it is one operation on a dict.
+genai-prices takes 0.4 s to import, so that happens when its first price is needed.  If its prices
+are replaced while running (its updater, or a custom snapshot), every card is forgotten.  There is
+no lock: all state can be rebuilt, and each step on it is one operation on a dict.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 from otel_session_agg._formatting import as_html, as_repr, counted, short
 from otel_session_agg._model.span import Kind, Usage
 from otel_session_agg._pricing.catalogue import find_card
-from otel_session_agg._pricing.model_names import canonical_provider, clean, readings
+from otel_session_agg._pricing.model_names import readings
 from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier
+from otel_session_agg._pricing.providers import canonical_provider, clean
 from otel_session_agg._pricing.rate_card import Card, UnknownCard, Window
 from otel_session_agg._pricing.regions import shortened
 from otel_session_agg._recent import Recent
@@ -46,46 +49,41 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CARDS", "MAX_NAME_LENGTH", "MAX_WINDOWS", "ModelPrice", "PriceBook", "PriceTier"]
 
 MAX_CARDS = 2048
-"""Far more names than one application has models, at most a few MB."""
+"""Names that are remembered: far more than one application has models, at most a few MB."""
 
 MAX_WINDOWS = 4
-"""Stretches of time kept for one name: enough for two prices a day around midnight, and for a replay of mixed times."""
+"""Windows kept for one name: enough for two prices a day around midnight, and for replays."""
 
 MAX_NAME_LENGTH = 512
 """Characters of a model name; the longest real ones are resource names of about 200."""
 
 _MAX_KEYS, _MAX_KEY_CHARS, _MAX_ROWS = 8, 40, 100
-"""Of the user's own prices that are shown."""
+"""Keys of the user's own prices in ``repr``, characters of each, and rows in HTML."""
 
 _BASE_SLASHES = 4
 """Slashes of a base address, ``https://host/v1/``; longer ones are those of calls."""
 
 _TABLE_FAILURES = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-"""How a broken or incompatible price table shows.  Its prices are then unknown; that is remembered, not tried again."""
+    ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, SyntaxError,
+    TypeError, ValueError,
+)  # fmt: skip
+"""Errors of a broken or incompatible price table.  Its prices are then unknown; that is remembered,
+not tried again."""
 
 _UNKNOWN = UnknownCard()
 
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
-"""Kinds whose figures are those of one call."""
+"""Kinds whose counts are those of one call."""
 
 _Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
 
 
 class PriceBook:
-    """The user's prices over those of genai-prices.
+    """The user's own prices, then those of genai-prices.
 
     Args:
-        overrides: Prices in USD per million tokens by a glob over ``model`` or ``provider/model``; see `ModelPrice`.
+        overrides: Prices in USD per million tokens by a glob over ``model`` or ``provider/model``;
+            see ``ModelPrice``.
 
     Raises:
         SettingsError: A key or price is malformed.
@@ -104,21 +102,18 @@ class PriceBook:
 
     def __repr__(self) -> str:
         keys = self._overrides.keys
-        named = f": {', '.join(short(key, _MAX_KEY_CHARS) for key in keys[:_MAX_KEYS])}{', ...' if keys[_MAX_KEYS:] else ''}"
-        return as_repr(
-            "PriceBook",
-            [f"{counted(len(keys), 'own price')} before genai-prices{named if keys else ''}"],
-        )
+        shown = ", ".join(short(key, _MAX_KEY_CHARS) for key in keys[:_MAX_KEYS])
+        listed = f": {shown}{', ...' if keys[_MAX_KEYS:] else ''}" if keys else ""
+        own = counted(len(keys), "own price")
+        return as_repr("PriceBook", [f"{own} before genai-prices{listed}"])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        rows = [
-            (str(number), short(key))
-            for number, key in enumerate(self._overrides.keys[:_MAX_ROWS], 1)
-        ]
+        """Return the table that a notebook shows."""
+        keys = self._overrides.keys[:_MAX_ROWS]
+        rows = [(str(number), short(key)) for number, key in enumerate(keys, 1)]
         return as_html("PriceBook: own prices, as they are tried; then genai-prices", rows)
 
-    def cost_pusd(  # noqa: PLR0913 - everything that decides about a price
+    def cost_pusd(  # noqa: PLR0913 -- everything that a price depends on
         self,
         *,
         provider: str | None,
@@ -130,16 +125,22 @@ class PriceBook:
         terms: Terms | None = None,
         num_calls: int | None = 1,
     ) -> int | None:
-        """Return the cost of a call in picodollars (1e-12 USD), rounded once, half to even; ``None`` if unknown.
+        """Return the cost of a call in picodollars (1e-12 USD), or ``None`` if it is unknown.
+
+        It is rounded once, half to even.
 
         Args:
             provider: The provider as the span names it.
-            models: The response model, then the request model, as far as they are known.
+            models: The response model, then the request model, as far as the span names them.
             usage: The tokens of the call.
             at_ns: When the call was made, nanoseconds since the Unix epoch.
-            server_address: The host or URL that was called.  It names the provider where the span does not.
-            service_tier: What the provider calls the quality of service.  A tier that is not the standard one and has
-                no price in the table makes the cost unknown; the user's own prices hold for every tier.
+            server_address: The host or URL that was called.  It names the provider where the span
+                does not.
+            service_tier: The provider's name of the quality of service.  A tier that is not the
+                standard one and has no price in the table makes the cost unknown; the user's own
+                prices hold for every tier.
+            terms: Further terms of the call.
+            num_calls: How many calls the usage is the sum of; ``None``: unknown.
 
         """
         get_snapshot = self._get_snapshot
@@ -153,23 +154,20 @@ class PriceBook:
         for card in self._cards.young.get(key, ()):
             window = card.window
             if window[0] <= at_ns < window[1]:
-                return (
-                    card.cost_pusd(usage)
-                    if num_calls == 1
-                    else card.cost_of_sum_pusd(usage, num_calls)
-                )
-        card = self._remembered(key, at_ns)
+                break
+        else:
+            card = self._remembered(key, at_ns)
         return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
 
     def start_updates(self) -> None:
-        """Let genai-prices refresh its prices from the network, hourly, in its own background thread.
+        """Let genai-prices refresh its prices from the network, hourly, in a thread of its own.
 
         Raises:
             ImportError: genai-prices is not installed, or its HTTP client is not.
 
         """
         with imports:
-            from genai_prices import UpdatePrices  # noqa: PLC0415 - 0.4 s, only when asked for
+            from genai_prices import UpdatePrices  # noqa: PLC0415 -- 0.4 s, only when needed
 
         if self._updater is None:
             self._updater = UpdatePrices()
@@ -185,7 +183,7 @@ class PriceBook:
         self._snapshot = get_snapshot()
 
     def _remembered(self, key: _Key, at_ns: int) -> Card:
-        """Return the card for a key that is not among the young, or not valid at this time; remember it."""
+        """Return the card for a key that has no young one valid at this time; remember it."""
         cards = self._cards.get(key) or ()
         for card in cards:
             if card.window[0] <= at_ns < card.window[1]:
@@ -193,39 +191,27 @@ class PriceBook:
         else:
             card = self._found(key, at_ns)
             cards = (card, *cards[: MAX_WINDOWS - 1])
-        if any(
-            len(text or "") > MAX_NAME_LENGTH
-            for text in (key[0], *key[1], key[2], key[3], *(key[4] or ()))
-        ):
-            return card
-        self._cards.put(key, cards)
+        texts = (key[0], *key[1], key[2], key[3], *(key[4] or ()))
+        if all(len(text or "") <= MAX_NAME_LENGTH for text in texts):
+            self._cards.put(key, cards)
         return card
 
     def _found(self, key: _Key, at_ns: int) -> Card:
         provider, models, server_address, service_tier, terms = key
-        named = [
-            model[:MAX_NAME_LENGTH] for model in models if model and clean(model[:MAX_NAME_LENGTH])
-        ]
+        cut = [model[:MAX_NAME_LENGTH] for model in models if model]
+        named = [model for model in cut if clean(model)]
         own = self._overrides.find([names_of(provider, model) for model in named or [""]])
         if own is not None:
             return own
-        if (
-            self._table_failed
-            or not named
-            or any(len(model or "") > MAX_NAME_LENGTH for model in models)
-        ):
+        is_too_long = any(len(model or "") > MAX_NAME_LENGTH for model in models)
+        if self._table_failed or not named or is_too_long:
             return _UNKNOWN
         try:
             with imports:  # genai-prices has imports of its own, deep inside
                 card = find_card(
-                    self._loaded_snapshot(),
-                    named,
-                    at_ns,
-                    provider=provider,
-                    server_address=server_address,
-                    service_tier=service_tier,
-                    terms=terms,
-                )
+                    self._loaded_snapshot(), named, at_ns, provider=provider,
+                    server_address=server_address, service_tier=service_tier, terms=terms,
+                )  # fmt: skip
         except OverflowError:  # not a time
             return UnknownCard(Window(at_ns, at_ns + 1))
         except _TABLE_FAILURES:
@@ -235,7 +221,8 @@ class PriceBook:
     def _loaded_snapshot(self) -> DataSnapshot:
         if self._snapshot is None:
             try:
-                from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.4 s, only when a price is needed
+                # 0.4 s, only when a price is needed
+                from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
                 self._snapshot = get_snapshot()
             except _TABLE_FAILURES:
@@ -246,7 +233,7 @@ class PriceBook:
 
 
 def names_of(provider: str | None, model: str) -> list[str]:
-    """Return everything an override may call a model: as named and as read, alone and behind its provider."""
+    """Return all names that an override may have for a model, with and without its provider."""
     names = [clean(model)]
     providers = [clean(provider or ""), canonical_provider(provider)]
     for seller, name in readings(provider, model):
@@ -261,30 +248,28 @@ _OUTPUT_PARTS = {
     "audio": "audio_completion_tokens",
     "speech": "audio_completion_tokens",
 }
-"""What an output of one type consists of, beside reasoning, which is text."""
+"""The tokens that an output of one type consists of, beside reasoning, which is text."""
 
 
 def _with_output_type(usage: Usage, output_type: str) -> Usage:
-    """Return a call's usage with the parts of its output that follow from what it was to bring forth, if not stated."""
+    """Return a call's usage with the parts of its output that follow from the requested type."""
     kind, completion = output_type.strip().lower(), usage.completion_tokens
     if completion is None or (kind not in _OUTPUT_PARTS and kind not in {"text", "json"}):
         return usage
     counts = dict.fromkeys(_OUTPUT_PARTS.values(), 0)
     if kind in _OUTPUT_PARTS:
         counts[_OUTPUT_PARTS[kind]] = max(completion - (usage.reasoning_tokens or 0), 0)
-    return usage._replace(
-        **{name: count for name, count in counts.items() if getattr(usage, name) is None}
-    )
+    missing = {name: count for name, count in counts.items() if getattr(usage, name) is None}
+    return usage._replace(**missing)
 
 
 def cost_of(prices: PriceBook, call: Call) -> int | None:
-    """The cost of a call in picodollars; ``None`` if unknown."""
+    """Return the cost of a call in picodollars, or ``None`` if it is unknown."""
     more: dict[str, Any] = {}
     if call.terms is not None:
         more["terms"] = call.terms
-    if (
-        call.kind not in _CALLS and call.model_events != 1
-    ):  # the sum of several calls, and of how many is known or not
+    # the sum of several calls, whose number may be unknown
+    if call.kind not in _CALLS and call.model_events != 1:
         more["num_calls"] = call.model_events or None
     cost = prices.cost_pusd(
         provider=call.provider,
@@ -295,6 +280,5 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
         service_tier=call.service_tier,
         **more,
     )
-    return (
-        cost if isinstance(cost, int) else None
-    )  # a book of the user's own may say anything; money is whole
+    # a user's own book may return anything; money is whole
+    return cost if isinstance(cost, int) else None

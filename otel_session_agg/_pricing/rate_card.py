@@ -1,22 +1,24 @@
-"""From prices to money: one rate card, whole-number arithmetic, one rounding.
+"""Turn prices into money: one rate card, whole-number arithmetic, one rounding.
 
-The price of a call is a sum of its counts times their weights (``_price_weights``).  The weights are integers in a unit
-that is fixed for each card, small enough that no price is rounded; the sum is rounded to picodollars once, half to even.
+The price of a call is a sum of its counts times their weights (``weights.py``).  The weights are
+integers in a unit that is fixed for each card, small enough that no price is rounded; the sum is
+rounded to picodollars once, half to even.
 
-The rules of a card
+The rules of a card:
 
 - A part without a price of its own pays what its whole pays.
 - A part that exceeds its whole makes the cost unknown: the counts contradict each other.
-- A tier applies when the whole prompt, cached tokens included, is *greater* than its bound; it then sets the rates of
-  the whole call.
-- A side (prompt, completion) that is not stated is the total less the other side, if the total is stated and no cached
-  tokens blur it; or 0 if the card has no price for that side; otherwise the cost is unknown.
-- A call that may have audio or images at a price of their own has to say how many; a model that is made for them, and whose
-  price for them nobody knows, has to say that it had none.
+- A tier applies when the whole prompt, cached tokens included, is *greater* than its bound; it then
+  sets the rates of the whole call.
+- A side (prompt, completion) that is not stated is the total less the other side, if the total is
+  stated and there are no cached tokens, which it might exclude; or 0 if the card has no price for
+  that side; otherwise the cost is unknown.
+- A call that may have audio or images at a price of their own must state how many.  A call of a
+  model that is made for them, without a known price, must state that it had none.
 - Searches that are billed by number need a price.
-- Of the sum of several calls, no tier is known but that of a sum below all bounds, and a charge for each call needs their
-  number.
-- A *complete* card is one whose silence means "nothing to pay".  On any other card, tokens without a rate make the cost
+- Of the sum of several calls, the tier is known only if the sum is below all bounds, and a charge
+  for each call needs their number.
+- On a *complete* card, tokens without a rate cost nothing; on any other, they make the cost
   unknown.
 """
 
@@ -47,7 +49,7 @@ PUSD_PER_USD = 10**12
 
 
 class Window(NamedTuple):
-    """The times a card is valid for: ``from_ns <= at_ns < until_ns``, nanoseconds since the Unix epoch."""
+    """The times that a card is valid for: ``from_ns <= at_ns < until_ns``, Unix nanoseconds."""
 
     from_ns: int
     until_ns: int
@@ -57,15 +59,15 @@ ALWAYS = Window(-(1 << 100), 1 << 100)
 
 
 class Card(Protocol):
-    """What a price is looked up as: valid for a while, and able to price a call."""
+    """A price that was looked up: valid for a window of time, able to price calls."""
 
     window: Window
 
     def cost_pusd(self, usage: Usage) -> int | None:
-        """Price a call in picodollars; ``None`` is unknown."""
+        """Return the cost of a call in picodollars, or ``None`` if it is unknown."""
 
     def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
-        """Price the sum of several calls, whose number may be unknown, in picodollars; ``None`` is unknown."""
+        """Return the cost of the sum of several calls; ``None`` calls are an unknown number."""
 
 
 class UnknownCard:
@@ -76,36 +78,42 @@ class UnknownCard:
     def __init__(self, window: Window = ALWAYS) -> None:
         self.window = window
 
-    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: ARG002 - the interface of Card
+    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: ARG002 -- the interface of Card
         """Return ``None``: unknown."""
         return None
 
-    def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:  # noqa: ARG002 - the interface of Card
+    def cost_of_sum_pusd(
+        self,
+        usage: Usage,  # noqa: ARG002 -- the interface of Card
+        num_calls: int | None,  # noqa: ARG002 -- the interface of Card
+    ) -> int | None:
         """Return ``None``: unknown."""
         return None
 
 
 class RateCard:
-    """Prices, ready to be multiplied.
+    """Prices of a model, as weights that are ready to be multiplied.
 
     Args:
-        prices: Picodollars for each token (``request``: for each call) by a name of :data:`PRICE_NAMES`.
-        tiers: ``(above_tokens, prices)``; each is a whole table, nothing is inherited from ``prices``.
-        complete: What has no rate costs nothing, instead of making the cost unknown.
-        audio_read_needed: Cost is unknown when audio and cache reads are stated, but not the cache reads of audio.
-        needed: Fields of a call that have to be stated, if it has any tokens on that side.
-        absent: Fields of a call that have to be stated as 0, if it has any tokens on that side.
+        prices: Picodollars for each token (``request``: for each call) by name (``PRICE_NAMES``).
+        tiers: ``(above_tokens, prices)``; each is a whole table that inherits nothing from
+            ``prices``.
+        complete: Tokens without a rate cost nothing, instead of making the cost unknown.
+        audio_read_needed: The cost is unknown when audio and cache reads are stated, but not the
+            cache reads of audio.
+        needed: Fields of a call that must be stated, if it has any tokens on that side.
+        absent: Fields of a call that must be stated as 0, if it has any tokens on that side.
         search_once: All searches of a call cost as much as one.
         window: The times this card is valid for.
 
     """
 
     __slots__ = (
-        "_audio_leaf", "_base", "_conditions", "_image_priced", "_prices_input", "_prices_output", "_request", "_scale", "_search", "_search_once",
-        "_tiers", "prices", "tiers", "window",
+        "_audio_leaf", "_base", "_conditions", "_image_priced", "_prices_input", "_prices_output",
+        "_request", "_scale", "_search", "_search_once", "_tiers", "prices", "tiers", "window",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - what a price list says
+    def __init__(  # noqa: PLR0913 -- the parts of a price list
         self,
         prices: Mapping[str, Fraction],
         tiers: Sequence[tuple[int, Mapping[str, Fraction]]] = (),
@@ -123,9 +131,8 @@ class RateCard:
         self.tiers = tuple(sorted(tiers, key=lambda tier: tier[0]))
         self._scale = lcm(*(rate.denominator for table in tables for rate in table.values()))
         self._request = int(prices.get("request", 0) * self._scale)
-        search = prices.get(
-            "web_search", 0 if "request" in prices else None
-        )  # a charge for each call has its searches in it
+        # a charge for each call includes its searches
+        search = prices.get("web_search", 0 if "request" in prices else None)
         self._search = None if search is None else int(search * self._scale)
         self._search_once = search_once
         self._base = weights_of(prices, self._scale, complete=complete)
@@ -149,11 +156,14 @@ class RateCard:
         )
         self.window = window
 
-    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0912 - the hot path: no calls
-        """Price a call in picodollars, rounded once, half to even; ``None`` is unknown."""
+    def cost_pusd(self, usage: Usage) -> int | None:  # noqa: C901, PLR0912 -- the hot path: no calls
+        """Return the cost of a call in picodollars, or ``None`` if it is unknown.
+
+        It is rounded once, half to even.
+        """
         (
-            prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out, audio_read, image_in, image_out,
-            searches, others,
+            prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out,
+            audio_read, image_in, image_out, searches, other_models,
         ) = usage  # fmt: skip
         if prompt is None or completion is None:
             sides = known_sides(
@@ -192,7 +202,7 @@ class RateCard:
             if self._search is None:
                 return None
             amount += self._search if self._search_once else searches * self._search
-        if others or (self._conditions and self._is_vague(usage, prompt, completion)):
+        if other_models or (self._conditions and self._is_vague(usage, prompt, completion)):
             return None
         if weights[9]:
             cells = cells_of(usage, prompt, completion)
@@ -205,7 +215,7 @@ class RateCard:
         return cost + 1 if 2 * rest + (cost & 1) > scale else cost
 
     def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
-        """Price the sum of several calls, whose number may be unknown, in picodollars; ``None`` is unknown."""
+        """Return the cost of the sum of several calls; ``None`` calls are an unknown number."""
         if num_calls == 1:
             return self.cost_pusd(usage)
         if self._search_once and usage.web_searches:
@@ -219,13 +229,12 @@ class RateCard:
         if not self._request:
             return self.cost_pusd(usage)
         cost = self.cost_pusd(usage) if num_calls else None
-        return (
-            None
-            if cost is None or not num_calls
-            else cost + round(self.prices["request"] * (num_calls - 1))
-        )
+        if cost is None or not num_calls:
+            return None
+        return cost + round(self.prices["request"] * (num_calls - 1))
 
     def _is_vague(self, usage: Usage, prompt: int, completion: int) -> bool:
+        """Return whether a count is not stated that the card needs."""
         for name, is_input, zero in self._conditions:
             if prompt if is_input else completion:
                 count: int | None = getattr(usage, name)
@@ -237,31 +246,23 @@ class RateCard:
         image_in, image_out = usage.image_prompt_tokens or 0, usage.image_completion_tokens or 0
         if image_in + (usage.audio_prompt_tokens or 0) > prompt:
             return True
-        if (
-            image_out + (usage.audio_completion_tokens or 0) + (usage.reasoning_tokens or 0)
-            > completion
-        ):
+        audio_out, reasoning = usage.audio_completion_tokens or 0, usage.reasoning_tokens or 0
+        if image_out + audio_out + reasoning > completion:
             return True
         cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
-        return bool(
-            self._image_priced and image_in and cached
-        )  # how much of the images was cached is not stated
+        # how much of the images was cached is not stated
+        return bool(self._image_priced and image_in and cached)
 
     def _audio_contradicts(self, usage: Usage, prompt: int, completion: int) -> bool:
         audio_in, audio_read = usage.audio_prompt_tokens or 0, usage.audio_cache_read_tokens or 0
         read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-        if (
-            audio_in > prompt
-            or (usage.audio_completion_tokens or 0) > completion
-            or audio_read > min(audio_in, read)
-        ):
+        audio_out = usage.audio_completion_tokens or 0
+        if audio_in > prompt or audio_out > completion or audio_read > min(audio_in, read):
             return True
         audio_priced, read_priced, write_priced, read_needed = self._audio_leaf
         if not audio_priced:
             return False
         if read_needed and audio_in and read and usage.audio_cache_read_tokens is None:
             return True
-        parts = (
-            audio_in + (read - audio_read if read_priced else 0) + (write if write_priced else 0)
-        )
-        return parts > prompt
+        cached = (read - audio_read if read_priced else 0) + (write if write_priced else 0)
+        return audio_in + cached > prompt

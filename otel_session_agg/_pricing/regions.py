@@ -1,9 +1,10 @@
-"""Where a model ran, and what that costs more.
+"""Find the region in which a model ran, and its price relative to the global endpoint's.
 
-Some sellers charge more when a call is bound to a region, and genai-prices has one price for each model, that of the global
-endpoint (Amazon Bedrock is different: there the region is part of the model's id, and the table has both prices).  The
-region shows in the host or path that was called, in the path in front of a model's name, or in what the provider says.
-A region whose price is not known makes the cost unknown: it may be higher.
+Some sellers charge more when a call is bound to a region, and genai-prices has one price for each
+model, that of the global endpoint (Amazon Bedrock is different: there the region is part of the
+model's id, and the table has both prices).  The region stands in the host or path that was called,
+in the path in front of a model's name, or in a term that the provider states.  A region whose price
+is not known makes the cost unknown: it may be higher.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 __all__ = ["UPLIFT_EDGES", "find_region", "host_of", "seller_of_host", "shortened", "uplift"]
 
 _GLOBAL = frozenset({"", "global", "not_available", "default", "none", "null"})
-"""What says that a call is bound to no region; ``not_available`` is Anthropic's word on older models."""
+"""Values that name no region; ``not_available`` is Anthropic's for older models."""
 
 _HOSTS = (
     ("google", re.compile(r"([a-z]+-[a-z]+\d+)-aiplatform(?:\.mtls)?\.googleapis\.com")),
@@ -35,18 +36,18 @@ _PATH = re.compile(r"(?:^|/)locations/([a-z0-9-]+)/")
 _TENTH = Fraction(11, 10)
 _VERTEX_GEMINI_SINCE = datetime(2026, 7, 1, tzinfo=timezone.utc)
 UPLIFT_EDGES = (_VERTEX_GEMINI_SINCE,)
-"""When what a region costs more changed."""
+"""When the price of a region changed."""
 
 
 class _Rule(NamedTuple):
     seller: str
     models: re.Pattern[str]
-    """How the model's id in the price table begins."""
+    """Matches the beginning of the model's id in the price table."""
     factor: Fraction | None
-    """Of the price of the global endpoint; ``None``: not known."""
+    """Multiplies the price of the global endpoint; ``None``: unknown."""
     source: str
     regions: frozenset[str] = frozenset()
-    """Empty: all."""
+    """Regions that the rule is for; empty: all."""
     since: datetime | None = None
 
 
@@ -59,8 +60,8 @@ _BEFORE_VERTEX_PREMIUM = re.compile(
 )
 _BEFORE_CLAUDE_GEO = re.compile(r"claude-(?:[123]|instant|v1|(?:opus|sonnet|haiku)-4-[0-5]$)")
 _BEFORE_OPENAI_UPLIFT = re.compile(
-    r"gpt-[34]|o[134]|gpt-5(?:$|[^.\d])|gpt-5\.[0-3]|text-|chatgpt-4o|codex|computer-use|davinci|babbage|curie|ada|ft:gpt-[34]"
-    r"|gpt-image-1|gpt-audio|gpt-realtime(?:$|-mini$)|whisper|tts"
+    r"gpt-[34]|o[134]|gpt-5(?:$|[^.\d])|gpt-5\.[0-3]|text-|chatgpt-4o|codex|computer-use|davinci"
+    r"|babbage|curie|ada|ft:gpt-[34]|gpt-image-1|gpt-audio|gpt-realtime(?:$|-mini$)|whisper|tts"
 )
 _RULES = (
     _Rule(
@@ -103,7 +104,8 @@ _RULES = (
         regions=frozenset({"us", "ca"}),
     ),
 )
-"""What a region costs more than the global endpoint; the first row that fits decides, and none is unknown."""
+"""Prices of regions relative to the global endpoint.  The first row that fits decides; without one,
+the price is unknown."""
 
 _IN_THE_NAME = "aws"
 """The seller whose regions are part of its models' ids."""
@@ -113,13 +115,19 @@ _SHORT = re.compile(r"(?:[A-Za-z]+://)?[^/?#]*(?:/client/v4/accounts/[^/?#]*/ai|
 
 
 def shortened(address: str) -> str:
-    """Return the part of a URL that decides about a price: URLs of calls hold ids, and prices are kept by address."""
+    """Return the part of a URL that a price depends on.
+
+    URLs of calls contain ids, and prices are kept by address.
+    """
     match, location = _SHORT.match(address), _PATH.search(address.lower())
     return (match[0] if match else "") + (f"/locations/{location[1]}/" if location else "")
 
 
 def host_of(address: str) -> str | None:
-    """Return the host of an address (a host, with a port or not, or a URL) in lower case, or ``None``."""
+    """Return the host of an address in lower case, or ``None``.
+
+    An address is a host, with or without a port, or a URL.
+    """
     try:
         return urlsplit(address if "://" in address else f"https://{address}").hostname
     except ValueError:
@@ -132,48 +140,39 @@ def seller_of_host(host: str) -> str | None:
 
 
 def find_region(seller: str, model: str, address: str | None, stated: str | None) -> str | None:
-    """Return the region that a call was bound to, or ``None`` when it is none that is known of.
+    """Return the region that a call was bound to, or ``None`` if none is known.
 
     Args:
         seller: The id of the provider that is paid.
         model: The model as the span names it.
         address: The host or URL that was called.
-        stated: The region that the span names, in the provider's words.
+        stated: The region that the span states, as the provider names it.
 
     """
     candidates = [stated.strip().lower()] if stated and seller != _IN_THE_NAME else []
     if address:
         host = host_of(address) or ""
-        candidates += [
-            match[1]
-            for owner, pattern in _HOSTS
-            if owner == seller and (match := pattern.fullmatch(host))
-        ]
+        patterns = [pattern for name, pattern in _HOSTS if name == seller]
+        candidates += [match[1] for pattern in patterns if (match := pattern.fullmatch(host))]
     if seller == "google":
-        candidates += [
-            match[1]
-            for text in (model.lower(), (address or "").lower())
-            if (match := _PATH.search(text))
-        ]
+        texts = (model.lower(), (address or "").lower())
+        candidates += [match[1] for text in texts if (match := _PATH.search(text))]
     return next((region for region in candidates if region not in _GLOBAL), None)
 
 
 def uplift(seller: str, row: str, region: str, moment: datetime) -> Fraction | None:
-    """Return by what the global price has to be multiplied, or ``None`` when nobody knows.
+    """Return the factor of the global price, or ``None`` if it is unknown.
 
     Args:
         seller: The id of the provider that is paid.
         row: The id of the model in the price table.
-        region: As `find_region` tells it.
+        region: The region, from ``find_region``.
         moment: When the call was made.
 
     """
     for rule in _RULES:
-        fits = (
-            rule.seller == seller
-            and rule.models.match(row)
-            and (not rule.regions or region in rule.regions)
-        )
-        if fits and (rule.since is None or moment >= rule.since):
+        is_for_region = not rule.regions or region in rule.regions
+        is_valid = rule.since is None or moment >= rule.since
+        if rule.seller == seller and rule.models.match(row) and is_for_region and is_valid:
             return rule.factor
     return None

@@ -1,4 +1,4 @@
-"""Which price a call would have, and where it comes from: as values, as text and as JSON."""
+"""Explain which price a call would have and its source: as values, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from otel_session_agg._pricing.overrides import Overrides
 from otel_session_agg._pricing.price_book import names_of
 from otel_session_agg._pricing.rate_card import ALWAYS, PUSD_PER_USD, RateCard, Window
 
-__all__ = ["Asked", "PriceReport", "as_json", "as_text", "report_price"]
+__all__ = ["PriceQuery", "PriceReport", "as_json", "as_text", "report_price"]
 
 _TABLE = "genai-prices"
 _EACH = frozenset({"request", "web_search"})
 _ORDER = ("input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h")
-"""What is shown first."""
+"""Prices that are shown first."""
 _MILLION = 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_NO_MODEL = "neither your own prices nor genai-prices have such a model; one whose name only begins alike is another model"
+_NO_MODEL = (
+    "neither your own prices nor genai-prices have such a model; "
+    "one whose name only begins alike is another model"
+)
 _NO_TERMS = "genai-prices has the model, but no price under these terms"
 _NO_UNIT = "genai-prices sells it by units that no span states, such as hours, pages or characters"
 
 
-class Asked(NamedTuple):
-    """What a price is asked for."""
+class PriceQuery(NamedTuple):
+    """A call whose price is asked for."""
 
     model: str
     provider: str | None
@@ -41,15 +44,15 @@ class Asked(NamedTuple):
 
 
 class PriceReport(NamedTuple):
-    """What is known of a price."""
+    """The price of a call, and its source."""
 
-    asked: Asked
+    query: PriceQuery
     table: str | None
     """``own``, ``correction`` or ``genai-prices``; ``None``: no price is known."""
     source: str
-    """Which row, or why there is none."""
+    """The row of the table, or the reason why there is none."""
     version: str
-    """Of genai-prices."""
+    """The version of genai-prices."""
     prices: Mapping[str, float]
     """USD for a million tokens of each kind; ``request`` and ``web_search``: USD for each."""
     tiers: tuple[tuple[int, Mapping[str, float]], ...] = ()
@@ -57,55 +60,43 @@ class PriceReport(NamedTuple):
     valid: tuple[datetime | None, datetime | None] = (None, None)
     """From when, and until when (not included)."""
     needs: tuple[str, ...] = ()
-    """What a call has to say, or its cost is unknown."""
+    """Fields that a call must state, or its cost is unknown."""
 
 
-def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceReport:
+def report_price(query: PriceQuery, own: Mapping[str, Any] | None = None) -> PriceReport:
     """Return the price that a call would have.
 
     Args:
-        asked: The model, and what else decides.
+        query: The model, and what else the price depends on.
         own: The user's own prices, as ``PriceBook`` takes them.
 
     Raises:
         SettingsError: The user's own prices are malformed.
 
     """
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, only when it is looked at
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, when needed
 
     version = metadata.version(_TABLE)
-    card = Overrides(own or {}).find([names_of(asked.provider, asked.model)])
+    card = Overrides(own or {}).find([names_of(query.provider, query.model)])
     if card is not None:
-        return PriceReport(
-            asked, "own", "your own prices", version, _usd(card.prices), _tiers(card)
-        )
-    at_ns = (asked.at - _EPOCH) // timedelta(microseconds=1) * 1000
+        prices, tiers = _usd(card.prices), _tiers(card)
+        return PriceReport(query, "own", "your own prices", version, prices, tiers)
+    at_ns = (query.at - _EPOCH) // timedelta(microseconds=1) * 1000
     found = find_quote(
-        get_snapshot(),
-        [asked.model],
-        at_ns,
-        provider=asked.provider,
-        server_address=asked.server_address,
-        service_tier=asked.service_tier,
-        terms=Terms(),
-    )
+        get_snapshot(), [query.model], at_ns, provider=query.provider,
+        server_address=query.server_address, service_tier=query.service_tier, terms=Terms(),
+    )  # fmt: skip
     if found is None:
-        return PriceReport(asked, None, _NO_MODEL, version, {})
-    quote, ask = found
-    priced = card_of(quote, ask)
+        return PriceReport(query, None, _NO_MODEL, version, {})
+    quote, terms = found
+    priced = card_of(quote, terms)
     if not isinstance(priced, RateCard):
-        return PriceReport(
-            asked,
-            None,
-            _NO_TERMS if quote.prices is None else _NO_UNIT,
-            version,
-            {},
-            valid=_valid(quote.window),
-        )
+        reason = _NO_TERMS if quote.prices is None else _NO_UNIT
+        return PriceReport(query, None, reason, version, {}, valid=_valid(quote.window))
     row = f"{quote.row.model.id} of {quote.row.provider.id}"
-    needs = demands(quote.row.model.id, quote.prices or {}, ask.output_type, ask.name)
+    needs = demands(quote.row.model.id, quote.prices or {}, terms.output_type, terms.name)
     return PriceReport(
-        asked,
+        query,
         "correction" if quote.source else _TABLE,
         f"{row}, corrected by {quote.source}" if quote.source else row,
         version,
@@ -117,13 +108,10 @@ def report_price(asked: Asked, own: Mapping[str, Any] | None = None) -> PriceRep
 
 
 def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
-    names = sorted(
-        prices, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
-    )
-    return {
-        name: float(prices[name] / PUSD_PER_USD * (1 if name in _EACH else _MILLION))
-        for name in names
-    }
+    order = {name: position for position, name in enumerate(_ORDER)}
+    names = sorted(prices, key=lambda name: (order.get(name, len(order)), name))
+    units = {name: 1 if name in _EACH else _MILLION for name in names}
+    return {name: float(prices[name] / PUSD_PER_USD * units[name]) for name in names}
 
 
 def _tiers(card: RateCard) -> tuple[tuple[int, Mapping[str, float]], ...]:
@@ -138,29 +126,22 @@ def _valid(window: Window) -> tuple[datetime | None, datetime | None]:
 
 
 def as_json(report: PriceReport) -> str:
-    """All of a report as a JSON object."""
-    asked = report.asked
+    """Return all of a report as a JSON object."""
+    query = report.query
     values = {
-        "model": asked.model,
-        "provider": asked.provider,
-        "at": asked.at.isoformat(),
-        "service_tier": asked.service_tier,
-        "server_address": asked.server_address,
+        "model": query.model,
+        "provider": query.provider,
+        "at": query.at.isoformat(),
+        "service_tier": query.service_tier,
+        "server_address": query.server_address,
         "known": report.table is not None,
         "table": report.table,
         "source": report.source,
         "genai_prices_version": report.version,
-        "usd_per_million_tokens": {
-            name: usd for name, usd in report.prices.items() if name not in _EACH
-        },
+        "usd_per_million_tokens": _of_tokens(report.prices),
         "usd_each": {name: usd for name, usd in report.prices.items() if name in _EACH},
         "tiers": [
-            {
-                "above_tokens": above,
-                "usd_per_million_tokens": {
-                    name: usd for name, usd in prices.items() if name not in _EACH
-                },
-            }
+            {"above_tokens": above, "usd_per_million_tokens": _of_tokens(prices)}
             for above, prices in report.tiers
         ],
         "valid_from": _iso(report.valid[0]),
@@ -170,43 +151,37 @@ def as_json(report: PriceReport) -> str:
     return json.dumps(values, indent=2) + "\n"
 
 
+def _of_tokens(prices: Mapping[str, float]) -> dict[str, float]:
+    return {name: usd for name, usd in prices.items() if name not in _EACH}
+
+
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
 def as_text(report: PriceReport) -> str:
-    """Lines for people; what others named is kept to printable characters."""
+    """Return a report as lines of text; unprintable characters in foreign names are escaped."""
     return "".join(f"{printable(line)}\n" for line in _lines(report))
 
 
 def _lines(report: PriceReport) -> Iterator[str]:
-    asked = report.asked
-    others = (
-        ("provider", asked.provider),
-        ("tier", asked.service_tier),
-        ("address", asked.server_address),
+    query = report.query
+    details = (
+        ("provider", query.provider),
+        ("tier", query.service_tier),
+        ("address", query.server_address),
     )
-    told = ", ".join(f"{name} {value}" for name, value in others if value)
-    yield f"{asked.model}{f' ({told})' if told else ''} at {asked.at:%Y-%m-%d %H:%M} UTC"
+    stated = ", ".join(f"{name} {value}" for name, value in details if value)
+    yield f"{query.model}{f' ({stated})' if stated else ''} at {query.at:%Y-%m-%d %H:%M} UTC"
     if report.table is None:
         yield f"No price is known: {report.source} (genai-prices {report.version})."
         return
-    where = (
-        "your own prices"
-        if report.table == "own"
-        else f"genai-prices {report.version}: {report.source}"
-    )
-    yield f"Price from {where}"
+    table = f"genai-prices {report.version}: {report.source}"
+    yield f"Price from {'your own prices' if report.table == 'own' else table}"
     since, until = (f"{moment:%Y-%m-%d %H:%M}" if moment else None for moment in report.valid)
     if since or until:
-        yield " ".join(
-            (
-                "Valid",
-                *(("since", since) if since else ()),
-                *(("until", until) if until else ()),
-                "UTC",
-            )
-        )
+        edges = [("since", since), ("until", until)]
+        yield " ".join(["Valid", *(f"{name} {edge}" for name, edge in edges if edge), "UTC"])
     yield ""
     yield from _columns(report)
     if report.needs:
@@ -226,12 +201,9 @@ def _columns(report: PriceReport) -> Iterator[str]:
     ]
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     for row in (heads, *rows) if rows else ():
-        yield "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
+        cells = zip(row[1:], widths[1:], strict=True)
+        right = [text.rjust(width) for text, width in cells]
+        yield "  ".join([row[0].ljust(widths[0]), *right])
     if not rows:
         yield "It costs nothing."
 

@@ -1,9 +1,9 @@
-"""From prices to weights: what a count of overlapping kinds of tokens adds to the price of a call.
+"""Weight the counts of overlapping kinds of tokens, so that the price of a call is a plain sum.
 
-A price list says what a *kind* of token costs; a call says how many tokens of overlapping kinds it had (cache reads are
-part of the prompt, cached audio is part of both).  Both are brought together by inclusion and exclusion: every count of
-a call gets a weight, "the rate of this part less the rate it already paid as part of its whole", so that the price of a
-call is a plain sum of count times weight.
+A price list has a price for each *kind* of token; a call states how many tokens of overlapping
+kinds it had (cache reads are part of the prompt, cached audio is part of both).  Inclusion and
+exclusion bring both together: every count of a call gets a weight, the rate of this part less the
+rate that it already paid as part of its whole; the price is the sum of counts times weights.
 """
 
 from __future__ import annotations
@@ -27,25 +27,12 @@ __all__ = [
     "weights_of",
 ]
 
-PRICE_NAMES = frozenset(
-    {
-        "input",
-        "output",
-        "cache_read",
-        "cache_write",
-        "cache_write_5m",
-        "cache_write_1h",
-        "audio_input",
-        "audio_output",
-        "audio_cache_read",
-        "reasoning",
-        "image_input",
-        "image_output",
-        "request",
-        "web_search",
-    }
-)
-"""What a card can price: kinds of tokens, ``request``, a fixed charge for each call, and ``web_search``."""
+PRICE_NAMES = frozenset({
+    "input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h",
+    "audio_input", "audio_output", "audio_cache_read", "reasoning", "image_input", "image_output",
+    "request", "web_search",
+})  # fmt: skip
+"""What a card can price: kinds of tokens, ``request`` (a charge for each call), ``web_search``."""
 
 _STANDS_IN = {
     "cache_read": ("input",),
@@ -59,38 +46,27 @@ _STANDS_IN = {
     "image_input": ("input",),
     "image_output": ("output",),
 }
-"""Whose rate a part pays that has none of its own, best first."""
+"""Kinds whose rate a part pays that has none of its own, best first."""
 
-INPUT_NAMES = frozenset(
-    {"input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"}
-) | {
-    "audio_input",
-    "audio_cache_read",
-    "image_input",
-}
+INPUT_NAMES = frozenset({
+    "input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "audio_input",
+    "audio_cache_read", "image_input",
+})  # fmt: skip
 OUTPUT_NAMES = frozenset({"output", "audio_output", "image_output", "reasoning"})
 
 INPUT_PARTS = frozenset({"audio_prompt_tokens", "image_prompt_tokens"})
-"""Parts of the prompt that a card can ask for; others are of the completion."""
+"""Parts of the prompt that a card can need; the rest are parts of the completion."""
 
 _CELLS = (
-    "input",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "audio_input",
-    "audio_cache_read",
-    "output",
-    "audio_output",
-    "image_input",
-    "image_output",
-)
-"""The kinds of token that do not overlap, in the order of :func:`cells_of`."""
-
+    "input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "audio_cache_read",
+    "output", "audio_output", "image_input", "image_output",
+)  # fmt: skip
+"""Kinds of token that do not overlap, in the order of ``cells_of``."""
 
 Weights = tuple[int, int, int, int, int, int, int, int, int, tuple[int, ...], int, int]
-"""Of prompt, completion, cache read, cache write, 1 h write, reasoning, audio prompt, audio completion, cached audio;
-then the cells without a rate; then of images in prompt and completion."""
+"""Weights of prompt, completion, cache read, cache write, 1 h write, reasoning, audio prompt, audio
+completion, cached audio; then the cells without a rate; then weights of images in prompt and
+completion."""
 
 
 def _rate(prices: Mapping[str, Fraction], name: str) -> Fraction | None:
@@ -101,14 +77,16 @@ def _rate(prices: Mapping[str, Fraction], name: str) -> Fraction | None:
 
 
 def weights_of(prices: Mapping[str, Fraction], scale: int, *, complete: bool) -> Weights:
+    """Return the weights of prices, in units of 1/``scale`` picodollars."""
+
     def rate(name: str) -> int:
         return int((_rate(prices, name) or 0) * scale)
 
     plain, out = rate("input"), rate("output")
     read, write, audio = rate("cache_read"), rate("cache_write_5m"), rate("audio_input")
-    lacking = (
-        () if complete else tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
-    )
+    lacking: tuple[int, ...] = ()
+    if not complete:
+        lacking = tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
     return (
         plain,
         out,
@@ -126,6 +104,7 @@ def weights_of(prices: Mapping[str, Fraction], scale: int, *, complete: bool) ->
 
 
 def cells_of(usage: Usage, prompt: int, completion: int) -> tuple[int, ...]:
+    """Return the counts of a call by kinds that do not overlap."""
     read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     write_1h = usage.cache_write_1h_tokens or 0
     audio_in, audio_out = usage.audio_prompt_tokens or 0, usage.audio_completion_tokens or 0
@@ -146,7 +125,7 @@ def cells_of(usage: Usage, prompt: int, completion: int) -> tuple[int, ...]:
 
 
 def known_sides(usage: Usage, *, prices_input: bool, prices_output: bool) -> tuple[int, int] | None:
-    """Return prompt and completion tokens of a call that may not state both, or ``None`` when they are unknown."""
+    """Return prompt and completion of a call that may not state both, or ``None`` if unknown."""
     prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if prompt is not None and completion is not None:
         return prompt, completion
@@ -155,7 +134,7 @@ def known_sides(usage: Usage, *, prices_input: bool, prices_output: bool) -> tup
         return None
     if total is not None:
         rest = total - known
-        # a prompt that leaves out its cached tokens would have them counted, and paid, as the other side
+        # cached tokens that the prompt excludes would be counted, and paid, as the other side
         if rest < 0 or (rest and (usage.cache_read_tokens or usage.cache_write_tokens)):
             return None
     elif prices_input if prompt is None else prices_output:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg._model.span import Terms, Usage
-from otel_session_agg._pricing.quotes import Ask
+from otel_session_agg._pricing.quotes import PriceTerms
 from tests.support.price_helpers import cost, usd, utc
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the last price table for Python 3.10 has no prices by tier")
@@ -90,4 +90,4 @@ class TestTier:
         """The table has each alone."""
         terms = Terms(speed="fast", batch="true")
         assert cost("claude-opus-4-8", provider="anthropic", terms=terms) is None
-        assert 2 == len(Ask.of("m", None, terms, None).contexts)
+        assert 2 == len(PriceTerms.of("m", None, terms, None).contexts)
