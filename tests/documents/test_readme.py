@@ -1,7 +1,8 @@
-"""The README tells the truth: its code runs and prints what it says."""
+"""The README and the pages that it leads to are true: their code runs and prints what they say, and their links lead somewhere."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import metadata
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,9 +21,21 @@ from tests.support.paths import ROOT
 from tests.support.programs import HAS_EXAMPLES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+EXAMPLES = ROOT / "examples" / "README.md"
+PYTHON = [
+    block
+    for path in (ROOT / "README.md", EXAMPLES)
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+]
+"""Blocks that are complete programs; those of other pages are parts of one."""
 SHELL = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
 SHOWN = re.findall(r"```python\n([^`]*)```\n\n```text\n([^`]*)```", README)
+PAGES = [
+    path
+    for folder in (ROOT, ROOT / ".github", ROOT / "examples", ROOT / "otel_session_agg", ROOT / "tests" / "recording")
+    for path in sorted(folder.rglob("*.md") if folder.name == "examples" else folder.glob("*.md"))
+]
+_MAX_BYTES = 20_000
 _CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
 
 
@@ -45,9 +60,10 @@ class TestCode:
         code, output = SHOWN[number]
         assert _CLOCK.sub(r"\1", output) == _CLOCK.sub(r"\1", _run(code))
 
-    def test_some_are_shown(self) -> None:
-        """Outputs are really found."""
+    def test_some_are_there(self) -> None:
+        """Programs and outputs are really found."""
         assert len(SHOWN) >= 2
+        assert len(PYTHON) >= 7
 
     def test_is_short(self) -> None:
         """Fifteen lines of code, not more."""
@@ -61,6 +77,40 @@ class TestCommands:
         """One shows the demo, the other runs the tests; there are no others."""
         assert ["otel-session-agg demo", "pytest"] == [block.strip().rsplit(".venv/bin/", 1)[1] for block in SHELL]
         assert all(block.startswith("python3 -m venv .venv && .venv/bin/pip install ") for block in SHELL)
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors that forges give to headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+class TestPages:
+    """All pages of the project."""
+
+    def test_is_short(self) -> None:
+        """The README can be read in one go."""
+        assert len(README.encode()) < _MAX_BYTES
+
+    @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+    def test_links_lead_somewhere(self, path: Path) -> None:
+        """Every link within the project is to a file, or a heading of one, that is there."""
+        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        wrong = []
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" not in link:
+                name, _, anchor = link.partition("#")
+                target = path.parent / name if name else path
+                if not target.exists() or (anchor and anchor not in _anchors(target.read_text(encoding="utf-8"))):
+                    wrong.append(link)
+        assert [] == wrong
+
+    def test_names_tests_that_are_there(self) -> None:
+        """What promises are tried by is in ``tests``."""
+        there = {path.name for path in (ROOT / "tests").rglob("*.py")}
+        named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", README.partition("## Guarantees")[2].partition("## Settings")[0]))
+        assert named <= there
+        assert len(named) > 10
 
 
 class TestInstalling:
@@ -82,7 +132,7 @@ class TestInstalling:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    for path in [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]:
+    for path in [*PAGES, *sorted((ROOT / "examples").rglob("*.py"))]:
         yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8").replace("\\\n", " ")
 
 
@@ -94,23 +144,44 @@ def _installs(text: str) -> Iterator[list[str]]:
             yield words
 
 
+class TestWrongTotal:
+    """The form that asks for spans."""
+
+    def test_program(self, tmp_path: Path) -> None:
+        """Its program writes a line of JSON for each span, with the scope."""
+        form = (ROOT / ".github" / "ISSUE_TEMPLATE" / "wrong-total.yml").read_text(encoding="utf-8")
+        ((indent, program),) = re.findall(r"^( +)```python\n(.*?)^ +```", form, flags=re.DOTALL | re.MULTILINE)
+        before = "from opentelemetry import trace\nfrom opentelemetry.sdk.trace import TracerProvider\n"
+        before += "trace.set_tracer_provider(TracerProvider())\n"
+        after = "for name in 'ab':\n    trace.get_tracer('app', '1.2').start_span(name).end()\nspans.close()\n"
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-c", before + dedent(indent + program.lstrip(" ")) + after], cwd=tmp_path, timeout=60, check=True
+        )
+        lines = [json.loads(line) for line in (tmp_path / "spans.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert [("a", "app", "1.2"), ("b", "app", "1.2")] == [
+            (line["name"], line["scope"]["name"], line["scope"]["version"]) for line in lines
+        ]
+
+
 class TestTables:
     """The tables."""
 
     def test_attributes(self) -> None:
-        """Every name that is written is in the table."""
+        """Every name that is written is in a table, those of records only beside the examples."""
+        text = README + EXAMPLES.read_text(encoding="utf-8")
         names = attributes.RESERVED | attributes.KEPT_WHEN_SET | {attributes.USER_ID, attributes.EVALUATION_EVENT}
-        assert set() == {name for name in names if f"`{name}`" not in README}
+        assert set() == {name for name in names if f"`{name}`" not in text}
 
     def test_settings(self) -> None:
-        """Every setting stands there with its variable and its default."""
+        """Every setting is there with its default."""
         for name in (field.name for field in fields(Settings)):
             row = next(line for line in README.partition("## Settings")[2].splitlines() if line.startswith(f"| `{name}` |"))
             value = getattr(Settings(), name)
             default = (",".join(value) if isinstance(value, tuple) else str(value)).lower().removesuffix(".0")
-            assert default == row.split("|")[3].strip()
+            assert default == row.split("|")[2].strip()
 
     def test_variables(self) -> None:
-        """Every environment variable is in the table."""
+        """The environment variables are those that follow from the names in the table."""
+        rows = re.findall(r"^\| `(\w+)` \|", README.partition("## Settings")[2].partition("## Limits")[0], flags=re.MULTILINE)
         names = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
-        assert set() == {name for name in names if f"`{name}`" not in README}
+        assert names == {f"OTEL_PYTHON_SESSION_AGG_{row.upper().removesuffix('_SECONDS')}" for row in rows}

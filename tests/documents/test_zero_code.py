@@ -306,8 +306,8 @@ class TestFile:
             _checked(receiver, model.usage(), OF_THE_FILE)
 
     def test_of_the_readme(self, programs: Path, tmp_path: Path) -> None:
-        """The file in the project's README works as it stands there; only the receiver's port is another one here."""
-        readme = (ZERO_CODE.parents[1] / "README.md").read_text("utf-8")
+        """The file in the folder's README works as it stands there; only the receiver's port is another one here."""
+        readme = (ZERO_CODE / "README.md").read_text("utf-8")
         (text,) = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
         receiver = Receiver()
         with receiver.running() as endpoint:

@@ -1,8 +1,10 @@
-"""``python -m tests.recording.matrix``: write the README's table of what is right for each recorded stack."""
+"""``python -m tests.recording.matrix``: write what is right for each recorded stack.
+
+``RESULTS.md`` beside this module gets a line for each stack, the project's README one for each family of instrumentations.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from tests.support.replay import TOKENS, Case, cases_in
 from .verdict import asserts_cost, recordings, wrong_figures
 
 README = Path(__file__).parents[2] / "README.md"
+RESULTS = Path(__file__).parent / "RESULTS.md"
 _BEGIN, _END = "<!-- made by tests/recording/matrix.py -->\n", "<!-- end -->"
 
 _COLUMNS: dict[str, Sequence[str]] = {
@@ -26,6 +29,22 @@ _HEAD = (
     f"| library, instrumentation | recorded versions | cases | {' | '.join(_COLUMNS)} | on no span |\n"
     f"|---|---|---|{'---|' * len(_COLUMNS)}---|\n"
 )
+
+_FAMILIES: dict[str, Callable[[str], bool]] = {
+    "stacked: two or more at once, in either order": lambda name: "+" in name,
+    "Vercel AI SDK": lambda name: name.startswith("ai-sdk"),
+    "OpenInference": lambda name: name.endswith(".openinference"),
+    "OpenLLMetry (Traceloop)": lambda name: name.endswith(".openllmetry"),
+    "OpenTelemetry contrib and GenAI": lambda name: ".contrib" in name,
+    "OpenLIT": lambda name: name.endswith(".openlit"),
+    "Langfuse, LangSmith, Laminar, AgentOps": lambda name: (
+        name.endswith((".langsmith", ".laminar", ".agentops")) or ".langfuse" in name
+    ),
+    "MLflow": lambda name: name.endswith(".mlflow"),
+    "Logfire": lambda name: ".logfire" in name,
+    "a library's own tracing": lambda _: True,
+}
+"""Families of instrumentations, by the names of their stacks; the first that fits."""
 
 
 class Row(NamedTuple):
@@ -70,7 +89,7 @@ def _known(case: Case) -> set[str]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The README's part: single instrumentations, then stacked ones."""
+    """Return the part of ``RESULTS.md``: single instrumentations, then stacked ones."""
     rows = list(rows)
     parts = []
     for title, some in (
@@ -79,20 +98,36 @@ def table(rows: Iterable[Row]) -> str:
     ):
         right = sum(one.is_right for one in some)
         summary = f"{len(some)} stacks with {title}: {right} right in every figure that stands on a span"
-        parts.append(f"<details><summary>{summary}</summary>\n\n{_HEAD}{''.join(map(str, some))}\n</details>\n")
+        parts.append(f"## {summary}\n\n{_HEAD}{''.join(map(str, some))}")
     return "\n".join(parts)
 
 
-def in_readme(text: str) -> str:
-    """The part of a README that is made here."""
+def families(rows: Iterable[Row]) -> str:
+    """Return the part of the README: a line for each family, and the sums."""
+    by_family: dict[str, list[Row]] = {family: [] for family in reversed(_FAMILIES)}
+    for one in rows:
+        by_family[next(family for family, fits in _FAMILIES.items() if fits(one.name))].append(one)
+    ordered = sorted(by_family.items(), key=lambda item: ("stacked" in item[0], -len(item[1])))
+    lines = [_line(family, some) for family, some in ordered]
+    total = _line("**all**", [one for _, some in ordered for one in some])
+    return f"| instrumentation | stacks | right | cases |\n|---|---|---|---|\n{''.join(lines)}{total}"
+
+
+def _line(family: str, rows: Sequence[Row]) -> str:
+    return f"| {family} | {len(rows)} | {sum(one.is_right for one in rows)} | {sum(one.num_cases for one in rows):,} |\n"
+
+
+def made_part(text: str) -> str:
+    """Return the part of a document that is made here."""
     return text.partition(_BEGIN)[2].partition(_END)[0]
 
 
 def main() -> None:
-    """Write the table into the README."""
-    text = README.read_text("utf-8")
-    new = table(row(cases_in(path)) for path in recordings())
-    README.write_text(re.sub(f"{_BEGIN}.*?{_END}", lambda _: f"{_BEGIN}{new}{_END}", text, flags=re.DOTALL), "utf-8")
+    """Write both parts."""
+    rows = [row(cases_in(path)) for path in recordings()]
+    for path, new in ((RESULTS, table(rows)), (README, families(rows))):
+        before, begin, rest = path.read_text("utf-8").partition(_BEGIN)
+        path.write_text(f"{before}{begin}{new}{_END}{rest.partition(_END)[2]}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.recording.matrix import README, in_readme, row, table
+from tests.recording.matrix import README, RESULTS, families, made_part, row, table
 from tests.recording.stacks import all_stacks
 from tests.recording.verdict import recordings, wrong_figures
 from tests.support.replay import cases_in
@@ -28,9 +28,10 @@ class TestRecorded:
         assert {} == wrong(name)
 
     def test_matrix(self) -> None:
-        """The README's table is made of these recordings."""
-        made = table(row(cases_in(path), lambda case: wrong(case["id"])) for path in recordings())
-        assert made == in_readme(README.read_text(encoding="utf-8"))
+        """The tables of ``RESULTS.md`` and of the README are made of these recordings."""
+        rows = [row(cases_in(path), lambda case: wrong(case["id"])) for path in recordings()]
+        assert table(rows) == made_part(RESULTS.read_text(encoding="utf-8"))
+        assert families(rows) == made_part(README.read_text(encoding="utf-8"))
 
     def test_every_stack(self) -> None:
         """There is a recording of each stack and a stack for each recording."""
