@@ -1,4 +1,4 @@
-"""What is due when: a heap of monotonic deadlines; time comes in as ``now``."""
+"""A heap of monotonic deadlines; time comes in as ``now``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _MIN_SWEEP = 1024
-"""Entries from which on cancelled ones are swept out whenever their number has doubled."""
+"""Entries from which on cancelled ones are removed whenever the number has doubled."""
 
 
 class Deadline(Generic[T]):
-    """One entry; ``cancel()`` leaves it in the heap, where it is passed over."""
+    """One entry; ``cancel()`` leaves it in the heap, where it is skipped."""
 
     __slots__ = ("item", "when_seconds")
 
@@ -21,12 +21,12 @@ class Deadline(Generic[T]):
         self.item: T | None = item
 
     def cancel(self) -> None:
-        """Forget it."""
+        """Cancel the entry."""
         self.item = None
 
 
 class Deadlines(Generic[T]):
-    """Entries by time; equal times in the order they came."""
+    """Entries by time; those of equal times in the order in which they were added."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Deadline[T]]] = []
@@ -34,7 +34,7 @@ class Deadlines(Generic[T]):
         self._sweep_at = _MIN_SWEEP
 
     def add(self, when_seconds: float, item: T) -> Deadline[T]:
-        """Remember ``item`` for ``when_seconds`` on the caller's monotonic clock."""
+        """Add ``item``, due at ``when_seconds`` on the caller's monotonic clock."""
         entry = Deadline(when_seconds, item)
         self._count += 1
         heappush(self._heap, (when_seconds, self._count, entry))
@@ -45,14 +45,14 @@ class Deadlines(Generic[T]):
         return entry
 
     def next(self) -> float | None:
-        """When the next entry is due."""
+        """Return when the next entry is due, ``None`` if there is none."""
         heap = self._heap
         while heap and heap[0][2].item is None:
             heappop(heap)
         return heap[0][0] if heap else None
 
     def pop_due(self, now: float) -> list[T]:
-        """Take out everything that is due."""
+        """Remove and return all items that are due."""
         due: list[T | None] = []
         when = self.next()
         while when is not None and when <= now:

@@ -10,11 +10,14 @@ class SessionAggError(Exception):
 
 
 class SettingsError(SessionAggError, ValueError):
-    """A setting has a value that is not allowed; the text names the setting, the value and what is allowed."""
+    """A setting has a value that is not allowed.
+
+    The text names the setting, the value and what is allowed.
+    """
 
 
 class StoreError(SessionAggError):
-    """A store cannot be opened as it was asked for; the text says what is wrong and what to do.
+    """A store cannot be opened as requested; the text states what is wrong and what to do.
 
-    That a store cannot be reached just now is another thing: then the errors of ``sqlite3`` or ``redis`` come out.
+    When a store only cannot be reached, the errors of ``sqlite3`` or ``redis`` are raised instead.
     """

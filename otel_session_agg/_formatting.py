@@ -1,7 +1,8 @@
-"""Figures and foreign text as people see them: the command line, ``repr``, HTML, messages of errors and the demo say them alike.
+"""Format figures and escape foreign text for terminals, HTML, logs and error messages.
 
-What is not known is said so and never shown as 0.  Text may come from anybody: on a screen it is kept to printable characters, so
-that it moves nobody's cursor, and in HTML it is escaped.
+All outputs use the same forms: the command line, ``repr``, HTML, error messages and the demo.
+Unknown figures are shown as unknown, never as 0.  Text is untrusted: on a terminal it is reduced to
+printable characters, so that it cannot move the cursor, and in HTML it is escaped.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import isfinite
 
 UNKNOWN = "unknown"
 MAX_CHARS = 400
-"""Characters of a text that are shown; JSON has all of it."""
+"""Characters of a text that are shown; JSON output has all of it."""
 
 _MICRO_USD = 0.000001
 _SECOND_MS = 1_000
@@ -26,36 +27,42 @@ _UNITS_MS = (
 )
 _TENTHS_BELOW_MS = 10
 _MAX_MS = 10**15
-"""Longer durations are nobody's: 30,000 years."""
+"""The longest plausible duration: 30,000 years."""
 
 
-# -- figures --------------------------------------------------------------------------------------------------------------
+# -- figures --------------------------------------------------------------------------------
 
 
 def usd(amount: float | None) -> str:
-    """An amount in USD, without the unit, to the millionth; what would be rounded to 0 is said to be less."""
+    """Return an amount in USD, without the unit, to the millionth.
+
+    An amount that would be rounded to 0 is shown as less than a millionth.
+    """
     if amount is None or not isfinite(amount):
         return UNKNOWN
     return f"{amount:.6f}" if not 0 < amount <= _MICRO_USD / 2 else f"<{_MICRO_USD:.6f}"
 
 
 def dollars(amount: float | None) -> str:
-    """The same with its unit."""
+    """Return an amount in USD, with the unit."""
     return "unknown cost" if usd(amount) == UNKNOWN else f"{usd(amount)} USD"
 
 
 def exact_usd(amount: float) -> str:
-    """All digits of a sum of picodollars in USD, without an exponent."""
+    """Return USD with all digits down to picodollars, without an exponent."""
     return f"{amount:.12f}".rstrip("0").rstrip(".")
 
 
 def milliseconds(ms: float, decimals: int = 1) -> str:
-    """A duration in milliseconds, without the unit."""
+    """Return a duration in milliseconds, without the unit."""
     return f"{ms:.{decimals}f}"
 
 
 def duration(ms: float | None) -> str:
-    """A duration in milliseconds in the units that people read: ``7.5 ms``, ``415 ms``, ``12.3 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    """Return a duration in readable units.
+
+    ``7.5 ms``, ``415 ms``, ``12.3 s``, ``3 min 5 s``, ``2 h 10 min``.
+    """
     if ms is None or not abs(ms) <= _MAX_MS:
         return f"{UNKNOWN} duration"
     if round(abs(ms)) < _SECOND_MS:
@@ -68,15 +75,15 @@ def duration(ms: float | None) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number with what it counts: ``1 call``, ``2 calls``."""
+    """Return a number with what it counts: ``1 call``, ``2 calls``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-# -- text -----------------------------------------------------------------------------------------------------------------
+# -- text -----------------------------------------------------------------------------------
 
 
 def printable(text: str) -> str:
-    """The text with everything that is no printable character written as an escape sequence."""
+    """Return the text with all unprintable characters as escape sequences."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
@@ -87,15 +94,16 @@ def _escaped(char: str) -> str:
 
 
 def short(text: str, max_chars: int = MAX_CHARS) -> str:
-    """The beginning of a text, printable."""
+    """Return the beginning of a text, printable."""
     line = printable(text[: max_chars + 1])
     return line if len(line) <= max_chars else f"{line[: max_chars - 3]}..."
 
 
 def as_html(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """A table of names and values; notebooks show it."""
+    """Return an HTML table of names and values, for notebooks."""
     lines = "".join(
-        f'<tr><th style="text-align:left">{_html(name)}</th><td style="text-align:left">{_html(value)}</td></tr>'
+        f'<tr><th style="text-align:left">{_html(name)}</th>'
+        f'<td style="text-align:left">{_html(value)}</td></tr>'
         for name, value in rows
     )
     return f"<table><caption>{_html(title)}</caption>{lines}</table>"
@@ -106,5 +114,5 @@ def _html(text: str) -> str:
 
 
 def as_repr(title: str, facts: Iterable[str]) -> str:
-    """One line for ``repr``."""
+    """Return one line for ``repr``."""
     return printable(f"<{title} {', '.join(facts)}>")

@@ -1,4 +1,4 @@
-"""JSON that anybody may have written, read in a time that is linear in its length."""
+"""Parse JSON from untrusted sources in linear time."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import json
 from json import JSONDecoder
 
 _MAX_DIGITS = 40
-"""Of a whole number; the largest sum that is ever written has 30."""
+"""Digits of a whole number that is read; the largest sum that is ever written has 30."""
 
 
 def _whole(digits: str) -> int | float:
-    """A whole number; one that is nobody's is infinite, so that what stands beside it can be read."""
+    """Return a whole number; an implausibly long one is infinite, so that the rest can be read."""
     return (
         int(digits) if len(digits) <= _MAX_DIGITS else float("-inf" if digits[0] == "-" else "inf")
     )
 
 
-_DECODER = JSONDecoder(
-    parse_int=_whole
-)  # Python's own takes the square of the digits, or refuses the whole text
+# Python's own ``int`` takes the square of the digits, or refuses the whole text
+_DECODER = JSONDecoder(parse_int=_whole)
 
 
 def loaded(text: str | bytes) -> object:
-    """The value that a text stands for.
+    """Return the value of a JSON text.
 
     Raises:
-        ValueError: It is no JSON, or nested too deeply.
+        ValueError: it is no JSON, or nested too deeply.
 
     """
     try:

@@ -1,49 +1,56 @@
-"""Why a root left as it did, and why a span or a value is in no totals: the names that counters and attributes use."""
+"""The names of reasons, as counters and attributes use them.
+
+Why a root was released, why totals are partial, why a span or a value is not counted, and why a
+session ended.
+"""
 
 from __future__ import annotations
 
 COMPLETE = "complete"
 """Released: everything below the root had ended."""
 LINGER = "linger"
-"""Partial: waiting for open spans was over."""
+"""Partial: the time to wait for open spans was over."""
 FLUSH = "force_flush"
-"""Partial: the application asked for everything at once."""
+"""Partial: the application called ``force_flush``."""
 SHUTDOWN = "shutdown"
-"""Partial: the processor was shut down.  Lost: the time for that was not enough."""
+"""Partial: the processor was shut down.  Lost: the time for the shutdown was not enough."""
 STOPPING = "stopping"
-"""Partial: the process was told to stop."""
+"""Partial: the process got a signal to stop."""
 OPEN_ROOTS = "max_open_roots"
 """Partial: too many roots at once."""
 OPEN_SPANS = "max_open_spans"
 """Partial: too many open spans below one root."""
 NO_START = "start_not_seen"
-"""Partial: the root ended, but nothing was seen of it before."""
+"""Partial: the root ended, but its start was not seen."""
 
 DUPLICATE = "duplicate_span"
 """Ignored: the same span ended twice."""
 FAULT = "fault"
-"""Ignored: reading or folding raised.  Partial: that happened to a span below the root."""
+"""Ignored: reading or folding the span raised.  Partial: a span below the root was ignored so."""
 
 DROPPED = "dropped_attributes"
-"""Unread: a call or root whose usage, model or session may be among the attributes that the SDK dropped.  Partial: there is one."""
+"""Unread: the SDK dropped attributes of a call or root, maybe its usage, model or session.
+
+Partial: there is such a span.
+"""
 OTHER_TRACE = "told_in_another_trace"
-"""Unread: a call that a trace which left before tells of, too."""
+"""Unread: a call that another trace reports, too, and in which it is counted."""
 SESSION_CONFLICT = "session_id_conflict"
 """Unread: a session id that differs from the first of its trace."""
 
 NO_ROOT = "no_root"
-"""Released: no root came for what was kept; there is nothing to write on."""
+"""Released: no root came for the spans that were kept, so there is none to write on."""
 DISCARDED = "discarded"
-"""Released: an open root beyond every bound; its totals are lost."""
+"""Released: an open root beyond all bounds; its totals are lost."""
 NO_CONTEXT = "no_context"
 """Ignored: the span could not be read at all."""
 HELD = "max_held_spans"
-"""Lost: the downstream hangs and too many spans wait for it."""
+"""Lost: the exporter behind hangs, and too many spans wait for it."""
 AFTER_SHUTDOWN = "after_shutdown"
 """Lost: the span ended after ``shutdown``."""
 
 END_SESSION = "end_session"
-"""Session ended: the application said so."""
+"""Session ended: the application called ``end_session``."""
 END_ON_EXIT = "end_on_exit"
 """Session ended: its ``session()`` block was left."""
 IDLE = "idle"
@@ -55,14 +62,16 @@ MAX_SESSIONS = "max_sessions"
 LATE = "late"
 """Session changed: spans ended after the root of a trace without a session had left."""
 SESSION_ENDS = frozenset({END_SESSION, END_ON_EXIT, IDLE, MAX_AGE, MAX_SESSIONS, SHUTDOWN, LATE})
-"""Why a session has ended or changed: all that records say."""
+"""Why a session has ended or changed: all values that records have."""
 
 OPEN_TRACES = "open_traces"
-"""Partial: some trace of the session, or part of the trace in another process, had not ended; or a process that was at work in the
-session was killed before it said that it was done."""
+"""Partial: a trace of the session, or a part of the trace in another process, had not ended.
+
+Or a process that was at work in the session was killed before it reported that it was done.
+"""
 STORE = "store"
 """Partial: the store could not be reached, so parts in other processes may be missing."""
 STORE_EVICTED = "store_evicted"
-"""Partial: the session was gone from the store before its time, so what other processes had written of it may be missing."""
+"""Partial: the store lost the session too early, so totals of other processes may be missing."""
 UNREADABLE = "store_entry"
-"""Partial: an entry of the session in the store could not be read: it was damaged, or another version wrote it."""
+"""Partial: an entry of the session in the store was damaged, or another version wrote it."""

@@ -1,4 +1,7 @@
-"""The instrumentation scope of what this library emits itself: its version, and the schema of the names it writes."""
+"""The instrumentation scope of the spans and metrics that this library creates.
+
+Its version, and the schema of the names that are written.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,20 @@ from functools import cache
 from importlib import metadata
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.38.0"
-"""Of the semantic conventions that have all of the standard names that are written: ``session.id``, ``user.id``, and
-``gen_ai.evaluation.*``, which came with this version."""
+"""The first semantic conventions that have all standard names that are written.
+
+These are ``session.id``, ``user.id``, and ``gen_ai.evaluation.*``, which is new in this version.
+"""
 
 _DISTRIBUTION = "otel-session-agg"
 
 
 @cache
 def version() -> str:
-    """The version that is installed; empty when it is not known, as in a source folder that was only put on the path."""
+    """Return the version that is installed.
+
+    It is empty when it is not known, as in a source folder that was only put on the path.
+    """
     try:
         return metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:

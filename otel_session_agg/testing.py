@@ -1,4 +1,4 @@
-"""Helpers for testing what an application's traces add up to."""
+"""Helpers for testing the totals of an application's traces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, TraceFlags
 
-from otel_session_agg._spans import is_ours
+from otel_session_agg._spans import is_own_span
 
 __all__ = ["FakeClock", "RecordingExporter", "make_span"]
 
@@ -19,22 +19,22 @@ _RESOURCE = Resource({"service.name": "test"})
 
 
 class FakeClock:
-    """A monotonic clock, in seconds, that moves when it is told to."""
+    """A monotonic clock, in seconds, that only moves when ``tick`` is called."""
 
     def __init__(self, now_seconds: float = 0.0) -> None:
         self.now_seconds = now_seconds
 
     def __call__(self) -> float:
-        """The time, in seconds."""
+        """Return the time, in seconds."""
         return self.now_seconds
 
     def tick(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now_seconds += seconds
 
 
 class RecordingExporter(InMemorySpanExporter):
-    """An exporter that keeps what it is given."""
+    """An exporter that keeps the spans it is given."""
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
@@ -47,11 +47,11 @@ class RecordingExporter(InMemorySpanExporter):
         return tuple(
             span
             for span in self.spans
-            if (span.parent is None or span.parent.is_remote) and not is_ours(span)
+            if (span.parent is None or span.parent.is_remote) and not is_own_span(span)
         )
 
 
-def make_span(  # noqa: PLR0913 -- everything a span has
+def make_span(  # noqa: PLR0913 -- one for each field of a span
     name: str = "span",
     *,
     trace_id: int = 1,
@@ -67,7 +67,10 @@ def make_span(  # noqa: PLR0913 -- everything a span has
     status: Status | None = None,
     events: Sequence[Event] = (),
 ) -> ReadableSpan:
-    """An ended span as the SDK hands it to processors; times are nanoseconds since the Unix epoch."""
+    """Return an ended span as the SDK passes it to processors.
+
+    Times are nanoseconds since the Unix epoch.
+    """
     flags = TraceFlags(TraceFlags.SAMPLED)
     parent = (
         SpanContext(trace_id, parent_id, remote_parent, flags) if parent_id is not None else None

@@ -33,7 +33,7 @@ from otel_session_agg._sdk.intake import Start
 from otel_session_agg._sdk.parents import Top, current_context, is_top
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._settings import Settings
-from otel_session_agg._spans import is_ours
+from otel_session_agg._spans import is_own_span
 from otel_session_agg._threads.locks import is_empty
 from otel_session_agg.stores.base import SessionStore
 
@@ -135,7 +135,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
                 self._guard.call("waking the worker", span_worker.wake_worker)
             if len(queue) >= self._max_queue_size:
                 self._guard.call("folding on the application thread", span_worker.fold_when_full)
-        elif not span_worker.is_shut_down and not (self._is_live and is_ours(span)):
+        elif not span_worker.is_shut_down and not (self._is_live and is_own_span(span)):
             self._started(span_worker, span, parent_context)
         if self._calls_on_start:
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
@@ -189,7 +189,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
     def _ended_live(self, span_worker: SpanWorker, span: ReadableSpan) -> None:
-        if not is_ours(span):  # feedback that went out by the application's own pipeline
+        if not is_own_span(span):  # feedback that went out by the application's own pipeline
             span_worker.queue.append(span)
         self._guard.call("writing on an open root", span_worker.write_live, span)
 

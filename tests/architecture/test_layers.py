@@ -34,7 +34,10 @@ ROOMS: Mapping[str, frozenset[str]] = {
             "environment_variables",
         ]
     ),
-    **{name: frozenset({name}) for name in ("_threads", "_model", "conventions", "stores", "_reading", "_spans", "testing")},
+    **{
+        name: frozenset({name})
+        for name in ("_threads", "_model", "conventions", "stores", "_reading", "_spans", "_made_spans", "testing")
+    },
     **{name: frozenset({name}) for name in ("_trace", "_pricing", "_sharing", "_api", "_sessions", "_writing", "_sdk")},
     "the package itself": frozenset({""}),
     "_cli": frozenset({"_cli", "__main__"}),

@@ -24,8 +24,9 @@ from opentelemetry.trace import (
 )
 
 from otel_session_agg import _spans
+from otel_session_agg._made_spans import RootSpan
 from otel_session_agg._model.span import SpanData, SpanEvent
-from otel_session_agg._spans import RootSpan, attributes_of, ids_of, span_data
+from otel_session_agg._spans import attributes_of, ids_of, span_data
 
 pytestmark = pytest.mark.oldest_sdk
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
-from otel_session_agg._spans import is_ours
+from otel_session_agg._spans import is_own_span
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 from tests.support.apps import CALL, PRICES
 
@@ -68,7 +68,7 @@ def _plays(draw: st.DrawFn) -> _Play:
 
 
 def _roots(sent: RecordingExporter) -> dict[str, dict[str, Any]]:
-    return {span.name: dict(span.attributes or {}) for span in sent.roots if not is_ours(span)}
+    return {span.name: dict(span.attributes or {}) for span in sent.roots if not is_own_span(span)}
 
 
 def _by_processor(play: _Play) -> dict[str, dict[str, Any]]:
@@ -103,7 +103,7 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
     span_worker.turn()
     assert [] == list(span_worker.queue)
     exporter.shutdown()
-    assert len(play.spans) == len([span for span in sent.spans if not is_ours(span)])
+    assert len(play.spans) == len([span for span in sent.spans if not is_own_span(span)])
     return _roots(sent)
 
 

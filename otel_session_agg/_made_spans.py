@@ -1,0 +1,102 @@
+"""Make spans: the copy of a root with its totals, and spans of this library's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags
+
+from otel_session_agg._scope import SCHEMA_URL, version
+from otel_session_agg._spans import attributes_of
+from otel_session_agg.attributes import OUR_SCOPE
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+class RootSpan(ReadableSpan):
+    """A root with its totals; all else is copied, the counts of what was dropped included."""
+
+    def __init__(
+        self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()
+    ) -> None:
+        """Add ``written`` to the root's attributes, and leave out those named in ``without``."""
+        own = attributes_of(root)
+        if without:
+            own = {name: value for name, value in own.items() if name not in without}
+        super().__init__(
+            name=root.name,
+            context=root.context,
+            parent=root.parent,
+            resource=root.resource,
+            attributes={**own, **written},
+            events=root.events,
+            links=root.links,
+            kind=root.kind,
+            status=root.status,
+            start_time=root.start_time,
+            end_time=root.end_time,
+            instrumentation_scope=root.instrumentation_scope,
+        )
+        self._dropped = (root.dropped_attributes, root.dropped_events, root.dropped_links)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Number of attributes that the SDK's limits dropped from the root."""
+        return self._dropped[0]
+
+    @property
+    def dropped_events(self) -> int:
+        """Number of events that the SDK's limits dropped from the root."""
+        return self._dropped[1]
+
+    @property
+    def dropped_links(self) -> int:
+        """Number of links that the SDK's limits dropped from the root."""
+        return self._dropped[2]
+
+
+def made_span(  # noqa: PLR0913 -- one for each field of such a span
+    name: str,
+    context: tuple[int, int],
+    times_ns: tuple[int, int],
+    *,
+    resource: Resource | None,
+    attributes: Mapping[str, Any],
+    parent: SpanContext | None = None,
+    links: Iterable[tuple[int, int]] = (),
+    events: Sequence[Event] = (),
+) -> ReadableSpan:
+    """Return a span of this library's scope.
+
+    ``context`` is its trace and span id, ``links`` those of other spans; ``times_ns`` are start and
+    end.
+    """
+    return ReadableSpan(
+        name=name,
+        context=sampled_context(*context),
+        parent=parent,
+        resource=resource,
+        attributes=attributes,
+        events=events,
+        links=[Link(sampled_context(trace_id, span_id)) for trace_id, span_id in links if span_id],
+        kind=SpanKind.INTERNAL,
+        status=Status(),
+        start_time=times_ns[0],
+        end_time=times_ns[1],
+        instrumentation_scope=_scope(),
+    )
+
+
+def sampled_context(trace_id: int, span_id: int) -> SpanContext:
+    """Return the context of a span that is exported."""
+    return SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
+
+
+@cache
+def _scope() -> InstrumentationScope:
+    return InstrumentationScope(OUR_SCOPE, version(), SCHEMA_URL)
