@@ -1,4 +1,4 @@
-"""What an attribute can say about its span."""
+"""The meanings that an attribute can have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Meaning:
-    """What an attribute says about its span: plain numbers, since an enum's members are read twenty times slower."""
+    """The meaning of an attribute; plain numbers, since enum members are read 20 times slower."""
 
     KIND: Final = 0
     PROMPT: Final = 1
@@ -23,7 +23,7 @@ class Meaning:
     UNCACHED: Final = 12
     """The part of the prompt that was neither read from nor written to a cache."""
     EXCLUSIVE: Final = 13
-    """A flag: the prompt count leaves the cached part out."""
+    """A flag: the prompt count excludes the cached part."""
     USAGE_TEXT: Final = 14
     """Usage as JSON or Python ``repr``."""
     COST: Final = 15
@@ -44,7 +44,7 @@ class Meaning:
     ERROR_TYPE: Final = 28
     FEEDBACK: Final = 29
     CONTENT: Final = 30
-    """Its presence shows messages: with a model name, a model call."""
+    """Its presence shows messages; with a model name, a model call."""
     TOOL: Final = 31
     """Its presence shows a tool call."""
     AGENT: Final = 32
@@ -52,34 +52,34 @@ class Meaning:
     NUM_CALLS: Final = 33
     """How many model calls a usage text is the sum of."""
     MODEL_TEXT: Final = 34
-    """Text in which the model's name stands."""
+    """Text that contains the model's name."""
     SESSION_TEXT: Final = 35
-    """Text in which the session's id stands."""
+    """Text that contains the session's id."""
     TOOL_PROMPT: Final = 36
-    """Input that the provider's own tools made, which Gemini counts beside the prompt."""
+    """Input from the provider's own tools, which Gemini counts beside the prompt."""
     TEXT_CACHE_READ: Final = 39
-    """The text in what was read from a cache."""
+    """The text among the tokens read from a cache."""
     FEE: Final = 49
-    """A cost that comes on top, if a flag says so."""
+    """A cost that comes on top of others, if a flag states so."""
     IMAGE_PROMPT: Final = 41
     IMAGE_COMPLETION: Final = 42
     WEB_SEARCHES: Final = 43
     TERM: Final = 44
     """A term of the price (``_term_rows``)."""
     BILLED: Final = 45
-    """What was billed (``_term_rows``)."""
+    """A billed amount (``_term_rows``)."""
     WITH_TOOLS: Final = 47
-    """A flag: the prompt of a usage object has been given the input of tools that it states."""
+    """A flag: the input of tools was added to the prompt of a usage object."""
     OTHER_MODEL: Final = 46
-    """What another model had for the call."""
+    """Tokens that another model used for the call."""
     OUTER_PROMPT: Final = 37
     OUTER_COMPLETION: Final = 38
     OUTER_CACHED: Final = 40
-    """What a usage object states beside the list of its iterations, whose sum is more."""
+    """Counts that a usage object states beside the list of its iterations, whose sum is larger."""
     CONVERSATION_TEXT: Final = 50
-    """Text in which ids of conversations stand that may have been copied."""
+    """Text that contains ids of conversations, from which the session id may have been copied."""
     USER: Final = 51
     USER_TEXT: Final = 52
-    """Text in which the name of the user stands."""
+    """Text that contains the name of the user."""
     METADATA: Final = 53
-    """An object in JSON: what else the application says of the session."""
+    """An object in JSON with what else the application states of the session."""

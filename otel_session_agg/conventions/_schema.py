@@ -1,7 +1,7 @@
-"""The words in which a convention is written down: rows of data, no behaviour.
+"""The types that convention tables are made of: rows of data, no behaviour.
 
-Keys of one field stand in order of precedence.  Where the order matters over all conventions (kinds, costs, session ids), a
-number does: the lower is asked first.
+Keys of one field stand in order of precedence.  Where the order matters over all conventions
+(kinds, costs, session ids, users), they have a number: the lowest is read first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 GENERIC: Final = 200
-"""Costs of this precedence and later have names that anybody may use for anything."""
+"""Costs of this precedence and later have generic names, which may mean anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +36,53 @@ class Text:
 
     key: str
     shape: str
-    """A name in ``_usage_text.SHAPES``: how the object is to be understood."""
+    """A name in ``SHAPES`` of ``_reading/usage_shapes.py``: how to read the object."""
     sole: bool = False
     """Read only when no other attribute states prompt or completion tokens."""
     scopes: tuple[str, ...] = ()
     """Read only on spans of these scopes (prefixes); empty: of any."""
     path: tuple[str, ...] = ()
-    """Where in the object the usage stands."""
+    """Path of the usage in the object."""
     search: str = ""
-    """Or: the name it has, wherever it stands."""
+    """Name of the usage, at any depth of the object at the path."""
     within: str = ""
-    """The object is only this part of a usage object."""
+    """Name of the part of a usage object that the object is; empty: it is all of one."""
     fills: bool = False
-    """Read only when nothing else states the part in ``unless``, and used only as far as it agrees with what is stated."""
+    """Read only when nothing else states ``unless``; used only if it agrees with other counts."""
     unless: int = Meaning.REASONING
-    """What ``fills`` is for; of a text that states more, the rest is used too."""
+    """The part that ``fills`` is for; other parts of the text are used, too."""
     hint: str = ""
-    """Read only when this stands in it."""
+    """Read only when the text contains this."""
     proves: bool = False
-    """It is the provider's own answer: an input count equal to the one in it leaves the cached part out as that does."""
+    """It is the provider's own answer: an equal prompt count under a key excludes the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameText:
-    """A text in which the name of a model or session stands; asked only when no attribute has one."""
+    """A text that contains the name of a model or session; read only when no attribute has one."""
 
     key: str
     pattern: str
-    """Its first group is the name; when there are several, they have to be the same."""
+    """Regular expression whose first group is the name; of several matches, all must be equal."""
     scopes: tuple[str, ...] = ()
     """Read only on spans of these scopes (prefixes); empty: of any."""
     instead_of: tuple[str, ...] = ()
-    """What stands in attributes and is no name."""
+    """Values of attributes that are no names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """An emitter that writes on events what others write on spans: what they say is read as if the span said it."""
+    """An emitter that writes on events what others write on spans.
+
+    Attributes of the events are read as if they were the span's.
+    """
 
     scopes: tuple[str, ...]
     """Prefixes of scope names."""
     names: frozenset[str]
-    """Of several events that say the same, the last counts."""
+    """Names of the events; of several with the same attribute, the last counts."""
     blank: str
-    """What it writes for values that it does not know."""
+    """The value that stands for an unknown one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,15 @@ class Kinds:
     values: Mapping[str, Kind]
     """Lower-case value to kind."""
     precedence: int
-    """Lower decides first, over all conventions."""
+    """The lowest decides first, over all conventions."""
     otherwise: Kind | None = None
     """The kind for values that are not listed; ``None``: the next key decides."""
     or_model: bool = False
-    """With a value that is not listed, a span that names a model beside usage, messages or a provider is a model call."""
+    """With other values, a span with a model beside usage, messages or a provider is a call."""
     first_word: bool = False
     """Only the value's first word counts."""
     suffixes: Mapping[str, Kind] = field(default_factory=dict)
-    """Kinds by the end of the value, after ``values``."""
+    """Kinds by the end of the value, where ``values`` has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +114,24 @@ class NamedSpans:
     """Prefixes of scope names; empty: any scope."""
     precedence: int = 60
     need_usage: bool = False
-    """Those that state no usage are any other span."""
+    """Only spans that state usage have the kind; others are plain spans."""
 
 
 @dataclass(frozen=True, slots=True)
 class Emitter:
-    """What is known of an emitter whose figures do not mean what their key says.
+    """An emitter whose attributes do not mean what their keys say.
 
-    An unknown version is taken to be the newest: of an emitter that changed, only spans that say they are old are old.
+    An unknown version is taken to be the newest: rows for old versions apply only to spans that
+    state an old version.
     """
 
     scopes: tuple[str, ...]
     """Prefixes of scope names; an empty prefix stands for any scope."""
     proof: str
-    """How it is known."""
+    """The evidence: a recording, the source, a report."""
     since: str = ""
     before: str = ""
-    """Versions of the instrumentation scope, ``since`` included, ``before`` not."""
+    """Versions of the instrumentation scope: ``since`` is included, ``before`` is not."""
     providers: tuple[str, ...] = ()
     """Only for these providers or models (parts of the names); empty: for all."""
     not_providers: tuple[str, ...] = ()
@@ -137,53 +141,53 @@ class Emitter:
     lacks: tuple[str, ...] = ()
     """Only when the span has none of these keys."""
     contains: tuple[str, str] | None = None
-    """Only when this key's text has this in it."""
+    """Only when the text of this key contains this."""
     matches: tuple[str, str] | None = None
-    """Only when this key's text has something in it that matches this regular expression, which is to be linear."""
+    """Only when a part of this key's text matches this regular expression, which must be linear."""
     not_keys: tuple[str, ...] = ()
-    """Keys that say nothing on its spans, whatever stands there."""
+    """Keys that are not read on its spans."""
     prompt_excludes_cache: bool | None = None
-    """Whether the prompt count leaves the cached part out; ``None``: no word on that."""
+    """Whether the prompt count excludes the cached part; ``None``: this row does not decide."""
     prompt_excludes_write: bool = False
-    """The prompt count holds what was read from the cache, but not what was written to it."""
+    """The prompt count includes cache reads, but not cache writes."""
     prompt_from_total: bool = False
-    """A total beyond prompt and completion has the cached part, which the prompt leaves out."""
+    """A total beyond prompt and completion has the cached part, which the prompt excludes."""
     prompt_includes_tools: bool = False
-    """The prompt count holds the input that the provider's own tools made."""
+    """The prompt count includes the input from the provider's own tools."""
     completion_from_total: bool = False
-    """Completion leaves reasoning out and nothing states it; the total has it."""
+    """Completion excludes reasoning, and only the total includes it; nothing states it."""
     completion_has_thoughts: bool = False
-    """Completion has Gemini's thoughts, which are stated if there are any: more in a total is input of its tools."""
+    """Completion includes Gemini's thoughts; what a total has beyond is input of its tools."""
     total_has_reasoning: bool = False
-    """Where a total has more than prompt and completion, the stated reasoning is in that, and not in the completion."""
+    """A total beyond prompt and completion has the stated reasoning, which completion excludes."""
     completion_excludes_reasoning: bool = False
-    """Completion leaves reasoning out; the reasoning stated beside it belongs to it."""
+    """Completion excludes the reasoning that is stated beside it."""
     completion_repeats_reasoning: bool = False
-    """Completion has the reasoning twice."""
+    """Completion includes the reasoning twice."""
     stream_output_extra: int = 0
-    """How much a streamed completion count is too high."""
+    """Tokens by which a streamed completion count is too high."""
     unsure_output: bool = False
-    """Another teller of the same call knows the completion better."""
+    """Another span that reports the same call has the better completion count."""
     unsure_usage: bool = False
-    """Another teller of the same call knows all figures better."""
+    """Another span that reports the same call has the better usage."""
     streaming: bool = False
     """Only on streamed calls."""
     not_scopes: tuple[str, ...] = ()
-    """Prefixes of scope names that are left out."""
+    """Prefixes of scope names that it does not apply to."""
     misplaced: bool = False
-    """It writes the figures of a call on the span above it."""
+    """It writes the usage of a call on the span above it."""
     ends_early: bool = False
     """The span ends when a stream begins, not when the call ends."""
     begins_stream: bool = False
-    """The span is only the beginning of a stream: another span of this emitter tells of the call."""
+    """The span is only the beginning of a stream; another span of this emitter reports the call."""
     makes_calls: bool = False
-    """Its agents and chains make calls that only they tell of: they were made although figures are missing."""
+    """Its agents and chains make calls that only they report, also where they state no usage."""
     is_call: bool = False
     """Its agents stand for one call each."""
     carries_context: bool = False
-    """It hands contexts around inside a process, which makes parents look remote."""
+    """It passes contexts on inside a process as remote ones, which makes parents look remote."""
     copied_sessions: tuple[str, ...] = ()
-    """Keys of session ids that it fills with the conversations, threads or memories of a framework."""
+    """Keys of session ids that it fills with a framework's conversations, threads or memories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,7 @@ class Convention:
 
     name: str
     precedence: int
-    """Among conventions, for models, providers and tokens: the lower is asked first."""
+    """Among conventions, for models, providers and tokens: the lowest is read first."""
     kinds: tuple[Kinds, ...] = ()
     spans: tuple[NamedSpans, ...] = ()
     prompt: tuple[str, ...] = ()
@@ -225,7 +229,7 @@ class Convention:
     cost_currency: tuple[str, ...] = ()
     fees: tuple[FeeKey, ...] = ()
     billed: tuple[BilledText, ...] = ()
-    """What beats any cost that was worked out by others."""
+    """Billed amounts, which beat any cost that was calculated by others."""
     terms: tuple[TermKey | TermText, ...] = ()
     cache_hit: tuple[str, ...] = ()
     response_model: tuple[str, ...] = ()
@@ -237,17 +241,17 @@ class Convention:
     session: Mapping[str, int] = field(default_factory=dict)
     """Keys of the session id, with their precedence over all conventions."""
     session_texts: tuple[NameText, ...] = ()
-    """Asked last; what they say is the id of a conversation or thread."""
+    """Read last; their ids are those of conversations or threads."""
     conversation_texts: tuple[NameText, ...] = ()
-    """Their first group is the id of a conversation, as JSON: a session id that is the same was copied from it."""
+    """Their first group is the id of a conversation, as JSON; an equal session id was copied."""
     user: Mapping[str, int] = field(default_factory=dict)
-    """Keys of who uses the session, with their precedence over all conventions."""
+    """Keys of the user of the session, with their precedence over all conventions."""
     user_texts: tuple[NameText, ...] = ()
-    """Asked last."""
+    """Read last."""
     metadata: tuple[str, ...] = ()
-    """Objects in JSON with what else the application says of the session."""
+    """Objects in JSON with what else the application states of the session."""
     input: tuple[str, ...] = ()
-    """What was asked; read only for profiles that show it."""
+    """Keys of the input; read only for profiles that show it."""
     output: tuple[str, ...] = ()
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()

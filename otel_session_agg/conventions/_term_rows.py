@@ -1,4 +1,4 @@
-"""Rows of the convention tables that tell what a call costs beside its tokens: its terms, and what was billed."""
+"""Rows of the convention tables about the price of a call: its terms, fees and billed amounts."""
 
 from __future__ import annotations
 
@@ -18,27 +18,17 @@ __all__ = [
     "below",
 ]
 
-IDLE = frozenset(
-    {
-        "",
-        "auto",
-        "default",
-        "global",
-        "normal",
-        "not_available",
-        "on_demand",
-        "standard",
-        "standard_only",
-    }
-)
-"""Values that name nothing but the standard terms."""
+IDLE = frozenset({
+    "", "auto", "default", "global", "normal", "not_available", "on_demand", "standard",
+    "standard_only",
+})  # fmt: skip
+"""Values that name the standard terms."""
 
 ANSWERED_TIER = "service_tier"
-"""The term that is the service tier of the answer; all others but the next are fields of ``Terms``."""
+"""The term for the answer's service tier; the others but ``REQUESTED`` are fields of ``Terms``."""
 
 REQUESTED = {"speed": "requested_speed", "region": "requested_region"}
-"""Terms of a request that hold only where the answer does not name its own."""
-
+"""Terms of a request that apply only where the answer does not name its own."""
 
 USAGE_TERMS: Mapping[str, tuple[str, ...]] = {
     ANSWERED_TIER: ("service_tier", "serviceTier", "traffic_type", "trafficType"),
@@ -68,7 +58,7 @@ REQUEST_TERMS: Mapping[str, tuple[str, ...]] = {
 def below(
     *prefixes: str, terms: Mapping[str, tuple[str, ...]] = USAGE_TERMS
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return the names of terms of an object that stands at one of these places; an empty one is the outermost."""
+    """Return the dotted names of terms in an object at one of these paths; ``""``: no path."""
     dotted = [f"{prefix}." if prefix else "" for prefix in prefixes]
     return {
         term: tuple(f"{place}{name}" for place in dotted for name in names)
@@ -83,7 +73,7 @@ class TermKey:
     key: str
     term: str
     only: frozenset[str] = frozenset()
-    """Other values say nothing; empty: all are taken."""
+    """Values that are read; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +82,9 @@ class TermText:
 
     key: str
     terms: Mapping[str, tuple[str, ...]]
-    """By term, the dotted names under which it may stand; ``*`` is any one name, and of lists each item."""
+    """Dotted names under which each term may stand; ``*`` is any name, or each item of a list."""
     tiers_at: tuple[str, ...] = ()
-    """Where an object stands whose names tell the tier by being there (LangChain's counts of tokens by tier)."""
+    """Paths of objects in which a name shows the tier (LangChain's counts of tokens by tier)."""
     scopes: tuple[str, ...] = ()
     """Read only on spans of these scopes (prefixes); empty: of any."""
     hints: tuple[str, ...] = (
@@ -107,7 +97,7 @@ class TermText:
         "nferenceGeo",
         "search_context",
     )
-    """The text is looked at only when one of these stands in it."""
+    """The text is parsed only when it contains one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +106,17 @@ class FeeKey:
 
     key: str
     unless: str
-    """Key of a flag that has to be there and false: whether another cost on the trace has it already."""
+    """Key of a flag that must be there and false: whether another cost of the trace includes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BilledText:
-    """An attribute of a model call in which a provider or gateway tells what it billed."""
+    """An attribute of a model call in which a provider or gateway states what it billed."""
 
     key: str
     path: tuple[str, ...] = ()
-    """Where the usage object stands."""
+    """Path of the usage object."""
     by_provider: bool = False
-    """The object has one object for each provider that took part: the AI SDK's provider metadata."""
+    """The object has one object for each provider of the call, as the AI SDK's metadata has."""
     scopes: tuple[str, ...] = field(default=())
     """Read only on spans of these scopes (prefixes); empty: of any."""

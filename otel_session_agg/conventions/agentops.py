@@ -1,6 +1,7 @@
 """AgentOps SDK.
 
-Source: its semantic conventions; ``gen_ai.usage.total_cost`` is USD although the constant is named after tools.
+Source: its semantic conventions; ``gen_ai.usage.total_cost`` is USD although the constant is named
+after tools.
 """
 
 from __future__ import annotations

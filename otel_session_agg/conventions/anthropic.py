@@ -1,7 +1,7 @@
 """Anthropic's own tracing: the SDKs' spans and Claude Code's native ones.
 
-Source: recordings of anthropic 2.12 (Python) and captures of Claude Code.  The SDKs' input includes the cached part, Claude
-Code's bare ``input_tokens`` does not.
+Source: recordings of anthropic 2.12 (Python) and captures of Claude Code.  The SDKs' input includes
+the cached part, Claude Code's bare ``input_tokens`` does not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Coding agents that trace themselves: Codex, Gemini CLI, Copilot CLI.
 
-Source: captures.  Codex puts one turn's usage on the turn and again, by other names, on the request inside it; a request that ended before, or waits for the next event, states none.  Gemini CLI
-uses the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not read.
+Source: captures.  Codex puts one turn's usage on the turn and again, by other names, on the request
+inside it; a request that ended before, or waits for the next event, states none.  Gemini CLI uses
+the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Firebase Genkit: usage inside the JSON of the output.
 
-Source: captures; Anthropic's input leaves the cached part out (genkit issue 5412), thoughts are inside the output.
+Source: captures; Anthropic's input excludes the cached part (genkit issue 5412), the output
+includes thoughts.
 """
 
 from __future__ import annotations

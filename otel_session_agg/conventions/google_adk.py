@@ -1,7 +1,7 @@
 """Google's Agent Development Kit.
 
-Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` and again on its child
-``generate_content``; cached figures of v1 stand only in the response's JSON.
+Source: its tracing module; recordings of 2.13.  v1 puts usage on ``call_llm`` and again on its
+child ``generate_content``; cached counts of v1 are only in the response's JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ TABLE = Convention(
             scopes=("gcp.vertex.agent",),
             path=("usage_metadata",),
         ),
-        Text(  # the names of the API, as other languages write them
+        # the names of the API, as other languages write them
+        Text(
             "gcp.vertex.agent.llm_response",
             "native",
             scopes=("gcp.vertex.agent",),
@@ -62,7 +63,10 @@ TABLE = Convention(
             lacks=("llm.token_count.completion",),
             providers=("/",),
             not_providers=("projects/", "publishers/", "endpoints/", "models/", "apigee/"),
-            proof="recorded: 2.13 adds the thoughts to the candidates, where LiteLLM's figures have them already",
+            proof=(
+                "recorded: 2.13 adds the thoughts to the candidates, where LiteLLM's figures "
+                "have them already"
+            ),
             completion_repeats_reasoning=True,
         ),
     ),

@@ -1,7 +1,8 @@
-"""Haystack: usage only inside the JSON of a component's output, and only where content tracing is on.
+"""Haystack: usage is only in the JSON of a component's output, and only with content tracing.
 
-Source: recordings of 2.x and 3.4; replies and embedders carry the provider's own usage in their ``meta``.  Other outputs are
-not read: agents and tool invokers hand on the messages of calls that were made before.
+Source: recordings of 2.x and 3.4; replies and embedders carry the provider's own usage in their
+``meta``.  Other outputs are not read: agents and tool invokers pass on the messages of earlier
+calls.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _COMPONENTS = {
     "ranker": Kind.RETRIEVER,
     "agent": Kind.AGENT,
 }
-"""Ends of the names of component classes."""
+"""Suffixes of the names of component classes."""
 
 _OUTPUTS = ("haystack.component.output", "haystack.agent.step.llm.output")
 

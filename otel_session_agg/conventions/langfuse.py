@@ -1,6 +1,7 @@
 """Langfuse SDK attributes.
 
-Source: its attribute module; recordings of 5.0.  Usage details are JSON, their parts do not overlap.
+Source: its attribute module; recordings of 5.0.  Usage details are JSON, their parts do not
+overlap.
 """
 
 from __future__ import annotations

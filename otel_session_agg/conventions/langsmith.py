@@ -1,7 +1,7 @@
 """LangSmith's OpenTelemetry exporter.
 
-Source: its exporter; recordings of 0.15.  Details stand in JSON or Python ``repr``.  ``langsmith.trace.session_id`` is the
-project, not a session.
+Source: its exporter; recordings of 0.15.  Details are JSON or Python ``repr``.
+``langsmith.trace.session_id`` is the project, not a session.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ TABLE = Convention(
     cost={"langwatch.span.cost": 90},
     session={"langwatch.thread.id": 100},
     user={"langwatch.user.id": 100},
-    # recorded: 1.4.0 writes what the application says of a trace as one text
+    # recorded: 1.4.0 writes the metadata of a trace as one text
     session_texts=(NameText("metadata", r'"thread_id": ?"([^"\\]+)"', scopes=("langwatch",)),),
     output=("langwatch.output",),
     feedback=("langwatch.reserved.evaluations",),

@@ -1,8 +1,8 @@
 """LiteLLM's own OpenTelemetry loggers, old (``gen_ai.cost.*``) and v2 (``litellm.cost.*``).
 
-Source: its logger and mappers; recordings of 1.72 and 1.106.  The callback writes a call's figures onto the active span, but
-only once; later calls stand as Python ``repr`` on ``raw_gen_ai_request``.  The other cost keys are parts or prices before
-discount and are never added.
+Source: its logger and mappers; recordings of 1.72 and 1.106.  The callback writes a call's usage
+onto the active span, but only once; later calls are on ``raw_gen_ai_request`` as Python ``repr``.
+The other cost keys are parts or prices before discount and are never added.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Nam
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey
 
 _PROVIDERS = (
-    "openai", "anthropic", "azure", "azure_ai", "bedrock", "vertex_ai", "gemini", "mistral", "cohere", "cohere_chat", "groq",
-    "deepseek", "xai", "together_ai", "fireworks_ai", "openrouter", "perplexity", "ollama", "ollama_chat", "hosted_vllm",
-    "huggingface", "databricks", "sagemaker", "watsonx", "replicate", "cerebras", "None",
+    "openai", "anthropic", "azure", "azure_ai", "bedrock", "vertex_ai", "gemini", "mistral",
+    "cohere", "cohere_chat", "groq", "deepseek", "xai", "together_ai", "fireworks_ai", "openrouter",
+    "perplexity", "ollama", "ollama_chat", "hosted_vllm", "huggingface", "databricks", "sagemaker",
+    "watsonx", "replicate", "cerebras", "None",
 )  # fmt: skip
 """Providers by LiteLLM's names; ``None`` is what it writes for the responses API."""
 
@@ -30,7 +31,10 @@ TABLE = Convention(
         Emitter(
             scopes=("litellm", "openinference.instrumentation.litellm"),
             has=("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
-            proof="source: its completion of Gemini is candidates and thoughts, its total Gemini's own",
+            proof=(
+                "source: its completion of Gemini is candidates and thoughts, its total "
+                "Gemini's own"
+            ),
             completion_has_thoughts=True,
         ),
         Emitter(

@@ -1,7 +1,8 @@
-"""LlamaIndex's own OpenTelemetry package: spans have names only, what a call used stands on its events.
+"""LlamaIndex's own OpenTelemetry package: spans have only names; usage is on their events.
 
-Source: recordings of llama-index-observability-otel 0.7.0.  The provider's answer is flattened below ``response.raw``.  A stream's
-span ends when the stream begins, without the event that would tell what it used.
+Source: recordings of llama-index-observability-otel 0.7.0.  The provider's answer is flattened
+below ``response.raw``.  A stream's span ends when the stream begins, without the event that
+would have its usage.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ TABLE = Convention(
         Emitter(
             scopes=_SCOPE,
             has=_ANTHROPIC,
-            proof="Anthropic's API: the input leaves the cached part out, and the answer is written as it came",
+            proof=(
+                "Anthropic's API: the input leaves the cached part out, and the answer is "
+                "written as it came"
+            ),
             prompt_excludes_cache=True,
         ),
     ),

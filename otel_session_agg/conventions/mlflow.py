@@ -32,9 +32,8 @@ TABLE = Convention(
     texts=(
         Text("mlflow.chat.tokenUsage", "stated"),
         Text("mlflow.spanOutputs", "native", fills=True, path=("usage",), proves=True),
-        Text(
-            "usage", "native", scopes=("mlflow.",), fills=True
-        ),  # recorded: the agents' tracing copies the answer's fields
+        # recorded: the agents' tracing copies the answer's fields
+        Text("usage", "native", scopes=("mlflow.",), fills=True),
     ),
     cost_text={"mlflow.llm.cost": 105},
     response_model=("mlflow.llm.model",),

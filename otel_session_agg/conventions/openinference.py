@@ -1,16 +1,16 @@
 """OpenInference semantic conventions (Arize).
 
-Source: the specification's semantic conventions and annotations pages.  ``llm.cost.*_details.*`` is never read: one emitter
-writes a token count there.  The Python Bedrock instrumentation needs no row: recorded from 0.1.20 to 0.1.61, its input includes
-the cached part, or its total proves that it does not.
+Source: the specification's semantic conventions and annotations pages.  ``llm.cost.*_details.*`` is
+never read: one emitter writes a token count there.  Instrumentations whose counts do not mean what
+their keys say are in ``_openinference_emitters.py``.
 """
 
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._openinference_emitters import EMITTERS
 from otel_session_agg.conventions._schema import (
     Convention,
-    Emitter,
     Kinds,
     Meaning,
     NamedSpans,
@@ -51,7 +51,7 @@ _ANSWERS_WHOLE = (
     "@arizeai/openinference-instrumentation-openai",
     "@arizeai/openinference-instrumentation-anthropic",
 )
-"""Instrumentations that write the provider's whole answer as the output."""
+"""Scopes of instrumentations that write the provider's whole answer as the output."""
 
 TABLE = Convention(
     name="openinference",
@@ -98,7 +98,8 @@ TABLE = Convention(
             unless=Meaning.WEB_SEARCHES,
             hint="web_search_queries",
         ),
-        Text(  # recorded: 0.1.20 knows no parts and nothing of the responses API, but the answer stands there whole
+        # recorded: 0.1.20 knows no parts and nothing of the responses API; the answer is there
+        Text(
             "output.value",
             "native",
             scopes=("openinference.instrumentation.openai",),
@@ -106,7 +107,8 @@ TABLE = Convention(
             fills=True,
         ),
         *(
-            Text(  # of Anthropic's usage these stand only in the answer itself, which is taken apart only where it has them
+            # only Anthropic's answer itself has these; it is parsed only if one is in it
+            Text(
                 "output.value",
                 "native",
                 scopes=(
@@ -125,7 +127,8 @@ TABLE = Convention(
             )
         ),
         *(
-            Text(  # recorded: 0.1.46 knows no parts, no embeddings and of the responses API only the total
+            # recorded: 0.1.46 knows no parts, no embeddings, only the total of the responses API
+            Text(
                 "output.value",
                 "native",
                 scopes=("openinference.instrumentation.haystack",),
@@ -136,7 +139,9 @@ TABLE = Convention(
             for part in ("replies", "meta")
         ),
         *(
-            Text(  # recorded: 0.1.80 and 4.1.1 know no cache writes; only the answer itself has the part that is kept for an hour
+            # recorded: 0.1.80 and 4.1.1 know no cache writes; only the answer itself has the part
+            # that is kept for an hour
+            Text(
                 "output.value",
                 shape,
                 scopes=_LANGCHAIN,
@@ -150,7 +155,9 @@ TABLE = Convention(
                 ("usage", "native", Meaning.CACHE_WRITE_1H),
             )
         ),
-        Text(  # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere the part kept for an hour
+        # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere
+        # the part kept for an hour
+        Text(
             "output.value",
             "native",
             scopes=(
@@ -162,7 +169,8 @@ TABLE = Convention(
             unless=Meaning.CACHE_WRITE_1H,
         ),
         *(
-            Text(  # recorded: no cached parts of Mistral (2.2.2), nor of its streams
+            # recorded: no cached parts of Mistral (2.2.2), nor of its streams
+            Text(
                 "output.value",
                 "native",
                 scopes=("openinference.instrumentation.mistralai",),
@@ -172,14 +180,16 @@ TABLE = Convention(
             )
             for path in (("usage",), ("data", "usage"))
         ),
-        Text(  # recorded: 0.1.15 knows no figures of embeddings
+        # recorded: 0.1.15 has no usage of embeddings
+        Text(
             "output.value",
             "native",
             sole=True,
             scopes=("openinference.instrumentation.cohere",),
             path=("meta",),
         ),
-        Text(  # recorded: 0.1.43 knows no parts, but the answer stands there as Python writes it
+        # recorded: 0.1.43 knows no parts, but the answer is there as Python ``repr``
+        Text(
             "output.value",
             "native",
             scopes=("openinference.instrumentation.smolagents",),
@@ -187,7 +197,8 @@ TABLE = Convention(
             search="usage",
             fills=True,
         ),
-        Text(  # recorded: 1.1.21 has no figures of its own
+        # recorded: 1.1.21 has no counts of its own
+        Text(
             "output.value",
             "inclusive",
             sole=True,
@@ -230,7 +241,8 @@ TABLE = Convention(
     request_model=("llm.request.model_name", "decision.request.model_name", "reranker.model_name"),
     provider=("llm.provider", "llm.system", "decision.provider", "decision.system"),
     model_texts=(
-        NameText(  # recorded: 0.5.1 knows of an inference profile only the maker
+        # recorded: of an inference profile, 0.5.1 names only the maker
+        NameText(
             "output.value",
             r'^\{"id":"[^"]*","type":"message","role":"assistant","model":"([^"\\]+)"',
             scopes=("@arizeai/openinference-instrumentation-bedrock",),
@@ -238,7 +250,8 @@ TABLE = Convention(
         ),
     ),
     session={"session.id": 20},
-    # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata; LangGraph puts its thread there
+    # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata;
+    # LangGraph puts its thread there
     conversation_texts=(NameText("metadata", _CONVERSATION),),
     user={"user.id": 20},
     user_texts=(NameText("metadata", r'"(?:user_id|userId)": ?"([^"\\]{1,1024})"'),),
@@ -256,97 +269,5 @@ TABLE = Convention(
         "llm.output_messages.0.message.role",
         "llm.prompts",
     ),
-    emitters=(
-        Emitter(
-            scopes=("@arizeai/openinference-instrumentation-bedrock",),
-            proof="recorded: 0.5.1 passes Bedrock's own figures on",
-            prompt_excludes_cache=True,
-        ),
-        Emitter(
-            scopes=(
-                "openinference.instrumentation.bedrock",
-                "openinference.instrumentation.langchain",
-                "@arizeai/openinference-instrumentation-bedrock",
-            ),
-            has=("llm.token_count.total",),
-            providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
-            proof="recorded: Bedrock's total has the cached part (0.1.20, ChatBedrock, 0.5.1); its output has the reasoning",
-            prompt_from_total=True,
-        ),
-        Emitter(
-            scopes=("openinference.instrumentation.langchain",),
-            before="0.1.55",
-            lacks=("llm.token_count.total",),
-            providers=("anthropic", "claude"),
-            proof="recorded: 0.1.50 takes Anthropic's own usage, which has no total; where there is one, it is LangChain's",
-            prompt_excludes_cache=True,
-        ),
-        Emitter(
-            scopes=("@arizeai/openinference-instrumentation-langchain",),
-            providers=("anthropic", "claude"),
-            contains=("output.value", '"AIMessageChunk"'),
-            proof="recorded: LangChain.js adds the stream's first figure, commonly 1, to its last (@langchain/anthropic 1.5.11)",
-            stream_output_extra=1,
-            unsure_output=True,
-        ),
-        Emitter(
-            scopes=("@arizeai/openinference-instrumentation-bedrock",),
-            contains=("output.value", '"streaming":true'),
-            proof="recorded: 0.5.1 tells the stream's first figure when another instrumentation has read the stream",
-            unsure_output=True,
-        ),
-        Emitter(
-            scopes=("gcp.vertex.agent",),
-            has=("gen_ai.provider.name", "gen_ai.system"),
-            proof="recorded: the instrumentation of Google ADK 1.0.5 names Google as the provider of every model",
-            not_keys=("llm.provider",),
-        ),
-        *(
-            Emitter(
-                scopes=(scope,),
-                since=since,
-                has=("llm.token_count.total",),
-                proof="source: 0.1.4 (Google ADK: 0.1.1) adds the thoughts to the candidates; before 0.1.9 it has no input of tools",
-                completion_has_thoughts=True,
-            )
-            for scope, since in (
-                ("openinference.instrumentation.google_genai", "0.1.4"),
-                ("openinference.instrumentation.google_adk", ""),
-            )
-        ),
-        Emitter(
-            scopes=("openinference.instrumentation.litellm",),
-            before="0.1.26",
-            proof="recorded: 0.1.22 with litellm 1.72; litellm itself 1.65 to 1.74, inclusive from 1.77",
-            prompt_excludes_write=True,
-        ),
-        Emitter(
-            scopes=(
-                "openinference.instrumentation.claude_agent_sdk",
-                "@arizeai/openinference-instrumentation-claude-agent-sdk",
-            ),
-            proof="source: usage of the agent span is the SDK's own, total is input + output",
-            prompt_excludes_cache=True,
-        ),
-        Emitter(
-            scopes=("openinference.instrumentation.agno",),
-            providers=("anthropic", "claude", "bedrock"),
-            proof="recorded: 1.0.15 on Anthropic",
-            prompt_excludes_cache=True,
-        ),
-        Emitter(
-            scopes=(
-                "openinference.instrumentation.agno",
-                "openinference.instrumentation.google_adk",
-            ),
-            has=("session.id",),
-            proof="recorded: agno's (1.0.15) and Google ADK's (1.0.5) id of a memory, which they make up when none is given",
-            copied_sessions=("session.id",),
-        ),
-        Emitter(
-            scopes=("openinference.instrumentation.llama_index",),
-            proof="recorded: 4.6.1 ends the span of stream_chat when the stream begins",
-            ends_early=True,
-        ),
-    ),
+    emitters=EMITTERS,
 )

@@ -1,6 +1,7 @@
 """OpenLIT.
 
-Source: its semantic conventions and helpers; recordings of 1.45.  Its cost is 0 when it has no price of the model.
+Source: its semantic conventions and helpers; recordings of 1.45.  Its cost is 0 when it has no
+price of the model.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ TABLE = Convention(
         ),
         Emitter(
             scopes=("openlit.instrumentation.google_ai_studio",),
-            proof="recorded: 1.45 takes candidates without thoughts and states the thoughts beside them",
+            proof=(
+                "recorded: 1.45 takes candidates without thoughts and states the thoughts "
+                "beside them"
+            ),
             completion_excludes_reasoning=True,
         ),
         Emitter(

@@ -11,7 +11,7 @@ from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Nam
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
-"""What instrumentations write on whatever they wrap, a model's own method included: an operation of a model knows better."""
+"""Kinds of all that instrumentations wrap, also a model's method: a model's operation wins."""
 _MODEL_OPERATIONS = {
     word: kind for word, kind in OPERATIONS.items() if kind in {Kind.MODEL, Kind.EMBEDDING}
 }
@@ -46,7 +46,8 @@ TABLE = Convention(
     total=("llm.usage.total_tokens",),
     reasoning=("llm.usage.reasoning_tokens",),
     texts=(
-        Text(  # recorded: 0.62.4 knows no parts, but the provider's answer stands in the output
+        # recorded: 0.62.4 knows no parts, but the provider's answer is in the output
+        Text(
             "traceloop.entity.output",
             "native",
             scopes=("opentelemetry.instrumentation.llamaindex",),
@@ -56,7 +57,7 @@ TABLE = Convention(
         Text("crewai.crew.token_usage", "inclusive"),
         Text("crewai.crew.usage_metrics", "inclusive"),
     ),
-    # the figures are those of the whole crew, so its agents have to use one model
+    # the usage is that of the whole crew, so its agents must use one model
     model_texts=(NameText("crewai.crew.agents", r'"llm": "([^"\\]+)"'),),
     session={
         "traceloop.association.properties.session_id": 50,
@@ -107,12 +108,17 @@ TABLE = Convention(
         ),
         Emitter(
             scopes=("@traceloop/instrumentation-langchain",),
-            proof="recorded: LangChain.js adds the first figure of Anthropic's streams to the last (@langchain/anthropic 1.5.11)",
+            proof=(
+                "recorded: LangChain.js adds the first figure of Anthropic's streams to the "
+                "last (@langchain/anthropic 1.5.11)"
+            ),
             unsure_output=True,
         ),
         Emitter(
             scopes=("@traceloop/instrumentation-openai",),
-            proof="recorded: 0.27 estimates a stream's tokens from its text, whatever the answer says",
+            proof=(
+                "recorded: 0.27 estimates a stream's tokens from its text, whatever the answer says"
+            ),
             unsure_usage=True,
         ),
         Emitter(

@@ -1,7 +1,8 @@
 """OpenTelemetry GenAI semantic conventions, from the first ``gen_ai.*`` names to those after v1.41.
 
-Source: the registry and span pages of the conventions; older spellings from the registry of deprecated names.  Input SHOULD
-include the cached part since 1.40; emitters that differ stand in the tables of their own families.
+Source: the registry and span pages of the conventions; older spellings from the registry of
+deprecated names.  Input SHOULD include the cached part since 1.40; emitters that differ are in the
+tables of their own families.
 """
 
 from __future__ import annotations
@@ -50,9 +51,8 @@ TABLE = Convention(
             precedence=64,
         ),
     ),
-    spans=(
-        NamedSpans({"stream_chat": Kind.MODEL}, scopes=("mistralai_sdk_tracer",)),
-    ),  # recorded: of a stream it tells only the model
+    # recorded: of a stream it states only the model
+    spans=(NamedSpans({"stream_chat": Kind.MODEL}, scopes=("mistralai_sdk_tracer",)),),
     prompt=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
     completion=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
     total=("gen_ai.usage.total_tokens",),

@@ -1,7 +1,7 @@
-"""Session keys that belong to no convention above, asked last.
+"""Session keys that belong to no other convention, read last.
 
-Source: Opik's and Braintrust's mappings.  OpenTelemetry's ``thread.id`` (a thread of the operating system),
-``mcp.session.id`` and LangSmith's project are no sessions.
+Source: Opik's and Braintrust's mappings.  OpenTelemetry's ``thread.id`` (a thread of the operating
+system), ``mcp.session.id`` and LangSmith's project are no sessions.
 """
 
 from __future__ import annotations

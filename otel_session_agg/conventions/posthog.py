@@ -1,6 +1,7 @@
 """PostHog's AI properties as span attributes.
 
-Source: its Python SDK and the mapping of its server.  Cached input is left out for Anthropic unless the flag says otherwise.
+Source: its Python SDK and the mapping of its server.  Anthropic's input excludes the cached
+part unless the flag states otherwise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """pydantic-ai and the Logfire SDK's LLM integrations.
 
-Source: pydantic-ai's usage and instrumentation modules, Logfire's documentation; recordings of pydantic-ai 2.68.
-``gen_ai.aggregated_usage.*`` and ``logfire.metrics`` are sums over children and ``gen_ai.usage.partial.*`` is a running
-count: none of them is read.
+Source: pydantic-ai's usage and instrumentation modules, Logfire's documentation; recordings of
+pydantic-ai 2.68.  ``gen_ai.aggregated_usage.*`` and ``logfire.metrics`` are sums over children and
+``gen_ai.usage.partial.*`` is a running count: none of them is read.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ TABLE = Convention(
     ),
     texts=(
         Text("response_data", "native", scopes=_LOGFIRE, path=("usage",), fills=True),
-        Text(
-            "usage", "inclusive", scopes=("logfire.openai_agents",), fills=True
-        ),  # recorded: 5.2 knows no parts
+        # recorded: 5.2 knows no parts
+        Text("usage", "inclusive", scopes=("logfire.openai_agents",), fills=True),
     ),
     cache_read=(
         "gen_ai.usage.details.cache_read_tokens",
@@ -73,7 +72,8 @@ TABLE = Convention(
         TermText("response_data", below("", "usage"), scopes=_LOGFIRE),
     ),
     cost={"operation.cost": 40},
-    # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON when there is none
+    # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON
+    # when there is none
     session_texts=(
         NameText("group_id", r'^(?!null$)([^"\\]{1,1024})$', scopes=("logfire.openai_agents",)),
     ),
@@ -83,14 +83,20 @@ TABLE = Convention(
         Emitter(
             scopes=("pydantic-ai",),
             has=("gen_ai.usage.details.tool_use_prompt_tokens",),
-            proof="source: genai-prices, which it takes the input from, adds that of Gemini's tools to it",
+            proof=(
+                "source: genai-prices, which it takes the input from, adds that of Gemini's "
+                "tools to it"
+            ),
             prompt_includes_tools=True,
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.google_genai",),
             has=("gen_ai.usage.details.thoughts_tokens",),
             lacks=("gen_ai.usage.reasoning.output_tokens",),
-            proof="report: Logfire's wrapper adds the details to an output that is candidates without thoughts (pydantic/logfire#1961)",
+            proof=(
+                "report: Logfire's wrapper adds the details to an output that is candidates "
+                "without thoughts (pydantic/logfire#1961)"
+            ),
             completion_excludes_reasoning=True,
         ),
         Emitter(
@@ -103,13 +109,19 @@ TABLE = Convention(
             not_scopes=("logfire.openai_agents",),
             has=("request_data",),
             lacks=("duration", "gen_ai.response.id", "gen_ai.output.messages", "response_data"),
-            proof="recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with a duration tells the rest",
+            proof=(
+                "recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with "
+                "a duration tells the rest"
+            ),
             begins_stream=True,
         ),
         Emitter(
             scopes=_LOGFIRE,
             has=("duration", "gen_ai.usage.raw"),
-            proof="recorded: 5.2 writes the log of a stream when its last part was read, which is after or before others do",
+            proof=(
+                "recorded: 5.2 writes the log of a stream when its last part was read, which "
+                "is after or before others do"
+            ),
             ends_early=True,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Emitters without spans for the calls of a model: what they have spans for made calls, although it may state no figures.
+"""Emitters without spans for model calls: their other spans made calls, and may state no usage.
 
 Source: recordings.
 """
@@ -12,7 +12,8 @@ TABLE = Convention(
     name="runs",
     precedence=81,
     spans=(
-        NamedSpans(  # recorded: 0.1.29 says of each call that it is a chain, and states no figures
+        # recorded: 0.1.29 writes on each call that it is a chain, and states no usage
+        NamedSpans(
             {"instructor.create": Kind.MODEL, "instructor.async_create": Kind.MODEL},
             scopes=("openinference.instrumentation.instructor",),
             precedence=0,
@@ -23,13 +24,19 @@ TABLE = Convention(
             scopes=("autogen-core",),
             contains=("gen_ai.operation.name", "invoke_agent"),
             matches=("gen_ai.agent.description", "^(?!A human user)"),
-            proof="recorded: autogen-core has spans of agents and messages; the default description of UserProxyAgent is left out",
+            proof=(
+                "recorded: autogen-core has spans of agents and messages; the default "
+                "description of UserProxyAgent is left out"
+            ),
             makes_calls=True,
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.agno",),
             has=("agno.run.id", "gen_ai.request.model"),
-            proof="recorded: 0.62.4 has spans of agents, teams and tools; those of streams and teams state no figures",
+            proof=(
+                "recorded: 0.62.4 has spans of agents, teams and tools; those of streams and "
+                "teams state no figures"
+            ),
             makes_calls=True,
         ),
         Emitter(
@@ -41,13 +48,19 @@ TABLE = Convention(
         Emitter(
             scopes=("openinference.instrumentation.crewai",),
             has=("task_key",),
-            proof="recorded: 1.1.21 has spans of crews, tasks and tools; the figures stand on the crew",
+            proof=(
+                "recorded: 1.1.21 has spans of crews, tasks and tools; the figures stand on "
+                "the crew"
+            ),
             makes_calls=True,
         ),
         Emitter(
             scopes=("openlit.instrumentation.openai_agents",),
             lacks=("gen_ai.agent.name",),
-            proof="recorded: 1.45 names a turn of an agent, which is one call, and what is above agents as it names agents",
+            proof=(
+                "recorded: 1.45 names a turn of an agent, which is one call, and what is above "
+                "agents as it names agents"
+            ),
             is_call=True,
         ),
     ),

@@ -1,6 +1,6 @@
 """Sentry's older AI attribute names.
 
-Source: its Python SDK's constants; ``gen_ai.cost.*_tokens`` is what the tokens cost, USD.
+Source: its Python SDK's constants; ``gen_ai.cost.*_tokens`` is the cost of the tokens in USD.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Strands Agents and Bedrock AgentCore.
 
-Source: its tracer; recordings of 1.62.  It writes old and new names of one figure; the scope has no version, so the dotted
-cache names, which came when the input began to include the cached part, tell the two apart.
+Source: its tracer; recordings of 1.62.  It writes old and new names of one count.  The scope has no
+version; the dotted cache names distinguish the versions: they came when the input began to include
+the cached part.
 """
 
 from __future__ import annotations

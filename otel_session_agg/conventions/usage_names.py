@@ -1,8 +1,9 @@
 """Names of counts in usage objects, written as attributes: ``gen_ai.usage.input_cache_creation``.
 
-Source: Langfuse reads whatever stands below ``gen_ai.usage.`` as a name of its usage details, so applications write the names of
-their provider's usage object there; others do so below ``llm.usage.``.  Semantic Kernel's first
-versions wrote ``gen_ai.response.prompt_tokens``.  Where another convention has a key, it is that one's.
+Source: Langfuse reads every key below ``gen_ai.usage.`` as a name of its usage details, so
+applications write the names of their provider's usage object there, some below ``llm.usage.``.
+Semantic Kernel's first versions wrote ``gen_ai.response.prompt_tokens``.  A key that another
+convention has belongs to that one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from otel_session_agg.conventions._usage_fields import NAMES
 _PREFIXES = ("gen_ai.usage.", "llm.usage.")
 
 
-def _keys(says: int) -> tuple[str, ...]:
+def _keys(meaning: int) -> tuple[str, ...]:
     """Return the names of one count as attributes."""
-    return tuple(prefix + name for prefix in _PREFIXES for name in NAMES[says])
+    return tuple(prefix + name for prefix in _PREFIXES for name in NAMES[meaning])
 
 
 TABLE = Convention(

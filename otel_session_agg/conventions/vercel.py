@@ -1,12 +1,15 @@
 """Vercel AI SDK 4 to 7, also as re-exported by embedders under a scope of their own.
 
-Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests, packages of 5.0 and 6.0.  4 and 5 hand Anthropic's and
-Bedrock's input on as it is (without the cached part); from 6 on it is included, which ``noCacheTokens`` proves from 6.0.119 on.
+Source: recordings of 6.0 and 7.0, snapshots of the SDK's own tests, packages of 5.0 and 6.0.  4 and
+5 pass on Anthropic's and Bedrock's input as it is (without the cached part); from 6 on it includes
+that part, which ``noCacheTokens`` proves from 6.0.119 on.
 
-Before that, 5 and 6 look alike.  What proves either goes first: Anthropic's own usage in the provider's metadata, a cached part
-larger than the input, a total.  Then the SDK's version in the request's headers tells, which streams do not have.  A stream of
-Bedrock's on which nothing proves it (``ai.usage.inputTokens`` beside ``cachedInputTokens``) is taken to include the cached part:
-that is what newer versions write, and an input without it would mostly be smaller than it, so that the figures would prove that.
+Before 6.0.119, 5 and 6 look alike.  Proofs come first: Anthropic's own usage in the provider's
+metadata, a cached part larger than the input, a total.  Next is the SDK's version in the request's
+headers, which streams do not have.  A stream of Bedrock's without any proof
+(``ai.usage.inputTokens`` beside ``cachedInputTokens``) is taken to include the cached part: that is
+what newer versions write, and an input without it would mostly be smaller than it, so that the
+counts would prove that.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ _DETAILS = (
     "ai.usage.inputTokenDetails.cacheReadTokens",
 )
 _USER_AGENT = "ai.request.headers.user-agent"
-"""``ai/5.0.277`` in it: the SDK names itself in the headers of calls without a stream, from a late 5.0 on."""
+"""Contains ``ai/5.0.277``: a late 5.0 and later name themselves in calls without a stream."""
 
 TABLE = Convention(
     name="vercel",
@@ -43,22 +46,29 @@ TABLE = Convention(
         Kinds("operation.name", _OPERATIONS, precedence=41, suffixes=_STEPS, first_word=True),
     ),
     prompt=(
-        "ai.usage.inputTokens", "ai.usage.promptTokens", "stream.usage.inputTokens", "generateText.usage.inputTokens",
-        "streamObject.usage.inputTokens", "generateObject.usage.inputTokens",
+        "ai.usage.inputTokens", "ai.usage.promptTokens", "stream.usage.inputTokens",
+        "generateText.usage.inputTokens", "streamObject.usage.inputTokens",
+        "generateObject.usage.inputTokens",
     ),
     completion=(
         "ai.usage.outputTokens", "ai.usage.completionTokens", "stream.usage.outputTokens",
-        "generateText.usage.outputTokens", "streamObject.usage.outputTokens", "generateObject.usage.outputTokens",
+        "generateText.usage.outputTokens", "streamObject.usage.outputTokens",
+        "generateObject.usage.outputTokens",
     ),
-    total=("ai.usage.totalTokens", "ai.usage.tokens", "stream.usage.totalTokens", "generateText.usage.totalTokens"),
+    total=(
+        "ai.usage.totalTokens", "ai.usage.tokens", "stream.usage.totalTokens",
+        "generateText.usage.totalTokens",
+    ),
     cache_read=(
-        "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens", "stream.usage.cachedInputTokens",
-        "generateText.usage.cachedInputTokens", "streamObject.usage.cachedInputTokens",
+        "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens",
+        "stream.usage.cachedInputTokens", "generateText.usage.cachedInputTokens",
+        "streamObject.usage.cachedInputTokens",
     ),
     cache_write=("ai.usage.inputTokenDetails.cacheWriteTokens",),
     uncached=("ai.usage.inputTokenDetails.noCacheTokens",),
     reasoning=(
-        "ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens", "stream.usage.reasoningTokens",
+        "ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens",
+        "stream.usage.reasoningTokens",
     ),
     texts=(Text("ai.response.providerMetadata", "provider_metadata"),),
     billed=(BilledText("ai.response.providerMetadata", by_provider=True),),
@@ -67,7 +77,10 @@ TABLE = Convention(
             TermText(key, below("*", terms=REQUEST_TERMS))
             for key in ("ai.request.providerOptions", "ai.settings.providerOptions")
         ),
-        TermText("ai.response.providerMetadata", below("*", "*.usage", "*.usageMetadata", "*.usage_metadata")),
+        TermText(
+            "ai.response.providerMetadata",
+            below("*", "*.usage", "*.usageMetadata", "*.usage_metadata"),
+        ),
     ),
     response_model=("ai.response.model",),
     request_model=("ai.model.id", "aisdk.model.id"),
@@ -97,7 +110,10 @@ TABLE = Convention(
             lacks=_DETAILS,
             providers=_RAW_PROVIDERS,
             matches=(_USER_AGENT, r"(?:^|\s)ai/(?:[6-9]|\d\d)"),
-            proof="source: from 6 on (Bedrock: from 4.0.13 of its package) the input has the cached part; 6 names itself in the headers",
+            proof=(
+                "source: from 6 on (Bedrock: from 4.0.13 of its package) the input has the "
+                "cached part; 6 names itself in the headers"
+            ),
             prompt_excludes_cache=False,
         ),
         Emitter(
@@ -113,7 +129,10 @@ TABLE = Convention(
             lacks=_DETAILS,
             providers=_RAW_PROVIDERS,
             not_providers=("bedrock",),
-            proof="recorded: AI SDK 5; 6 brought the details with 6.0.119, and Anthropic's own usage proved it before",
+            proof=(
+                "recorded: AI SDK 5; 6 brought the details with 6.0.119, and Anthropic's own "
+                "usage proved it before"
+            ),
             prompt_excludes_cache=True,
         ),
         Emitter(
@@ -130,7 +149,10 @@ TABLE = Convention(
             has=("ai.usage.totalTokens",),
             lacks=_DETAILS,
             providers=("google",),
-            proof="source: AI SDK 5 passes Gemini's candidates and total on; 6 adds the thoughts, and its total is input and output",
+            proof=(
+                "source: AI SDK 5 passes Gemini's candidates and total on; 6 adds the "
+                "thoughts, and its total is input and output"
+            ),
             total_has_reasoning=True,
         ),
     ),

@@ -1,7 +1,7 @@
 """Voice frameworks: LiveKit Agents and Pipecat.
 
-Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own figures and is not read; ``lk.realtime_model_metrics`` is
-OpenAI's own object.  ``tts`` and ``stt`` spans are no model calls.
+Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own counts and is not read;
+``lk.realtime_model_metrics`` is OpenAI's own object.  ``tts`` and ``stt`` spans are no model calls.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ TABLE = Convention(
     cache_read=("gen_ai.usage.input_cached_tokens",),
     audio_prompt=("gen_ai.usage.input_audio_tokens",),
     audio_completion=("gen_ai.usage.output_audio_tokens",),
-    texts=(  # only it has the audio among what a realtime model read from the cache
+    # only it has the audio among the tokens that a realtime model read from the cache
+    texts=(
         Text("lk.realtime_model_metrics", "inclusive", fills=True, unless=Meaning.AUDIO_CACHE_READ),
     ),
     session={"conversation.id": 180, "lk.job_id": 200},

@@ -1,0 +1,127 @@
+"""Instrumentations of OpenInference whose counts do not mean what their keys say.
+
+The Python Bedrock instrumentation needs no row about its prompt: recorded from 0.1.20 to 0.1.61, it
+includes the cached part, or the total proves that it does not.
+"""
+
+from __future__ import annotations
+
+from otel_session_agg.conventions._schema import Emitter
+
+EMITTERS: tuple[Emitter, ...] = (
+    Emitter(
+        scopes=("@arizeai/openinference-instrumentation-bedrock",),
+        proof="recorded: 0.5.1 passes Bedrock's own figures on",
+        prompt_excludes_cache=True,
+    ),
+    Emitter(
+        scopes=(
+            "openinference.instrumentation.bedrock",
+            "openinference.instrumentation.langchain",
+            "@arizeai/openinference-instrumentation-bedrock",
+        ),
+        has=("llm.token_count.total",),
+        providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
+        proof=(
+            "recorded: Bedrock's total has the cached part (0.1.20, ChatBedrock, 0.5.1); its "
+            "output has the reasoning"
+        ),
+        prompt_from_total=True,
+    ),
+    Emitter(
+        scopes=("openinference.instrumentation.langchain",),
+        before="0.1.55",
+        lacks=("llm.token_count.total",),
+        providers=("anthropic", "claude"),
+        proof=(
+            "recorded: 0.1.50 takes Anthropic's own usage, which has no total; where there is "
+            "one, it is LangChain's"
+        ),
+        prompt_excludes_cache=True,
+    ),
+    Emitter(
+        scopes=("@arizeai/openinference-instrumentation-langchain",),
+        providers=("anthropic", "claude"),
+        contains=("output.value", '"AIMessageChunk"'),
+        proof=(
+            "recorded: LangChain.js adds the stream's first figure, commonly 1, to its last "
+            "(@langchain/anthropic 1.5.11)"
+        ),
+        stream_output_extra=1,
+        unsure_output=True,
+    ),
+    Emitter(
+        scopes=("@arizeai/openinference-instrumentation-bedrock",),
+        contains=("output.value", '"streaming":true'),
+        proof=(
+            "recorded: 0.5.1 tells the stream's first figure when another instrumentation has "
+            "read the stream"
+        ),
+        unsure_output=True,
+    ),
+    Emitter(
+        scopes=("gcp.vertex.agent",),
+        has=("gen_ai.provider.name", "gen_ai.system"),
+        proof=(
+            "recorded: the instrumentation of Google ADK 1.0.5 names Google as the provider of "
+            "every model"
+        ),
+        not_keys=("llm.provider",),
+    ),
+    *(
+        Emitter(
+            scopes=(scope,),
+            since=since,
+            has=("llm.token_count.total",),
+            proof=(
+                "source: 0.1.4 (Google ADK: 0.1.1) adds the thoughts to the candidates; before "
+                "0.1.9 it has no input of tools"
+            ),
+            completion_has_thoughts=True,
+        )
+        for scope, since in (
+            ("openinference.instrumentation.google_genai", "0.1.4"),
+            ("openinference.instrumentation.google_adk", ""),
+        )
+    ),
+    Emitter(
+        scopes=("openinference.instrumentation.litellm",),
+        before="0.1.26",
+        proof=(
+            "recorded: 0.1.22 with litellm 1.72; litellm itself 1.65 to 1.74, inclusive from 1.77"
+        ),
+        prompt_excludes_write=True,
+    ),
+    Emitter(
+        scopes=(
+            "openinference.instrumentation.claude_agent_sdk",
+            "@arizeai/openinference-instrumentation-claude-agent-sdk",
+        ),
+        proof="source: usage of the agent span is the SDK's own, total is input + output",
+        prompt_excludes_cache=True,
+    ),
+    Emitter(
+        scopes=("openinference.instrumentation.agno",),
+        providers=("anthropic", "claude", "bedrock"),
+        proof="recorded: 1.0.15 on Anthropic",
+        prompt_excludes_cache=True,
+    ),
+    Emitter(
+        scopes=(
+            "openinference.instrumentation.agno",
+            "openinference.instrumentation.google_adk",
+        ),
+        has=("session.id",),
+        proof=(
+            "recorded: agno's (1.0.15) and Google ADK's (1.0.5) id of a memory, which they "
+            "make up when none is given"
+        ),
+        copied_sessions=("session.id",),
+    ),
+    Emitter(
+        scopes=("openinference.instrumentation.llama_index",),
+        proof="recorded: 4.6.1 ends the span of stream_chat when the stream begins",
+        ends_early=True,
+    ),
+)
+"""Rows for the table of ``openinference.py``."""
