@@ -20,9 +20,8 @@ from otel_session_agg._sessions.blocks import Blocks
 from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.session import Session
+from otel_session_agg._sharing.keys import SESSION, SlotWrite, account_slot, open_slot
 from otel_session_agg._sharing.remote_totals import Fetch
-from otel_session_agg._sharing.session_slots import SESSION, account_slot, open_slot
-from otel_session_agg._sharing.slots import SlotWrite
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg.stores.base import Slot

@@ -15,8 +15,8 @@ from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._sessions.claims import claim
 from otel_session_agg._sessions.distributed_trace import writer_of
 from otel_session_agg._sharing.encoding import encode_part
+from otel_session_agg._sharing.keys import ROOT, SlotWrite, inclusion, reassignment, trace_key
 from otel_session_agg._sharing.parts import Part
-from otel_session_agg._sharing.slots import ROOT, SlotWrite, inclusion, reassignment, trace_key
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg.stores.base import Slot

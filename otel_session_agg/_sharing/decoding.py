@@ -1,33 +1,170 @@
-"""Values that come back from a store, each checked for its type: what is there may be anybody's.
+"""Totals from bytes of a store.
 
-All functions raise ``MalformedError`` for what is not of the type that they return.
+What a store has is trusted in nothing: every field is checked for its type.  All functions raise
+`MalformedError` for what is not of the type that they return; readers count that and skip it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
 
-from otel_session_agg._model.rollup import At
-from otel_session_agg._model.session_totals import Labelled
+from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._model.session_totals import (
+    MAX_LABELS,
+    MAX_LINKS,
+    Labelled,
+    LastRoot,
+    Member,
+    SessionTotals,
+)
+from otel_session_agg._reasons import SESSION_ENDS
+from otel_session_agg._sharing.parts import Part, Recorded
+from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, TRACE_BYTES, VERSION
 from otel_session_agg._values import MAX_WHOLE
 
+T = TypeVar("T")
+
 _HEX = frozenset("0123456789abcdef")
-_MOST = 10**30
-"""Larger sums are nobody's: a million USD in picodollars is 10**18."""
+_MAX_BYTES = 1_000_000
+"""Bytes of one value: ten times the largest that is ever written."""
+
+_MAX_SUM = 10**30
+"""No process writes larger sums: a million USD in picodollars is 10**18."""
 
 _LATEST_NS = 2**63 - 1
 """The latest time that OTLP carries, nanoseconds since the Unix epoch."""
 
 MAX_SEQUENCE = 2**63 - 1
-"""The largest number of a slot."""
+"""The largest sequence number of a slot."""
 
 
 class MalformedError(ValueError):
     """A value in the store is not what this version writes."""
 
 
+# -- totals --------------------------------------------------------------------------------
+
+
+def decode(value: bytes) -> SessionTotals:
+    """Decode the totals of a session.
+
+    Raises:
+        MalformedError: another version wrote it, or another program.
+
+    """
+    return _checked(value, _totals)
+
+
+def decode_part(value: bytes) -> Part:
+    """Decode a part of a trace; raises like `decode`."""
+    return _checked(value, _part)
+
+
+def decode_recorded(value: bytes) -> Recorded:
+    """Decode what the last record of a session was made from; raises like `decode`."""
+    return _checked(value, _recorded)
+
+
+def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+    if not isinstance(value, bytes) or len(value) > _MAX_BYTES:
+        message = f"no bytes, or too many of them: {value!r:.40}"
+        raise MalformedError(message)
+    try:
+        row = json.loads(value)
+        if not isinstance(row, dict) or type(row.get("v")) is not int or row["v"] != VERSION:
+            message = "another version"
+            raise MalformedError(message)
+        return read(row)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Base64Error) as error:
+        message = f"{type(error).__name__}: {error}"
+        raise MalformedError(message) from error
+
+
+def _totals(row: dict[str, Any]) -> SessionTotals:
+    packed = b64decode(text(row.get("traces", "")), validate=True)
+    if len(packed) % TRACE_BYTES:
+        message = "half a trace id"
+        raise MalformedError(message)
+    traces = (packed[at : at + TRACE_BYTES] for at in range(0, len(packed), TRACE_BYTES))
+    roots = [
+        Member(time_in(start), id_in(trace, 32), id_in(span, 16))
+        for start, trace, span in rows(row.get("members", []))
+    ]
+    labels = [
+        (text(name), label)
+        for name, values in row.get("metadata", {}).items()
+        for label in _labels(values)
+    ]
+    return SessionTotals(
+        rollup=_rollup(row["rollup"]),
+        traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
+        members=tuple(sorted(roots)[:MAX_LINKS]),
+        user=at_in(row["user"]) if row.get("user") is not None else None,
+        metadata=dict(labels[:MAX_LABELS]),
+        is_budget_exceeded=flag(row.get("is_budget_exceeded", False)),
+        last_root=_last_root(*row["last_root"]) if row.get("last_root") is not None else None,
+        has_root_feedback=flag(row.get("has_root_feedback", False)),
+        **{name: whole(row.get(name, 0)) for name in COUNTS},
+    )
+
+
+def _labels(values: Any) -> list[Labelled]:
+    """Return a piece of metadata, or nothing for a number that no attribute can have.
+
+    Older versions wrote such numbers; only they are left out.
+    """
+    _, value = values
+    return [] if type(value) is int and abs(value) > MAX_SEQUENCE else [labelled(*values)]
+
+
+def _last_root(end: object, trace: object, span: object) -> LastRoot:
+    return LastRoot(time_in(end), id_in(trace, 32), id_in(span, 16))
+
+
+def _part(row: dict[str, Any]) -> Part:
+    rollups = {text_or_none(session): _rollup(rollup) for session, rollup in rows(row["parts"])}
+    included = tuple(text(writer) for writer in rows(row.get("included", [])))
+    session_id = text_or_none(row["session"])
+    is_unsampled = flag(row.get("unsampled", False))
+    return Part(
+        rollups,
+        flag(row["open"]),
+        flag(row["root"]),
+        session_id,
+        sequence(row["seq"]),
+        included,
+        is_unsampled,
+    )
+
+
+def _recorded(row: dict[str, Any]) -> Recorded:
+    reason = text(row.get("reason", ""))  # older versions wrote neither
+    ended_ns = time_in(row.get("ended_ns", 0))
+    return Recorded(
+        sequence(row["revision"]),
+        whole(row["version"]),
+        reason if reason in SESSION_ENDS else "",
+        ended_ns,
+    )
+
+
+def _rollup(row: dict[str, Any]) -> Rollup:
+    if not row.keys() <= DEFAULTS.keys():
+        message = f"unknown fields {sorted(row.keys() - DEFAULTS.keys())}"
+        raise MalformedError(message)
+    return Rollup(**{name: _READERS[_MERGES[name]](value) for name, value in row.items()})
+
+
+# -- checks --------------------------------------------------------------------------------
+
+
 def time_in(value: object) -> int:
-    """A time in nanoseconds since the Unix epoch."""
+    """Return a time in nanoseconds since the Unix epoch."""
     if whole(value) > _LATEST_NS:
         message = f"no time: {value!r:.40}"
         raise MalformedError(message)
@@ -35,15 +172,15 @@ def time_in(value: object) -> int:
 
 
 def whole(value: object) -> int:
-    """A count, or a sum of what cannot be below 0."""
-    if type(value) is not int or not 0 <= value <= _MOST:
+    """Return a count, or a sum of what cannot be below 0."""
+    if type(value) is not int or not 0 <= value <= _MAX_SUM:
         message = f"no count: {value!r:.40}"
         raise MalformedError(message)
     return value
 
 
 def sequence(value: object) -> int:
-    """The number of a slot, as stores can have it."""
+    """Return the sequence number of a slot, as stores can have it."""
     if whole(value) > MAX_SEQUENCE:
         message = f"no sequence number: {value!r:.40}"
         raise MalformedError(message)
@@ -51,15 +188,15 @@ def sequence(value: object) -> int:
 
 
 def number(value: object) -> int:
-    """A whole number."""
-    if type(value) is not int or abs(value) > _MOST:
+    """Return a whole number."""
+    if type(value) is not int or abs(value) > _MAX_SUM:
         message = f"no whole number: {value!r:.40}"
         raise MalformedError(message)
     return value
 
 
 def flag(value: object) -> bool:
-    """True or false."""
+    """Return a boolean."""
     if type(value) is not bool:
         message = f"no flag: {value!r:.40}"
         raise MalformedError(message)
@@ -67,7 +204,7 @@ def flag(value: object) -> bool:
 
 
 def text(value: object) -> str:
-    """A text."""
+    """Return a text."""
     if not isinstance(value, str):
         message = f"no text: {value!r:.40}"
         raise MalformedError(message)
@@ -75,7 +212,7 @@ def text(value: object) -> str:
 
 
 def rows(value: object) -> list[Any]:
-    """A list of anything."""
+    """Return a list of anything."""
     if not isinstance(value, list):
         message = f"no list: {value!r:.40}"
         raise MalformedError(message)
@@ -83,12 +220,12 @@ def rows(value: object) -> list[Any]:
 
 
 def text_or_none(value: object) -> str | None:
-    """A text, or nothing."""
+    """Return a text or ``None``."""
     return None if value is None else text(value)
 
 
 def id_in(value: object, digits: int) -> int:
-    """An id in hexadecimal."""
+    """Return an id from so many hexadecimal digits."""
     if len(text(value)) != digits or not _HEX.issuperset(text(value)):
         message = f"no id: {value!r:.40}"
         raise MalformedError(message)
@@ -96,16 +233,31 @@ def id_in(value: object, digits: int) -> int:
 
 
 def at_in(value: Any) -> At:
-    """A value with its time and span."""
-    time_ns, span_id, said = value
-    return At(time_in(time_ns), whole(span_id), text(said))
+    """Return a value with its time and span id."""
+    time_ns, span_id, value_text = value
+    return At(time_in(time_ns), whole(span_id), text(value_text))
 
 
 def labelled(time_ns: object, value: object) -> Labelled:
-    """A piece of metadata."""
+    """Return a piece of metadata."""
     if isinstance(value, str):
         return Labelled(time_in(time_ns), text(value))
     if isinstance(value, float) or (isinstance(value, int) and abs(value) <= MAX_WHOLE):
         return Labelled(time_in(time_ns), value)
     message = f"no label: {value!r:.40}"
     raise MalformedError(message)
+
+
+_MERGES: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    # below 0 when a late span takes back what is in another slot
+    "sum": number,
+    "maybe": number,
+    "min": time_in,
+    "max": time_in,
+    "any": flag,
+    "union": lambda names: frozenset([text(name) for name in rows(names)][:MAX_MODELS]),
+    "latest": at_in,
+    "first": at_in,
+}
+"""How the value of a field is checked, by the way it is merged."""

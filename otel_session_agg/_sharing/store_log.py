@@ -1,4 +1,4 @@
-"""What is logged of a store beside its errors: entries that are left out, and that it may have lost what it had."""
+"""Log what is wrong with a store beside its errors: entries left out, and data it may have lost."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from otel_session_agg._formatting import short
 from otel_session_agg._guard import Guard
 
 _MAX_NAMED = 16
-"""Entries that are named: whoever fills a store with strange ones must not fill a log."""
+"""Entries that are named: a store full of foreign entries must not fill a log."""
 
 _MAX_CHARS = 160
 
 
 class StoreLog:
-    """Warnings, each once."""
+    """Logs warnings, each once."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._named: set[str] = set()
 
     def left_out(self, names: Iterable[str]) -> None:
-        """Name entries of the store that cannot be read."""
+        """Log the names of entries of the store that cannot be read."""
         for name in names:
             if name not in self._named and len(self._named) < _MAX_NAMED:
                 self._named.add(name)
@@ -33,18 +33,20 @@ class StoreLog:
                 )
 
     def lost(self, keys: Iterable[str] | None) -> None:
-        """Say that what was written is gone: these keys, or perhaps all of them."""
+        """Log that what was written is gone: these keys, or, for ``None``, perhaps all of them."""
         if keys is not None:
             self._guard.once(
                 "store",
                 "evicted",
-                "the store has lost sessions before their time (keys were evicted or deleted): what this process knows of them is"
-                " written again, and their records say that something may be missing",
+                "the store has lost sessions before their time (keys were evicted or deleted): what"
+                " this process knows of them is written again, and their records say that something"
+                " may be missing",
             )
             return
         self._guard.once(
             "store",
             "lost",
-            "the store may have lost what it had (its file was deleted or replaced, or its server started again):"
-            " what this process knows of it is written again, records may miss what others had written",
+            "the store may have lost what it had (its file was deleted or replaced, or its server"
+            " started again): what this process knows of it is written again, records may miss what"
+            " others had written",
         )

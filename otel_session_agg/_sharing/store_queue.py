@@ -1,6 +1,7 @@
-"""What is left for the thread that talks to a store, from any thread, and that thread's beginning and end.
+"""The queue of the thread that talks to a store, and that thread's start and stop.
 
-Locks are plain ones, held for moments, and never while the store is asked.  Where no thread can be had, whoever flushes does the work.
+Any thread may call.  Locks are plain ones, held for moments, and never while the store is read or
+written.  Where no thread can be had, the thread that flushes does the work.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import time
 from collections import Counter
 
 from otel_session_agg._guard import Guard
+from otel_session_agg._sharing.keys import SlotWrite
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, Fetch, Fetches
-from otel_session_agg._sharing.slots import SlotWrite
 from otel_session_agg._sharing.write_buffer import Ask, End, WriteBuffer
 from otel_session_agg._threads.apart import apart
 from otel_session_agg._threads.background import Background, Done, wait_for
 
-_GATHER_SECONDS = 0.01
+_COLLECT_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
 
 
@@ -26,16 +27,19 @@ _REMEMBERED_SECONDS = 60.0
 
 
 class StoreQueue:
-    """What one process has to say to a store and to ask of it."""
+    """What one processor has to write to a store and to read from it; the base of `StoreWorker`."""
 
     def __init__(self, max_slots: int, guard: Guard) -> None:
         self._guard = guard
         self.counts: Counter[str] = Counter()
-        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped, slots and ends that were ``lost``."""
+        """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped.
+
+        And slots and ends that were ``lost``.
+        """
         self._changed = threading.Lock()
-        """For what is left here; never held while the store is asked."""
+        """For the fields of the queue; never held while the store is called."""
         self._turning = threading.Lock()
-        """Held while the store is asked: without a thread, whoever flushes does it."""
+        """Held while the store is called: without a thread, the one that flushes calls it."""
         self._wake = Done()
         self._max_slots = max_slots
         self._write_buffer = WriteBuffer(max_slots)
@@ -44,21 +48,25 @@ class StoreQueue:
         self._watched: dict[str, str] = {}
         self._accounts: dict[str, str] = {}
         self._fetches = Fetches()
-        self._words: list[object] = []
+        self._results: list[object] = []
+        """What came from the store and was not taken yet."""
         self._hurry = False
+        """Whether to do everything at once."""
         self._flushing: list[Done] = []
+        """Set when everything is done, one for each call of `flush`."""
         self._stopped = False
         self._retry_at = 0.0
         """When a store that failed is tried again, monotonic seconds."""
         self._slowest = 0.0
-        """How long the slowest writing of late took ..."""
+        """How long the slowest write of late took."""
         self._slowest_until = 0.0
-        """... and until when that is remembered."""
+        """Until when that is remembered, monotonic seconds."""
         self.is_down = False
+        """Whether the store could not be reached in the last turn."""
         self._background = Background("otel-session-agg-store", self._run, guard)
 
     def pause(self) -> float:
-        """How long there is nothing to do; the lock is held."""
+        """Return how long there is nothing to do, seconds; the lock is held."""
         raise NotImplementedError
 
     def turn(self) -> None:
@@ -66,39 +74,47 @@ class StoreQueue:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         raise NotImplementedError
 
     @property
     def grace_seconds(self) -> float:
-        """How long other processes get to write what they know: longer where that took long here (connecting, a busy machine)."""
+        """How long other processes get to write what they have.
+
+        Longer where that took long here (connecting, a busy machine).
+        """
         slowest = self._slowest if time.monotonic() < self._slowest_until else 0.0
-        return min(
-            GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS
-        )  # they may have begun later, and take longer
+        # they may have begun later, and take longer
+        return min(GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS)
 
     def took(self, seconds: float) -> None:
-        """Note how long it took to write."""
+        """Remember how long a write took."""
         now = time.monotonic()
         if seconds >= self._slowest or now >= self._slowest_until:
             self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
 
-    # -- left here, from any thread ---------------------------------------------------------------------------------------
+    # -- calls from any thread -------------------------------------------------------------
 
     def put(self, slot_write: SlotWrite) -> None:
-        """Write a slot, as soon as it can be done."""
+        """Write a slot as soon as possible."""
         with self._changed:
             self.counts["lost"] += self._write_buffer.put(slot_write)
             self._begin()
 
     def ask(self, trace_id: int, until: float) -> None:
-        """Find out what other processes have of a trace; the answer comes when all of it has ended, or at ``until``."""
+        """Read what other processes have of a trace.
+
+        The result comes when all of it has ended, or at ``until``, monotonic seconds.
+        """
         with self._changed:
             self._asks[trace_id] = Ask(time.monotonic(), until)
             self._begin()
 
     def end(self, session_id: str, reason: str) -> None:
-        """End a session; of too many that wait for the store, those that wait the longest are left to end when they are idle."""
+        """End a session.
+
+        Of too many that wait for the store, those that wait the longest end when they are idle.
+        """
         with self._changed:
             if len(self._ends) >= self._max_slots:
                 del self._ends[next(iter(self._ends))]
@@ -107,13 +123,19 @@ class StoreQueue:
             self._begin()
 
     def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
-        """Keep an eye on what others have of these sessions and accounts; with each our own writer."""
+        """Read again and again what other processes have of these sessions and accounts.
+
+        With each its own writer.
+        """
         with self._changed:
             self._watched, self._accounts = watched, accounts or {}
             self._begin()
 
     def fetch(self, fetch: Fetch) -> None:
-        """Wait for what others have of a session; it comes back like everything else.  What was put before is written first."""
+        """Wait until what other processes have of a session is among the results.
+
+        What was put before is written first.
+        """
         self._fetches.add(fetch, time.monotonic(), self.grace_seconds)
         with self._changed:
             self._begin()
@@ -122,19 +144,22 @@ class StoreQueue:
         self._fetches.remove(fetch)
 
     def take(self) -> list[object]:
-        """What has come back."""
-        if not self._words:
+        """Take the results: records, totals and parts of other processes."""
+        if not self._results:
             return []
         with self._changed:
-            words, self._words = self._words, []
-        return words
+            results, self._results = self._results, []
+        return results
 
     def flush(self, until: float) -> bool:
-        """Do everything at once; ``False`` when the time was not enough or the store cannot be reached."""
+        """Do everything at once.
+
+        Return ``False`` when the time was not enough or the store cannot be reached.
+        """
         done = Done()
         if not apart.call(lambda: self._hurry_up(done)):
             return False
-        is_done = wait_for(done, until, self._background, self._here)
+        is_done = wait_for(done, until, self._background, self._run_here)
         if not is_done:
             apart.call(lambda: self._give_up(done))
         return is_done and not self.is_down
@@ -149,20 +174,23 @@ class StoreQueue:
             return not self._stopped
 
     def _give_up(self, done: Done) -> bool:
-        """Somebody has no time left; others may still wait."""
+        """Forget one flush, whose time is over; others may still wait."""
         with self._changed:
             self._flushing = [one for one in self._flushing if one is not done]
             self._hurry = bool(self._flushing)
         return True
 
-    def _here(self) -> None:
+    def _run_here(self) -> None:
         """Do what there is to do on the calling thread."""
         with self._turning:
             while self._hurry and not self._stopped:
                 self._guard.call("store thread", self.turn)
 
     def abandon(self) -> None:
-        """Let the thread end by itself: whoever had it is gone without a word.  Takes no lock, so it may be called at any point."""
+        """Let the thread end by itself, as its pipeline was garbage collected without a shutdown.
+
+        Takes no lock, so it may be called at any point.
+        """
         self._stopped = True
 
     def stop(self) -> None:
@@ -185,13 +213,13 @@ class StoreQueue:
         """Wake the thread; the lock is held."""
         self._wake.set()
 
-    def _is_flushed(self) -> None:
-        """Nobody waits any longer; the lock is held."""
+    def _end_flushes(self) -> None:
+        """Let all threads that flush go on; the lock is held."""
         self._hurry = False
         while self._flushing:
             self._flushing.pop().set()
 
-    # -- the thread -------------------------------------------------------------------------------------------------------
+    # -- the thread ------------------------------------------------------------------------
 
     def _run(self) -> bool:
         while not self._stopped:
@@ -203,7 +231,7 @@ class StoreQueue:
                 self._wake = Done()
                 continue
             if not in_haste:
-                time.sleep(_GATHER_SECONDS)
+                time.sleep(_COLLECT_SECONDS)
             with self._turning:
                 self._guard.call("store thread", self.turn)
         self._guard.part("closing the store", self.close)

@@ -1,16 +1,19 @@
-"""Between this process and a store that others share: one thread that may wait for it, so that nobody else has to.
+"""The thread that talks to a shared store, so that no other thread has to wait for it.
 
 How it works
 ------------
-Whoever has something to say or to ask leaves it here and goes on; answers come back through ``take``.  The thread then works in
-turns: first what is to be written, the newest value of each slot only; then what is asked; then sessions that are to end.
+Other threads put writes and reads into the queue and go on; they take the results with ``take``.
+The thread works in turns: first the writes, the newest value of each slot only; then the reads;
+then sessions that are to end.
 
-* While the store cannot be reached, questions are answered at once by "not reached", and writes are kept, up to
-  ``max_sessions`` and a few thousand traces; beyond that the oldest are lost and counted.
-* When it comes back, or has lost what it had, everything that this process wrote lately is written again: a slot holds all that
-  its writer has to say, so repeating changes nothing.
-* A session record is made under a claim and then settled at the version it was made from, so one process makes it; only if
-  that one dies in between another makes the same again, with the same ids.
+* While the store cannot be reached, reads of parts result at once in "not reached", and writes
+  are kept, up to ``max_sessions`` and a few thousand traces; beyond that the oldest are lost and
+  counted.
+* When it comes back, or has lost what it had, everything that this process wrote lately is
+  written again: a slot holds all that its writer has, so repeating changes nothing.
+* A session record is made under a claim and then settled at the version it was made from, so one
+  process makes it; only if that one dies in between another makes the same again, with the same
+  ids.
 """
 
 from __future__ import annotations
@@ -21,10 +24,11 @@ from collections.abc import Callable, Iterable
 from otel_session_agg._guard import Guard
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
+from otel_session_agg._sharing.keys import SESSION
 from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS
-from otel_session_agg._sharing.session_slots import SESSION
-from otel_session_agg._sharing.slots import MAX_DUE, StoreSlots
+from otel_session_agg._sharing.session_ends import MAX_DUE
+from otel_session_agg._sharing.slots import StoreSlots
 from otel_session_agg._sharing.store_log import StoreLog
 from otel_session_agg._sharing.store_queue import StoreQueue
 from otel_session_agg._sharing.write_buffer import End
@@ -43,11 +47,11 @@ _BACK_OFF_SECONDS = (0.1, 5.0)
 """First and longest wait before a store that failed is tried again."""
 
 _MAX_TRIES = 60
-"""Turns in which another process holds the claim on a session, before it is left to that one."""
+"""Turns in which another process has the claim on a session, before it is left to that one."""
 
 
 class StoreWorker(StoreQueue):
-    """What the thread does."""
+    """Does what is in the queue; ``wake`` is called when there are results to take."""
 
     def __init__(
         self,
@@ -59,11 +63,11 @@ class StoreWorker(StoreQueue):
     ) -> None:
         super().__init__(settings.max_sessions + _MAX_TRACES, guard)
         self._settings = settings
-        self._wake_owner = wake
+        self._wake_taker = wake
         self._store_slots = StoreSlots(store, settings, process, self.counts, time.time_ns)
         self._log = StoreLog(guard)
         self._store = store
-        # the thread's own
+        # only the thread uses these
         self._seen: dict[str, int] = {}
         self._seen_accounts: dict[str, int] = {}
         self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
@@ -71,10 +75,8 @@ class StoreWorker(StoreQueue):
         self._correct_at = float("inf")
         self._back_off = _BACK_OFF_SECONDS[0]
 
-    # -- the thread -------------------------------------------------------------------------------------------------------
-
     def pause(self) -> float:
-        """How long there is nothing to do; the lock is held."""
+        """Return how long there is nothing to do, seconds; the lock is held."""
         now = time.monotonic()
         if self.is_down or now < self._retry_at:
             return 0.0 if self._asks else self._retry_at - now
@@ -103,47 +105,49 @@ class StoreWorker(StoreQueue):
             )
         if self.is_down:
             self._refuse()
-        self._log.left_out(self._store_slots.left_out())
+        self._log.left_out(self._store_slots.sessions.left_out())
         with self._changed:
             if self._hurry and (
                 self.is_down or not (self._write_buffer or self._asks or self._ends)
             ):
-                self._is_flushed()
+                self._end_flushes()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _refuse(self) -> None:
         with self._changed:
             asks, self._asks = self._asks, {}
         self._fetches.refuse()
-        self._say((trace_id, RemoteParts((), is_reached=False)) for trace_id in asks)
+        self._add_results((trace_id, RemoteParts((), is_reached=False)) for trace_id in asks)
 
     def _work(self) -> bool:
         began = time.monotonic()
         self._write()
-        self.took(time.monotonic() - began)  # what others write may be as long on its way
-        if (gone := self._store_slots.sessions.gone()) is not None:
+        # what other processes write may be as long on its way
+        self.took(time.monotonic() - began)
+        if (gone := self._store_slots.sessions.take_gone()) is not None:
             self._log.lost(gone.keys)
             self._seen, self._seen_accounts = {}, {}
             with self._changed:
-                self.counts["lost"] += self._write_buffer.again(gone)
+                self.counts["lost"] += self._write_buffer.write_again(gone)
             self._write()
         self._look_at_traces()
         self._look_at_sessions()
         self._end_sessions()
-        if self._store_slots.is_late:
-            self._store_slots.is_late = False
-            self._correct_at = time.monotonic() + self._store_slots.soon_seconds + _POLL_SECONDS
+        ends = self._store_slots.ends
+        if ends.is_late:
+            ends.is_late = False
+            self._correct_at = time.monotonic() + ends.soon_seconds + _POLL_SECONDS
         return True
 
-    def _say(self, words: Iterable[object]) -> None:
-        new = list(words)
+    def _add_results(self, results: Iterable[object]) -> None:
+        new = list(results)
         if new:
             with self._changed:
-                self._words += new
-            self._wake_owner()
+                self._results += new
+            self._wake_taker()
 
     def _write(self) -> None:
         while self._write_buffer:
@@ -151,7 +155,7 @@ class StoreWorker(StoreQueue):
                 batch = self._write_buffer.first(_BATCH)
             self._store_slots.write(batch)
             with self._changed:
-                self._write_buffer.written(batch)
+                self._write_buffer.set_written(batch)
             self.counts["written"] += len(batch)
 
     def _look_at_traces(self) -> None:
@@ -163,38 +167,40 @@ class StoreWorker(StoreQueue):
                 if self._hurry or ask.when(self.grace_seconds) <= now
             ]
         for at in range(0, len(due), _BATCH):
-            self._say(self._answered(due[at : at + _BATCH], now))
-        for slot_write in self._store_slots.reassignments():
+            self._add_results(self._parts(due[at : at + _BATCH], now))
+        for slot_write in self._store_slots.traces.reassignments():
             self.put(slot_write)
 
-    def _answered(self, trace_ids: list[int], now: float) -> list[tuple[int, RemoteParts]]:
-        words = []
-        answers = self._store_slots.parts(trace_ids)
+    def _parts(self, trace_ids: list[int], now: float) -> list[tuple[int, RemoteParts]]:
+        """Return the parts of traces that nothing more is waited for; look at others again."""
+        results = []
+        found = self._store_slots.traces.parts(trace_ids)
         with self._changed:
-            for trace_id, answer in zip(trace_ids, answers, strict=True):
+            for trace_id, remote_parts in zip(trace_ids, found, strict=True):
                 ask = self._asks.pop(trace_id, None)
                 if (
                     ask is not None
-                    and any(part.is_open for _, part in answer.parts)
+                    and any(part.is_open for _, part in remote_parts.parts)
                     and now < ask.until
                     and not self._hurry
                 ):
                     self._asks[trace_id] = ask._replace(again=now + _POLL_SECONDS)
                 elif ask is not None:
-                    words.append((trace_id, answer))
-        return words
+                    results.append((trace_id, remote_parts))
+        return results
 
     def _look_at_sessions(self) -> None:
         now = time.monotonic()
-        self._fetches.look(self._store_slots.sessions, self._say, now)
+        sessions = self._store_slots.sessions
+        self._fetches.look(sessions, self._add_results, now)
         watched, accounts = self._watched, self._accounts
         if (watched or accounts) and now >= self._next_watch:
-            self._say(self._store_slots.others(watched, self._seen))
-            self._say(self._store_slots.sessions.spent(accounts, self._seen_accounts))
+            self._add_results(sessions.remote_totals(watched, self._seen))
+            self._add_results(sessions.spent(accounts, self._seen_accounts))
             self._next_watch = now + _POLL_SECONDS
         if now >= min(self._next_scan, self._correct_at):
             self._correct_at = float("inf")
-            due = self._store_slots.due()
+            due = self._store_slots.ends.due()
             with self._changed:
                 for session_id in due:
                     self._ends.setdefault(session_id, End(IDLE, now))
@@ -212,8 +218,11 @@ class StoreWorker(StoreQueue):
                 and end.tries < self._settings.linger_seconds / GRACE_SECONDS
                 and not self._hurry
             )
-            done = self._store_slots.end(
-                session_id, end.reason, lambda record: self._say([record]), patiently=patiently
+            done = self._store_slots.ends.end(
+                session_id,
+                end.reason,
+                lambda record: self._add_results([record]),
+                patiently=patiently,
             )
             with self._changed:
                 if self._ends.get(session_id) is not end:

@@ -1,7 +1,8 @@
-"""What a store knows of its sessions, for people who ask: one value for each session, and its columns.
+"""Read the sessions of a store for the command line.
 
-A session is what all of its slots add up to.  A slot that is no value of ours (garbage, or of another version) is left out and
-counted.  Nothing is written, and nothing but the store is asked: what a process has not written yet is not here.
+A session is what all of its slots add up to.  A slot that this version cannot read (garbage, or of
+another version) is left out and counted.  Nothing is written, and only the store is read: what a
+process has not written yet is not here.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from typing import NamedTuple, TypeVar
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing.decoding import MalformedError
-from otel_session_agg._sharing.encoding import decode, decode_recorded
-from otel_session_agg._sharing.session_slots import NOBODYS, RECORD, SESSION
+from otel_session_agg._sharing.decoding import MalformedError, decode, decode_recorded
+from otel_session_agg._sharing.keys import RECORD, RESERVED_WRITERS, SESSION
 from otel_session_agg._values import text
 from otel_session_agg.stores.base import LeftOut, SessionStore, Stored
 
@@ -29,12 +29,12 @@ _BATCH = 256
 """Keys in one call to the store: a few milliseconds."""
 
 _MAX_NAMES = 16
-"""Entries that were left out and are named."""
+"""Entries that were left out and whose names are kept."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 Value = str | bool | int | float | datetime | tuple[str, ...] | None
-"""Of a column; ``None``: it is not known."""
+"""The value of a column; ``None``: it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class StoredSession:
     session_id: str
     totals: SessionTotals
     has_ended: bool
-    """Its record was made, and nothing came since."""
+    """Whether its record was made, and nothing came since."""
     revision: int
-    """Of the last record; 0 when there was none."""
+    """The revision of the last record; 0 when there was none."""
 
     @property
     def rollup(self) -> Rollup:
@@ -64,18 +64,18 @@ class SessionReader:
 
     @property
     def num_malformed(self) -> int:
-        """Entries that were left out so far."""
+        """The number of entries that were left out so far."""
         self._look()
         return self._num_malformed
 
     @property
     def malformed(self) -> list[str]:
-        """Names of some of them."""
+        """The names of some of them."""
         self._look()
         return list(self._names)
 
     def _look(self) -> None:
-        """See what the store itself has left out."""
+        """Add what the store itself has left out."""
         left_out: LeftOut | None = getattr(self._store, "left_out", None)
         if left_out is not None:
             number, names = left_out.take()
@@ -83,7 +83,7 @@ class SessionReader:
             self._names.update(dict.fromkeys(names))
 
     def all(self) -> Iterator[StoredSession]:
-        """All sessions, in any order."""
+        """Return all sessions, in any order."""
         keys = self._store.keys(SESSION)
         while batch := list(islice(keys, _BATCH)):
             for key, stored in zip(batch, self._store.get(batch), strict=True):
@@ -92,7 +92,10 @@ class SessionReader:
                     yield found
 
     def get(self, session_id: str) -> StoredSession | None:
-        """One session, by its id as an application gives it; ``None`` when nothing that can be read is there."""
+        """Return one session, by its id as an application gives it.
+
+        ``None``: there is nothing that can be read.
+        """
         for name in dict.fromkeys((text(session_id) or session_id, session_id)):
             [stored] = self._store.get([SESSION + name])
             found = self._read(name, stored)
@@ -105,7 +108,7 @@ class SessionReader:
         parts = [
             self._decoded(decode, session_id, writer, slots[writer])
             for writer in slots
-            if writer not in NOBODYS
+            if writer not in RESERVED_WRITERS
         ]
         known = [part for part in parts if part is not None]
         recorded = (
@@ -134,11 +137,11 @@ class SessionReader:
             return None
 
 
-# -- columns --------------------------------------------------------------------------------------------------------------
+# -- columns -------------------------------------------------------------------------------
 
 
 class Form(Enum):
-    """What kind of values a column has."""
+    """The kinds of values that columns have."""
 
     TEXT = "text"
     NUMBER = "a number"
@@ -148,14 +151,17 @@ class Form(Enum):
 
 
 class Column(NamedTuple):
-    """One thing that can be told of a session."""
+    """One property of a session that is shown and can be selected by."""
 
     form: Form
     read: Callable[[StoredSession], Value]
 
 
 def time_of(ns: int | None) -> datetime | None:
-    """A time in nanoseconds since the Unix epoch, to the millisecond; ``None`` also for one that no calendar has."""
+    """Return the date of a time in nanoseconds since the Unix epoch, to the millisecond.
+
+    ``None`` also for a time that no calendar has.
+    """
     try:
         return _EPOCH + timedelta(milliseconds=ns // 1_000_000) if ns is not None else None
     except OverflowError:
@@ -167,7 +173,10 @@ def _of_rollup(name: str, form: Form = Form.NUMBER) -> Column:
 
 
 def _known(values: Rollup | SessionTotals, name: str) -> Value:
-    """A figure; ``None`` also for one that no float has, which nobody but garbage in the store brings about."""
+    """Return a field; ``None`` also for a number that no float has.
+
+    Only garbage in a store has such numbers.
+    """
     try:
         value: Value = getattr(values, name)
     except OverflowError:
@@ -176,7 +185,7 @@ def _known(values: Rollup | SessionTotals, name: str) -> Value:
 
 
 def plain_metadata(totals: SessionTotals) -> dict[str, str | float | None]:
-    """What is said of a session, by name, as JSON can have it."""
+    """Return the metadata of a session by name, as JSON can have it."""
     values = {name: label.value for name, label in sorted(totals.metadata.items())}
     return {
         name: value if not isinstance(value, float) or isfinite(value) else None
@@ -223,9 +232,10 @@ COLUMNS: Mapping[str, Column] = {
 }
 """By name, in the order in which they are shown; cost in USD, durations in milliseconds.
 
-``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the first one; ``unpriced`` counts
-the billable events whose cost is unknown and therefore not in ``cost``; ``open_roots`` counts roots that had not ended, or left
-before everything below them had; ``metadata`` is an object in JSON.
+``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the
+first one; ``unpriced`` counts the billable events whose cost is unknown and therefore not in
+``cost``; ``open_roots`` counts roots that had not ended, or were released before everything below
+them had; ``metadata`` is an object in JSON.
 """
 
 
@@ -234,13 +244,17 @@ Row = Mapping[str, Value]
 
 
 def read_row(session: StoredSession) -> Row:
-    """What is told of a session."""
+    """Return the values of all columns of a session."""
     return {name: column.read(session) for name, column in COLUMNS.items()}
 
 
 def ordered(rows: Iterable[Row], column: str, *, descends: bool = False) -> list[Row]:
-    """Rows sorted by a column; those where it is not known come last in either direction, equals by session id."""
+    """Sort rows by a column; equal ones by session id.
+
+    Those where it is not known come last in either direction.
+    """
     by_session: list[Row] = sorted(rows, key=lambda row: str(row["session"]))
     known = [row for row in by_session if row[column] is not None]
-    known.sort(key=lambda row: row[column], reverse=descends)  # type: ignore[arg-type, return-value]  # one type per column
+    # one type per column
+    known.sort(key=lambda row: row[column], reverse=descends)  # type: ignore[arg-type, return-value]
     return known + [row for row in by_session if row[column] is None]

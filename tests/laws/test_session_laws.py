@@ -30,8 +30,8 @@ from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import MAX_LINKS, Member, SessionTotals
 from otel_session_agg._sdk import turns, worker
 from otel_session_agg._sharing import store_queue, store_worker
-from otel_session_agg._sharing.encoding import decode
-from otel_session_agg._sharing.session_slots import RECORD
+from otel_session_agg._sharing.decoding import decode
+from otel_session_agg._sharing.keys import RECORD
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, Stored
 from otel_session_agg.testing import FakeClock

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing.encoding import decode
+from otel_session_agg._sharing.decoding import decode
 from otel_session_agg.stores import open_store
 from tests.support.servers import Server, free_port, valkey, valkey_cluster, wait_until
 from tests.support.workers import COMPLETION_TOKENS, STARTS, Job, Root, Told, Worker, Workers, spawned

@@ -16,7 +16,7 @@ from opentelemetry.trace import Tracer, set_span_in_context
 from otel_session_agg import Rollup, SessionSpanExporter, Settings, end_session, record_feedback, session
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.encoding import encode
-from otel_session_agg._sharing.session_slots import SESSION
+from otel_session_agg._sharing.keys import SESSION
 from otel_session_agg._sharing.stored_sessions import SessionReader
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.stores.base import Slot

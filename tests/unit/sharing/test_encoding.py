@@ -24,19 +24,10 @@ from otel_session_agg._model.session_totals import (
     SessionTotals,
 )
 from otel_session_agg._reasons import SESSION_ENDS
-from otel_session_agg._sharing.decoding import MalformedError
-from otel_session_agg._sharing.encoding import (
-    VERSION,
-    SessionTotalsEncoder,
-    decode,
-    decode_part,
-    decode_recorded,
-    encode,
-    encode_part,
-    encode_recorded,
-    error_type,
-)
+from otel_session_agg._sharing.decoding import MalformedError, decode, decode_part, decode_recorded
+from otel_session_agg._sharing.encoding import SessionTotalsEncoder, encode, encode_part, encode_recorded, error_type
 from otel_session_agg._sharing.parts import Part, Recorded
+from otel_session_agg._sharing.stored_form import VERSION
 from tests.unit.model.test_rollup import ROLLUPS
 from tests.unit.model.test_session_totals import MEMBERS, TOTALS
 

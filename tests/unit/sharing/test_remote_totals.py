@@ -9,9 +9,9 @@ import pytest
 
 from otel_session_agg import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.keys import open_slot, session_slot
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, POLL_SECONDS, Fetch, Fetches
-from otel_session_agg._sharing.session_slots import RemoteTotals, SessionSlots, Spent, open_slot
-from otel_session_agg._sharing.slots import session_slot
+from otel_session_agg._sharing.session_slots import RemoteTotals, SessionSlots, Spent
 from otel_session_agg.stores import MemoryStore, Slot
 from otel_session_agg.testing import FakeClock
 

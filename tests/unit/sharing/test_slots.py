@@ -13,11 +13,13 @@ import pytest
 
 from otel_session_agg import Rollup, SessionRecord, Settings
 from otel_session_agg._model.session_totals import Member, SessionTotals
-from otel_session_agg._sharing.encoding import decode, encode_part, encode_recorded
+from otel_session_agg._sharing.decoding import decode
+from otel_session_agg._sharing.encoding import encode_part, encode_recorded
+from otel_session_agg._sharing.keys import RECORD, ROOT, SlotWrite, inclusion, reassignment, session_slot, trace_key
 from otel_session_agg._sharing.parts import Part
 from otel_session_agg._sharing.parts import Recorded as Told
-from otel_session_agg._sharing.session_slots import RECORD
-from otel_session_agg._sharing.slots import MAX_DUE, ROOT, SlotWrite, StoreSlots, inclusion, reassignment, session_slot, trace_key
+from otel_session_agg._sharing.session_ends import MAX_DUE
+from otel_session_agg._sharing.slots import StoreSlots
 from otel_session_agg.stores import MemoryStore, Slot, SqliteStore
 from otel_session_agg.testing import FakeClock
 
@@ -49,13 +51,13 @@ class Office:
 
     def end(self, session_id: str = "s", store_slots: StoreSlots | None = None, **more: Any) -> bool:
         """End a session."""
-        return (store_slots or self.one).end(session_id, "end_session", self.records.append, **more)
+        return (store_slots or self.one).ends.end(session_id, "end_session", self.records.append, **more)
 
     def scan(self, *all_store_slots: StoreSlots) -> None:
         """All look for sessions in which nothing happens any more."""
         for store_slots in all_store_slots or (self.one, self.two):
-            for session_id in store_slots.due():
-                assert store_slots.end(session_id, "idle", self.records.append)
+            for session_id in store_slots.ends.due():
+                assert store_slots.ends.end(session_id, "idle", self.records.append)
 
     def part(self, writer: str, seq: int = 1, *, began: float = 0.0, store_slots: StoreSlots | None = None) -> None:
         """A process has one event, in a root that began so many seconds from now by its clock."""
@@ -121,7 +123,7 @@ class TestParts:
         """All of a trace but the root are read, those that are open too."""
         office = Office()
         office.one.write([part_write(A, part()), part_write(B, part(is_open=True)), root_write("s")])
-        [answer, nothing] = office.two.parts([TRACE, 8])
+        [answer, nothing] = office.two.traces.parts([TRACE, 8])
         assert {A: part(), B: part(is_open=True)} == dict(answer.parts)
         assert ((), True) == (nothing.parts, nothing.is_reached)
 
@@ -130,7 +132,7 @@ class TestParts:
         office = Office()
         for seq in (2, 3, 1):
             office.one.write([part_write(A, part(seq, seq))])
-        [answer] = office.one.parts([TRACE])
+        [answer] = office.one.traces.parts([TRACE])
         assert [(A, part(3, 3))] == list(answer.parts)
 
     @pytest.mark.parametrize(
@@ -150,8 +152,8 @@ class TestParts:
         office = Office()
         office.store.put([Slot(trace_key(TRACE), writer, 1, value)], ttl_seconds=10)
         office.one.write([part_write(B, part()), root_write("s")])
-        assert [(B, part())] == list(office.two.parts([TRACE])[0].parts)
-        assert [f"t:{TRACE_ID}:{B}"] == [slot_write.slot.writer for slot_write in office.one.reassignments()]
+        assert [(B, part())] == list(office.two.traces.parts([TRACE])[0].parts)
+        assert [f"t:{TRACE_ID}:{B}"] == [slot_write.slot.writer for slot_write in office.one.traces.reassignments()]
         assert 2 == office.counts["malformed"]
 
     def test_malformed_root(self) -> None:
@@ -159,7 +161,7 @@ class TestParts:
         office = Office()
         office.one.write([part_write(A, part())])
         office.store.put([Slot(trace_key(TRACE), ROOT, 1, b"garbage")], ttl_seconds=10)
-        assert [] == office.one.reassignments()
+        assert [] == office.one.traces.reassignments()
         assert 1 == office.counts["malformed"]
 
 
@@ -182,24 +184,24 @@ class TestAdoption:
         """A part that ends after the root finds it, and is in its session."""
         office = Office()
         office.one.write([root_write("s")])
-        assert [] == office.one.reassignments()
+        assert [] == office.one.traces.reassignments()
         office.two.write([part_write(A, part())])
-        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.two.reassignments()
+        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.two.traces.reassignments()
 
     def test_part_first(self) -> None:
         """A part that ends before the root is found by it."""
         office = Office()
         office.two.write([part_write(A, part())])
-        assert [] == office.two.reassignments()
+        assert [] == office.two.traces.reassignments()
         office.one.write([root_write("s")])
-        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.one.reassignments()
+        assert [SlotWrite(reassignment("s", TRACE, A, part()))] == office.one.traces.reassignments()
 
     def test_both(self) -> None:
         """When both see each other, both write the same slot."""
         office = Office()
         office.one.write([root_write("s")])
         office.two.write([part_write(A, part())])
-        [mine], [yours] = office.one.reassignments(), office.two.reassignments()
+        [mine], [yours] = office.one.traces.reassignments(), office.two.traces.reassignments()
         assert mine == yours
         office.one.write([mine])
         office.two.write([yours])
@@ -210,7 +212,7 @@ class TestAdoption:
         office = Office()
         office.two.write([part_write(A, part())])
         office.one.write([root_write("s", (A, 2))])
-        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
+        assert ([], []) == (office.one.traces.reassignments(), office.two.traces.reassignments())
 
     def test_carried_and_changed(self) -> None:
         """When it changes after that, the session gets what it is now."""
@@ -218,7 +220,7 @@ class TestAdoption:
         office.two.write([part_write(A, part())])
         office.one.write([root_write("s", (A, 2)), SlotWrite(reassignment("s", TRACE, A, part()))])
         office.two.write([part_write(A, part(4, 3))])
-        office.two.write(office.two.reassignments())
+        office.two.write(office.two.traces.reassignments())
         assert 4 == office.totals("s").rollup.num_events
 
     @pytest.mark.parametrize("other", [part(is_open=True), part(session="t")])
@@ -226,14 +228,14 @@ class TestAdoption:
         """A part that is open, or that named a session, needs none."""
         office = Office()
         office.one.write([root_write("s"), part_write(A, other)])
-        assert [] == office.one.reassignments()
+        assert [] == office.one.traces.reassignments()
 
     def test_once(self) -> None:
         """Who has looked does not look again until there is something to look for."""
         office = Office()
         office.one.write([root_write("s"), part_write(A, part())])
-        assert 1 == len(office.one.reassignments())
-        assert [] == office.one.reassignments()
+        assert 1 == len(office.one.traces.reassignments())
+        assert [] == office.one.traces.reassignments()
 
     def test_store_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """When the store fails meanwhile, the next look finds it."""
@@ -242,8 +244,8 @@ class TestAdoption:
         with monkeypatch.context() as patch:
             patch.setattr(office.store, "get", _refuse)
             with pytest.raises(ConnectionError):
-                office.one.reassignments()
-        assert 1 == len(office.one.reassignments())
+                office.one.traces.reassignments()
+        assert 1 == len(office.one.traces.reassignments())
 
     def test_many(self) -> None:
         """Any number of traces are looked at."""
@@ -252,7 +254,7 @@ class TestAdoption:
             for slot_write in (root_write("s"), part_write(A, part())):
                 slot = slot_write.slot._replace(key=trace_key(number))
                 office.one.write([slot_write._replace(slot=slot, part_of=number)])
-        assert 599 == len({slot_write.slot.writer for slot_write in office.one.reassignments()})
+        assert 599 == len({slot_write.slot.writer for slot_write in office.one.traces.reassignments()})
 
 
 def _refuse(*_: object, **__: object) -> Any:
@@ -267,12 +269,12 @@ class TestBecomesSession:
         """It becomes a session itself; what its root told was the first revision, so the record is the second."""
         office = Office()
         office.one.write([root_write(None)])
-        assert [] == office.one.reassignments()
+        assert [] == office.one.traces.reassignments()
         office.two.write([part_write(A, part())])
-        office.two.write(office.two.reassignments())
-        assert [] == office.two.due()
+        office.two.write(office.two.traces.reassignments())
+        assert [] == office.two.ends.due()
         office.clock.tick(LINGER)
-        assert [TRACE_ID] == office.two.due()
+        assert [TRACE_ID] == office.two.ends.due()
         assert office.end(TRACE_ID, office.two)
         assert [(2, 6)] == office.revisions()
         [record] = office.records
@@ -283,10 +285,10 @@ class TestBecomesSession:
         office = Office()
         office.two.write([part_write(A, part(2))])
         office.one.write([root_write(None, (A, 2))])
-        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
+        assert ([], []) == (office.one.traces.reassignments(), office.two.traces.reassignments())
         office.two.write([part_write(B, part(4))])
         for store_slots in (office.two, office.one):
-            store_slots.write(office.two.reassignments())
+            store_slots.write(office.two.traces.reassignments())
         assert 11 == office.totals(TRACE_ID).rollup.num_events
 
     def test_nothing_missed(self) -> None:
@@ -294,7 +296,7 @@ class TestBecomesSession:
         office = Office()
         office.two.write([part_write(A, part())])
         office.one.write([root_write(None, (A, 2))])
-        assert ([], []) == (office.one.reassignments(), office.two.reassignments())
+        assert ([], []) == (office.one.traces.reassignments(), office.two.traces.reassignments())
         assert [] == list(office.store.keys("s:"))
 
     def test_twice(self) -> None:
@@ -303,7 +305,10 @@ class TestBecomesSession:
         office.one.write([root_write(None)])
         office.one.write([part_write(A, part())])
         office.two.write([part_write(B, part())])
-        for slot_writes, store_slots in ((office.one.reassignments(), office.one), (office.two.reassignments(), office.two)):
+        for slot_writes, store_slots in (
+            (office.one.traces.reassignments(), office.one),
+            (office.two.traces.reassignments(), office.two),
+        ):
             store_slots.write(slot_writes)
         for store_slots in (office.one, office.two):
             assert office.end(TRACE_ID, store_slots)
@@ -340,7 +345,7 @@ class TestEnd:
             office.records.append(record)
             other.append(office.end(store_slots=office.two))
 
-        assert office.one.end("s", "end_session", tell)
+        assert office.one.ends.end("s", "end_session", tell)
         assert [False] == other
         assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
@@ -368,10 +373,10 @@ class TestEnd:
             office.records.append(record)
             office.two.write([SlotWrite(session_slot("s", "q.1", 1, ONE))])
 
-        assert office.one.end("s", "end_session", tell)
-        assert [] == office.one.due()
+        assert office.one.ends.end("s", "end_session", tell)
+        assert [] == office.one.ends.due()
         office.clock.tick(LINGER)
-        assert ["s"] == office.one.due()
+        assert ["s"] == office.one.ends.due()
         assert office.end()
         assert [(1, 1), (2, 2)] == office.revisions()
 
@@ -438,7 +443,7 @@ class TestEnd:
         office = Office()
         office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         with pytest.raises(ConnectionError):
-            office.one.end("s", "end_session", _refuse)
+            office.one.ends.end("s", "end_session", _refuse)
         assert office.end(store_slots=office.two)
         assert [(1, 1)] == office.revisions()
 
@@ -450,8 +455,8 @@ class TestEnd:
         assert office.end()
         assert ([(1, 1)], 2) == (office.revisions(), office.counts["malformed"])
         assert [("store_entry", True)] == [(record.partial_reason, record.is_partial) for record in office.records]
-        assert ["s:s: x", "s:s: y"] == office.one.left_out()
-        assert [] == office.one.left_out()
+        assert ["s:s: x", "s:s: y"] == office.one.sessions.left_out()
+        assert [] == office.one.sessions.left_out()
 
     def test_whole(self) -> None:
         """When all of it can be read, the record does not say that something is missing."""
@@ -530,22 +535,22 @@ class TestDue:
         office.clock.tick(IDLE - 1)
         office.two.write([SlotWrite(session_slot("s", "q.1", 1, ONE)), root_write("s")])
         office.clock.tick(IDLE - 1)
-        assert [] == office.one.due()
+        assert [] == office.one.ends.due()
         office.clock.tick(1)
-        assert ["s"] == office.one.due()
+        assert ["s"] == office.one.ends.due()
         office.end()
-        assert [] == office.one.due()
+        assert [] == office.one.ends.due()
 
     def test_late(self) -> None:
         """What comes late after the end is told a moment later; what comes late before waits with the rest."""
         office = Office()
         office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.clock.tick(LINGER)
-        assert [] == office.one.due()
+        assert [] == office.one.ends.due()
         office.end()
         office.two.write([SlotWrite(session_slot("s", "p.1", 2, ONE))])
         office.clock.tick(LINGER)
-        assert ["s"] == office.two.due()
+        assert ["s"] == office.two.ends.due()
 
     def test_late_and_later(self) -> None:
         """Late spans that follow each other do not put the record off until the session is idle."""
@@ -555,7 +560,7 @@ class TestDue:
         for seq in (2, 3):
             office.one.write([SlotWrite(session_slot("s", "p.1", seq, ONE))])
         office.clock.tick(LINGER)
-        assert ["s"] == office.one.due()
+        assert ["s"] == office.one.ends.due()
 
 
 class Crowded(MemoryStore):
@@ -691,7 +696,7 @@ class TestOthers:
         office = Office()
         slots = [session_slot("s", name, 1, ONE) for name in ("p.1", "q.1", "q.2")]
         office.one.write([*map(SlotWrite, slots), SlotWrite(Slot("s:s", RECORD, 1, encode_recorded(Told(1, 1))))])
-        [others] = office.one.others({"s": "p.1"}, {})
+        [others] = office.one.sessions.remote_totals({"s": "p.1"}, {})
         assert ("s", 2) == (others.session_id, others.totals.rollup.num_events)
 
     def test_only_news(self) -> None:
@@ -699,10 +704,10 @@ class TestOthers:
         office = Office()
         seen: dict[str, int] = {}
         watched = {"s": "p.1", "t": "p.1"}
-        assert ["s", "t"] == [others.session_id for others in office.one.others(watched, seen)]
-        assert [] == list(office.one.others(watched, seen))
+        assert ["s", "t"] == [others.session_id for others in office.one.sessions.remote_totals(watched, seen)]
+        assert [] == list(office.one.sessions.remote_totals(watched, seen))
         office.two.write([SlotWrite(session_slot("t", "q.1", 1, ONE))])
-        assert ["t"] == [others.session_id for others in office.one.others(watched, seen)]
+        assert ["t"] == [others.session_id for others in office.one.sessions.remote_totals(watched, seen)]
 
 
 class TestWrite:
@@ -719,7 +724,7 @@ class TestWrite:
 
     def test_gone(self) -> None:
         """Whether something may be gone is the store's to say."""
-        assert Office().one.sessions.gone() is None
+        assert Office().one.sessions.take_gone() is None
 
     def test_evicted(self) -> None:
         """What is gone from a store is written again with a mark, and the record says that something may be missing."""
@@ -727,10 +732,10 @@ class TestWrite:
         office.one.write([SlotWrite(session_slot("s", "p.1", 1, ONE))])
         office.store.evict("s:s")
         assert not office.end()
-        gone = office.one.sessions.gone()
+        gone = office.one.sessions.take_gone()
         assert gone is not None
-        assert (frozenset({"s:s"}), ["s:s"]) == (gone.keys, [slot.key for slot in gone.marks])
-        office.one.write([*map(SlotWrite, gone.marks), SlotWrite(session_slot("s", "p.1", 1, ONE))])
-        assert office.one.sessions.gone() is None
+        assert (frozenset({"s:s"}), ["s:s"]) == (gone.keys, [slot.key for slot in gone.notices])
+        office.one.write([*map(SlotWrite, gone.notices), SlotWrite(session_slot("s", "p.1", 1, ONE))])
+        assert office.one.sessions.take_gone() is None
         assert office.end()
         assert [(1, 1, "store_evicted")] == [(r.revision, r.rollup.num_events, r.partial_reason) for r in office.records]

@@ -20,10 +20,10 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing import remote_totals, store_queue, store_worker
-from otel_session_agg._sharing.encoding import decode, encode_part
+from otel_session_agg._sharing.decoding import decode
+from otel_session_agg._sharing.encoding import encode_part
+from otel_session_agg._sharing.keys import SlotWrite, open_slot, session_slot, trace_key
 from otel_session_agg._sharing.parts import Part, RemoteParts
-from otel_session_agg._sharing.session_slots import open_slot
-from otel_session_agg._sharing.slots import SlotWrite, session_slot, trace_key
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._sharing.write_buffer import WriteBuffer
 from otel_session_agg.stores import MemoryStore, SessionStore, Slot, SqliteStore, Stored
@@ -157,7 +157,7 @@ class TestOutbox:
         buffer.put(slot_write("s", 1))
         batch = buffer.first(10)
         buffer.put(slot_write("s", 2))
-        buffer.written(batch)
+        buffer.set_written(batch)
         assert [slot_write("s", 2)] == buffer.first(10)
 
     def test_bounds(self) -> None:
@@ -166,10 +166,10 @@ class TestOutbox:
         assert [0, 0, 0, 1, 1] == [buffer.put(slot_write(f"s{number}")) for number in range(5)]
         assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in buffer.first(10)]
         for number in range(5, 10):
-            buffer.written([slot_write(f"s{number}")])
-        buffer.written(buffer.first(10))
+            buffer.set_written([slot_write(f"s{number}")])
+        buffer.set_written(buffer.first(10))
         assert not buffer
-        assert 0 == buffer.again()
+        assert 0 == buffer.write_again()
         assert [f"s:s{number}" for number in (2, 3, 4)] == [one.slot.key for one in buffer.first(10)]
 
     def test_again(self) -> None:
@@ -178,9 +178,9 @@ class TestOutbox:
         for number in range(2):
             buffer.put(slot_write("a", 1 + number))
             buffer.put(slot_write(f"b{number}"))
-            buffer.written(buffer.first(10))
+            buffer.set_written(buffer.first(10))
         buffer.put(slot_write("a", 3))
-        buffer.again()
+        buffer.write_again()
         assert {"s:a": 3, "s:b0": 1, "s:b1": 1} == {one.slot.key: one.slot.seq for one in buffer.first(10)}
 
     @given(
@@ -204,14 +204,14 @@ class TestOutbox:
                 buffer.put(SlotWrite(open_slot(name, "p", seq, 0)))
             elif what == "again":
                 stands.clear()
-                buffer.again()
+                buffer.write_again()
             else:
                 batch = buffer.first(size)
                 for one in sorted(batch, key=lambda row: row.slot.key.startswith("o:")):  # as the desk does
                     stands[one.slot.key] = one.slot.seq
                     if one.slot.key.startswith("o:"):
                         assert stands.get(f"s:{one.slot.key[2:]}", 0) >= needs[one.slot.seq]
-                buffer.written(batch)
+                buffer.set_written(batch)
 
 
 class TestWrites:

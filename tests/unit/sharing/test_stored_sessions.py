@@ -15,9 +15,8 @@ from otel_session_agg import Rollup
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
 from otel_session_agg._sharing.encoding import encode_recorded
+from otel_session_agg._sharing.keys import RECORD, SESSION, first_record, session_slot
 from otel_session_agg._sharing.parts import Recorded
-from otel_session_agg._sharing.session_slots import RECORD, SESSION
-from otel_session_agg._sharing.slots import first_record, session_slot
 from otel_session_agg._sharing.stored_sessions import (
     _BATCH,
     COLUMNS,
