@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import SpanLimits
 from otel_session_agg import environment_variables as env
 from otel_session_agg._cli.doctor_text import Attempt, Fact, Section
 from otel_session_agg._masked import masked
-from otel_session_agg._sdk.delegate import OURS, downstream
+from otel_session_agg._sdk.delegate import SESSION_AGG, downstream
 from otel_session_agg._sdk.sampler import NAME as RECORDING
 from otel_session_agg._sdk.sampler import record_unsampled
 
@@ -89,21 +89,21 @@ def _exporters(behind: str, attempt: Attempt) -> Section:
     ]
     problems += [f"{_TRACES_EXPORTER} is none: no span is exported."] if _NONE in names else []
     notes = []
-    if OURS not in names:
+    if SESSION_AGG not in names:
         notes.append(
-            f"{_TRACES_EXPORTER} does not name {OURS}: there are totals only where code adds SessionSpanProcessor."
+            f"{_TRACES_EXPORTER} does not name {SESSION_AGG}: there are totals only where code adds SessionSpanProcessor."
         )
         return Section("exporters", facts, problems, notes)
     if "otlp" in names and behind == "otlp":
         problems.append(
-            f"{_TRACES_EXPORTER} names {OURS} and otlp: every span is exported twice; {OURS} alone exports by OTLP."
+            f"{_TRACES_EXPORTER} names {SESSION_AGG} and otlp: every span is exported twice; {SESSION_AGG} alone exports by OTLP."
         )
     error = attempt(partial(_made, behind))[1]
     if error:
         problems.append(
-            f"The exporter behind {OURS} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER}) cannot be used: {error}."
+            f"The exporter behind {SESSION_AGG} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER}) cannot be used: {error}."
         )
-    return Section("exporters", [*facts, Fact(f"behind {OURS}", behind)], problems, notes)
+    return Section("exporters", [*facts, Fact(f"behind {SESSION_AGG}", behind)], problems, notes)
 
 
 def _made(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What stands behind a door: the runner with all its parts, and the answers for functions that are called without a door."""
+"""Build all parts behind a processor or exporter, and answer ``_api`` about totals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
 if hasattr(os, "register_at_fork"):
-    # first, so that of what is locked for a fork this is the last, as it is for imports themselves
+    # registered first, so that it is locked last for a fork, as Python's own import lock is
     os.register_at_fork(
         before=imports.before_fork,
         after_in_parent=imports.after_fork,
@@ -42,9 +42,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class Aggregator:
-    """All that one processor or exporter does; ``hand_on`` and ``batch_seconds``: see ``Runner``; ``store``: one that is shared."""
+    """All that one processor or exporter does; its methods may be called from any thread.
 
-    def __init__(  # noqa: PLR0913 -- all that a door can be given
+    It is registered (``_api/registry.py``) and handles ``SIGTERM`` until it is shut down or gone.
+    """
+
+    def __init__(  # noqa: PLR0913 -- all that a processor or exporter can be given
         self,
         hand_on: HandOn | None,
         settings: Settings,
@@ -57,16 +60,32 @@ class Aggregator:
         downstream_flush: Callable[[int], object],
         before_stop: Callable[[int], object] | None = None,
     ) -> None:
-        """``downstream_flush`` and ``before_stop``: what flushes what is behind, and in front; with milliseconds."""
+        """Build and register all parts.
+
+        Args:
+            hand_on: See ``BatchFolder``.
+            settings: The settings.
+            store: A store that processes share; ``None``: there is none.
+            prices: The price book.
+            on_session: The application's callback for session records.
+            meter_provider: Where metrics go; ``None``: the global one.
+            batch_seconds: See ``Pipeline``.
+            downstream_flush: Flushes what is behind, within so many milliseconds.
+            before_stop: Flushes what is in front, within so many milliseconds.
+
+        """
         self._prices = prices
         self._on_session = on_session
         self._is_live = hand_on is None
         self._store = store
         self.is_shared = store is not None
         self.sees_blocks = self.is_shared and batch_seconds is None
-        """Whether blocks are told of: where spans come in batches, a block that is left says nothing of what is still to come."""
+        """Whether other processes learn of ``session()`` blocks.
+
+        Not where spans come in batches: after a block is left, spans of it are still to come.
+        """
         self.joins = store is None and hand_on is not None
-        """Whether siblings of this process that have no store have shares of the same sessions."""
+        """Whether others of this process without a store have shares of the same sessions."""
         siblings = weakly(self._siblings) if self.joins else None
         self.span_worker = SpanWorker(
             hand_on,
@@ -93,13 +112,16 @@ class Aggregator:
             os.register_at_fork(after_in_child=weakly(self.span_worker.reset))
 
     def handle_sigterm(self) -> bool:
-        """Let ``SIGTERM`` lose nothing; returns whether that is done: only the main thread can do it."""
+        """Install the handler of ``SIGTERM``; return whether that is done.
+
+        Only the main thread can do it.
+        """
         if self._handles_sigterm:
             stopping.install()
         return stopping.is_looked_after or not self._handles_sigterm
 
     def rows(self) -> list[tuple[str, str]]:
-        """What it is and what it has, as names and values for people; nothing waits and nothing is asked."""
+        """Return its state as names and values for people, without waiting or folding."""
         span_worker = self.span_worker
         pipeline = span_worker.pipeline
         # copied in one step: another thread may add to them
@@ -115,7 +137,10 @@ class Aggregator:
         ]
 
     def flush(self, timeout_millis: int | None, downstream: Callable[[int], object]) -> bool:
-        """Release and forward everything, then flush the downstream in the time that is left; returns whether both worked."""
+        """Release and forward everything, then flush the downstream in the time that is left.
+
+        Return whether both worked.
+        """
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
         done = self.guard.call("force_flush", self.span_worker.drain, FLUSH, until) or False
         flushed = self.guard.call(
@@ -124,7 +149,13 @@ class Aggregator:
         return (flushed or False) and done
 
     def stop(self, until: float, *, is_last: bool) -> None:
-        """Let leave what can before the process ends, until a monotonic time; ``is_last``: also what is still open."""
+        """Let leave what can before the process ends.
+
+        Args:
+            until: Monotonic seconds.
+            is_last: Whether open sessions end, too.
+
+        """
         if self._before_stop is not None:
             self.guard.call(
                 "flushing what is in front", self._flushed, self._before_stop, _left_millis(until)
@@ -141,7 +172,7 @@ class Aggregator:
         return downstream(timeout_millis) is not False  # some return nothing
 
     def shut_down(self, timeout_millis: float = 30000) -> None:
-        """Forward everything; what comes later is lost."""
+        """Forward everything and unregister; what comes later is lost."""
         self.guard.call(
             "shutdown", self.span_worker.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000
         )
@@ -167,15 +198,15 @@ class Aggregator:
             if isinstance(one, Aggregator) and one.joins and one is not self
         ]
 
-    # -- asked about --------------------------------------------------------------------------------------------------------
+    # -- for _api ---------------------------------------------------------------------------------
 
     @property
     def process(self) -> str:
-        """What this is known by in a store."""
+        """The name of this processor or exporter in a store."""
         return self.span_worker.pipeline.process
 
     def block(self, label: Label, *, is_entered: bool) -> None:
-        """A ``session()`` block is entered, or left: other processes get to know it, without anybody waiting for that."""
+        """Let other processes know, without waiting, that a block is entered or left."""
         if self.sees_blocks:
             self.span_worker.queue.append(Block(None, label, is_entered))
             if not self.span_worker.awake:
@@ -184,14 +215,14 @@ class Aggregator:
     def session_rollup(
         self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
     ) -> Rollup | None:
-        """The totals of a session at this moment; ``None`` when it is not known here.
+        """Return the totals of a session at this moment; ``None`` when it is not known here.
 
         Args:
             session_id: The session.
-            wait_seconds: How long to wait at most, when there is a store that is shared, until nothing of the session is open
-                in other processes; what these write is in the totals then.  Before it returns inside a block of the session,
-                siblings know of that block.
-            siblings: Other processors of this process, which are not waited for.
+            wait_seconds: How long to wait at most, when there is a store that is shared, until
+                nothing of the session is open in other processes; what these write is in the totals
+                then.  Before it returns inside a block of the session, others know of that block.
+            siblings: Names of other processors of this process, which are not waited for.
 
         """
         if wait_seconds > 0 and self.is_shared:
@@ -208,7 +239,7 @@ class Aggregator:
         return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
 
     def share(self, session_id: str) -> Rollup | None:
-        """What it has of a session that no other of this process without a store has."""
+        """Return its share of a session: what no other of this process without a store has."""
 
         def look(manager: SessionManager, now: float) -> Rollup | None:
             manager.totals(session_id, now)
@@ -224,7 +255,11 @@ class Aggregator:
         wait_seconds: float = 0.0,
         siblings: frozenset[str] = frozenset(),
     ) -> Rollup | None:
-        """The totals of an account at this moment, as ``session_rollup``; ``whose``: of whom something may be open elsewhere."""
+        """Return the totals of an account at this moment.
+
+        ``whose`` is the owner, of whom something may be open in other processes.  All else is as
+        for ``session_rollup``.
+        """
         if wait_seconds > 0 and self.is_shared:
             labels = (
                 [label for label in labels_around() if whose in owners_of(label)]
@@ -248,7 +283,7 @@ class Aggregator:
         labels: list[Label],
         ask: Callable[[SessionManager, float], Callable[[float], None] | None],
     ) -> None:
-        """Wait for other processes; then for their knowing that the blocks around the call go on."""
+        """Wait for other processes; then until they can know that the blocks around go on."""
         until = time.monotonic() + wait_seconds
         wait = self.span_worker.ask_manager(ask)
         if wait is not None:
@@ -260,7 +295,7 @@ class Aggregator:
                 self.guard.call("asking the store", confirm, until)
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
-        """The totals of the trace that a span is in, at this moment; ``None`` when it is not known here."""
+        """Return the totals of the trace around a span at this moment; ``None``: not known here."""
         return self.span_worker.ask_manager(
             lambda manager, _: manager.root_release.trace_totals(trace_id, span_id)
         )
@@ -271,7 +306,10 @@ class Aggregator:
         self.guard.call("waking the worker", self.span_worker.wake_worker)
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
-        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        """Add feedback to a session, or to the trace above ``span``, which carries the feedback.
+
+        Return whether ``span`` is forwarded.
+        """
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
         def note(manager: SessionManager, now: float) -> bool:
@@ -285,7 +323,7 @@ class Aggregator:
         return not self._is_live
 
     def _session_ended(self, record: SessionRecord) -> None:
-        """A session has ended."""
+        """Measure a session that has ended, and hand its record to the application."""
         if self._meters is not None:
             self._meters.ended(record)
         if self._on_session is not None:
@@ -293,5 +331,5 @@ class Aggregator:
 
 
 def _left_millis(until: float) -> int:
-    """Milliseconds until a monotonic time."""
+    """Return the milliseconds until a monotonic time, at least 0."""
     return max(0, int((until - time.monotonic()) * 1000))

@@ -1,4 +1,4 @@
-"""What an application gives to the processor or the exporter, checked; what is wrong is said in one sentence."""
+"""Check the arguments of the processor and the exporter; an error says in a sentence what to do."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _IS_EXPORTER = "is an exporter; give it to a BatchSpanProcessor, and that to add
 _IS_PROCESSOR = "is a processor; give it to add_span_processor as it is, with the exporter inside"
 
 
-class _Elsewhere:
-    """A method of a processor on an exporter, or the other way round: says what to do.
+class _WrongKind:
+    """A method of a processor on an exporter, or the other way round: raises with advice.
 
-    A ``__getattr__`` would say it, too, but with one every attribute of a processor is read slowly, by each span.
+    A ``__getattr__`` could do that, too, but with one every attribute of a processor is read
+    slowly, by each span.
     """
 
     def __init__(self, advice: str) -> None:
@@ -41,7 +42,10 @@ class _Elsewhere:
         self._name = name
 
     def __get__(self, _: object, own: type) -> NoReturn:
-        message = f"{own.__name__!r} object has no attribute {self._name!r}: {own.__name__} {self._advice}"
+        message = (
+            f"{own.__name__!r} object has no attribute {self._name!r}:"
+            f" {own.__name__} {self._advice}"
+        )
         raise AttributeError(message)
 
 
@@ -54,25 +58,25 @@ class AddsTotals:
         return as_repr(type(self).__name__, (f"{name} {value}" for name, value in self._rows()))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return what a notebook shows."""
         return as_html(type(self).__name__, self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
         return [("before", self._behind()), *self._aggregator.rows()]
 
     def _behind(self) -> str:
-        """What is behind it, by the names of types: more of it may hold keys."""
+        """Return what is behind it, by names of types only: a ``repr`` could show API keys."""
         raise NotImplementedError
 
     if not TYPE_CHECKING:  # for type checkers every attribute would exist
-        on_start = _Elsewhere(_IS_EXPORTER)
-        on_end = _Elsewhere(_IS_EXPORTER)
-        _on_ending = _Elsewhere(_IS_EXPORTER)
-        export = _Elsewhere(_IS_PROCESSOR)
+        on_start = _WrongKind(_IS_EXPORTER)
+        on_end = _WrongKind(_IS_EXPORTER)
+        _on_ending = _WrongKind(_IS_EXPORTER)
+        export = _WrongKind(_IS_PROCESSOR)
 
 
 def check_processor_or_exporter(given: object) -> None:
-    """Whether something can stand behind ``SessionSpanProcessor``.
+    """Check that an object can stand behind ``SessionSpanProcessor``.
 
     Raises:
         TypeError: it cannot.
@@ -86,12 +90,13 @@ def check_processor_or_exporter(given: object) -> None:
     _refuse_class(inner, wanted)
     if isinstance(inner, AddsTotals):
         _refuse(
-            f"{wanted} that does not add totals itself: leave {type(inner).__name__} out, and give what is behind it"
+            f"{wanted} that does not add totals itself:"
+            f" leave {type(inner).__name__} out, and give what is behind it"
         )
 
 
 def check_exporter(given: object) -> None:
-    """Whether something does not only look as if it could stand behind ``SessionSpanExporter``.
+    """Check for what looks like an exporter or its name but cannot stand behind ours.
 
     Raises:
         TypeError: it is a class, a processor, or adds totals itself.
@@ -101,7 +106,8 @@ def check_exporter(given: object) -> None:
     _refuse_class(given, wanted)
     if isinstance(given, AddsTotals):
         _refuse(
-            f"{wanted}, and not add totals itself: leave {type(given).__name__} out, and give what is behind it"
+            f"{wanted}, and not add totals itself:"
+            f" leave {type(given).__name__} out, and give what is behind it"
         )
     if isinstance(given, SpanProcessor):
         _refuse(
@@ -111,7 +117,7 @@ def check_exporter(given: object) -> None:
 
 
 def named(given: object) -> str:
-    """What stands behind, by the names of types."""
+    """Return a description by names of types: ``BatchSpanProcessor(OTLPSpanExporter)``."""
     if isinstance(given, _HAVE_AN_EXPORTER):
         return f"{type(given).__name__}({type(given.span_exporter).__name__})"
     return type(given).__name__
@@ -127,7 +133,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def settings_of(given: Settings | Mapping[str, Any] | None) -> Settings:
-    """Settings as they are, from a mapping, or from the environment.
+    """Return settings as they are, from a mapping, or from the environment.
 
     Raises:
         SettingsError: a name or value of the mapping is not allowed.
@@ -146,7 +152,7 @@ def settings_of(given: Settings | Mapping[str, Any] | None) -> Settings:
 
 
 def prices_of(given: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None) -> PriceBook:
-    """A price book as it is, or made of overrides.
+    """Return a price book as it is, or made of overrides.
 
     Raises:
         SettingsError: a key or price of the mapping is malformed.
@@ -157,15 +163,16 @@ def prices_of(given: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | 
         return PriceBook(given)
     if isinstance(given, type) or not hasattr(given, "cost_pusd"):
         _refuse(
-            f"prices must be a PriceBook(...) or a mapping of models to prices, not {_called(given)}"
+            "prices must be a PriceBook(...) or a mapping of models to prices,"
+            f" not {_called(given)}"
         )
     return given
 
 
 def store_of(given: SessionStore | str | None, settings: Settings) -> SessionStore | None:
-    """The store that processes share; ``None`` when this process is alone.
+    """Return the store that processes share; ``None`` when there is none.
 
-    A wrong URL that comes from the environment is logged, and this process is alone: the application goes on.
+    A wrong URL from the environment is logged, and there is none: the application goes on.
 
     Raises:
         StoreError: a URL that was given is not known, or needs an extra that is not installed.
@@ -178,7 +185,8 @@ def store_of(given: SessionStore | str | None, settings: Settings) -> SessionSto
         and (isinstance(given, type) or not hasattr(given, "put"))
     ):
         _refuse(
-            f"store must be a URL such as sqlite:///file or redis://host:6379/0, or a store, not {_called(given)}"
+            "store must be a URL such as sqlite:///file or redis://host:6379/0, or a store,"
+            f" not {_called(given)}"
         )
     try:
         return shared_store(settings.store if given is None else given)

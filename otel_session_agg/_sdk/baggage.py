@@ -1,9 +1,11 @@
-"""Session ids that callers send in W3C baggage: where nobody trusts them they go no further.
+"""Keep session ids that callers send in W3C baggage from going further where they are not trusted.
 
-What is in the context's baggage is sent to every service that is called.  A service that does not trust its callers would hand their ids on
-to services that trust *it*, inside whatever ``session()`` block and on traces that are not sampled, of which no processor hears.  In the
-context nothing tells what arrived from what the application put there, so it is left out where it is read from the headers.  In a process
-that has processors of both kinds it is noted there, and left out where it would be sent below a span that no trusting one hears of.
+What is in the context's baggage is sent to every service that is called.  A service that does not
+trust its callers would hand their ids on to services that trust *it*, inside any ``session()``
+block and on traces that are not sampled, which no processor sees.  In the context nothing
+distinguishes what arrived from what the application put there, so it is left out where it is read
+from the headers.  In a process that has processors of both kinds it is noted there, and left out
+where it would be sent below a span that no trusting processor sees.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _ARRIVED = create_key("otel_session_agg.arrived")
 
 
 class _Incoming:
-    """Who in this process trusts what arrives, and who does not."""
+    """Which processors of this process trust what arrives, and which do not."""
 
     def __init__(self) -> None:
         self._trusting: WeakSet[object] = WeakSet()
@@ -31,17 +33,16 @@ class _Incoming:
         self._is_installed = False
 
     def watch(self, processor: object, *, trusts: bool) -> None:
-        """A processor is there."""
+        """Add a processor; with the first one, wrap the methods of the W3C propagator."""
         (self._trusting if trusts else self._others).add(processor)
         if not self._is_installed:
-            self._is_installed = (
-                True  # on the class: propagators are there already, and others come later
-            )
+            self._is_installed = True
+            # on the class: propagators exist already, and more are made later
             W3CBaggagePropagator.extract = self._extracting(W3CBaggagePropagator.extract)  # type: ignore[method-assign]
             W3CBaggagePropagator.inject = self._injecting(W3CBaggagePropagator.inject)  # type: ignore[method-assign]
 
     def leave(self, processor: object) -> None:
-        """It was shut down."""
+        """Remove a processor that was shut down."""
         self._trusting.discard(processor)
         self._others.discard(processor)
 
@@ -76,7 +77,7 @@ class _Incoming:
         return watched
 
     def _is_trusted(self, context: Context) -> bool:
-        """Whether a trusting processor hears of the span that is open."""
+        """Return whether a trusting processor sees the span that is open."""
         hears: Iterable[object] = getattr(
             getattr(trace.get_current_span(context), "_span_processor", None),
             "_span_processors",
@@ -90,7 +91,7 @@ incoming = _Incoming()
 
 
 def _arrived(found: Context, before: Context) -> Mapping[str, tuple[object, object]]:
-    """The session ids that were not there before, each with what was."""
+    """Return the session ids that arrived, by key, each with the value before (``None``: none)."""
     entries = baggage.get_all(found)
     if not entries:
         return {}
@@ -103,7 +104,10 @@ def _arrived(found: Context, before: Context) -> Mapping[str, tuple[object, obje
 
 
 def _without(arrived: Mapping[str, tuple[object, object]], context: Context) -> Context:
-    """The context with what was there before in the place of what arrived; what was put there since stays."""
+    """Return the context with the values before in the place of those that arrived.
+
+    Values that were put there since stay.
+    """
     for key, (value, own) in arrived.items():
         if baggage.get_baggage(key, context) == value:
             context = (

@@ -1,4 +1,4 @@
-"""A thread for the application's callbacks: one that takes long, or never comes back, holds up nothing but other callbacks."""
+"""The thread of the application's callbacks: one that never returns delays only other callbacks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from otel_session_agg._threads.background import Worker
 from otel_session_agg._threads.suppress import suppressed
 
 MAX_CALLS = 10_000
-"""Calls that may wait for one that takes long; as many as sessions in memory, each of which may end at once."""
+"""Calls that may wait for one that takes long: the default bound of sessions in memory, all of
+which may end at once."""
 
 
 class CallbackThread:
-    """Calls functions, one after the other, on a thread that begins with the first; without one, ``flush`` calls them."""
+    """Calls functions, one after the other, on a thread that begins with the first.
+
+    Where no thread can be had, ``flush`` calls them.
+    """
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -23,7 +27,7 @@ class CallbackThread:
         """Calls that were not made because too many waited."""
 
     def add(self, calls: Iterable[Callable[[], object]]) -> None:
-        """Call these soon."""
+        """Call these functions soon; beyond ``MAX_CALLS`` that wait, count them as lost."""
         for call in calls:
             if self.worker.waiting() < MAX_CALLS:
                 self.worker.put(partial(_call, self._guard, call))
@@ -34,7 +38,7 @@ class CallbackThread:
                 )
 
     def flush(self, until: float) -> bool:
-        """Wait until all are made; from within one of them nothing can be waited for."""
+        """Wait until all are made; return whether they were.  Within one of them, do nothing."""
         return self.worker.do(_nothing, until)
 
     def stop(self) -> None:
@@ -48,4 +52,4 @@ def _call(guard: Guard, call: Callable[[], object]) -> None:
 
 
 def _nothing() -> None:
-    """All before it is done."""
+    """Do nothing: a job that is done when all before it are."""

@@ -1,4 +1,4 @@
-"""What an exporter cannot do itself, since it sees spans only when they have ended: a small processor beside it."""
+"""What an exporter needs of spans that start: a small processor in the application's provider."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 _MAX_LABELS = 2048
-"""Blocks that are remembered; one that is forgotten is told of again."""
-
+"""Blocks that are remembered; the label of one that is forgotten is queued again."""
 
 _LOOK_SECONDS = 0.02
 _MAX_LOOKS = 500
-"""How often it is looked for a tracer provider after the start: it is there when the application's set-up is done."""
+"""How often to look for a tracer provider after the start: it exists when the application's set-up
+is done."""
 
 
 class SessionContextProcessor(SpanProcessor):
-    """Puts the session around a span that starts on it, and hears of what does not reach exporters.
+    """Puts the session around a span that starts on it, and passes on what exporters do not get.
 
-    That is ``force_flush``, and spans that are recorded and not sampled.
+    That is ``force_flush``, and spans that are recorded and not sampled.  It attaches itself to
+    the global tracer provider, when there is one: at the first ``session()`` block, after a while
+    on a thread of its own, in a forked child, or when the exporter asks for it.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class SessionContextProcessor(SpanProcessor):
         self._lock = threading.RLock()
         self._is_attached = False
         self._num_looks = 0
-        """At how many starts the signals are still looked at: a server sets its own in a forked process, which drops ours."""
+        """At how many starts the handler of ``SIGTERM`` is still checked.
+
+        In a forked process a server sets its own, which drops ours.
+        """
         incoming.watch(self, trusts=trusts_baggage)
         use.hooks.append(weakly(self.attach))
         if hasattr(os, "register_at_fork"):
@@ -63,7 +68,10 @@ class SessionContextProcessor(SpanProcessor):
         Background("otel-session-agg-joins", self._attach_soon, aggregator.guard).begin()
 
     def attach(self) -> bool:
-        """Go into the application's tracer provider, behind what is there; returns whether there is one."""
+        """Attach to the application's tracer provider, as its last processor.
+
+        Return whether there is such a provider.
+        """
         with self._lock:
             if not self._is_attached:
                 self._is_attached = (
@@ -72,13 +80,13 @@ class SessionContextProcessor(SpanProcessor):
             return self._is_attached
 
     def _forked(self) -> None:
-        """The thread that was to attach it stayed behind."""
+        """Attach in a forked child: the thread that would do it is not there."""
         self._lock = threading.RLock()
         self._num_looks = _MAX_LOOKS
         self.attach()
 
     def came_late(self) -> bool:
-        """Whether it was not in the provider until now, but is."""
+        """Attach if that was not done; return whether it was not, and is now."""
         return not self._is_attached and self.attach()
 
     def _joined(self) -> bool:
@@ -88,7 +96,11 @@ class SessionContextProcessor(SpanProcessor):
         return isinstance(provider, TracerProvider)
 
     def _attach_soon(self) -> bool:
-        """An exporter is made before the processor that it is for is in the provider, and that before all know the provider."""
+        """Attach when the provider is there.
+
+        An exporter is made before its processor is added to a provider, and that before the
+        provider is made the global one.
+        """
         for _ in range(_MAX_LOOKS):
             time.sleep(_LOOK_SECONDS)
             if self._aggregator.span_worker.is_shut_down or self.attach():
@@ -96,7 +108,7 @@ class SessionContextProcessor(SpanProcessor):
         return True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Stamp a span, and note where its parent will not come."""
+        """Put the session on a span, and note it when its parent will not come."""
         # as the SDK finds it
         above: Any = (get_current() if parent_context is None else parent_context).get(_SPAN_KEY)
         if above is not None and getattr(above, "_span_processor", None) is not getattr(
@@ -117,7 +129,8 @@ class SessionContextProcessor(SpanProcessor):
         if label is None:
             return
         span_worker = self._aggregator.span_worker
-        # without a lock, as applications start spans in finalizers, too; threads at once may forget what is oldest early
+        # without a lock, as applications start spans in finalizers, too; of concurrent threads, one
+        # may make the memory forget its oldest entries early
         span_worker.pipeline.reader.began(
             span.context.trace_id, span.context.span_id, label.session_id, label.around
         )
@@ -126,20 +139,20 @@ class SessionContextProcessor(SpanProcessor):
             span_worker.queue.append((None, label))
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand on a span that is recorded and not sampled: no batch processor exports it, so that the exporter does not see it."""
+        """Count a span that is recorded and not sampled: no batch processor exports such a span."""
         if span.context is not None and not span.context.trace_flags.sampled:
             self._aggregator.guard.call("counting an unsampled span", self._unsampled, span)
 
     def stop(self) -> None:
-        """What it stands beside was shut down."""
+        """Forget about baggage: the exporter was shut down."""
         incoming.leave(self)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Let go of the roots that wait."""
+        """Flush the exporter: roots that wait are released."""
         return self._flush(timeout_millis)
 
 
 def flush_provider(timeout_millis: int) -> bool:
-    """Let the batch processors of the application's provider export what they have."""
+    """Flush the application's global tracer provider; return whether that was done in time."""
     provider = trace.get_tracer_provider()
     return not isinstance(provider, TracerProvider) or provider.force_flush(timeout_millis)

@@ -1,4 +1,4 @@
-"""Which exporter stands behind ours: one that is given, one that is named, or OTLP by the standard variables."""
+"""Choose the exporter behind ours: one that is given, named, or OTLP by the standard variables."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from otel_session_agg._sdk.summary import SummaryExporter
 _logger = logging.getLogger("otel_session_agg")
 
 _GROUP = "opentelemetry_traces_exporter"
-OURS = "session_agg"
+SESSION_AGG = "session_agg"
 OTLP = "otlp"
 SUMMARY = "summary"
-"""A line for each root on standard output; not an entry point, since it makes no sense without totals."""
+"""The name of ``SummaryExporter``, which is no entry point, since it is useless without totals."""
 _PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
-"""Values of the standard protocol variables, and the names of their exporters."""
+"""Names of OTLP exporters, by value of the standard protocol variables."""
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _DECLARED = {"otlp_grpc": "otlp_proto_grpc", "otlp_http": "otlp_proto_http"}
-"""Names of the declarative configuration's own exporters, and those of their classes."""
+"""Names of exporters, by their name in the declarative configuration."""
 _COMPRESSIONS = {
     "otlp_proto_grpc": ("grpc", {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"}),
     "otlp_proto_http": (
@@ -35,11 +35,16 @@ _COMPRESSIONS = {
         {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"},
     ),
 }
-"""Where the exporters' kinds of compression are, and their members by the name in the declarative configuration."""
+"""The module of each exporter's enum ``Compression``, and its names by those in the declarative
+configuration."""
 
 
 def downstream(wanted: object, name: str) -> SpanExporter:
-    """The exporter that an application wants; ``None`` stands for the one that the settings name.
+    """Return the exporter that an application gives or names.
+
+    Args:
+        wanted: An exporter, a name, or a mapping of one name to arguments; ``None``: ``name``.
+        name: The name in the settings.
 
     Raises:
         SettingsError: there is no exporter of that name, or it cannot be made.
@@ -55,12 +60,15 @@ def downstream(wanted: object, name: str) -> SpanExporter:
     if isinstance(wanted, Mapping) and len(wanted) == 1:
         (name, arguments), *_ = wanted.items()
         return _made(str(name), dict(arguments or {}))
-    message = f"exporter must be a SpanExporter, a name, or one name with its arguments, not {type(wanted).__name__}"
+    message = (
+        "exporter must be a SpanExporter, a name, or one name with its arguments,"
+        f" not {type(wanted).__name__}"
+    )
     raise TypeError(message)
 
 
 def downstream_of_environment(name: str) -> SpanExporter:
-    """The same by the environment: a name that leads nowhere is logged, and OTLP is used."""
+    """Return the exporter that the environment names; for an unusable name, log it and use OTLP."""
     try:
         return downstream(None, name)
     except SettingsError as error:
@@ -71,7 +79,7 @@ def downstream_of_environment(name: str) -> SpanExporter:
 
 
 def _made(name: str, arguments: dict[str, Any]) -> SpanExporter:
-    if name == OURS:
+    if name == SESSION_AGG:
         message = f"exporter {name!r} is not allowed behind itself: name another one"
         raise SettingsError(message)
     if name == SUMMARY:
@@ -96,7 +104,10 @@ def _made(name: str, arguments: dict[str, Any]) -> SpanExporter:
 
 
 def _otlp() -> str:
-    """The name of the OTLP exporter that the standard variables mean; gRPC when they are silent, as for the SDK's own ``otlp``."""
+    """Return the name of the OTLP exporter by the standard variables.
+
+    Without them it is the first that is installed, gRPC before HTTP, as for the SDK's own ``otlp``.
+    """
     protocol = next(
         filter(None, (os.environ.get(variable, "").strip() for variable in _PROTOCOL_VARIABLES)),
         None,
@@ -113,11 +124,15 @@ def _otlp() -> str:
 def _advice(name: str) -> str:
     if name in _PROTOCOLS.values():
         return "pip install 'otel-session-agg[otlp]'"
-    return f"installed are {', '.join(sorted({found.name for found in entry_points(group=_GROUP)} - {OURS} | {SUMMARY}))}"
+    names = {found.name for found in entry_points(group=_GROUP)} - {SESSION_AGG} | {SUMMARY}
+    return f"installed are {', '.join(sorted(names))}"
 
 
 def _declared(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the declarative configuration in the form of the exporters' own: seconds, a dict of headers."""
+    """Convert arguments of the declarative configuration to those of the exporter's class.
+
+    Its timeout is in seconds, its headers are a dict.
+    """
     given = {name: value for name, value in arguments.items() if value is not None}
     listed = (
         pair.partition("=") for pair in str(given.pop("headers_list", "")).split(",") if "=" in pair

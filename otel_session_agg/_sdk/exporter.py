@@ -1,4 +1,7 @@
-"""The span exporter: the door for applications whose tracing is set up by environment variables or a file."""
+"""The span exporter: the entry point where environment variables or a file set up tracing.
+
+After this: ``worker.py``.
+"""
 
 from __future__ import annotations
 
@@ -33,44 +36,53 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
 _BATCH = 512
-"""Spans exported at once, as many as the batch processor's own default."""
+"""Spans exported at once: the batch processor's own default."""
 _BATCH_SECONDS = 5.0
-"""The batch processor's own default delay."""
+"""How long a batch processor waits: its own default."""
 
 
 class SessionSpanExporter(SpanExporter, AddsTotals):
-    """Adds the totals of everything below a session root to that root, and hands all spans to another exporter.
+    """Adds the totals of everything below a root to it, and hands all spans to another exporter.
 
-    Made by ``OTEL_TRACES_EXPORTER=session_agg``, by ``session_agg:`` in a declarative configuration file, or by hand, behind
-    any ``BatchSpanProcessor``.  It sees spans when they have ended, in batches.  So other than ``SessionSpanProcessor``
+    Made by ``OTEL_TRACES_EXPORTER=session_agg``, by ``session_agg:`` in a declarative configuration
+    file, or by hand, behind any ``BatchSpanProcessor``.  It sees spans when they have ended, in
+    batches.  So, unlike with ``SessionSpanProcessor``,
 
-    * every root leaves ``linger_seconds`` (5) after it came, since nothing says whether something below it is still open; with
-      a store that is shared, a root that begins a trace leaves 5 seconds later than that, as parts in other processes do;
-    * what is asked for while a session runs (``current_rollup``, ``Budget``) knows of traces that have left, so it lags behind;
-    * for ``session()``, a small processor is added to the application's global tracer provider, which also makes ``force_flush``
-      of that provider reach the roots that wait.  Spans of other providers are not in the ``session()`` around them;
-    * a parent that never comes (``_parents``) is known as such in that provider only, or when it was not sampled; elsewhere what is
-      below it leaves without totals, and its session has them all the same.
+    * every root leaves ``linger_seconds`` (5) after it came, since nothing shows whether something
+      below it is still open; with a store that is shared, a root that begins a trace leaves 5
+      seconds later than that, as parts in other processes do;
+    * totals during a session (``current_rollup``, ``Budget``) are of traces that have left, so
+      they lag behind;
+    * for ``session()``, a small processor is added to the application's global tracer provider,
+      which also makes ``force_flush`` of that provider reach the roots that wait.  Spans of other
+      providers are not in the ``session()`` around them;
+    * a parent that never comes (``_sdk/parents.py``) is known as such in that provider only, or
+      when it was not sampled; otherwise what is below it leaves without totals, and its session
+      has them all the same.
 
-    **A full queue in front of it costs totals.**  ``BatchSpanProcessor`` drops spans when 2048 wait for export
-    (``OTEL_BSP_MAX_QUEUE_SIZE``); a dropped model call is in no total, and a dropped root takes its attributes along.  The SDK
-    logs that; here it shows as ``metadata.partial`` where something below the dropped span came.  ``SessionSpanProcessor`` stands
-    in front of that queue: there, totals are right whatever is dropped.
+    **A full queue in front of it costs totals.**  ``BatchSpanProcessor`` drops spans when 2048 wait
+    for export (``OTEL_BSP_MAX_QUEUE_SIZE``); a dropped model call is in no total, and a dropped
+    root takes its attributes along.  The SDK logs that; here it shows as ``metadata.partial`` where
+    something below the dropped span came.  ``SessionSpanProcessor`` stands in front of that queue:
+    there, totals are right whatever is dropped.
 
     Args:
-        exporter: What exports: an exporter, the name of one (``console``; an entry point ``opentelemetry_traces_exporter``), or
-            a mapping of one name to its arguments, where ``otlp_http`` and ``otlp_grpc`` take those of the declarative
-            configuration.  ``None``: the one that ``settings.exporter`` names, else OTLP by the standard variables.
-        settings: Settings, or a mapping of their names to values.  Default: ``Settings.from_env()``.
+        exporter: What exports: an exporter, the name of one (``console``; an entry point
+            ``opentelemetry_traces_exporter``), or a mapping of one name to its arguments, where
+            ``otlp_http`` and ``otlp_grpc`` take those of the declarative configuration.  ``None``:
+            the one that ``settings.exporter`` names, else OTLP by the standard variables.
+        settings: Settings, or a mapping of their names to values.  Default:
+            ``Settings.from_env()``.
         store: As for ``SessionSpanProcessor``.
         prices: The user's own prices, or the overrides of a ``PriceBook``.
         on_session: As for ``SessionSpanProcessor``.
         meter_provider: As for ``SessionSpanProcessor``.
 
     Raises:
-        SettingsError: a setting is not allowed, or there is no exporter of that name.  Of the environment that is logged.
-        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.  Of the environment that is
-            logged, and ``memory://`` is used.
+        SettingsError: a setting is not allowed, or there is no exporter of that name.  One from the
+            environment is logged.
+        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.
+            One from the environment is logged, and ``memory://`` is used.
         TypeError: ``exporter`` is none, or adds totals itself; another argument is of a wrong type.
 
     """
@@ -115,7 +127,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         return named(self._exporter)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export spans that are below a root, keep what they add to it, and export the roots that have waited."""
+        """Export spans below roots, add them to the totals, and export roots that have waited."""
         span_worker = self._aggregator.span_worker
         if span_worker.is_shut_down:
             for _ in spans:
@@ -123,19 +135,20 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
             return SpanExportResult.FAILURE
         before = self._num_failed
         span_worker.queue.extend(spans)
-        # else they ended in the middle of our own work, which goes on with them
+        # else they ended in the middle of folding or forwarding, which goes on with them
         if not span_worker.is_inside:
             self._aggregator.guard.call("exporting", span_worker.run_here)
             if (
                 self._context_processor.came_late()
                 and threading.current_thread() is threading.main_thread()
             ):
-                self.force_flush()  # this may be one, which began before the companion was there to hear of it
+                # this may be a flush that began before the context processor was attached
+                self.force_flush()
         self._aggregator.guard.call("waking the worker", span_worker.wake_worker)
         return SpanExportResult.SUCCESS if self._num_failed == before else SpanExportResult.FAILURE
 
     def _count(self, span: ReadableSpan) -> None:
-        """Count a span that is not to be exported."""
+        """Queue a span that is counted and not exported."""
         span_worker = self._aggregator.span_worker
         if span_worker.is_shut_down:
             return
@@ -164,13 +177,13 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         return True
 
     def force_flush(self, timeout_millis: int | None = 30000) -> bool:
-        """Release every root that has come and export everything; ``False`` when the time was not enough."""
+        """Release every root that has come and export everything; ``False``: not in time."""
         return not self._aggregator.span_worker.is_inside and self._aggregator.flush(
             timeout_millis, self._exporter.force_flush
         )
 
     def shutdown(self, timeout_millis: float = 30000) -> None:
-        """Export everything and shut the exporter behind down; later spans are lost and counted."""
+        """Export everything and shut down the exporter behind; later spans are lost and counted."""
         if self._aggregator.span_worker.is_shut_down:
             return
         self._context_processor.stop()
@@ -179,7 +192,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
 
 
 def _batch_seconds() -> float:
-    """How long the batch processor of this process waits, by the standard variable."""
+    """Return how long the batch processor of this process waits, by the standard variable."""
     try:
         return max(0.0, float(os.environ.get("OTEL_BSP_SCHEDULE_DELAY", "")) / 1000)
     except ValueError:

@@ -1,9 +1,12 @@
-"""One record of a session that several processors of one process have a part of, without a store.
+"""One record for a session that several processors of one process have shares of, without a store.
 
-An application may have several tracer providers, each with a processor, or a provider with two.  Each processor adds up what it sees.
-When one of them ends a session, it asks the siblings for their share and makes the record of all of it; they make none until
-something is new.  What several see alike is the share of the one that saw it first.  A session in which another one is still busy ends
-with that one.  A processor that is shut down leaves its share to one that goes on with the session.
+An application may have several tracer providers, each with a processor, or a provider with two.
+Each processor adds up what it sees.  When one of them ends a session, it asks its siblings for
+their shares and makes the record of all of them; they make none until something is new.
+
+* What several see alike is the share of the one that saw it first.
+* A session in which a sibling is still busy ends with that one.
+* A processor that is shut down leaves its share to one that goes on with the session.
 """
 
 from __future__ import annotations
@@ -22,20 +25,20 @@ from otel_session_agg._reasons import IDLE, MAX_SESSIONS, SHUTDOWN
 from otel_session_agg._sessions.manager import SessionManager
 
 _AT_ONCE = frozenset({MAX_SESSIONS, SHUTDOWN})
-"""Ends that do not wait for siblings."""
+"""Reasons of ends that do not wait for siblings."""
 
 
 class _Turn:
-    """Of two that end a session at the same time, one makes the record."""
+    """The lock by which only one of two processors that end a session at once makes its record."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        """It is taken before any lock of a processor that is folded under, never inside of one."""
+        """It is taken before any fold lock, never inside of one."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
-        """Whoever had it stayed behind."""
+        """Renew the lock in a forked child: the thread that may hold it is not there."""
         self.lock = threading.Lock()
 
 
@@ -43,30 +46,30 @@ _turn = _Turn()
 
 
 class Ask(Protocol):
-    """Asks one processor, under its own lock; ``None`` when it cannot be asked."""
+    """Calls a function under the fold lock of one processor: ``SpanWorker.ask_manager``."""
 
     def __call__(self, ask: Callable[[SessionManager, float], Any], /) -> Any:
-        """Call ``ask`` with what the processor knows of sessions, and its time."""
+        """Return ``ask(manager, now)``; ``None`` when it cannot be called."""
         ...
 
 
-class _Given(NamedTuple):
-    """What one has of a session."""
+class _Share(NamedTuple):
+    """The share that one processor has of a session."""
 
     totals: SessionTotals
     revision: int
-    """Of the last record."""
+    """The revision of its last record."""
 
 
 def merged(mine: Ask, siblings: Sequence[Ask]) -> list[SessionRecord]:
-    """The records that one processor has made and not written, with what the siblings have of the same sessions."""
+    """Return the records that a processor has not written, with its siblings' shares added."""
     with _turn.lock:
         found = (_merged(record, mine, siblings) for record in mine(_take) or ())
         return [record for record in found if record is not None]
 
 
 def hand_over(mine: Ask, siblings: Iterable[Ask]) -> None:
-    """Leave all shares to siblings that go on with the sessions; for one that is shut down."""
+    """Leave the shares of a processor that is shut down to siblings that go on with them."""
     with _turn.lock:
         shares: dict[str, SessionTotals] = mine(_shares) or {}
         for ask in siblings:
@@ -75,7 +78,8 @@ def hand_over(mine: Ask, siblings: Iterable[Ask]) -> None:
 
 
 def _merged(record: SessionRecord, mine: Ask, siblings: Sequence[Ask]) -> SessionRecord | None:
-    is_busy = [ask(partial(_is_busy, record)) for ask in siblings]  # all are told that it is to end
+    # all are asked, as each learns by it that the session is to end
+    is_busy = [ask(partial(_is_busy, record)) for ask in siblings]
     if any(is_busy):
         mine(partial(_reopen, record))
         return None
@@ -111,7 +115,7 @@ def _inherit(shares: dict[str, SessionTotals], manager: SessionManager, _: float
 
 
 def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool:
-    """Whether a session goes on here; it ends here, then, for the same reason."""
+    """Return whether a session goes on here; then it is to end here, too, for the same reason."""
     session = manager.lifecycle.get(record.session_id)
     if (
         session is None
@@ -129,7 +133,7 @@ def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool
     return True
 
 
-def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Given | None:
+def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Share | None:
     session = manager.lifecycle.get(record.session_id)
     if session is None:
         return None
@@ -140,7 +144,7 @@ def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Given 
     session.changed, session.ending, session.end_reason = False, None, record.end_reason
     session.grown.set_open(manager.num_open(record.session_id))
     session.cancel_deadline()
-    return _Given(session.share, revision)
+    return _Share(session.share, revision)
 
 
 def _share(record: SessionRecord, manager: SessionManager, _: float) -> SessionTotals | None:

@@ -1,8 +1,8 @@
-"""What of a session's metadata becomes attributes of metrics: names that the settings allow, a bounded number of values.
+"""Turn a session's metadata into attributes of metrics: allowed names, a bounded number of values.
 
-Every new combination of values is a new time series in whatever stores them, and metadata comes from users.  So each name has at most
-``MAX_VALUES`` values and all names together ``MAX_COMBINATIONS``; what comes later is counted under ``OTHER``, and what was
-known goes on as it is.
+Every new combination of values is a new time series in the backend, and metadata comes from users.
+So each name has at most ``MAX_VALUES`` values and all names together ``MAX_COMBINATIONS``; what
+comes later is counted under ``OTHER``, and what was known goes on as it is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ OTHER = "other"
 """Stands for values beyond the bounds."""
 
 MAX_VALUES = 100
-"""Values of one name: plans, tenants, regions; more are ids, and those belong on spans."""
+"""Values of one name: plans, tenants, regions.  More are ids, which belong on spans."""
 
 MAX_COMBINATIONS = 1_000
-"""Of the values of all names: half of what OpenTelemetry's SDKs keep of one instrument."""
+"""Combinations of the values of all names: half of the time series that OpenTelemetry's SDKs keep
+of one instrument."""
 
 _MAX_CHARS = 100
-"""Of a value, so that what a user wrote does not become a label of a megabyte."""
+"""Characters of a value, so that a user's text does not become a label of a megabyte."""
 
 _Labels = tuple[tuple[str, str], ...]
 
@@ -34,7 +35,7 @@ class MetricLabels:
         self._combinations: set[_Labels] = set()
 
     def of(self, metadata: Mapping[str, object], names: tuple[str, ...]) -> dict[str, str]:
-        """Attributes of a session with this metadata; a name that it does not have has none."""
+        """Return the attributes for a session's metadata, without names that it does not have."""
         labels = tuple(
             (METADATA_PREFIX + name, self._value(name, metadata[name]))
             for name in names

@@ -1,16 +1,18 @@
-"""Whether the parent of a span that starts will ever be seen here, as the context in which it starts tells.
+"""Find out, from the context in which a span starts, whether its parent will ever be seen here.
 
-A span whose parent is in another process is a session root.  So is one whose parent is in this process but never comes:
+A span whose parent is in another process is a session root.  So is one whose parent is in this
+process but never comes:
 
-* the parent is made up: an application chose a trace id (Langfuse's ``trace_context``, an id out of a message queue) and put a
-  span around that records nothing;
+* the parent is made up: an application chose a trace id (Langfuse's ``trace_context``, an id out of
+  a message queue) and put a span around that records nothing;
 * a sampler dropped the parent, so that it records nothing;
 * the parent belongs to another ``TracerProvider``, so it goes to other processors;
 * the parent had ended before this processor was added.
 
-A parent of the same provider that is still open does come, also when the processor was added while it was open: what is below it
-waits for it.  A context that is not that of the parent (a span that was handed in by hand) tells nothing: that waits, too.  And what
-the engine knows counts for more: a span below one that it has seen, or in a trace whose beginning it has seen, is no root.
+A parent of the same provider that is still open does come, also when the processor was added while
+it was open: what is below it waits for it.  A context that is not that of the parent (a span that
+was handed in by hand) proves nothing: that waits, too.  And what the engine knows counts for more:
+a span below one that it has seen, or in a trace whose beginning it has seen, is no root.
 """
 
 from __future__ import annotations
@@ -29,13 +31,16 @@ if TYPE_CHECKING:
 
 
 class Top(tuple[Any, ...]):
-    """What is queued of a span that started below a parent that will not come; in other respects as for any span."""
+    """The queued tuple of a span that started below a parent that will not come.
+
+    Its elements are those of any started span.
+    """
 
     __slots__ = ()
 
 
 def _current_context() -> Callable[[], Context]:
-    """What returns the current context: the variable itself, where ``get_current`` reads nothing else."""
+    """Return what gets the current context: the variable's own ``get`` where that is enough."""
     runtime = getattr(_api, "_RUNTIME_CONTEXT", None)
     variable = (
         getattr(runtime, "_current_context", None)
@@ -46,11 +51,11 @@ def _current_context() -> Callable[[], Context]:
 
 
 current_context = _current_context()
-"""As ``get_current``, without its two calls, which each span would pay on the application's thread."""
+"""``get_current`` without its two calls, which each span would pay on the application's thread."""
 
 
 def is_top(span: ReadableSpan, context: Context | None) -> bool:
-    """Whether a span that starts in a context has a parent in this process that will not come."""
+    """Return whether a span that starts has a parent in this process that will not come."""
     parent = span.parent
     if parent is None or parent.is_remote:
         return False
@@ -58,7 +63,7 @@ def is_top(span: ReadableSpan, context: Context | None) -> bool:
     found = above.get_span_context()
     if found.span_id != parent.span_id or found.trace_id != parent.trace_id:
         return False
-    # the only thing that tells one provider's spans from another's
+    # nothing else distinguishes the spans of one provider from those of another
     provider = getattr(above, "_span_processor", None)
     if provider is None:
         return isinstance(above, NonRecordingSpan)
@@ -69,7 +74,7 @@ def is_top(span: ReadableSpan, context: Context | None) -> bool:
 
 
 def is_unsampled(span: ReadableSpan) -> bool:
-    """Whether the parent of an ended span is in this process and is not exported."""
+    """Return whether the parent of an ended span is in this process and is not exported."""
     parent = span.parent
     return (
         parent is not None and not parent.is_remote and not parent.trace_flags & TraceFlags.SAMPLED

@@ -1,7 +1,8 @@
-"""The span processor: the door for applications that set up tracing themselves.
+"""The span processor: the entry point for applications that set up tracing themselves.
 
-Its hooks run on the application's threads: they stamp the session on spans that start inside one, and append to the runner's
-queue.  What follows from that is the runner's.
+Its hooks run on the application's threads: they stamp the session on spans that start inside one,
+and append to the worker's queue.  Nearly always that is all: ``_plain_starts`` and ``_plain_ends``
+say so, for one check instead of several.  After this: ``worker.py``.
 """
 
 from __future__ import annotations
@@ -46,19 +47,25 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
     """Adds the totals of everything below a session root to that root, before it is exported.
 
     Args:
-        downstream: Where spans go: a span processor, or an exporter, which is put behind a ``BatchSpanProcessor``.  ``None``:
-            nowhere; the totals are written on roots that are still open, for pipelines of others in the same provider.
-        settings: Settings, or a mapping of their names to values.  Default: ``Settings.from_env()``.
-        store: Where the processes of an application meet, as a URL or made by ``open_store``; default: ``settings.store``.
-        prices: The user's own prices, or the overrides of a ``PriceBook``; default: those of genai-prices only.
-        on_session: Called with the ``SessionRecord`` of each session that has ended, on a thread of this library.
+        downstream: Where spans go: a span processor, or an exporter, which is put behind a
+            ``BatchSpanProcessor``.  ``None``: nowhere; the totals are written on roots that are
+            still open, for other pipelines in the same provider.
+        settings: Settings, or a mapping of their names to values.  Default:
+            ``Settings.from_env()``.
+        store: Where the processes of an application meet, as a URL or made by ``open_store``;
+            default: ``settings.store``.
+        prices: The user's own prices, or the overrides of a ``PriceBook``; default: those of
+            genai-prices only.
+        on_session: Called with the ``SessionRecord`` of each session that has ended, on a thread
+            of this library.
         meter_provider: Where metrics go; default: OpenTelemetry's global one.
 
     Raises:
-        TypeError: ``downstream`` is neither a processor nor an exporter, or adds totals itself; another argument is of a wrong type.
-        SettingsError: a setting or a price is not allowed.  Of the environment that is logged.
-        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.  Of the environment that is
-            logged, and ``memory://`` is used.
+        TypeError: ``downstream`` is neither a processor nor an exporter, or adds totals itself;
+            another argument is of a wrong type.
+        SettingsError: a setting or a price is not allowed.  One from the environment is logged.
+        StoreError: ``store`` is no URL that is known, or needs an extra that is not installed.
+            One from the environment is logged, and ``memory://`` is used.
 
     """
 
@@ -101,17 +108,17 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         incoming.watch(self, trusts=self._trusts_baggage)
         self._is_shared = self._aggregator.is_shared
         self._plain_ends = not self._is_live
-        """Ends only have to be queued, as nearly always."""
+        """Whether ends only have to be queued; until shutdown, but in live mode."""
         self._plain_starts = not (self._is_live or self._trusts_baggage)
-        """So do starts, until a session is named."""
+        """Whether starts only have to be queued, until the first ``session()`` block."""
 
     def _behind(self) -> str:
         return "nothing: live" if self._is_live else named(self._downstream)
 
-    # -- the application's threads ------------------------------------------------------------------------------------------
+    # -- the application's threads ----------------------------------------------------------------
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Note that a span began."""
+        """Queue a started span for the worker, with the session around it."""
         span_worker = self._span_worker
         if self._plain_starts and not use.any_label:
             queue = span_worker.queue
@@ -141,7 +148,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
     def _started(self, span_worker: SpanWorker, span: Span, parent_context: Context | None) -> None:
-        """The same where sessions may be named, or in live mode."""
+        """Queue a started span where there may be a session around it, or in live mode."""
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
             label = self._guard.call(
@@ -160,7 +167,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
     def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
-        """What is queued of a span that started; where its parent will not come, that is told."""
+        """Return what is queued of a started span: a ``Top`` when its parent will not come."""
         return (
             Top(item)
             if self._guard.call("finding a parent", is_top, span, parent_context)
@@ -189,24 +196,24 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             self._guard.call("folding on the application thread", span_worker.fold_when_full)
 
     def _ended_live(self, span_worker: SpanWorker, span: ReadableSpan) -> None:
-        if not is_own_span(span):  # feedback that went out by the application's own pipeline
+        if not is_own_span(span):  # feedback was sent out by the application's own pipeline
             span_worker.queue.append(span)
         self._guard.call("writing on an open root", span_worker.write_live, span)
 
-    # -- asked for ----------------------------------------------------------------------------------------------------------
+    # -- on request -------------------------------------------------------------------------------
 
     def force_flush(self, timeout_millis: int | None = 30000) -> bool:
-        """Release every root that has ended and forward everything; ``False`` when the time was not enough.
+        """Release every root that has ended and forward everything; ``False``: not in time.
 
-        With a store that is shared, what this process knows is written to it, too; a store that cannot be reached does not
-        make this ``False``.
+        With a store that is shared, what this process knows is written to it, too; a store that
+        cannot be reached does not make this ``False``.
         """
         return self._aggregator.flush(timeout_millis, self._downstream.force_flush)
 
     def shutdown(self) -> None:
         """Forward everything and shut the downstream down; later spans are lost and counted.
 
-        Sessions of this process end; those in a store that is shared go on.
+        Sessions end unless they are in a store that is shared.
         """
         if self._span_worker.is_shut_down:
             return

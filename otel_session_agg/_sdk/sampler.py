@@ -1,8 +1,9 @@
-"""Totals before sampling: a sampler that lets what another one drops be recorded, and so be counted, without being exported.
+"""Totals before sampling: a sampler that has spans recorded, and so counted, but not exported.
 
-The SDK has three decisions.  A span that is *dropped* does not exist for anybody.  One that is only *recorded* goes to processors, but
-its context says that it is not sampled: ``BatchSpanProcessor`` and ``SimpleSpanProcessor`` do not export it, and services that are
-called from it decide as for one that was dropped.
+The SDK has three decisions.  A span that is *dropped* reaches no processor.  One that is only
+*recorded* goes to processors, but by its context it is not sampled: ``BatchSpanProcessor`` and
+``SimpleSpanProcessor`` do not export it, and services that are called from it decide as for one
+that was dropped.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["RecordUnsampled"]
 
 NAME = "session_agg_record_unsampled"
-"""What it is called in ``OTEL_TRACES_SAMPLER``."""
+"""Its name in ``OTEL_TRACES_SAMPLER``."""
 _GROUP = "opentelemetry_traces_sampler"
 _ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
 _BY_SHARE = "parentbased_traceidratio"
 _RATIOS = frozenset({_BY_SHARE, "traceidratio"})
-"""Samplers whose argument is a share; the SDK hands it to them as a number."""
-_ALLOWED = f"a share from 0 to 1, or a sampler with its argument such as {_BY_SHARE}:0.1 or parentbased_always_on"
+"""Samplers whose argument is a share of traces, which the SDK hands to them as a number."""
+_ALLOWED = (
+    "a share from 0 to 1,"
+    f" or a sampler with its argument such as {_BY_SHARE}:0.1 or parentbased_always_on"
+)
 
 
 class RecordUnsampled(Sampler):
-    """Decides as another sampler does, but has spans recorded that it drops: they are counted, and not exported.
+    """Decides as another sampler, but has spans recorded that it drops: counted, not exported.
 
     Args:
-        sampler: The one that decides.  Default: the SDK's own, which follows the parent and samples every trace that begins here.
+        sampler: The one that decides.  Default: the SDK's own, which follows the parent and samples
+            every trace that begins here.
 
     Raises:
         TypeError: ``sampler`` is no sampler.
@@ -46,7 +51,10 @@ class RecordUnsampled(Sampler):
 
     def __init__(self, sampler: Sampler = DEFAULT_ON) -> None:
         if not isinstance(sampler, Sampler):
-            message = f"sampler must be a Sampler such as ParentBased(TraceIdRatioBased(0.1)), not {sampler!r:.100}"
+            message = (
+                "sampler must be a Sampler such as ParentBased(TraceIdRatioBased(0.1)),"
+                f" not {sampler!r:.100}"
+            )
             raise TypeError(message)
         self._sampler = sampler
 
@@ -60,7 +68,10 @@ class RecordUnsampled(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decide; a span that is recorded keeps its attributes, which samplers leave out of what they drop."""
+        """Return the decision of the other sampler, with ``RECORD_ONLY`` in the place of ``DROP``.
+
+        A span that is only recorded keeps its attributes, which samplers leave out when they drop.
+        """
         result = self._sampler.should_sample(
             parent_context, trace_id, name, kind, attributes, links, trace_state
         )
@@ -71,16 +82,17 @@ class RecordUnsampled(Sampler):
         return SamplingResult(Decision.RECORD_ONLY, kept, result.trace_state)
 
     def get_description(self) -> str:
-        """Its name with that of the one that decides."""
+        """Return its name with that of the sampler that decides."""
         return f"RecordUnsampled{{{self._sampler.get_description()}}}"
 
 
 def record_unsampled(argument: object = None) -> RecordUnsampled:
-    """The sampler by the environment.
+    """Return the sampler that the environment configures.
 
     Args:
-        argument: A share of all traces that begin here (``0.1``), or the name of a sampler and its argument
-            (``parentbased_traceidratio:0.1``).  Default: ``OTEL_TRACES_SAMPLER_ARG``; when that is silent, every trace is sampled.
+        argument: A share of all traces that begin here (``0.1``), or the name of a sampler and its
+            argument (``parentbased_traceidratio:0.1``).  Default: ``OTEL_TRACES_SAMPLER_ARG``; when
+            that is not set, every trace is sampled.
 
     Raises:
         SettingsError: it is neither.

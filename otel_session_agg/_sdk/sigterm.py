@@ -1,20 +1,25 @@
-"""What happens when the process is told to stop by ``SIGTERM``, as ``docker stop`` and Kubernetes do.
+"""Export what is open when the process gets ``SIGTERM``, as from ``docker stop`` and Kubernetes.
 
-Without a handler that signal ends a process at once: no ``atexit``, so what waits here is lost, the totals and records of open
-sessions included.  So there is one handler a process, set in the main thread, which leaves to the others what is theirs:
+Without a handler that signal ends a process at once: no ``atexit``, so what waits here is lost, the
+totals and records of open sessions included.  So there is one handler per process, set in the main
+thread, which works with other handlers:
 
-* Where nobody else handles the signal, everything leaves (at most 5 seconds), then the signal ends the process as before: a
-  supervisor sees the same exit status.
-* Where somebody does (a server that lets requests finish), what has ended leaves at once and keeps leaving while the process goes
-  on, with records of the sessions in which nothing is open, after 5 seconds of all; then that handler is called.  What changes
-  later is in the next revision of a record.
-* uvicorn restores the handler that it found and raises the signal again when it has finished.  When this one was set inside of it,
-  as in ``uvicorn app:app``, it found none, and that would end the process.  There the signal is blocked for the main thread
-  until the interpreter's end, where everything leaves before the signal ends the process.
-* A signal that is ignored stays ignored; a handler that the application sets later replaces this one.
+* Where there is no other handler, everything leaves (at most 5 seconds), then the signal ends the
+  process as before: a supervisor sees the same exit status.
+* Where there is one (of a server that lets requests finish), what has ended leaves at once and
+  keeps leaving while the process goes on, with records of the sessions in which nothing is open,
+  after 5 seconds of all; then that handler is called.  What changes later is in the next revision
+  of a record.
+* uvicorn restores the handler that it found and raises the signal again when it has finished.  When
+  this one was set inside of it, as in ``uvicorn app:app``, it found none, and that would end the
+  process.  There the signal is blocked for the main thread until the interpreter's end, where
+  everything leaves before the signal ends the process.
+* A signal that is ignored stays ignored; a handler that the application sets later replaces this
+  one.
 
-A handler runs in the middle of whatever the main thread was doing, so it takes no lock of Python: the work is done by a thread of its
-own, and where the main thread may hold a lock that this work needs, it is not waited for.
+A handler runs in the middle of what the main thread was doing, so it takes no lock of Python: the
+work is done by a thread of its own, and where the main thread may hold a lock that this work needs,
+it is not waited for.
 """
 
 from __future__ import annotations
@@ -34,14 +39,14 @@ from weakref import WeakSet
 from otel_session_agg._threads.locks import all_of
 
 STOP_SECONDS = 5.0
-"""How long everything may take: half of what ``docker stop`` allows."""
+"""How long everything may take: half of the time that ``docker stop`` allows."""
 
 CHAINED_SECONDS = 1.0
-"""How long the handler of somebody else waits: a server goes on with its requests."""
+"""How long another handler is kept waiting: a server goes on with its requests."""
 
 _AGAIN_SECONDS = 0.1
 _GOING_ON_SECONDS = 60.0
-"""After so long the application does not mean to stop."""
+"""After how long the application evidently does not mean to stop."""
 
 _RAISES_AGAIN = "uvicorn"
 _MAY_LOCK = (
@@ -56,31 +61,31 @@ _MAY_LOCK = (
 
 
 class Stoppable(Protocol):
-    """What has something that must not be lost."""
+    """An object with data that must not be lost: an ``Aggregator``."""
 
     def stop(self, until: float, *, is_last: bool) -> None:
-        """Let leave what can, in time; ``is_last``: also what is still open."""
+        """Let leave what can, until a monotonic time; ``is_last``: open sessions, too."""
         ...
 
 
 class Stopping:
-    """The handler of a process."""
+    """The handler of a process.  ``stoppables`` are stopped by it, and not kept alive."""
 
     def __init__(self) -> None:
         self.stoppables: WeakSet[Stoppable] = WeakSet()
         self._previous: Callable[[int, FrameType | None], Any] | None = None
-        """The handler of somebody else; ``None``: there is none."""
+        """The handler that was there before; ``None``: there was none."""
         self._pid: int | None = None
         """The process that has the handler."""
         self._is_signalled = self._is_inside = self._is_blocked = False
 
     @property
     def is_looked_after(self) -> bool:
-        """Whether this process has the handler, or must not have it."""
+        """Whether this process has the handler, or cannot; false in a forked child at first."""
         return self._pid == os.getpid()
 
     def install(self) -> None:
-        """Handle the signal, from now on; only the main thread can."""
+        """Handle the signal from now on, unless it is ignored; only the main thread can."""
         if self.is_looked_after or threading.current_thread() is not threading.main_thread():
             return
         found = signal.getsignal(signal.SIGTERM)
@@ -144,7 +149,7 @@ class Stopping:
         self._is_signalled = False
 
     def _all(self, *, is_last: bool) -> None:
-        """Each of them on a thread of its own: one that hangs is not waited for."""
+        """Stop all, each on a thread of its own, so that one that hangs holds up no other."""
         until = time.monotonic() + STOP_SECONDS
         begun = []
         for stoppable in all_of(self.stoppables):
@@ -157,10 +162,10 @@ class Stopping:
         for done in begun:
             done.acquire(timeout=max(0.0, until - time.monotonic()))
 
-    # -- servers that raise the signal again --------------------------------------------------------------------------------
+    # -- servers that raise the signal again ------------------------------------------------------
 
     def _block(self, previous: Callable[..., Any], number: int) -> None:
-        """Keep a signal that is raised again for the interpreter's end."""
+        """Delay a signal that will be raised again to the interpreter's end."""
         module = str(getattr(previous, "__module__", ""))
         if hasattr(signal, "pthread_sigmask") and module.partition(".")[0] == _RAISES_AGAIN:
             signal.pthread_sigmask(signal.SIG_BLOCK, {number})
@@ -186,7 +191,7 @@ def _stop(stoppable: Stoppable, until: float, is_last: bool, done: _thread.LockT
 
 
 def _may_hold_lock(frame: FrameType | None) -> bool:
-    """Whether the main thread was interrupted where it may hold a lock that others need."""
+    """Return whether the main thread was interrupted where it may hold a lock that is needed."""
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_MAY_LOCK):
             return True
@@ -195,4 +200,4 @@ def _may_hold_lock(frame: FrameType | None) -> bool:
 
 
 stopping = Stopping()
-"""The one of this process."""
+"""The handler of this process."""

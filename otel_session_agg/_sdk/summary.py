@@ -1,4 +1,4 @@
-"""One line for each root and record: what an application has used, on its own terminal while it is being developed."""
+"""Print one line for each root and record, on the terminal of an application in development."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _MAX_ERROR_CHARS = 120
 
 
 class SummaryExporter(SpanExporter):
-    """Writes a line for each root and session record, and nothing for other spans; ``OTEL_PYTHON_SESSION_AGG_EXPORTER=summary``.
+    """Writes a line for each root and session record, and nothing for other spans.
 
-    It stands behind ``SessionSpanProcessor`` or ``SessionSpanExporter``, and reads the names of the ``default`` profile.
+    Also chosen by ``OTEL_PYTHON_SESSION_AGG_EXPORTER=summary``.  It stands behind
+    ``SessionSpanProcessor`` or ``SessionSpanExporter``, and reads the names of the ``default``
+    profile.
 
     Args:
-        out: Where lines go.  Default: standard output at the time, as the SDK's own console exporter does, so that one can be put
-            in the other's place; logs go to standard error.
+        out: Where lines go.  Default: standard output at the time, as with the SDK's own console
+            exporter, so that one can replace the other; logs go to standard error.
 
     """
 
@@ -38,7 +40,7 @@ class SummaryExporter(SpanExporter):
         self._out = out
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Write what these spans say."""
+        """Write the lines of these spans."""
         lines = [f"{line(span)}\n" for span in spans if n.NUM_EVENTS in (span.attributes or {})]
         if lines:
             out = sys.stdout if self._out is None else self._out
@@ -47,11 +49,15 @@ class SummaryExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Nothing has to be given back."""
+        """Do nothing: there is nothing to release."""
 
 
 def line(span: ReadableSpan) -> str:
-    """What a root or record says: when it ended (UTC), its name and session, cost, tokens, calls, duration, and what was wrong."""
+    """Return the line of a root or record.
+
+    It has the time of its end (UTC), its name and session, cost, tokens, calls, duration, and what
+    was wrong.
+    """
     attributes: Mapping[str, Any] = span.attributes or {}
     ended = time_of(nanoseconds(span.end_time))
     session = attributes.get(n.SESSION_ID)
@@ -113,5 +119,5 @@ def _number(attributes: Mapping[str, Any], name: str) -> Any:
 
 
 def _encodable(text: str, encoding: str) -> str:
-    """The text as far as a terminal can show it; the rest as escape sequences."""
+    """Return a text with escape sequences for what the terminal cannot show."""
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoin
 
 from otel_session_agg import PriceBook, SessionRecord, current_rollup, end_session, record_feedback, session
 from otel_session_agg._scope import SCHEMA_URL
-from otel_session_agg._sdk import metrics as _telemetry
+from otel_session_agg._sdk import instruments, metrics
 from otel_session_agg._sdk.metric_labels import MAX_VALUES
 from otel_session_agg.stores import MemoryStore
 from tests.support.apps import CALL, App, alone, below, in_threads
@@ -30,7 +30,7 @@ _PREFIX = "otel_session_agg."
 def documented() -> dict[str, tuple[str, str, frozenset[str]]]:
     """Kind, unit and attributes by instrument, as the table of the documentation has them."""
     rows: dict[str, tuple[str, str, frozenset[str]]] = {}
-    for line in (_telemetry.__doc__ or "").splitlines():
+    for line in (instruments.__doc__ or "").splitlines():
         if line.startswith("``otel_session_agg."):
             name, kind, unit, *rest = line.split(maxsplit=3)
             attributes = rest[0].split("``")[1::2] if rest else []
@@ -205,7 +205,7 @@ class TestBuckets:
             def create_histogram(self, name: str, unit: str = "", description: str = "") -> Any:  # type: ignore[override]
                 return (name, unit, description)
 
-        made: object = _telemetry._histogram(Old("old"), "n", "s", "d", (1.0,))
+        made: object = metrics._histogram(Old("old"), "n", "s", "d", (1.0,))
         assert ("n", "s", "d") == made
 
 
