@@ -1,1 +1,1 @@
-"""What applications call: ``session()``, budgets, feedback, and what a session has used so far."""
+"""What applications call: ``session()``, budgets, feedback, and the totals so far."""

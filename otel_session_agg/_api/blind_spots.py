@@ -1,7 +1,8 @@
-"""Why a budget may not see what is used: each reason is warned of once per process, and a strict budget raises for it.
+"""Why a budget may not see all that is used: warn of each reason once per process.
 
-A budget knows what the spans say that reach a processor.  Where tracing is off, a root is sampled out, or a call states no figures
-or has no price, the totals are too low, and a check that passes says nothing.
+A budget knows the spans that reach a processor.  Where tracing is off, a root is sampled out, or a
+call states no tokens or has no price, the totals are too low, and a check that passes proves
+nothing.  A strict budget raises then.
 """
 
 from __future__ import annotations
@@ -32,20 +33,22 @@ _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
 
 _LEAVES_OUT = re.compile(r"(ParentBased\{root:)?(AlwaysOffSampler|TraceIdRatioBased\{(?!1\.0\}))")
-"""Descriptions of the SDK's own samplers that leave out traces which begin here; of others nothing is known."""
+"""Descriptions of the SDK's own samplers that leave out traces which begin here; other samplers are
+not judged."""
 _RECORDS_ALL = "RecordUnsampled{"
-"""Begins the description of the sampler that has everything recorded, also below a caller that is sampled out."""
+"""Begins the description of the sampler that has everything recorded, also below a caller that is
+sampled out."""
 
 
 def of_process() -> list[str]:
-    """What keeps everything in this process from being seen."""
+    """Return reasons why nothing in this process is seen."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return [DISABLED]
     return [] if aggregators() else [NO_PROCESSOR]
 
 
 def of_trace() -> list[str]:
-    """What keeps the trace around the call from being seen."""
+    """Return reasons why the trace around the call is not seen."""
     span = trace.get_current_span()
     context = span.get_span_context()
     sampler = getattr(trace.get_tracer_provider(), "sampler", None)
@@ -60,11 +63,11 @@ def of_trace() -> list[str]:
 
 
 def of_totals(rollup: Rollup, *, has_cost: bool, has_tokens: bool) -> list[str]:
-    """What is missing in totals, for a limit of the cost and one of the tokens."""
+    """Return what is missing in totals, as far as it concerns a limit of cost or tokens."""
     found = []
     if has_cost and rollup.num_unpriced_events:
         found.append(UNPRICED)
-    # a successful call without figures is unpriced, too; one that failed has none and costs nothing
+    # a successful call without tokens is unpriced, too; one that failed has none and costs nothing
     if has_tokens and rollup.num_unpriced_events and rollup.num_winners < rollup.num_model_events:
         found.append(UNCOUNTED)
     return found

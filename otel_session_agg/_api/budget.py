@@ -1,4 +1,4 @@
-"""Budgets: how much a session may cost, and what happens when it is more."""
+"""Budgets: how much a session, a user or another key may use, and what happens beyond that."""
 
 from __future__ import annotations
 
@@ -19,31 +19,37 @@ from otel_session_agg._recent import Recent
 __all__ = ["Budget", "BudgetExceeded", "BudgetUnknown"]
 
 wall_ns = time.time_ns
-"""Tells which hour it is."""
+"""The clock for periods."""
 
-_MAX_TOLD = 4096
-"""Sessions of one budget that are remembered as told of: more than are open at once."""
+_MAX_NOTIFIED = 4096
+"""Sessions for which one budget remembers that ``on_exceeded`` was called: more than are open at
+once."""
 
 
 class Budget:
-    """What a session, a user or anything else that the metadata names may use, over all traces and processes.
+    """What a session, a user or another key of the metadata may use, over traces and processes.
 
-    Give it to ``session(..., budget=...)``.  ``check()`` raises when more was used; an agent loop calls it before the next call.
-    A budget is never enforced behind the application's back.
+    Give it to ``session(..., budget=...)``.  ``check()`` raises when more was used; an agent loop
+    calls it before the next call.  A budget is never enforced behind the application's back.
 
     Args:
         cost_usd: Most that the session may cost, USD.  Calls without a known price do not count.
         total_tokens: Most tokens it may use.
-        on_exceeded: Called once for each session, on a thread of this library, within 100 ms of the end of the span that
-            was too much, or of the news from another process.  It gets the ``BudgetExceeded`` that ``check`` would raise.
-        per: What it is over: ``"session"`` (as ``None``), ``"user"``, or a name of the metadata, as the innermost ``session()`` block
-            around the calls says, else the session.  All sessions of a user together may use so much.
-        period: ``"hour"``, ``"day"`` or ``"month"`` of UTC: so much in each; a call counts when it ends.  ``None``: ever.
-        strict: Whether ``check`` also raises when what was used is not known, or not all of it: no processor, tracing off, a
-            trace that is sampled out, calls without figures or without a price.  Each of these is warned of once in any case.
+        on_exceeded: Called once for each session, on a thread of this library, within 100 ms of the
+            end of the span that was too much, or of the news from another process.  It gets the
+            ``BudgetExceeded`` that ``check`` would raise.
+        per: What it is over: ``"session"`` (as ``None``), ``"user"``, or a name of the metadata.
+            The value is that of the innermost ``session()`` block around the calls that has one,
+            else that of the session.  All sessions of a user together may use so much.
+        period: ``"hour"``, ``"day"`` or ``"month"`` of UTC: so much in each; a call counts when it
+            ends.  ``None``: ever.
+        strict: Whether ``check`` also raises when what was used is not known, or not all of it: no
+            processor, tracing off, a trace that is sampled out, calls without tokens or without a
+            price.  Each of these is warned of once in any case.
 
     Raises:
-        ValueError: neither limit is given, or one is negative or no number; the period is none of these.
+        ValueError: neither limit is given, or one is negative or no number; the period is none of
+            these.
 
     """
 
@@ -74,7 +80,7 @@ class Budget:
         """What it is over; ``None``: each session."""
         self._last: str | None = None
         self._last_label: Label | None = None
-        self._told: Recent[str, object] = Recent(_MAX_TOLD // 2)
+        self._notified: Recent[str, object] = Recent(_MAX_NOTIFIED // 2)
 
     def __repr__(self) -> str:
         return as_repr(
@@ -86,7 +92,7 @@ class Budget:
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return what a notebook shows."""
         return as_html("Budget", self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
@@ -102,13 +108,13 @@ class Budget:
         return [(name, value) for name, value in rows if value is not None]
 
     def bind(self, session_id: str, label: Label | None = None) -> None:
-        """Belong to a session, and to the block of it; ``session()`` does it."""
+        """Note the session and the block that ``check`` is for; ``session()`` calls it."""
         self._last = session_id
         self._last_label = label
         blind_spots.warn(blind_spots.of_process())
 
     def exceeded(self, session_id: str, rollup: Rollup, whose: str = "") -> BudgetExceeded | None:
-        """What ``check`` raises for these totals, if it does."""
+        """Return the error that ``check`` raises for these totals; ``None``: it raises none."""
         cost = rollup.cost_usd
         over_cost = self.cost_usd is not None and cost is not None and cost > self.cost_usd
         over_tokens = (
@@ -119,19 +125,21 @@ class Budget:
         return BudgetExceeded(session_id, rollup, self.cost_usd, self.total_tokens, whose)
 
     def is_news(self, session_id: str) -> bool:
-        """Whether nobody was told yet that this session has used more; from now on somebody was."""
+        """Return whether ``on_exceeded`` is still to be called for a session, and note the call."""
         mine = object()
         # several processors may see the same spans, at once
-        return self._told.setdefault(session_id, mine) is mine
+        return self._notified.setdefault(session_id, mine) is mine
 
     def check(self, wait_seconds: float = 0.0) -> None:
         """Raise when the session has used more than this.
 
-        The session is the one around the call if this is its budget, else the last one that this was given to.
+        The session is the one around the call if this is its budget, else the last one that this
+        was given to.
 
         Args:
-            wait_seconds: With a store that is shared, how long to wait at most for what other processes have open in the
-                session or are about to write; 0 looks at what is known here already and never waits.
+            wait_seconds: With a store that is shared, how long to wait at most for what other
+                processes have open in the session or are about to write; 0 looks at what is known
+                here already and never waits.
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
@@ -149,7 +157,7 @@ class Budget:
     def check_session(
         self, session_id: str, wait_seconds: float = 0.0, label: Label | None = None
     ) -> None:
-        """Raise when a session has used more than this, or what else this is over; as ``check``.  ``label``: of its block."""
+        """Raise as ``check`` for a session, or for what else the block ``label`` is about."""
         name, whose = session_id, ""
         if self.scope is None:
             rollup = session_rollup(session_id, wait_seconds) or Rollup()
@@ -167,7 +175,7 @@ class Budget:
         self._not_known(name, rollup, reasons + self.missing(rollup), whose)
 
     def _account(self, label: Label | None) -> tuple[str, str] | None:
-        """The account of a block at this moment, and its owner; ``None`` when the block says not whose it is."""
+        """Return the account of a block at this moment, and its owner; ``None``: it names none."""
         value = (
             value_of(self.scope, label) if self.scope is not None and label is not None else None
         )
@@ -176,7 +184,7 @@ class Budget:
         return self.scope.account(value, wall_ns() // HOUR_NS), owner(self.scope.per, value)
 
     def missing(self, rollup: Rollup) -> list[str]:
-        """Why totals are less than what was used, as far as they tell."""
+        """Return why totals are less than what was used, as far as they show it."""
         return blind_spots.of_totals(
             rollup, has_cost=self.cost_usd is not None, has_tokens=self.total_tokens is not None
         )

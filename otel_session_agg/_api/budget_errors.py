@@ -8,9 +8,12 @@ from otel_session_agg._model.rollup import Rollup
 
 
 class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
-    """A session, or what else a budget is over, has used more than its budget; raised by ``Budget.check`` only."""
+    """A session, or what else a budget is over, has used more than its budget.
 
-    def __init__(  # noqa: PLR0913 -- all that there is to say
+    Only ``Budget.check`` raises it.
+    """
+
+    def __init__(  # noqa: PLR0913 -- all that the message needs
         self,
         session_id: str,
         rollup: Rollup,
@@ -20,11 +23,11 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
         reason: str = "",
     ) -> None:
         self.session_id = session_id
-        """The session; for a budget over something else, where its totals stand."""
+        """The session; for a budget over something else, the name of its account."""
         self.rollup = rollup
         """The totals when this was found."""
         self.whose = whose or f"session {printable(session_id)}"
-        """What the budget is over, and when, for people."""
+        """What the budget is over, and in which period, as text."""
         self.reason = reason
         """Why the totals are not known; empty when they are."""
         self.cost_usd = cost_usd
@@ -54,9 +57,10 @@ class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened
 
 
 class BudgetUnknown(BudgetExceeded):
-    """What a session has used is not known, or not all of it; raised by ``Budget.check`` of a budget that is ``strict``.
+    """What a session has used is not known, or not all of it.
 
-    It is a ``BudgetExceeded``, so whoever stops for that stops for this, too.
+    Only ``Budget.check`` of a ``strict`` budget raises it.  It is a ``BudgetExceeded``, so an
+    application that stops for that stops for this, too.
     """
 
     def _text(self) -> str:

@@ -1,4 +1,4 @@
-"""What the OpenTelemetry context says of the session around a call: a label set by ``session()``, or baggage that is trusted."""
+"""The session around a call in the OpenTelemetry context: a label of ``session()``, or baggage."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 _LABEL = create_key("otel_session_agg.session")
 
 BAGGAGE_KEYS = (n.SESSION_ID, "session_id", "gen_ai.conversation.id", "langfuse_session_id")
-"""Names under which a session id travels in W3C baggage, in order of trust: ours and OpenInference's, HoneyHive's,
-pydantic-ai's, Langfuse's."""
+"""Names under which a session id travels in W3C baggage, in order of trust: that of this library
+and OpenInference, HoneyHive's, pydantic-ai's, Langfuse's."""
 
 
 @dataclass(frozen=True, eq=False)
 class Label:
-    """What one ``session()`` block says; spans that start inside carry ``stamps``."""
+    """The session of one ``session()`` block; spans that start inside carry ``stamps``."""
 
     session_id: str
     user_id: str | None = None
@@ -45,7 +45,10 @@ class Label:
     outer: Label | None = None
     """The block around this one."""
     around: frozenset[str] = frozenset()
-    """What other libraries carry in the context around this block, their session ids among it: the block is nearer than those."""
+    """Texts that other libraries carry in the context around this block, such as session ids.
+
+    The block is nearer than those, so it wins over a session id that is one of them.
+    """
 
     @cached_property
     def stamps(self) -> Mapping[str, str | bool | int | float]:
@@ -60,22 +63,22 @@ class Label:
 
 
 class _Use:
-    """Whether there was ever a label: until then a span's start costs nothing."""
+    """Whether there was ever a label; until then the start of a span costs nothing more."""
 
     def __init__(self) -> None:
         self.any_label = False
         self.hooks: list[Callable[[], object]] = []
-        """Called once, before the first label that comes is there."""
+        """Functions that ``with_label`` calls once, before it sets a label."""
 
 
 use = _Use()
 
 
 def given_id(value: object) -> str | None:
-    """An id that the application gives, as it will be read from spans; ``None`` for none or a blank one.
+    """Return an id of the application as it will be read from spans; ``None`` for a blank one.
 
     Raises:
-        ValueError: no span could be read with it.
+        ValueError: it is longer than what is read from spans.
 
     """
     if value is None:
@@ -88,13 +91,13 @@ def given_id(value: object) -> str | None:
 
 
 def current_label(context: Context | None = None) -> Label | None:
-    """The label of the innermost ``session()`` block around."""
+    """Return the label of the innermost ``session()`` block around."""
     label = get_value(_LABEL, context)
     return label if isinstance(label, Label) else None
 
 
 def carried_texts() -> frozenset[str]:
-    """Every text in the current context and its baggage, whoever put it there."""
+    """Return every text in the current context and its baggage."""
     context = get_current()
     carried = [
         value
@@ -105,7 +108,7 @@ def carried_texts() -> frozenset[str]:
 
 
 def labels_around() -> list[Label]:
-    """The labels of all blocks around, the innermost first."""
+    """Return the labels of all blocks around, the innermost first."""
     found, label = [], current_label()
     while label is not None:
         found.append(label)
@@ -114,7 +117,7 @@ def labels_around() -> list[Label]:
 
 
 def trusted_label(context: Context | None = None) -> Label | None:
-    """A label for the session that arrived in baggage."""
+    """Return a label for the session in baggage; ``None``: there is none."""
     entries = baggage.get_all(get_current() if context is None else context)
     if not entries:
         return None
@@ -124,12 +127,12 @@ def trusted_label(context: Context | None = None) -> Label | None:
 
 @lru_cache(maxsize=1024)
 def _of_baggage(session_id: str) -> Label:
-    """The same label for all spans, as a block would give."""
+    """Return the label for a session id, the same object each time, as for a block."""
     return Label(session_id)
 
 
 def with_label(label: Label) -> Context:
-    """The current context with a label, and with the id in baggage if the label travels."""
+    """Return the current context with a label, and the id in baggage if it propagates."""
     use.any_label = True
     while use.hooks:
         use.hooks.pop()()
@@ -147,8 +150,9 @@ def with_label(label: Label) -> Context:
 def leave(token: object, label: Label) -> None:
     """Undo ``attach(with_label(label))``; ``token`` is what that returned.
 
-    In another ``contextvars`` context than that of the block's beginning nothing can be undone: the rest of a streaming generator runs in
-    another task, thread or copy of a context.  There only the label goes, if it came along, so that what follows is not in the session.
+    In another ``contextvars`` context than that of the block's beginning nothing can be undone: the
+    rest of a streaming generator runs in another task, thread or copy of a context.  There only
+    the label is removed, if it came along, so that what follows is not in the session.
     """
     try:
         if isinstance(token, Token):
@@ -161,7 +165,7 @@ def leave(token: object, label: Label) -> None:
 
 
 def _without(label: Label) -> Context:
-    """The current context with the block around a label, or none."""
+    """Return the current context with the label around this one, or without any."""
     if label.outer is not None:
         return with_label(label.outer)
     context = set_value(_LABEL, None)
@@ -169,7 +173,10 @@ def _without(label: Label) -> Context:
 
 
 def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard
-    """Put the session around a span that starts on it; returns the label, unless the application names another one on the span."""
+    """Put the session around a starting span on it; return the label.
+
+    Return ``None`` without a session, and when the application names another one on the span.
+    """
     label = current_label(context)
     if label is None and trusts_baggage:
         label = trusted_label(context)

@@ -1,4 +1,4 @@
-"""Functions for code inside a session: what it has used so far, and feedback on it."""
+"""Functions for code inside a session: its totals so far, and feedback on it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _FEEDBACK = "feedback"
 
 
 def current_rollup() -> Rollup | None:
-    """The totals of the active session at this moment, or of the active trace when there is no session.
+    """Return the totals of the active session so far, or of the active trace without a session.
 
-    Exact for this process: everything that has ended is in it, also what ended on other threads.  What other processes have of
-    the session is in it as far as it is known here, which it is for sessions with a budget.  ``None`` when nothing is active.
+    They are exact for this process: everything that has ended is in them, also what ended on other
+    threads.  What other processes have of the session is in them as far as it is known here, which
+    it is for sessions with a budget.  ``None`` when nothing is active.
     """
     label = current_label()
     if label is not None:
@@ -52,16 +53,17 @@ def record_feedback(
     *,
     session_id: object = None,
 ) -> None:
-    """Record what somebody thinks of a session: ``metadata.has_feedback`` is true for it from now on.
+    """Record feedback on a session: ``metadata.has_feedback`` is true for it from now on.
 
-    A small span named ``feedback`` with the event ``gen_ai.evaluation.result`` of the OpenTelemetry GenAI conventions is
-    exported.  Inside a session or a trace, it belongs to that; with ``session_id`` it may come later, and from any process.
-    Where the root or the record of the session has left already, a new revision of the record tells of it.
+    A small span named ``feedback`` with the event ``gen_ai.evaluation.result`` of the OpenTelemetry
+    GenAI conventions is exported.  Inside a session or a trace, it belongs to that; with
+    ``session_id`` it may come later, and from any process.  Where the root or the record of the
+    session has left already, a new revision of the record has it.
 
     Args:
         score: Any number; 0 and ``False`` are feedback, too.
         label: The score in words, such as ``thumbs_down``.
-        comment: What was said.
+        comment: The feedback as text.
         session_id: The session, when it is not the active one.
 
     Raises:
@@ -73,24 +75,29 @@ def record_feedback(
     given = (
         (n.EVALUATION_NAME, _FEEDBACK),
         (n.EVALUATION_SCORE, _number(score)),
-        (n.EVALUATION_LABEL, _words(label)),
-        (n.EVALUATION_EXPLANATION, _words(comment)),
+        (n.EVALUATION_LABEL, _text(label)),
+        (n.EVALUATION_EXPLANATION, _text(comment)),
     )
-    said = {name: value for name, value in given if value is not None}
+    evaluation = {name: value for name, value in given if value is not None}
     current = trace.get_current_span()
     span = _span(
         wanted,
-        said,
+        evaluation,
         current,
-        is_elsewhere=given_id(session_id) is not None and not _is_in(current, wanted),
+        is_outside=given_id(session_id) is not None and not _is_in(current, wanted),
     )
-    told = [one.feedback(wanted, span) for one in aggregators()]
-    if not any(told):
-        _emit(wanted, said, None if span.parent is not None else Context())
+    are_forwarded = [one.feedback(wanted, span) for one in aggregators()]
+    if not any(are_forwarded):
+        _emit(wanted, evaluation, None if span.parent is not None else Context())
 
 
 def _number(score: object) -> float | None:
-    """A score as a float; one that is too large for any is the largest."""
+    """Return a score as a float; the largest one for a number that is too large.
+
+    Raises:
+        ValueError: it is no number.
+
+    """
     if score is None:
         return None
     try:
@@ -102,9 +109,9 @@ def _number(score: object) -> float | None:
         raise ValueError(message) from error
 
 
-def _words(said: object) -> str | None:
-    """What was said, as text: exporters refuse anything else."""
-    return None if said is None else plain(said if isinstance(said, str) else str(said))
+def _text(given: object) -> str | None:
+    """Return a label or comment as text: exporters refuse anything else."""
+    return None if given is None else plain(given if isinstance(given, str) else str(given))
 
 
 def _is_in(span: trace.Span, session_id: str | None) -> bool:
@@ -114,14 +121,14 @@ def _is_in(span: trace.Span, session_id: str | None) -> bool:
 
 def _span(
     session_id: str | None,
-    said: Mapping[str, str | float],
+    evaluation: Mapping[str, str | float],
     current: trace.Span,
     *,
-    is_elsewhere: bool,
+    is_outside: bool,
 ) -> ReadableSpan:
     now_ns = time.time_ns()
     context: SpanContext | None = current.get_span_context()
-    if is_elsewhere or context is None or not context.is_valid:
+    if is_outside or context is None or not context.is_valid:
         context = None
     resource = current.resource if isinstance(current, ReadableSpan) else _resource()
     return made_span(
@@ -134,22 +141,24 @@ def _span(
         resource=resource,
         parent=context,
         attributes={n.SESSION_ID: session_id} if session_id is not None else {},
-        events=[Event(n.EVALUATION_EVENT, said, now_ns)],
+        events=[Event(n.EVALUATION_EVENT, evaluation, now_ns)],
     )
 
 
 @lru_cache(maxsize=1)
 def _resource() -> Resource:
-    """What the environment says of this process; making it takes milliseconds."""
+    """Return the resource of this process by the environment; making it takes milliseconds."""
     return Resource.create()
 
 
-def _emit(session_id: str | None, said: Mapping[str, str | float], context: Context | None) -> None:
-    """Export the span by the application's own pipeline: no processor of ours has one."""
+def _emit(
+    session_id: str | None, evaluation: Mapping[str, str | float], context: Context | None
+) -> None:
+    """Make the span with the application's own tracer, where no aggregator forwards it."""
     span = trace.get_tracer(n.OUR_SCOPE, version(), schema_url=SCHEMA_URL).start_span(
         n.FEEDBACK_SPAN,
         context,
         attributes={n.SESSION_ID: session_id} if session_id is not None else None,
     )
-    span.add_event(n.EVALUATION_EVENT, said)
+    span.add_event(n.EVALUATION_EVENT, evaluation)
     span.end()

@@ -1,4 +1,4 @@
-"""Whose accounts a ``session()`` block is about: users, and other keys that budgets are over."""
+"""Owners of the accounts that a ``session()`` block adds to: users, and other keys of budgets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from otel_session_agg._model.budget_scopes import Scope, owner, scopes, values
 
 
 def values_of(label: Label) -> dict[str, object]:
-    """What a block and those around it say of the keys that budgets are over; the innermost has the say."""
+    """Return the values of a block for the keys that budgets are over; ``None``: no value.
+
+    Of the block and those around it, the innermost that has a value counts.
+    """
     found: dict[str, object] = {}
     around: Label | None = label
     while around is not None:
@@ -17,10 +20,10 @@ def values_of(label: Label) -> dict[str, object]:
 
 
 def owners_of(label: Label) -> list[str]:
-    """Whose accounts what ends in a block is added to."""
+    """Return the owners of the accounts to which calls in a block are added."""
     return [owner(per, value) for per, value in values_of(label).items()] if scopes else []
 
 
 def value_of(scope: Scope, label: Label) -> object:
-    """The value of a block for a scope; ``None`` when neither it nor those around it say whose it is."""
+    """Return the value of a block for a scope; ``None``: neither it nor those around have one."""
     return values_of(label).get(scope.per)

@@ -17,7 +17,10 @@ from otel_session_agg._threads.locks import all_of
 
 
 class RegisteredAggregator(Protocol):
-    """What a processor or exporter answers, from any thread; without waiting for I/O, unless it is told to."""
+    """The methods of a processor or exporter that ``_api`` calls, from any thread.
+
+    They wait for I/O only with ``wait_seconds``.
+    """
 
     @property
     def joins(self) -> bool:
@@ -25,22 +28,22 @@ class RegisteredAggregator(Protocol):
         ...
 
     def share(self, session_id: str) -> Rollup | None:
-        """What it has of a session that no other of those has."""
+        """Return what it has of a session that no other that joins has."""
         ...
 
     @property
     def process(self) -> str:
-        """What it is known by in a store."""
+        """Its name in a store."""
         ...
 
     def block(self, label: Label, *, is_entered: bool) -> None:
-        """A ``session()`` block is entered, or left."""
+        """Note that a ``session()`` block is entered or left."""
         ...
 
     def session_rollup(
         self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
     ) -> Rollup | None:
-        """The totals of a session at this moment; ``None`` when it is not known here."""
+        """Return the totals of a session at this moment; ``None`` when it is not known here."""
         ...
 
     def account_rollup(
@@ -50,50 +53,54 @@ class RegisteredAggregator(Protocol):
         wait_seconds: float = 0.0,
         siblings: frozenset[str] = frozenset(),
     ) -> Rollup | None:
-        """The totals of an account at this moment."""
+        """Return the totals of an account at this moment; ``whose``: its owner."""
         ...
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
-        """The totals of the trace that a span is in, at this moment."""
+        """Return the totals of the trace around a span at this moment."""
         ...
 
     def end_session(self, session_id: str, reason: str) -> None:
-        """A session is to end."""
+        """End a session as soon as nothing of it is open."""
         ...
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
-        """``span`` tells of feedback for a session, or for what is above it; returns whether it goes downstream."""
+        """Add feedback to a session, or to the trace above ``span``, which carries the feedback.
+
+        Return whether ``span`` is forwarded.
+        """
         ...
 
 
 _LIVE: WeakSet[RegisteredAggregator] = WeakSet()
-"""Others may come, and go with the garbage, at any moment."""
+"""Aggregators may be added, and removed by the garbage collection, at any moment."""
 
 
 def register(aggregator: RegisteredAggregator) -> None:
-    """An aggregator is there, until it is gone or unregistered."""
+    """Add an aggregator, until it is unregistered or collected as garbage."""
     _LIVE.add(aggregator)
 
 
 def unregister(aggregator: RegisteredAggregator) -> None:
-    """An aggregator was shut down."""
+    """Remove an aggregator that was shut down."""
     _LIVE.discard(aggregator)
 
 
 def are_several() -> bool:
-    """Whether there is more than one; cheap enough for each root."""
+    """Return whether there is more than one; cheap enough for each root."""
     return len(_LIVE) > 1
 
 
 def aggregators() -> list[RegisteredAggregator]:
-    """All that are there."""
+    """Return all that are registered."""
     return all_of(_LIVE)
 
 
 def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
-    """The totals of a session at this moment.
+    """Return the totals of a session at this moment.
 
-    Aggregators without a store have a share each; of others the one that knows most of it answers: they may see the same spans.
+    Aggregators without a store have shares, which are added.  Of others the totals with the most
+    events count: they may see the same spans.
 
     ``wait_seconds``: how long all of them together may wait for other processes.
     """
@@ -108,7 +115,7 @@ def session_rollup(session_id: str, wait_seconds: float = 0.0) -> Rollup | None:
 
 
 def account_rollup(name: str, whose: str, wait_seconds: float = 0.0) -> Rollup | None:
-    """The same for an account, which budgets over anything else than a session have."""
+    """Return the totals of an account, which budgets over anything but a session have."""
     return _asked(
         lambda one, seconds, siblings: one.account_rollup(name, whose, seconds, siblings),
         wait_seconds,
@@ -124,7 +131,7 @@ def _asked(
 
 
 def fullest(rollups: Iterable[Rollup | None]) -> Rollup | None:
-    """The totals with the most events; ``None`` when there are none."""
+    """Return the totals with the most events; ``None`` when there are none."""
     return max(
         (rollup for rollup in rollups if rollup is not None),
         key=lambda rollup: rollup.num_events,

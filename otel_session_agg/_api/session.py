@@ -34,25 +34,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):``, ``@session()``
-    """Everything inside belongs to a session: a context manager, also asynchronous, and a decorator.
+    """Everything inside belongs to a session: a context manager (also async) and a decorator.
 
-    Spans that start inside carry ``session.id``, ``user.id`` and the metadata; threads and tasks belong to it as far as the
-    OpenTelemetry context reaches them.  Blocks nest: inside the inner one, the inner session holds.
+    Spans that start inside carry ``session.id``, ``user.id`` and the metadata; threads and tasks
+    belong to it as far as the OpenTelemetry context reaches them.  Blocks nest: inside the inner
+    one, the inner session holds.
 
     Args:
-        session_id: The session; what is no text (an integer, a ``UUID``) is made into it.  ``None`` or blank: the session
-            around this block, else a new id.
+        session_id: The session; what is no text (an integer, a ``UUID``) is converted to text.
+            ``None`` or blank: the session around this block, else a new id.
         user_id: Who uses it.
-        metadata: What else is to stand on its spans and in its record, as ``metadata.<name>``.  Values are text, numbers or
-            flags.  Names that this library writes itself are refused.
+        metadata: What else to put on its spans and in its record, as ``metadata.<name>``.  Values
+            are text, numbers or flags.  Names that this library writes itself are refused.
         budget: What the session may use.
-        propagate: Whether the id travels to other services in W3C baggage.  There it is believed only with the setting
-            ``trust_baggage``.
+        propagate: Whether the id travels to other services in W3C baggage.  There it is believed
+            only with the setting ``trust_baggage``.
         end_on_exit: Whether the session ends when the outermost block with its id is left.
 
     Raises:
-        ValueError: a name of the metadata is reserved, a value is of another type, or a text or an id is longer than
-            1024 characters.
+        ValueError: a name of the metadata is reserved, a value is of another type, or a text or an
+            id is longer than 1024 characters.
 
     """
 
@@ -73,7 +74,10 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         self._propagate = propagate
         self._end_on_exit = end_on_exit
         self._entered: dict[Label | None, object] = {}
-        """Labels of the blocks that are entered; threads and tasks may enter one object at once."""
+        """Tokens by label of the blocks that are entered.
+
+        Threads and tasks may enter one object at once.
+        """
         self._last: str | None = self._wanted
         self._last_label: Label | None = None
 
@@ -91,11 +95,12 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         return self._last
 
     def rollup(self, *, wait_seconds: float = 0.0) -> Rollup:
-        """The session's totals at this moment: exact for this process, of others as far as they are known here.
+        """Return the session's totals at this moment, exact for this process.
 
-        What others have is known for sessions with a budget, a moment late.  With ``wait_seconds`` the store is asked, and
-        waited for until nothing of the session is open in other processes, at most so long.  Only this and ``check`` ever wait
-        for I/O, and only when told to.
+        What other processes have is in them as far as it is known here: for sessions with a budget,
+        a moment late.  With ``wait_seconds`` the store is read until nothing of the session is open
+        in other processes, at most so long.  Only this and ``check`` ever wait for I/O, and only
+        with ``wait_seconds``.
         """
         return registry.session_rollup(self.session_id, wait_seconds) or Rollup()
 
@@ -103,8 +108,9 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         """Raise when the session has used more than its budget.
 
         Args:
-            wait_seconds: With a store that is shared, how long to wait at most for what other processes have open in the
-                session or are about to write; 0 looks at what is known here already and never waits.
+            wait_seconds: With a store that is shared, how long to wait at most for what other
+                processes have open in the session or are about to write; 0 looks at what is known
+                here already and never waits.
 
         Raises:
             BudgetExceeded: it has; the error has the figures.
@@ -149,7 +155,7 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         trace: TracebackType | None,
     ) -> None:
         label = current_label()
-        # somebody left another context behind, or this one was left before
+        # other code left another context behind, or this one was left before
         if label not in self._entered:
             label = next(reversed(self._entered), None)
         token = self._entered.pop(label, None)
@@ -174,10 +180,11 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
-        """Run a function, or a coroutine function, inside such a block; each call in one of its own.
+        """Wrap a function or coroutine function: each call runs inside a block of its own.
 
         Raises:
-            TypeError: a generator function; it gives control away in the middle, so use a block inside it.
+            TypeError: a generator function; it gives control away in the middle, so use a block
+                inside it.
 
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -211,9 +218,10 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
 
 
 def end_session(session_id: object) -> None:
-    """End a session as soon as nothing of it is open: its record is written, once over all processes.
+    """End a session as soon as nothing of it is open.
 
-    Works from any process with the same store.  A session that comes back goes on, and gets a record with a higher revision.
+    Its record is written, once over all processes.  Works from any process with the same store.  A
+    session that comes back goes on, and gets a record with a higher revision.
     """
     wanted = given_id(session_id)
     if wanted is not None:
@@ -226,16 +234,25 @@ def _checked(
 ) -> dict[str, str | bool | int | float]:
     for name, value in metadata.items():
         if not isinstance(name, str) or not name or n.METADATA_PREFIX + name in n.RESERVED:
-            message = f"metadata name {name!r} is not allowed: {n.METADATA_PREFIX}{name} is written by this library"
+            message = (
+                f"metadata name {name!r} is not allowed:"
+                f" {n.METADATA_PREFIX}{name} is written by this library"
+            )
             raise ValueError(message)
         if not isinstance(value, (str, bool, int, float)):
             message = f"metadata {name}={value!r:.60} is not allowed: use text, a number or a flag"
-            raise ValueError(message)  # noqa: TRY004 -- one error for whoever gives a wrong label
+            raise ValueError(message)  # noqa: TRY004 -- one error for all wrong metadata
         if isinstance(value, int) and abs(value) > MAX_WHOLE:
-            message = f"metadata {name:.60} is not allowed: whole numbers have at most 63 bits, as OTLP carries them"
+            message = (
+                f"metadata {name:.60} is not allowed:"
+                " whole numbers have at most 63 bits, as OTLP carries them"
+            )
             raise ValueError(message)
         if max(len(name), len(value) if isinstance(value, str) else 0) > MAX_TEXT_CHARS:
-            message = f"metadata {name:.60} is not allowed: names and texts have at most {MAX_TEXT_CHARS} characters"
+            message = (
+                f"metadata {name:.60} is not allowed:"
+                f" names and texts have at most {MAX_TEXT_CHARS} characters"
+            )
             raise ValueError(message)
     if len(metadata) > MAX_LABELS:
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
@@ -247,7 +264,7 @@ def _checked(
 
 
 def _is_inside(label: Label) -> bool:
-    """Whether a block with the same id is around one that was left."""
+    """Return whether a block with the same id is around one that was left."""
     outer = label.outer
     while outer is not None:
         if outer.session_id == label.session_id:

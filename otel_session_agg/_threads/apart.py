@@ -1,8 +1,9 @@
-"""What the main thread asks for, done by another one.
+"""Run on another thread what the main thread asks for, so that signal handlers do not interrupt it.
 
-Signal handlers run on the main thread, between any two steps of it, and what they raise ends what is at hand: half a fold, with a lock
-held.  So the main thread folds nothing as long as another thread can do it and only waits, which may be interrupted at any moment;
-what was begun is brought to its end, and the exception goes on in the application.  Waiting costs about 10 us.
+Signal handlers run on the main thread, between any two steps of it, and what they raise ends what
+is at hand: half a fold, with a lock held.  So the main thread folds nothing as long as another
+thread can do it and only waits, which may be interrupted at any moment; what was begun is brought
+to its end, and the exception goes on in the application.  Waiting costs about 10 us.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from otel_session_agg._threads.background import Worker
 T = TypeVar("T")
 
 _LONGEST_SECONDS = 60.0
-"""A fold takes milliseconds; what has not answered by then never will."""
+"""A fold takes milliseconds; what has not ended by then never will."""
 
 
 class Apart:
-    """The thread that does it; one for the process, since nothing that it does waits for I/O."""
+    """The other thread: one per process, since nothing that it runs waits for I/O."""
 
     def __init__(self) -> None:
         self._begin()
@@ -35,7 +36,10 @@ class Apart:
         self._worker = Worker("otel-session-agg-asks", Guard(logging.getLogger("otel_session_agg")))
 
     def call(self, function: Callable[[], T], until: float | None = None) -> T | None:
-        """The result of a function; ``None`` when it was not there in time, at most a minute.  It must not raise."""
+        """Return the result of ``function``, which must not raise.
+
+        ``until`` is monotonic; by default it is a minute from now.  ``None``: not in time.
+        """
         if threading.current_thread() is not threading.main_thread():
             return function()
         result: list[T] = []
@@ -47,4 +51,4 @@ class Apart:
 
 
 apart = Apart()
-"""Of this process."""
+"""The thread of this process."""

@@ -1,11 +1,12 @@
-"""Threads of this library: begun when they are needed, begun again when they died, and never needed to get work done.
+"""Threads of this library: started when needed, replaced when they die, and never indispensable.
 
-A thread may not be had: Python 3.12.0 to 3.12.2 refuse new ones at the interpreter's end, the system has limits, isolated
-subinterpreters have none.  Then whoever needs the work done does it.
+A thread may be refused: Python 3.12.0 to 3.12.2 start no new ones at the interpreter's end, the
+system has limits, isolated subinterpreters have none.  Then the thread that needs the work done
+does it.
 
-No locks and events of Python's own making are used where the application's threads come by, but ``SimpleQueue``, plain locks in ``with``
-and single calls of them: in the middle of ``Event.set`` or ``Condition.wait`` an exception of a signal handler leaves a lock behind
-that nobody holds.
+Where the application's threads pass, no locks and events that are written in Python are used, but
+``SimpleQueue``, plain locks in ``with`` and single calls of them: in the middle of ``Event.set`` or
+``Condition.wait`` an exception of a signal handler leaves a lock behind that no thread holds.
 """
 
 from __future__ import annotations
@@ -26,20 +27,23 @@ from otel_session_agg._guard import Guard, own_threads
 Job = Callable[[], object]
 
 _RETRY_SECONDS = 1.0
-"""How long after a thread could not be had none is asked for."""
+"""How long after a refused thread none is requested."""
 
 _AGAIN_SECONDS = 0.1
-"""How long after its work was ended by an error a thread goes on."""
+"""After how long a thread goes on when an error ended its work."""
 
 _LOOK_SECONDS = 1.0
-"""How often somebody who waits for a thread looks whether it lives."""
+"""How often a thread that waits for another one checks whether that is alive."""
 
 _AT_THE_END = "interpreter shutdown"
-"""What Python says at its own end, when nobody is missing a thread any more."""
+"""Part of Python's error at its own end, when a missing thread is no fault any more."""
 
 
 class Background:
-    """A daemon thread for some work, which returns ``True`` when it is done for good."""
+    """A daemon thread for some work, which returns ``True`` when it is done for good.
+
+    When it raises, it is called again after a moment.
+    """
 
     def __init__(self, name: str, work: Callable[[], bool], guard: Guard) -> None:
         self._name = name
@@ -51,7 +55,7 @@ class Background:
         self.thread: threading.Thread | None = None
 
     def begin(self) -> bool:
-        """Have the thread; returns whether there is one."""
+        """Start the thread unless it is alive; return whether there is one."""
         thread = self.thread
         return (thread is not None and thread.is_alive()) or self._begin()
 
@@ -61,7 +65,11 @@ class Background:
         return self.thread is threading.current_thread()
 
     def _begin(self) -> bool:
-        """Begin the thread.  ``Thread.start`` waits, with locks of Python's own making, so it is not called on the main thread."""
+        """Start the thread.
+
+        ``Thread.start`` waits with locks that are written in Python, so it is not called on the
+        main thread.
+        """
         if sys.is_finalizing() or time.monotonic() < self._retry_at:
             return False
         if get_ident() != threading.main_thread().ident:
@@ -123,7 +131,7 @@ class Background:
 
 
 class Worker:
-    """Does jobs one after the other, on a thread that begins with the first."""
+    """Does jobs one after the other, on a thread that starts with the first."""
 
     def __init__(self, name: str, guard: Guard) -> None:
         self._name = name
@@ -143,11 +151,14 @@ class Worker:
         self._background.begin()
 
     def waiting(self) -> int:
-        """How many jobs wait."""
+        """Return how many jobs wait."""
         return self._jobs.qsize()
 
     def do(self, job: Job, until: float = float("inf")) -> bool:
-        """Do a job and all before it, and wait for that; from within one of them nothing can be waited for."""
+        """Do a job and all before it, and wait for that; return whether it was in time.
+
+        Within one of the jobs, only return true.
+        """
         if self._background.is_inside:
             return True
         done = Done()
@@ -173,7 +184,7 @@ def _work(jobs: SimpleQueue[Job | None], guard: Guard, name: str) -> bool:
 
 
 def next_of(jobs: SimpleQueue[Job | None], seconds: float = 0.0) -> Job | None:
-    """The next job, if there is one in so many seconds."""
+    """Return the next job; ``None``: there is none within so many seconds."""
     try:
         return jobs.get(timeout=seconds) if seconds > 0 else jobs.get_nowait()
     except Empty:
@@ -181,7 +192,7 @@ def next_of(jobs: SimpleQueue[Job | None], seconds: float = 0.0) -> Job | None:
 
 
 class Done:
-    """Something that happens once, for one that waits; what interrupts a step of it leaves nothing half done."""
+    """An event that is set once, for one waiting thread; no interruption leaves it half done."""
 
     __slots__ = ("_lock",)
 
@@ -190,26 +201,26 @@ class Done:
         self._lock.acquire()
 
     def set(self) -> None:
-        """It happened."""
+        """Set it."""
         if self._lock.locked():
             with suppress(RuntimeError):  # at the same moment for the second time
                 self._lock.release()
 
     def is_set(self) -> bool:
-        """Whether it happened."""
+        """Return whether it is set."""
         return not self._lock.locked()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it happens, at most so long; returns whether it did."""
+        """Wait until it is set, at most so long; return whether it is."""
         is_done = self._lock.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
         if is_done:
-            with suppress(RuntimeError):  # it happens for the second time, at this moment
+            with suppress(RuntimeError):  # it is set for the second time, at this moment
                 self._lock.release()
         return is_done
 
 
 def finally_(done: Done, job: Job) -> None:
-    """Do a job and say that it is done."""
+    """Do a job, then set ``done``, also when it raises."""
     try:
         job()
     finally:
@@ -217,7 +228,10 @@ def finally_(done: Done, job: Job) -> None:
 
 
 def wait_for(done: Done, until: float, background: Background, here: Job) -> bool:
-    """Wait for what a thread does; where there is none, what it would do is done ``here``.  Returns whether it was done in time."""
+    """Wait until a thread has set ``done``; where there is no thread, call ``here`` for its work.
+
+    Return whether it was in time.
+    """
     while True:
         if not background.begin():
             here()

@@ -1,7 +1,7 @@
-"""Imports on threads of this library, which a fork must not come into the middle of.
+"""Import modules on threads of this library without being interrupted by a fork.
 
-A module that another thread imports is locked in the child for good, since that thread is not there: the child would hang when it needs
-it.  So a fork waits until the import is done.
+A module that another thread imports is locked in the child for good, since that thread is not
+there: the child would hang when it needs it.  So a fork waits until the import is done.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from _thread import RLock, get_ident
 from types import TracebackType
 
 WAIT_SECONDS = 10.0
-"""How long a fork waits: what is imported takes half a second on a machine that is not busy, but may itself wait for a module that the forking thread imports."""
+"""How long a fork waits: the imports take half a second on a machine that is not busy, but may
+themselves wait for a module that the forking thread imports."""
 
 
 class Imports:
@@ -26,7 +27,7 @@ class Imports:
         self._forking: set[int] = set()
         """Threads that hold the lock for a fork."""
         self._is_torn = False
-        """A fork came in the middle of an import."""
+        """Whether this process was forked in the middle of an import."""
 
     def __enter__(self) -> None:
         if self._is_torn:
@@ -54,10 +55,10 @@ class Imports:
             self._lock.release()
 
     def in_child(self) -> None:
-        """Begin anew, in the child."""
+        """Start anew, in the child."""
         self._is_torn = get_ident() not in self._forking
         self._forking, self._lock = set(), RLock()
 
 
 imports = Imports()
-"""Of this process; ``_aggregation`` sees to its forks."""
+"""The imports of this process; ``_sdk/aggregator.py`` registers its hooks for forks."""

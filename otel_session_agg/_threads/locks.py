@@ -1,4 +1,4 @@
-"""Small parts of threads: a lock with a time limit, and hooks that do nothing."""
+"""Locks with a time limit, hooks that do nothing, and methods that keep no object alive."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ T = TypeVar("T")
 def locked(
     lock: threading.Lock | threading.RLock, until: float, function: Callable[[], T]
 ) -> T | None:
-    """The result of a function that is called with a lock held; ``None`` when the lock could not be had in time.
+    """Return the result of ``function``, called with a lock held; ``None``: no lock in time.
 
-    Taking the lock and noting that it is taken is one step: no exception of a signal handler can come in between.
+    Taking the lock and noting that it is taken is one step: no exception of a signal handler can
+    come in between.
     """
     mine: list[bool] = []
     try:
@@ -37,28 +38,33 @@ def locked(
 
 
 def is_mine(lock: threading.RLock) -> bool:
-    """Whether the calling thread holds a lock."""
-    return lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 -- as ``Condition`` asks, exact at any moment
+    """Return whether the calling thread holds a lock, exactly at any moment."""
+    # as ``Condition`` does it
+    return lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001
 
 
-def all_of(members: WeakSet[T]) -> list[T]:
-    """What is in a set that other threads may change meanwhile, or the garbage collection."""
-    references: set[weakref.ref[T]] = members.data  # type: ignore[attr-defined]  # copied in one step; the set's own way is a loop
+def all_of(objects: WeakSet[T]) -> list[T]:
+    """Return the objects in a set that other threads or the garbage collection may change."""
+    # copied in one step; the set's own way is a loop
+    references: set[weakref.ref[T]] = objects.data  # type: ignore[attr-defined]
     return [found for reference in references.copy() if (found := reference()) is not None]
 
 
 _EMPTY = {SpanProcessor.on_start.__code__.co_code, (lambda: None).__code__.co_code}
-"""A body that does nothing, with a docstring and without."""
+"""Bytecode of a body that does nothing, with a docstring and without."""
 
 
 def is_empty(processor: SpanProcessor, hook: str) -> bool:
-    """Whether a hook does nothing, as the batch processor's, and need not be called."""
+    """Return whether a hook does nothing, as the batch processor's, and need not be called."""
     code = getattr(getattr(processor, hook, nothing), "__code__", None)
     return code is not None and code.co_code in _EMPTY
 
 
 def weakly(method: Callable[..., T]) -> Callable[..., T | None]:
-    """A method as a function that does not keep its object alive, and does nothing when that is gone."""
+    """Return a method as a function that does not keep its object alive.
+
+    When the object is gone, it does nothing.
+    """
     found = weakref.WeakMethod(method)
 
     def call(*args: object) -> T | None:
@@ -69,4 +75,4 @@ def weakly(method: Callable[..., T]) -> Callable[..., T | None]:
 
 
 def nothing() -> None:
-    """A hook that is not there, or an object that is gone."""
+    """Do nothing, in the place of a hook that does not exist."""

@@ -1,4 +1,4 @@
-"""Logging on a thread of its own, so that nothing that handlers and filters of the application do reaches us.
+"""Log on a thread of its own, apart from what handlers and filters of the application do.
 
 They may hang, raise, or ask for what another thread has locked.
 """
@@ -15,11 +15,11 @@ from otel_session_agg._guard import Guard, said
 from otel_session_agg._threads.background import Worker
 
 _END_SECONDS = 1.0
-"""How long the end of a processor and of the interpreter waits for what is not logged yet."""
+"""How long shutdown and the interpreter's end wait for messages that are not logged yet."""
 
 
 class Messages:
-    """Logs what is said."""
+    """The thread that logs the messages of ``_guard``."""
 
     def __init__(self) -> None:
         self._begin()
@@ -35,7 +35,10 @@ class Messages:
         self._worker.put(said.log)
 
     def flush(self, until: float | None = None) -> bool:
-        """Wait until all is logged, one second unless it is said until when; without a thread it is logged here."""
+        """Wait until all is logged, by default one second; without a thread, log it here.
+
+        Return whether that was in time.
+        """
         return self._worker.do(
             said.log, time.monotonic() + _END_SECONDS if until is None else until
         )
@@ -47,4 +50,4 @@ class Messages:
 
 
 messages = Messages()
-"""Of this process."""
+"""The thread of this process."""

@@ -1,4 +1,4 @@
-"""Marks the work of an exporter so that instrumented HTTP clients do not trace it."""
+"""Mark the work of exporters so that instrumented HTTP clients do not trace it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach,
 
 @contextmanager
 def suppressed() -> Iterator[None]:
-    """No spans of instrumented libraries inside."""
+    """Suppress spans of instrumented libraries inside."""
     token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 -- the SDK's own way
     try:
         yield
