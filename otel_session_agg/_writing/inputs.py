@@ -1,7 +1,7 @@
-"""What a trace was asked first, for the profiles that show it.
+"""The first input of each trace, for profiles that show it.
 
-Of each trace the input of the span that began first is kept, as readable text, in a bounded memory; nothing is kept where no profile
-shows it, or where outputs are switched off.
+Of each trace the input of the span that began first is kept, as readable text, in a bounded memory;
+nothing is kept where no profile shows it, or where outputs are switched off.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from otel_session_agg._recent import Recent
 from otel_session_agg._values import plain_text
 
 MAX_REMEMBERED = 2048
-"""Traces whose input is remembered: seconds of a busy process, at most 4,096 characters each by default."""
+"""Traces whose input is remembered: seconds of a busy process, by default at most 4,096 characters
+each."""
 
 _MAX_JSON_CHARS = 100_000
-"""Of JSON that is read; of a longer text the beginning is taken as it is."""
+"""Characters of JSON that is parsed; of a longer text the beginning is taken as it is."""
 
-_ASKERS = ("user", "human")
+_USER_ROLES = ("user", "human")
 
 
 class Inputs:
     """The first inputs of traces."""
 
     def __init__(self, max_chars: int) -> None:
-        """``max_chars``: how long they are at most; 0: none is kept."""
+        """``max_chars``: the longest text that is kept; 0: none is kept."""
         self._max_chars = max_chars
         self._first: Recent[int, tuple[tuple[int, int, int], str]] = Recent(MAX_REMEMBERED // 2)
 
     def noting(self, read: Callable[[SpanData], Reading]) -> Callable[[SpanData], Reading]:
-        """A reading of spans that notes their inputs, too."""
+        """Return ``read`` with ``note`` in front of it, if inputs are kept."""
         if not self._max_chars:
             return read
 
@@ -45,7 +46,7 @@ class Inputs:
         return noted
 
     def note(self, span: SpanData) -> None:
-        """A span may say what was asked."""
+        """Note the input of a span, if it has one and began before the spans so far."""
         raw = next(
             (
                 value
@@ -58,18 +59,18 @@ class Inputs:
             return
         began, known = (span.start_ns, -span.end_ns, span.span_id), self._first.get(span.trace_id)
         if known is None or began < known[0]:
-            asked = _asked(raw, self._max_chars)
-            if asked is not None:
-                self._first.put(span.trace_id, (began, asked))
+            shown = _input_text(raw, self._max_chars)
+            if shown is not None:
+                self._first.put(span.trace_id, (began, shown))
 
     def of(self, trace_id: int, since_ns: int = 0) -> str | None:
-        """What a trace was asked first, if a span says so that began no earlier."""
+        """Return the first input of a trace; ``None`` if its span began before ``since_ns``."""
         known = self._first.get(trace_id)
         return known[1] if known is not None and known[0][0] >= since_ns else None
 
 
-def _asked(raw: str, max_chars: int) -> str | None:
-    """The text of the last message of a user, else that of whatever it is."""
+def _input_text(raw: str, max_chars: int) -> str | None:
+    """Return the text of the last message of a user, else that of the whole input."""
     if raw.lstrip()[:1] in ("{", "[") and len(raw) <= _MAX_JSON_CHARS:
         try:
             message = _last_of_user(json.loads(raw))
@@ -81,11 +82,14 @@ def _asked(raw: str, max_chars: int) -> str | None:
 
 
 def _last_of_user(value: object) -> Mapping[str, Any] | None:
-    """The last message of a user, without its role: a reader of outputs passes over those."""
+    """Return the last message of a user, without its role.
+
+    ``readable`` takes it for an output, and in outputs messages of users are passed over.
+    """
     if isinstance(value, Mapping):
         value = value.get("messages")
     found = (
-        [one for one in value if isinstance(one, Mapping) and one.get("role") in _ASKERS]
+        [one for one in value if isinstance(one, Mapping) and one.get("role") in _USER_ROLES]
         if isinstance(value, list)
         else []
     )

@@ -1,4 +1,4 @@
-"""The names under which a processor writes totals, as its settings choose them."""
+"""The attribute names that the settings choose for totals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from otel_session_agg._writing.profiles import (
 Attributes = dict[str, rollup_attributes.AttributeValue]
 
 _MAY_STAY = n.KEPT_WHEN_SET | {n.USER_ID}
-"""Names whose value stays when it was set by hand on a root."""
+"""Default names whose value stays when it was set by hand on a root."""
 
 
 class Naming:
@@ -35,9 +35,9 @@ class Naming:
         )
         backends = [PROFILES[profile] for profile in settings.profiles if profile != DEFAULT]
         self.has_kind = any(backend.has_kind for backend in backends)
-        """What a root or record is, and what was asked, have names, too."""
+        """Whether the kind of a root or record and its input are written, too."""
         self.input_chars = settings.max_output_chars if self.has_kind and settings.outputs else 0
-        """How much of what was asked is written."""
+        """Characters of the input that are written; 0: it is not."""
         self._kept = frozenset[str]().union(
             *(names_in(profile, _MAY_STAY) for profile in settings.profiles),
             *(backend.kept for backend in backends),
@@ -46,7 +46,10 @@ class Naming:
     def replaced(
         self, existing: Mapping[str, object], written: Mapping[str, object]
     ) -> frozenset[str]:
-        """Names that were set by hand on a root and do not stay; of outputs and errors, which are not ours alone, those written."""
+        """Return the names that were set by hand on a root and do not stay.
+
+        Names of outputs and errors, which others write too, stay unless they are in ``written``.
+        """
         return frozenset(
             name
             for name in self.reserved & existing.keys()
@@ -54,13 +57,16 @@ class Naming:
         )
 
     def kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
-        """What the writer is to leave alone; with other profiles that is known when the names are."""
+        """Return attributes that the writer must not replace.
+
+        Other profiles than ``default`` leave that to ``named``, which knows their names.
+        """
         return existing if self.is_default else {}
 
     def named(
         self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False
     ) -> Attributes:
-        """The names of the profiles; what was set by hand and may stay does."""
+        """Return totals in the names of the profiles, without what was set by hand and stays."""
         if self.is_default:
             return written
         names = named(written, self._profiles, is_call=is_call)

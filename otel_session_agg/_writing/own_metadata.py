@@ -1,7 +1,8 @@
-"""Totals in the metadata that a root has already, as one attribute: OpenInference's ``metadata``, an object as JSON.
+"""Totals inside a root's own ``metadata``: OpenInference's attribute, an object as JSON.
 
-Phoenix and Arize make a tree of dotted names, and an attribute named ``metadata`` is the whole branch: beside it, ``metadata.cost`` is
-not below ``metadata`` any more, so that ``metadata["cost"]`` finds nothing.  There the totals have to stand in the object.
+Phoenix and Arize make a tree of dotted names, and an attribute named ``metadata`` is the whole
+branch: beside it, ``metadata.cost`` is not below ``metadata`` any more, so that
+``metadata["cost"]`` finds nothing.  There the totals have to be in the object.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ OWN_METADATA = "metadata"
 """The attribute; OpenInference writes JSON."""
 
 _MAX_CHARS = 100_000
-"""Of JSON that is read and written anew: ten times what frameworks put there."""
+"""Characters of JSON that is read and written anew: ten times what frameworks put there."""
 
 _PREFIX = len(n.METADATA_PREFIX)
 _COST = n.COST[_PREFIX:]
@@ -26,10 +27,11 @@ _COST = n.COST[_PREFIX:]
 def with_totals(
     own: object, written: Mapping[str, AttributeValue]
 ) -> str | Mapping[str, Any] | None:
-    """The metadata of a root, with what is written below ``metadata.``; ``None`` when it is no object, or nothing is written there.
+    """Return the metadata of a root with what is written below ``metadata.`` in it.
 
-    Totals replace what has their names; what the application says of the session does not.  A cost that is not known leaves none: it would
-    be taken for ours.
+    ``None`` when it is no object, or nothing is written there.  Totals replace values of their
+    names; the session's own metadata does not.  When the cost is not known, a cost in ``own`` is
+    removed: it would be taken for the total.
     """
     if not any(name.startswith(n.METADATA_PREFIX) for name in written):
         return None

@@ -1,36 +1,53 @@
-"""Totals in the names of one backend: the ``default`` profile rewritten for HoneyHive, Phoenix and PostHog.
+"""The attribute names of HoneyHive, Phoenix and PostHog: the ``default`` profile rewritten.
 
 Rules
-1. A profile is a table: default name to the backend's name, with a change of unit where the backend has another one.
-2. Totals take the names that the backend has for them, and those are mostly the names of one call's figures.  Both backends
-   sum them over model and embedding events only, so a root that is no such event may have them; on a root that is one they
-   would be a call's and be summed, so there they are left out (``Target.is_summed``, ``named(is_call=True)``).
-3. Nothing is written that a backend counts on events of every kind, or that says which kind of event the root is, but for
-   Phoenix, which shows a root without a kind as unknown: there it is what the root was read as, and one that it has stays.
-4. Our own tables in ``conventions`` read the summed names as usage and recorded cost of the root.  That counts nothing twice:
-   leaf wins, and a container's recorded cost only stands for calls that have none (``_nesting``).  A span that names a model
-   and no kind becomes a model event by tokens beside it: as a root it is to be taken for a call from the first.
-5. The application's own metadata goes to the backend's place for free properties, a name that is taken there one level deeper,
-   so that two names never become one.  Other names that a table does not have are left out.
+-----
+1. A profile is a table: default name to the backend's name, with a change of unit where the backend
+   has another one.
+2. Totals take the names that the backend has for them, and those are mostly the names of one call's
+   tokens and cost.  HoneyHive and PostHog sum them over model and embedding events only, so a root
+   that is no such event may have them; on a root that is one they would be a call's and be summed,
+   so there they are left out (``Target.is_summed``, ``named(is_call=True)``).
+3. Nothing is written that a backend counts on events of every kind, or that states which kind of
+   event the root is, but for Phoenix, which shows a root without a kind as unknown: there it is the
+   kind that the root was read as, and one that it has stays.
+4. The tables of ``conventions/`` read the summed names as usage and recorded cost of the root.
+   That counts nothing twice: leaf wins, and a container's recorded cost only stands for calls that
+   have none (``_trace/nesting.py``).  A span that names a model and no kind becomes a model event
+   by tokens beside it: as a root it is to be taken for a call from the first.
+5. The application's own metadata goes to the backend's place for free properties, a name that is
+   taken there one level deeper, so that two names never become one.  Other names that a table does
+   not have are left out.
 
-HoneyHive.  Sources: the schema reference (docs.honeyhive.ai/v2/tracing/enrichment-schema) for the ``honeyhive_*`` prefixes;
-the session aggregations (docs.honeyhive.ai/v2/tracing/aggregation-logic) for the names of totals and what it sums over model
-events; the registry (github.com/honeyhiveai/semantic-conventions, ``model/*.yaml``) for the keys; the Python SDK
-(github.com/honeyhiveai/python-sdk, ``tracer/instrumentation``) for error and duration.  ``honeyhive_event_type`` is not written:
-a root that is a call stays one.
+HoneyHive
+---------
+Sources: the schema reference (docs.honeyhive.ai/v2/tracing/enrichment-schema) for the
+``honeyhive_*`` prefixes; the session aggregations (docs.honeyhive.ai/v2/tracing/aggregation-logic)
+for the names of totals and what it sums over model events; the registry
+(github.com/honeyhiveai/semantic-conventions, ``model/*.yaml``) for the keys; the Python SDK
+(github.com/honeyhiveai/python-sdk, ``tracer/instrumentation``) for error and duration.
+``honeyhive_event_type`` is not written: a root that is a call stays one.
 
-Phoenix.  Sources: OpenInference's semantic conventions (github.com/Arize-ai/openinference, ``spec/semantic_conventions.md``) and
-Phoenix 20.26 itself: it shows the kind, ``input.value``, ``output.value``, the user and the session of a root, and finds ``metadata.cost`` as
-``metadata["cost"]``.  Its costs and tokens are sums over ``llm.token_count.*`` below a span, so none of these is written.
+Phoenix
+-------
+Sources: OpenInference's semantic conventions (github.com/Arize-ai/openinference,
+``spec/semantic_conventions.md``) and Phoenix 20.26 itself: it shows the kind, ``input.value``,
+``output.value``, the user and the session of a root, and finds ``metadata.cost`` as
+``metadata["cost"]``.  Its costs and tokens are sums over ``llm.token_count.*`` below a span, so
+none of these is written.
 
-PostHog.  Sources: its OTLP endpoint (github.com/PostHog/posthog, ``rust/capture/src/otel``) keeps attributes as event properties
-by their names; ``posthog/hogql_queries/ai/session_query_runner.py`` and ``products/ai_observability/backend/queries/sessions.sql``
-sum cost and tokens over ``$ai_generation`` and ``$ai_embedding`` (a root can be one of these), and count ``$ai_is_error`` and
-``$ai_error`` on all events, roots included: the error of a session, which an event below has told already, is
-``ai_session_error``.  ``nodejs/src/ingestion/ai/otel/attribute-mapping.ts`` sets ``$ai_latency`` again from the span's own times.
-What has no ``$ai_`` property begins with ``ai_session_``, without the ``$`` that PostHog keeps for itself
-(posthog.com/docs/data/events).  The endpoint drops spans that have no ``gen_ai.``, ``ai.``, ``traceloop.``, ``pydantic_ai.`` or
-``eve.`` attribute; these names do not change that.
+PostHog
+-------
+Sources: its OTLP endpoint (github.com/PostHog/posthog, ``rust/capture/src/otel``) keeps attributes
+as event properties by their names; ``posthog/hogql_queries/ai/session_query_runner.py`` and
+``products/ai_observability/backend/queries/sessions.sql`` sum cost and tokens over
+``$ai_generation`` and ``$ai_embedding`` (a root can be one of these), and count ``$ai_is_error``
+and ``$ai_error`` on all events, roots included: the error of a session, which an event below has
+reported already, is ``ai_session_error``.
+``nodejs/src/ingestion/ai/otel/attribute-mapping.ts`` sets ``$ai_latency`` again from the span's own
+times.  What has no ``$ai_`` property begins with ``ai_session_``, without the ``$`` that PostHog
+keeps for itself (posthog.com/docs/data/events).  The endpoint drops spans that have no ``gen_ai.``,
+``ai.``, ``traceloop.``, ``pydantic_ai.`` or ``eve.`` attribute; these names do not change that.
 """
 
 from __future__ import annotations
@@ -44,21 +61,21 @@ from otel_session_agg._writing.rollup_attributes import AttributeValue
 __all__ = ["DEFAULT", "PROFILES", "RESERVED_BY_PROFILE", "Profile", "Target", "named", "names_in"]
 
 DEFAULT = "default"
-"""The profile that writes the names of ``_names``, as they are."""
+"""The profile that writes the names of ``attributes.py``, as they are."""
 
 _MS_PER_SECOND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one value goes."""
+    """The attribute that one value goes to."""
 
     name: str
     """The backend's name."""
     convert: Callable[[AttributeValue], AttributeValue | None] | None = None
-    """The value in the backend's unit, ``None`` when it has none; without it the value goes as it is."""
+    """Returns the value in the backend's unit, ``None`` when it has none; default: as it is."""
     is_summed: bool = False
-    """The backend sums it over model and embedding events: it must not be on a root that is one."""
+    """Whether the backend sums it over model and embedding events: not on a root that is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +87,14 @@ class Profile:
     metadata_prefix: str
     """Begins the names of the application's own metadata."""
     taken: frozenset[str] = frozenset()
-    """Names behind that prefix that are not the application's, written or not: the totals, and what the backend reads."""
+    """Names with that prefix that are not the application's: totals, and what the backend reads."""
     kept: frozenset[str] = frozenset()
     """The backend's names whose value stays when it was set by hand on a root."""
     has_kind: bool = False
-    """It says what a root or record is, by ``SPAN_KIND``, and what was asked, by ``INPUT``."""
+    """Whether it has the kind of a root or record, ``SPAN_KIND``, and its input, ``INPUT``."""
 
     def target(self, name: str) -> Target | None:
-        """Where the value of a default name goes; ``None``: nowhere."""
+        """Return where the value of a default name goes; ``None``: nowhere."""
         target = (
             Target(name)
             if self.has_kind and name in {n.SPAN_KIND, n.INPUT}
@@ -91,7 +108,7 @@ class Profile:
 
 
 def _seconds(value: AttributeValue) -> AttributeValue | None:
-    """Milliseconds as seconds; ``None`` for what is no number."""
+    """Return milliseconds as seconds; ``None`` for what is no number."""
     return (
         value / _MS_PER_SECOND
         if isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -101,7 +118,8 @@ def _seconds(value: AttributeValue) -> AttributeValue | None:
 
 _HONEYHIVE_METADATA = "honeyhive_metadata."
 _HONEYHIVE = {
-    # registry: honeyhive_metadata_aggregates.yaml; no sum takes them up, on session events HoneyHive's own win
+    # registry: honeyhive_metadata_aggregates.yaml; they are in no sum, and on session events
+    # HoneyHive's own win
     n.NUM_EVENTS: Target("honeyhive_metadata.num_events"),
     n.NUM_MODEL_EVENTS: Target("honeyhive_metadata.num_model_events"),
     n.HAS_FEEDBACK: Target("honeyhive_metadata.has_feedback"),
@@ -118,7 +136,7 @@ _HONEYHIVE = {
     n.END_TIME: Target("honeyhive_metadata.end_time"),
     # SDK: instrumentation/decorators.py, milliseconds
     n.DURATION: Target("honeyhive_duration_ms"),
-    # registry: honeyhive_outputs.yaml, the plain-text output; ``.result`` is what the SDK's decorators write
+    # registry: honeyhive_outputs.yaml, plain text; ``.result`` is written by the SDK's decorators
     n.OUTPUTS: Target("honeyhive_outputs.text"),
     # SDK: the error of enrich_span; becomes that of the event
     n.ERROR: Target("honeyhive_error"),
@@ -146,13 +164,15 @@ _HONEYHIVE = {
 _HONEYHIVE_OWN = frozenset(
     _HONEYHIVE_METADATA + key
     for key in (
-        # registry: honeyhive_metadata_tokens.yaml, honeyhive_token_counts.yaml: other names of the figures of a call
+        # registry: honeyhive_metadata_tokens.yaml, honeyhive_token_counts.yaml: other names of the
+        # tokens of a call
         "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_write_input_tokens",
         # registry: honeyhive_metadata_otlp.yaml, from which it builds the tree
-        "trace_id", "span_id", "parent_span_id", "instrumentor", "has_otlp_lineage", "honeyhive_event_type",
+        "trace_id", "span_id", "parent_span_id", "instrumentor", "has_otlp_lineage",
+        "honeyhive_event_type",
     )
 )  # fmt: skip
-"""What HoneyHive itself has there beside the totals."""
+"""Names that HoneyHive itself has there beside the totals."""
 
 _PHOENIX = {
     **{name: Target(name) for name in n.RESERVED | n.KEPT_WHEN_SET | {n.USER_ID}},
@@ -161,7 +181,8 @@ _PHOENIX = {
 }
 
 _POSTHOG = {
-    # attribute-mapping.ts leaves both as they are; the session groups traces, the output state is shown with the trace
+    # attribute-mapping.ts leaves both as they are; the session groups traces, the output state is
+    # shown with the trace
     n.SESSION_ID: Target("$ai_session_id"),
     n.OUTPUTS: Target("$ai_output_state"),
     # rust/capture/src/otel/identity.rs: read on spans before user.id, becomes the event's person
@@ -220,9 +241,10 @@ PROFILES: Mapping[str, Profile] = {
 
 
 def names_in(profile: str, names: Iterable[str]) -> frozenset[str]:
-    """The names in a profile of these default names; raises ``KeyError`` for a profile that there is not.
+    """Return a profile's names for these default names; raise ``KeyError`` for an unknown profile.
 
-    For example ``names_in("honeyhive", KEPT_WHEN_SET)``: what is kept when it was set by hand on a root.
+    For example ``names_in("honeyhive", KEPT_WHEN_SET)``: the names that are kept when they were set
+    by hand on a root.
     """
     if profile == DEFAULT:
         return frozenset(names)
@@ -238,20 +260,21 @@ RESERVED_BY_PROFILE: Mapping[str, frozenset[str]] = {
         for name, profile in PROFILES.items()
     },
 }
-"""Per profile, the names that belong to this library there, as ``RESERVED`` has them for ``default``.
+"""Per profile, the names that belong to this library there, as ``RESERVED`` has them for
+``default``.
 
-Session id, duration, user and the application's metadata are not among them, nor is what is summed: on a root that is a call
-those names have the call's own figures, which must stay.
+Session id, duration, user and the application's metadata are not among them, nor is what is summed:
+on a root that is a call those names have the call's own tokens and cost, which must stay.
 """
 
 
 def named(
     values: Mapping[str, AttributeValue], profiles: Sequence[str], *, is_call: bool = False
 ) -> dict[str, AttributeValue]:
-    """Totals in the names of these profiles, all in one; raises ``KeyError`` only for a profile that there is not.
+    """Return totals in the names of all these profiles; raise ``KeyError`` for an unknown profile.
 
-    ``is_call``: the root is itself a model or embedding event, or would be read as one with these totals on it, so what a backend
-    sums over such events is left out.
+    ``is_call``: the root is itself a model or embedding event, or would be read as one with these
+    totals on it, so what a backend sums over such events is left out.
     """
     written: dict[str, AttributeValue] = {}
     for profile in profiles:

@@ -1,4 +1,4 @@
-"""Totals made into attributes, in the ``default`` profile of names."""
+"""Turn totals into attributes, in the names of the ``default`` profile."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from otel_session_agg._values import MAX_WHOLE, encodable
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
 _NS_PER_MS = 1_000_000
-_SAY_NOTHING = (n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS)
-"""Of a session in which nothing has happened."""
+_LEFT_OUT_WHEN_EMPTY = (n.COST, n.TOTAL_TOKENS, n.PROMPT_TOKENS, n.COMPLETION_TOKENS)
+"""Names that are left out of the record of a session without events."""
 
 _ONLY_WHEN_NOT_ZERO = (
     (n.CACHE_READ_TOKENS, "cache_read_tokens"),
@@ -32,7 +32,10 @@ def attributes(
     *,
     over: str = n.OF_TRACE,
 ) -> dict[str, AttributeValue]:
-    """What is written on the session root; ``existing`` are its own attributes, ``over`` says what the totals are over."""
+    """Return the attributes to write on a session root.
+
+    ``existing`` are its own attributes; ``over`` is the value of ``ROLLUP``: what is totalled.
+    """
     nothing = 0 if rollup.num_winners == 0 else None
     values: dict[str, AttributeValue | None] = {
         n.ROLLUP: over,
@@ -67,7 +70,7 @@ def attributes(
 
 
 def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
-    """What is written on the span that is a session record."""
+    """Return the attributes of the span that is a session record."""
     more: dict[str, AttributeValue | None] = {
         n.METADATA_PREFIX + name: value for name, value in record.metadata.items()
     }
@@ -85,7 +88,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
     )
     values = attributes(record.rollup, {}, record.partial_reason, over=n.OF_SESSION)
     if record.rollup.is_empty:
-        values = {name: value for name, value in values.items() if name not in _SAY_NOTHING}
+        values = {name: value for name, value in values.items() if name not in _LEFT_OUT_WHEN_EMPTY}
     found = {**values, **{name: value for name, value in more.items() if value is not None}}
     return {
         name: encodable(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Totals put on spans: on roots that leave, on roots that are still open, and on the spans that are session records."""
+"""Write totals on roots that leave and on roots that are open, and make spans for records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Kind, Reading
-from otel_session_agg._reading import span as reading
+from otel_session_agg._reading.span import read
 from otel_session_agg._sessions.released_root import ReleasedRoot, why_lacking
 from otel_session_agg._spans import attributes_of, is_copied_session, nanoseconds, span_data
 from otel_session_agg._trace.trace import Trace
@@ -27,15 +27,16 @@ from otel_session_agg._writing.naming import Attributes, Naming
 from otel_session_agg._writing.own_metadata import OWN_METADATA, with_totals
 
 _warned = Guard(logging.getLogger("otel_session_agg"))
-"""Names are warned of once per process, however many processors there are."""
+"""Warns of each name once per process, however many processors there are."""
 
 _CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 
 _LOGFIRE = "logfire"
-"""Scope, or first part of it, of what Logfire and its integrations write; ``duration`` is in seconds there."""
+"""Scope, or first part of it, of spans of Logfire and its integrations; ``duration`` is in seconds
+there."""
 
-_LOGFIRE_MARK = "logfire.msg_template"
-"""Stands on all spans that were made by Logfire's functions, whatever their scope; on no others."""
+_LOGFIRE_TEMPLATE = "logfire.msg_template"
+"""Is on all spans that were made by Logfire's functions, whatever their scope, and on no others."""
 
 _SPAN_KINDS = {
     Kind.MODEL: "LLM",
@@ -47,13 +48,14 @@ _SPAN_KINDS = {
     Kind.EVALUATOR: "EVALUATOR",
 }
 _OF_CALLS = ("gen_ai.", "llm.", "ai.", "traceloop.")
-"""Begin the attributes of calls; a backend that knows their conventions finds the kind itself."""
+"""Prefixes of the attributes of calls; a backend that knows them finds the kind itself."""
 
 _CHAIN = "CHAIN"
-"""OpenInference's words for kinds; anything else is a ``CHAIN``, "a starting point or a link between steps"."""
+"""OpenInference's kind for anything else: "a starting point or a link between steps"."""
 
 _FREE_ATTRIBUTES = 16
-"""Of an open root, how many attributes its application can still set before the SDK drops the oldest."""
+"""How many attributes the application can still set on an open root before the SDK drops the
+oldest."""
 
 _DEFAULT_LIMIT = 128
 """The SDK's own limit of attributes on one span."""
@@ -68,7 +70,7 @@ _FIRST = (
     n.SESSION_ID,
     n.BUDGET_EXCEEDED,
 )
-"""What is written on an open root that has no room for everything."""
+"""What is written first on an open root that has no room for everything."""
 
 
 class RootWriter:
@@ -79,7 +81,7 @@ class RootWriter:
         self.inputs = Inputs(naming.input_chars)
 
     def root(self, ready: ReleasedRoot, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
-        """A copy of a root that leaves, with its totals."""
+        """Return a copy of a root that leaves, with its totals."""
         existing = _by_hand(root, attributes_of(root))
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
         written = rollup_attributes.attributes(
@@ -87,10 +89,10 @@ class RootWriter:
         )
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
-        written.update(_said_of_session(ready.labels, existing))
-        event = ready.trace.root_reading
-        is_call = event is not None and _is_call(event)
-        self._add_kind(written, event, existing, self._asked(root))
+        written.update(_session_labels(ready.labels, existing))
+        reading = ready.trace.root_reading
+        is_call = reading is not None and _is_call(reading)
+        self._add_kind(written, reading, existing, self._first_input(root))
         named = self._naming.named(written, existing, is_call=is_call)
         replaced = self._naming.replaced(existing, named)
         for name in replaced:
@@ -102,8 +104,8 @@ class RootWriter:
             )
         return RootSpan(root, _in_metadata(named, existing), replaced)
 
-    def _asked(self, root: ReadableSpan) -> str | None:
-        """What was asked in a root, or below it."""
+    def _first_input(self, root: ReadableSpan) -> str | None:
+        """Return the first input in a root or below it."""
         return (
             self.inputs.of(root.context.trace_id, nanoseconds(root.start_time))
             if root.context is not None
@@ -111,16 +113,23 @@ class RootWriter:
         )
 
     def _add_kind(
-        self, written: Attributes, event: Reading | None, own: Mapping[str, Any], asked: str | None
+        self,
+        written: Attributes,
+        reading: Reading | None,
+        own: Mapping[str, Any],
+        first_input: str | None,
     ) -> None:
-        """What a root or record is and was asked, where that is written; no kind for a root that may yet turn out to be a call."""
-        kind = event.kind if event is not None else Kind.CHAIN
+        """Add kind and input of a root or record, where the settings have names for them.
+
+        A root that may yet turn out to be a call gets no kind.
+        """
+        kind = reading.kind if reading is not None else Kind.CHAIN
         if self._naming.has_kind and not (
             kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)
         ):
             written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
-        if asked is not None:
-            written[n.INPUT] = asked
+        if first_input is not None:
+            written[n.INPUT] = first_input
 
     def live(
         self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool
@@ -135,15 +144,15 @@ class RootWriter:
             rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup)
         )
         if rollup.cost_source is None:
-            # what stands on a span cannot be taken back when the cost turns out to be unknown
+            # an attribute cannot be removed from a span when the cost turns out to be unknown
             written.pop(n.COST, None)
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
-        written.update(_said_of_session(labels, by_hand))
-        event = None if self._naming.is_default else reading.read(span_data(root))
-        self._add_kind(written, event, own, self._asked(root))
+        written.update(_session_labels(labels, by_hand))
+        reading = None if self._naming.is_default else read(span_data(root))
+        self._add_kind(written, reading, own, self._first_input(root))
         now = self._fitting(
-            root, own, written, by_hand, is_call=event is not None and _is_call(event)
+            root, own, written, by_hand, is_call=reading is not None and _is_call(reading)
         )
         now = _in_metadata(
             now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None)
@@ -162,7 +171,10 @@ class RootWriter:
         *,
         is_call: bool,
     ) -> Attributes:
-        """As many attributes as a root has room for: beyond its limit, the SDK drops those of the application."""
+        """Return as many attributes as a root has room for.
+
+        Beyond the limit of a span, the SDK drops those of the application.
+        """
         named = self._naming.named(written, by_hand, is_call=is_call)
         limit = getattr(getattr(root, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
         if limit is None or len(own) + len(named) <= limit - _FREE_ATTRIBUTES:
@@ -175,15 +187,17 @@ class RootWriter:
             _warned.once(
                 "no room",
                 n.COST,
-                "a root with nearly as many attributes as the SDK allows has no room for all totals",
+                "a root with nearly as many attributes as the SDK allows"
+                " has no room for all totals",
             )
         return {name: value for name, value in named.items() if name not in new[room:]}
 
     def record(self, record: SessionRecord, resource: Resource) -> ReadableSpan:
-        """The span that is a session record.
+        """Return the span that is a session record.
 
-        It has no length, so that it changes no percentile of latencies, and is a child of the exported root that ended last, whose
-        trace it does not lengthen.  The times of the session are attributes.
+        It has no length, so that it changes no percentile of latencies, and is a child of the
+        exported root that ended last, whose trace it does not lengthen.  The times of the session
+        are attributes.
         """
         written = rollup_attributes.record_attributes(record)
         self._add_kind(
@@ -202,14 +216,15 @@ class RootWriter:
 
 
 def _by_hand(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The attributes of a root without those that no hand has set, of those that may stay.
+    """Return the attributes of a root that count as set by hand.
 
-    These are a session id that was copied from a conversation or thread, and Logfire's own duration.
+    Those that do not: a session id that was copied from a conversation or thread, and Logfire's own
+    duration.
     """
     gone = set()
     if n.SESSION_ID in own and is_copied_session(root, own):
         gone.add(n.SESSION_ID)
-    if n.DURATION in own and (_LOGFIRE_MARK in own or _is_logfires(root)):
+    if n.DURATION in own and (_LOGFIRE_TEMPLATE in own or _is_logfires(root)):
         gone.add(n.DURATION)
     return {name: value for name, value in own.items() if name not in gone} if gone else own
 
@@ -219,16 +234,16 @@ def _is_logfires(root: ReadableSpan) -> bool:
     return scope is not None and str(scope.name).partition(".")[0] == _LOGFIRE
 
 
-def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
-    """Who uses the session and its metadata, as far as the root does not say so itself."""
-    said: Attributes = {
+def _session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
+    """Return user and metadata of the session, as far as the root has no values of its own."""
+    labelled: Attributes = {
         n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()
     }
     if labels.user is not None:
-        said[n.USER_ID] = labels.user.value
+        labelled[n.USER_ID] = labels.user.value
     return {
         name: value
-        for name, value in said.items()
+        for name, value in labelled.items()
         if existing.get(name) is None and name not in n.RESERVED
     }
 
@@ -236,10 +251,10 @@ def _said_of_session(labels: SessionTotals, existing: Mapping[str, Any]) -> Attr
 def _in_metadata(
     named: Attributes, own: Mapping[str, Any], max_chars: int | None = None
 ) -> dict[str, Any]:
-    """The totals, in the metadata that a root has already, too, if that may be so long."""
+    """Return the totals, also inside the metadata that a root has already, if it may be so long."""
     if OWN_METADATA not in own:
         return named
-    # as session() puts it
+    # session() writes metadata as attributes of its own
     beside = {
         name: own[name] for name in own.keys() - n.RESERVED if name.startswith(n.METADATA_PREFIX)
     }
@@ -251,6 +266,6 @@ def _in_metadata(
     return {**named, OWN_METADATA: merged}
 
 
-def _is_call(event: Reading) -> bool:
-    """Whether a root is a call, or would be read as one with totals on it."""
-    return event.kind in _CALLS or bool(event.response_model or event.request_model)
+def _is_call(reading: Reading) -> bool:
+    """Return whether a root is a call, or would be read as one with totals on it."""
+    return reading.kind in _CALLS or bool(reading.response_model or reading.request_model)
