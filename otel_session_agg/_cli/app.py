@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from otel_session_agg._cli.help_texts import DEMO_HELP, DOCTOR_HELP, SESSIONS_HELP
 from otel_session_agg._cli.prices import show_price
-from otel_session_agg._cli.sessions import Told, list_sessions, show_session, store_url
+from otel_session_agg._cli.sessions import Output, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._masked import masked
-from otel_session_agg._sharing.stored_sessions import COLUMNS
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ T = TypeVar("T")
 _DISTRIBUTION: Final = "otel-session-agg"
 _NEEDS_EXTRA: Final = (
     "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
-)
-_SESSIONS_HELP: Final = "\n\n".join(
-    (
-        "List the sessions of a store, those that were active last first.",
-        f"--json and --csv print all columns, and --sort and --where take any of them: {', '.join(COLUMNS)}.",
-        "Cost is in USD, durations are in milliseconds, times in UTC.",
-        "What is not known, such as a cost, is blank or null; it comes last and meets no condition.",
-    )
 )
 _OTEL_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 
@@ -53,7 +45,7 @@ def main() -> None:
 
 
 def _app() -> typer.Typer:
-    # Inside a function, so that the core can be installed without typer.
+    # inside a function, so that the core can be installed without typer
     import typer
 
     app = typer.Typer(
@@ -76,16 +68,16 @@ def _app() -> typer.Typer:
     ) -> None:
         del version  # its callback has done the work
 
-    @app.command()
+    @app.command(help=DEMO_HELP)
     def demo(
         endpoint: str | None = typer.Option(
             None,
             metavar="URL",
-            help="Send to your own OTLP/HTTP backend too: http://host:4318, or the full URL of its traces endpoint. "
-            "Headers are taken from OTEL_EXPORTER_OTLP_HEADERS.",
+            help="Send to your own OTLP/HTTP backend too: http://host:4318,"
+            " or the full URL of its traces endpoint."
+            " Headers are taken from OTEL_EXPORTER_OTLP_HEADERS.",
         ),
     ) -> None:
-        """Run agents against a local model server and show the totals that arrive over OTLP: no key, no network."""
         raise typer.Exit(_demo(endpoint))
 
     _add_session_commands(app)
@@ -97,9 +89,12 @@ def _app() -> typer.Typer:
 def _add_session_commands(app: typer.Typer) -> None:
     import typer
 
-    store_help = f"The store: sqlite:///file, redis://host:6379/0 ... Default: the variable {OTEL_PYTHON_SESSION_AGG_STORE}."
+    store_help = (
+        "The store: sqlite:///file, redis://host:6379/0 ..."
+        f" Default: the variable {OTEL_PYTHON_SESSION_AGG_STORE}."
+    )
 
-    @app.command(help=_SESSIONS_HELP)
+    @app.command(help=SESSIONS_HELP)
     def sessions(  # noqa: PLR0913  one for each option
         *,
         store: str | None = typer.Option(None, metavar="URL", help=store_help),
@@ -111,7 +106,8 @@ def _add_session_commands(app: typer.Typer) -> None:
         where: str | None = typer.Option(
             None,
             metavar="CONDITION",
-            help="For example 'cost > 0.10 and user = \"Ann Lee\"'; joined by and, with < <= > >= = !=.",
+            help="For example 'cost > 0.10 and user = \"Ann Lee\"'; joined by and,"
+            " with < <= > >= = !=.",
         ),
         limit: int | None = typer.Option(None, metavar="N", min=1, help="Print the first N only."),
     ) -> None:
@@ -119,7 +115,9 @@ def _add_session_commands(app: typer.Typer) -> None:
         if as_json and as_csv:
             raise typer.Exit(_fail("Give --json or --csv, not both."))
         raise typer.Exit(
-            _tell(store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit))
+            _run_on_store(
+                store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit)
+            )
         )
 
     @app.command()
@@ -131,7 +129,7 @@ def _add_session_commands(app: typer.Typer) -> None:
     ) -> None:
         """Show one session: its totals, what is known of it, and its roots."""
         raise typer.Exit(
-            _tell(
+            _run_on_store(
                 store,
                 partial(show_session, session_id=session_id, form="json" if as_json else "text"),
             )
@@ -141,7 +139,7 @@ def _add_session_commands(app: typer.Typer) -> None:
 def _add_doctor(app: typer.Typer) -> None:
     import typer
 
-    @app.command()
+    @app.command(help=DOCTOR_HELP)
     def doctor(
         *,
         store: str | None = typer.Option(
@@ -149,10 +147,6 @@ def _add_doctor(app: typer.Typer) -> None:
         ),
         as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),  # noqa: FBT003
     ) -> None:
-        """Look at what keeps totals away: settings, store, prices, instrumentations, the SDK's variables.
-
-        The exit code is 1 when there is a problem. Nothing is changed, and no span is sent.
-        """
         raise typer.Exit(_doctor(store, as_json=as_json))
 
 
@@ -197,32 +191,32 @@ def _add_prices(app: typer.Typer) -> None:
 
 
 def _show_prices(show: Callable[[], tuple[str, int]]) -> int:
-    """Print what is known of a price; the result is the exit code."""
+    """Print the report on a price; return the exit code."""
     try:
         text, code = show()
     except SessionAggError as error:
         return _fail(str(error))
-    _print(Told(text))
+    _print(Output(text))
     return code
 
 
 def _doctor(store: str | None, *, as_json: bool) -> int:
-    """Look at everything and print it; the result is the exit code."""
+    """Look at everything and print it; return the exit code."""
     from otel_session_agg._cli import doctor_text as text
     from otel_session_agg._cli.doctor import diagnose
 
-    # what is wrong is told below
+    # findings are printed below, so the library's own warnings are not
     logging.getLogger("otel_session_agg").addHandler(logging.NullHandler())
     sections = diagnose(store, _attempt, today=datetime.now(timezone.utc).date())
-    _print(Told(text.as_json(sections) if as_json else text.as_text(sections)))
+    _print(Output(text.as_json(sections) if as_json else text.as_text(sections)))
     return 1 if text.problems_of(sections) else 0
 
 
 def _attempt(function: Callable[[], T], /) -> tuple[T | None, str]:
-    """Make a call to code of others; the boundary to all that it may raise."""
+    """Call foreign code, as ``Attempt``; the boundary to all that it may raise."""
     try:
         return function(), ""
-    except Exception as error:  # noqa: BLE001  drivers of stores and exporters have errors of their own, many of them
+    except Exception as error:  # noqa: BLE001  drivers of stores and exporters have their own
         return None, " ".join(str(error).split()) or type(error).__name__
 
 
@@ -235,7 +229,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  the signature is typer's
 
 
 def _demo(endpoint: str | None) -> int:
-    """Run and show the demo; the result is the exit code."""
+    """Run and show the demo; return the exit code."""
     from otel_session_agg._cli.demo import EndpointError, run
 
     try:
@@ -247,40 +241,40 @@ def _demo(endpoint: str | None) -> int:
         return _fail(str(error))
     except ModuleNotFoundError as error:
         return _fail(_NEEDS_EXTRA.format(error=error, extra="demo"))
-    except Exception as error:  # noqa: BLE001  the boundary: whoever tries the demo must not be met by a traceback
+    except Exception as error:  # noqa: BLE001  the boundary: a trial must not end in a traceback
         return _fail(f"The demo could not run: {type(error).__name__}: {error}")
     return 1 if outcome.differences or outcome.problem else 0
 
 
-def _tell(store: str | None, make: Callable[[str], Told]) -> int:
-    """Print what is made of the store with a URL; the result is the exit code."""
+def _run_on_store(store: str | None, command: Callable[[str], Output]) -> int:
+    """Call a command with the URL of a store, and print its output; return the exit code."""
     url = store or ""
     try:
         url = store_url(store)
-        told = make(url)
+        output = command(url)
     except SessionAggError as error:
         return _fail(str(error))
-    except Exception as error:  # noqa: BLE001  the boundary: drivers of stores have errors of their own, many of them
+    except Exception as error:  # noqa: BLE001  the boundary: drivers of stores have their own
         return _fail(
             f"{masked(url)} cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
         )
-    _print(told)
+    _print(output)
     return 0
 
 
-def _print(told: Told) -> None:
+def _print(output: Output) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace", newline="\n")  # CSV ends its lines itself
-    if told.header is not None:
+    if output.header is not None:
         import typer
 
-        typer.echo(typer.style(told.header, bold=True))  # plain where it is no terminal
-    sys.stdout.write(told.text)
+        typer.echo(typer.style(output.header, bold=True))  # plain where it is no terminal
+    sys.stdout.write(output.text)
     sys.stdout.flush()
-    for note in told.notes:
+    for note in output.notes:
         print(note, file=sys.stderr)  # noqa: T201
 
 
 def _fail(message: str) -> int:
-    print(message, file=sys.stderr)  # noqa: T201  a message for the reader, and rich may be what is missing
+    print(message, file=sys.stderr)  # noqa: T201  rich may be what is missing
     return 1

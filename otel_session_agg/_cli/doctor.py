@@ -1,4 +1,4 @@
-"""What an application would meet in this environment: versions, settings, store, prices and instrumentations.
+"""The command ``doctor``: look at versions, settings, store, prices and instrumentations here.
 
 Nothing is changed: no store is created, no span is exported.
 """
@@ -27,23 +27,24 @@ _OURS = "otel-session-agg"
 _PRICES = "genai-prices"
 _LIBRARIES = ("opentelemetry-api", "opentelemetry-sdk")
 _EMITTERS = (
-    "opentelemetry-instrumentation-", "openinference-instrumentation", "traceloop", "openlit", "logfire", "langfuse", "mlflow",
-    "langsmith", "langwatch", "honeyhive", "lmnr", "agentops", "phoenix-otel", "opentelemetry-haystack", "laminar",
+    "opentelemetry-instrumentation-", "openinference-instrumentation", "traceloop", "openlit",
+    "logfire", "langfuse", "mlflow", "langsmith", "langwatch", "honeyhive", "lmnr", "agentops",
+    "phoenix-otel", "opentelemetry-haystack", "laminar",
 )  # fmt: skip
 """Parts of the names of distributions that write spans."""
 _NO_SESSION = "s:"
-"""The key of a session without a name: nobody has one."""
+"""The key of a session with an empty id, which does not exist."""
 _OLDEST_PRICES_DAYS = 180
-"""Models appear each month, so prices of half a year ago miss many."""
+"""Age of a price table that is reported: models appear each month, so half a year misses many."""
 
 
 def diagnose(store_url: str | None, attempt: Attempt, *, today: date) -> list[Section]:
-    """Look at everything.
+    """Return the findings about everything.
 
     Args:
         store_url: A store to look at in place of the one that the environment names.
-        attempt: Makes calls to code of others.
-        today: What prices are held against.
+        attempt: Calls foreign code.
+        today: The date by which prices are judged.
 
     """
     settings = _settings(store_url)
@@ -76,7 +77,7 @@ def _library() -> Section:
     return Section(_OURS, [*facts, *(Fact(name, version(name)) for name in _LIBRARIES)])
 
 
-# -- settings -------------------------------------------------------------------------------------------------------------
+# -- settings -------------------------------------------------------------------------------------
 
 
 def _settings(store_url: str | None) -> Section:
@@ -94,7 +95,8 @@ def _settings(store_url: str | None) -> Section:
             value = masked(str(value))
         facts.append(Fact(field.name, list(value) if isinstance(value, tuple) else value, source))
     wrong = [
-        f"{one.variable}={masked(one.raw)!r:.200} is not allowed, so the default is used: use {one.allowed}."
+        f"{one.variable}={masked(one.raw)!r:.200} is not allowed, so the default is used:"
+        f" use {one.allowed}."
         for one in given.values()
         if one.value is None
     ]
@@ -105,7 +107,7 @@ def _settings(store_url: str | None) -> Section:
     return Section("settings", facts, [*wrong, *unknown])
 
 
-# -- the store ------------------------------------------------------------------------------------------------------------
+# -- the store ------------------------------------------------------------------------------------
 
 
 def _store(url: str, attempt: Attempt) -> Section:
@@ -118,18 +120,21 @@ def _store(url: str, attempt: Attempt) -> Section:
             [f"The store cannot be used: {error.rstrip('.')}."],
         )
     if isinstance(store, MemoryStore):
-        note = "Sessions stay in their process: several workers each have totals of their own; name a store that they share."
+        note = (
+            "Sessions stay in their process: several workers each have totals of their own;"
+            " name a store that they share."
+        )
         return Section("store", [Fact("url", shown), Fact("reachable", value=True)], (), [note])
     if isinstance(store, SqliteStore) and not store.path.exists():
         return _store_to_come(shown, store.path)
-    error = attempt(partial(_asked, store))[1]
+    error = attempt(partial(_read, store))[1]
     problems = (
         [f"The store {shown} cannot be reached: {masked(error).rstrip('.')}."] if error else []
     )
     return Section("store", [Fact("url", shown), Fact("reachable", not error)], problems)
 
 
-def _asked(store: SessionStore) -> bool:
+def _read(store: SessionStore) -> bool:
     try:
         store.get([_NO_SESSION])
     finally:
@@ -154,7 +159,7 @@ def _store_to_come(shown: str, path: Path) -> Section:
     return Section("store", [Fact("url", shown), Fact("reachable", is_possible)], problems, notes)
 
 
-# -- prices ---------------------------------------------------------------------------------------------------------------
+# -- prices ---------------------------------------------------------------------------------------
 
 
 def _prices(attempt: Attempt, *, updates: bool, today: date) -> Section:
@@ -176,7 +181,10 @@ def _prices(attempt: Attempt, *, updates: bool, today: date) -> Section:
     is_old = newest is not None and (today - newest).days > _OLDEST_PRICES_DAYS
     notes = (
         [
-            f"The price table is old: no price in it is newer than {newest}; pip install -U {_PRICES}."
+            (
+                f"The price table is old: no price in it is newer than {newest};"
+                f" pip install -U {_PRICES}."
+            )
         ]
         if is_old
         else []
@@ -185,8 +193,9 @@ def _prices(attempt: Attempt, *, updates: bool, today: date) -> Section:
 
 
 def _table() -> tuple[int, list[date]]:
-    """How many models the price table has, and from when on its dated prices hold."""
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, only when it is looked at
+    """Return how many models the price table has, and the dates from which its prices hold."""
+    # imported here: it takes 0.4 s
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
     models = [model for provider in get_snapshot().providers for model in provider.models]
     prices = (
@@ -198,7 +207,7 @@ def _table() -> tuple[int, list[date]]:
     return len(models), [start for start in starts if isinstance(start, date)]
 
 
-# -- instrumentations -----------------------------------------------------------------------------------------------------
+# -- instrumentations -----------------------------------------------------------------------------
 
 
 def _instrumentations() -> Section:
@@ -207,11 +216,14 @@ def _instrumentations() -> Section:
         []
         if found
         else [
-            "No instrumentation was found: spans have to come from libraries that trace themselves, or from code."
+            (
+                "No instrumentation was found:"
+                " spans have to come from libraries that trace themselves, or from code."
+            )
         ]
     )
     return Section(
-        "instrumentations", [Fact(name, said) for name, said in found.items()], (), notes
+        "instrumentations", [Fact(name, number) for name, number in found.items()], (), notes
     )
 
 

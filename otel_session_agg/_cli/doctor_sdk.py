@@ -1,4 +1,4 @@
-"""What the OpenTelemetry SDK's own variables mean for totals: exporters, sampler, limits, and whether it is on at all."""
+"""What the SDK's variables mean for totals: exporters, sampler, limits, and whether it is on."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _SAMPLER, _SAMPLER_ARG = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 _LIMITS = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _LENGTH_LIMITS = ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
 _USUAL_LIMIT = 128
-"""The SDK's own; a chat of about 55 messages reaches it."""
+"""The SDK's own limit of attributes; a chat of about 55 messages reaches it."""
 _SHORTEST = 1024
 """Characters that ids, names and the JSON of usage need."""
 _NONE = "none"
 
 
 def sdk_sections(exporter: str, attempt: Attempt) -> list[Section]:
-    """Look at the SDK's set-up; ``exporter`` is the name of the one behind ours."""
+    """Return the findings about the SDK's set-up; ``exporter`` is the name of the one behind."""
     return [_sdk(), _exporters(exporter, attempt), _sampler(attempt), _limits(attempt)]
 
 
 def _first(*variables: str) -> tuple[str, str]:
-    """The value of the first variable that is set, and its name."""
+    """Return the value of the first variable that is set, and its name."""
     return next(
         ((value, name) for name in variables if (value := os.environ.get(name, "").strip())),
         ("", "default"),
@@ -56,13 +56,15 @@ def _sdk() -> Section:
     notes = []
     if file:
         notes.append(
-            f"{_FILE} is set: exporters, sampler and limits come from that file, and these variables do not count."
+            f"{_FILE} is set: exporters, sampler and limits come from that file,"
+            " and these variables do not count."
         )
         if not Path(file).is_file():
             problems.append(f"{_FILE} names {file}, which is no file.")
         if find_spec("opentelemetry.configuration") is None:
             problems.append(
-                f"{_FILE} needs a package that is not installed: pip install opentelemetry-configuration."
+                f"{_FILE} needs a package that is not installed:"
+                " pip install opentelemetry-configuration."
             )
     return Section(
         "SDK",
@@ -91,17 +93,20 @@ def _exporters(behind: str, attempt: Attempt) -> Section:
     notes = []
     if SESSION_AGG not in names:
         notes.append(
-            f"{_TRACES_EXPORTER} does not name {SESSION_AGG}: there are totals only where code adds SessionSpanProcessor."
+            f"{_TRACES_EXPORTER} does not name {SESSION_AGG}:"
+            " there are totals only where code adds SessionSpanProcessor."
         )
         return Section("exporters", facts, problems, notes)
     if "otlp" in names and behind == "otlp":
         problems.append(
-            f"{_TRACES_EXPORTER} names {SESSION_AGG} and otlp: every span is exported twice; {SESSION_AGG} alone exports by OTLP."
+            f"{_TRACES_EXPORTER} names {SESSION_AGG} and otlp: every span is exported twice;"
+            f" {SESSION_AGG} alone exports by OTLP."
         )
     error = attempt(partial(_made, behind))[1]
     if error:
         problems.append(
-            f"The exporter behind {SESSION_AGG} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER}) cannot be used: {error}."
+            f"The exporter behind {SESSION_AGG} ({env.OTEL_PYTHON_SESSION_AGG_EXPORTER})"
+            f" cannot be used: {error}."
         )
     return Section("exporters", [*facts, Fact(f"behind {SESSION_AGG}", behind)], problems, notes)
 
@@ -131,9 +136,15 @@ def _sampler(attempt: Attempt) -> Section:
 
 def _sampler_problems(name: str, argument: str) -> Iterator[str]:
     if name and name not in {one.name for one in entry_points(group=_SAMPLERS)}:
-        yield f"{_SAMPLER} names {name!r}, which is no sampler that is installed: every trace is sampled."
+        yield (
+            f"{_SAMPLER} names {name!r}, which is no sampler that is installed:"
+            " every trace is sampled."
+        )
     if name.removeprefix("parentbased_") == "always_off":
-        yield f"{_SAMPLER} is {name}: traces that begin here are not sampled, so that nothing is counted."
+        yield (
+            f"{_SAMPLER} is {name}: traces that begin here are not sampled,"
+            " so that nothing is counted."
+        )
     if name.endswith("traceidratio") and _ratio(argument) is None:
         yield f"{_SAMPLER_ARG}={argument!r} is no share from 0 to 1, so every trace is sampled."
 
@@ -142,7 +153,8 @@ def _sampler_notes(name: str, argument: str) -> Iterator[str]:
     share = _ratio(argument)
     if name.endswith("traceidratio") and share is not None and share < 1:
         yield (
-            f"{_SAMPLER} samples a share of {share:g} of all traces, and only those are in totals, budgets and metrics;"
+            f"{_SAMPLER} samples a share of {share:g} of all traces,"
+            " and only those are in totals, budgets and metrics;"
             f" {_SAMPLER}={RECORDING} {_SAMPLER_ARG}={name}:{share:g} counts the others, too."
         )
 
@@ -172,14 +184,17 @@ def _limits(attempt: Attempt) -> Section:
     more = f"set {_LIMITS[0]}=1000"
     if number is not None and number < _USUAL_LIMIT:
         problems.append(
-            f"A span keeps {number} attributes, so that usage, models and sessions are lost: {more}."
+            f"A span keeps {number} attributes,"
+            f" so that usage, models and sessions are lost: {more}."
         )
     elif number == _USUAL_LIMIT:
         notes.append(
-            f"A span keeps {number} attributes: chats of more than about 55 messages may lose their tokens; {more}."
+            f"A span keeps {number} attributes:"
+            f" chats of more than about 55 messages may lose their tokens; {more}."
         )
     if length is not None and length < _SHORTEST:
         problems.append(
-            f"Values are cut after {length} characters, so that usage in JSON is lost: unset {_LENGTH_LIMITS[0]}."
+            f"Values are cut after {length} characters, so that usage in JSON is lost:"
+            f" unset {_LENGTH_LIMITS[0]}."
         )
     return Section("limits", facts, problems, notes)

@@ -1,4 +1,4 @@
-"""What the command ``doctor`` found, as values, as text and as JSON."""
+"""The findings of the command ``doctor``, as values, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ T = TypeVar("T")
 
 
 class Attempt(Protocol):
-    """Makes a call to code of others, which may raise anything."""
+    """Calls foreign code, which may raise anything."""
 
     def __call__(self, function: Callable[[], T], /) -> tuple[T | None, str]:
-        """Its result, or ``None`` and what was raised, in words."""
+        """Return its result and "", or ``None`` and the text of the error."""
         ...
 
 
 class Fact(NamedTuple):
-    """Something that was found."""
+    """A name and its value."""
 
     name: str
     value: Any
-    """What JSON can take."""
+    """A value that JSON can represent."""
     source: str = ""
-    """Where it comes from: ``argument``, ``default`` or a variable; empty where there is but one place."""
+    """Where it comes from: ``argument``, ``default`` or a variable; empty where that is clear."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What was found of one thing."""
+    """The findings about one topic."""
 
     title: str
     facts: Sequence[Fact]
     problems: Sequence[str] = ()
     """What would keep totals away, and what to do: a sentence each."""
     notes: Sequence[str] = ()
-    """What may surprise."""
+    """What may surprise: a sentence each."""
 
 
 def problems_of(sections: Sequence[Section]) -> list[str]:
-    """All problems, in the order of their sections."""
+    """Return all problems, in the order of their sections."""
     return [problem for section in sections for problem in section.problems]
 
 
 def notes_of(sections: Sequence[Section]) -> list[str]:
-    """All notes, in the order of their sections."""
+    """Return all notes, in the order of their sections."""
     return [note for section in sections for note in section.notes]
 
 
 def as_text(sections: Sequence[Section]) -> str:
-    """Lines for people; what others named is kept to printable characters."""
+    """Return lines of text; foreign names are reduced to printable characters."""
     return "".join(f"{line}\n" for line in _lines(sections))
 
 
@@ -81,7 +81,7 @@ def _value(value: object) -> str:
 
 
 def as_json(sections: Sequence[Section]) -> str:
-    """An object; ``problems`` is empty when all is well."""
+    """Return a JSON object; ``problems`` is empty when all is well."""
     found = {
         section.title: {
             fact.name: {"value": fact.value, "source": fact.source} if fact.source else fact.value

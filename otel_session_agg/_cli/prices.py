@@ -1,4 +1,4 @@
-"""The command ``prices``: which price a call would have, and where it comes from."""
+"""The command ``prices``: which price a call would have, and from which table."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def show_price(  # noqa: PLR0913 -- one for each option
     own: str | None,
     as_form: str,
 ) -> tuple[str, int]:
-    """Return what is to be printed about a model's price, and the exit code: 1 when no price is known.
+    """Return the text to print about a model's price, and the exit code: 1 for no known price.
 
     Args:
         model: As a span would name it.
         provider: As a span would name it.
-        at: A date or time in ISO 8601, UTC if it does not say; ``None``: now.
+        at: A date or time in ISO 8601, by default in UTC; ``None``: now.
         tier: The service tier.
         address: The host or URL that is called.
         own: A JSON file of the user's own prices, as ``PriceBook`` takes them.
@@ -42,9 +42,8 @@ def show_price(  # noqa: PLR0913 -- one for each option
     report: PriceReport = report_price(
         PriceQuery(model, provider, _moment(at), tier, address), _own(own)
     )
-    return as_json(report) if as_form == "json" else as_text(
-        report
-    ), 0 if report.table is not None else 1
+    text = as_json(report) if as_form == "json" else as_text(report)
+    return text, 0 if report.table is not None else 1
 
 
 def _moment(text: str | None) -> datetime:

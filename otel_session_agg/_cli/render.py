@@ -1,8 +1,9 @@
-"""Sessions as text: a table, CSV, JSON, and one session in lines.
+"""Render sessions as a table, CSV or JSON, and one session as lines.
 
-In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe, and what it would take for one in a cell of its own
-behind a semicolon, where that separates cells; control characters (tabs, ends of lines) and marks that change the direction of writing
-are written as escape sequences.
+In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe, and so does
+what follows a semicolon and would be one in a cell of its own where semicolons separate cells.
+Control characters (tabs, ends of lines) and characters that change the direction of writing are
+written as escape sequences.
 """
 
 from __future__ import annotations
@@ -26,20 +27,21 @@ from otel_session_agg._sharing.stored_sessions import (
 )
 
 IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
-"""Columns of the table; the session's id is the last, so that it is never cut whatever its length."""
+"""Columns of the table; the session's id is the last, so that it is never cut."""
 
 _WIDTH = 80
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-"""Control characters, ends of lines and paragraphs, and marks that change the direction of writing."""
+"""Control characters, ends of lines and paragraphs, and those that change the text's direction."""
 _FORMULA = re.compile(r"""(^|;)(?=[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
-"""Where spreadsheets begin a cell that they take for a formula; the last four are the same signs in full width."""
+"""Where a cell begins that spreadsheets take for a formula; the last four are the same signs in
+full width."""
 
 
-# -- all sessions -------------------------------------------------------------------------------------------------------
+# -- all sessions ---------------------------------------------------------------------------------
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Aligned lines; two blanks between columns if 80 characters are enough for that, else one."""
+    """Return aligned lines, with two blanks between columns if they fit into 80 characters."""
     cells = [IN_TABLE, *(tuple(shown(name, row[name]) for name in IN_TABLE) for row in rows)]
     widths = [max(len(line[number]) for line in cells) for number in range(len(IN_TABLE))]
     gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= _WIDTH else " "
@@ -54,7 +56,7 @@ def _aligned(name: str, text: str, width: int) -> str:
 
 
 def as_csv(rows: Iterable[Row]) -> str:
-    """A header and a record for each row, with all columns."""
+    """Return CSV with a header and a record for each row, with all columns."""
     text = StringIO(newline="")
     writer = csv.writer(text)  # the dialect of RFC 4180: quotes where needed, CR LF
     writer.writerow(COLUMNS)
@@ -85,7 +87,7 @@ def _iso(time: datetime) -> str:
 
 
 def as_json(rows: Iterable[Row]) -> str:
-    """An array of objects."""
+    """Return a JSON array of objects."""
     return _json([_json_row(row) for row in rows])
 
 
@@ -106,11 +108,11 @@ def _json_row(row: Row) -> dict[str, object]:
     }
 
 
-# -- one session --------------------------------------------------------------------------------------------------------
+# -- one session ----------------------------------------------------------------------------------
 
 
 def one_as_json(session: StoredSession) -> str:
-    """An object."""
+    """Return a JSON object."""
     return _json(_json_session(session))
 
 
@@ -134,32 +136,31 @@ def _json_session(session: StoredSession) -> dict[str, object]:
 
 
 def details(session: StoredSession) -> list[str]:
-    """Lines for people, with all that is known."""
+    """Return lines of text with all that is known of a session."""
     totals, rollup = session.totals, session.rollup
-    said: dict[str, str] = {
+    values: dict[str, str] = {
         name: shown(name, value) + _UNITS.get(name, "") * (value is not None)
         for name, value in read_row(session).items()
     }
-    del said["metadata"]
-    said.update(
+    del values["metadata"]
+    values.update(
         {
             f"metadata.{name}": short(str(label.value))
             for name, label in sorted(totals.metadata.items())
         }
     )
-    said.update(
+    values.update(
         {
             name: short(at.value)
             for name, at in (("error", rollup.error), ("output", rollup.output))
             if at is not None
         }
     )
-    said = {printable(name): text for name, text in said.items()}
-    width = max(map(len, said))
-    lines = [f"{name:<{width}}  {text}".rstrip() for name, text in said.items()]
-    lines += [
-        f"roots ({len(totals.members)} of {max(len(totals.members), totals.num_roots + totals.num_parts)}):"
-    ]
+    values = {printable(name): text for name, text in values.items()}
+    width = max(map(len, values))
+    lines = [f"{name:<{width}}  {text}".rstrip() for name, text in values.items()]
+    num_roots = max(len(totals.members), totals.num_roots + totals.num_parts)
+    lines.append(f"roots ({len(totals.members)} of {num_roots}):")
     return lines + [
         f"  trace {member.trace_id:032x}  span {member.span_id:016x}" for member in totals.members
     ]
@@ -168,11 +169,11 @@ def details(session: StoredSession) -> list[str]:
 _UNITS: Mapping[str, str] = {"cost": " USD", "duration": " ms", "avg_trace_latency": " ms"}
 
 
-# -- values for people ----------------------------------------------------------------------------------------------------
+# -- values on a screen ---------------------------------------------------------------------------
 
 
 def shown(name: str, value: object) -> str:
-    """A column's value on a screen."""
+    """Return a column's value as it is shown on a screen."""
     if name == "cost" and isinstance(value, float):
         return usd(value)
     if isinstance(value, float):

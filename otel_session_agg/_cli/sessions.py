@@ -1,4 +1,4 @@
-"""The commands ``sessions`` and ``session``: they read a store and make text; nothing is printed here."""
+"""The commands ``sessions`` and ``session``: read a store and return text to print."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores.base import SessionStore
 
 _MAX_NAMES = 5
-"""Entries that were left out and are named."""
+"""How many of the entries that were left out are named."""
 _MAX_NAME_CHARS = 160
 
 
-class Told(NamedTuple):
-    """What a command has to say."""
+class Output(NamedTuple):
+    """The output of a command."""
 
     text: str
-    """On standard output, with the ends of its lines."""
+    """For standard output, with the ends of its lines."""
     notes: Sequence[str] = ()
-    """On standard error."""
+    """Lines for standard error."""
     header: str | None = None
-    """A line before the text, printed bold where that can be."""
+    """A line before the text, printed bold on a terminal."""
 
 
-# -- stores ---------------------------------------------------------------------------------------------------------------
+# -- stores ---------------------------------------------------------------------------------------
 
 
 def store_url(url: str | None) -> str:
-    """The URL that is given, or that of the environment.
+    """Return the URL that is given, or that of the environment.
 
     Raises:
         StoreError: there is none.
@@ -45,21 +45,27 @@ def store_url(url: str | None) -> str:
     """
     found = (url or os.environ.get(env.OTEL_PYTHON_SESSION_AGG_STORE, "")).strip()
     if not found:
-        message = f"no store is named: give --store URL, or set {env.OTEL_PYTHON_SESSION_AGG_STORE}, to sqlite:///file for example"
+        message = (
+            f"no store is named: give --store URL, or set {env.OTEL_PYTHON_SESSION_AGG_STORE},"
+            " to sqlite:///file for example"
+        )
         raise StoreError(message)
     return found
 
 
 def existing_store(url: str) -> SessionStore:
-    """The store of a URL; none is created.
+    """Open the store of a URL without creating one.
 
     Raises:
-        StoreError: there is none, or nobody but its own process can read it.
+        StoreError: there is none, or only its own process can read it.
 
     """
     store = open_store(url)
     if isinstance(store, MemoryStore):
-        message = "memory:// is inside the process that uses it: only a store that processes share can be read, sqlite:// or redis://"
+        message = (
+            "memory:// is inside the process that uses it:"
+            " only a store that processes share can be read, sqlite:// or redis://"
+        )
         raise StoreError(message)
     if isinstance(store, SqliteStore):
         why = _missing(store.path)
@@ -70,7 +76,7 @@ def existing_store(url: str) -> SessionStore:
 
 
 def _missing(path: Path) -> str | None:
-    """Why there is no store in a file; opening it would create one."""
+    """Return why there is no store in a file, which opening would create; ``None``: there is."""
     if not path.exists():
         return "does not exist"
     if not path.is_file():
@@ -78,11 +84,13 @@ def _missing(path: Path) -> str | None:
     return None if path.stat().st_size else "is empty"
 
 
-# -- all sessions ---------------------------------------------------------------------------------------------------------
+# -- all sessions ---------------------------------------------------------------------------------
 
 
-def list_sessions(url: str, *, form: str, sort: str, where: str | None, limit: int | None) -> Told:
-    """All sessions of a store that fit, as a ``table``, ``csv`` or ``json``.
+def list_sessions(
+    url: str, *, form: str, sort: str, where: str | None, limit: int | None
+) -> Output:
+    """Return all sessions of a store that fit, as a ``table``, ``csv`` or ``json``.
 
     Raises:
         SessionAggError: an argument is wrong; stores may raise anything else.
@@ -99,11 +107,11 @@ def list_sessions(url: str, *, form: str, sort: str, where: str | None, limit: i
     shown = ordered(rows, column, descends=sort.startswith("-"))[:limit]
     notes = list(_skipped(reader))
     if form == "json":
-        return Told(as_json(shown), notes)
+        return Output(as_json(shown), notes)
     if form == "csv":
-        return Told(as_csv(shown), notes)
+        return Output(as_csv(shown), notes)
     header, *lines = table(shown)
-    return Told(_text(lines), [*notes, *_remarks(shown, where)], header)
+    return Output(_text(lines), [*notes, *_remarks(shown, where)], header)
 
 
 def _anything(_: Row) -> bool:
@@ -112,7 +120,8 @@ def _anything(_: Row) -> bool:
 
 def _skipped(reader: SessionReader) -> Iterable[str]:
     if reader.num_malformed:
-        yield f"{counted(reader.num_malformed, 'entry was', 'entries were')} left out: not of this version, or damaged"
+        entries = counted(reader.num_malformed, "entry was", "entries were")
+        yield f"{entries} left out: not of this version, or damaged"
         yield from (
             f"left out: {short(name, _MAX_NAME_CHARS)}" for name in reader.malformed[:_MAX_NAMES]
         )
@@ -131,14 +140,15 @@ def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:
             "session has calls without a known price: its",
             "sessions have calls without a known price: their",
         )
-        yield f"{counted(unpriced, one, many)} cost is that of the other calls, and blank if there are none"
+        sessions = counted(unpriced, one, many)
+        yield f"{sessions} cost is that of the other calls, and blank if there are none"
 
 
-# -- one session ----------------------------------------------------------------------------------------------------------
+# -- one session ----------------------------------------------------------------------------------
 
 
-def show_session(url: str, session_id: str, *, form: str) -> Told:
-    """One session, as ``json`` or for people.
+def show_session(url: str, session_id: str, *, form: str) -> Output:
+    """Return one session, as ``json`` or as ``text``.
 
     Raises:
         StoreError: it is not in the store, or there is no store; stores may raise anything else.
@@ -156,8 +166,8 @@ def show_session(url: str, session_id: str, *, form: str) -> Told:
         message = f"there is no session {printable(session_id)} in {masked(url)}{why}"
         raise StoreError(message)
     if form == "json":
-        return Told(one_as_json(session), notes)
-    return Told(_text(details(session)), notes)
+        return Output(one_as_json(session), notes)
+    return Output(_text(details(session)), notes)
 
 
 def _text(lines: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 """The language of ``--where``: ``cost > 0.10 and state = open and user = "Ann Lee"``.
 
-Conditions are ``column operator value``, joined by ``and``; all have to be true.  A value with blanks stands in single or double
-quotes.  Times are UTC.  ``models = x`` is true when x is one of them.  Where a value is not known, every condition on it is
-false, ``!=`` too: an unknown cost is neither 0 nor anything else.
+Conditions are ``column operator value``, joined by ``and``; all have to be true.  A value with
+blanks is put in single or double quotes.  Times are UTC.  ``models = x`` is true when x is one of
+them.  Where a value is not known, every condition on it is false, ``!=`` too: an unknown cost is
+neither 0 nor anything else.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _ALLOWED: dict[Form, tuple[str, ...]] = {
     Form.NAMES: _EQUALITY,
 }
 _CONDITION = re.compile(
-    r"""\s*(?P<column>\w+)\s*(?P<operator>[<>=!~]+)\s*(?P<value>"[^"]*"|'[^']*'|[^\s"'<>=!]\S*)(?=\s|$)"""
+    r"""\s*(?P<column>\w+)\s*(?P<operator>[<>=!~]+)"""
+    r"""\s*(?P<value>"[^"]*"|'[^']*'|[^\s"'<>=!]\S*)(?=\s|$)"""
 )
 _AND = re.compile(r"\s+and(?=\s)", re.IGNORECASE)
 _MAX_SHOWN = 60
@@ -43,11 +45,11 @@ Condition = Callable[[Row], bool]
 
 
 class ConditionError(SessionAggError):
-    """A condition or the name of a column is not understood; the text says what is allowed."""
+    """A condition or the name of a column is not understood; the message has what is allowed."""
 
 
 def column_named(name: str) -> str:
-    """The name of a column, as it was given; raises ``ConditionError`` for one that there is not."""
+    """Return the name of a column as it is; raise ``ConditionError`` when there is none."""
     if name not in COLUMNS:
         message = f"there is no column {name[:_MAX_SHOWN]!r}: use one of {', '.join(COLUMNS)}"
         raise ConditionError(message)
@@ -55,7 +57,7 @@ def column_named(name: str) -> str:
 
 
 def condition(text: str) -> Condition:
-    """What a row has to be.
+    """Return a function for whether a row meets the condition.
 
     Raises:
         ConditionError: the text is not in the language.
@@ -80,7 +82,10 @@ def condition(text: str) -> Condition:
 def _single(name: str, operator: str, value: str) -> Condition:
     form = COLUMNS[column_named(name)].form
     if operator not in _ALLOWED[form]:
-        message = f"{name} {operator} is not understood: use {name} with one of {' '.join(_ALLOWED[form])}"
+        message = (
+            f"{name} {operator} is not understood:"
+            f" use {name} with one of {' '.join(_ALLOWED[form])}"
+        )
         raise ConditionError(message)
     wanted = _read(name, form, value[1:-1] if value[0] in "\"'" else value)
     compare = _OPERATORS[operator]
@@ -126,6 +131,6 @@ def _not_understood(rest: str) -> ConditionError:
     shown = rest.strip()[:_MAX_SHOWN]
     at = f"at {shown!r}" if shown else "at its end"
     return ConditionError(
-        f"the condition is not understood {at}: write 'column operator value', joined by 'and', with one of"
-        f" {' '.join(_OPERATORS)} and of {', '.join(COLUMNS)}"
+        f"the condition is not understood {at}: write 'column operator value', joined by 'and',"
+        f" with one of {' '.join(_OPERATORS)} and of {', '.join(COLUMNS)}"
     )

@@ -1,16 +1,19 @@
-r"""The demo: agents, a model server and a trace backend in one process, with the real clients and protocols between.
+r"""Run the demo: agents, a model server and a trace backend in one process, by real protocols.
 
-    agents -> openai client -> model server (`_server`), which notes the tokens that it serves
+::
+
+    agents -> openai client -> model server (server.py), which notes the tokens that it serves
        |
-       spans (OpenInference instrumentation, and by hand) -> SessionSpanProcessor -> OTLP/HTTP -> receiver (`_receiver`)
-                                                                             \-> the reader's backend (`_backend`)
+       spans (OpenInference instrumentation, and by hand) -> SessionSpanProcessor
+                                          -> OTLP/HTTP -> receiver (receiver.py)
+                                                      \-> the reader's backend (backend.py)
 
-What is shown has been received, and is held against what the model server noted (`_check`).  All is on loopback; no key
-is needed.  The environment must not change the outcome, so the variables that the SDK, the client and the
-instrumentation read are put aside while it runs.
+What is shown has been received, and is compared with what the model server noted (``check.py``).
+All is on loopback; no key is needed.  The environment must not change the outcome, so the variables
+that the SDK, the client and the instrumentation read are put aside while it runs.
 """
 
-# ruff: noqa: PLC0415  nothing may be imported before the variables are put aside, and the extra may be missing
+# ruff: noqa: PLC0415  import when the variables are put aside; and the extra may be missing
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ SERVICE_NAME: Final = "otel-session-agg-demo"
 """``service.name`` of the demo's spans."""
 
 _PUT_ASIDE: Final = ("OTEL_", "OPENAI_", "OPENINFERENCE_")
-"""Beginnings of the names of variables that could change what the demo does."""
+"""Prefixes of variables that could change what the demo does."""
 
 _MEANT_FOR_THE_BACKEND: Final = "OTEL_EXPORTER_OTLP_"
-"""Beginning of the names of variables with the headers and certificates that a backend may ask for."""
+"""Prefix of variables with the headers and certificates that a backend may require."""
 
 _LOGGERS: Final = ("opentelemetry", "openinference", "otel_session_agg")
 _FLUSH_MILLIS: Final = 4_000
@@ -49,42 +52,45 @@ _FLUSH_MILLIS: Final = 4_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is left to tell after a run."""
+    """The results of a run."""
 
     spans: list[ReceivedSpan]
-    """All that arrived at the receiver."""
+    """All spans that arrived at the receiver."""
     roots: list[ReceivedSpan]
     """The session roots among them, oldest first."""
     served: list[Served]
-    """What the model server answered."""
+    """The usage of each answer of the model server."""
     differences: list[str]
-    """Totals that are not what the model server answered; empty when all is well."""
+    """Totals that differ from the usage that the model server sent; empty when all is well."""
     warnings: list[str]
-    """What was logged meanwhile."""
+    """Warnings that were logged meanwhile."""
     sent_to: str | None = None
     """URL of the reader's backend."""
     num_sent: int = 0
-    """Spans that it took."""
+    """Spans that the backend accepted."""
     problem: str | None = None
-    """Why it did not take all of them."""
+    """Why the backend did not accept all of them."""
 
 
 def run(endpoint: str | None = None) -> Outcome:
-    """Run the sessions and gather what arrived; with an `endpoint`, the spans go there as well.
+    """Run the sessions and return what arrived; with an ``endpoint``, the spans go there as well.
 
     Raises:
-        EndpointError: `endpoint` is not an HTTP URL.
+        EndpointError: ``endpoint`` is not an HTTP URL.
         ModuleNotFoundError: a package of the ``demo`` extra is missing.
 
     """
-    with _logging_gathered() as warnings, _environment_put_aside(except_for=_MEANT_FOR_THE_BACKEND):
+    with (
+        _logging_collected() as warnings,
+        _environment_put_aside(except_for=_MEANT_FOR_THE_BACKEND),
+    ):
         backend = _make_backend(endpoint) if endpoint is not None else None
         with _environment_put_aside():
             return _run(backend, warnings)
 
 
 def _run(backend: Backend | None, warnings: list[str]) -> Outcome:
-    # The SDK reads variables while it is imported, some so strictly that it fails.
+    # the SDK reads variables while it is imported, some so strictly that it fails
     from otel_session_agg._cli.demo.agents import run_sessions
     from otel_session_agg._cli.demo.check import differences, session_roots
     from otel_session_agg._cli.demo.receiver import Receiver
@@ -119,7 +125,7 @@ def _make_backend(endpoint: str) -> Backend:
 
 
 def _tracer_provider(receiver_url: str, backend: Backend | None) -> TracerProvider:
-    """Make a provider of the demo's own: the global one belongs to the application that may have started us."""
+    """Make a provider for the demo: the global one belongs to the application around, if any."""
     import requests
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -172,22 +178,22 @@ def _environment_put_aside(*, except_for: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _logging_gathered() -> Iterator[list[str]]:
-    """Keep log lines off the reader's screen; they are shown when something went wrong."""
-    gathered: list[str] = []
+def _logging_collected() -> Iterator[list[str]]:
+    """Collect log lines, which are shown only when something went wrong."""
+    lines: list[str] = []
 
-    class Gather(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            gathered.append(f"{record.name}: {record.getMessage()}")
+            lines.append(f"{record.name}: {record.getMessage()}")
 
-    handler = Gather(logging.WARNING)
+    handler = Collector(logging.WARNING)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     propagated = [logger.propagate for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
         logger.propagate = False
     try:
-        yield gathered
+        yield lines
     finally:
         for logger, propagate in zip(loggers, propagated, strict=True):
             logger.removeHandler(handler)

@@ -1,8 +1,8 @@
-"""The demo's application: agents that call a model by the real `openai` client, under a real instrumentation.
+"""The demo's application: agents that call a model by the real ``openai`` client.
 
-The instrumentation makes the spans of the model calls.  Agents and tools have no library here that would make theirs,
-so they are made by hand, as the OpenTelemetry GenAI conventions have them.  Nothing in this module knows that somebody
-adds the spans up.
+A real instrumentation makes the spans of the model calls.  Agents and tools have no library here
+that would make theirs, so they are made by hand, as the OpenTelemetry GenAI conventions have them.
+Nothing in this module knows that the spans will be added up.
 """
 
 # ruff: noqa: PLC0415  the client reads variables while it is imported
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["SCOPE", "SESSIONS", "run_sessions"]
 
 AGENT_NAME: Final = "gen_ai.agent.name"
-"""Name of the agent that an `invoke_agent` span stands for."""
+"""Name of the agent of an ``invoke_agent`` span."""
 
 OPERATION_NAME: Final = "gen_ai.operation.name"
-"""What a GenAI span stands for."""
+"""The operation of a GenAI span."""
 
 SESSION_ID: Final = "session.id"
-"""The conversation that a span belongs to; one span of a trace is enough to say it."""
+"""The conversation that a span belongs to; one span of a trace is enough to have it."""
 
 TOOL_NAME: Final = "gen_ai.tool.name"
-"""Name of the tool that an `execute_tool` span stands for."""
+"""Name of the tool of an ``execute_tool`` span."""
 
 SCOPE: Final = "demo.agents"
 """Instrumentation scope of the spans made by hand, all roots among them."""
@@ -51,27 +51,27 @@ REFUND, TRIP, RESEARCH, WEATHER, CONTRACT = SESSIONS = (
     "contract-qa",
 )
 
-_API_KEY = "not-a-key"  # the client insists on one, the stub does not look at it
+_API_KEY = "not-a-key"  # the client insists on one, the model server does not look at it
 _TIMEOUT_SECONDS = 5.0
 
 
 class _Application:
-    """What an agent needs at hand: the model server's address and a tracer."""
+    """The address of the model server, and a tracer."""
 
     def __init__(self, base_url: str, tracer_provider: TracerProvider) -> None:
         self._base_url = f"{base_url}/v1"
         self._tracer = tracer_provider.get_tracer(SCOPE)
 
     def client(self, session: str) -> OpenAI:
-        """Make a client of its own for each session: the server tells the sessions apart by a header."""
+        """Make a client for one session: the server distinguishes sessions by a header."""
         from openai import DefaultHttpxClient, OpenAI
 
-        # Proxies of the environment must not see calls to loopback.
+        # proxies of the environment must not see calls to loopback
         http_client = DefaultHttpxClient(trust_env=False)
         return OpenAI(http_client=http_client, **self._client_arguments(session))
 
     def async_client(self, session: str) -> AsyncOpenAI:
-        """Make one for asyncio."""
+        """Make a client for one session, for asyncio."""
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         http_client = DefaultAsyncHttpxClient(trust_env=False)
@@ -118,7 +118,7 @@ def run_sessions(base_url: str, tracer_provider: TracerProvider) -> None:
 
 
 def _refund(application: _Application) -> None:
-    """Run a loop of model and tools, each call with a longer prompt, the start of which the provider has cached."""
+    """Run a loop of model and tools: each prompt is longer, and its start is cached."""
     results = {"look_up_order": script.REFUND_ORDER, "pay_back": script.REFUND_DONE}
     with application.client(REFUND) as client, application.agent("refund-agent", REFUND):
         messages: list[Any] = [{"role": "user", "content": script.REFUND_QUESTION}]
@@ -133,7 +133,7 @@ def _refund(application: _Application) -> None:
 
 
 def _trip(application: _Application) -> None:
-    """Stream a chat of two turns; the usage comes with the last chunk, because it is asked for."""
+    """Stream a chat of two turns; the usage comes with the last chunk, because it is requested."""
     with application.client(TRIP) as client, application.agent("trip-planner", TRIP):
         messages: list[Any] = []
         for question in (script.TRIP_QUESTION, script.TRIP_CHANGE):
@@ -151,7 +151,7 @@ def _trip(application: _Application) -> None:
 
 
 async def _research(application: _Application) -> None:
-    """Run three researchers at once, and a note that is still being written when the root span has ended.
+    """Run three researchers at once, and a note that goes on when the root span has ended.
 
     The researchers know the session's id, the root does not.
     """

@@ -1,4 +1,4 @@
-"""The reader's own backend, for ``--endpoint``: an ordinary OTLP exporter whose success is watched."""
+"""Send the demo to the reader's own backend, for ``--endpoint``, and note the success."""
 
 from __future__ import annotations
 
@@ -25,29 +25,33 @@ _TIMEOUT_SECONDS = 2.5  # retries included: the demo as a whole is to stay under
 def traces_url(endpoint: str) -> str:
     """Complete the URL to send traces to.
 
-    A URL whose path ends in ``traces`` is taken as it is.  To any other ``/v1/traces`` is appended, as the OTLP
-    specification has it for ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+    A URL whose path ends in ``traces`` is taken as it is.  To any other ``/v1/traces`` is appended,
+    as the OTLP specification has it for ``OTEL_EXPORTER_OTLP_ENDPOINT``.
 
     Raises:
-        EndpointError: not an HTTP URL.
+        EndpointError: it is not an HTTP URL.
 
     """
     try:
         parts = urlsplit(endpoint)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that are none
+    except ValueError:  # malformed brackets or port
         usable = False
     if not usable:
-        message = f"{endpoint!r} is not an HTTP URL such as http://localhost:4318 or https://host/v1/traces"
+        message = (
+            f"{endpoint!r} is not an HTTP URL such as"
+            " http://localhost:4318 or https://host/v1/traces"
+        )
         raise EndpointError(message)
     path = parts.path.rstrip("/")
     return urlunsplit(parts._replace(path=path if path.endswith("traces") else f"{path}/v1/traces"))
 
 
 class Backend(SpanExporter):
-    """An OTLP/HTTP exporter that remembers how many spans it brought there, and what went wrong last.
+    """An OTLP/HTTP exporter that remembers how many spans were accepted, and its last failure.
 
-    Headers, certificates and compression are those of the ``OTEL_EXPORTER_OTLP_*`` variables at the time it is made.
+    Headers, certificates and compression are those of the ``OTEL_EXPORTER_OTLP_*`` variables at the
+    time it is made.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -63,13 +67,13 @@ class Backend(SpanExporter):
 
     @property
     def problem(self) -> str | None:
-        """Why spans did not arrive, in plain words; None when all did."""
+        """Why spans did not arrive; ``None`` when all did."""
         if self.num_sent and not self.num_failed:
             return None
         return self._session.problem or "nothing was accepted"
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send."""
+        """Send spans, and count whether they were accepted."""
         result = SpanExportResult.FAILURE
         try:
             result = self._exporter.export(spans)
@@ -86,7 +90,7 @@ class Backend(SpanExporter):
         self._exporter.shutdown()  # type: ignore[no-untyped-call]  # not annotated in the SDK
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Pass it on."""
+        """Flush the exporter inside."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -110,7 +114,7 @@ class _Session(requests.Session):
 
 
 def _root_cause(error: BaseException) -> str:
-    """Find the innermost reason: what the operating system says, below three layers of HTTP libraries."""
+    """Return the text of the innermost error, below three layers of HTTP libraries."""
     seen: set[int] = set()
     innermost = error
     while id(innermost) not in seen:

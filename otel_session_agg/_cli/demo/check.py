@@ -1,4 +1,4 @@
-"""Holds the totals that arrived against the usage that the model server answered with."""
+"""Compare the totals that arrived with the usage that the model server sent."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["differences", "session_roots"]
 
 
 def session_roots(spans: Iterable[ReceivedSpan]) -> list[ReceivedSpan]:
-    """Pick the roots of the agents' traces, oldest first; session records have no place here."""
+    """Return the roots of the agents' traces, oldest first, without session records."""
     roots = (span for span in spans if not span.parent_span_id and span.scope == SCOPE)
     return sorted(roots, key=lambda root: root.start_ns)
 
 
 def differences(roots: Iterable[ReceivedSpan], served: Iterable[Served]) -> list[str]:
-    """One sentence for each total that is not what the server answered; none when all is well."""
+    """Return a sentence for each total that differs from what the server sent."""
     arrived: dict[str, list[ReceivedSpan]] = {}
     for root in roots:
         arrived.setdefault(str(root.attributes.get(attributes.SESSION_ID)), []).append(root)

@@ -1,7 +1,7 @@
-"""What a reader of the demo can do wrong."""
+"""The error of a wrong argument of the demo."""
 
 from __future__ import annotations
 
 
 class EndpointError(ValueError):
-    """What was given as the backend's address is not one."""
+    """The address of the backend is not an HTTP URL."""

@@ -1,4 +1,4 @@
-"""A small HTTP server on 127.0.0.1 in threads of its own; the model stub and the OTLP receiver are made of it."""
+"""A small HTTP server on 127.0.0.1 in threads of its own, for model server and OTLP receiver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Handler", "serve"]
 
 _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-"""What the OTLP exporters take as the largest request; nobody but the demo itself should ever send here."""
+"""The largest request of OTLP exporters; only the demo itself should ever send here."""
 
 _UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "gzip": gzip.decompress,
@@ -29,12 +29,14 @@ class Handler(BaseHTTPRequestHandler):
     """Keeps connections open, reads whole bodies, writes no log."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = (
-        True  # head and body are two writes: Nagle and delayed ACK would make 40 ms of them
-    )
+    # head and body are two writes: Nagle and delayed ACK would make 40 ms of them
+    disable_nagle_algorithm = True
 
     def body(self) -> bytes | None:
-        """Read the request's body, unpacked; None after an error was answered because it is too long or damaged."""
+        """Return the request's body, unpacked.
+
+        When it is too long or damaged, answer an error and return ``None``.
+        """
         length = int(self.headers.get("Content-Length", 0))
         if length > _MAX_BODY_BYTES:
             self.close_connection = True
@@ -59,19 +61,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
-        """Say nothing: stderr belongs to the reader of the demo."""
+        """Log nothing: stderr belongs to the reader of the demo."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the resolver for a name, which can take seconds
+        # HTTPServer's own method resolves a name, which can take seconds
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that hangs up is its own business, and it sees a broken answer."""
+        """Log nothing: a client that hangs up sees a broken answer itself."""
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def serve(handler: type[Handler]) -> Iterator[str]:
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(
         target=server.serve_forever,
-        kwargs={"poll_interval": 0.02},  # seconds that `shutdown` may have to wait
+        kwargs={"poll_interval": 0.02},  # seconds that ``shutdown`` may have to wait
         name="otel-session-agg-demo",
         daemon=True,
     )

@@ -1,4 +1,4 @@
-"""An OTLP/HTTP endpoint for traces on loopback: what arrives here is what any backend would get."""
+"""An OTLP/HTTP endpoint for traces on loopback, which gets what any backend would get."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CONTENT_TYPE = "application/x-protobuf"
 
 @dataclass(frozen=True)
 class ReceivedSpan:
-    """One span as it stood in a request."""
+    """One span of a request."""
 
     name: str
     trace_id: str
@@ -56,7 +56,7 @@ class Receiver:
 
     @property
     def spans(self) -> list[ReceivedSpan]:
-        """What has arrived so far, in order of arrival."""
+        """The spans so far, in order of arrival."""
         with self._lock:
             return list(self._spans)
 
@@ -75,7 +75,7 @@ class _Requests(Handler):
     receiver: Receiver
 
     def do_POST(self) -> None:  # noqa: N802  the name is the base class's
-        """Take one request of an exporter."""
+        """Take one request of an exporter, or refuse it."""
         body = self.body()
         if body is None:
             return

@@ -1,4 +1,4 @@
-"""What the demo's users and tools say, and what the model answers to it: the figures are chosen, never counted."""
+"""The texts of the demo's users and tools, and the model's answers; tokens are made up."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""A model provider on loopback: the part of OpenAI's HTTP API that the demo's agents call, with scripted answers.
+"""A model provider on loopback: the part of OpenAI's HTTP API that the demo's agents call.
 
-What is answered depends on the last message only, so that calls made at the same time get the same answers in every
-run.  A message that is not in the script gets a default answer with figures made from its length.  Each answer's usage
-is noted in `ModelServer.served`: the demo holds the totals that arrive against it.
+Answers are scripted.  They depend on the last message only, so that calls made at the same time get
+the same answers in every run.  A message that is not in the script gets a default answer with
+tokens made from its length.  Each answer's usage is noted in ``ModelServer.served``: the demo
+compares the totals that arrive with it.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["SESSION_HEADER", "ModelServer", "Reply", "Served"]
 
 SESSION_HEADER = "X-Demo-Session"
-"""Request header by which the server knows whose call it is; a real provider would not."""
+"""Request header with the session of a call; a real provider would not know it."""
 
 _RESPONSE_MODELS = {
     "gpt-4o": "gpt-4o-2024-08-06",
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
     "o4-mini": "o4-mini-2025-04-16",
 }
-"""OpenAI answers with the dated name of the model that it was asked for; other names come back as they are."""
+"""Dated names by requested ones, which OpenAI puts into answers; other names come back as they
+are."""
 
 _CREATED_SECONDS = 1_760_000_000
 _DIMENSIONS = 8
@@ -43,7 +45,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model says and what it counts for it; the tokens are inclusive, as OpenAI has them."""
+    """An answer of the model and its usage; the tokens are inclusive, as OpenAI has them."""
 
     text: str
     prompt_tokens: int
@@ -70,17 +72,17 @@ class Served:
 
 
 class ModelServer:
-    """The server; ``with server.running() as base_url`` gives the base URL for the ``openai`` client."""
+    """The server; ``with server.running() as base_url`` serves for the ``openai`` client."""
 
     def __init__(self, script: Mapping[str, Reply]) -> None:
-        """Take the answers by the text of the last message (or the text to embed)."""
+        """``script``: answers by the text of the last message (or the text to embed)."""
         self._script = script
         self._served: list[Served] = []
         self._lock = threading.Lock()
 
     @property
     def served(self) -> list[Served]:
-        """What has been answered so far."""
+        """The usage of all answers so far."""
         with self._lock:
             return list(self._served)
 
@@ -89,12 +91,12 @@ class ModelServer:
         return serve(type("_Requests", (_Requests,), {"model_server": self}))
 
     def reply(self, text: str) -> Reply:
-        """Find the scripted reply to `text`, or make the default one."""
+        """Return the scripted reply to ``text``, or the default one."""
         count = max(1, len(text) // _CHARACTERS_PER_TOKEN)
         return self._script.get(text) or Reply(f"You said: {text}", 7 + count, 3 + count)
 
     def note(self, session: str, operation: str, model: str, reply: Reply) -> None:
-        """Write an answer down."""
+        """Note the usage of an answer."""
         served = Served(
             session,
             operation,
@@ -164,7 +166,7 @@ class _Requests(Handler):
         )
 
     def _stream(self, reply: Reply, ids: dict[str, Any], *, usage: bool) -> None:
-        """Server-sent events in a chunked body, as OpenAI sends them; the usage comes last, and only when asked for."""
+        """Send server-sent events in a chunked body, as OpenAI does; with ``usage`` in the last."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -206,7 +208,7 @@ class _Requests(Handler):
             self.headers.get(SESSION_HEADER, ""), "embeddings", request["model"], total
         )
         time.sleep(total.latency_ms / 1000)
-        # the openai client asks for it unless told otherwise
+        # the openai client requests it by default
         packed = request.get("encoding_format") == "base64"
         data = [
             {"object": "embedding", "index": index, "embedding": _vector(text, packed=packed)}
@@ -241,7 +243,7 @@ def _finish_reason(reply: Reply) -> str:
 
 
 def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
-    """Cut an answer for streaming: the role, the words or the tool call, and an empty piece that ends it."""
+    """Yield the pieces of an answer: the role, the words or the tool call, and an empty end."""
     yield {"role": "assistant", "content": None if reply.tool else "", "refusal": None}
     if reply.tool:
         call = _tool_call(reply)

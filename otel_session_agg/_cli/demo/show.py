@@ -1,4 +1,4 @@
-"""Prints a demo's outcome; plain text that fits 80 columns, in a terminal as in a pipe."""
+"""Print the outcome of the demo as plain text of 80 columns, in a terminal as in a pipe."""
 
 from __future__ import annotations
 
@@ -38,20 +38,22 @@ def show(outcome: Outcome, *, sdk_disabled: bool = False) -> None:
     """Print all of it to standard output.
 
     Args:
-        outcome: what the run gave.
-        sdk_disabled: whether ``OTEL_SDK_DISABLED`` is set, which the demo ignores and an application does not.
+        outcome: The results of the run.
+        sdk_disabled: Whether ``OTEL_SDK_DISABLED`` is set, which the demo ignores and an
+            application does not.
 
     """
-    # A fixed width: the same picture in every window, and in a pipe, where there is no window to measure.
+    # a fixed width: the same picture in every window, and in a pipe, which has no width
     console = Console(width=_WIDTH, highlight=False, markup=False, emoji=False)
     if sdk_disabled:
-        _say(
+        _write(
             console,
-            "Note: OTEL_SDK_DISABLED is set. The demo ignores it; your application would send no spans.\n",
+            "Note: OTEL_SDK_DISABLED is set."
+            " The demo ignores it; your application would send no spans.\n",
         )
     if outcome.problem is not None:
-        _say(console, f"Could not send to {outcome.sent_to}: {outcome.problem}.", "bold red")
-        _say(console, "Nothing else is wrong: without --endpoint, the demo needs no backend.")
+        _write(console, f"Could not send to {outcome.sent_to}: {outcome.problem}.", "bold red")
+        _write(console, "Nothing else is wrong: without --endpoint, the demo needs no backend.")
         return
     _sessions(console, outcome)
     _one_root(console, outcome)
@@ -61,7 +63,7 @@ def show(outcome: Outcome, *, sdk_disabled: bool = False) -> None:
     _next_step(console, outcome)
 
 
-def _say(console: Console, text: str, style: str = "") -> None:
+def _write(console: Console, text: str, style: str = "") -> None:
     # URLs and names stay whole
     wrap = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
     console.print(
@@ -70,11 +72,12 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 
 def _sessions(console: Console, outcome: Outcome) -> None:
-    _say(
+    _write(
         console,
-        f"{len(outcome.roots)} agent sessions ran, each the root span of a trace. A backend on 127.0.0.1 received "
-        f"{len(outcome.spans)} spans over OTLP/HTTP. The totals below stand on the {len(outcome.roots)} root spans: "
-        "nothing was added up here.\n",
+        f"{len(outcome.roots)} agent sessions ran, each the root span of a trace."
+        f" A backend on 127.0.0.1 received {len(outcome.spans)} spans over OTLP/HTTP."
+        f" The totals below stand on the {len(outcome.roots)} root spans:"
+        " nothing was added up here.\n",
     )
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False, show_edge=False, header_style="bold"
@@ -86,15 +89,16 @@ def _sessions(console: Console, outcome: Outcome) -> None:
     for root in outcome.roots:
         table.add_row(*(Text(column.cell(root)) for column in _COLUMNS))
     console.print(table)
-    _say(console, "\nlast output", "bold")
+    _write(console, "\nlast output", "bold")
     for root in outcome.roots:
         output = _shorten(str(root.attributes.get(attributes.OUTPUTS, "-")), _OUTPUT_CHARACTERS)
         console.print(f"  {_session(root):<18}{output}", soft_wrap=True)
-    _say(
+    _write(
         console,
-        "\nevents are the spans below a root, model the model calls among them. prompt, compl. and cached are tokens; "
-        "cached ones are part of the prompt's. unknown: no price list has the model; that is not a cost of 0, and "
-        "unpriced counts such calls.",
+        "\nevents are the spans below a root, model the model calls among them."
+        " prompt, compl. and cached are tokens; cached ones are part of the prompt's."
+        " unknown: no price list has the model; that is not a cost of 0, and unpriced counts such"
+        " calls.",
     )
 
 
@@ -109,10 +113,11 @@ def _one_root(console: Console, outcome: Outcome) -> None:
         width = max(len(name) for name in root.attributes)
         for name in sorted(root.attributes, key=lambda name: (name.startswith(_OWN_PREFIX), name)):
             _attribute(console, f"  {name:<{width}}  ", root.attributes[name])
-        _say(
+        _write(
             console,
-            f"\nThe root itself took {duration((root.end_ns - root.start_ns) / 1e6)}; a child was still at work when it "
-            "ended. It was held back until that child had ended too: end_time and duration are the session's.",
+            f"\nThe root itself took {duration((root.end_ns - root.start_ns) / 1e6)};"
+            " a child was still at work when it ended. It was held back until that child had ended"
+            " too: end_time and duration are the session's.",
         )
 
 
@@ -127,24 +132,25 @@ def _attribute(console: Console, head: str, value: object) -> None:
 
 def _verdict(console: Console, outcome: Outcome) -> None:
     answer, style = ("no", "bold red") if outcome.differences else ("yes", "bold green")
-    _say(console, f"\ntotals equal what the server answered: {answer}", style)
+    _write(console, f"\ntotals equal what the server answered: {answer}", style)
     for difference in outcome.differences:
-        _say(console, f"  {difference}")
+        _write(console, f"  {difference}")
     for warning in outcome.warnings[:_MAX_WARNINGS] if outcome.differences else ():
-        _say(console, f"  logged: {warning}")
+        _write(console, f"  logged: {warning}")
 
 
 def _next_step(console: Console, outcome: Outcome) -> None:
     if outcome.sent_to is not None:
-        _say(
+        _write(
             console,
-            f"\n{outcome.num_sent} spans went to {outcome.sent_to}.\nLook there for the service {SERVICE_NAME}, and "
-            f"filter its root spans, by {attributes.COST} > 0.001 or by {attributes.SESSION_ID}.",
+            f"\n{outcome.num_sent} spans went to {outcome.sent_to}.\n"
+            f"Look there for the service {SERVICE_NAME}, and"
+            f" filter its root spans, by {attributes.COST} > 0.001 or by {attributes.SESSION_ID}.",
         )
         return
-    _say(console, "\nSend the same to your own backend:")
+    _write(console, "\nSend the same to your own backend:")
     console.print("  otel-session-agg demo --endpoint http://localhost:4318", soft_wrap=True)
-    _say(console, "In your application, wrap the exporter that you have:")
+    _write(console, "In your application, wrap the exporter that you have:")
     console.print(
         "  provider.add_span_processor(SessionSpanProcessor(OTLPSpanExporter()))", soft_wrap=True
     )
