@@ -1,4 +1,4 @@
-"""Build all parts behind a processor or exporter, and answer ``_api`` about totals."""
+"""Build all parts behind a processor or exporter; flush them and shut them down."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace import ReadableSpan
-
-from otel_session_agg._api.context import Label, labels_around
-from otel_session_agg._api.owners import owners_of
 from otel_session_agg._api.registry import aggregators, are_several, register, unregister
 from otel_session_agg._formatting import counted
-from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
 from otel_session_agg._sdk.batches import HandOn
 from otel_session_agg._sdk.joint_records import hand_over
 from otel_session_agg._sdk.metrics import Meters
+from otel_session_agg._sdk.queries import SessionQueries
 from otel_session_agg._sdk.sigterm import stopping
 from otel_session_agg._sdk.worker import SpanWorker
-from otel_session_agg._sessions.blocks import Block
-from otel_session_agg._sessions.manager import SessionManager
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.imports import imports
 from otel_session_agg._threads.locks import nothing, weakly
@@ -41,7 +35,7 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-class Aggregator:
+class Aggregator(SessionQueries):
     """All that one processor or exporter does; its methods may be called from any thread.
 
     It is registered (``_api/registry.py``) and handles ``SIGTERM`` until it is shut down or gone.
@@ -64,9 +58,8 @@ class Aggregator:
 
         Args:
             hand_on: See ``BatchFolder``.
-            settings: The settings.
+            settings, prices: Those of the processor or exporter.
             store: A store that processes share; ``None``: there is none.
-            prices: The price book.
             on_session: The application's callback for session records.
             meter_provider: Where metrics go; ``None``: the global one.
             batch_seconds: See ``Pipeline``.
@@ -80,10 +73,6 @@ class Aggregator:
         self._store = store
         self.is_shared = store is not None
         self.sees_blocks = self.is_shared and batch_seconds is None
-        """Whether other processes learn of ``session()`` blocks.
-
-        Not where spans come in batches: after a block is left, spans of it are still to come.
-        """
         self.joins = store is None and hand_on is not None
         """Whether others of this process without a store have shares of the same sessions."""
         siblings = weakly(self._siblings) if self.joins else None
@@ -197,130 +186,6 @@ class Aggregator:
             for one in aggregators()
             if isinstance(one, Aggregator) and one.joins and one is not self
         ]
-
-    # -- for _api ---------------------------------------------------------------------------------
-
-    @property
-    def process(self) -> str:
-        """The name of this processor or exporter in a store."""
-        return self.span_worker.pipeline.process
-
-    def block(self, label: Label, *, is_entered: bool) -> None:
-        """Let other processes know, without waiting, that a block is entered or left."""
-        if self.sees_blocks:
-            self.span_worker.queue.append(Block(None, label, is_entered))
-            if not self.span_worker.awake:
-                self.guard.call("waking the worker", self.span_worker.wake_worker)
-
-    def session_rollup(
-        self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
-    ) -> Rollup | None:
-        """Return the totals of a session at this moment; ``None`` when it is not known here.
-
-        Args:
-            session_id: The session.
-            wait_seconds: How long to wait at most, when there is a store that is shared, until
-                nothing of the session is open in other processes; what these write is in the totals
-                then.  Before it returns inside a block of the session, others know of that block.
-            siblings: Names of other processors of this process, which are not waited for.
-
-        """
-        if wait_seconds > 0 and self.is_shared:
-            labels = (
-                [label for label in labels_around() if label.session_id == session_id]
-                if self.sees_blocks
-                else []
-            )
-            self._wait(
-                wait_seconds,
-                labels,
-                lambda manager, now: manager.remote_reads.begin(session_id, labels, siblings, now),
-            )
-        return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
-
-    def share(self, session_id: str) -> Rollup | None:
-        """Return its share of a session: what no other of this process without a store has."""
-
-        def look(manager: SessionManager, now: float) -> Rollup | None:
-            manager.totals(session_id, now)
-            session = manager.lifecycle.get(session_id)
-            return session.share.rollup if session is not None else None
-
-        return self.span_worker.ask_manager(look)
-
-    def account_rollup(
-        self,
-        name: str,
-        whose: str,
-        wait_seconds: float = 0.0,
-        siblings: frozenset[str] = frozenset(),
-    ) -> Rollup | None:
-        """Return the totals of an account at this moment.
-
-        ``whose`` is the owner, of whom something may be open in other processes.  All else is as
-        for ``session_rollup``.
-        """
-        if wait_seconds > 0 and self.is_shared:
-            labels = (
-                [label for label in labels_around() if whose in owners_of(label)]
-                if self.sees_blocks
-                else []
-            )
-            self._wait(
-                wait_seconds,
-                labels,
-                lambda manager, now: manager.remote_reads.begin_account(
-                    name, whose, labels, siblings, now
-                ),
-            )
-        return self.span_worker.ask_manager(
-            lambda manager, _: manager.accounts.get(name, whose).rollup
-        )
-
-    def _wait(
-        self,
-        wait_seconds: float,
-        labels: list[Label],
-        ask: Callable[[SessionManager, float], Callable[[float], None] | None],
-    ) -> None:
-        """Wait for other processes; then until they can know that the blocks around go on."""
-        until = time.monotonic() + wait_seconds
-        wait = self.span_worker.ask_manager(ask)
-        if wait is not None:
-            self.guard.call("asking the store", wait, until)
-            confirm = self.span_worker.ask_manager(
-                lambda manager, now: manager.remote_reads.end(labels, now)
-            )
-            if confirm is not None and labels:
-                self.guard.call("asking the store", confirm, until)
-
-    def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
-        """Return the totals of the trace around a span at this moment; ``None``: not known here."""
-        return self.span_worker.ask_manager(
-            lambda manager, _: manager.root_release.trace_totals(trace_id, span_id)
-        )
-
-    def end_session(self, session_id: str, reason: str) -> None:
-        """End a session as soon as nothing of it is open."""
-        self.span_worker.ask_manager(lambda manager, now: manager.end(session_id, reason, now))
-        self.guard.call("waking the worker", self.span_worker.wake_worker)
-
-    def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
-        """Add feedback to a session, or to the trace above ``span``, which carries the feedback.
-
-        Return whether ``span`` is forwarded.
-        """
-        above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
-
-        def note(manager: SessionManager, now: float) -> bool:
-            self.span_worker.pipeline.forwarding.spans.append(span)
-            manager.add_feedback(session_id, above, now)
-            return True
-
-        if self.span_worker.ask_manager(note) is None:  # from within a fold
-            self.span_worker.pipeline.forwarding.spans.append(span)
-        self.guard.call("waking the worker", self.span_worker.wake_worker)
-        return not self._is_live
 
     def _session_ended(self, record: SessionRecord) -> None:
         """Measure a session that has ended, and hand its record to the application."""

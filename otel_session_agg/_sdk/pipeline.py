@@ -99,8 +99,7 @@ class Pipeline:
         """Construct all parts.
 
         Args:
-            settings: The settings.
-            prices: The price book.
+            settings, prices: Those of the processor or exporter.
             store: The store that processes share; ``None``: there is none.
             wake: Wakes the worker; called from the store's thread.
             on_record: Called with each session record, on the thread of callbacks.
@@ -126,19 +125,9 @@ class Pipeline:
         """What ended spans go through, in this order."""
         if assembler is not None:
             self._fronts.insert(0, assembler)
-        self.process = process = f"{os.getpid():x}-{uuid4().hex[:16]}"
+        self.process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.store_worker = self._store_worker(store, wake)
-        settles_seconds = 0.0 if batch_seconds is None else settings.linger_seconds + batch_seconds
-        self.manager = SessionManager(
-            settings,
-            self.engine,
-            self._readable,
-            process,
-            self.store_worker,
-            self.guard,
-            name_of(store),
-            settles_seconds,
-        )
+        self.manager = self._session_manager(store, batch_seconds)
         if has_siblings is not None:
             self.manager.join()
         self.intake = Intake(
@@ -169,6 +158,21 @@ class Pipeline:
         # for a processor that is gone without shutdown
         finalize(self, store_worker.abandon).atexit = False
         return store_worker
+
+    def _session_manager(
+        self, store: SessionStore | None, batch_seconds: float | None
+    ) -> SessionManager:
+        linger_seconds = self._settings.linger_seconds
+        return SessionManager(
+            self._settings,
+            self.engine,
+            self._readable,
+            self.process,
+            self.store_worker,
+            self.guard,
+            name_of(store),
+            settles_seconds=0.0 if batch_seconds is None else linger_seconds + batch_seconds,
+        )
 
     # -- what leaves ------------------------------------------------------------------------------
 
