@@ -142,7 +142,7 @@ class Budget:
                 here already and never waits.
 
         Raises:
-            BudgetExceeded: it has; the error has the figures.
+            BudgetExceeded: it has; the error has the totals.
             BudgetUnknown: this is ``strict``, and it is not known; the error has the reason.
 
         """

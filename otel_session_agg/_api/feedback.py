@@ -62,7 +62,7 @@ def record_feedback(
 
     Args:
         score: Any number; 0 and ``False`` are feedback, too.
-        label: The score in words, such as ``thumbs_down``.
+        label: The score as text, such as ``thumbs_down``.
         comment: The feedback as text.
         session_id: The session, when it is not the active one.
 

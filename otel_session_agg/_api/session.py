@@ -113,7 +113,7 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
                 here already and never waits.
 
         Raises:
-            BudgetExceeded: it has; the error has the figures.
+            BudgetExceeded: it has; the error has the totals.
             BudgetUnknown: the budget is ``strict``, and it is not known; the error has the reason.
 
         """

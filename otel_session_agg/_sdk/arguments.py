@@ -1,4 +1,4 @@
-"""Check the arguments of the processor and the exporter; an error says in a sentence what to do."""
+"""Check the arguments of the processor and the exporter, with errors that explain what to do."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def check_processor_or_exporter(given: object) -> None:
 
 
 def check_exporter(given: object) -> None:
-    """Check for what looks like an exporter or its name but cannot stand behind ours.
+    """Refuse what cannot stand behind ``SessionSpanExporter`` although it may look like it.
 
     Raises:
         TypeError: it is a class, a processor, or adds totals itself.

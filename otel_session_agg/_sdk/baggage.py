@@ -78,12 +78,12 @@ class _Incoming:
 
     def _is_trusted(self, context: Context) -> bool:
         """Return whether a trusting processor sees the span that is open."""
-        hears: Iterable[object] = getattr(
+        seeing: Iterable[object] = getattr(
             getattr(trace.get_current_span(context), "_span_processor", None),
             "_span_processors",
             (),
         )
-        return any(processor in self._trusting for processor in hears)
+        return any(processor in self._trusting for processor in seeing)
 
 
 incoming = _Incoming()

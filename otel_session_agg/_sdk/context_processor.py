@@ -59,7 +59,7 @@ class SessionContextProcessor(SpanProcessor):
         self._num_looks = 0
         """At how many starts the handler of ``SIGTERM`` is still checked.
 
-        In a forked process a server sets its own, which drops ours.
+        In a forked process a server sets a handler of its own, which replaces that of this library.
         """
         incoming.watch(self, trusts=trusts_baggage)
         use.hooks.append(weakly(self.attach))

@@ -1,4 +1,4 @@
-"""Choose the exporter behind ours: one that is given, named, or OTLP by the standard variables."""
+"""Choose the exporter that totals go to: given, named, or OTLP by the standard variables."""
 
 from __future__ import annotations
 

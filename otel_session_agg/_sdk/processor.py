@@ -1,8 +1,8 @@
 """The span processor: the entry point for applications that set up tracing themselves.
 
 Its hooks run on the application's threads: they stamp the session on spans that start inside one,
-and append to the worker's queue.  Nearly always that is all: ``_plain_starts`` and ``_plain_ends``
-say so, for one check instead of several.  After this: ``worker.py``.
+and append to the worker's queue.  Nearly always that is all: then ``_plain_starts`` and
+``_plain_ends`` are true, for one check instead of several.  After this: ``worker.py``.
 """
 
 from __future__ import annotations

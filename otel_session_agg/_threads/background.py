@@ -74,14 +74,14 @@ class Background:
             return False
         if get_ident() != threading.main_thread().ident:
             return self._start()
-        done, answers = Done(), list[bool]()
+        done, started = Done(), list[bool]()
         try:
-            _thread.start_new_thread(finally_, (done, lambda: answers.append(self._start())))
+            _thread.start_new_thread(finally_, (done, lambda: started.append(self._start())))
         except RuntimeError as error:
             self._refused(error)
             return False
         done.wait(_LOOK_SECONDS)
-        return answers != [False]
+        return started != [False]
 
     def _refused(self, error: RuntimeError) -> None:
         self.thread, self._retry_at = None, time.monotonic() + _RETRY_SECONDS
