@@ -1,13 +1,20 @@
-"""The boundary to the host application: nothing of ours is ever raised into it, and nothing of the host's ends our threads.
+"""The boundary to the host application: catch, count and log faults.
 
-``Guard.call`` is the only place that catches what is raised.  What was caught is counted, and logged once per place and type,
-because a fault on a span's path comes back thousands of times a second.
+No fault of this library is ever raised into the application, and no fault of the application ends a
+thread of this library.
 
-* On the application's threads ``Exception`` is caught; what ends a program (``KeyboardInterrupt``, ``SystemExit``) goes on, and so does
-  whatever a signal handler raised: Celery's ``SoftTimeLimitExceeded`` is an ``Exception`` and meant for the application.
-* On threads of this library everything is caught: nobody else would hear of it, and the thread has to go on.
-* Whoever has something to log may hold a lock, and what handlers and filters do is up to the application: they may ask for totals, hang
-  or raise.  So messages are left in ``said``, and logged where no lock is held (``_messages``).
+Rules
+-----
+* Only ``Guard.call`` and ``Guard.part`` catch exceptions.  Faults are counted, and logged once per
+  place and type, because a fault on a span's path recurs thousands of times a second.
+* On the application's threads ``Exception`` is caught.  Exceptions that end a program
+  (``KeyboardInterrupt``, ``SystemExit``) are raised on, and so is any that a signal handler raised:
+  Celery's ``SoftTimeLimitExceeded`` is an ``Exception`` and meant for the application.
+* On threads of this library everything is caught: no other code would handle it, and the thread has
+  to go on.
+* A thread that logs may hold a lock, and handlers and filters belong to the application: they may
+  ask for totals, hang or raise.  So messages are put into ``pending_messages``, and logged where no
+  lock is held (``_threads/messages.py``).
 """
 
 from __future__ import annotations
@@ -25,19 +32,23 @@ from otel_session_agg._masked import masked
 T = TypeVar("T")
 
 _MAX_KINDS = 256
-"""Different faults that are logged; a place and a type make one, so there are a few dozen at most."""
+"""Different faults that are logged, by place and type; there are a few dozen at most."""
 
-_MAX_SAID = 1024
-"""Messages that wait for being logged; a handler that hangs is not what memory is for."""
+_MAX_PENDING = 1024
+"""Messages that wait to be logged: a handler that hangs must not use up the memory."""
 
 _OF_SPANS = frozenset(
     {
-        "a late span", "counting an unsampled span", "ending a trace", "ending traces", "finding a parent", "folding",
-        "folding on the application thread", "forwarding", "reading a span", "reading totals", "releasing", "sessions", "stamping a span",
+        "a late span", "counting an unsampled span", "ending a trace", "ending traces",
+        "finding a parent", "folding", "folding on the application thread", "forwarding",
+        "reading a span", "reading totals", "releasing", "sessions", "stamping a span",
         "writing a root", "writing a session record", "writing on an open root",
     }
 )  # fmt: skip
-"""Places that handle what stands on spans: texts of errors quote it, so only the type is logged, and where it was raised."""
+"""Places that handle contents of spans.
+
+Error texts quote these, so only the type of an error is logged, and where it was raised.
+"""
 
 own_threads: set[int] = set()
 """Identifiers of threads of this library."""
@@ -52,44 +63,47 @@ class Message(NamedTuple):
     error: BaseException | None = None
 
 
-class Said:
-    """Messages that wait for being logged; ``tell`` is called when there is one, and logs at once unless it is replaced."""
+class PendingMessages:
+    """Messages that wait to be logged.
+
+    ``notify`` is called when there is one, and logs at once unless it is replaced.
+    """
 
     def __init__(self) -> None:
-        self._messages: deque[Message] = deque(maxlen=_MAX_SAID)
-        self.tell: Callable[[], object] = self.log
+        self._messages: deque[Message] = deque(maxlen=_MAX_PENDING)
+        self.notify: Callable[[], object] = self.log
 
     def put(self, message: Message) -> None:
         """Log a message soon."""
         self._messages.append(message)
-        self.tell()
+        self.notify()
 
     def log(self) -> bool:
-        """Log what waits; whatever handlers and filters do stays here."""
+        """Log what waits; catch what handlers and filters raise."""
         while self._messages:
             try:
                 _log(self._messages.popleft())
-            except BaseException as error:  # noqa: PERF203 -- of the application's logging; ours is not worth its thread
+            except BaseException as error:  # noqa: PERF203 -- of the application's handlers
                 if not _stays(error, is_part=True):
                     raise
         return True
 
 
-said = Said()
-"""Of this process."""
+pending_messages = PendingMessages()
+"""The messages of this process."""
 
 
 class Guard:
-    """Runs calls whose faults stay here."""
+    """Runs functions and catches their faults; the rules are at the head of the module."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
         self._logged: set[tuple[str, str]] = set()
         self.faults: Counter[str] = Counter()
-        """Faults by place."""
+        """Number of faults by place."""
 
     def call(self, place: str, function: Callable[..., T], *args: object) -> T | None:
-        """The result of ``function(*args)``, or ``None`` when it raised."""
+        """Return the result of ``function(*args)``, or ``None`` when it raised."""
         try:
             return function(*args)
         except BaseException as error:
@@ -99,7 +113,10 @@ class Guard:
             return None
 
     def part(self, place: str, function: Callable[..., T], *args: object) -> T | None:
-        """The same for a part that the application handed in and that has its own reasons: only what a signal raised goes on."""
+        """Do the same for a part that the application passed in, such as an exporter or a store.
+
+        Such parts raise for their own reasons, so only what a signal handler raised is raised on.
+        """
         try:
             return function(*args)
         except BaseException as error:
@@ -125,18 +142,19 @@ class Guard:
         *args: object,
         exc_info: BaseException | None = None,
     ) -> None:
-        """Log a warning, the first time for this place and thing."""
+        """Log a warning, the first time for this place and subject."""
         if (place, what) not in self._logged and len(self._logged) < _MAX_KINDS:
             self._logged.add((place, what))
-            said.put(Message(self._logger, message, args, exc_info))
+            pending_messages.put(Message(self._logger, message, args, exc_info))
 
 
 def warn(logger: Logger, text: str, *args: object) -> None:
-    """Log a warning, each time."""
-    said.put(Message(logger, text, args))
+    """Log a warning every time."""
+    pending_messages.put(Message(logger, text, args))
 
 
 def _log(message: Message) -> None:
+    """Log a message, with the traceback of its error but without the error's text."""
     fault = (
         None
         if message.error is None
@@ -146,11 +164,14 @@ def _log(message: Message) -> None:
 
 
 class _Fault(Exception):  # noqa: N818 -- stands for an error of another type
-    """What is logged in the place of an error, with its traceback: its own text, and those it came from, may quote anything."""
+    """Logged in place of an error, with its traceback.
+
+    The error's own text, and those of its causes, may quote anything.
+    """
 
 
 def shown(value: object) -> object:
-    """What is logged of a name, a text or an error that may come from outside: printable characters only, without passwords, and short."""
+    """Return what is logged of a foreign value: printable, without passwords, and short."""
     if value is None or type(value) in _PLAIN:
         return value
     try:
@@ -164,11 +185,11 @@ def shown(value: object) -> object:
 
 _PLAIN = frozenset({bool, int, float})
 _MAX_CHARS = 2000
-"""Of a text, before passwords are looked for."""
+"""Characters of a text that are searched for passwords."""
 
 
 def _stays(error: BaseException, *, is_part: bool = False) -> bool:
-    """Whether an error is of no concern to the application."""
+    """Return whether an error is to be kept from the application."""
     if get_ident() in own_threads:
         return True
     return (is_part or isinstance(error, Exception)) and not (
@@ -177,7 +198,7 @@ def _stays(error: BaseException, *, is_part: bool = False) -> bool:
 
 
 def is_of_signal(error: BaseException) -> bool:
-    """Whether a signal handler raised an error, in the middle of something else.
+    """Return whether a signal handler raised an error, in the middle of something else.
 
     A handler is given the frame that it interrupted, which is the one that "called" it.
     """
@@ -190,11 +211,10 @@ def is_of_signal(error: BaseException) -> bool:
 
 
 def _is_given(frame: FrameType, interrupted: FrameType) -> bool:
-    """Whether the second of a function's arguments, however it is declared, is the frame below it."""
+    """Return whether an argument of a function, however declared, is the frame below it."""
     code, values = frame.f_code, frame.f_locals
-    names = code.co_varnames[
-        : code.co_argcount + bool(code.co_flags & _HAS_VARARGS)
-    ]  # ``*args`` follows keyword-only ones
+    # ``*args`` follows keyword-only ones
+    names = code.co_varnames[: code.co_argcount + bool(code.co_flags & _HAS_VARARGS)]
     if code.co_flags & _HAS_VARARGS:
         names = (*names[:-1], code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
     given = [values.get(name) for name in names]

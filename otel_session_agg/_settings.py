@@ -1,4 +1,4 @@
-"""Settings: from arguments, else from the environment, else the defaults."""
+"""Settings from arguments, environment variables and defaults."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from otel_session_agg._values import flag
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
-"""Unknown variables are warned of once per process, however often the environment is read."""
+"""Warns of unknown variables once per process, however often the environment is read."""
 
 _Rule = tuple[Callable[[object], Any], str]
-"""The reading of a value, ``None`` when it is not allowed, and what is."""
+"""How a value is read (``None``: it is not allowed), and a text that names the allowed ones."""
 
 
 def _whole(value: object) -> int | None:
@@ -35,7 +35,7 @@ def _whole(value: object) -> int | None:
 
 
 def _seconds(most: float) -> _Rule:
-    """Seconds from 0 to ``most``."""
+    """Return the rule for seconds from 0 to ``most``."""
 
     def read(value: object) -> float | None:
         if isinstance(value, str):
@@ -81,7 +81,7 @@ def _profiles(value: object) -> tuple[str, ...] | None:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Variables that have this library's prefix and are none of its own, with the known name that is closest, if one is close."""
+    """Return unknown variables with this library's prefix, each with a similar known name."""
     known = [variable for variable, _ in _RULES.values()]
     unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)[
         :_MAX_UNKNOWN
@@ -95,20 +95,20 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
 
 
 class Given(NamedTuple):
-    """A setting that the environment states."""
+    """A setting that an environment variable states."""
 
     name: str
     variable: str
     raw: str
-    """As it stands there."""
+    """The value as it is written."""
     value: Any
-    """As it is read; ``None`` when it is not allowed."""
+    """The value as it is read; ``None`` when it is not allowed."""
     allowed: str
-    """What is."""
+    """The allowed values, in words."""
 
 
 def given_variables(environ: Mapping[str, str]) -> list[Given]:
-    """All settings that the environment states."""
+    """Return all settings that environment variables state."""
     found = (
         (name, variable, environ.get(variable, "").strip(), rule)
         for name, (variable, rule) in _RULES.items()
@@ -121,7 +121,7 @@ def given_variables(environ: Mapping[str, str]) -> list[Given]:
 
 
 def _shown(value: object) -> str:
-    """A value for an error's text; Python itself refuses to write very long integers out."""
+    """Return a value for an error's text; Python refuses to write out very long integers."""
     if isinstance(value, int) and abs(value) > _MOST**9:
         return "a huge number"
     return repr(masked(value) if isinstance(value, str) else value)[:_MAX_SHOWN]
@@ -130,7 +130,7 @@ def _shown(value: object) -> str:
 _PREFIX = "OTEL_PYTHON_SESSION_AGG_"
 _MAX_UNKNOWN = 20
 _CLOSE = 0.6
-"""How similar a name has to be to one that is known to be taken for a typing error; the library's own default."""
+"""How similar an unknown name must be to a known one to suggest that; ``difflib``'s default."""
 _MAX_CHARS = 40
 _MAX_NAMES = 8
 _MAX_SHOWN = 200
@@ -138,7 +138,7 @@ _MOST = 10**9
 _HOUR = 3600.0
 _MONTH = 31 * 24 * _HOUR
 PROFILE_NAMES = ("default", "honeyhive", "phoenix", "posthog")
-"""Sets of names that roots and records can be written in."""
+"""Sets of attribute names in which roots and records can be written."""
 
 _WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
 _FLAG: _Rule = (flag, "true or false")
@@ -172,62 +172,81 @@ _RULES: Mapping[str, tuple[str, _Rule]] = {
     "handle_sigterm": (env.OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM, _FLAG),
     "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
 }
-"""Field to its environment variable, the reading of a value, and what is allowed."""
+"""Environment variable and rule by field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the aggregation behaves.
+    """The settings of a processor or exporter.
 
     Raises:
-        SettingsError: a value is not allowed; the text names the setting, the value and what is allowed.
+        SettingsError: a value is not allowed; the text names it and what is allowed.
 
     """
 
     linger_seconds: float = 5.0
-    """Seconds that an ended root waits for spans still open below it; long enough for a streamed answer to be read."""
+    """Seconds that an ended root waits for spans still open below it.
+
+    Long enough for a streamed response to be read.
+    """
     max_open_roots: int = 100_000
-    """Roots kept at once; the oldest then leave with what they have.  About 40 MB when they are all open."""
+    """Roots kept at once; beyond that the oldest leave with what they have.
+
+    About 40 MB when they are all open.
+    """
     max_open_spans: int = 10_000
-    """Open spans remembered per root; the Collector's tail sampling keeps traces of this size, too."""
+    """Open spans remembered per root; the Collector's tail sampling keeps as many per trace."""
     max_queue_size: int = 8_192
-    """Starts and ends of spans that may wait for the worker; four times the batch processor's queue."""
+    """Starts and ends of spans that may wait for the worker: 4 times a batch processor's queue."""
     max_held_spans: int = 65_536
-    """Folded spans that may wait for a downstream that hangs; then new ones are lost and counted."""
+    """Folded spans that may wait for an exporter that hangs; new ones are then lost and counted."""
     outputs: bool = True
-    """Whether the last output is written; it may hold what users wrote."""
+    """Whether the last output is written; it may contain what users wrote."""
     max_output_chars: int = 4_096
     """Characters of the last output that are written."""
     prices_update: bool = False
-    """Whether genai-prices may refresh its prices from the network; a library does not call out by itself."""
+    """Whether genai-prices may refresh its prices from the network.
+
+    Off by default: a library does not call out by itself.
+    """
 
     profiles: tuple[str, ...] = ("default",)
-    """Sets of names in which roots and session records are written; several at once are allowed."""
+    """Sets of attribute names in which roots and session records are written, one or several."""
     store: str = "memory://"
-    """Where the processes of an application meet; the default keeps sessions in this process."""
+    """The store that the processes of an application share; the default is only in this process."""
     store_outputs: bool = False
-    """Whether the last output and the text of the last error, which may quote what users wrote, go to a store that processes share,
-    too; without it, and without ``outputs``, only the type of an error does."""
+    """Whether the last output and the text of the last error go to a shared store, too.
+
+    Both may quote what users wrote.  Without it, or without ``outputs``, only the type of an error
+    does.
+    """
     session_idle_seconds: float = 1_800.0
-    """A session ends when nothing new came for so long; web analytics' usual half hour."""
+    """Seconds without news after which a session ends; half an hour is usual in web analytics."""
     session_max_seconds: float = 86_400.0
-    """A session ends after so long in any case, so that a day's report has it."""
+    """Seconds after which a session ends in any case, so that a day's report contains it."""
     session_records: bool | Literal["auto"] = "auto"
-    """Whether a span named ``session`` is exported when a session has ended: ``True`` for every session, ``False`` for none,
-    ``"auto"`` for those whose totals are not on a root: of more than one trace, or changed after the root had left.
+    """Whether a span named ``session`` is exported when a session has ended.
+
+    ``True`` for every session, ``False`` for none, ``"auto"`` for those whose totals are not on a
+    root: of more than one trace, or changed after the root had left.
     """
     metric_attributes: tuple[str, ...] = ()
-    """Names of sessions' metadata that become attributes of metrics; each should have few values."""
+    """Metadata names of sessions that become metric attributes; each should have few values."""
     max_sessions: int = 10_000
-    """Sessions kept in memory, about 3 kB each; the one that was used longest ago then ends."""
+    """Sessions kept in memory, about 3 kB each; beyond that the least recently used one ends."""
     trust_baggage: bool = False
-    """Whether a session id that arrives in W3C baggage is believed.  Behind a public entry point it must not be: a caller
-    could write into anybody's session."""
+    """Whether a session id that arrives in W3C baggage is trusted.
+
+    In a public service it must not be: a caller could write into any user's session.
+    """
     handle_sigterm: bool = True
-    """Whether totals and records of open sessions are exported before ``SIGTERM`` ends the process."""
+    """Whether ``SIGTERM`` exports totals and records of open sessions before the process ends."""
     exporter: str = "otlp"
-    """The exporter behind ``SessionSpanExporter`` when it is given none: an entry point ``opentelemetry_traces_exporter``, or
-    ``summary``: one line on standard output for each root."""
+    """The exporter behind ``SessionSpanExporter`` when it is given none.
+
+    An entry point ``opentelemetry_traces_exporter``, or ``summary``: one line on standard output
+    for each root.
+    """
 
     def __post_init__(self) -> None:
         for name, (_, (read, allowed)) in _RULES.items():
@@ -239,11 +258,12 @@ class Settings:
 
     def __repr__(self) -> str:
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in {**values, 'store': masked(self.store)}.items())})"
+        values["store"] = masked(self.store)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
-        """Settings by name; values may be text.
+        """Return settings by name; values may be text.
 
         Raises:
             SettingsError: a name is unknown or a value is not allowed.
@@ -257,9 +277,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables.
+        """Return the settings of the ``OTEL_PYTHON_SESSION_AGG_*`` variables.
 
-        A value that is not allowed is logged and left out; a variable of that prefix that is none is logged once.
+        A value that is not allowed is logged and left out; an unknown variable of that prefix is
+        logged once.
         """
         environ = os.environ if environ is None else environ
         for name, close in unknown_variables(environ).items():

@@ -1,18 +1,23 @@
-"""Names of the attributes that are written on a session root (the ``default`` profile).
+"""The name of every attribute, event and span that this library writes.
 
-Never ``gen_ai.usage.*`` or ``llm.token_count.*``: backends sum those over all spans and would count everything twice.
+Attributes are on session roots, in the ``default`` profile, unless stated otherwise.  Never
+``gen_ai.usage.*`` or ``llm.token_count.*``: backends sum those over all spans and would count
+everything twice.
 """
 
 from __future__ import annotations
 
 NUM_EVENTS = "metadata.num_events"
-"""int: events below the root; the root too when it is itself a model, embedding, tool or retriever event."""
+"""int: events below the root.
+
+The root counts, too, when it is itself a model, embedding, tool or retriever event.
+"""
 
 NUM_MODEL_EVENTS = "metadata.num_model_events"
 """int: innermost model calls."""
 
 HAS_FEEDBACK = "metadata.has_feedback"
-"""bool: some event carries feedback."""
+"""bool: whether an event has feedback."""
 
 COST = "metadata.cost"
 """double, USD: the known cost; absent when every billable event is unpriced."""
@@ -33,7 +38,7 @@ END_TIME = "end_time"
 """int, milliseconds since the Unix epoch, UTC: latest end of the root and its events."""
 
 DURATION = "duration"
-"""double, milliseconds: latest end minus earliest start; a value set by hand on the root is kept."""
+"""double, milliseconds: latest end minus earliest start; a value set on the root is kept."""
 
 OUTPUTS = "outputs"
 """string: output of the last event to end that has one, at most ``max_output_chars`` long."""
@@ -42,7 +47,7 @@ ERROR = "error"
 """string: error of the last event to fail."""
 
 SESSION_ID = "session.id"
-"""string: the session's id, when one is known."""
+"""string: the id of the session, if known."""
 
 CACHE_READ_TOKENS = "metadata.cache_read_tokens"
 """int, only when not 0: part of the input tokens."""
@@ -60,10 +65,10 @@ NUM_ERRORS = "metadata.num_errors"
 """int, only when not 0: events that failed."""
 
 NUM_UNPRICED_EVENTS = "metadata.num_unpriced_events"
-"""int, only when not 0: billable events whose cost is unknown and therefore not in ``metadata.cost``."""
+"""int, only when not 0: billable events whose cost is unknown, so not in ``metadata.cost``."""
 
 MODELS = "metadata.models"
-"""string[]: models used, sorted, at most ``max_models``."""
+"""string[]: models used, sorted, at most 32."""
 
 COST_SOURCE = "metadata.cost_source"
 """string: ``computed``, ``recorded`` or ``mixed``."""
@@ -72,22 +77,22 @@ PARTIAL = "metadata.partial"
 """bool, only when true: the root left before everything below it had ended."""
 
 PARTIAL_REASON = "metadata.partial_reason"
-"""string, with ``metadata.partial``: why it could not wait."""
+"""string, with ``metadata.partial``: why the root could not wait."""
 
 USER_ID = "user.id"
-"""string: who uses the session, when that is known."""
+"""string: the user of the session, if known."""
 
 METADATA_PREFIX = "metadata."
-"""Begins the names of what the application says of a session: ``session(metadata={"plan": "pro"})`` is ``metadata.plan``."""
+"""Prefix of a session's metadata: ``session(metadata={"plan": "pro"})`` is ``metadata.plan``."""
 
 BUDGET_EXCEEDED = "metadata.budget_exceeded"
-"""bool, only when true: the session had used more than a budget of it when the root left."""
+"""bool, only when true: the session had exceeded a budget when the root left."""
 
 NUM_TRACES = "metadata.num_traces"
 """int, on session records: traces of the session; one over several processes counts once."""
 
 NUM_UNSAMPLED_TRACES = "metadata.num_unsampled_traces"
-"""int, on session records, only when not 0: those of them that are not exported, because they are not sampled."""
+"""int, on session records, only when not 0: traces not exported, because not sampled."""
 
 AVERAGE_TRACE_LATENCY = "metadata.avg_trace_latency"
 """double, milliseconds, on session records: average duration of the roots of its traces."""
@@ -96,25 +101,31 @@ END_REASON = "metadata.end_reason"
 """string, on session records: why the session ended."""
 
 REVISION = "metadata.revision"
-"""int, on session records: 1 the first time; one more each time that the session came back or changed later."""
+"""int, on session records: 1 at first; one more each time the session resumed or changed."""
 
 SPAN_KIND = "openinference.span.kind"
-"""string, only where a profile asks for it: OpenInference's word for what a root or record is."""
+"""string, only where a profile has it: the OpenInference kind of a root or record."""
 
 INPUT = "input.value"
-"""string, only where a profile asks for it: what was asked first."""
+"""string, only where a profile has it: the first input."""
 
 ROLLUP = "metadata.rollup"
-"""string: what the totals beside it are over: ``trace``, ``part`` or ``session``.  Sums over ``trace`` count nothing twice."""
+"""string: what the totals beside it are over: ``trace``, ``part`` or ``session``.
+
+Sums over ``trace`` count nothing twice.
+"""
 
 OF_TRACE = "trace"
-"""Of ``ROLLUP``: a session root, over its trace, as far as nobody else carries its totals."""
+"""Value of ``ROLLUP``: on a session root whose totals no other root includes."""
 
 OF_PART = "part"
-"""Of ``ROLLUP``: a session root whose totals the root that begins the trace carries, too, when they are there in time."""
+"""Value of ``ROLLUP``: on a root whose totals the root that begins the trace includes, too.
+
+It does when they are there in time.
+"""
 
 OF_SESSION = "session"
-"""Of ``ROLLUP``: a session record, over all traces of a session."""
+"""Value of ``ROLLUP``: on a session record, over all traces of a session."""
 
 SESSION_SPAN = "session"
 """Name of the span that is the session record."""
@@ -123,7 +134,10 @@ FEEDBACK_SPAN = "feedback"
 """Name of the span that ``record_feedback`` emits."""
 
 EVALUATION_EVENT = "gen_ai.evaluation.result"
-"""Name of the span event that carries feedback; of the OpenTelemetry GenAI conventions, like its attributes below."""
+"""Name of the span event that holds feedback.
+
+From the OpenTelemetry GenAI conventions, like its attributes below.
+"""
 
 EVALUATION_NAME = "gen_ai.evaluation.name"
 """string: what was evaluated."""
@@ -135,23 +149,27 @@ EVALUATION_LABEL = "gen_ai.evaluation.score.label"
 """string: the score in words."""
 
 EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
-"""string: what was said about it."""
+"""string: a comment on the score."""
 
 OUR_SCOPE = "otel_session_agg"
-"""Instrumentation scope of the spans that this library makes itself; they are no events."""
+"""Instrumentation scope of the spans that this library makes itself; these are no events."""
 
 KEPT_WHEN_SET = frozenset({DURATION, SESSION_ID})
-"""Names whose value stays when it was set by hand on the root."""
+"""Names whose value is kept when it was set by hand on the root."""
 
 LEFT_WHEN_UNKNOWN = frozenset({OUTPUTS, ERROR})
-"""Reserved names whose value stays when it was set by hand on the root and there is none to write: applications use them, too."""
+"""Reserved names whose value, set by hand on the root, is kept when there is none to write.
+
+Applications use these names, too.
+"""
 
 RESERVED = frozenset(
     {
-        NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS, COMPLETION_TOKENS, START_TIME,
-        END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS,
-        NUM_UNPRICED_EVENTS, MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES, NUM_UNSAMPLED_TRACES,
-        AVERAGE_TRACE_LATENCY, END_REASON, REVISION, ROLLUP,
+        NUM_EVENTS, NUM_MODEL_EVENTS, HAS_FEEDBACK, COST, TOTAL_TOKENS, PROMPT_TOKENS,
+        COMPLETION_TOKENS, START_TIME, END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS,
+        CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS, NUM_UNPRICED_EVENTS,
+        MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES,
+        NUM_UNSAMPLED_TRACES, AVERAGE_TRACE_LATENCY, END_REASON, REVISION, ROLLUP,
     }
 )  # fmt: skip
-"""Names that belong to this library: a value set by a user is overwritten, with one warning per name."""
+"""Names of this library: a value set by a user is overwritten, with one warning per name."""

@@ -1,4 +1,7 @@
-"""Environment variables of this library; ``opentelemetry-instrument --help`` lists them as options."""
+"""The name of every environment variable that this library reads.
+
+``opentelemetry-instrument --help`` lists them as options.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,16 @@ OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE = "OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE
 
-Starts and ends of spans that may wait for the worker; beyond that the thread that adds one folds them itself.  Default: 8192
+Starts and ends of spans that may wait for the worker; beyond that the thread that adds one folds
+them itself.  Default: 8192
 """
 
 OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS = "OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS
 
-Folded spans that may wait for a downstream that hangs; beyond that new ones are lost and counted.  Default: 65536
+Folded spans that may wait for an exporter that hangs; beyond that new ones are lost and counted.
+Default: 65536
 """
 
 OTEL_PYTHON_SESSION_AGG_OUTPUTS = "OTEL_PYTHON_SESSION_AGG_OUTPUTS"
@@ -62,21 +67,24 @@ OTEL_PYTHON_SESSION_AGG_PROFILES = "OTEL_PYTHON_SESSION_AGG_PROFILES"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_PROFILES
 
-Sets of names in which totals are written, separated by commas: ``default``, ``honeyhive``, ``phoenix``, ``posthog``.  Default: default
+Sets of attribute names in which totals are written, separated by commas: ``default``,
+``honeyhive``, ``phoenix``, ``posthog``.  Default: default
 """
 
 OTEL_PYTHON_SESSION_AGG_STORE = "OTEL_PYTHON_SESSION_AGG_STORE"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_STORE
 
-Where the processes of an application meet: ``memory://``, ``sqlite:///file``, ``redis://host:6379/0``.  Default: memory://
+The store that the processes of an application share: ``memory://``, ``sqlite:///file``,
+``redis://host:6379/0``.  Default: memory://
 """
 
 OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS = "OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS
 
-Whether the last output goes to a store that processes share, too (``true`` or ``false``).  Default: false
+Whether the last output goes to a store that processes share, too (``true`` or ``false``).
+Default: false
 """
 
 OTEL_PYTHON_SESSION_AGG_SESSION_IDLE = "OTEL_PYTHON_SESSION_AGG_SESSION_IDLE"
@@ -97,42 +105,46 @@ OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS = "OTEL_PYTHON_SESSION_AGG_SESSION_RECOR
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS
 
-Whether a span named ``session`` is exported when a session has ended: ``true`` for every session, ``false`` for none, ``auto`` for
-those whose totals are not on a root: of more than one trace, or changed after the root had left.  Default: auto
+Whether a span named ``session`` is exported when a session has ended: ``true`` for every session,
+``false`` for none, ``auto`` for those whose totals are not on a root: of more than one trace, or
+changed after the root had left.  Default: auto
 """
 
 OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES = "OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES
 
-Names of sessions' metadata that become attributes of metrics, separated by commas, such as ``plan,tenant``.  Default: none
+Names of sessions' metadata that become attributes of metrics, separated by commas, such as
+``plan,tenant``.  Default: none
 """
 
 OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS = "OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS
 
-Sessions kept in memory; beyond that the one that was used longest ago ends.  Default: 10000
+Sessions kept in memory; beyond that the least recently used one ends.  Default: 10000
 """
 
 OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE = "OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE
 
-Whether a session id that arrives in W3C baggage is believed (``true`` or ``false``).  Default: false
+Whether a session id that arrives in W3C baggage is trusted (``true`` or ``false``).  Default: false
 """
 
 OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM = "OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM
 
-Whether totals and records of open sessions are exported before ``SIGTERM`` ends the process (``true`` or ``false``).  Default: true
+Whether totals and records of open sessions are exported before ``SIGTERM`` ends the process
+(``true`` or ``false``).  Default: true
 """
 
 OTEL_PYTHON_SESSION_AGG_EXPORTER = "OTEL_PYTHON_SESSION_AGG_EXPORTER"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_EXPORTER
 
-The exporter behind ``OTEL_TRACES_EXPORTER=session_agg``, such as ``console``; ``summary`` prints one line for each root.
+The exporter behind ``OTEL_TRACES_EXPORTER=session_agg``, such as ``console``; ``summary`` prints
+one line for each root.
 Default: otlp, by the standard variables
 """

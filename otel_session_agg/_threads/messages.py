@@ -11,7 +11,7 @@ import os
 import threading
 import time
 
-from otel_session_agg._guard import Guard, said
+from otel_session_agg._guard import Guard, pending_messages
 from otel_session_agg._threads.background import Worker
 
 _END_SECONDS = 1.0
@@ -23,7 +23,7 @@ class Messages:
 
     def __init__(self) -> None:
         self._begin()
-        said.tell = self._tell
+        pending_messages.notify = self._notify
         atexit.register(self.flush)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._begin)
@@ -31,8 +31,8 @@ class Messages:
     def _begin(self) -> None:
         self._worker = Worker("otel-session-agg-log", Guard(logging.getLogger("otel_session_agg")))
 
-    def _tell(self) -> None:
-        self._worker.put(said.log)
+    def _notify(self) -> None:
+        self._worker.put(pending_messages.log)
 
     def flush(self, until: float | None = None) -> bool:
         """Wait until all is logged, by default one second; without a thread, log it here.
@@ -40,7 +40,7 @@ class Messages:
         Return whether that was in time.
         """
         return self._worker.do(
-            said.log, time.monotonic() + _END_SECONDS if until is None else until
+            pending_messages.log, time.monotonic() + _END_SECONDS if until is None else until
         )
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg import _guard
-from otel_session_agg._guard import _MAX_KINDS, Guard, Said
+from otel_session_agg._guard import _MAX_KINDS, Guard, PendingMessages
 from otel_session_agg._threads.messages import messages
 from tests.support.apps import DEADLINE_SECONDS
 
@@ -131,7 +131,7 @@ class TestOwnThreads:
         assert {"working": 3} == guard.faults
 
 
-class TestSaid:
+class TestPendingMessages:
     """Messages."""
 
     def test_breaking_logger(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +143,8 @@ class TestSaid:
                 logged.append(str(msg))
                 raise SystemExit
 
-        said = Said()
-        monkeypatch.setattr(_guard, "said", said)
+        pending = PendingMessages()
+        monkeypatch.setattr(_guard, "pending_messages", pending)
         guard = Guard(Breaks("b"))
         guard.once("a", "b", "first")
         guard.once("a", "c", "second")
