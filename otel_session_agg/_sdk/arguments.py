@@ -17,7 +17,7 @@ from otel_session_agg._guard import warn
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._settings import Settings
-from otel_session_agg.stores import shared_store
+from otel_session_agg.stores._open import shared_store
 from otel_session_agg.stores.base import SessionStore
 
 _logger = logging.getLogger("otel_session_agg")

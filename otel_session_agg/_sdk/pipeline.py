@@ -67,7 +67,7 @@ from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Changed, Out, Trace
 from otel_session_agg._writing.naming import Naming
 from otel_session_agg._writing.root_writer import RootWriter
-from otel_session_agg.stores import name_of
+from otel_session_agg.stores._open import name_of
 from otel_session_agg.stores.base import SessionStore
 
 _logger = logging.getLogger("otel_session_agg")

@@ -2,14 +2,17 @@
 
 Rules
 -----
-* An error reaches the caller at once.  redis-py's own repetitions are switched off, and its cluster pipelines are not used: after
-  an error those send every command once more, each with a timeout of its own.  Only where a cluster says that a key has moved,
-  the command follows.
-* redis-py has the connections; a batch is packed here and sent in one piece, for half of what its pipelines cost.
+* An error reaches the caller at once.  redis-py's own repetitions are switched off, and its
+  cluster pipelines are not used: after an error those send every command once more, each with a
+  timeout of its own.  Only where a cluster says that a key has moved, the command follows.
+* redis-py has the connections; a batch is packed here and sent in one piece, for half of what its
+  pipelines cost.
 * A batch has phases; no command of a phase is run before those of the phases before it.
-* Whether a server may have forgotten what it was told is seen when a connection is made, by whoever makes it: the server says
-  which run of its it is.  In a cluster, an error counts too, since it may be followed by a failover, which loses the last writes.
-* An error that says something of one key only (it has another type than ours) is the answer for that key; the others have theirs.
+* Whether a server may have forgotten what was written is seen when a connection is made: INFO
+  names the run of the server.  In a cluster, an error counts too, since it may be followed by a
+  failover, which loses the last writes.
+* An error about one key only (it is of another type) is the reply for that key; the others have
+  theirs.
 """
 
 from __future__ import annotations
@@ -30,12 +33,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 _TIMEOUT_SECONDS = 1.0
-"""For connecting and for each answer: whoever waits here, holds back the totals of all sessions."""
+"""For connecting and for each reply: a wait here holds back the totals of all sessions."""
 _PAGE_KEYS = 1000
-"""Keys that a server looks at before it answers."""
+"""Keys that a server looks at before it replies."""
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 _OF_ONE_KEY = re.compile("WRONGTYPE|not an integer|not a valid float|would overflow")
-"""In errors that say what stands there; servers before Redis 7 put more words before them when a script meets them."""
+"""In errors about what one key holds.
+
+Servers before Redis 7 put more text before it when a script meets them.
+"""
 _UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ClusterDownError, RedisClusterException)
 
 
@@ -47,14 +53,17 @@ class Command(NamedTuple):
 
 
 class Link(Protocol):
-    """The way to a server or a cluster."""
+    """A connection to a server or a cluster."""
 
     def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
-        """The answers of each phase; raises the first error that is not of one key only, which is the answer for that key."""
+        """Run commands; return the replies of each phase.
+
+        An error about one key only is the reply for that key; the first other one is raised.
+        """
         ...
 
     def scan(self, pattern: str) -> Iterator[bytes]:
-        """Physical keys that match, some of them perhaps more than once."""
+        """Return physical keys that match, some of them perhaps more than once."""
         ...
 
     def close(self) -> None:
@@ -63,7 +72,7 @@ class Link(Protocol):
 
 
 class Sight:
-    """Remembers with which run of each server we spoke."""
+    """Remembers which run of each server it was connected to."""
 
     def __init__(self) -> None:
         self.lost = False
@@ -76,9 +85,8 @@ class Sight:
         connection.send_command("INFO", "server")
         try:
             found = _RUN_ID.search(connection.read_response())
-        except (
-            ResponseError
-        ):  # not everybody may ask; then every further connection could be to another run
+        except ResponseError:
+            # not every user may ask; then every further connection could be to another run
             found = None
         run = found[1] if found else b""
         self.lost |= address in self._runs and (not run or run != self._runs[address])
@@ -86,7 +94,7 @@ class Sight:
 
 
 def open_link(url: str, sight: Sight, *, cluster: bool) -> Link:
-    """Connect; a server that is part of a cluster is noticed."""
+    """Connect to a server, or to the cluster that it is part of."""
     if cluster:
         return _Cluster(url, sight)
     server = _Server(url, sight)
@@ -101,7 +109,7 @@ class _Server:
 
     def __init__(self, url: str, sight: Sight) -> None:
         def greet(connection: Any) -> None:
-            connection.on_connect()  # redis-py leaves its own part to the function it is given
+            connection.on_connect()  # redis-py leaves its own part to this function
             sight.greet(connection)
 
         self._client = Redis.from_url(url, redis_connect_func=greet, **_options())
@@ -109,7 +117,7 @@ class _Server:
     def is_in_cluster(self) -> bool:
         try:
             found: Any = self._client.info("cluster")
-        except ResponseError:  # not everybody may ask
+        except ResponseError:  # not every user may ask
             return False
         return bool(found.get("cluster_enabled"))
 
@@ -131,7 +139,7 @@ class _Cluster:
         self._url = url
         self._sight = sight
         self._unsure = False
-        """Whether nodes may have changed their parts since we asked."""
+        """Whether nodes may have changed their parts of the keys since they were asked."""
         self._client = self._connect()
 
     def run(self, *phases: Sequence[Command]) -> list[list[Any]]:
@@ -146,7 +154,8 @@ class _Cluster:
                 )
 
     def close(self) -> None:
-        self._client.disconnect_connection_pools()  # close() alone leaves that to the garbage collector
+        # close() alone leaves that to the garbage collector
+        self._client.disconnect_connection_pools()
         self._client.close()
 
     @contextmanager
@@ -167,9 +176,7 @@ class _Cluster:
     def _look_again(self) -> None:
         try:
             self._client.nodes_manager.initialize()
-        except (
-            RedisClusterException
-        ):  # none of the nodes we knew answers: begin with that of the URL
+        except RedisClusterException:  # no known node answers: begin with that of the URL
             self.close()
             self._client = self._connect()
 
@@ -181,17 +188,20 @@ class _Cluster:
         replies: list[Any] = [None] * len(commands)
         for positions in by_node.values():
             client = self._client.get_redis_connection(nodes[positions[0]])
-            answers = _pipelined(client, [commands[position] for position in positions])
-            for position, answer in zip(positions, answers, strict=True):
-                moved = isinstance(answer, AskError)  # MovedError is one too
+            found = _pipelined(client, [commands[position] for position in positions])
+            for position, reply in zip(positions, found, strict=True):
+                moved = isinstance(reply, AskError)  # MovedError is one too
                 replies[position] = (
-                    self._client.execute_command(*commands[position].args) if moved else answer
+                    self._client.execute_command(*commands[position].args) if moved else reply
                 )
         return replies
 
 
 def _options() -> dict[str, Any]:
-    """What holds unless the URL says otherwise; RESP 2 is what every server and proxy speaks."""
+    """Return options of redis-py that a URL may override.
+
+    RESP 2 is the protocol that every server and proxy speaks.
+    """
     return {
         "socket_timeout": _TIMEOUT_SECONDS,
         "socket_connect_timeout": _TIMEOUT_SECONDS,
@@ -202,18 +212,18 @@ def _options() -> dict[str, Any]:
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
-    """Answers as they come, and errors among them."""
+    """Run commands in one piece; return their replies, and errors among them."""
     pool = client.connection_pool
     connection = pool.get_connection(*_POOL_WANTS)
-    answers: list[Any] = []
+    replies: list[Any] = []
     try:
         connection.send_packed_command([_packed(commands)])
-        answers += [_answer(connection) for _ in commands]
+        replies += [_reply(connection) for _ in commands]
     finally:
-        if not answers:
+        if not replies:
             connection.disconnect()  # some may still come
         pool.release(connection)
-    return answers
+    return replies
 
 
 def _packed(commands: Sequence[Command]) -> bytes:
@@ -226,7 +236,7 @@ def _packed(commands: Sequence[Command]) -> bytes:
     return b"".join(parts)
 
 
-def _answer(connection: Any) -> Any:
+def _reply(connection: Any) -> Any:
     try:
         return connection.read_response()
     except ResponseError as error:
@@ -238,7 +248,7 @@ _POOL_WANTS = (
     if signature(ConnectionPool.get_connection).parameters["command_name"].default is None
     else ("EVAL",)
 )
-"""Before redis-py 5.3 a pool wants to know what a connection is for; since then it warns of that."""
+"""Before redis-py 5.3 a pool needs the name of a command; since then it warns of it."""
 
 
 def _checked(replies: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What things are called in a Redis or Valkey server: URLs, keys and the names that keys have there."""
+"""URLs of Redis and Valkey servers, and the names that keys have there."""
 
 from __future__ import annotations
 
@@ -14,18 +14,26 @@ SCHEMES = {
     for secure in ("", "s")
     for cluster in ("", "+cluster")
 }
-"""What a URL may begin with: what redis-py calls it, and whether it is known to be a cluster."""
+"""Schemes of URLs: redis-py's scheme for each, and whether it is known to be a cluster."""
 DEFAULT_PREFIX = "otel_session_agg"
 
 
 def parsed(url: str) -> tuple[str, str, bool]:
-    """The URL as redis-py wants it, the prefix, and whether it is a cluster."""
+    """Return the URL as redis-py wants it, the prefix, and whether it is a cluster.
+
+    Raises:
+        StoreError: It is not the URL of a server.
+
+    """
     try:
         parts = urlsplit(url)
         scheme, cluster = SCHEMES[parts.scheme]
-        _ = parts.port  # redis-py's own message would show what it takes for the port: a part of an unquoted password
+        # redis-py's own message would show what it takes for the port: a part of an unquoted
+        # password
+        _ = parts.port
     except (KeyError, ValueError):
-        message = f"{masked(url)} is not the URL of a server: {', '.join(f'{name}://' for name in SCHEMES)} and host:port"
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        message = f"{masked(url)} is not the URL of a server: {known} and host:port"
         raise StoreError(message) from None
     query = parse_qsl(parts.query, keep_blank_values=True)
     prefix = dict(query).get("prefix") or DEFAULT_PREFIX
@@ -35,22 +43,22 @@ def parsed(url: str) -> tuple[str, str, bool]:
 
 @lru_cache(1024)
 def quoted(key: str) -> str:
-    """The name of a key; no id can break out of it."""
+    """Return the name of a key; no id can break out of it."""
     return quote(key, safe=":", errors="surrogatepass")
 
 
 def unquoted(name: str) -> str:
-    """The key that ``quoted`` was given."""
+    """Return the key that ``quoted`` was given."""
     return unquote(name, errors="surrogatepass")
 
 
 def encoded(text: str) -> bytes:
-    """A text as bytes, whatever is in it."""
+    """Return a text as bytes, whatever is in it."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def key_of(name: bytes) -> str | None:
-    """The key that a name stands for; ``None``: it is none of ours."""
+    """Return the key of a name; ``None``: this library did not write the name."""
     try:
         text = name.decode("ascii")
         key = unquoted(text)
@@ -60,5 +68,5 @@ def key_of(name: bytes) -> str | None:
 
 
 def shown(name: bytes) -> str:
-    """Bytes as a text for people."""
+    """Return bytes as a text for people."""
     return name.decode("utf-8", "backslashreplace")

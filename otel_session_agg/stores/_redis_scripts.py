@@ -1,12 +1,15 @@
-"""What runs inside a Redis or Valkey server: each script changes one physical key, in one step.
+"""The scripts that run inside a Redis or Valkey server; each changes one physical key, in one step.
 
-The hash of a key holds its version (``n``), whether it is settled (``s``), and by writer the sequence number (``q`` + writer) and
-the value (``v`` + writer).  A version begins with the server's time in microseconds, so that a key that comes back, be it after
-a restart without its data, never has a version again that it had before.  Sequence numbers are compared as texts: as numbers
-they would be exact up to 2**53 only.  The index is a sorted set of names by the time they are due, in microseconds.
+The hash of a key holds its version (``n``), whether it is settled (``s``), and by writer the
+sequence number (``q`` + writer) and the value (``v`` + writer).  A version begins with the
+server's time in microseconds, so that a key that comes back, be it after a restart without its
+data, never has a version again that it had before.  Sequence numbers are compared as texts: as
+numbers they would be exact up to 2**53 only.  The index is a sorted set of names by the time they
+are due, in microseconds.
 
-What stands there may be anybody's.  Slots of another type are left alone; a field that is no number is replaced like one that is
-not there; an index and a claim, which say nothing that is not known elsewhere, are made anew.
+Other programs may have written what is there.  Slots of another type are left alone; a field that
+is no number is replaced like one that is not there; an index and a claim, which hold nothing that
+is not known from other keys, are made anew.
 """
 
 from __future__ import annotations
@@ -51,7 +54,9 @@ if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
 return state
 """
 )
-"""Put slots of a key.  Arguments: life in ms; then writer, sequence number and value of each slot.
+"""Put slots of a key.
+
+Arguments: life in ms; then writer, sequence number and value of each slot.
 
 Returns one of ``NEW``, ``OPEN``, ``SETTLED`` and ``MALFORMED``: what the key was before.
 """
@@ -65,7 +70,9 @@ local key, ttl = KEYS[1], tonumber(ARGV[1])
 local kind = redis.call('TYPE', key).ok
 if kind ~= 'hash' and kind ~= 'none' then return 3 end
 local version = redis.call('HGET', key, 'n')
-if version and (version == '' or #version > 19 or string.find(version, '[^0-9]')) then version = nil end
+if version and (version == '' or #version > 19 or string.find(version, '[^0-9]')) then
+  version = nil
+end
 if not version then
   local time = redis.call('TIME')
   redis.call('HSET', key, 'n', string.format('%d%06d', time[1], time[2]))
@@ -80,9 +87,10 @@ redis.call('HSET', key, 's', 1)
 return 1
 """
 )
-"""Put a slot, and mark the key as settled if it still has a version.
+"""Put a slot, and settle the key if it still has a version.
 
-Arguments: life in ms, the version, writer, sequence number, value.  Returns 1 if the key is marked, 0 if not, or ``MALFORMED``.
+Arguments: life in ms, the version, writer, sequence number, value.  Returns 1 if the key is
+settled now, 0 if not, or ``MALFORMED``.
 """
 
 SCHEDULE = """
@@ -107,8 +115,9 @@ return replaced
 """
 """Set when names are due.
 
-Arguments: in how many microseconds, how many ms the index lives and keeps what is overdue, ``NX`` to leave names that are in the
-index as they are or nothing, and the names.  Returns 1 if the index was of another type, and is made anew.
+Arguments: in how many microseconds, how many ms the index lives and keeps what is overdue, ``NX``
+to leave names that are in the index as they are or nothing, and the names.  Returns 1 if the index
+was of another type, and is made anew.
 """
 
 DUE = """
@@ -118,16 +127,24 @@ local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'zset' and kind ~= 'none' then return {now, {}} end
 return {now, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])}
 """
-"""The server's time, and the names that are due with their times.  Argument: how many names at most."""
+"""Return the server's time, and the names that are due with their times.
+
+Argument: how many names at most.
+"""
 
 DROP = """
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then return 0 end
 for i = 1, #ARGV, 2 do
-  if redis.call('ZSCORE', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('ZREM', KEYS[1], ARGV[i]) end
+  if redis.call('ZSCORE', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+  end
 end
 return 0
 """
-"""Take names out of the index, unless they are due at another time by now.  Arguments: names with their times."""
+"""Take names out of the index, unless they are due at another time by now.
+
+Arguments: names with their times.
+"""
 
 TAKE = """
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then return nil end
@@ -139,14 +156,24 @@ return score
 
 CLAIM = """
 local owner = redis.pcall('GET', KEYS[1])
-if type(owner) == 'string' and owner ~= ARGV[1] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
+if type(owner) == 'string' and owner ~= ARGV[1] and redis.call('PTTL', KEYS[1]) > 0 then
+  return 0
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-"""Claim for an owner, for so many ms.  A claim without an end is none of ours.  Returns whether it is the owner's."""
+"""Claim for an owner, for so many ms.  Returns whether it is the owner's.
+
+A claim without an end is not written by this library, and is replaced.
+"""
 
 UNCLAIM = """
 if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0
 """
 """End an owner's claim."""
+
+
+def call(script: str, key: str, *args: str | bytes | int) -> tuple[str | bytes | int, ...]:
+    """Return the arguments of a command that runs a script on a physical key."""
+    return ("EVAL", script, 1, key, *args)

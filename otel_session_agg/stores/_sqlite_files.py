@@ -1,4 +1,4 @@
-"""The files of an SQLite database: who may read them, and whether they are still the ones that were opened."""
+"""The files of an SQLite database: permissions, and whether they are those that were opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside a database in WAL mode, by the endings of the names."""
+"""Endings of the names of the files that SQLite keeps beside a database in WAL mode."""
 _OWNER_ONLY = 0o600
 
 _Id = tuple[int, int]
@@ -22,11 +22,14 @@ class Files:
         self._known: list[_Id | None] = []
 
     def look(self) -> None:
-        """Take those that are there now for the ones that are about to be opened."""
+        """Remember the files that are there now as the ones that are about to be opened."""
         self._known = [_id_of(self._names[0]), None, None]
 
     def are_others(self) -> bool:
-        """Whether a name stands for another file by now, or for none; a file beside that has come since is one of ours."""
+        """Return whether a name stands for another file by now, or for none.
+
+        A file beside the database that has come since belongs to it.
+        """
         found = [_id_of(name) for name in self._names]
         if (
             any(
@@ -40,7 +43,10 @@ class Files:
         return False
 
     def drop_left_over(self) -> None:
-        """Delete the files beside a database that has the name no more: SQLite would take them for those of the one that has it now."""
+        """Delete the files beside a database that does not have the name any more.
+
+        SQLite would take them for those of the one that has it now.
+        """
         names = dict(zip(self._names, self._known, strict=True))
         database = self._names[0]
         with suppress(OSError), _alone_in(Path(database).parent):
@@ -61,12 +67,11 @@ def _id_of(name: str) -> _Id | None:
 def create_file(path: Path) -> None:
     """Create a database that is not there, empty and for its owner only.
 
-    What an earlier one of that name has left beside it goes first, or SQLite would take it for the new one's.  What cannot be done here
-    is left to SQLite, which says why.
+    What an earlier one of that name has left beside it is deleted first, or SQLite would take it
+    for the new one's.  What cannot be done here is left to SQLite, whose error says why.
     """
-    if (
-        path.exists()
-    ):  # not opened to see: SQLite's locks of this process would be gone when it is closed again
+    # not opened to see: SQLite's locks of this process would be gone when it is closed again
+    if path.exists():
         return
     with suppress(OSError), _alone_in(path.parent):
         if not path.exists():
@@ -77,7 +82,7 @@ def create_file(path: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes from creating a database in a folder at the same time, where there are such locks."""
+    """Keep other processes from creating a database in a folder, where there are such locks."""
     try:
         import fcntl  # noqa: PLC0415 -- not on Windows
     except ImportError:

@@ -1,4 +1,4 @@
-"""The tables of an SQLite store, and what is done with one row."""
+"""The tables of an SQLite store, and the statements on one row."""
 
 from __future__ import annotations
 
@@ -18,27 +18,38 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 5.0
 """How long to wait for other processes, which hold the file for milliseconds."""
 _STEP_SECONDS = 0.05
-"""How long SQLite itself waits at once: meanwhile a fork waits, too."""
+"""How long SQLite itself waits at a time: meanwhile a fork waits, too."""
 _APPLICATION = 0x6F736167
-"""Says in the file's head whose it is: "osag"."""
+"""The application id in the head of the file: "osag"."""
 _VERSION = 1
-"""Of the schema."""
+"""The version of the schema."""
 _SCHEMA = (
-    """CREATE TABLE keys (
-        key BLOB PRIMARY KEY, version INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0, expires REAL NOT NULL, due REAL
-    ) WITHOUT ROWID""",
+    (
+        "CREATE TABLE keys (\n"
+        "        key BLOB PRIMARY KEY, version INTEGER NOT NULL,"
+        " settled INTEGER NOT NULL DEFAULT 0, expires REAL NOT NULL, due REAL\n    ) WITHOUT ROWID"
+    ),
     "CREATE INDEX keys_by_expiry ON keys (expires)",
     "CREATE INDEX keys_by_due ON keys (due) WHERE due IS NOT NULL",
-    "CREATE TABLE slots (key BLOB, writer BLOB, seq INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (key, writer))",
-    "CREATE TABLE claims (key BLOB PRIMARY KEY, owner BLOB NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE slots (key BLOB, writer BLOB, seq INTEGER NOT NULL, value BLOB NOT NULL,"
+        " PRIMARY KEY (key, writer))"
+    ),
+    (
+        "CREATE TABLE claims (key BLOB PRIMARY KEY, owner BLOB NOT NULL, until REAL NOT NULL)"
+        " WITHOUT ROWID"
+    ),
     "CREATE INDEX claims_by_end ON claims (until)",
     "CREATE TABLE state (version INTEGER NOT NULL, written REAL NOT NULL)",
     "INSERT INTO state VALUES (0, 0)",
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_VERSION}",
 )
-"""``state`` has one row: the last version given to any key, so that none has one again that it had before, and the time of the
-last write.  Texts are BLOBs of UTF-8, which have an order, a beginning and no forbidden characters."""
+"""``state`` has one row: the last version given to any key, and the time of the last write.
+
+So no key has a version again that it had before.  Texts are BLOBs of UTF-8, which have an order, a
+beginning and no forbidden characters.
+"""
 _REBASE = (
     "UPDATE keys SET expires = expires - :ahead, due = due - :ahead",
     "UPDATE claims SET until = until - :ahead",
@@ -52,12 +63,12 @@ class _Row(NamedTuple):
 
 
 def encoded(text: str) -> bytes:
-    """A text as a BLOB, whatever is in it."""
+    """Return a text as a BLOB, whatever is in it."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def decoded(text: object) -> str | None:
-    """The text that ``encoded`` was given; ``None`` for what it cannot have made."""
+    """Return the text that ``encoded`` was given; ``None`` for what it cannot have made."""
     try:
         return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else None
     except UnicodeDecodeError:
@@ -65,7 +76,7 @@ def decoded(text: object) -> str | None:
 
 
 def known(keys: Iterable[object], left_out: LeftOut) -> Iterator[str]:
-    """The texts of keys; those that are no keys of ours are noted."""
+    """Return the texts of keys; note those that this library cannot have written."""
     for key in keys:
         text = decoded(key)
         if text is not None:
@@ -75,10 +86,10 @@ def known(keys: Iterable[object], left_out: LeftOut) -> Iterator[str]:
 
 
 def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
-    """Open a file; what a reboot did to its stamps is made good.
+    """Open a file, and correct its times after a reboot.
 
     Raises:
-        StoreError: It is not ours, or of another version.
+        StoreError: It belongs to another application, or is of another version.
 
     """
     with imports:
@@ -96,9 +107,8 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
         _repair(connection)
         _rebase(connection, clock())
         connection.execute("COMMIT")
-        with suppress(
-            sqlite3.OperationalError
-        ):  # another process has the file just now: whoever opens it next, does this
+        # where another process has the file just now, the next one that opens it does this
+        with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
         check_version(connection, path)  # this reads, so that the files beside are there
         stack.pop_all()
@@ -106,11 +116,14 @@ def connect(path: Path, clock: Callable[[], float]) -> sqlite3.Connection:
 
 
 def _no_text(_: bytes) -> None:
-    """What a TEXT is taken for: all of ours are BLOBs, and what is not UTF-8 would be an error of the whole query."""
+    """Read any TEXT as ``None``.
+
+    This library writes only BLOBs, and what is not UTF-8 would be an error of the whole query.
+    """
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables, or see that they are the ones we know."""
+    """Create the tables, or check that they are those of this version."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -126,7 +139,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """See that the tables are still those of this version: a newer one may have changed them while they were open here.
+    """Check that the tables are still those of this version.
+
+    A newer one may have changed them while they were open here.
 
     Raises:
         StoreError: They are not.
@@ -135,14 +150,15 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != _VERSION:
         message = (
-            f"{path} was written by another version of otel-session-agg (schema {version}, this one has {_VERSION}):"
+            f"{path} was written by another version of otel-session-agg"
+            f" (schema {version}, this one has {_VERSION}):"
             " name another file, or delete this one, which forgets the sessions in it"
         )
         raise StoreError(message)
 
 
 def _repair(connection: sqlite3.Connection) -> None:
-    """Let ``state`` have its one row, whatever was done to it."""
+    """Give ``state`` its one row, whatever was done to it."""
     rows = connection.execute("SELECT version, written FROM state LIMIT 2").fetchall()
     if [(int, float)] != [(type(version), type(written)) for version, written in rows]:
         connection.execute("DELETE FROM state")
@@ -150,12 +166,15 @@ def _repair(connection: sqlite3.Connection) -> None:
 
 
 def _first_version() -> int:
-    """A version that no key of a file that was here before has had: versions grow slower than microseconds."""
+    """Return a version that no key of an earlier file of that name has had.
+
+    Versions grow slower than microseconds.
+    """
     return time.time_ns() // 1000
 
 
 def _rebase(connection: sqlite3.Connection, now: float) -> None:
-    """Move stamps of before a reboot, so that what was left to wait is waited now."""
+    """Move times from before a reboot back, so that the time that was left runs from now."""
     (written,) = connection.execute("SELECT written FROM state").fetchone()
     if written > now:
         for statement in _REBASE:
@@ -163,7 +182,7 @@ def _rebase(connection: sqlite3.Connection, now: float) -> None:
 
 
 def live(connection: sqlite3.Connection, key: str, now: float) -> _Row | None:
-    """The row of a key; what is left of one that has expired is deleted."""
+    """Return the row of a key; delete what is left of one that has expired."""
     row = connection.execute(
         "SELECT version, settled, expires FROM keys WHERE key = ?", (encoded(key),)
     ).fetchone()
@@ -187,7 +206,7 @@ def put(
     expires: float,
     due: float | None,
 ) -> bool:
-    """Put slots of one key; whether it was settled."""
+    """Put slots of one key; return whether it was settled."""
     row = live(connection, slots[0].key, now)
     key = encoded(slots[0].key)
     if row is None:
@@ -205,16 +224,18 @@ def put(
 def prolong(
     connection: sqlite3.Connection, key: bytes, expires: float, due: float | None = None
 ) -> None:
-    """Let a key live so long, unless it does already, and set when it is due."""
-    statement = """UPDATE keys SET expires = CASE typeof(expires) WHEN 'real' THEN max(expires, ?) ELSE ? END,
+    """Let a key live until a time, unless it lives longer, and set when it is due."""
+    statement = """UPDATE keys SET
+        expires = CASE typeof(expires) WHEN 'real' THEN max(expires, ?) ELSE ? END,
         due = coalesce(?, due) WHERE key = ?"""
     connection.execute(statement, (expires, expires, due, key))
 
 
 def replace(connection: sqlite3.Connection, slot: Slot) -> bool:
-    """Put a slot if it is newer; whether it was."""
-    statement = """INSERT INTO slots VALUES (?, ?, ?, ?) ON CONFLICT (key, writer) DO UPDATE SET seq = excluded.seq,
-        value = excluded.value WHERE excluded.seq > seq OR typeof(seq) != 'integer'"""
+    """Put a slot if it is newer; return whether it was."""
+    statement = """INSERT INTO slots VALUES (?, ?, ?, ?) ON CONFLICT (key, writer)
+        DO UPDATE SET seq = excluded.seq, value = excluded.value
+        WHERE excluded.seq > seq OR typeof(seq) != 'integer'"""
     row = (encoded(slot.key), encoded(slot.writer), slot.seq, slot.value)
     return connection.execute(statement, row).rowcount == 1
 
@@ -236,15 +257,18 @@ def _next_version(connection: sqlite3.Connection) -> int:
 
 
 def _counted(connection: sqlite3.Connection) -> int | None:
-    """One more in ``state``; ``None`` when that is not as it was made."""
+    """Return the next version from ``state``; ``None`` when its row is damaged."""
     connection.execute("UPDATE state SET version = version + 1 WHERE typeof(version) = 'integer'")
     rows = connection.execute("SELECT version FROM state LIMIT 2").fetchall()
     return rows[0][0] if len(rows) == 1 and isinstance(rows[0][0], int) else None
 
 
 def get(connection: sqlite3.Connection, key: str, now: float, left_out: LeftOut) -> Stored:
-    """What stands below a key, as one statement sees it."""
-    query = "SELECT version, writer, value FROM keys JOIN slots USING (key) WHERE key = ? AND expires > ?"
+    """Return the slots below a key, as one statement sees them."""
+    query = (
+        "SELECT version, writer, value FROM keys JOIN slots USING (key)"
+        " WHERE key = ? AND expires > ?"
+    )
     rows = connection.execute(query, (encoded(key), now)).fetchall()
     slots = {}
     for _, writer, value in rows:

@@ -1,4 +1,4 @@
-"""Sessions in this process: for an application that is one process, and for tests."""
+"""A store in this process: for an application that is one process, and for tests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from otel_session_agg.stores.base import Slot, Stored
 __all__ = ["MemoryStore"]
 
 DEFAULT_MAX_KEYS = 100_000
-"""Keys that are kept: at about a kilobyte each some 100 MB, more than one process ever has open, less than hurts it."""
+"""Keys that are kept: at about a kilobyte each some 100 MB.
+
+More than one process ever has open, less than hurts it.
+"""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """What stands below a key."""
+    """What is kept below a key."""
 
     version: int = 0
     slots: dict[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -29,9 +32,9 @@ class _Entry:
     due_seconds: float | None = None
 
     def replace(self, slot: Slot) -> bool:
-        """Take a slot; whether it was new."""
-        standing = self.slots.get(slot.writer)
-        new = standing is None or slot.seq > standing[0]
+        """Take a slot if it is newer; return whether it was."""
+        known = self.slots.get(slot.writer)
+        new = known is None or slot.seq > known[0]
         if new:
             self.slots[slot.writer] = (slot.seq, slot.value)
         return new
@@ -43,7 +46,8 @@ class MemoryStore:
     A forked child starts empty: what was put before belongs to the parent, which goes on with it.
 
     Args:
-        max_keys: How many keys (and claims) are kept; of more than that, those put the longest ago are dropped.
+        max_keys: How many keys (and claims) are kept; of more than that, those put the longest
+            ago are dropped.
         clock: Seconds that never go back.
 
     """
@@ -61,11 +65,14 @@ class MemoryStore:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
-        """In the order of their last puts."""
+        """By key, in the order of their last puts."""
         self._claims: dict[str, tuple[str, float]] = {}
         """Owner and end by key."""
         self._versions = 0
-        """The last version given to any key, so that a key that comes back never has one again that it had before."""
+        """The last version given to any key.
+
+        So a key that comes back never has a version again that it had before.
+        """
 
     def _guarded(self) -> threading.Lock:
         if self._pid != os.getpid():
@@ -164,18 +171,18 @@ class MemoryStore:
                 del self._claims[key]
 
     def lost_sight(self) -> bool:
-        """Never: what is in this process is in sight."""
+        """Return ``False``: nothing is lost that is in this process."""
         return False
 
     def close(self) -> None:
-        """Nothing is held open; everything stays."""
+        """Do nothing: there is nothing to close, and everything stays."""
 
     def _live(self, key: str, now: float) -> _Entry | None:
         entry = self._entries.get(key)
         return entry if entry is not None and now < entry.expires_seconds else None
 
     def _touch(self, key: str, now: float, ttl_seconds: float) -> _Entry:
-        """Make a key the one put last, and let it live."""
+        """Make a key the one put last, and let it live; return what is kept below it."""
         entry = self._live(key, now) or _Entry()
         entry.expires_seconds = max(entry.expires_seconds, now + ttl_seconds)
         self._entries.pop(key, None)
@@ -187,7 +194,10 @@ class MemoryStore:
         return self._versions
 
     def _bound(self, now: float) -> None:
-        """Drop the oldest keys as far as they have expired or are too many; ``due`` drops all that have expired."""
+        """Drop the oldest keys as far as they have expired or are too many.
+
+        ``due`` drops all that have expired.
+        """
         while self._entries:
             key, entry = next(iter(self._entries.items()))
             if now < entry.expires_seconds:

@@ -27,9 +27,18 @@ from redis.crc import key_slot
 from otel_session_agg import SessionAggError
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._masked import masked
-from otel_session_agg.stores import MemoryStore, RedisStore, SessionStore, Slot, SqliteStore, Stored, _sqlite_tables, open_store
+from otel_session_agg.stores import (
+    MemoryStore,
+    RedisStore,
+    SessionStore,
+    Slot,
+    SqliteStore,
+    Stored,
+    _sqlite_connection,
+    _sqlite_tables,
+    open_store,
+)
 from otel_session_agg.stores import redis as redis_module
-from otel_session_agg.stores import sqlite as sqlite_module
 from otel_session_agg.testing import FakeClock
 from tests.support.servers import Server, cluster_servers, free_port, knows_all, valkey, valkey_cluster, wait_until
 
@@ -722,7 +731,7 @@ class TestSqliteFiles:
             return connection
 
         connects = _sqlite_tables.connect
-        monkeypatch.setattr(sqlite_module, "connect", connect)
+        monkeypatch.setattr(_sqlite_connection, "connect", connect)
         with closing(SqliteStore(path)) as store:
             assert {"other": b"1"} == only(store, "k").slots
 
@@ -1032,7 +1041,7 @@ class TestSqlite:
     def test_fork_untold(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where nobody told Python of a fork, the parent's connection is left alone."""
         left: list[Any] = []
-        monkeypatch.setattr(sqlite_module, "_LEFT_ALONE", left)
+        monkeypatch.setattr(_sqlite_connection, "_LEFT_ALONE", left)
         store = SqliteStore(tmp_path / "sessions.db")
         put(store, ("k", "w", 1, b""))
         with monkeypatch.context() as patch:
@@ -1047,10 +1056,10 @@ class TestSqlite:
         """Around a fork nothing is open and nothing is done."""
         store = SqliteStore(tmp_path / "sessions.db")
         put(store, ("k", "w", 1, b""))
-        store._before_fork()
-        assert store._open is None
-        assert store._lock.locked()
-        store._after_fork()
+        store._connection._before_fork()
+        assert store._connection._open is None
+        assert store._connection._lock.locked()
+        store._connection._after_fork()
         assert ["k"] == list(store.keys())
         store.close()
 
@@ -1062,13 +1071,13 @@ class TestSqlite:
 
     def test_fork_while_busy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A fork does not wait for a call for ever."""
-        monkeypatch.setattr(sqlite_module, "_FORK_WAIT_SECONDS", 0.01)
+        monkeypatch.setattr(_sqlite_connection, "_FORK_WAIT_SECONDS", 0.01)
         store = SqliteStore(tmp_path / "sessions.db")
-        with store._reading() as (connection, _):
-            store._before_fork()
-            store._after_fork()
+        with store._connection.reading() as (connection, _):
+            store._connection._before_fork()
+            store._connection._after_fork()
             assert (1,) == connection.execute("SELECT 1").fetchone()
-        assert not store._lock.locked()
+        assert not store._connection._lock.locked()
         store.close()
 
     def test_reboot(self, tmp_path: Path) -> None:
