@@ -20,9 +20,9 @@ __all__ = ["read_billed"]
 
 _PUSD_PER_TICK = 100
 _TICKS = ("cost_in_usd_ticks", "costInUsdTicks")
-_SUMS = ("total_cost", "totalCost")
-_TOTALS = (*_SUMS, "total")
-_HINTS = ('"cost', "'cost", *_SUMS)
+_TOTAL_COST = ("total_cost", "totalCost")
+_TOTALS = (*_TOTAL_COST, "total")
+_HINTS = ('"cost', "'cost", *_TOTAL_COST)
 _DETAILS = ("cost_details", "costDetails")
 _UPSTREAM = ("upstream_inference_cost", "upstreamInferenceCost")
 _BYOK = ("is_byok", "isByok")
@@ -76,7 +76,7 @@ def _of_usage(usage: Mapping[object, object]) -> int | None:
     if isinstance(cost, Mapping):
         return _first(cost, _TOTALS)
     if cost is None:
-        return _first(usage, _SUMS)
+        return _first(usage, _TOTAL_COST)
     billed, upstream = picodollars(cost), _upstream(usage)
     if billed is None or upstream is None:
         return billed

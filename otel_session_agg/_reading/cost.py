@@ -3,7 +3,7 @@
 Rules
 -----
 * The first valid amount wins, in the order of precedence that the conventions give to keys.
-* An amount that a provider or gateway states that it billed beats what others worked out.
+* An amount that a provider or gateway states that it billed beats a calculated one.
 * Keys with generic names (``GENERIC`` and later) count on model calls and beside tokens only.
 * A recorded 0 with tokens means *unknown* (several emitters write 0 for models they have no price
   of), unless the answer came from a response cache.
@@ -70,7 +70,7 @@ def read_cost(
 
 
 def _fee(entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> int | None:
-    """Return the sum of the costs that come on top of all others."""
+    """Return the sum of the fees, which come on top of every other cost."""
     fees = [
         amount
         for entry in entries.get(Meaning.FEE, ())

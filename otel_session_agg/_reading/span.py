@@ -112,9 +112,8 @@ def _read(  # noqa: C901 -- one step each
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
         response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
-    # several emitters know one operation for all of a provider's models
     if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
-        kind, billed = _EMBEDDING, True
+        kind, billed = _EMBEDDING, True  # several emitters have one operation for all models
     terms = None
     if plan.terms:
         answered, terms = read_terms(plan.terms, attributes, span.scope_name)
@@ -128,7 +127,8 @@ def _read(  # noqa: C901 -- one step each
         return reading
     return reading._replace(
         terms=terms, session_is_weak=is_weak, ignored=tuple(ignored),
-        ends_early=any(e.ends_early for e in emitters), misplaced=any(e.misplaced for e in emitters),
+        ends_early=any(e.ends_early for e in emitters),
+        misplaced=any(e.misplaced for e in emitters),
         unsure_output=any(e.unsure_output for e in emitters),
         unsure_usage=any(e.unsure_usage for e in emitters),
     )  # fmt: skip

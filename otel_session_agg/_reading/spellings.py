@@ -23,7 +23,7 @@ _CACHED = (Meaning.CACHE_READ, Meaning.CACHE_WRITE)
 
 
 def best(stated: Stated, plan: ReadingPlan) -> Mapping[int, int]:
-    """Return prompt, completion and total in order of precedence, unless others are proved.
+    """Return prompt, completion and total in order of precedence, unless other counts are proved.
 
     Where only other counts of the cached part make all counts agree, take those.
     """
@@ -33,8 +33,9 @@ def best(stated: Stated, plan: ReadingPlan) -> Mapping[int, int]:
     if not _is_spelled_twice(stated, plan, first):
         return first
     for row in _alternatives(stated, plan):
-        is_same = all(row.get(meaning) == first.get(meaning) for meaning in _SIDES)
-        if row.get(Meaning.PROMPT) is None or is_same:
+        if row.get(Meaning.PROMPT) is None:
+            continue
+        if all(row.get(meaning) == first.get(meaning) for meaning in _SIDES):
             continue
         total = None if _differ_by_cache(stated, row, first) else first.get(Meaning.TOTAL)
         if _verdict(stated, first, total) < 0 < _verdict(stated, row, total):

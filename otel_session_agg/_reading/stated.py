@@ -21,14 +21,16 @@ OTHER_UNITS = "count_of_other_units"
 UNREADABLE_TEXT = "unreadable_usage_text"
 """Reason: a usage text that could not be parsed, or is too long to be one."""
 
+_NUM_MODEL_NAMES = 3
+"""The first of ``ReadingPlan.names``: provider, response model, request model."""
+
+_NOTHING: Mapping[int, int] = {}
+
 
 def _is_blank(value: object) -> bool:
     """Return whether a value is no text, or only white space."""
     raw = plain_text(value)
     return raw is None or not raw or raw.isspace()
-
-
-_NOTHING: Mapping[int, int] = {}
 
 
 def mentions(names: tuple[str, ...], plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
@@ -39,14 +41,6 @@ def mentions(names: tuple[str, ...], plan: ReadingPlan, attributes: Mapping[str,
             if value is not None and any(name in value.lower() for name in names):
                 return True
     return False
-
-
-_NUM_MODEL_NAMES = 3
-"""How many of ``ReadingPlan.names`` these are: provider, response model, request model."""
-
-
-def _has_either(row: Mapping[int, int]) -> bool:
-    return Meaning.PROMPT in row or Meaning.COMPLETION in row
 
 
 def _has_tokens(row: Mapping[int, int]) -> bool:
@@ -83,7 +77,7 @@ class Stated:
                 self.parts[meaning] = value
 
     def _count(self, keys: tuple[str, ...]) -> int | None:
-        """Return the first valid count among these keys; note why others are ignored."""
+        """Return the first valid count among these keys; note why invalid ones are ignored."""
         for key in keys:
             raw = self.attributes[key]
             if type(raw) is int and 0 <= raw <= MAX_TOKENS:
@@ -98,7 +92,9 @@ class Stated:
     def read_texts(self, plan: ReadingPlan, scope: str) -> None:
         """Add what usage objects in text state."""
         for sole in (False, True):
-            if sole and any(map(_has_either, self.main.values())):
+            if sole and any(
+                Meaning.PROMPT in row or Meaning.COMPLETION in row for row in self.main.values()
+            ):
                 return
             for entry in plan.texts:
                 row = entry.row
@@ -167,8 +163,8 @@ class Stated:
         # zeros beside other counts are not what was used
         if len(rows) > 1 and any(map(_has_tokens, rows)):
             rows = [row for row in rows if _has_tokens(row)]
-            totals = (row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row)
-            total = total or next(totals, None)
+            if not total:
+                total = next((row[Meaning.TOTAL] for row in rows if Meaning.TOTAL in row), None)
         for row in rows:
             if Meaning.PROMPT in row or Meaning.COMPLETION in row:
                 if total is not None:

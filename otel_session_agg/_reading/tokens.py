@@ -74,13 +74,13 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
 ) -> Usage:
     parts = stated.parts
     counts = collect(stated, main)
-    stated_completion, total = counts.completion, counts.total
+    bare, total = counts.completion, counts.total
     read, write = parts.get(Meaning.CACHE_READ), stated.written()
     write_1h, reasoning = parts.get(Meaning.CACHE_WRITE_1H), parts.get(Meaning.REASONING)
     prompt = whole_prompt(plan, stated, emitters, counts, main)
     completion = whole_completion(stated, emitters, counts, prompt)
-    if stated_completion is not None and completion is not None and total is not None:
-        total -= max(0, stated_completion - completion)
+    if bare is not None and completion is not None and completion < bare and total is not None:
+        total -= bare - completion
     rest = 0
     if total is not None and not counts.is_explained:
         rest = total - (prompt or 0) - (completion or 0)
@@ -97,9 +97,8 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
             prompt += rest
         else:
             completion += rest
-    if reasoning is None and stated_completion is not None and completion is not None:
-        # what the emitter excluded from the completion
-        reasoning = completion - stated_completion if completion > stated_completion else None
+    if reasoning is None and bare is not None and completion is not None and completion > bare:
+        reasoning = completion - bare  # what the emitter excluded from the completion
     if kind is _EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0

@@ -149,16 +149,18 @@ def _with_iterations(
         found[Meaning.OTHER_MODEL] = other_tokens
     if len(models) > 1:
         return found
-    sums: Counts = {}
+    added: Counts = {}
     for item in billed:
         counts, item_names = _named(item)
         for meaning, tokens in counts.items():
-            sums[meaning] = sums.get(meaning, 0) + tokens
+            added[meaning] = added.get(meaning, 0) + tokens
             names.setdefault(meaning, item_names[meaning])
-    if Meaning.PROMPT in sums and names.get(Meaning.PROMPT) not in RAW_PROMPT:
-        sums[Meaning.PROMPT] += sums.get(Meaning.CACHE_READ, 0) + sums.get(Meaning.CACHE_WRITE, 0)
-    sums.pop(Meaning.TOTAL, None)
-    if all(tokens <= found.get(meaning, 0) for meaning, tokens in sums.items()):
+    if Meaning.PROMPT in added and names.get(Meaning.PROMPT) not in RAW_PROMPT:
+        added[Meaning.PROMPT] += added.get(Meaning.CACHE_READ, 0) + added.get(
+            Meaning.CACHE_WRITE, 0
+        )
+    added.pop(Meaning.TOTAL, None)
+    if all(tokens <= found.get(meaning, 0) for meaning, tokens in added.items()):
         return found
     if Meaning.PROMPT in found and Meaning.COMPLETION in found:
         found[Meaning.OUTER_PROMPT] = found[Meaning.PROMPT]
@@ -166,7 +168,7 @@ def _with_iterations(
         cached = found.get(Meaning.CACHE_READ, 0) + found.get(Meaning.CACHE_WRITE, 0)
         found[Meaning.OUTER_CACHED] = cached
     found.pop(Meaning.TOTAL, None)
-    found.update({meaning: max(tokens, found.get(meaning, 0)) for meaning, tokens in sums.items()})
+    found.update({meaning: max(tokens, found.get(meaning, 0)) for meaning, tokens in added.items()})
     found[Meaning.NUM_CALLS] = len(billed)
     return found
 

@@ -60,7 +60,7 @@ class Meaning:
     TEXT_CACHE_READ: Final = 39
     """The text among the tokens read from a cache."""
     FEE: Final = 49
-    """A cost that comes on top of others, if a flag states so."""
+    """A cost that comes on top of any other, if a flag states so."""
     IMAGE_PROMPT: Final = 41
     IMAGE_COMPLETION: Final = 42
     WEB_SEARCHES: Final = 43

@@ -72,7 +72,7 @@ class NameText:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """An emitter that writes on events what others write on spans.
+    """An emitter that writes on events what most emitters write on spans.
 
     Attributes of the events are read as if they were the span's.
     """
@@ -229,7 +229,7 @@ class Convention:
     cost_currency: tuple[str, ...] = ()
     fees: tuple[FeeKey, ...] = ()
     billed: tuple[BilledText, ...] = ()
-    """Billed amounts, which beat any cost that was calculated by others."""
+    """Billed amounts, which beat any calculated cost."""
     terms: tuple[TermKey | TermText, ...] = ()
     cache_hit: tuple[str, ...] = ()
     response_model: tuple[str, ...] = ()

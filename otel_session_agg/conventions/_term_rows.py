@@ -25,7 +25,7 @@ IDLE = frozenset({
 """Values that name the standard terms."""
 
 ANSWERED_TIER = "service_tier"
-"""The term for the answer's service tier; the others but ``REQUESTED`` are fields of ``Terms``."""
+"""The term for the answer's service tier; all but ``REQUESTED`` are fields of ``Terms``."""
 
 REQUESTED = {"speed": "requested_speed", "region": "requested_region"}
 """Terms of a request that apply only where the answer does not name its own."""
