@@ -84,6 +84,6 @@ class Forwarding:
             del records[0]
 
     def _is_wanted(self, record: SessionRecord) -> bool:
-        """Whether a record is exported as a span."""
+        """Return whether a record is exported as a span."""
         wanted = self._settings.session_records
         return not self._is_live and (not record.is_on_root if wanted == "auto" else wanted is True)

@@ -65,7 +65,7 @@ class Intake:
         self._before = 0
         """How long ``out`` was before ``_item``."""
         self._resource: Resource | None = None
-        """Of the root that began last."""
+        """The resource of the root that began last."""
 
     def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
         """Take ``number`` starts and ends from the queue; append to ``out`` what leaves."""

@@ -100,7 +100,7 @@ _lock = threading.Lock()
 
 
 class Meters:
-    """What one processor measures."""
+    """Measures the sessions of one processor, and has its counters observed."""
 
     def __init__(
         self,

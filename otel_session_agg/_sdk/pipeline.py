@@ -19,21 +19,22 @@ The journey of a span
       v
     Pipeline.finish              here
       |-- span ------------------------------------> Forwarding.spans
-      |-- Trace --> RootRelease.left    _sessions/root_release.py: the totals of the trace, calls
-      |             |                   priced by _price; wait for its parts in other processes
+      |-- Trace --> RootRelease.root_ended   _sessions/root_release.py: the totals of the trace,
+      |             |                        calls priced by _price; wait for its other parts
       |             |-- ReleasedRoot --------------> Forwarding.add_roots (_sdk/forwarding.py),
       |             |                                by RootWriter (_writing/root_writer.py)
-      |             `-- what the session gets -----> SessionLifecycle (_sessions/lifecycle.py)
-      `-- Changed -> RootRelease.changed             the session gets the difference
+      |             `-- SessionReporter -----------> SessionLifecycle (_sessions/lifecycle.py):
+      |                                              what the sessions of the trace get
+      `-- Changed -> RootRelease.late_span_ended     the session gets the difference
       v
     Pipeline.turn -> SessionManager.turn     _sessions/manager.py
       |-- SessionRecord ---------------------------> Forwarding.add_records
-      `-- Publisher -> StoreWorker -> SessionStore   _sessions/publisher.py,
-                                                     _sharing/store_worker.py [store thread]
+      `-- SessionPublisher, TracePublisher --------> StoreWorker (_sharing/store_worker.py)
+                                                     -> SessionStore           [store thread]
     SpanWorker.forward           _sdk/worker.py      Forwarding.spans -> the exporter or processor
                                                      behind, outside the fold lock
 
-``RootRelease``, ``SessionLifecycle`` and ``Publisher`` belong to the ``SessionManager``.
+``RootRelease``, ``SessionLifecycle`` and the publishers belong to the ``SessionManager``.
 """
 
 from __future__ import annotations

@@ -108,9 +108,9 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         incoming.watch(self, trusts=self._trusts_baggage)
         self._is_shared = self._aggregator.is_shared
         self._plain_ends = not self._is_live
-        """Whether ends only have to be queued; until shutdown, but in live mode."""
+        """Whether ends only have to be queued: until shutdown, and never in live mode."""
         self._plain_starts = not (self._is_live or self._trusts_baggage)
-        """Whether starts only have to be queued, until the first ``session()`` block."""
+        """Whether starts only have to be queued as long as there was no ``session()`` block."""
 
     def _behind(self) -> str:
         return "nothing: live" if self._is_live else named(self._downstream)
