@@ -122,6 +122,7 @@ class SessionAttribution:
         return target
 
     def _counts(self, session: str) -> EventCounts | None:
+        """Return the counts of a session; ``None`` if there are too many sessions."""
         self.counts_by_session = self.counts_by_session or {}
         if session not in self.counts_by_session and len(self.counts_by_session) >= MAX_SESSIONS:
             return None

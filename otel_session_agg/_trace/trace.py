@@ -38,7 +38,7 @@ class Trace(OpenTree):
         super().__init__(trace_id, root_id)
         self.deadline: Deadline[Trace] | None = None
         self.next: Trace | None = None
-        """Another session root with the same trace id."""
+        """The root with the same trace id that left before this one."""
 
     def fold_root(self, ended_spans: EndedSpans, price: Price) -> None:
         """Fold the root itself: the last span, except for late ones."""

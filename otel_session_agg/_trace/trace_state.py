@@ -51,7 +51,7 @@ class TraceState:
         "trace_id",
         "window",
         "written",
-    )  # fmt: skip
+    )
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each field
         self.trace_id = trace_id
