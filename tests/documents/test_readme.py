@@ -36,6 +36,7 @@ PAGES = [
     for path in sorted(folder.rglob("*.md") if folder.name == "examples" else folder.glob("*.md"))
 ]
 _MAX_BYTES = 20_000
+_MAX_PICTURE_BYTES = 150_000
 _CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
 
 
@@ -91,6 +92,11 @@ class TestPages:
     def test_is_short(self) -> None:
         """The README can be read in one go."""
         assert len(README.encode()) < _MAX_BYTES
+
+    def test_picture(self) -> None:
+        """It loads at once; ``python -m tests.documents.picture`` makes it."""
+        (name,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+        assert (ROOT / name).stat().st_size < _MAX_PICTURE_BYTES
 
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
     def test_links_lead_somewhere(self, path: Path) -> None:
