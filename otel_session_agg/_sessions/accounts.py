@@ -154,7 +154,7 @@ class Accounts:
         if account is None:
             while len(self._accounts) >= self._max_accounts:
                 self._accounts.popitem(last=False)
-                if not self._is_shared:  # else it stands in the store
+                if not self._is_shared:  # else it is in the store
                     self.num_forgotten += 1
                     self._guard.once(
                         "budgets",

@@ -33,7 +33,7 @@ from otel_session_agg._trace.trace import Trace, no_text
 LAST_LOOK_SECONDS = 0.25
 """How long before a root has to be released its parts are last looked up.
 
-So the answer of the store is there in time.
+So the parts from the store are there in time.
 """
 
 

@@ -1,4 +1,4 @@
-"""Write sessions, accounts and entered blocks to a shared store, and read those of others.
+"""Write sessions, accounts and entered blocks to a shared store, and read other processes'.
 
 Nothing happens where there is no store.
 
@@ -40,7 +40,9 @@ Less than what other processes wait before they end one.
 
 
 class SessionPublisher:
-    """Writes the sessions of one processor; the caller holds a lock around all calls but waits.
+    """Writes the sessions of one processor.
+
+    The caller holds a lock around all calls except `fetch` and `confirm`, which wait.
 
     Args:
         store_worker: The thread that writes; ``None``: there is no shared store.
@@ -101,7 +103,7 @@ class SessionPublisher:
         Args:
             lifecycle: The sessions.
             touched: Sessions in which a span has ended since the last turn.
-            budgets: Sessions with a budget are written, and those of others read, at once.
+            budgets: Sessions with a budget are written, and read of other processes, at once.
             refresh: Lets the open traces of a session report what they have by now.
             now: Monotonic seconds.
             all_now: Whether to write everything, due or not.
@@ -137,7 +139,7 @@ class SessionPublisher:
     ) -> None:
         dropped, lifecycle.dropped = lifecycle.dropped, []
         for session in dropped:
-            # else it stands there already, and may be recorded
+            # else it is in the store already, and may be recorded
             if session.session_id in lifecycle.unwritten or session.grown.num_open:
                 self._write(session, now, 0)
         unwritten, lifecycle.unwritten = lifecycle.unwritten, {}

@@ -129,7 +129,7 @@ class TracePublisher:
         self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if looks else None))
 
     def ask(self, trace: Trace, until: float) -> None:
-        """Ask what other processes have of a trace; `SessionPublisher.receive` has the answer."""
+        """Read what other processes have of a trace, for `SessionPublisher.receive`."""
         if self._store_worker is not None:
             self._store_worker.ask(trace.trace_id, until)
 

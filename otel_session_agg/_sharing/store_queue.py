@@ -174,7 +174,7 @@ class StoreQueue:
             return not self._stopped
 
     def _give_up(self, done: Done) -> bool:
-        """Forget one flush, whose time is over; others may still wait."""
+        """Forget one flush, whose time is over; other threads may still wait."""
         with self._changed:
             self._flushing = [one for one in self._flushing if one is not done]
             self._hurry = bool(self._flushing)

@@ -172,7 +172,7 @@ class StoreWorker(StoreQueue):
             self.put(slot_write)
 
     def _parts(self, trace_ids: list[int], now: float) -> list[tuple[int, RemoteParts]]:
-        """Return the parts of traces that nothing more is waited for; look at others again."""
+        """Return the parts of traces that are complete; look at the other traces again."""
         results = []
         found = self._store_slots.traces.parts(trace_ids)
         with self._changed:
