@@ -19,7 +19,7 @@ def _keys(meaning: int) -> tuple[str, ...]:
     return tuple(prefix + name for prefix in _PREFIXES for name in NAMES[meaning])
 
 
-TABLE = Convention(
+TABLE: Convention = Convention(
     name="usage_names",
     precedence=99,
     prompt=(*_keys(Meaning.PROMPT), "gen_ai.response.prompt_tokens"),
