@@ -225,7 +225,7 @@ class TestFork:
     def test_while_locks_are_held(self, tmp_path: Path) -> None:
         """A child that is born while another thread folds and forwards does not inherit the locks."""
         body = """
-            with processor._span_worker.fold_lock, processor._runner.forward_lock:
+            with processor._span_worker.fold_lock, processor._span_worker.forward_lock:
                 pid = os.fork()
                 if pid == 0:
                     session("childs")
