@@ -150,8 +150,9 @@ class Scope:
         self.named: dict[str, tuple[int, Kind, bool]] = {}
         """By span name: precedence, kind, and whether it holds only with usage."""
         for span_name, rows in index.named_spans.items():
-            found = (row for row in rows if not row[0].scopes or name.startswith(row[0].scopes))
-            first = next(found, None)
+            first = next(
+                (row for row in rows if not row[0].scopes or name.startswith(row[0].scopes)), None
+            )
             if first is not None:
                 row, kind = first
                 self.named[span_name] = (row.precedence, kind, row.need_usage)

@@ -93,8 +93,8 @@ def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator
     outer = parsed(raw)
     for term, names in row.terms.items():
         for name in names:
-            texts = (_text(item) for item in _at(outer, name.split(".")))
-            stated = next((found for found in texts if found is not None), None)
+            items = _at(outer, name.split("."))
+            stated = next((t for item in items if (t := _text(item)) is not None), None)
             if stated is not None:
                 yield term, stated
                 break

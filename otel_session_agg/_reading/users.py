@@ -58,8 +58,9 @@ def read_user(
     if not keys.metadata and not keys.texts:  # as nearly always
         return user, None
     texts = (plain_text(attributes[key]) for key in keys.metadata)
-    short = (text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS)
-    metadata = next(short, None)
+    metadata = next(
+        (text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS), None
+    )
     return user or name_in_text(keys.texts, attributes, scope), metadata
 
 
