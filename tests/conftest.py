@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,29 @@ from hypothesis import HealthCheck, settings
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._threads.messages import messages
 from tests.support.apps import DEADLINE_SECONDS, App, alone
+from tests.support.paths import TESTS
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile("any machine")
+
+SLOW = frozenset({"benchmarks", "documents", "faults", "laws", "processes", "recordings"})
+"""Folders whose tests are all slow."""
+
+
+def _is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / name) for name in SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import slow tests where ``-m "not slow"`` leaves them out."""
+    return True if config.option.markexpr == "not slow" and _is_slow(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow folders."""
+    for item in items:
+        if _is_slow(item.path):
+            item.add_marker(pytest.mark.slow)
 
 
 class Logged:

@@ -89,6 +89,7 @@ class TestWell:
         }.items() <= (facts(found, "exporters").items())
 
 
+@pytest.mark.slow
 class TestProblems:
     """What would keep totals away is one plain sentence."""
 
@@ -189,6 +190,7 @@ class TestStore:
         assert "secret" not in as_json(found) + as_text(found)
 
 
+@pytest.mark.slow
 class TestCommand:
     """The command itself."""
 

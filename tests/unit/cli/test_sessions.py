@@ -179,6 +179,7 @@ def piped(*arguments: str, **variables: str) -> Done:
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.mark.slow
 class TestSessionsTable:
     """``sessions``."""
 
@@ -321,6 +322,7 @@ def csv_id(session_id: str) -> str:
     return read
 
 
+@pytest.mark.slow
 class TestSessionsCsv:
     """``sessions --csv``."""
 
@@ -480,6 +482,7 @@ class TestStores:
         assert "sqlite://" in commands.error("sessions", "--store", "postgres://host")
 
 
+@pytest.mark.slow
 class TestArguments:
     """What is typed wrongly."""
 

@@ -590,6 +590,7 @@ class TestOutput:
         assert read({"output.value": 5}).output is None
 
 
+@pytest.mark.slow
 class TestTables:
     """The machinery."""
 

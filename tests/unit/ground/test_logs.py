@@ -70,6 +70,7 @@ class TestShown:
         assert "no such host" == shown(OSError("no such host"))
 
 
+@pytest.mark.slow
 class TestAllLogging:
     """Every call that logs."""
 

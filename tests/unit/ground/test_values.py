@@ -198,6 +198,7 @@ class TestText:
         assert result is None or (isinstance(result, str) and 0 < len(result) <= MAX_TEXT_CHARS)
 
 
+@pytest.mark.slow
 class TestHostile:
     """Values whose own methods raise or hang, and numbers that take long to be looked at."""
 

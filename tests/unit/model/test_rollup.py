@@ -31,6 +31,7 @@ _BY_MERGE: dict[str, st.SearchStrategy[Any]] = {
 ROLLUPS = st.builds(Rollup, **{field.name: _BY_MERGE[field.metadata["merge"]] for field in fields(Rollup)})
 
 
+@pytest.mark.slow
 class TestLaw1:
     """A rollup is a commutative monoid."""
 

@@ -58,6 +58,7 @@ TOTALS = st.builds(
 )
 
 
+@pytest.mark.slow
 class TestMonoid:
     """Totals of a session are a commutative monoid."""
 

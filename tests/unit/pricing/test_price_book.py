@@ -134,6 +134,7 @@ def book() -> PriceBook:
     return PriceBook()
 
 
+@pytest.mark.slow
 class TestCatalogue:
     def test_every_model_at_every_time_costs_what_the_reference_says(self, book: PriceBook) -> None:
         """Plain, cached and audio calls agree to the picodollar, on both sides of each price change."""

@@ -44,6 +44,7 @@ def recorded() -> frozenset[str]:
     return frozenset(key for key in keys if "token" in key.lower() or "usage" in key.lower())
 
 
+@pytest.mark.slow
 class TestRecordedKeys:
     """Keys of usage in all recordings."""
 

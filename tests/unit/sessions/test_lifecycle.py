@@ -361,6 +361,7 @@ class TestLabel:
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)
 
 
+@pytest.mark.slow
 class TestMaxSessions:
     """More sessions than are kept in memory."""
 

@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusC
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, record_feedback, session
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter, make_span
+from tests.support.builds import not_compiled
 from tests.support.apps import CALL, DEADLINE_SECONDS, PRICES, App, below, beyond, in_threads
 
 pytestmark = pytest.mark.oldest_sdk
@@ -752,6 +753,7 @@ class TestLate:
         assert [("s", 1, "end_on_exit"), ("s", 2, "end_on_exit")] == told(app)
         assert [(None, True), (45, False)] == [(r.rollup.total_tokens, r.is_partial) for r in app.records]
 
+    @not_compiled
     def test_together(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         """Late spans that are folded together reach their session in one step, and before a root of its that leaves after them."""
         with session("s") as block:

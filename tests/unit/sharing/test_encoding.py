@@ -111,6 +111,7 @@ def _bytes(row: object) -> bytes:
     return json.dumps(row).encode()
 
 
+@pytest.mark.slow
 class TestRoundTrip:
     """What is written is read again as it was."""
 
@@ -185,6 +186,7 @@ class TestWords:
         assert encode(_FULL) == SessionTotalsEncoder().encode(GrowingTotals(_FULL))
 
 
+@pytest.mark.slow
 class TestMalformed:
     """What no process of this version wrote is refused, and nothing else happens."""
 

@@ -617,6 +617,7 @@ class TestClockSteps:
         assert kind not in stores or stores[kind].get(["s:s"])[0].version
 
 
+@pytest.mark.slow
 class TestManySessions:
     """More session ids than anybody can keep."""
 

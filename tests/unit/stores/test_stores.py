@@ -959,6 +959,7 @@ def statements(path: Path, *sql: str) -> list[Any]:
         return [connection.execute(statement).fetchone() for statement in sql]
 
 
+@pytest.mark.slow
 class TestSqlite:
     """What only the file has."""
 
@@ -1387,6 +1388,7 @@ class TestServer:
         settler.close()
 
 
+@pytest.mark.slow
 class TestCluster:
     """What only clusters have."""
 
