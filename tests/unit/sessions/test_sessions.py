@@ -17,8 +17,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusC
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings, current_rollup, end_session, record_feedback, session
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter, make_span
-from tests.support.builds import not_compiled
 from tests.support.apps import CALL, DEADLINE_SECONDS, PRICES, App, below, beyond, in_threads
+from tests.support.builds import not_compiled
 
 pytestmark = pytest.mark.oldest_sdk
 
