@@ -134,7 +134,9 @@ class TraceAssembler:
     def _settled(self, waiting: WaitingTrace) -> None:
         """Forget a trace without waiting spans; limit how long spans wait for a root."""
         if not waiting.spans:
-            self._traces.pop(waiting.trace_id, None)
+            # roots of one trace id may come again: a deadline of the first is not the second's
+            if self._traces.get(waiting.trace_id) is waiting:
+                del self._traces[waiting.trace_id]
             if waiting.idle is not None:
                 waiting.idle.cancel()
         elif not waiting.roots and waiting.idle is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -140,6 +140,7 @@ class TestExactlyOnce:
     @pytest.mark.parametrize("kind", ["none", "memory", "sqlite"])
     @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(steps=_STEPS)
+    @example(steps=[("root", 7), ("root", 7), ("end", 0), ("turn", 6), ("flush", 0), ("end", 0), ("turn", 6)])
     def test_any_steps(self, kind: str, entry: str, steps: list[tuple[str, int]]) -> None:
         """Roots, parts, spans below parents that nobody sees and children, flushed and shut down at any moment."""
         with _store(kind) as store:
