@@ -172,7 +172,11 @@ def _without(label: Label) -> Context:
     return baggage.remove_baggage(n.SESSION_ID, context) if label.propagate else context
 
 
-def stamped(span: Span, context: Context | None, trusts_baggage: bool) -> Label | None:  # noqa: FBT001 -- called by a guard
+def stamped(
+    span: Span,
+    context: Context | None,
+    trusts_baggage: bool,  # noqa: FBT001 -- called by a guard
+) -> Label | None:
     """Put the session around a starting span on it; return the label.
 
     Return ``None`` without a session, and when the application names another one on the span.

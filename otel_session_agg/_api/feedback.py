@@ -103,7 +103,7 @@ def _number(score: object) -> float | None:
     try:
         return float(score)  # type: ignore[arg-type]  # what is no number is refused
     except OverflowError:
-        return sys.float_info.max if score > 0 else -sys.float_info.max  # type: ignore[operator]  # it is a number
+        return sys.float_info.max if score > 0 else -sys.float_info.max  # type: ignore[operator]
     except TypeError as error:
         message = f"a score of type {type(score).__name__} is not allowed: use a number"
         raise ValueError(message) from error

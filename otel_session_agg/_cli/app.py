@@ -98,8 +98,17 @@ def _add_session_commands(app: typer.Typer) -> None:
     def sessions(  # noqa: PLR0913  one for each option
         *,
         store: str | None = typer.Option(None, metavar="URL", help=store_help),
-        as_json: bool = typer.Option(False, "--json", help="Print a JSON array of objects."),  # noqa: FBT003  typer's way
-        as_csv: bool = typer.Option(False, "--csv", help="Print CSV with a header."),  # noqa: FBT003
+        # typer's way to give a default
+        as_json: bool = typer.Option(
+            False,  # noqa: FBT003
+            "--json",
+            help="Print a JSON array of objects.",
+        ),
+        as_csv: bool = typer.Option(
+            False,  # noqa: FBT003
+            "--csv",
+            help="Print CSV with a header.",
+        ),
         sort: str = typer.Option(
             "-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."
         ),

@@ -91,7 +91,8 @@ def _single(name: str, operator: str, value: str) -> Condition:
     compare = _OPERATORS[operator]
     if form is Form.NAMES:
         is_in = operator == "="
-        return lambda row: contains(row[name], wanted) is is_in  # type: ignore[arg-type]  # it has names
+        # the column has names
+        return lambda row: contains(row[name], wanted) is is_in  # type: ignore[arg-type]
     return lambda row: row[name] is not None and compare(row[name], wanted)
 
 

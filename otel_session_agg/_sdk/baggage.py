@@ -38,8 +38,9 @@ class _Incoming:
         if not self._is_installed:
             self._is_installed = True
             # on the class: propagators exist already, and more are made later
-            W3CBaggagePropagator.extract = self._extracting(W3CBaggagePropagator.extract)  # type: ignore[method-assign]
-            W3CBaggagePropagator.inject = self._injecting(W3CBaggagePropagator.inject)  # type: ignore[method-assign]
+            wrapped: Any = W3CBaggagePropagator
+            wrapped.extract = self._extracting(wrapped.extract)
+            wrapped.inject = self._injecting(wrapped.inject)
 
     def leave(self, processor: object) -> None:
         """Remove a processor that was shut down."""

@@ -50,7 +50,8 @@ class Forwarding:
         ready, spans = self._manager.root_release.ready, self.spans
         while ready:
             trace = ready[0].trace
-            root: ReadableSpan | None = trace.payload  # type: ignore[assignment]  # what the processor or exporter handed in
+            # what the processor or exporter handed in
+            root: ReadableSpan | None = trace.payload  # type: ignore[assignment]
             # else an interrupted call has added it
             if (
                 root is not None

@@ -90,7 +90,8 @@ class Intake:
                     self._manager.before_fold(span_data(item), now)
                 ended(span_data(item), item, now, out)
             elif (span := item[0]) is None:
-                self._manager.update_block(item, time.time_ns(), now)  # type: ignore[arg-type]  # a label
+                # a label
+                self._manager.update_block(item, time.time_ns(), now)  # type: ignore[arg-type]
             else:
                 trace_id, span_id, parent_id = ids_of(span)
                 if parent_id is None:

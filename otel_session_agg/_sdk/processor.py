@@ -176,7 +176,9 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
 
     def _on_ending(self, span: Span) -> None:
         if self._calls_on_ending:
-            self._guard.call("downstream _on_ending", self._downstream._on_ending, span)  # noqa: SLF001 -- of the interface
+            # part of the SDK's interface of processors
+            ending = self._downstream._on_ending  # noqa: SLF001
+            self._guard.call("downstream _on_ending", ending, span)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue an ended span for the worker."""

@@ -183,7 +183,12 @@ def _locked() -> _thread.LockType:
     return lock
 
 
-def _stop(stoppable: Stoppable, until: float, is_last: bool, done: _thread.LockType) -> None:  # noqa: FBT001 -- started as a thread
+def _stop(
+    stoppable: Stoppable,
+    until: float,
+    is_last: bool,  # noqa: FBT001 -- started as a thread
+    done: _thread.LockType,
+) -> None:
     try:
         stoppable.stop(until, is_last=is_last)
     finally:

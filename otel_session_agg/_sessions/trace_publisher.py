@@ -124,7 +124,15 @@ class TracePublisher:
             included = tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
         # a session has got the rollup already
         own: dict[str | None, Rollup] = {None: NOTHING if session_id is not None else rollup}
-        part = Part(own, False, True, session_id, seq, included, not trace.is_sampled)  # noqa: FBT003 -- left; a root
+        part = Part(
+            own,
+            is_open=False,
+            root=True,
+            session_id=session_id,
+            seq=seq,
+            included=included,
+            is_unsampled=not trace.is_sampled,
+        )
         slot = Slot(trace_key(trace.trace_id), ROOT, seq, encode_part(part, texts=self._texts))
         self._store_worker.put(SlotWrite(slot, part_of=trace.trace_id if looks else None))
 

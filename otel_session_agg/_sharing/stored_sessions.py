@@ -256,5 +256,8 @@ def ordered(rows: Iterable[Row], column: str, *, descends: bool = False) -> list
     by_session: list[Row] = sorted(rows, key=lambda row: str(row["session"]))
     known = [row for row in by_session if row[column] is not None]
     # one type per column
-    known.sort(key=lambda row: row[column], reverse=descends)  # type: ignore[arg-type, return-value]
+    known.sort(
+        key=lambda row: row[column],  # type: ignore[arg-type, return-value]
+        reverse=descends,
+    )
     return known + [row for row in by_session if row[column] is None]

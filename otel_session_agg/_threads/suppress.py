@@ -11,7 +11,8 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach,
 @contextmanager
 def suppressed() -> Iterator[None]:
     """Suppress spans of instrumented libraries inside."""
-    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 -- the SDK's own way
+    # the SDK's own way
+    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003
     try:
         yield
     finally:

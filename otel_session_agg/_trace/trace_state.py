@@ -53,7 +53,7 @@ class TraceState:
         "written",
     )
 
-    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- one for each field
+    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- a field each
         self.trace_id = trace_id
         self.root_id = root_id
         self.above_id: int | None = None

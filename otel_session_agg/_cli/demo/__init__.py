@@ -141,7 +141,7 @@ def _tracer_provider(receiver_url: str, backend: Backend | None) -> TracerProvid
         f"{receiver_url}/v1/traces", session=direct, compression=Compression.Gzip
     )
     exporters: list[SpanExporter] = [to_receiver, *([backend] if backend else [])]
-    downstream = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+    downstream = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
     for exporter in exporters:
         downstream.add_span_processor(BatchSpanProcessor(exporter))
     provider = TracerProvider(

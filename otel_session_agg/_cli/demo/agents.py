@@ -126,7 +126,8 @@ def _refund(application: _Application) -> None:
             message = _ask(client, "gpt-4o-mini", messages)
             if not message.tool_calls:
                 return
-            name = message.tool_calls[0].function.name  # type: ignore[union-attr]  # no custom tools are offered
+            # no custom tools are offered
+            name = message.tool_calls[0].function.name  # type: ignore[union-attr]
             with application.tool(name):
                 time.sleep(0.015)
             _append_tool_result(messages, message, results[name])

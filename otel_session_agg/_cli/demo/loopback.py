@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's
         """Log nothing: stderr belongs to the reader of the demo."""
 
 
