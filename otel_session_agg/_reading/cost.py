@@ -4,7 +4,7 @@ Rules
 -----
 * The first valid amount wins, in the order of precedence that the conventions give to keys.
 * An amount that a provider or gateway states that it billed beats a calculated one.
-* Keys with generic names (``GENERIC`` and later) count on model calls and beside tokens only.
+* Keys with generic names (``GENERIC_COSTS``) count on model calls and beside tokens only.
 * A recorded 0 with tokens means *unknown* (several emitters write 0 for models they have no price
   of), unless the answer came from a response cache.
 * Costs in other currencies are not used.
@@ -21,7 +21,8 @@ from otel_session_agg._reading.index import KeyMeaning, keys_of
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._values import flag, picodollars, plain_text, text
-from otel_session_agg.conventions._schema import GENERIC, Meaning
+from otel_session_agg.conventions._precedence import GENERIC_COSTS
+from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._term_rows import FeeKey
 
 INVALID_COST = "invalid_cost"
@@ -88,7 +89,7 @@ def _amounts(
     ranked: list[tuple[int, int | None]] = [
         (entry.precedence, _amount(attributes[entry.key]))
         for entry in entries.get(Meaning.COST, ())
-        if is_sure or entry.precedence < GENERIC
+        if is_sure or entry.key not in GENERIC_COSTS
     ]
     for entry in entries.get(Meaning.COST_TEXT, ()):
         amount = _from_text(attributes[entry.key])

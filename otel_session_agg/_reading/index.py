@@ -1,7 +1,8 @@
-"""Index the tables of ``conventions``: which keys mean something, and with which precedence.
+"""Index the tables of ``conventions``: which keys mean something, and which is asked first.
 
 A convention is data: rows that give keys a meaning.  All conventions are merged into one index from
-key to *entries*: a meaning, its precedence, and the row behind it.  Only ``plan.py`` looks keys up.
+key to *entries*: a meaning, its precedence, and the row behind it.  Precedences are positions in
+the lists of ``conventions/_precedence.py``.  Only ``plan.py`` looks keys up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg._values import text
+from otel_session_agg.conventions._precedence import (
+    COSTS,
+    GENERIC_COSTS,
+    KINDS,
+    SESSIONS,
+    SPAN_NAMES,
+    USERS,
+    WEAK_SESSIONS,
+    WRONG_KIND_NAMES,
+)
 from otel_session_agg.conventions._schema import Convention, Emitter, Events, Meaning, NamedSpans
 
 _LISTS: tuple[tuple[str, int], ...] = (
@@ -47,12 +58,25 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("agent", Meaning.AGENT),
     ("metadata", Meaning.METADATA),
 )
-_RANKED: tuple[tuple[str, int], ...] = (
-    ("cost", Meaning.COST),
-    ("cost_text", Meaning.COST_TEXT),
-    ("cost_parts", Meaning.COST_PART),
-    ("session", Meaning.SESSION),
-    ("user", Meaning.USER),
+
+
+def _positions(order: Iterable[str | tuple[str, ...]]) -> dict[str, int]:
+    """Return the position of each key; keys whose values are added share one."""
+    return {
+        key: position
+        for position, item in enumerate(order)
+        for key in ((item,) if isinstance(item, str) else item)
+    }
+
+
+_KIND_ORDER = _positions(KINDS)
+_COST_ORDER = _positions((*COSTS, *GENERIC_COSTS))
+_RANKED: tuple[tuple[str, int, dict[str, int]], ...] = (
+    ("cost", Meaning.COST, _COST_ORDER),
+    ("cost_text", Meaning.COST_TEXT, _COST_ORDER),
+    ("cost_parts", Meaning.COST_PART, _COST_ORDER),
+    ("session", Meaning.SESSION, _positions((*SESSIONS, *WEAK_SESSIONS))),
+    ("user", Meaning.USER, _positions(USERS)),
 )
 _TEXTS = (
     ("texts", Meaning.USAGE_TEXT),
@@ -64,18 +88,21 @@ _TEXTS = (
     ("fees", Meaning.FEE),
     ("terms", Meaning.TERM),
 )
-_KEYS_PER_CONVENTION = 100
-"""Distance between the precedences of two conventions: more keys than any field has."""
 
 
 class KeyMeaning:
     """An entry of the index: one meaning of a key, its precedence, and the table row behind it."""
 
-    __slots__ = ("key", "meaning", "precedence", "row")
+    __slots__ = ("convention", "key", "meaning", "precedence", "row")
 
-    def __init__(self, meaning: int, precedence: int, key: str, row: object = None) -> None:
+    def __init__(
+        self, meaning: int, convention: int, precedence: int, key: str, row: object = None
+    ) -> None:
         self.meaning = meaning
+        self.convention = convention
+        """The position of its convention among all."""
         self.precedence = precedence
+        """Of two entries with one meaning the lower is asked first."""
         self.key = key
         self.row = row
 
@@ -94,9 +121,9 @@ def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str |
     return None
 
 
-def family(precedence: int) -> int:
-    """Return the number of the convention that a precedence belongs to."""
-    return precedence // _KEYS_PER_CONVENTION
+def precedence_of(spans: NamedSpans) -> int:
+    """Return the precedence of spans' names among the keys of kinds."""
+    return _KIND_ORDER[WRONG_KIND_NAMES if spans.despite_keys else SPAN_NAMES]
 
 
 class Index:
@@ -109,32 +136,44 @@ class Index:
         self.events: list[Events] = []
         self.feedback_prefixes: tuple[str, ...] = ()
         self.feedback_events: frozenset[str] = frozenset()
-        for convention in sorted(conventions, key=lambda c: c.precedence):
-            self._add(convention)
+        self._num_entries = 0
+        for number, convention in enumerate(conventions):
+            self._add(number, convention)
 
-    def _add_entry(self, key: str, meaning: int, precedence: int, row: object = None) -> None:
+    def _add_entry(
+        self,
+        number: int,
+        key: str,
+        meaning: int,
+        row: object = None,
+        precedence: int | None = None,
+    ) -> None:
+        """Add an entry; without a precedence of its own it comes after all that were added."""
         entries = self.entries.setdefault(key, [])
+        self._num_entries += 1
+        if precedence is None:
+            precedence = self._num_entries
         # of two conventions that give a key the same meaning the first has it
         if row is not None or all(entry.meaning != meaning for entry in entries):
-            entries.append(KeyMeaning(meaning, precedence, key, row))
+            entries.append(KeyMeaning(meaning, number, precedence, key, row))
 
-    def _add(self, convention: Convention) -> None:
-        base = convention.precedence * _KEYS_PER_CONVENTION
+    def _add(self, number: int, convention: Convention) -> None:
         for name, meaning in _LISTS:
-            for position, key in enumerate(getattr(convention, name)):
-                self._add_entry(key, meaning, base + position)
-        for name, meaning in _RANKED:
-            for key, precedence in getattr(convention, name).items():
-                self._add_entry(key, meaning, precedence)
+            for key in getattr(convention, name):
+                self._add_entry(number, key, meaning)
+        for name, meaning, order in _RANKED:
+            for key in getattr(convention, name):
+                self._add_entry(number, key, meaning, None, order.get(key, len(order)))
         for name, meaning in _TEXTS:
-            for position, row in enumerate(getattr(convention, name)):
-                self._add_entry(row.key, meaning, base + position, row)
+            for row in getattr(convention, name):
+                self._add_entry(number, row.key, meaning, row)
         for kinds in convention.kinds:
-            self._add_entry(kinds.key, Meaning.KIND, kinds.precedence, kinds)
+            place = _KIND_ORDER.get(kinds.place or kinds.key, len(KINDS))
+            self._add_entry(number, kinds.key, Meaning.KIND, kinds, place)
         for spans in convention.spans:
             for name, kind in spans.names.items():
                 self.named_spans.setdefault(name, []).append((spans, kind))
-                self.named_spans[name].sort(key=lambda row: row[0].precedence)
+                self.named_spans[name].sort(key=lambda row: precedence_of(row[0]))
         self.emitters.extend(convention.emitters)
         self.events.extend(convention.events)
         self.feedback_prefixes += convention.feedback_prefixes

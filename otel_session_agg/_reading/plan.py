@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
 from otel_session_agg._reading.emitters import applies_to
-from otel_session_agg._reading.index import Index, KeyMeaning, family, keys_of
+from otel_session_agg._reading.index import Index, KeyMeaning, keys_of, precedence_of
 from otel_session_agg._reading.session_ids import SessionKeys, session_keys
 from otel_session_agg._reading.size_limits import (
     MAX_PLAN_CHARS,
@@ -117,7 +117,7 @@ def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]
     families: dict[int, dict[int, tuple[str, ...]]] = {}
     for meaning in WHOLES:
         for entry in entries.get(meaning, ()):
-            row = families.setdefault(family(entry.precedence), {})
+            row = families.setdefault(entry.convention, {})
             row[meaning] = (*row.get(meaning, ()), entry.key)
     return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
 
@@ -155,7 +155,7 @@ class Scope:
             )
             if first is not None:
                 row, kind = first
-                self.named[span_name] = (row.precedence, kind, row.need_usage)
+                self.named[span_name] = (precedence_of(row), kind, row.need_usage)
         self.has_endings = any(name.startswith(".") for name in self.named)
         self._plans: dict[object, ReadingPlan] = {}
 

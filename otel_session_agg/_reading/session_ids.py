@@ -3,8 +3,8 @@
 Rules
 -----
 * An id that the application sets for a session is strong; one of a conversation or thread, which
-  frameworks set by themselves, on sub-agents too, is weak.  ``LAST_STRONG_SESSION`` is the line
-  between the keys of both.
+  frameworks set by themselves, on sub-agents too, is weak.  ``SESSIONS`` and ``WEAK_SESSIONS``
+  of ``conventions/_precedence.py`` have the keys of both.
 * The id of a strong key is weak when an instrumentation copied it: it equals the id of a
   conversation or thread on the same span, under a key of its own or in a text
   (``Convention.conversation_texts``), or its emitter is known to write there what it has from the
@@ -20,29 +20,8 @@ from typing import Any, NamedTuple
 from otel_session_agg._json import loaded
 from otel_session_agg._reading.index import KeyMeaning, first_text, keys_of
 from otel_session_agg._values import plain_text, text
+from otel_session_agg.conventions._precedence import SESSIONS, STATED_BY_APPLICATIONS
 from otel_session_agg.conventions._schema import Emitter, Meaning, NameText
-
-LAST_STRONG_SESSION = 50
-"""Last precedence of keys that are set for sessions; later ones are those of conversations and
-threads."""
-
-STATED_BY_APPLICATIONS = frozenset(
-    {
-        "$ai_session_id",
-        "ai.settings.context.sessionId",
-        "ai.telemetry.metadata.$ai_session_id",
-        "ai.telemetry.metadata.sessionId",
-        "ai.telemetry.metadata.session_id",
-        "gen_ai.session.id",
-        "langfuse.observation.metadata.langfuse_session_id",
-        "langfuse.trace.metadata.langfuse_session_id",
-        "langwatch.thread.id",
-        "metadata.sessionId",
-        "mlflow.trace.session",
-    }
-)
-"""Later keys that hold what the application states in the terms of one vendor: the same id under a
-strong key is no copy."""
 
 _MAX_TEXT_CHARS = 16_384
 """How much of a text is searched."""
@@ -71,8 +50,8 @@ def session_keys(
     if not found and not texts:
         return None
     copied = {key for row in emitters for key in row.copied_sessions}
-    strong = [entry.key for entry in found if entry.precedence <= LAST_STRONG_SESSION]
-    weak = [entry.key for entry in found if entry.precedence > LAST_STRONG_SESSION]
+    strong = [entry.key for entry in found if entry.key in SESSIONS]
+    weak = [entry.key for entry in found if entry.key not in SESSIONS]
     return SessionKeys(
         keys_of(entries, Meaning.SESSION),
         tuple(key for key in strong if key not in copied),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._reading import usage_text
-from otel_session_agg._reading.index import KeyMeaning, family
+from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.plan import PARTS, ReadingPlan
 from otel_session_agg._reading.usage_shapes import Counts
 from otel_session_agg._values import MAX_TOKENS, count, plain_text, text
@@ -120,7 +120,7 @@ class Stated:
             self.parts.setdefault(meaning, tokens)
         if Meaning.OUTER_PROMPT in found:
             self._take_iterations(found)
-        own = self.main.setdefault(family(entry.precedence), {})
+        own = self.main.setdefault(entry.convention, {})
         if Meaning.PROMPT not in own and Meaning.COMPLETION not in own:
             for meaning in (Meaning.PROMPT, Meaning.COMPLETION, Meaning.TOTAL, Meaning.EXCLUSIVE):
                 if meaning in found:

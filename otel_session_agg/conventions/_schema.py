@@ -1,21 +1,19 @@
 """The types that convention tables are made of: rows of data, no behaviour.
 
-Keys of one field stand in order of precedence.  Where the order matters over all conventions
-(kinds, costs, session ids, users), they have a number: the lowest is read first.
+Keys of one field stand in order of precedence, but for those that have a place in an order over all
+conventions: kinds, costs, session ids and users (``_precedence.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._meanings import Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey, TermKey, TermText
 
 __all__ = [
-    "GENERIC",
     "Convention",
     "Emitter",
     "Events",
@@ -25,9 +23,6 @@ __all__ = [
     "NamedSpans",
     "Text",
 ]
-
-GENERIC: Final = 200
-"""Costs of this precedence and later have generic names, which may mean anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +87,8 @@ class Kinds:
     key: str
     values: Mapping[str, Kind]
     """Lower-case value to kind."""
-    precedence: int
-    """The lowest decides first, over all conventions."""
+    place: str = ""
+    """Its name in ``KINDS`` of ``_precedence.py``; empty: the key."""
     otherwise: Kind | None = None
     """The kind for values that are not listed; ``None``: the next key decides."""
     or_model: bool = False
@@ -112,7 +107,8 @@ class NamedSpans:
     """Whole names, or the last part of dotted ones, dot included."""
     scopes: tuple[str, ...] = ()
     """Prefixes of scope names; empty: any scope."""
-    precedence: int = 60
+    despite_keys: bool = False
+    """Their attributes name another kind, which is wrong: the name decides first."""
     need_usage: bool = False
     """Only spans that state usage have the kind; others are plain spans."""
 
@@ -192,11 +188,9 @@ class Emitter:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """One convention family as data.  Keys of one field stand in order of precedence."""
+    """One convention family as data."""
 
     name: str
-    precedence: int
-    """Among conventions, for models, providers and tokens: the lowest is read first."""
     kinds: tuple[Kinds, ...] = ()
     spans: tuple[NamedSpans, ...] = ()
     prompt: tuple[str, ...] = ()
@@ -220,12 +214,12 @@ class Convention:
     texts: tuple[Text, ...] = ()
     model_texts: tuple[NameText, ...] = ()
     events: tuple[Events, ...] = ()
-    cost: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the total cost in USD, with their precedence over all conventions."""
-    cost_text: Mapping[str, int] = field(default_factory=dict)
-    """Keys of cost objects as JSON, with their precedence."""
-    cost_parts: Mapping[str, int] = field(default_factory=dict)
-    """Keys whose sum is the cost, with the precedence of the sum."""
+    cost: tuple[str, ...] = ()
+    """Keys of the total cost in USD; like the next two they have a place in ``_precedence.py``."""
+    cost_text: tuple[str, ...] = ()
+    """Keys of cost objects as JSON."""
+    cost_parts: tuple[str, ...] = ()
+    """Keys whose sum is the cost."""
     cost_currency: tuple[str, ...] = ()
     fees: tuple[FeeKey, ...] = ()
     billed: tuple[BilledText, ...] = ()
@@ -238,14 +232,14 @@ class Convention:
     response_id: tuple[str, ...] = ()
     service_tier: tuple[str, ...] = ()
     server_address: tuple[str, ...] = ()
-    session: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the session id, with their precedence over all conventions."""
+    session: tuple[str, ...] = ()
+    """Keys of the session id; they have a place in ``_precedence.py``."""
     session_texts: tuple[NameText, ...] = ()
     """Read last; their ids are those of conversations or threads."""
     conversation_texts: tuple[NameText, ...] = ()
     """Their first group is the id of a conversation, as JSON; an equal session id was copied."""
-    user: Mapping[str, int] = field(default_factory=dict)
-    """Keys of the user of the session, with their precedence over all conventions."""
+    user: tuple[str, ...] = ()
+    """Keys of the user of the session; they have a place in ``_precedence.py``."""
     user_texts: tuple[NameText, ...] = ()
     """Read last."""
     metadata: tuple[str, ...] = ()

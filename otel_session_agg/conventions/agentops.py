@@ -22,8 +22,7 @@ _KINDS = {
 
 TABLE = Convention(
     name="agentops",
-    precedence=68,
-    kinds=(Kinds("agentops.span.kind", _KINDS, precedence=33),),
-    cost={"gen_ai.usage.total_cost": 70},
+    kinds=(Kinds("agentops.span.kind", _KINDS),),
+    cost=("gen_ai.usage.total_cost",),
     output=("agentops.entity.output",),
 )

@@ -14,8 +14,7 @@ _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOO
 
 TABLE = Convention(
     name="anthropic",
-    precedence=70,
-    kinds=(Kinds("span.type", _TYPES, precedence=62),),
+    kinds=(Kinds("span.type", _TYPES),),
     spans=(
         NamedSpans(
             {
@@ -35,7 +34,7 @@ TABLE = Convention(
     cache_write_1h=("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
     request_model=("model",),
     terms=(TermKey("speed", "speed", only=frozenset({"fast", "normal", "standard"})),),
-    session={"anthropic.session.id": 91},
+    session=("anthropic.session.id",),
     emitters=(
         Emitter(
             scopes=("",),

@@ -12,7 +12,6 @@ from otel_session_agg.conventions._schema import Convention, NamedSpans
 
 TABLE = Convention(
     name="command_lines",
-    precedence=71,
     spans=(
         NamedSpans({"session_task.turn": Kind.AGENT}),
         NamedSpans({"handle_responses": Kind.MODEL}, need_usage=True),

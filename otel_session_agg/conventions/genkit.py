@@ -21,11 +21,10 @@ _SUBTYPES = {
 
 TABLE = Convention(
     name="genkit",
-    precedence=72,
-    kinds=(Kinds("genkit:metadata:subtype", _SUBTYPES, precedence=63),),
+    kinds=(Kinds("genkit:metadata:subtype", _SUBTYPES),),
     texts=(Text("genkit:output", "inclusive", path=("usage",)),),
     request_model=("genkit:name",),
-    session={"genkit:sessionId": 130},
+    session=("genkit:sessionId",),
     output=("genkit:output",),
     emitters=(
         Emitter(

@@ -12,7 +12,6 @@ from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(
     name="google_adk",
-    precedence=64,
     spans=(
         NamedSpans({"call_llm": Kind.MODEL}, scopes=("gcp.vertex.agent",)),
         NamedSpans({"invocation": Kind.CHAIN}, scopes=("gcp.vertex.agent",)),
@@ -53,8 +52,8 @@ TABLE = Convention(
             scopes=("gcp.vertex.agent",),
         ),
     ),
-    session={"gcp.vertex.agent.session_id": 120},
-    user={"gcp.vertex.agent.user_id": 120},
+    session=("gcp.vertex.agent.session_id",),
+    user=("gcp.vertex.agent.user_id",),
     content=("gcp.vertex.agent.llm_request",),
     emitters=(
         Emitter(

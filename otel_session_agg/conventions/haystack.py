@@ -23,8 +23,7 @@ _OUTPUTS = ("haystack.component.output", "haystack.agent.step.llm.output")
 
 TABLE = Convention(
     name="haystack",
-    precedence=79,
-    kinds=(Kinds("haystack.component.type", {}, precedence=61, suffixes=_COMPONENTS),),
+    kinds=(Kinds("haystack.component.type", {}, suffixes=_COMPONENTS),),
     spans=(
         NamedSpans(
             {

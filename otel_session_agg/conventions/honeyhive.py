@@ -12,13 +12,12 @@ _TYPES = {"model": Kind.MODEL, "tool": Kind.TOOL, "chain": Kind.CHAIN, "session"
 
 TABLE = Convention(
     name="honeyhive",
-    precedence=61,
-    kinds=(Kinds("honeyhive_event_type", _TYPES, precedence=36),),
+    kinds=(Kinds("honeyhive_event_type", _TYPES),),
     prompt=("honeyhive_metadata.prompt_tokens",),
     completion=("honeyhive_metadata.completion_tokens",),
     total=("honeyhive_metadata.total_tokens",),
-    session={"honeyhive.session_id": 30},
-    user={"honeyhive_user_properties.user_id": 30, "honeyhive_user_id": 31},
+    session=("honeyhive.session_id",),
+    user=("honeyhive_user_properties.user_id", "honeyhive_user_id"),
     output=("honeyhive_outputs.result", "honeyhive_outputs"),
     feedback_prefixes=("honeyhive_feedback.",),
 )

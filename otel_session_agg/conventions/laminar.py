@@ -20,8 +20,7 @@ _TYPES = {
 
 TABLE = Convention(
     name="laminar",
-    precedence=47,
-    kinds=(Kinds("lmnr.span.type", _TYPES, precedence=31),),
+    kinds=(Kinds("lmnr.span.type", _TYPES),),
     cache_write_5m=(
         "gen_ai.usage.cache_creation.input_tokens.ephemeral_5m",
         "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
@@ -30,9 +29,9 @@ TABLE = Convention(
         "gen_ai.usage.cache_creation.input_tokens.ephemeral_1h",
         "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
     ),
-    cost_parts={"gen_ai.usage.input_cost": 110, "gen_ai.usage.output_cost": 110},
-    session={"lmnr.association.properties.session_id": 40},
-    user={"lmnr.association.properties.user_id": 40},
+    cost_parts=("gen_ai.usage.input_cost", "gen_ai.usage.output_cost"),
+    session=("lmnr.association.properties.session_id",),
+    user=("lmnr.association.properties.user_id",),
     input=("lmnr.span.input",),
     output=("lmnr.span.output",),
 )

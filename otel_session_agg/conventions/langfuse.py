@@ -25,23 +25,22 @@ _TYPES = {
 
 TABLE = Convention(
     name="langfuse",
-    precedence=10,
-    kinds=(Kinds("langfuse.observation.type", _TYPES, precedence=1),),
+    kinds=(Kinds("langfuse.observation.type", _TYPES),),
     texts=(Text("langfuse.observation.usage_details", "buckets"),),
     terms=(TermText("langfuse.observation.model.parameters", REQUEST_TERMS),),
-    cost_text={"langfuse.observation.cost_details": 10},
+    cost_text=("langfuse.observation.cost_details",),
     response_model=("langfuse.observation.model.name",),
-    session={
-        "langfuse.session.id": 10,
-        "langfuse.trace.metadata.langfuse_session_id": 70,
-        "langfuse.observation.metadata.langfuse_session_id": 71,
-    },
-    user={
-        "langfuse.user.id": 10,
-        "langfuse.trace.user_id": 11,
-        "langfuse.trace.metadata.langfuse_user_id": 70,
-        "langfuse.observation.metadata.langfuse_user_id": 71,
-    },
+    session=(
+        "langfuse.session.id",
+        "langfuse.trace.metadata.langfuse_session_id",
+        "langfuse.observation.metadata.langfuse_session_id",
+    ),
+    user=(
+        "langfuse.user.id",
+        "langfuse.trace.user_id",
+        "langfuse.trace.metadata.langfuse_user_id",
+        "langfuse.observation.metadata.langfuse_user_id",
+    ),
     input=("langfuse.observation.input",),
     output=("langfuse.observation.output", "langfuse.trace.output"),
     content=("langfuse.observation.input", "langfuse.observation.output"),

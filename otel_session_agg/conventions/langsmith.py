@@ -22,8 +22,7 @@ _KINDS = {
 
 TABLE = Convention(
     name="langsmith",
-    precedence=63,
-    kinds=(Kinds("langsmith.span.kind", _KINDS, precedence=30),),
+    kinds=(Kinds("langsmith.span.kind", _KINDS),),
     texts=(
         Text("langsmith.usage_metadata", "inclusive"),
         Text("langsmith.metadata.usage_metadata", "inclusive"),
@@ -56,11 +55,11 @@ TABLE = Convention(
     ),
     request_model=("langsmith.metadata.ls_model_name",),
     provider=("langsmith.metadata.ls_provider",),
-    session={
-        "langsmith.metadata.session_id": 60,
-        "langsmith.metadata.thread_id": 61,
-        "langsmith.metadata.conversation_id": 62,
-    },
-    user={"langsmith.metadata.user_id": 60},
+    session=(
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.thread_id",
+        "langsmith.metadata.conversation_id",
+    ),
+    user=("langsmith.metadata.user_id",),
     feedback_prefixes=("langsmith.feedback.",),
 )

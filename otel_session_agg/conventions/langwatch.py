@@ -25,17 +25,16 @@ _TYPES = {
 
 TABLE = Convention(
     name="langwatch",
-    precedence=76,
-    kinds=(Kinds("langwatch.span.type", _TYPES, precedence=34),),
+    kinds=(Kinds("langwatch.span.type", _TYPES),),
     cache_write_1h=(
         "gen_ai.usage.cache_creation_1h.input_tokens",
         "gen_ai.usage.cache_creation_1h_input_tokens",
     ),
     texts=(Text("langwatch.metrics", "inclusive"),),
     billed=(BilledText("langwatch.metrics"),),
-    cost={"langwatch.span.cost": 90},
-    session={"langwatch.thread.id": 100},
-    user={"langwatch.user.id": 100},
+    cost=("langwatch.span.cost",),
+    session=("langwatch.thread.id",),
+    user=("langwatch.user.id",),
     # recorded: 1.4.0 writes the metadata of a trace as one text
     session_texts=(NameText("metadata", r'"thread_id": ?"([^"\\]+)"', scopes=("langwatch",)),),
     output=("langwatch.output",),

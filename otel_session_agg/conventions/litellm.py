@@ -21,7 +21,6 @@ _PROVIDERS = (
 
 TABLE = Convention(
     name="litellm",
-    precedence=66,
     spans=(NamedSpans({"raw_gen_ai_request": Kind.MODEL}, scopes=("litellm",)),),
     texts=(
         Text("metadata.usage_object", "inclusive"),
@@ -45,20 +44,20 @@ TABLE = Convention(
             misplaced=True,
         ),
     ),
-    kinds=(Kinds("litellm.guardrail.name", {}, precedence=36, otherwise=Kind.GUARDRAIL),),
-    cost={
-        "gen_ai.cost.total_cost": 50,
-        "litellm.cost.total": 60,
-        "litellm.response_cost": 61,
-        "litellm.response-cost": 62,
-        "http.response.header.x-litellm-response-cost": 63,
-    },
+    kinds=(Kinds("litellm.guardrail.name", {}, otherwise=Kind.GUARDRAIL),),
+    cost=(
+        "gen_ai.cost.total_cost",
+        "litellm.cost.total",
+        "litellm.response_cost",
+        "litellm.response-cost",
+        "http.response.header.x-litellm-response-cost",
+    ),
     fees=(FeeKey("litellm.cost.guardrail", unless="litellm.guardrail.cost_in_spend"),),
     billed=tuple(
         BilledText(f"llm.{provider}.usage") for provider in ("openrouter", "perplexity", "xai")
     ),
     service_tier=tuple(f"llm.{provider}.service_tier" for provider in _PROVIDERS),
-    cost_text={"hidden_params": 120},
+    cost_text=("hidden_params",),
     cache_hit=("litellm.cache_hit", "gen_ai.cache_hit"),
     request_model=tuple(f"llm.{provider}.model" for provider in _PROVIDERS),
     response_id=tuple(f"llm.{provider}.id" for provider in _PROVIDERS),

@@ -24,8 +24,7 @@ _ANTHROPIC = (f"{_RAW}.cache_read_input_tokens", f"{_RAW}.cache_creation_input_t
 
 TABLE = Convention(
     name="llama_index",
-    precedence=80,
-    kinds=(Kinds("class_name", _KINDS, precedence=65),),
+    kinds=(Kinds("class_name", _KINDS),),
     events=(
         Events(
             scopes=_SCOPE,

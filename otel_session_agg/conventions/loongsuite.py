@@ -24,8 +24,7 @@ _KINDS = {
 
 TABLE = Convention(
     name="loongsuite",
-    precedence=77,
-    kinds=(Kinds("gen_ai.span.kind", _KINDS, precedence=37),),
-    session={"gen_ai.session.id": 110},
-    user={"gen_ai.user.id": 110},
+    kinds=(Kinds("gen_ai.span.kind", _KINDS),),
+    session=("gen_ai.session.id",),
+    user=("gen_ai.user.id",),
 )

@@ -23,12 +23,11 @@ _TYPES = {
 
 TABLE = Convention(
     name="mastra",
-    precedence=74,
-    kinds=(Kinds("mastra.span.type", _TYPES, precedence=35),),
+    kinds=(Kinds("mastra.span.type", _TYPES),),
     cache_read=("gen_ai.usage.cached_input_tokens",),
     # recorded: 1.4 has the part that is kept for an hour only in the provider's answer
     texts=(Text("mastra.metadata.body", "native", sole=True, path=("usage",)),),
     model_texts=(NameText("mastra.metadata.modelMetadata", r'"modelId":"([^"\\]+)"'),),
-    session={"mastra.metadata.threadId": 170},
-    user={"mastra.metadata.userId": 170},
+    session=("mastra.metadata.threadId",),
+    user=("mastra.metadata.userId",),
 )

@@ -27,19 +27,18 @@ _TYPES = {
 
 TABLE = Convention(
     name="mlflow",
-    precedence=62,
-    kinds=(Kinds("mlflow.spanType", _TYPES, precedence=38),),
+    kinds=(Kinds("mlflow.spanType", _TYPES),),
     texts=(
         Text("mlflow.chat.tokenUsage", "stated"),
         Text("mlflow.spanOutputs", "native", fills=True, path=("usage",), proves=True),
         # recorded: the agents' tracing copies the answer's fields
         Text("usage", "native", scopes=("mlflow.",), fills=True),
     ),
-    cost_text={"mlflow.llm.cost": 105},
+    cost_text=("mlflow.llm.cost",),
     response_model=("mlflow.llm.model",),
     provider=("mlflow.llm.provider",),
-    session={"mlflow.trace.session": 95},
-    user={"mlflow.trace.user": 95},
+    session=("mlflow.trace.session",),
+    user=("mlflow.trace.user",),
     input=("mlflow.spanInputs",),
     output=("mlflow.spanOutputs",),
     content=("mlflow.spanInputs", "mlflow.spanOutputs"),

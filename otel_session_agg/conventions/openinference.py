@@ -55,13 +55,12 @@ _ANSWERS_WHOLE = (
 
 TABLE = Convention(
     name="openinference",
-    precedence=20,
-    kinds=(Kinds("openinference.span.kind", _KINDS, precedence=2),),
+    kinds=(Kinds("openinference.span.kind", _KINDS),),
     spans=(
         NamedSpans(
             {"._prepare_chat_with_tools": Kind.SPAN},
             scopes=("openinference.instrumentation.llama_index",),
-            precedence=0,
+            despite_keys=True,
         ),
     ),
     prompt=("llm.token_count.prompt", "decision.token_count.input"),
@@ -229,8 +228,8 @@ TABLE = Convention(
             hints=("service_tier", '"speed', "inference_geo", '"flex', '"priority'),
         ),
     ),
-    cost={"llm.cost.total": 30},
-    cost_parts={"llm.cost.prompt": 31, "llm.cost.completion": 31},
+    cost=("llm.cost.total",),
+    cost_parts=("llm.cost.prompt", "llm.cost.completion"),
     response_model=(
         "llm.response.model_name",
         "llm.model_name",
@@ -249,11 +248,11 @@ TABLE = Convention(
             instead_of=("anthropic",),
         ),
     ),
-    session={"session.id": 20},
+    session=("session.id",),
     # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata;
     # LangGraph puts its thread there
     conversation_texts=(NameText("metadata", _CONVERSATION),),
-    user={"user.id": 20},
+    user=("user.id",),
     user_texts=(NameText("metadata", r'"(?:user_id|userId)": ?"([^"\\]{1,1024})"'),),
     metadata=("metadata",),
     input=("input.value",),

@@ -10,15 +10,14 @@ from otel_session_agg.conventions._schema import Convention, Emitter
 
 TABLE = Convention(
     name="openlit",
-    precedence=46,
     cache_read=("gen_ai.usage.prompt_tokens_details.cached_tokens",),
     cache_write=("gen_ai.usage.prompt_tokens_details.cache_creation_tokens",),
     reasoning=("gen_ai.usage.completion_tokens_details.reasoning_tokens",),
     audio_prompt=("gen_ai.usage.prompt_tokens_details.audio_tokens",),
     audio_completion=("gen_ai.usage.completion_tokens_details.audio_tokens",),
-    cost={"gen_ai.usage.cost": 20},
-    session={"coding_agent.session.id": 145},
-    user={"gen_ai.request.user": 145},
+    cost=("gen_ai.usage.cost",),
+    session=("coding_agent.session.id",),
+    user=("gen_ai.request.user",),
     emitters=(
         Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),

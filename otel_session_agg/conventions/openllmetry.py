@@ -36,12 +36,11 @@ _REQUESTS = {
 
 TABLE = Convention(
     name="openllmetry",
-    precedence=41,
     kinds=(
-        Kinds("traceloop.span.kind", _KINDS, precedence=32),
-        Kinds("llm.request.type", _REQUESTS, precedence=70),
-        Kinds("gen_ai.operation.name", _MODEL_OPERATIONS, precedence=44),
-        Kinds("traceloop.span.kind", _WRAPPERS, precedence=45),
+        Kinds("traceloop.span.kind", _KINDS),
+        Kinds("llm.request.type", _REQUESTS),
+        Kinds("gen_ai.operation.name", _MODEL_OPERATIONS, place="gen_ai.operation.name of calls"),
+        Kinds("traceloop.span.kind", _WRAPPERS, place="traceloop.span.kind of wrappers"),
     ),
     total=("llm.usage.total_tokens",),
     reasoning=("llm.usage.reasoning_tokens",),
@@ -59,16 +58,16 @@ TABLE = Convention(
     ),
     # the usage is that of the whole crew, so its agents must use one model
     model_texts=(NameText("crewai.crew.agents", r'"llm": "([^"\\]+)"'),),
-    session={
-        "traceloop.association.properties.session_id": 50,
-        "traceloop.association.properties.sessionId": 55,
-        "traceloop.association.properties.thread_id": 56,
-        "traceloop.association.properties.conversation_id": 57,
-    },
-    user={
-        "traceloop.association.properties.user_id": 50,
-        "traceloop.association.properties.userId": 51,
-    },
+    session=(
+        "traceloop.association.properties.session_id",
+        "traceloop.association.properties.sessionId",
+        "traceloop.association.properties.thread_id",
+        "traceloop.association.properties.conversation_id",
+    ),
+    user=(
+        "traceloop.association.properties.user_id",
+        "traceloop.association.properties.userId",
+    ),
     input=("traceloop.entity.input",),
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
 from otel_session_agg.conventions._schema import (
-    GENERIC,
     Convention,
     Emitter,
     Kinds,
@@ -42,13 +41,11 @@ _TERMS: tuple[TermKey | TermText, ...] = (
 
 TABLE = Convention(
     name="otel_genai",
-    precedence=40,
     kinds=(
-        Kinds("gen_ai.operation.name", OPERATIONS, precedence=50, or_model=True),
+        Kinds("gen_ai.operation.name", OPERATIONS, or_model=True),
         Kinds(
             "mistral_ai.operation.id",
             {"embeddings_v1_embeddings_post": Kind.EMBEDDING},
-            precedence=64,
         ),
     ),
     # recorded: of a stream it states only the model
@@ -83,30 +80,30 @@ TABLE = Convention(
         "gen_ai.usage.web_search_requests",
         "gen_ai.usage.web_searches",
     ),
-    cost={
-        "gen_ai.usage.cost.amount": 80,
-        "gen_ai.usage.cost_usd": 130,
-        "gen_ai.usage.total_cost_usd": 131,
-        "gen_ai.usage.cost.total": 132,
-        "gen_ai.usage.cost.usd": 133,
-        "gen_ai.cost": 134,
-        "gen_ai.cost_usd": 135,
-        "gen_ai.cost.usd": 136,
-        "gen_ai.cost.total_usd": 137,
-        "gen_ai.cost.total": 138,
-        "gen_ai.response.cost": 139,
-        "gen_ai.response.cost_usd": 140,
-        "llm.cost_usd": 141,
-        "llm.response_cost": 142,
-        "llm.usage.cost": 143,
-        "openrouter.cost": 144,
-        "cost_usd": GENERIC,
-        "costUSD": GENERIC + 1,
-        "total_cost_usd": GENERIC + 2,
-        "usage.cost": GENERIC + 3,
-        "response_cost": GENERIC + 4,
-    },
-    cost_parts={"gen_ai.cost.input_usd": 150, "gen_ai.cost.output_usd": 150},
+    cost=(
+        "gen_ai.usage.cost.amount",
+        "gen_ai.usage.cost_usd",
+        "gen_ai.usage.total_cost_usd",
+        "gen_ai.usage.cost.total",
+        "gen_ai.usage.cost.usd",
+        "gen_ai.cost",
+        "gen_ai.cost_usd",
+        "gen_ai.cost.usd",
+        "gen_ai.cost.total_usd",
+        "gen_ai.cost.total",
+        "gen_ai.response.cost",
+        "gen_ai.response.cost_usd",
+        "llm.cost_usd",
+        "llm.response_cost",
+        "llm.usage.cost",
+        "openrouter.cost",
+        "cost_usd",
+        "costUSD",
+        "total_cost_usd",
+        "usage.cost",
+        "response_cost",
+    ),
+    cost_parts=("gen_ai.cost.input_usd", "gen_ai.cost.output_usd"),
     cost_currency=(
         "gen_ai.usage.cost.currency",
         "gen_ai.usage.cost_currency",
@@ -137,8 +134,8 @@ TABLE = Convention(
         "url.full",
         "http.url",
     ),
-    session={"gen_ai.conversation.id": 140},
-    user={"enduser.id": 25},  # of the general conventions
+    session=("gen_ai.conversation.id",),
+    user=("enduser.id",),  # of the general conventions
     input=("gen_ai.input.messages", "gen_ai.prompt"),
     output=("gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"),
     error_type=("error.type",),

@@ -10,6 +10,5 @@ from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="other_ids",
-    precedence=90,
-    session={"thread_id": 190},
+    session=("thread_id",),
 )

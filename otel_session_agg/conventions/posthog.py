@@ -19,8 +19,7 @@ _EVENTS = {
 
 TABLE = Convention(
     name="posthog",
-    precedence=60,
-    kinds=(Kinds("$ai_event", _EVENTS, precedence=39), Kinds("event", _EVENTS, precedence=39)),
+    kinds=(Kinds("$ai_event", _EVENTS), Kinds("event", _EVENTS)),
     prompt=("$ai_input_tokens",),
     completion=("$ai_output_tokens",),
     total=("$ai_total_tokens",),
@@ -33,12 +32,12 @@ TABLE = Convention(
     service_tier=("$ai_service_tier",),
     terms=(TermText("$ai_model_parameters", REQUEST_TERMS),),
     exclusive=("$ai_cache_reporting_exclusive",),
-    cost={"$ai_total_cost_usd": 100},
-    cost_parts={"$ai_input_cost_usd": 101, "$ai_output_cost_usd": 101},
+    cost=("$ai_total_cost_usd",),
+    cost_parts=("$ai_input_cost_usd", "$ai_output_cost_usd"),
     response_model=("$ai_model",),
     provider=("$ai_provider",),
-    session={"$ai_session_id": 90},
-    user={"posthog.distinct_id": 90, "$ai_user_id": 91},
+    session=("$ai_session_id",),
+    user=("posthog.distinct_id", "$ai_user_id"),
     output=("$ai_output_choices",),
     content=("$ai_input", "$ai_output_choices"),
     emitters=(

@@ -15,7 +15,6 @@ _LOGFIRE = ("logfire.openai", "logfire.anthropic")
 
 TABLE = Convention(
     name="pydantic_ai",
-    precedence=45,
     spans=(
         NamedSpans(
             {
@@ -71,7 +70,7 @@ TABLE = Convention(
         TermText("request_data", REQUEST_TERMS, scopes=_LOGFIRE),
         TermText("response_data", below("", "usage"), scopes=_LOGFIRE),
     ),
-    cost={"operation.cost": 40},
+    cost=("operation.cost",),
     # recorded: 5.2 writes the group of a run of the OpenAI Agents SDK on its first span, as JSON
     # when there is none
     session_texts=(

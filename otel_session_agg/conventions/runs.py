@@ -10,13 +10,12 @@ from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans
 
 TABLE = Convention(
     name="runs",
-    precedence=81,
     spans=(
         # recorded: 0.1.29 writes on each call that it is a chain, and states no usage
         NamedSpans(
             {"instructor.create": Kind.MODEL, "instructor.async_create": Kind.MODEL},
             scopes=("openinference.instrumentation.instructor",),
-            precedence=0,
+            despite_keys=True,
         ),
     ),
     emitters=(

@@ -9,12 +9,11 @@ from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="sentry",
-    precedence=69,
     cache_read=("gen_ai.usage.input_tokens.cached",),
     cache_write=("gen_ai.usage.input_tokens.cache_write",),
     reasoning=("gen_ai.usage.output_tokens.reasoning",),
-    cost={"gen_ai.cost.total_tokens": 151},
-    cost_parts={"gen_ai.cost.input_tokens": 152, "gen_ai.cost.output_tokens": 152},
+    cost=("gen_ai.cost.total_tokens",),
+    cost_parts=("gen_ai.cost.input_tokens", "gen_ai.cost.output_tokens"),
     output=("gen_ai.response.text",),
     content=("gen_ai.request.messages", "gen_ai.response.text"),
 )

@@ -9,6 +9,5 @@ from otel_session_agg.conventions._schema import Convention
 
 TABLE = Convention(
     name="spring_ai",
-    precedence=75,
-    session={"spring.ai.chat.client.conversation.id": 150},
+    session=("spring.ai.chat.client.conversation.id",),
 )

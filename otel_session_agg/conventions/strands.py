@@ -11,7 +11,6 @@ from otel_session_agg.conventions._schema import Convention, Emitter
 
 TABLE = Convention(
     name="strands",
-    precedence=65,
     emitters=(
         Emitter(
             scopes=("strands",),

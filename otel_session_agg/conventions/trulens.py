@@ -21,13 +21,12 @@ _TYPES = {
 
 TABLE = Convention(
     name="trulens",
-    precedence=78,
-    kinds=(Kinds("ai.observability.span_type", _TYPES, precedence=39),),
+    kinds=(Kinds("ai.observability.span_type", _TYPES),),
     prompt=("ai.observability.cost.num_prompt_tokens",),
     completion=("ai.observability.cost.num_completion_tokens",),
     total=("ai.observability.cost.num_tokens",),
     reasoning=("ai.observability.cost.num_reasoning_tokens",),
-    cost={"ai.observability.cost.cost": 95},
+    cost=("ai.observability.cost.cost",),
     cost_currency=("ai.observability.cost.cost_currency",),
     request_model=("ai.observability.cost.model",),
     output=("ai.observability.record_root.output",),

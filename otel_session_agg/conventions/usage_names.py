@@ -21,7 +21,6 @@ def _keys(meaning: int) -> tuple[str, ...]:
 
 TABLE: Convention = Convention(
     name="usage_names",
-    precedence=99,
     prompt=(*_keys(Meaning.PROMPT), "gen_ai.response.prompt_tokens"),
     completion=(*_keys(Meaning.COMPLETION), "gen_ai.response.completion_tokens"),
     total=_keys(Meaning.TOTAL),

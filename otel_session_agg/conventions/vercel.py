@@ -40,10 +40,9 @@ _USER_AGENT = "ai.request.headers.user-agent"
 
 TABLE = Convention(
     name="vercel",
-    precedence=50,
     kinds=(
-        Kinds("ai.operationId", _OPERATIONS, precedence=40, suffixes=_STEPS),
-        Kinds("operation.name", _OPERATIONS, precedence=41, suffixes=_STEPS, first_word=True),
+        Kinds("ai.operationId", _OPERATIONS, suffixes=_STEPS),
+        Kinds("operation.name", _OPERATIONS, suffixes=_STEPS, first_word=True),
     ),
     prompt=(
         "ai.usage.inputTokens", "ai.usage.promptTokens", "stream.usage.inputTokens",
@@ -86,19 +85,19 @@ TABLE = Convention(
     request_model=("ai.model.id", "aisdk.model.id"),
     provider=("ai.model.provider", "aisdk.model.provider"),
     response_id=("ai.response.id",),
-    session={
-        "ai.telemetry.metadata.sessionId": 80,
-        "ai.telemetry.metadata.session_id": 81,
-        "ai.telemetry.metadata.$ai_session_id": 82,
-        "metadata.sessionId": 83,
-        "ai.settings.context.sessionId": 84,
-    },
-    user={
-        "ai.telemetry.metadata.userId": 80,
-        "ai.telemetry.metadata.user_id": 81,
-        "metadata.userId": 83,
-        "ai.settings.context.userId": 84,
-    },
+    session=(
+        "ai.telemetry.metadata.sessionId",
+        "ai.telemetry.metadata.session_id",
+        "ai.telemetry.metadata.$ai_session_id",
+        "metadata.sessionId",
+        "ai.settings.context.sessionId",
+    ),
+    user=(
+        "ai.telemetry.metadata.userId",
+        "ai.telemetry.metadata.user_id",
+        "metadata.userId",
+        "ai.settings.context.userId",
+    ),
     input=("ai.prompt", "ai.prompt.messages"),
     output=("ai.response.text", "ai.response.object", "ai.toolCall.result", "stream.response.text"),
     content=("ai.prompt.messages", "ai.response.text", "stream.prompt.messages"),

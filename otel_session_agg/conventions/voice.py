@@ -10,7 +10,6 @@ from otel_session_agg.conventions._schema import Convention, Meaning, Text
 
 TABLE = Convention(
     name="voice",
-    precedence=67,
     cache_read=("gen_ai.usage.input_cached_tokens",),
     audio_prompt=("gen_ai.usage.input_audio_tokens",),
     audio_completion=("gen_ai.usage.output_audio_tokens",),
@@ -18,6 +17,6 @@ TABLE = Convention(
     texts=(
         Text("lk.realtime_model_metrics", "inclusive", fills=True, unless=Meaning.AUDIO_CACHE_READ),
     ),
-    session={"conversation.id": 180, "lk.job_id": 200},
+    session=("conversation.id", "lk.job_id"),
     output=("lk.response.text",),
 )

@@ -20,12 +20,14 @@ _TYPES = {
 
 TABLE = Convention(
     name="voltagent",
-    precedence=73,
-    kinds=(Kinds("span.type", _TYPES, precedence=61), Kinds("entity.type", _TYPES, precedence=64)),
+    kinds=(
+        Kinds("span.type", _TYPES, place="span.type of VoltAgent"),
+        Kinds("entity.type", _TYPES),
+    ),
     prompt=("usage.prompt_tokens", "llm.usage.prompt_tokens"),
     completion=("usage.completion_tokens", "llm.usage.completion_tokens"),
     total=("usage.total_tokens",),
     cache_read=("usage.cached_tokens",),
     reasoning=("usage.reasoning_tokens",),
-    session={"voltagent.conversation_id": 160},
+    session=("voltagent.conversation_id",),
 )

@@ -23,6 +23,7 @@ from otel_session_agg._api.context import BAGGAGE_KEYS, current_label
 from otel_session_agg._api.registry import session_rollup
 from otel_session_agg._model.session_totals import MAX_LABELS
 from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions._precedence import SESSIONS
 from tests.support.apps import CALL, App, alone, below, beyond, in_threads
 
 pytestmark = pytest.mark.oldest_sdk
@@ -765,7 +766,7 @@ class TestJoining:
     @pytest.mark.parametrize("key", SESSION_KEYS)
     def test_block_beats_weak(self, key: str, app: App) -> None:
         """Inside a block the block's id holds against ids that frameworks set by themselves."""
-        strong = next(table.session[key] for table in CONVENTIONS if key in table.session) <= 20  # session.id itself
+        strong = key in SESSIONS[: SESSIONS.index("session.id") + 1]
         with session("block") as block, app.tracer.start_as_current_span("request"):
             app.call(**{key: "framework"})
         found = session("framework").rollup() if strong else block.rollup()

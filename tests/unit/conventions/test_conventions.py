@@ -11,15 +11,12 @@ import pytest
 from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.emitters import version_tuple
-from otel_session_agg._reading.index import (
-    _LISTS,
-    _RANKED,
-    Index,
-)
+from otel_session_agg._reading.index import _LISTS, _RANKED, Index
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._reading.plan import Scope
 from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
 from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions._precedence import SESSIONS, WEAK_SESSIONS
 from otel_session_agg.conventions._schema import Convention, Emitter, Meaning
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
@@ -103,7 +100,7 @@ class TestEveryKey:
 
     def test_fields(self) -> None:
         """No list of keys is left out here."""
-        assert {name for name, _ in (*_LISTS, *_RANKED)} == _FIELDS.keys() | _OTHER_FIELDS
+        assert {name for name, *_ in (*_LISTS, *_RANKED)} == _FIELDS.keys() | _OTHER_FIELDS
 
     @pytest.mark.parametrize(("table", "field", "key"), _ROWS)
     def test_read(self, table: Convention, field: str, key: str) -> None:
@@ -259,7 +256,7 @@ class TestInclusive:
     def test_versions(self, version: str, expected: int) -> None:
         """What is known of an emitter holds from one version to before another; an unknown version is the newest."""
         row = Emitter(scopes=("scope",), proof="test", since="1.2.3", before="2.0")
-        table = Convention(name="test", precedence=1, prompt=("p",), emitters=(row,))
+        table = Convention(name="test", prompt=("p",), emitters=(row,))
         assert expected == len(Scope(Index([table]), "scope.part", version).plan({"p": 1}).emitters)
 
     @pytest.mark.parametrize(
@@ -276,7 +273,7 @@ class TestInclusive:
     def test_conditions(self, scope: str, keys: tuple[str, ...], expected: int) -> None:
         """What is known of an emitter holds for its scopes, and only with one of some keys and none of others."""
         row = Emitter(scopes=("a",), not_scopes=("a.not",), proof="test", has=("h1", "h2"), lacks=("l",))
-        table = Convention(name="test", precedence=1, prompt=("p", "h1", "h2", "l"), emitters=(row,))
+        table = Convention(name="test", prompt=("p", "h1", "h2", "l"), emitters=(row,))
         assert expected == len(Scope(Index([table]), scope, "").plan(dict.fromkeys(keys, 1)).emitters)
 
     @pytest.mark.parametrize(
@@ -467,19 +464,13 @@ class TestSession:
     """The session id."""
 
     def test_order(self) -> None:
-        """Keys are asked by precedence over all conventions; what is no id is passed over."""
-        ranked = sorted((precedence, key) for table in CONVENTIONS for key, precedence in table.session.items())
-        attributes: dict[str, Any] = {key: key for _, key in ranked}
-        for _, key in ranked:
+        """Keys are asked in the order of precedence; what is no id is passed over."""
+        ranked = (*SESSIONS, *WEAK_SESSIONS)
+        attributes: dict[str, Any] = {key: key for key in sorted(ranked)}
+        for key in ranked:
             assert key == read(attributes).session_id
             attributes[key] = " "
         assert read(attributes).session_id is None
-
-    def test_no_two_alike(self) -> None:
-        """No two keys have the same precedence, so that the order of attributes never decides."""
-        for field in ("session", "cost"):
-            ranks = [precedence for table in CONVENTIONS for precedence in getattr(table, field).values()]
-            assert len(ranks) == len(set(ranks))
 
     def test_scrubbed_response(self) -> None:
         """Nor one call of all."""
@@ -593,12 +584,6 @@ class TestOutput:
 @pytest.mark.slow
 class TestTables:
     """The machinery."""
-
-    def test_precedences(self) -> None:
-        """No two conventions have the same precedence, and none has more keys than there is room."""
-        precedences = [table.precedence for table in CONVENTIONS]
-        assert len(precedences) == len(set(precedences))
-        assert all(len(getattr(table, name)) < 100 for table in CONVENTIONS for name, _ in _LISTS)
 
     def test_says_are_told_apart(self) -> None:
         """No two things that keys say have the same number."""

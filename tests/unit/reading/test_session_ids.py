@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._reading.session_ids import LAST_STRONG_SESSION, STATED_BY_APPLICATIONS
 from otel_session_agg._reading.span import session_of
-from otel_session_agg.conventions import CONVENTIONS
-
-STRONG_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place <= LAST_STRONG_SESSION)
-WEAK_KEYS = sorted(key for table in CONVENTIONS for key, place in table.session.items() if place > LAST_STRONG_SESSION)
+from otel_session_agg.conventions._precedence import SESSIONS, STATED_BY_APPLICATIONS, WEAK_SESSIONS
 
 
 def named(attributes: dict[str, Any], scope: str = "app", version: str = "1") -> tuple[str | None, bool]:
@@ -23,8 +19,8 @@ def named(attributes: dict[str, Any], scope: str = "app", version: str = "1") ->
 class TestCopies:
     """A strong key with the id of a conversation."""
 
-    @pytest.mark.parametrize("weak", sorted({*WEAK_KEYS} - STATED_BY_APPLICATIONS))
-    @pytest.mark.parametrize("strong", STRONG_KEYS)
+    @pytest.mark.parametrize("weak", sorted({*WEAK_SESSIONS} - STATED_BY_APPLICATIONS))
+    @pytest.mark.parametrize("strong", SESSIONS)
     def test_same_value(self, strong: str, weak: str) -> None:
         """An id that also stands under the key of a conversation is weak, under whatever key it stands."""
         assert ("c", True) == named({strong: "c", weak: "c"})
