@@ -31,8 +31,8 @@ from otel_session_agg._sessions.trace_publisher import TracePublisher
 from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
 from otel_session_agg._sharing.store_worker import StoreWorker
-from otel_session_agg._trace.attribution import Text
 from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.totals import Text
 from otel_session_agg._trace.trace import Trace
 
 _MAX_LABELS = 2048

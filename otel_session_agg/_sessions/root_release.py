@@ -26,9 +26,10 @@ from otel_session_agg._sessions.released_root import ReleasedRoot, session_of, w
 from otel_session_agg._sessions.session_reporter import SessionReporter
 from otel_session_agg._sessions.trace_publisher import TracePublisher
 from otel_session_agg._sharing.parts import RemoteParts
-from otel_session_agg._trace.attribution import Text, by_session
+from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace, no_text
+from otel_session_agg._trace.totals import Text, no_text
+from otel_session_agg._trace.trace import Trace
 
 LAST_LOOK_SECONDS = 0.25
 """How long before a root has to be released its parts are last looked up.

@@ -14,9 +14,10 @@ from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.distributed_trace import DistributedTraces
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.released_root import NO_LABELS, session_of
-from otel_session_agg._trace.attribution import Text, by_session
+from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace, no_text
+from otel_session_agg._trace.totals import Text, no_text
+from otel_session_agg._trace.trace import Trace
 
 
 class SessionReporter:

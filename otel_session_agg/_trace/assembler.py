@@ -33,8 +33,8 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
 from otel_session_agg._recent import Recent
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace.attribution import Text, short
 from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.totals import Text, short
 from otel_session_agg._trace.trace import Out, Trace
 from otel_session_agg._trace.unrooted import Due, WaitingSpan, WaitingTrace, downwards
 

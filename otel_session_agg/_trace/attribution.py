@@ -1,21 +1,19 @@
 """Attribute the spans and calls of a trace to sessions, and total each session.
 
-The rules are at the head of ``event_counts``.
+The rules are at the head of ``node``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Reading, SpanData
-from otel_session_agg._reading.output_text import Short
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_totals import CallTotals, Price
-from otel_session_agg._trace.event_counts import EventCounts
 from otel_session_agg._trace.labels import Labels
-from otel_session_agg._trace.node import Node
+from otel_session_agg._trace.node import EventCounts, Node
+from otel_session_agg._trace.totals import CallTotals, Price, Text, Totals, short
 
 MAX_SESSIONS = 1024
 """Sessions that are kept apart below one root; spans of further ones count in the trace's own.
@@ -23,18 +21,12 @@ MAX_SESSIONS = 1024
 A job that works through a batch has one span above all of its sessions.
 """
 
-Text = Callable[[object], "str | None"]
-"""Make a raw output readable; return ``None`` when there is no text or it is not wanted."""
-
 SessionKey = tuple["str | None", bool]
 """A session id, if known, and whether it is weak."""
 
 
 class SessionAttribution:
-    """The sessions of one trace, and what is attributed to each.
-
-    ``first`` and ``first_weak`` are the earliest strong and weak ids of the trace.
-    """
+    """The sessions of one trace, and what is attributed to each."""
 
     __slots__ = (
         "conflicts",
@@ -43,6 +35,7 @@ class SessionAttribution:
         "first_weak",
         "labels",
         "root",
+        "session",
         "settled_calls",
     )
 
@@ -51,19 +44,18 @@ class SessionAttribution:
         """Counts of spans whose session is certain."""
         self.settled_calls: dict[SessionKey, CallTotals] | None = None
         """Totals of calls that can no longer change, by their session as stated."""
+        self.session: At | None = None
+        """The session id of the trace itself: its earliest strong one, else its earliest."""
         self.first: At | None = None
+        """The earliest strong id."""
         self.first_weak: At | None = None
+        """The earliest weak id."""
         self.labels: dict[SessionKey, Labels] | None = None
         """Users and metadata, by the session that the span itself states."""
         self.root: SessionKey | None = None
         """The session that the root itself states, once it has ended."""
         self.conflicts = 0
         """Spans with another session id than the earliest."""
-
-    @property
-    def session(self) -> At | None:
-        """The session id of the trace itself."""
-        return self.first if self.first is not None else self.first_weak
 
     def note(self, start_ns: int, span_id: int, session: str, *, is_weak: bool) -> None:
         """Note the session id that a span states, at its start time."""
@@ -75,6 +67,7 @@ class SessionAttribution:
             self.first_weak = at if self.first_weak is None else min(at, self.first_weak)
         else:
             self.first = at if self.first is None else min(at, self.first)
+        self.session = self.first if self.first is not None else self.first_weak
 
     def label(self, span: SpanData, reading: Reading) -> None:
         """Collect the user or metadata that a span states."""
@@ -97,12 +90,10 @@ class SessionAttribution:
 
     def names(self) -> set[str]:
         """Return the ids of all sessions that the trace is in, or may be in."""
-        firsts = (at.value for at in (self.first, self.first_weak) if at is not None)
-        return {
-            *firsts,
-            *(self.counts_by_session or ()),
-            *(name for name, _ in self.settled_calls or () if name is not None),
-        }
+        found = {at.value for at in (self.first, self.first_weak) if at is not None}
+        found.update(self.counts_by_session or ())
+        found.update([name for name, _ in self.settled_calls or () if name is not None])
+        return found
 
     def attribute(self, node: Node, reading: Reading) -> EventCounts:
         """Attribute what is attached to an ended span to the session that its reading states.
@@ -115,10 +106,9 @@ class SessionAttribution:
         target = EventCounts() if is_weak else self._counts(session)
         if target is None:
             return node
-        for counts in (node, *(node.weak or {}).values()):
-            target.merge(counts)
-        node.clear()
-        node.weak = {session: target} if is_weak else None
+        node.move_counts_to(target)
+        if is_weak:
+            node.weak = {session: target}
         return target
 
     def _counts(self, session: str) -> EventCounts | None:
@@ -145,40 +135,45 @@ class SessionAttribution:
 
     def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
         """Replace raw outputs, which may be large, by their readable text."""
-        below = (counts for node in nodes for counts in (node, *(node.weak or {}).values()))
-        for counts in (*(self.counts_by_session or {}).values(), *below):
+        found: list[EventCounts] = [*(self.counts_by_session or {}).values(), *nodes]
+        for node in nodes:
+            found += (node.weak or {}).values()
+        for counts in found:
             if counts.output is not None:
                 output = short(counts.output[2], text)
                 counts.output = None if output is None else (*counts.output[:2], output)
 
     # -- totals -----------------------------------------------------------------------------
 
-    def groups(
+    def totals(
         self, nodes: Sequence[Node], calls: Iterable[Call], price: Price
-    ) -> dict[str | None, tuple[EventCounts, CallTotals]]:
-        """Return counts and call totals by session, with ``calls`` added; nothing is changed."""
+    ) -> dict[str | None, Totals]:
+        """Return the totals by session, with ``calls`` added; nothing is changed."""
         if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
-            return {self._resolved(_NO_SESSION): (nodes[0], self._all_call_totals(calls, price))}
-        found: dict[str | None, tuple[EventCounts, CallTotals]] = {}
-
-        def group(key: SessionKey) -> tuple[EventCounts, CallTotals]:
-            session = self._resolved(key)
-            if session not in found:
-                found[session] = (EventCounts(), CallTotals())
-            return found[session]
-
+            # one session or none, as nearly always
+            whole = Totals(nodes[0], self._all_call_totals(calls, price))
+            return {self._resolved(_NO_SESSION): whole}
+        found: dict[str | None, Totals] = {}
         for session, counts in (self.counts_by_session or {}).items():
-            group((session, False))[0].merge(counts)
+            self._of(found, (session, False)).counts.merge(counts)
         for node in nodes:
             if not node.is_empty:
-                group(_NO_SESSION)[0].merge(node)
+                self._of(found, _NO_SESSION).counts.merge(node)
             for session, counts in (node.weak or {}).items():
-                group((session, True))[0].merge(counts)
-        for key, totals in (self.settled_calls or {}).items():
-            group(key)[1].merge(totals)
+                self._of(found, (session, True)).counts.merge(counts)
+        for key, settled in (self.settled_calls or {}).items():
+            self._of(found, key).calls.merge(settled)
         for call in calls:
-            group((call.session, call.session_is_weak))[1].add(call, price)
-        return found or {self._resolved(_NO_SESSION): (EventCounts(), CallTotals())}
+            self._of(found, (call.session, call.session_is_weak)).calls.add(call, price)
+        return found or {self._resolved(_NO_SESSION): Totals()}
+
+    def _of(self, found: dict[str | None, Totals], key: SessionKey) -> Totals:
+        """Return the totals of the session that counts for what a span states."""
+        session = self._resolved(key)
+        totals = found.get(session)
+        if totals is None:
+            totals = found[session] = Totals()
+        return totals
 
     def _all_call_totals(self, calls: Iterable[Call], price: Price) -> CallTotals:
         """Return the totals of all calls, for a trace that has one session or none."""
@@ -196,57 +191,15 @@ class SessionAttribution:
     def _resolved(self, key: SessionKey) -> str | None:
         """Return the session that counts for what a span states, by strength and by the root."""
         session, is_weak = key
+        own = self.session.value if self.session is not None else None
         if session is not None and not is_weak:
-            return session if session in (self.counts_by_session or ()) else self._own
+            return session if session in (self.counts_by_session or ()) else own
         if self.root is not None and not (self.root[1] and self.first is not None):
             return self.root[0]
-        if session is None or self.first is not None:
-            return self._own
-        return session
-
-    @property
-    def _own(self) -> str | None:
-        return self.session.value if self.session is not None else None
+        return own if session is None or self.first is not None else session
 
 
 _NO_SESSION: SessionKey = (None, False)
-
-
-def short(raw: object, text: Text) -> Short | None:
-    """Return the readable text of an output; text that was made already is kept."""
-    output = raw if isinstance(raw, Short) else text(raw)
-    return Short(output) if output is not None else None
-
-
-def rollup(counts: EventCounts, totals: CallTotals, session: At | None, text: Text) -> Rollup:
-    """Return counts and call totals as one value."""
-    output = short(counts.output[2], text) if counts.output is not None else None
-    return Rollup(
-        num_events=counts.num_events,
-        num_model_events=totals.num_models,
-        num_tool_events=counts.num_tools,
-        num_errors=counts.num_errors,
-        num_unpriced_events=totals.unpriced,
-        num_computed=totals.computed,
-        num_recorded=totals.recorded,
-        cost_pusd=totals.cost_pusd,
-        num_winners=totals.winners,
-        prompt_tokens=totals.prompt_tokens,
-        completion_tokens=totals.completion_tokens,
-        total_tokens=totals.total_tokens,
-        cache_read_tokens=totals.cache_read_tokens,
-        cache_write_tokens=totals.cache_write_tokens,
-        reasoning_tokens=totals.reasoning_tokens,
-        has_feedback=counts.feedback,
-        start_ns=counts.start_ns,
-        end_ns=counts.end_ns,
-        models=frozenset(sorted(totals.models)[:MAX_MODELS]),
-        output=At(*counts.output[:2], str(output))
-        if counts.output is not None and output is not None
-        else None,
-        error=counts.error,
-        session=session,
-    )
 
 
 def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dict[str, Rollup]:
@@ -257,20 +210,3 @@ def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dic
         if session_id is not None:
             own[session_id] = own[session_id] + one if session_id in own else one
     return own
-
-
-def root_counts(counts: EventCounts, span: SpanData, reading: Reading, *, is_event: bool) -> None:
-    """Add what the root itself states.
-
-    ``is_event``: it counts like any span.  Otherwise only its time is added, and its error and
-    output where no span below it has any.
-    """
-    if is_event:
-        counts.add(span, reading)
-        return
-    counts.span_time(span)
-    counts.feedback = counts.feedback or reading.has_feedback
-    if counts.error is None and reading.error is not None:
-        counts.error = At(span.end_ns, span.span_id, reading.error)
-    if counts.output is None and reading.output is not None:
-        counts.output = (span.end_ns, span.span_id, reading.output)

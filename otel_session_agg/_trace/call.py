@@ -1,35 +1,64 @@
-"""A model call, and how two reports of it are merged.
+"""A model call, as one or several spans report it, and what it means to the spans above.
 
 Two modules decide which spans report the same call: ``nesting`` where one is above the other,
-``same_call`` where they do not nest.  What one report states and another does not is merged, field
-by field.
+``same_call`` where they do not nest.
+
+Calls are summarised in *flags*, so that a span above need not look at each of them.  The flags of
+calls behind a tool are kept apart, shifted: to a model call they are other calls.
 """
 
 from __future__ import annotations
 
-from otel_session_agg._model.span import Kind, Reading, SpanData, Terms, Usage
+from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
-from otel_session_agg._trace.token_counts import (
-    FIRST_FIGURE,
-    agree,
-    has_usage,
-    lacks_cache,
-    lacks_details,
-    likelier_output,
-    same_input,
-    same_prompt,
-    with_input,
-)
 
-_MODEL = Kind.MODEL  # a global is read twenty times faster than an enum's member
+# globals are read twenty times faster than an enum's members
+_MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL
 _STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
-_RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
+RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
+"""Kinds of spans that make calls; one that is silent may be all that reports these."""
+
+COUNTED = 1
+"""Some usage below counts."""
+STRONG = 2
+"""Usage of a model below counts."""
+MODEL = 4
+"""A model event is below."""
+RECORDED = 8
+"""A recorded cost below counts."""
+SETTLED = 16
+"""Some call below can no longer be corrected."""
+EMBEDDED = 32
+"""Usage of an embedding below counts."""
+
+DIRECT = 0xFF
+"""The flags of calls that are not behind a tool."""
+TOOL_SHIFT = 8
+"""Shift of the same flags for calls behind a tool."""
+
+
+def has_usage(usage: Usage | None) -> bool:
+    """Return whether there are tokens or searches to count; all zeros are none."""
+    return usage is not None and bool(
+        usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches
+    )
+
+
+def reports_call(reading: Reading) -> bool:
+    """Return whether a span reports a call, or repeats the figures of one."""
+    return (
+        reading.kind is _MODEL
+        or reading.is_billed
+        or has_usage(reading.usage)
+        or reading.recorded_pusd is not None
+    )
 
 
 class Call:
     """One call, reported by one or several spans.
 
-    Mutable: reports of the same call are merged into it (``absorb``) until its trace settles it.
+    Mutable: reports of the same call are merged into it (``same_call.absorb``) until its trace
+    settles it.
     """
 
     __slots__ = (
@@ -92,101 +121,33 @@ class Call:
             self.session, self.session_is_weak = session, is_weak
 
     @property
-    def is_run(self) -> bool:
-        """Whether it is an agent whose calls no span reports."""
-        return self.silent and self.kind in _RUNS
-
-    @property
     def models(self) -> tuple[str, ...]:
         """Model names, the most specific first: of responses, then of requests."""
         return self.response_models + self.request_models
 
 
-MAX_EMITTERS = 16
-"""Spans, scopes and models remembered of one call: the deepest recorded stacks report it five
-times."""
+def is_fee(call: Call) -> bool:
+    """Return whether it is no call, but a cost on top of those of calls."""
+    return call.kind is _GUARDRAIL and not call.usage_counts
 
 
-def _joined(names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    new = tuple(name for name in more if name not in names)
-    return (names + new)[:MAX_EMITTERS] if new else names
+def flags_of(call: Call) -> int:
+    """Return the flags of a call: what it means to the spans above it."""
+    if is_fee(call):
+        return 0
+    flags = MODEL if call.model_events and not call.is_server_side else 0
+    if call.usage_counts:
+        flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
+    return flags | (RECORDED if call.recorded_pusd is not None else 0)
 
 
-def _complete(call: Call, usage: Usage, other: Call, more: Usage) -> None:
-    """Merge the tokens that two reports of one call state into ``call``."""
-    if agree(usage, more) or not (
-        call.unsure_usage or other.unsure_usage or call.unsure_output or other.unsure_output
-    ):
-        same_output = same_prompt(usage, more) and usage.completion_tokens == more.completion_tokens
-        if agree(usage, more) or lacks_details(usage, more) or same_output:
-            call.usage = with_input(usage, more)
-        elif lacks_cache(usage, more) or lacks_cache(more, usage):
-            fuller = more if lacks_cache(usage, more) else usage
-            call.usage = (
-                fuller
-                if (fuller.completion_tokens or 0) > FIRST_FIGURE
-                else _of_stream(usage, more)
-            )
-    elif call.unsure_usage != other.unsure_usage:
-        if call.unsure_usage:
-            call.usage, call.unsure_usage, call.unsure_output = more, False, other.unsure_output
-    elif call.unsure_output != other.unsure_output and same_input(usage, more):
-        call.usage = with_input(more, usage) if call.unsure_output else with_input(usage, more)
-        call.unsure_output = False
-    elif call.unsure_output and other.unsure_output and same_input(usage, more):
-        call.usage = _of_stream(usage, more)
+def put_behind_tool(calls: list[Call], flags: int) -> int:
+    """Mark calls as behind a tool; return their flags as seen from above the tool."""
+    for call in calls:
+        call.behind_tool = True
+    return flags_behind(flags)
 
 
-def _of_stream(usage: Usage, more: Usage) -> Usage:
-    """Return the likelier output of a stream, with the fuller input."""
-    likelier = likelier_output(usage, more)
-    return with_input(likelier, more if likelier is usage else usage)
-
-
-def absorb(call: Call, other: Call, *, outer: bool = False) -> None:
-    """Merge ``other``, a report of the same call, into ``call``; ``other`` is no longer alive.
-
-    ``outer``: ``other`` is the span above ``call``, so its span id is not taken over: other spans
-    below it have nothing to do with ``call``.
-    """
-    # a model without figures does not make a container's figures a call's
-    call.strong = call.strong or (
-        other.strong and (has_usage(other.usage) or not has_usage(call.usage))
-    )
-    if call.usage is None or not has_usage(call.usage):
-        if other.usage is not None:
-            call.usage, call.unsure_usage, call.unsure_output = (
-                other.usage,
-                other.unsure_usage,
-                other.unsure_output,
-            )
-        call.usage_counts = call.usage_counts or other.usage_counts
-        call.covered = other.covered
-    elif other.usage is not None and has_usage(other.usage):
-        _complete(call, call.usage, other, other.usage)
-    if call.recorded_pusd is None:
-        call.recorded_pusd = other.recorded_pusd
-    call.response_id = call.response_id or other.response_id
-    call.provider = call.provider or other.provider
-    call.service_tier = call.service_tier or other.service_tier
-    if other.terms is not None:
-        call.terms = (
-            other.terms
-            if call.terms is None
-            else Terms(*[a or b for a, b in zip(call.terms, other.terms, strict=True)])
-        )
-    call.server_address = call.server_address or other.server_address
-    call.response_models = _joined(call.response_models, other.response_models)
-    call.request_models = _joined(call.request_models, other.request_models)
-    call.scopes = _joined(call.scopes, other.scopes)
-    if not other.misplaced and not outer and len(call.span_ids) < MAX_EMITTERS:
-        call.span_ids += other.span_ids
-    call.belongs_to(other.session, is_weak=other.session_is_weak)
-    call.failed = call.failed and other.failed
-    call.model_events = call.model_events or other.model_events
-    call.silent = (
-        (call.silent or other.silent) and not call.usage_counts and call.recorded_pusd is None
-    )
-    call.start_ns = min(call.start_ns, other.start_ns)
-    call.end_ns = max(call.end_ns, other.end_ns)
-    other.alive = False
+def flags_behind(flags: int) -> int:
+    """Return flags below a tool as seen from above it."""
+    return (flags & DIRECT) << TOOL_SHIFT | flags & (DIRECT << TOOL_SHIFT)

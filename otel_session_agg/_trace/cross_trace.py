@@ -1,4 +1,6 @@
-"""Find calls that two traces report.
+"""The recent calls of all traces: bound them, and find those that two traces report.
+
+Beyond the bound the calls of the trace that reported one first are settled.
 
 Where no span of the application is above a call, or a framework keeps its spans to itself, each
 instrumentation may report the call in a trace of its own, so neither nesting nor the window of a
@@ -21,20 +23,29 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Hashable, Iterable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._reasons import OTHER_TRACE
 from otel_session_agg._recent import Recent
-from otel_session_agg._trace.call import Call, absorb
-from otel_session_agg._trace.same_call import differs, one_call, same_model
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.same_call import absorb, differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures
+from otel_session_agg._trace.totals import Price
 from otel_session_agg._trace.trace import Trace
 
+MAX_RECENT_CALLS = 16_384
+"""Calls of all traces that can still be corrected.
+
+About 16 MB, and seconds of the busiest process.
+"""
+
 MAX_CALLS = 4096
-"""Calls that are remembered: seconds of a busy process; reports of one call end within
-milliseconds."""
+"""Calls that may be found in another trace: seconds of a busy process.
+
+Reports of one call end within milliseconds.
+"""
 
 _MAX_ALIKE = 16
 """Calls with the same figures that are remembered: mostly those that are made at once."""
@@ -86,10 +97,16 @@ class Sighting(NamedTuple):
         return self.call.session or (own.value if own is not None else None)
 
 
-class CrossTraceDuplicates:
-    """The recent calls of all traces."""
+class RecentCalls:
+    """The recent calls of all traces; beyond ``most``, those of the oldest trace are settled."""
 
-    def __init__(self) -> None:
+    def __init__(self, price: Price, most: int) -> None:
+        self._price = price
+        self._most = most
+        self.number = 0
+        """Number of calls that can still be corrected."""
+        self.traces: OrderedDict[int, tuple[Trace, int]] = OrderedDict()
+        """Traces by identity, and how many calls of each are in ``number``."""
         self._by_response: Recent[str, tuple[Sighting, ...]] = Recent(MAX_CALLS // 2)
         self._by_figures: Recent[_Figures, tuple[Sighting, ...]] = Recent(MAX_CALLS // 2)
         self._latest: deque[Sighting] = deque(maxlen=_MAX_ALONE)
@@ -100,11 +117,27 @@ class CrossTraceDuplicates:
         Until then no two calls are one, and nothing has to be indexed.
         """
 
-    def note(self, trace: Trace, calls: Iterable[Call]) -> None:
-        """Remember calls that a trace reports."""
-        for call in calls:
+    def note(self, trace: Trace) -> None:
+        """Note the calls that a trace has reported since the last time."""
+        window = trace.window
+        if window is None or not window.fresh:
+            return
+        fresh, window.fresh = window.fresh, []
+        _, before = self.traces.get(id(trace), (trace, 0))
+        self.number += window.num_calls - before
+        self.traces[id(trace)] = (trace, window.num_calls)
+        while self.number > self._most:
+            _, (oldest, number) = self.traces.popitem(last=False)
+            self.number -= number
+            oldest.settle_calls(self._price)
+        for call in fresh:
             if call.strong and (call.usage_counts or call.model_events or call.silent):
                 self._note(Sighting(call, trace), call.scopes[0])
+
+    def forget(self, trace: Trace) -> None:
+        """Stop counting the calls of a trace."""
+        _, number = self.traces.pop(id(trace), (trace, 0))
+        self.number -= number
 
     def _note(self, mine: Sighting, scope: str) -> None:
         self._latest.append(mine)
@@ -133,7 +166,7 @@ class CrossTraceDuplicates:
         """
         if not self._is_mixed:
             return
-        for call in list(trace.window or ()):
+        for call in trace.window.calls() if trace.window is not None else ():
             if not call.strong or not (call.usage_counts or call.model_events or call.silent):
                 continue
             mine = Sighting(call, trace)

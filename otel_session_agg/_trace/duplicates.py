@@ -6,10 +6,8 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from otel_session_agg._trace.call import Call, absorb
-from otel_session_agg._trace.same_call import made, one_call
+from otel_session_agg._trace.call import RUNS, Call
+from otel_session_agg._trace.same_call import absorb, made, one_call
 from otel_session_agg._trace.token_counts import fits, same_figures
 
 WINDOW = 256
@@ -40,27 +38,20 @@ class Window:
         self._runs: list[Call] = []
         """Runs of agents whose calls no span has reported."""
         self.fresh: list[Call] = []
-        """Calls that were taken in since ``take_fresh``."""
+        """Calls that were taken in since they were last noted (``RecentCalls``)."""
         self.num_calls = 0
 
-    def __iter__(self) -> Iterator[Call]:
-        names = self._by_name  # the same as ``_calls``, without a generator
-        return iter(
-            [call for name, call in names.items() if call.alive and name == call.span_ids[0]]
-        )
-
-    def take_fresh(self) -> list[Call]:
-        """Return the calls that were taken in since the last time."""
-        fresh = self.fresh
-        if fresh:
-            self.fresh = []
-        return fresh
+    def calls(self) -> list[Call]:
+        """Return the calls that count, each once: at its first span id."""
+        names = self._by_name
+        return [call for name, call in names.items() if call.alive and name == call.span_ids[0]]
 
     def has_weak(self) -> bool:
         """Return whether the figures of some call may be a repeat."""
-        return any(
-            not call.strong and call.usage_counts and call.alive for call in self._by_name.values()
-        )
+        for call in self._by_name.values():
+            if not call.strong and call.usage_counts and call.alive:
+                return True
+        return False
 
     def by_span(self, span_id: int) -> Call | None:
         """Return the call that a span reported, if it still counts."""
@@ -80,15 +71,12 @@ class Window:
         Return the call that counts, and the call that fell out of the window, if any.
         """
         names, scope = self._by_name, call.scopes[0] if call.scopes else ""
+        is_run = call.silent and call.kind in RUNS
         if self.num_calls and (
             self._mixed or scope != self._last_scope or call.response_id in names
         ):
-            same = (
-                self.same_call(call, nested)
-                if not (call.silent and call.is_run)
-                else self._made_by(call)
-            )
-            if same is not None and call.is_run:
+            same = self._made_by(call) if is_run else self.same_call(call, nested)
+            if same is not None and is_run:
                 call.alive = False
                 return same, None
             if same is not None:
@@ -101,7 +89,7 @@ class Window:
         oldest = self.pop_oldest() if self.num_calls >= WINDOW else None
         self._mixed = self._mixed or (self.num_calls > 0 and scope != self._last_scope)
         self._last_scope = scope
-        if call.is_run:
+        if is_run:
             self._runs = [run for run in self._runs if run.alive] + [call]
         for run in self._runs:
             run.alive = run.alive and not made(run, call)
@@ -134,8 +122,9 @@ class Window:
         if not self._mixed and call.scopes[:1] == (self._last_scope,):
             return None
         fallback, misses = None, 0
-        for other in self._calls(reversed(self._by_name)):
-            if other is call or other in nested:
+        for name in reversed(self._by_name):
+            other = self._by_name[name]
+            if not other.alive or name != other.span_ids[0] or other is call or other in nested:
                 continue
             if one_call(other, call):
                 if same_figures(other.usage, call.usage):
@@ -149,16 +138,10 @@ class Window:
 
     def _made_by(self, run: Call) -> Call | None:
         """Return the last call that a run made."""
-        return next(
-            (call for call in self._calls(reversed(self._by_name)) if made(run, call)), None
-        )
-
-    def _calls(self, names: Iterable[int | str]) -> Iterator[Call]:
-        """Yield the calls that count, each once: at its first span id."""
-        for name in names:
-            call = self._by_name[name]
-            if call.alive and name == call.span_ids[0]:
-                yield call
+        for call in reversed(self.calls()):
+            if made(run, call):
+                return call
+        return None
 
 
 def _nearer(a: Call | None, b: Call, call: Call) -> Call:

@@ -33,9 +33,9 @@ from otel_session_agg._reasons import (
     OPEN_SPANS,
 )
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace.call_budget import MAX_RECENT_CALLS, CallBudget
-from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.cross_trace import MAX_RECENT_CALLS, RecentCalls
 from otel_session_agg._trace.releases import SHARE, Releases
+from otel_session_agg._trace.totals import Price
 from otel_session_agg._trace.trace import Changed, Out, Trace
 
 
@@ -52,7 +52,7 @@ class Engine(Releases):
         price: Price,
         rootless_seconds: float | None = None,
     ) -> None:
-        super().__init__(settings, price, CallBudget(price, MAX_RECENT_CALLS))
+        super().__init__(settings, price, RecentCalls(price, MAX_RECENT_CALLS))
         self._rootless_seconds = (
             settings.linger_seconds if rootless_seconds is None else rootless_seconds
         )
@@ -161,14 +161,10 @@ class Engine(Releases):
         self.folded += 1
         if trace.shares_id:
             self.roots.ended(trace, span.parent_id)
-        if (
-            reading.session_id is not None
-            or trace.attribution.first
-            or trace.attribution.first_weak
-        ):
+        if reading.session_id is not None or trace.attribution.session is not None:
             self.traces_by_session.folded(reading.session_id, trace)
         if trace.window is not None and trace.window.fresh:
-            self._note_calls(trace)
+            self._recent_calls.note(trace)
 
     def reading_of(self, span: SpanData) -> Reading:
         """Read a span; count the values on it that are not used."""
@@ -248,5 +244,5 @@ class Engine(Releases):
             trace.give_up([span.span_id], self.ended_spans, self._price)
         elif trace is not None:
             self.roots.remove(trace)
-            self._call_budget.forget(trace)
+            self._recent_calls.forget(trace)
             self.released[FAULT] += 1

@@ -20,15 +20,14 @@ from collections.abc import Iterable
 from itertools import islice
 
 from otel_session_agg._model.span import Kind, Reading, SpanData
-from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.call import SETTLED, Call, flags_of, put_behind_tool, reports_call
 from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.ended_spans import EndedSpans
-from otel_session_agg._trace.event_counts import EventCounts
-from otel_session_agg._trace.nesting import nest, reports_call
-from otel_session_agg._trace.node import SETTLED, Node, flags_of, put_behind_tool
+from otel_session_agg._trace.nesting import nest
+from otel_session_agg._trace.node import EventCounts, Node
 from otel_session_agg._trace.outlived import MAX_WAITING, Outlived, OutlivedSpan
 from otel_session_agg._trace.placement import Placement
+from otel_session_agg._trace.totals import Price
 
 _MODEL, _TOOL = Kind.MODEL, Kind.TOOL  # globals are read twenty times faster than an enum's members
 
@@ -94,21 +93,13 @@ class OpenTree(Placement):
 
     def settle_calls(self, price: Price) -> None:
         """Add all recent calls to the totals for good."""
-        calls, self.window = list(self.window or ()), None
+        calls = self.window.calls() if self.window is not None else []
+        self.window = None
         self.attribution.settle(calls, price)
         for node in self.all_nodes():
             if node.calls:
                 node.flags |= SETTLED
                 node.calls = []
-
-    @property
-    def num_calls(self) -> int:
-        """Number of recent calls that can still be corrected."""
-        return self.window.num_calls if self.window is not None else 0
-
-    def fresh_calls(self) -> list[Call]:
-        """Return the calls that were taken in since the last time."""
-        return self.window.take_fresh() if self.window is not None else []
 
     # -- ended spans ------------------------------------------------------------------------
 

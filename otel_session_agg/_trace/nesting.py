@@ -18,8 +18,7 @@ Rules
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind, Reading
-from otel_session_agg._trace.call import Call, absorb
-from otel_session_agg._trace.node import (
+from otel_session_agg._trace.call import (
     COUNTED,
     DIRECT,
     EMBEDDED,
@@ -28,10 +27,13 @@ from otel_session_agg._trace.node import (
     SETTLED,
     STRONG,
     TOOL_SHIFT,
+    Call,
     flags_of,
+    has_usage,
     is_fee,
 )
-from otel_session_agg._trace.token_counts import agree, has_usage, same_figures, same_prompt
+from otel_session_agg._trace.same_call import absorb
+from otel_session_agg._trace.token_counts import agree, same_figures, same_prompt
 
 # faster to read than an enum's members
 _MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING
@@ -64,16 +66,6 @@ def relevant_below(call: Call, calls: list[Call], flags: int) -> tuple[int, list
         if any(other.kind is _EMBEDDING and other.usage_counts for other in below)
         else 0
     ), below
-
-
-def reports_call(reading: Reading) -> bool:
-    """Return whether a span reports a call, or repeats the figures of one."""
-    return (
-        reading.kind is _MODEL
-        or reading.is_billed
-        or has_usage(reading.usage)
-        or reading.recorded_pusd is not None
-    )
 
 
 def gives_way(call: Call, seen: int, below: list[Call]) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._trace.call import reports_call
 from otel_session_agg._trace.ended_spans import EndedSpans
-from otel_session_agg._trace.nesting import reports_call
 
 MAX_WAITING = 1024
 """Spans of one trace that wait; beyond that the oldest stop waiting.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call import Call, put_behind_tool
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans, ParentLink
 from otel_session_agg._trace.nesting import nest_late
-from otel_session_agg._trace.node import Node, put_behind_tool
+from otel_session_agg._trace.node import Node
 from otel_session_agg._trace.outlived import Outlived
 from otel_session_agg._trace.trace_state import TraceState
 

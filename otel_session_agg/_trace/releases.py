@@ -18,9 +18,9 @@ from otel_session_agg._reasons import (
     SHUTDOWN,
 )
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace.call_budget import CallBudget
-from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import EndedSpans
+from otel_session_agg._trace.totals import Price
 from otel_session_agg._trace.trace import Changed, Out, Trace
 from otel_session_agg._trace.trace_table import TraceTable
 from otel_session_agg._trace.trace_totals import TraceTotals
@@ -36,9 +36,9 @@ Finding the oldest then costs nothing per span.
 class Releases(TraceTotals):
     """The session roots of a process, and which of them leave; the base of ``Engine``."""
 
-    def __init__(self, settings: Settings, price: Price, call_budget: CallBudget) -> None:
+    def __init__(self, settings: Settings, price: Price, recent_calls: RecentCalls) -> None:
         ended_spans = EndedSpans()
-        super().__init__(price, ended_spans, call_budget)
+        super().__init__(price, ended_spans, recent_calls)
         self._settings = settings
         self.roots = TraceTable(ended_spans)
         self._deadlines: Deadlines[Trace] = Deadlines()
@@ -96,6 +96,6 @@ class Releases(TraceTotals):
                 self._release(trace, out)
             else:
                 self.roots.park(trace)
-                self._call_budget.forget(trace)
+                self._recent_calls.forget(trace)
                 trace.settle(self.ended_spans, self._price)
         self.released[DISCARDED] += self.roots.drop_parked(self._settings.max_open_roots)

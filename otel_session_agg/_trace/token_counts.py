@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from otel_session_agg._model.span import Usage
+from otel_session_agg._trace.call import has_usage
 
 _WHOLES = 3
 """How many of the first fields of ``Usage`` are whole counts; the others are parts of them."""
-
-
-def has_usage(usage: Usage | None) -> bool:
-    """Return whether there are tokens or searches to count; all zeros are none."""
-    return usage is not None and bool(
-        usage.prompt_tokens or usage.completion_tokens or usage.total_tokens or usage.web_searches
-    )
 
 
 def agree(a: Usage | None, b: Usage | None) -> bool:

@@ -13,20 +13,15 @@ from otel_session_agg._deadlines import Deadline
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind
 from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
-from otel_session_agg._trace.attribution import Text, rollup, root_counts, short
-from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.call import COUNTED, MODEL, Call, flags_behind, flags_of
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.folding import OpenTree
 from otel_session_agg._trace.nesting import CALLS, gives_way, nest_late, relevant_below
-from otel_session_agg._trace.node import COUNTED, MODEL, Node, flags_behind, flags_of
+from otel_session_agg._trace.node import Node
 from otel_session_agg._trace.outlived import OutlivedSpan
+from otel_session_agg._trace.totals import Price, Text, no_text, short
 
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
-
-
-def no_text(_raw: object) -> None:
-    """Return ``None``: outputs are not wanted."""
 
 
 class Trace(OpenTree):
@@ -56,7 +51,7 @@ class Trace(OpenTree):
         was_behind = [call.behind_tool for call, _ in ahead]
         for call, is_behind in ahead:
             call.behind_tool = is_behind
-        self.root.add_calls([call for call, _ in ahead], flags)
+        self.root.with_calls([call for call, _ in ahead], flags)
         self.root.flags = self._fold_call(span, reading, self.root.calls, self.root.flags, price)
         for (call, _), is_behind in zip(ahead, was_behind, strict=True):
             call.behind_tool = is_behind
@@ -65,7 +60,10 @@ class Trace(OpenTree):
                 span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
             )
             self.attribution.root = (reading.session_id, reading.session_is_weak)
-        root_counts(self.root, span, reading, is_event=reading.kind in _ROOT_IS_EVENT)
+        if reading.kind in _ROOT_IS_EVENT:
+            self.root.add(span, reading)
+        else:
+            self.root.add_root(span, reading)
 
     def drop_details(self, text: Text = no_text) -> None:
         """Drop what only the totals needed, once they are written.
@@ -83,7 +81,7 @@ class Trace(OpenTree):
                 self.root_reading = self.root_reading._replace(
                     output=short(self.root_reading.output, text)
                 )
-        self.attribution.shorten_outputs(self.all_nodes(), text)
+        self.attribution.shorten_outputs(list(self.all_nodes()), text)
 
     def feedback(self) -> None:
         """Record that feedback was given."""
@@ -108,12 +106,11 @@ class Trace(OpenTree):
         """
         if self.opened and not self.is_folded:
             self._look_ahead(ended_spans)
-        groups = self.attribution.groups(
-            [*self.all_nodes(), *(self._root_as_event() if above else ())], self._calls(), price
-        )
+        nodes = [*self.all_nodes(), *(self._root_as_event() if above else ())]
         session = self.attribution.session
         return {
-            name: rollup(counts, totals, session, text) for name, (counts, totals) in groups.items()
+            name: totals.rollup(session, text)
+            for name, totals in self.attribution.totals(nodes, self._calls(), price).items()
         }
 
     def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
@@ -173,7 +170,7 @@ class Trace(OpenTree):
 
     def _calls(self) -> list[Call]:
         """Return recent calls, and those of waiting spans that no other span reports."""
-        found = list(self.window or ())
+        found = self.window.calls() if self.window is not None else []
         if self.outlived is not None and self.outlived.spans:
             found += [
                 call

@@ -12,36 +12,27 @@ from operator import add
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span_counts import SpanCounts
-from otel_session_agg._trace.attribution import Text
-from otel_session_agg._trace.call_budget import CallBudget
-from otel_session_agg._trace.call_totals import Price
-from otel_session_agg._trace.cross_trace import CrossTraceDuplicates
+from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import EndedSpans
-from otel_session_agg._trace.trace import Trace, no_text
+from otel_session_agg._trace.totals import Price, Text, no_text
+from otel_session_agg._trace.trace import Trace
 
 
 class TraceTotals(SpanCounts):
     """Reads the totals of traces; the base of ``Engine``, so that no call is added per span."""
 
-    def __init__(self, price: Price, ended_spans: EndedSpans, call_budget: CallBudget) -> None:
+    def __init__(self, price: Price, ended_spans: EndedSpans, recent_calls: RecentCalls) -> None:
         super().__init__()
         self._price = price
         self.ended_spans = ended_spans
-        self._call_budget = call_budget
-        self._cross_trace = CrossTraceDuplicates()
-
-    def _note_calls(self, trace: Trace) -> None:
-        """Note the calls that a trace has reported since the last time."""
-        if fresh := trace.fresh_calls():
-            self._call_budget.changed(trace)
-            self._cross_trace.note(trace, fresh)
+        self._recent_calls = recent_calls
 
     def fold_roots(self, leaving: Iterable[object]) -> None:
         """Fold the roots of all traces that leave at once, before the totals of one are read."""
         for trace in leaving:
             if type(trace) is Trace and not trace.is_folded:
                 trace.fold_root(self.ended_spans, self._price)
-                self._note_calls(trace)
+                self._recent_calls.note(trace)
 
     def rollups(
         self, trace: Trace, text: Text = no_text, *, above: bool = True
@@ -53,9 +44,10 @@ class TraceTotals(SpanCounts):
         if trace.has_left and not trace.is_closed:
             self.fold_roots((trace,))
             trace.is_closed = True
-            self._cross_trace.leave_out(trace, self.unread)
+            self._recent_calls.leave_out(trace, self.unread)
             if not trace.can_be_corrected():
-                self._call_budget.settle(trace)
+                self._recent_calls.forget(trace)
+                trace.settle_calls(self._price)
         rollups = trace.rollups(self.ended_spans, self._price, text, above=above)
         self.unpriced += trace.newly_unpriced(rollups.values())
         return rollups

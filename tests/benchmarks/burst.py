@@ -150,7 +150,7 @@ def _left_behind(processor: SessionSpanProcessor, roots: int) -> list[str]:
         "every span was received": engine.received == roots * SPANS,
         "nothing was ignored": ignored == 0,
         "every root left complete": engine.released == {"complete": roots},
-        "no root is open": engine.open == 0 and not list(engine.roots) and not engine._call_budget._traces,
+        "no root is open": engine.open == 0 and not list(engine.roots) and not engine._recent_calls.traces,
         "no deadline is left": engine.next_deadline() is None,
         "queues are empty": not (processor._span_worker.queue or processor._span_worker.held),
         "nothing was lost by us": not processor._span_worker.lost,

@@ -97,11 +97,11 @@ class TestRecentCalls:
             engine.started(trace_id, 1, None, out)
             for span_id in (2, 3, 4):
                 engine.ended(data(span_id, 1, CHAT, trace_id=trace_id), "call", 0, out)
-                assert engine._call_budget._number <= 5
+                assert engine._recent_calls.number <= 5
         for trace_id in range(1, 11):
             engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
         assert 10 * [(3, 33, 33)] == [(r.num_model_events, r.total_tokens, r.cost_pusd) for r in rollups(engine, out)]
-        assert (0, 0) == (engine._call_budget._number, len(engine._call_budget._traces))
+        assert (0, 0) == (engine._recent_calls.number, len(engine._recent_calls.traces))
 
     def test_root_is_a_call(self) -> None:
         """Calls of roots are in the number while they are kept, and no longer."""
@@ -111,7 +111,7 @@ class TestRecentCalls:
             engine.ended(data(2, 1, CHAT, trace_id=trace_id), "call", 0, out)
             engine.ended(data(1, None, CHAT, trace_id=trace_id, start_ns=5, end_ns=9), "root", 0, out)
         assert 3 == len(rollups(engine, out))
-        assert (0, 0) == (engine._call_budget._number, len(engine._call_budget._traces))
+        assert (0, 0) == (engine._recent_calls.number, len(engine._recent_calls.traces))
 
     def test_settled_below(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An agent's sum does not count beside calls that are settled."""

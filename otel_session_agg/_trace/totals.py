@@ -1,15 +1,29 @@
-"""Sum calls that can no longer change."""
+"""Total calls that no longer change, and make one value of them and the counts of their spans."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_session_agg._model.rollup import MAX_MODELS
-from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.token_counts import has_usage
+from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._reading.output_text import Short
+from otel_session_agg._trace.call import Call, has_usage
+from otel_session_agg._trace.node import EventCounts
 
 Price = Callable[[Call], "int | None"]
 """Return the cost of a call in picodollars, or ``None`` when it is unknown."""
+
+Text = Callable[[object], "str | None"]
+"""Make a raw output readable; return ``None`` when there is no text or it is not wanted."""
+
+
+def no_text(_raw: object) -> None:
+    """Return ``None``: outputs are not wanted."""
+
+
+def short(raw: object, text: Text) -> Short | None:
+    """Return the readable text of an output; text that was made already is kept."""
+    output = raw if isinstance(raw, Short) else text(raw)
+    return Short(output) if output is not None else None
 
 
 class CallTotals:
@@ -89,3 +103,45 @@ class CallTotals:
                 self.cost_pusd += cost
         elif (call.model_events or call.silent) and not call.failed:
             self.unpriced += 1  # it was answered, so it cost something, but no span states how much
+
+
+class Totals:
+    """What spans counted and what their calls came to: of one session in a trace."""
+
+    __slots__ = ("calls", "counts")
+
+    def __init__(self, counts: EventCounts | None = None, calls: CallTotals | None = None) -> None:
+        self.counts = counts or EventCounts()
+        self.calls = calls or CallTotals()
+
+    def rollup(self, session: At | None, text: Text) -> Rollup:
+        """Return the totals as a value; ``session``: that of the trace."""
+        counts, calls = self.counts, self.calls
+        output = counts.output
+        shown = short(output[2], text) if output is not None else None
+        return Rollup(
+            num_events=counts.num_events,
+            num_model_events=calls.num_models,
+            num_tool_events=counts.num_tools,
+            num_errors=counts.num_errors,
+            num_unpriced_events=calls.unpriced,
+            num_computed=calls.computed,
+            num_recorded=calls.recorded,
+            cost_pusd=calls.cost_pusd,
+            num_winners=calls.winners,
+            prompt_tokens=calls.prompt_tokens,
+            completion_tokens=calls.completion_tokens,
+            total_tokens=calls.total_tokens,
+            cache_read_tokens=calls.cache_read_tokens,
+            cache_write_tokens=calls.cache_write_tokens,
+            reasoning_tokens=calls.reasoning_tokens,
+            has_feedback=counts.feedback,
+            start_ns=counts.start_ns,
+            end_ns=counts.end_ns,
+            models=frozenset(sorted(calls.models)[:MAX_MODELS]),
+            output=At(output[0], output[1], str(shown))
+            if output is not None and shown is not None
+            else None,
+            error=counts.error,
+            session=session,
+        )
