@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 
-from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import (
     MAX_LINKS,
     MAX_TRACES,
+    RULES,
+    Labelled,
     LastRoot,
     Member,
     SessionTotals,
     first_user,
     merged_metadata,
+    values,
 )
+
+_KEPT = tuple(name for name in RULES if name not in {"members", "traces"})
+"""Fields that are kept as they are in a value."""
 
 
 class GrowingTotals:
@@ -22,34 +29,32 @@ class GrowingTotals:
     Not thread-safe.  ``totals`` is the value of the moment, made once per change.
     """
 
-    __slots__ = (
-        "_earliest", "_frozen", "_members", "has_root_feedback", "is_budget_exceeded",
-        "last_began_ns", "last_root", "metadata", "more_traces", "num_open", "num_parts",
-        "num_roots", "num_unsampled", "part_ns", "rollup", "root_events", "root_ns", "traces",
-        "user",
-    )  # fmt: skip
+    __slots__ = ("_earliest", "_frozen", "_members", "trace_ids", *_KEPT)
+
+    rollup: Rollup
+    num_open: int
+    more_traces: int
+    num_roots: int
+    root_ns: int
+    num_parts: int
+    part_ns: int
+    user: At | None
+    metadata: Mapping[str, Labelled]
+    last_began_ns: int
+    is_budget_exceeded: bool
+    last_root: LastRoot | None
+    root_events: int
+    has_root_feedback: bool
+    num_unsampled: int
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
         totals = totals or SessionTotals()
-        self.rollup = totals.rollup
-        self.num_open = totals.num_open
-        self.traces = dict.fromkeys(sorted(totals.traces))
+        for name in _KEPT:
+            setattr(self, name, getattr(totals, name))
+        self.trace_ids = dict.fromkeys(sorted(totals.traces))
         """Trace ids, in the order of arrival."""
-        self.more_traces = totals.more_traces
         self._earliest = list(totals.members)
         self._members: tuple[Member, ...] | None = totals.members
-        self.num_roots = totals.num_roots
-        self.root_ns = totals.root_ns
-        self.num_parts = totals.num_parts
-        self.part_ns = totals.part_ns
-        self.user = totals.user
-        self.metadata = totals.metadata
-        self.last_root = totals.last_root
-        self.root_events = totals.root_events
-        self.has_root_feedback = totals.has_root_feedback
-        self.num_unsampled = totals.num_unsampled
-        self.last_began_ns = totals.last_began_ns
-        self.is_budget_exceeded = totals.is_budget_exceeded
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
@@ -60,10 +65,10 @@ class GrowingTotals:
     def add_root(
         self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True
     ) -> None:
-        """Add a session root that has left, as ``of_root`` does."""
-        if member.trace_id not in self.traces:
-            if len(self.traces) < MAX_TRACES:
-                self.traces[member.trace_id] = None
+        """Add a session root that has left, apart from its rollup."""
+        if member.trace_id not in self.trace_ids:
+            if len(self.trace_ids) < MAX_TRACES:
+                self.trace_ids[member.trace_id] = None
             elif not is_part:
                 self.more_traces += 1
         at = bisect_left(self._earliest, member)
@@ -135,26 +140,13 @@ class GrowingTotals:
         return self._members
 
     @property
+    def traces(self) -> frozenset[int]:
+        """The trace ids as a value."""
+        return frozenset(self.trace_ids)
+
+    @property
     def totals(self) -> SessionTotals:
         """The totals as a value."""
         if self._frozen is None:
-            self._frozen = SessionTotals(
-                rollup=self.rollup,
-                num_open=self.num_open,
-                traces=frozenset(self.traces),
-                more_traces=self.more_traces,
-                members=self.members,
-                num_roots=self.num_roots,
-                root_ns=self.root_ns,
-                num_parts=self.num_parts,
-                part_ns=self.part_ns,
-                user=self.user,
-                metadata=self.metadata,
-                last_root=self.last_root,
-                root_events=self.root_events,
-                has_root_feedback=self.has_root_feedback,
-                num_unsampled=self.num_unsampled,
-                last_began_ns=self.last_began_ns,
-                is_budget_exceeded=self.is_budget_exceeded,
-            )
+            self._frozen = SessionTotals(*values(self))
         return self._frozen

@@ -2,26 +2,28 @@
 
 A ``Rollup`` is a commutative monoid: ``a + b`` does not depend on the order or the grouping of what
 is added, and ``Rollup()`` changes nothing.  So parts of a session can be folded in any process and
-in any order.  Each field declares how it is merged, from a closed set:
-
-``sum``      whole numbers are added; money is whole picodollars, so no float is ever added
-``maybe``    sum of what is stated; ``None`` (not stated) changes nothing
-``min``      the smaller, ``None`` changes nothing
-``max``      the larger, ``None`` changes nothing
-``any``      true when either is
-``union``    the ``MAX_MODELS`` names that sort first of both
-``latest``   the value with the later time; of equals that with the larger span id, then value
-``first``    the value with the earlier time; of equals that with the smaller span id, then value
+in any order.  Each field declares its rule, see `merges`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from operator import add, attrgetter, or_
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from otel_session_agg._formatting import as_html, as_repr, counted, dollars, duration, short
+from otel_session_agg._model.merges import (
+    ANY,
+    FIRST,
+    LATEST,
+    MAX,
+    MAYBE,
+    MIN,
+    SUM,
+    Rule,
+    merged,
+    rules_of,
+    values_of,
+)
 from otel_session_agg._values import PUSD_PER_USD
 
 MAX_MODELS = 32
@@ -39,80 +41,50 @@ class At(NamedTuple):
     value: str
 
 
-def _maybe(a: int | None, b: int | None) -> int | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return a + b
-
-
-def _min(a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        return b if a is None else a
-    return min(a, b)
-
-
-def _max(a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        return b if a is None else a
-    return max(a, b)
-
-
 def _union(a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
     both = a | b
     return both if len(both) <= MAX_MODELS else frozenset(sorted(both)[:MAX_MODELS])
 
 
-_MERGES: dict[str, Callable[[Any, Any], Any]] = {
-    "sum": add,
-    "maybe": _maybe,
-    "min": _min,
-    "max": _max,
-    "any": or_,
-    "union": _union,
-    "latest": _max,
-    "first": _min,
-}
-
-
-def _field(how: str, default: object) -> Any:
-    return field(default=default, metadata={"merge": how})
+UNION = Rule("union", _union)
+"""The ``MAX_MODELS`` names that sort first of both."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rollup:
     """Totals over a set of events (of one session root, or of a whole session)."""
 
-    num_events: int = _field("sum", 0)
-    num_model_events: int = _field("sum", 0)
-    num_tool_events: int = _field("sum", 0)
-    num_errors: int = _field("sum", 0)
-    num_unpriced_events: int = _field("sum", 0)
+    num_events: int = merged(SUM, 0)
+    num_model_events: int = merged(SUM, 0)
+    num_tool_events: int = merged(SUM, 0)
+    num_errors: int = merged(SUM, 0)
+    num_unpriced_events: int = merged(SUM, 0)
     """Number of billable events whose cost is unknown."""
-    num_computed: int = _field("sum", 0)
+    num_computed: int = merged(SUM, 0)
     """Number of events whose cost came from a price table."""
-    num_recorded: int = _field("sum", 0)
+    num_recorded: int = merged(SUM, 0)
     """Number of events whose cost was recorded by their emitter."""
-    cost_pusd: int = _field("sum", 0)
+    cost_pusd: int = merged(SUM, 0)
     """Known cost, picodollars (1e-12 USD)."""
-    num_winners: int = _field("sum", 0)
+    num_winners: int = merged(SUM, 0)
     """Number of events whose usage is in the totals."""
-    prompt_tokens: int | None = _field("maybe", None)
+    prompt_tokens: int | None = merged(MAYBE)
     """Includes cache reads and writes; ``None`` when no event states it."""
-    completion_tokens: int | None = _field("maybe", None)
+    completion_tokens: int | None = merged(MAYBE)
     """Includes reasoning; ``None`` when no event states it."""
-    total_tokens: int | None = _field("maybe", None)
-    cache_read_tokens: int = _field("sum", 0)
-    cache_write_tokens: int = _field("sum", 0)
-    reasoning_tokens: int = _field("sum", 0)
-    has_feedback: bool = _field("any", default=False)
-    start_ns: int | None = _field("min", None)
+    total_tokens: int | None = merged(MAYBE)
+    cache_read_tokens: int = merged(SUM, 0)
+    cache_write_tokens: int = merged(SUM, 0)
+    reasoning_tokens: int = merged(SUM, 0)
+    has_feedback: bool = merged(ANY, default=False)
+    start_ns: int | None = merged(MIN)
     """Nanoseconds since the Unix epoch."""
-    end_ns: int | None = _field("max", None)
+    end_ns: int | None = merged(MAX)
     """Nanoseconds since the Unix epoch."""
-    models: frozenset[str] = _field("union", frozenset())
-    output: At | None = _field("latest", None)  # noqa: RUF009 -- a field
-    error: At | None = _field("latest", None)  # noqa: RUF009 -- a field
-    session: At | None = _field("first", None)  # noqa: RUF009 -- a field
+    models: frozenset[str] = merged(UNION, frozenset())
+    output: At | None = merged(LATEST)
+    error: At | None = merged(LATEST)
+    session: At | None = merged(FIRST)
 
     def __add__(self, other: Rollup) -> Rollup:
         return Rollup(
@@ -184,8 +156,8 @@ class Rollup:
         """Return what to add to totals that contain ``before`` so that they contain this."""
         return Rollup(
             *[
-                _less(how, now, then)
-                for how, now, then in zip(_HOW, _values(self), _values(before), strict=True)
+                less(now, then)
+                for less, now, then in zip(_LESS, _values(self), _values(before), strict=True)
             ]
         )
 
@@ -229,19 +201,10 @@ def _value(at: At | None) -> str | None:
     return at.value if at is not None else None
 
 
-def _less(how: str, now: Any, before: Any) -> Any:
-    """Return the difference of sums, and of any other field its value now.
-
-    Merging the same value again changes nothing.
-    """
-    if how == "sum" or (how == "maybe" and before is not None):
-        return (now or 0) - before
-    return now
-
-
-_HOW = tuple(f.metadata["merge"] for f in fields(Rollup))
-_MERGERS = tuple(_MERGES[how] for how in _HOW)
-_values = attrgetter(*(f.name for f in fields(Rollup)))  # all fields in one step
+_RULES = rules_of(Rollup).values()
+_MERGERS = tuple(rule.merge for rule in _RULES)
+_LESS = tuple(rule.less for rule in _RULES)
+_values = values_of(Rollup)
 _MAX_WORDS = 80
 """Characters of names and errors in a line."""
 _PLAIN = (

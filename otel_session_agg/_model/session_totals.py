@@ -1,24 +1,28 @@
 """The totals of a session over all of its traces and processes, and how two of them are merged.
 
 ``SessionTotals`` is a commutative monoid like ``Rollup``: every process adds up what it has seen,
-and a reader adds up the processes.  Fields are added, except
-
-``traces``          all of both
-``members``         the ``MAX_LINKS`` that sort first of both
-``user``            the first that the application stated, else the first that a span stated
-``metadata``        by name the value with the later time; the value that sorts last decides a tie
-``last_root``       the later one; so is ``last_began_ns``
-``has_...``, ``is_...``  true when either is
+and a reader adds up the processes.  Each field declares its rule, see `merges`, and nothing else
+names all fields: the totals that grow and the form in a store derive from this declaration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from operator import add, or_
+from typing import Any, NamedTuple
 
-from otel_session_agg._model.rollup import At, Rollup
+from otel_session_agg._model.merges import (
+    ANY,
+    LATEST,
+    MAX,
+    SUM,
+    Rule,
+    merged,
+    rules_of,
+    values_of,
+)
+from otel_session_agg._model.rollup import NOTHING, At, Rollup
 
 MAX_LINKS = 128
 """Roots that a session record links to.
@@ -62,6 +66,10 @@ class Labelled(NamedTuple):
     value: str | bool | int | float
 
 
+def _earliest(a: tuple[Member, ...], b: tuple[Member, ...]) -> tuple[Member, ...]:
+    return tuple(sorted({*a, *b})[:MAX_LINKS]) if a and b else a or b
+
+
 def merged_metadata(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Mapping[str, Labelled]:
     """Merge metadata; of names beyond ``MAX_LABELS`` those that sort first are kept."""
     if not a or not b:
@@ -83,76 +91,83 @@ def merged_metadata(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Map
 
 def first_user(a: At | None, b: At | None) -> At | None:
     """Return the user who counts: one that the application stated, else the earliest."""
-    return min(
-        (at for at in (a, b) if at is not None),
-        key=lambda at: (at.span_id != STATED, at),
-        default=None,
-    )
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b, key=lambda at: (at.span_id != STATED, at))
+
+
+def _since(now: Any, before: Any) -> Any:
+    return now.since(before)
+
+
+TOTALS = Rule("totals", add, _since)
+"""Totals over events are added."""
+TRACES = Rule("traces", or_)
+"""All of both."""
+EARLIEST = Rule("earliest", _earliest)
+"""The ``MAX_LINKS`` that sort first of both."""
+USER = Rule("user", first_user)
+"""The first that the application stated, else the first that a span stated."""
+METADATA = Rule("metadata", merged_metadata)
+"""By name the value with the later time; the value that sorts last decides a tie."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTotals:
     """Totals of a session, or of one process's part of it."""
 
-    rollup: Rollup = field(default_factory=Rollup)
-    num_open: int = 0
-    """Session roots that were open or left too early; summed.
+    rollup: Rollup = merged(TOTALS, NOTHING)
+    num_open: int = merged(SUM, 0)
+    """Session roots that were open or left too early.
 
     Plus 1 in a process in which more may have begun.
     """
-    traces: frozenset[int] = frozenset()
+    traces: frozenset[int] = merged(TRACES, frozenset())
     """Trace ids."""
-    more_traces: int = 0
-    """Traces beyond ``MAX_TRACES``; summed."""
-    members: tuple[Member, ...] = ()
+    more_traces: int = merged(SUM, 0)
+    """Traces beyond ``MAX_TRACES``."""
+    members: tuple[Member, ...] = merged(EARLIEST, ())
     """Session roots that are exported, the earliest first."""
-    num_roots: int = 0
-    """Roots that begin a trace; summed."""
-    root_ns: int = 0
-    """Their durations, nanoseconds; summed."""
-    num_parts: int = 0
-    """Roots of traces that began in another process; summed."""
-    part_ns: int = 0
-    """Their durations, nanoseconds; summed."""
-    user: At | None = None
+    num_roots: int = merged(SUM, 0)
+    """Roots that begin a trace."""
+    root_ns: int = merged(SUM, 0)
+    """Their durations, nanoseconds."""
+    num_parts: int = merged(SUM, 0)
+    """Roots of traces that began in another process."""
+    part_ns: int = merged(SUM, 0)
+    """Their durations, nanoseconds."""
+    user: At | None = merged(USER)
     """The user of the session."""
-    metadata: Mapping[str, Labelled] = field(default_factory=dict)
+    metadata: Mapping[str, Labelled] = merged(METADATA, factory=dict)
     """Metadata of the session by name."""
-    last_began_ns: int = 0
+    last_began_ns: int = merged(MAX, 0)
     """When the last root or ``session()`` block began: Unix nanoseconds, by its host's clock."""
-    is_budget_exceeded: bool = False
+    is_budget_exceeded: bool = merged(ANY, default=False)
     """Whether a process found that it has exceeded a budget."""
-    last_root: LastRoot | None = None
+    last_root: LastRoot | None = merged(LATEST)
     """The exported root that ended last."""
-    root_events: int = 0
-    """Events in the totals written on exported roots that begin a trace; summed."""
-    has_root_feedback: bool = False
+    root_events: int = merged(SUM, 0)
+    """Events in the totals written on exported roots that begin a trace."""
+    has_root_feedback: bool = merged(ANY, default=False)
     """Whether these totals state that there is feedback."""
-    num_unsampled: int = 0
-    """Roots that begin a trace that is not sampled, so not exported; summed, not in members."""
+    num_unsampled: int = merged(SUM, 0)
+    """Roots that begin a trace that is not sampled, so not exported and not in members."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
         return SessionTotals(
-            rollup=self.rollup + other.rollup,
-            num_open=self.num_open + other.num_open,
-            traces=self.traces | other.traces,
-            more_traces=self.more_traces + other.more_traces,
-            members=tuple(sorted({*self.members, *other.members})[:MAX_LINKS]),
-            num_roots=self.num_roots + other.num_roots,
-            root_ns=self.root_ns + other.root_ns,
-            num_parts=self.num_parts + other.num_parts,
-            part_ns=self.part_ns + other.part_ns,
-            user=first_user(self.user, other.user),
-            metadata=merged_metadata(self.metadata, other.metadata),
-            last_root=max(
-                (root for root in (self.last_root, other.last_root) if root is not None),
-                default=None,
-            ),
-            root_events=self.root_events + other.root_events,
-            has_root_feedback=self.has_root_feedback or other.has_root_feedback,
-            num_unsampled=self.num_unsampled + other.num_unsampled,
-            last_began_ns=max(self.last_began_ns, other.last_began_ns),
-            is_budget_exceeded=self.is_budget_exceeded or other.is_budget_exceeded,
+            *[
+                merge(mine, its)
+                for merge, mine, its in zip(_MERGERS, values(self), values(other), strict=True)
+            ]
+        )
+
+    def since(self, before: SessionTotals) -> SessionTotals:
+        """Return what to add to totals that contain ``before`` so that they contain this."""
+        return SessionTotals(
+            *[
+                less(now, then)
+                for less, now, then in zip(_LESS, values(self), values(before), strict=True)
+            ]
         )
 
     @property
@@ -180,28 +195,10 @@ class SessionTotals:
         return total_ns / number / 1e6 if number else None
 
 
-def of_root(
-    member: Member,
-    end_ns: int,
-    *,
-    is_part: bool,
-    known: AbstractSet[int] = frozenset(),
-    is_sampled: bool = True,
-) -> SessionTotals:
-    """Return what a session root adds to the session beside its rollup.
+RULES = rules_of(SessionTotals)
+"""The rules of all fields by name."""
 
-    ``known``: the traces that its process knows already.
-    """
-    duration_ns = max(0, end_ns - member.start_ns)
-    is_new = member.trace_id not in known
-    fits = len(known) < MAX_TRACES
-    return SessionTotals(
-        traces=frozenset((member.trace_id,)) if is_new and fits else frozenset(),
-        more_traces=1 if is_new and not fits and not is_part else 0,
-        members=(member,) if is_sampled else (),
-        num_roots=0 if is_part else 1,
-        root_ns=0 if is_part else duration_ns,
-        num_parts=1 if is_part else 0,
-        part_ns=duration_ns if is_part else 0,
-        num_unsampled=0 if is_part or is_sampled else 1,
-    )
+_MERGERS = tuple(rule.merge for rule in RULES.values())
+_LESS = tuple(rule.less for rule in RULES.values())
+values = values_of(SessionTotals)
+"""Return the values of all fields, of these totals or of those that grow."""

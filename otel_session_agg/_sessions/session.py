@@ -5,8 +5,6 @@ A `Session` belongs to a `SessionLifecycle` and is changed under the lock of its
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.session_totals import SessionTotals
@@ -85,7 +83,7 @@ class Session:
         """The part of the totals that no other processor of this process counts."""
         own = self.own
         if self.duplicated is not None:
-            own = _without(own, self.duplicated.totals)
+            own = own.since(self.duplicated.totals)
         return own if self.inherited is None else own + self.inherited
 
     def growing(self, *, is_double: bool) -> tuple[GrowingTotals, ...]:
@@ -103,20 +101,3 @@ class Session:
         """All that is known here: of this processor, those shut down, and other processes."""
         own = self.own if self.inherited is None else self.share
         return own if self.remote_totals is None else own + self.remote_totals
-
-
-def _without(totals: SessionTotals, part: SessionTotals) -> SessionTotals:
-    """Subtract the totals of some of the roots, for the fields that are sums."""
-    less = {name: getattr(totals, name) - getattr(part, name) for name in _SUMS}
-    return replace(totals, rollup=totals.rollup.since(part.rollup), **less)
-
-
-_SUMS = (
-    "more_traces",
-    "num_roots",
-    "root_ns",
-    "num_parts",
-    "part_ns",
-    "root_events",
-    "num_unsampled",
-)

@@ -10,10 +10,10 @@ import json
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
-from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._model.merges import ANY, FIRST, LATEST, MAX, MAYBE, MIN, SUM, Rule, rules_of
+from otel_session_agg._model.rollup import MAX_MODELS, UNION, At, Rollup
 from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,
@@ -24,7 +24,7 @@ from otel_session_agg._model.session_totals import (
 )
 from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._sharing.parts import Part, Recorded
-from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, TRACE_BYTES, VERSION
+from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, FLAGS, TRACE_BYTES, VERSION
 from otel_session_agg._values import MAX_WHOLE
 
 T = TypeVar("T")
@@ -100,16 +100,16 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
         for name, values in row.get("metadata", {}).items()
         for label in _labels(values)
     ]
+    plain: dict[str, Any] = {name: whole(row.get(name, 0)) for name in COUNTS}
+    plain.update({name: flag(row.get(name, False)) for name in FLAGS})
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
         members=tuple(sorted(roots)[:MAX_LINKS]),
         user=at_in(row["user"]) if row.get("user") is not None else None,
         metadata=dict(labels[:MAX_LABELS]),
-        is_budget_exceeded=flag(row.get("is_budget_exceeded", False)),
         last_root=_last_root(*row["last_root"]) if row.get("last_root") is not None else None,
-        has_root_feedback=flag(row.get("has_root_feedback", False)),
-        **{name: whole(row.get(name, 0)) for name in COUNTS},
+        **plain,
     )
 
 
@@ -157,7 +157,7 @@ def _rollup(row: dict[str, Any]) -> Rollup:
     if not row.keys() <= DEFAULTS.keys():
         message = f"unknown fields {sorted(row.keys() - DEFAULTS.keys())}"
         raise MalformedError(message)
-    return Rollup(**{name: _READERS[_MERGES[name]](value) for name, value in row.items()})
+    return Rollup(**{name: _READERS[_RULES[name]](value) for name, value in row.items()})
 
 
 # -- checks --------------------------------------------------------------------------------
@@ -248,16 +248,16 @@ def labelled(time_ns: object, value: object) -> Labelled:
     raise MalformedError(message)
 
 
-_MERGES: Mapping[str, str] = {f.name: f.metadata["merge"] for f in fields(Rollup)}
-_READERS: Mapping[str, Callable[[Any], Any]] = {
+_RULES = rules_of(Rollup)
+_READERS: Mapping[Rule, Callable[[Any], Any]] = {
     # below 0 when a late span takes back what is in another slot
-    "sum": number,
-    "maybe": number,
-    "min": time_in,
-    "max": time_in,
-    "any": flag,
-    "union": lambda names: frozenset([text(name) for name in rows(names)][:MAX_MODELS]),
-    "latest": at_in,
-    "first": at_in,
+    SUM: number,
+    MAYBE: number,
+    MIN: time_in,
+    MAX: time_in,
+    ANY: flag,
+    UNION: lambda names: frozenset([text(name) for name in rows(names)][:MAX_MODELS]),
+    LATEST: at_in,
+    FIRST: at_in,
 }
 """How the value of a field is checked, by the way it is merged."""

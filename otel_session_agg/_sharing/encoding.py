@@ -14,7 +14,7 @@ from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._sharing.parts import Part, Recorded
-from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, TRACE_BYTES, VERSION
+from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, FLAGS, TRACE_BYTES, VERSION
 
 _GROUP_BYTES = 3 * TRACE_BYTES  # base64 of it ends without padding, so more can follow
 _ERROR_TYPE = re.compile(
@@ -28,8 +28,7 @@ def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
 
     ``texts``: whether the last output and the text of the last error are in it.
     """
-    traces = b64encode(_packed(sorted(totals.traces)))
-    return _totals_out(totals, traces, map(_root_out, totals.members), texts=texts)
+    return SessionTotalsEncoder().encode(GrowingTotals(totals), texts=texts)
 
 
 class SessionTotalsEncoder:
@@ -53,7 +52,7 @@ class SessionTotalsEncoder:
 
         ``texts``: whether the last output and the text of the last error are in it.
         """
-        new = list(islice(reversed(grown.traces), len(grown.traces) - self._num_traces))
+        new = list(islice(reversed(grown.trace_ids), len(grown.trace_ids) - self._num_traces))
         rest = self._rest + _packed(reversed(new))
         self._num_traces += len(new)
         whole = len(rest) - len(rest) % _GROUP_BYTES
@@ -64,24 +63,19 @@ class SessionTotalsEncoder:
             keep = len(before) if roots[: len(before)] == before else 0
             self._texts[keep:] = map(_root_out, roots[keep:])
             self._roots = roots
-        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, texts=texts)
+        return _totals_out(grown, self._traces + b64encode(self._rest), self._texts, texts)
 
 
 def _totals_out(
-    totals: SessionTotals | GrowingTotals,
+    totals: GrowingTotals,
     traces: bytes,
-    roots: Iterable[str],
-    *,
-    texts: bool = True,
+    roots: list[str],
+    texts: bool,  # noqa: FBT001 -- handed through
 ) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
-    for name in COUNTS:
-        if getattr(totals, name):
-            row[name] = getattr(totals, name)
-    if totals.is_budget_exceeded:
-        row["is_budget_exceeded"] = True
-    if totals.has_root_feedback:
-        row["has_root_feedback"] = True
+    for name, value in zip(_PLAIN, _plain(totals), strict=True):
+        if value:
+            row[name] = value  # noqa: PERF403 -- behind the rollup
     if totals.last_root is not None:
         end_ns, trace_id, span_id = totals.last_root
         row["last_root"] = [end_ns, f"{trace_id:032x}", f"{span_id:016x}"]
@@ -155,3 +149,5 @@ def error_type(text: str) -> str:
 
 
 _values = attrgetter(*DEFAULTS)  # all fields in one step
+_PLAIN = COUNTS + FLAGS
+_plain = attrgetter(*_PLAIN)

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.session_totals import Member, SessionTotals, of_root
+from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._sharing.encoding import encode, encode_recorded
 from otel_session_agg._sharing.parts import Part, Recorded
 from otel_session_agg.stores.base import Slot
@@ -100,14 +101,14 @@ def reassignment(session_id: str, trace_id: int, writer: str, part: Part) -> Slo
     rollup = part.rollups.get(None, Rollup())
     start_ns, end_ns = rollup.start_ns or 0, rollup.end_ns or 0
     span_id = 0 if part.root else int(writer, 16)
-    root = of_root(
+    grown = GrowingTotals(SessionTotals(rollup))
+    grown.add_root(
         Member(start_ns, trace_id, span_id),
         end_ns,
         is_part=not part.root,
         is_sampled=not part.is_unsampled,
     )
-    totals = SessionTotals(rollup=rollup) + root
-    return session_slot(session_id, f"{trace_key(trace_id)}:{writer}", part.seq, totals)
+    return session_slot(session_id, f"{trace_key(trace_id)}:{writer}", part.seq, grown.totals)
 
 
 def inclusion(writer: str, seq: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
 
 VERSION = 1
 """The version of this form; values of another one are malformed."""
@@ -17,18 +18,11 @@ VERSION = 1
 TRACE_BYTES = 16
 """Bytes of a trace id; those of a session are one base64 text."""
 
-COUNTS = (
-    "num_open",
-    "more_traces",
-    "num_roots",
-    "root_ns",
-    "num_parts",
-    "part_ns",
-    "last_began_ns",
-    "root_events",
-    "num_unsampled",
-)
+COUNTS = tuple(f.name for f in fields(SessionTotals) if type(f.default) is int)
 """The fields of a session that are counts or times; those that are 0 are left out."""
+
+FLAGS = tuple(f.name for f in fields(SessionTotals) if type(f.default) is bool)
+"""The fields of a session that are true or false; those that are false are left out."""
 
 DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
 """The fields of a rollup; those that have their default are left out."""

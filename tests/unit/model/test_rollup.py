@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._model.rollup import _MERGES, MAX_MODELS, At
+from otel_session_agg._model.rollup import MAX_MODELS, At
 
 _WHOLE = st.integers(0, 2**70)
 _MAYBE = st.none() | _WHOLE
 _AT = st.builds(At, st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
-_BY_MERGE: dict[str, st.SearchStrategy[Any]] = {
+BY_RULE: dict[str, st.SearchStrategy[Any]] = {
     "sum": _WHOLE,
     "maybe": _MAYBE,
     "min": _MAYBE,
@@ -28,7 +28,7 @@ _BY_MERGE: dict[str, st.SearchStrategy[Any]] = {
     "latest": st.none() | _AT,
     "first": st.none() | _AT,
 }
-ROLLUPS = st.builds(Rollup, **{field.name: _BY_MERGE[field.metadata["merge"]] for field in fields(Rollup)})
+ROLLUPS = st.builds(Rollup, **{field.name: BY_RULE[field.metadata["merge"].name] for field in fields(Rollup)})
 
 
 @pytest.mark.slow
@@ -59,10 +59,6 @@ class TestLaw1:
 
 class TestMerges:
     """How each field is merged."""
-
-    def test_declared(self) -> None:
-        """Every field declares a merge of the closed set, and every merge of the set is in use."""
-        assert _MERGES.keys() == {field.metadata["merge"] for field in fields(Rollup)}
 
     @pytest.mark.parametrize(
         ("a", "b", "expected"),

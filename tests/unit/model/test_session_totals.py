@@ -18,11 +18,11 @@ from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,
     MAX_TRACES,
+    RULES,
     Labelled,
     LastRoot,
     Member,
     SessionTotals,
-    of_root,
 )
 from tests.unit.model.test_rollup import ROLLUPS
 
@@ -37,25 +37,25 @@ LABELS = st.builds(
     | st.floats(allow_nan=False)
     | st.integers(-(2**63) + 1, 2**63 - 1),
 )
-TOTALS = st.builds(
-    SessionTotals,
-    rollup=ROLLUPS,
-    num_open=_WHOLE,
-    traces=st.frozensets(_TRACE_IDS, max_size=6),
-    more_traces=_WHOLE,
-    members=st.sets(MEMBERS, max_size=6).map(lambda members: tuple(sorted(members))),
-    num_roots=_WHOLE,
-    root_ns=_WHOLE,
-    num_parts=_WHOLE,
-    part_ns=_WHOLE,
-    user=st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
-    metadata=st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
-    last_began_ns=_FEW,
-    is_budget_exceeded=st.booleans(),
-    last_root=st.none() | st.builds(LastRoot, _FEW, _TRACE_IDS, st.integers(0, 2**64 - 1)),
-    root_events=_WHOLE,
-    has_root_feedback=st.booleans(),
-)
+_BY_RULE = {
+    "totals": ROLLUPS,
+    "sum": _WHOLE,
+    "max": _FEW,
+    "any": st.booleans(),
+    "traces": st.frozensets(_TRACE_IDS, max_size=6),
+    "earliest": st.sets(MEMBERS, max_size=6).map(lambda members: tuple(sorted(members))),
+    "user": st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
+    "metadata": st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
+    "latest": st.none() | st.builds(LastRoot, _FEW, _TRACE_IDS, st.integers(0, 2**64 - 1)),
+}
+TOTALS = st.builds(SessionTotals, **{name: _BY_RULE[rule.name] for name, rule in RULES.items()})
+
+
+def _root(member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True) -> SessionTotals:
+    """What a session root adds to its session."""
+    grown = GrowingTotals()
+    grown.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
+    return grown.totals
 
 
 @pytest.mark.slow
@@ -131,32 +131,11 @@ class TestFields:
         """Counts are added, traces are a set, users are the first that was named, labels the latest by name."""
         assert SessionTotals(**expected) == SessionTotals(**a) + SessionTotals(**b)
 
-    def test_all(self) -> None:
-        """Every field is merged: none of what both sides have is forgotten."""
-        some = SessionTotals(
-            Rollup(num_events=1),
-            1,
-            frozenset({1}),
-            1,
-            (Member(1, 1, 1),),
-            1,
-            1,
-            1,
-            1,
-            At(1, 1, "u"),
-            {"n": Labelled(1, 1)},
-            1,
-            is_budget_exceeded=True,
-            last_root=LastRoot(1, 1, 1),
-            root_events=1,
-            has_root_feedback=True,
-            num_unsampled=1,
-        )
-        empty = SessionTotals()
-        merged = empty + some
-        assert {field.name for field in fields(SessionTotals)} == {
-            field.name for field in fields(SessionTotals) if getattr(merged, field.name) != getattr(empty, field.name)
-        }
+    @given(TOTALS, TOTALS)
+    def test_since(self, before: SessionTotals, more: SessionTotals) -> None:
+        """What came since some totals, added to them, is the totals now, whatever is in them."""
+        now = before + more
+        assert now == before + now.since(before)
 
     def test_links(self) -> None:
         """Of too many members the earliest stay."""
@@ -171,39 +150,42 @@ class TestFields:
         assert names[:MAX_LABELS] == sorted((a + b).metadata)
 
 
-class TestOfRoot:
+class TestAddRoot:
     """What a session root adds to its session."""
 
     def test_begins_a_trace(self) -> None:
         """A root that begins a trace is a trace, a member, and has a duration."""
-        added = of_root(Member(5, 7, 1), 12, is_part=False)
         expected = SessionTotals(traces=frozenset({7}), members=(Member(5, 7, 1),), num_roots=1, root_ns=7)
-        assert expected == added
+        assert expected == _root(Member(5, 7, 1), 12, is_part=False)
 
     def test_part(self) -> None:
         """One that goes on with a trace of another process has its duration apart."""
-        added = of_root(Member(5, 7, 1), 12, is_part=True)
         expected = SessionTotals(traces=frozenset({7}), members=(Member(5, 7, 1),), num_parts=1, part_ns=7)
-        assert expected == added
+        assert expected == _root(Member(5, 7, 1), 12, is_part=True)
+
+    def test_unsampled(self) -> None:
+        """One that is not exported is no member."""
+        expected = SessionTotals(traces=frozenset({7}), num_roots=1, root_ns=7, num_unsampled=1)
+        assert expected == _root(Member(5, 7, 1), 12, is_part=False, is_sampled=False)
 
     def test_ends_before_it_starts(self) -> None:
         """Times that contradict count as no time at all."""
-        assert 0 == of_root(Member(5, 7, 1), 1, is_part=False).root_ns
+        assert 0 == _root(Member(5, 7, 1), 1, is_part=False).root_ns
 
     @pytest.mark.parametrize(("is_part", "expected"), [(False, MAX_TRACES + 2), (True, MAX_TRACES)])
     def test_too_many_traces(self, is_part: bool, expected: int) -> None:  # noqa: FBT001 -- of the table
         """Beyond the bound, roots that begin a trace are counted, and no ids are kept."""
-        totals = SessionTotals()
+        grown = GrowingTotals()
         for number in range(1, MAX_TRACES + 3):
-            totals += of_root(Member(number, number, 1), number, is_part=is_part and number > MAX_TRACES, known=totals.traces)
-        assert MAX_TRACES == len(totals.traces)
-        assert expected == totals.num_traces
+            grown.add_root(Member(number, number, 1), number, is_part=is_part and number > MAX_TRACES)
+        assert MAX_TRACES == len(grown.totals.traces)
+        assert expected == grown.totals.num_traces
 
     def test_same_trace_beyond_the_bound(self) -> None:
         """A trace that is known is not counted again."""
-        full = SessionTotals(traces=frozenset(range(1, MAX_TRACES + 1)))
-        added = of_root(Member(1, 5, 1), 1, is_part=False, known=full.traces)
-        assert (frozenset(), 0) == (added.traces, added.more_traces)
+        grown = GrowingTotals(SessionTotals(traces=frozenset(range(1, MAX_TRACES + 1))))
+        grown.add_root(Member(1, 5, 1), 1, is_part=False)
+        assert MAX_TRACES == grown.totals.num_traces
 
 
 class TestNumTraces:
@@ -211,8 +193,8 @@ class TestNumTraces:
 
     def test_over_processes(self) -> None:
         """A trace that several processes are in counts once."""
-        here = of_root(Member(1, 7, 1), 2, is_part=False)
-        there = of_root(Member(1, 7, 2), 2, is_part=True)
+        here = _root(Member(1, 7, 1), 2, is_part=False)
+        there = _root(Member(1, 7, 2), 2, is_part=True)
         assert 1 == (here + there).num_traces
 
     def test_more(self) -> None:
@@ -280,7 +262,7 @@ class TestGrowing:
         for start, trace, span, is_part in roots:
             member = Member(start, trace, span)
             growing.add_root(member, start + 5, is_part=is_part)
-            expected += of_root(member, start + 5, is_part=is_part, known=expected.traces)
+            expected += _root(member, start + 5, is_part=is_part)
             growing.add_rollup(Rollup(num_events=span))
             expected += SessionTotals(Rollup(num_events=span))
             growing.add_labels(SessionTotals(user=At(start, 0, "u")))

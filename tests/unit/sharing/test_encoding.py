@@ -19,7 +19,9 @@ from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,
     MAX_TRACES,
+    RULES,
     Labelled,
+    LastRoot,
     Member,
     SessionTotals,
 )
@@ -88,6 +90,9 @@ _FULL = SessionTotals(
     metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
     last_began_ns=12,
     is_budget_exceeded=True,
+    last_root=LastRoot(9, 2**128 - 1, 3),
+    root_events=3,
+    has_root_feedback=True,
     num_unsampled=1,
 )
 """Totals with everything that totals can have."""
@@ -135,7 +140,9 @@ class TestRoundTrip:
         assert recorded == decode_recorded(encode_recorded(recorded))
 
     def test_all_fields(self) -> None:
-        """Everything that totals can have survives."""
+        """Everything that totals can have travels through the store, and through totals that grow."""
+        assert [] == [name for name in RULES if getattr(_FULL, name) == getattr(SessionTotals(), name)]
+        assert _FULL == GrowingTotals(_FULL).totals
         assert _FULL == decode(encode(_FULL))
 
     def test_equal_totals(self) -> None:

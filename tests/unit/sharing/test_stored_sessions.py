@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.merges import MAYBE, SUM
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
 from otel_session_agg._sharing.encoding import encode_recorded
@@ -232,7 +233,7 @@ class TestOrdered:
     def test_by_any_column(self, column: str) -> None:
         """Every column can be sorted by, in both directions."""
         low = StoredSession("a", SessionTotals(), has_ended=True, revision=0)
-        counts: dict[str, Any] = {field.name: 1 for field in fields(Rollup) if field.metadata["merge"] in {"sum", "maybe"}}
+        counts: dict[str, Any] = {field.name: 1 for field in fields(Rollup) if field.metadata["merge"] in {SUM, MAYBE}}
         rollup = Rollup(**counts, has_feedback=True, start_ns=5 * MS, end_ns=10 * MS, models=frozenset({"m"}))
         totals = SessionTotals(rollup, num_open=1, num_roots=1, root_ns=1, more_traces=1, user=At(1, 1, "u"))
         totals += SessionTotals(metadata={"plan": Labelled(1, "pro")})

@@ -1,0 +1,95 @@
+"""The rules by which fields of totals are merged.
+
+Totals are dataclasses.  Each field declares its rule by ``merged``, and all that depends on the
+fields derives from that: how two totals are added, and what one has more than the other.  A merge
+depends neither on the order nor on the grouping, and the default of a field changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import field, fields
+from operator import add, attrgetter, or_, sub
+from typing import Any, NamedTuple
+
+
+def _now(now: Any, _: Any) -> Any:
+    """Return the value now: merging it again changes nothing."""
+    return now
+
+
+class Rule(NamedTuple):
+    """How two values of a field become one."""
+
+    name: str
+    merge: Callable[[Any, Any], Any]
+    """Return the merged value."""
+    less: Callable[[Any, Any], Any] = _now
+    """Return from the values now and before what to merge with the one before to get that now."""
+
+
+def _maybe(a: int | None, b: int | None) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _maybe_less(now: int | None, before: int | None) -> int | None:
+    return now if before is None else (now or 0) - before
+
+
+def _min(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
+
+
+def _max(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b)
+
+
+SUM = Rule("sum", add, sub)
+"""Whole numbers are added; money is whole picodollars, so no float is ever added."""
+MAYBE = Rule("maybe", _maybe, _maybe_less)
+"""Sum of what is stated; ``None`` (not stated) changes nothing."""
+MIN = Rule("min", _min)
+"""The smaller, ``None`` changes nothing."""
+MAX = Rule("max", _max)
+"""The larger, ``None`` changes nothing."""
+ANY = Rule("any", or_)
+"""True when either is."""
+LATEST = Rule("latest", _max)
+"""The value with the later time; of equals that with the larger span id, then value."""
+FIRST = Rule("first", _min)
+"""The value with the earlier time; of equals that with the smaller span id, then value."""
+
+
+def merged(
+    rule: Rule, default: object = None, *, factory: Callable[[], object] | None = None
+) -> Any:
+    """Declare a field with its rule and its default."""
+    metadata = {"merge": rule}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def rules_of(totals: type) -> dict[str, Rule]:
+    """Return the rules of the fields of totals by name.
+
+    Raises:
+        TypeError: a field declares none.
+
+    """
+    names = [one.name for one in fields(totals) if "merge" not in one.metadata]
+    if names:
+        message = f"{totals.__name__}: no rule for {', '.join(names)}"
+        raise TypeError(message)
+    return {one.name: one.metadata["merge"] for one in fields(totals)}
+
+
+def values_of(totals: type) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that reads all fields in one step, in the order of their declaration."""
+    return attrgetter(*(one.name for one in fields(totals)))
