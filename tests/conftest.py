@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,21 @@ from otel_session_agg._threads.messages import messages
 from tests.support.apps import DEADLINE_SECONDS, App, alone
 from tests.support.paths import TESTS
 
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-settings.load_profile("any machine")
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("not slow", settings.get_profile("all"), max_examples=20)
 
 SLOW = frozenset({"benchmarks", "documents", "faults", "laws", "processes", "recordings"})
 """Folders whose tests are all slow."""
 
 
+@cache  # one path for each test
 def _is_slow(path: Path) -> bool:
     return any(path.is_relative_to(TESTS / name) for name in SLOW)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples of each property where ``-m "not slow"`` asks for the short form of all tests."""
+    settings.load_profile("not slow" if config.option.markexpr == "not slow" else "all")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

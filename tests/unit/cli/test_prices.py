@@ -136,6 +136,7 @@ class TestUnknown:
         assert "It costs nothing." in text
 
 
+@pytest.mark.slow
 class TestCommand:
     """As it is typed."""
 

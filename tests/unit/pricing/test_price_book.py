@@ -196,7 +196,7 @@ class TestCatalogue:
         st.lists(st.integers(0, 10**7), min_size=9, max_size=9),
         st.datetimes(datetime(2023, 1, 1), datetime(2028, 1, 1)),  # noqa: DTZ001 - made aware below
     )
-    @settings(max_examples=300)
+    @settings(max_examples=3 * settings().max_examples)
     def test_any_consistent_call_costs_what_the_reference_says(
         self, pair: tuple[Provider, ModelInfo], numbers: list[int], when: datetime
     ) -> None:
@@ -573,7 +573,7 @@ class TestNames:
         assert (None if expected is None else usd(expected)) == actual
 
     @given(st.text(), st.text(), st.text(), st.text())
-    @settings(max_examples=200)
+    @settings(max_examples=2 * settings().max_examples)
     def test_no_text_raises(self, provider: str, model: str, address: str, tier: str) -> None:
         """Names are what users make them."""
         cost(SHARED, model, provider=provider, server_address=address, service_tier=tier)
@@ -746,6 +746,7 @@ class TestBounds:
         assert before == after
 
 
+@pytest.mark.slow
 class TestImport:
     @pytest.mark.parametrize(
         "code",

@@ -94,6 +94,7 @@ class TestMappings:
         with pytest.raises(TypeError, match=text):
             door(RecordingExporter(), **given)
 
+    @pytest.mark.slow
     def test_nothing_is_started(self) -> None:
         """No thread is left behind by a processor that could not be made."""
         code = (

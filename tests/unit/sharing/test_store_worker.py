@@ -586,6 +586,7 @@ class TestParts:
         assert Told(name, last.revision, last.end_reason, 1, 7, 4341, 4361.0) == last
 
 
+@pytest.mark.slow
 class TestClockSteps:
     """A wall clock that jumps."""
 

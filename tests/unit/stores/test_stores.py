@@ -122,7 +122,7 @@ def server_url(server: Server) -> str:
     return f"{server.url}?prefix={uuid4().hex}"
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey", "valkey_cluster"])
+@pytest.fixture(params=["memory", "sqlite", "valkey", pytest.param("valkey_cluster", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Each kind of store."""
     clock = FakeClock(50.0)
@@ -794,7 +794,7 @@ _slots = st.builds(
 class TestLaws:
     """What holds whatever comes in which order."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=settings().max_examples // 2)
     @given(st.data(), st.lists(_slots, min_size=1, max_size=12))
     def test_any_order(self, data: st.DataObject, slots: list[Slot]) -> None:
         """Delivered late, twice or in another order, it comes to the same."""
@@ -882,7 +882,7 @@ class StoresAgree(RuleBasedStateMachine):
             self.open.__exit__(None, None, None)
 
 
-StoresAgree.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
+StoresAgree.TestCase.settings = settings(max_examples=settings().max_examples // 3, stateful_step_count=30)
 TestStoresAgree = StoresAgree.TestCase
 
 
@@ -1269,6 +1269,7 @@ class TestServer:
                 put(store, ("k", "w", 1, b"confidential"))
             assert "confidential" not in str(raised.value)
 
+    @pytest.mark.slow
     @_needs_fork
     def test_fork(self, server_url: str) -> None:
         """Parent and child go on, each with its own connection."""
@@ -1548,6 +1549,7 @@ class TestOpening:
         with pytest.raises(StoreError, match=r"redis://u:\*\*\*@host .* pip install 'otel-session-agg\[redis\]'"):
             open_store("redis://u:secret@host")
 
+    @pytest.mark.slow
     def test_cheap(self) -> None:
         """Naming stores imports no library of theirs."""
         body = "import sys, otel_session_agg.stores; print(sorted({'redis', 'sqlite3'} & sys.modules.keys()))"

@@ -110,7 +110,7 @@ def _by_exporter(play: _Play) -> dict[str, dict[str, Any]]:
 class TestSameAsTheProcessor:
     """Every root's attributes."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=3 * settings().max_examples)
     @given(_plays())
     def test_any_trace(self, play: _Play) -> None:
         """They do not depend on whether starts were seen, nor on the batches."""
