@@ -1,7 +1,7 @@
 """Totals from bytes of a store.
 
-What a store has is trusted in nothing: every field is checked for its type.  All functions raise
-`MalformedError` for what is not of the type that they return; readers count that and skip it.
+What a store has is trusted in nothing: every field is checked for its type and its bounds.  All
+functions raise `MalformedError` for what is not as expected; readers count that and skip it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from otel_session_agg._model.merges import ANY, FIRST, LATEST, MAX, MAYBE, MIN, SUM, Rule, rules_of
@@ -36,11 +37,13 @@ _MAX_BYTES = 1_000_000
 _MAX_SUM = 10**30
 """No process writes larger sums: a million USD in picodollars is 10**18."""
 
-_LATEST_NS = 2**63 - 1
-"""The latest time that OTLP carries, nanoseconds since the Unix epoch."""
-
-MAX_SEQUENCE = 2**63 - 1
-"""The largest sequence number of a slot."""
+_BOUNDS = {
+    "count": (0, _MAX_SUM),  # also a sum of what cannot be below 0
+    "number": (-_MAX_SUM, _MAX_SUM),
+    "time": (0, MAX_WHOLE),  # nanoseconds since the Unix epoch, as OTLP carries
+    "sequence number": (0, MAX_WHOLE),
+}
+"""The smallest and the largest whole number of each kind."""
 
 
 class MalformedError(ValueError):
@@ -86,70 +89,47 @@ def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
 
 
 def _totals(row: dict[str, Any]) -> SessionTotals:
-    packed = b64decode(text(row.get("traces", "")), validate=True)
+    packed = b64decode(_expect(str, row.get("traces", "")), validate=True)
     if len(packed) % TRACE_BYTES:
         message = "half a trace id"
         raise MalformedError(message)
     traces = (packed[at : at + TRACE_BYTES] for at in range(0, len(packed), TRACE_BYTES))
-    roots = [
-        Member(time_in(start), id_in(trace, 32), id_in(span, 16))
-        for start, trace, span in rows(row.get("members", []))
-    ]
-    labels = [
-        (text(name), label)
-        for name, values in row.get("metadata", {}).items()
-        for label in _labels(values)
-    ]
-    plain: dict[str, Any] = {name: whole(row.get(name, 0)) for name in COUNTS}
-    plain.update({name: flag(row.get(name, False)) for name in FLAGS})
+    members = [Member(*_root(root)) for root in _expect(list, row.get("members", []))]
+    labels = {name: _label(value) for name, value in row.get("metadata", {}).items()}
+    known = [(name, label) for name, label in labels.items() if label is not None]
+    plain: dict[str, Any] = {name: _whole("count", row.get(name, 0)) for name in COUNTS}
+    plain.update({name: _expect(bool, row.get(name, False)) for name in FLAGS})
     return SessionTotals(
         rollup=_rollup(row["rollup"]),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
-        members=tuple(sorted(roots)[:MAX_LINKS]),
-        user=at_in(row["user"]) if row.get("user") is not None else None,
-        metadata=dict(labels[:MAX_LABELS]),
-        last_root=_last_root(*row["last_root"]) if row.get("last_root") is not None else None,
+        members=tuple(sorted(members)[:MAX_LINKS]),
+        user=_at(row["user"]) if row.get("user") is not None else None,
+        metadata=dict(known[:MAX_LABELS]),
+        last_root=LastRoot(*_root(row["last_root"])) if row.get("last_root") is not None else None,
         **plain,
     )
 
 
-def _labels(values: Any) -> list[Labelled]:
-    """Return a piece of metadata, or nothing for a number that no attribute can have.
-
-    Older versions wrote such numbers; only they are left out.
-    """
-    _, value = values
-    return [] if type(value) is int and abs(value) > MAX_SEQUENCE else [labelled(*values)]
-
-
-def _last_root(end: object, trace: object, span: object) -> LastRoot:
-    return LastRoot(time_in(end), id_in(trace, 32), id_in(span, 16))
-
-
 def _part(row: dict[str, Any]) -> Part:
-    rollups = {text_or_none(session): _rollup(rollup) for session, rollup in rows(row["parts"])}
-    included = tuple(text(writer) for writer in rows(row.get("included", [])))
-    session_id = text_or_none(row["session"])
-    is_unsampled = flag(row.get("unsampled", False))
+    rollups = _expect(list, row["parts"])
     return Part(
-        rollups,
-        flag(row["open"]),
-        flag(row["root"]),
-        session_id,
-        sequence(row["seq"]),
-        included,
-        is_unsampled,
+        rollups={_text_or_none(session): _rollup(rollup) for session, rollup in rollups},
+        is_open=_expect(bool, row["open"]),
+        root=_expect(bool, row["root"]),
+        session_id=_text_or_none(row["session"]),
+        seq=_whole("sequence number", row["seq"]),
+        included=tuple(_expect(str, writer) for writer in _expect(list, row.get("included", []))),
+        is_unsampled=_expect(bool, row.get("unsampled", False)),
     )
 
 
 def _recorded(row: dict[str, Any]) -> Recorded:
-    reason = text(row.get("reason", ""))  # older versions wrote neither
-    ended_ns = time_in(row.get("ended_ns", 0))
+    reason = _expect(str, row.get("reason", ""))  # older versions wrote neither
     return Recorded(
-        sequence(row["revision"]),
-        whole(row["version"]),
-        reason if reason in SESSION_ENDS else "",
-        ended_ns,
+        revision=_whole("sequence number", row["revision"]),
+        version=_whole("count", row["version"]),
+        reason=reason if reason in SESSION_ENDS else "",
+        ended_ns=_whole("time", row.get("ended_ns", 0)),
     )
 
 
@@ -163,101 +143,77 @@ def _rollup(row: dict[str, Any]) -> Rollup:
 # -- checks --------------------------------------------------------------------------------
 
 
-def time_in(value: object) -> int:
-    """Return a time in nanoseconds since the Unix epoch."""
-    if whole(value) > _LATEST_NS:
-        message = f"no time: {value!r:.40}"
-        raise MalformedError(message)
-    return whole(value)
-
-
-def whole(value: object) -> int:
-    """Return a count, or a sum of what cannot be below 0."""
-    if type(value) is not int or not 0 <= value <= _MAX_SUM:
-        message = f"no count: {value!r:.40}"
+def _expect(kind: type[T], value: object) -> T:
+    """Return a value of exactly this type: JSON has no others."""
+    if type(value) is not kind:
+        message = f"no {kind.__name__}: {value!r:.40}"
         raise MalformedError(message)
     return value
 
 
-def sequence(value: object) -> int:
-    """Return the sequence number of a slot, as stores can have it."""
-    if whole(value) > MAX_SEQUENCE:
-        message = f"no sequence number: {value!r:.40}"
-        raise MalformedError(message)
-    return whole(value)
-
-
-def number(value: object) -> int:
-    """Return a whole number."""
-    if type(value) is not int or abs(value) > _MAX_SUM:
-        message = f"no whole number: {value!r:.40}"
+def _whole(kind: str, value: object) -> int:
+    """Return a whole number within the bounds of its kind."""
+    low, high = _BOUNDS[kind]
+    if type(value) is not int or not low <= value <= high:
+        message = f"no {kind}: {value!r:.40}"
         raise MalformedError(message)
     return value
 
 
-def flag(value: object) -> bool:
-    """Return a boolean."""
-    if type(value) is not bool:
-        message = f"no flag: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def text(value: object) -> str:
-    """Return a text."""
-    if not isinstance(value, str):
-        message = f"no text: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def rows(value: object) -> list[Any]:
-    """Return a list of anything."""
-    if not isinstance(value, list):
-        message = f"no list: {value!r:.40}"
-        raise MalformedError(message)
-    return value
-
-
-def text_or_none(value: object) -> str | None:
-    """Return a text or ``None``."""
-    return None if value is None else text(value)
-
-
-def id_in(value: object, digits: int) -> int:
+def _id(value: object, digits: int) -> int:
     """Return an id from so many hexadecimal digits."""
-    if len(text(value)) != digits or not _HEX.issuperset(text(value)):
+    if type(value) is not str or len(value) != digits or not _HEX.issuperset(value):
         message = f"no id: {value!r:.40}"
         raise MalformedError(message)
-    return int(text(value), 16)
+    return int(value, 16)
 
 
-def at_in(value: Any) -> At:
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _expect(str, value)
+
+
+def _at(value: Any) -> At:
     """Return a value with its time and span id."""
-    time_ns, span_id, value_text = value
-    return At(time_in(time_ns), whole(span_id), text(value_text))
+    time_ns, span_id, text = value
+    return At(_whole("time", time_ns), _whole("count", span_id), _expect(str, text))
 
 
-def labelled(time_ns: object, value: object) -> Labelled:
-    """Return a piece of metadata."""
-    if isinstance(value, str):
-        return Labelled(time_in(time_ns), text(value))
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= MAX_WHOLE):
-        return Labelled(time_in(time_ns), value)
-    message = f"no label: {value!r:.40}"
-    raise MalformedError(message)
+def _root(value: Any) -> tuple[int, int, int]:
+    """Return a time with the trace id and the span id of a session root."""
+    time_ns, trace_id, span_id = value
+    return _whole("time", time_ns), _id(trace_id, 32), _id(span_id, 16)
 
 
+def _label(value: Any) -> Labelled | None:
+    """Return a piece of metadata; ``None`` for a number that no attribute can have.
+
+    Older versions wrote such numbers; only they are left out.
+    """
+    time_ns, stated = value
+    if type(stated) is int and abs(stated) > MAX_WHOLE:
+        return None
+    if type(stated) not in _LABEL_TYPES:
+        message = f"no label: {stated!r:.40}"
+        raise MalformedError(message)
+    return Labelled(_whole("time", time_ns), stated)
+
+
+def _models(value: object) -> frozenset[str]:
+    names = [_expect(str, name) for name in _expect(list, value)]
+    return frozenset(names[:MAX_MODELS])
+
+
+_LABEL_TYPES = (str, bool, int, float)
 _RULES = rules_of(Rollup)
 _READERS: Mapping[Rule, Callable[[Any], Any]] = {
     # below 0 when a late span takes back what is in another slot
-    SUM: number,
-    MAYBE: number,
-    MIN: time_in,
-    MAX: time_in,
-    ANY: flag,
-    UNION: lambda names: frozenset([text(name) for name in rows(names)][:MAX_MODELS]),
-    LATEST: at_in,
-    FIRST: at_in,
+    SUM: partial(_whole, "number"),
+    MAYBE: partial(_whole, "number"),
+    MIN: partial(_whole, "time"),
+    MAX: partial(_whole, "time"),
+    ANY: partial(_expect, bool),
+    UNION: _models,
+    LATEST: _at,
+    FIRST: _at,
 }
 """How the value of a field is checked, by the way it is merged."""

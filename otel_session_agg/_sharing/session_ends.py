@@ -17,11 +17,11 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reasons import IDLE, STORE_EVICTED, UNREADABLE
 from otel_session_agg._settings import Settings
-from otel_session_agg._sharing.decoding import MAX_SEQUENCE
 from otel_session_agg._sharing.encoding import encode_recorded
 from otel_session_agg._sharing.keys import EVICTED, RECORD, RESERVED_WRITERS, SESSION
 from otel_session_agg._sharing.parts import Recorded
 from otel_session_agg._sharing.session_slots import SessionSlots
+from otel_session_agg._values import MAX_WHOLE
 from otel_session_agg.stores.base import SessionStore, Slot
 
 _CLAIM_SECONDS = 30.0
@@ -183,7 +183,7 @@ class SessionEnds:
         self, reason: str, totals: SessionTotals, last: Recorded | None, version: int
     ) -> Recorded:
         """Return what a record that is made now is made from; ``last``: the same of the last."""
-        revision = 1 if last is None else min(last.revision + 1, MAX_SEQUENCE)
+        revision = 1 if last is None else min(last.revision + 1, MAX_WHOLE)
         ended_ns = self._wall_ns()
         if last is not None and reason == IDLE and not _is_back(totals, last):
             # a correction: the session had ended before
