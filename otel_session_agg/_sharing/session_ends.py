@@ -100,7 +100,7 @@ class SessionEnds:
             found = zip(unsettled, self._store.get(unsettled), strict=True) if unsettled else ()
             unsettled = []
             for key, stored in found:
-                recorded = self._sessions.recorded(key, stored)
+                recorded = self._sessions.reader.recorded(key, stored)
                 if recorded is not None and not _is_back(self._sessions.sum(key, stored), recorded):
                     slot = Slot(key, RECORD, recorded.revision, encode_recorded(recorded))
                     is_settled = self._store.settle(
@@ -142,7 +142,7 @@ class SessionEnds:
         patiently: bool,
     ) -> bool:
         [stored] = self._store.get([key])
-        recorded = self._sessions.recorded(key, stored)
+        recorded = self._sessions.reader.recorded(key, stored)
         if not stored.slots.keys() - RESERVED_WRITERS:
             if key in self._sessions.evicted:  # it is written again before the next try
                 return False

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import add
 from typing import NamedTuple
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing.decoding import MalformedError, decode, decode_recorded
 from otel_session_agg._sharing.encoding import encode
 from otel_session_agg._sharing.keys import ACCOUNT, EVICTED, OPEN, RECORD, RESERVED_WRITERS, SESSION
-from otel_session_agg._sharing.parts import Recorded
-from otel_session_agg.stores.base import LeftOut, SessionStore, Slot, Stored
+from otel_session_agg._sharing.slot_reader import SlotReader
+from otel_session_agg.stores.base import SessionStore, Slot, Stored
 
 _NOTHING_OPEN = b"0"
 _NUMBER = re.compile(rb"[0-9]{1,19}")
@@ -55,26 +54,7 @@ class SessionSlots:
 
     def __init__(self, store: SessionStore, counts: Counter[str]) -> None:
         self._store = store
-        self._counts = counts
-        self._left_out = LeftOut()
-
-    def note_malformed(self, key: str, writer: str) -> None:
-        """Count a slot that cannot be read, and remember its name."""
-        self._counts["malformed"] += 1
-        self._left_out.note(f"{key}: {writer}")
-
-    def left_out(self) -> list[str]:
-        """Return names of slots that could not be read since the last call.
-
-        Those that the store itself left out are counted by this call.
-        """
-        _, names = self._left_out.take()
-        in_store: LeftOut | None = getattr(self._store, "left_out", None)
-        if in_store is not None:
-            number, more = in_store.take()
-            self._counts["malformed"] += number
-            names += more
-        return names
+        self.reader = SlotReader(store, counts)
 
     def take_gone(self) -> Gone | None:
         """Return what was written and may be gone from the store since; ``None``: nothing."""
@@ -119,7 +99,7 @@ class SessionSlots:
         is_open = self._open(session_id, own_processes)
         [stored] = self._store.get([SESSION + session_id])
         totals = SessionTotals()
-        for name, part in self._decoded(SESSION + session_id, stored):
+        for name, part in self.reader.totals(SESSION + session_id, stored).items():
             if name != writer:
                 totals += part
                 if part.num_open and name.partition(".")[0] not in own_processes:
@@ -135,7 +115,7 @@ class SessionSlots:
         }
         malformed = [one for one, value in is_open.items() if not _NUMBER.fullmatch(value)]
         for process in malformed:
-            self.note_malformed(OPEN + name, process)
+            self.reader.leave_out(OPEN + name, process)
             del is_open[process]
         return is_open
 
@@ -169,40 +149,22 @@ class SessionSlots:
 
     def sum(self, key: str, stored: Stored, without: str = RECORD) -> SessionTotals:
         """Sum the totals of all writers but one."""
-        parts = (part for writer, part in self._decoded(key, stored) if writer != without)
-        return reduce(add, parts, SessionTotals())
+        parts = self.reader.totals(key, stored)
+        return reduce(
+            add, (part for writer, part in parts.items() if writer != without), SessionTotals()
+        )
 
     def sum_and_unread(self, key: str, stored: Stored) -> tuple[SessionTotals, bool]:
         """Sum the totals of all writers; also return whether a slot cannot be read."""
-        parts = [part for _, part in self._decoded(key, stored)]
-        is_unread = bool(stored.malformed) or len(parts) < len(
-            stored.slots.keys() - RESERVED_WRITERS
-        )
-        return reduce(add, parts, SessionTotals()), is_unread
+        parts = self.reader.totals(key, stored)
+        is_unread = bool(stored.malformed) or parts.keys() != stored.slots.keys() - RESERVED_WRITERS
+        return reduce(add, parts.values(), SessionTotals()), is_unread
 
     @property
     def evicted(self) -> dict[str, None]:
         """Keys that are gone from the store before their time; `take_gone` takes them."""
         evicted: dict[str, None] | None = getattr(self._store, "evicted", None)
         return {} if evicted is None else evicted
-
-    def _decoded(self, key: str, stored: Stored) -> Iterator[tuple[str, SessionTotals]]:
-        for writer, value in stored.slots.items():
-            if writer not in RESERVED_WRITERS:
-                try:
-                    yield writer, decode(value)
-                except MalformedError:
-                    self.note_malformed(key, writer)
-
-    def recorded(self, key: str, stored: Stored) -> Recorded | None:
-        """Return what the last record of a session was made from; ``None``: there is none."""
-        if RECORD not in stored.slots:
-            return None
-        try:
-            return decode_recorded(stored.slots[RECORD])
-        except MalformedError:
-            self.note_malformed(key, RECORD)
-            return None
 
 
 def _forget(seen: dict[str, int], watched: Mapping[str, str]) -> None:

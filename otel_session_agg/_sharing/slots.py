@@ -40,7 +40,7 @@ class StoreSlots:
     ) -> None:
         self._store = store
         self.sessions = SessionSlots(store, counts)
-        self.traces = TraceSlots(store, self.sessions)
+        self.traces = TraceSlots(store, self.sessions.reader)
         self.ends = SessionEnds(store, self.sessions, settings, process, wall_ns)
 
     def write(self, slot_writes: Iterable[SlotWrite]) -> None:

@@ -105,7 +105,7 @@ class StoreWorker(StoreQueue):
             )
         if self.is_down:
             self._refuse()
-        self._log.left_out(self._store_slots.sessions.left_out())
+        self._log.left_out(self._store_slots.sessions.reader.left_out())
         with self._changed:
             if self._hurry and (
                 self.is_down or not (self._write_buffer or self._asks or self._ends)

@@ -8,28 +8,24 @@ process has not written yet is not here.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from itertools import islice
 from math import isfinite
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing.decoding import MalformedError, decode, decode_recorded
-from otel_session_agg._sharing.keys import RECORD, RESERVED_WRITERS, SESSION
+from otel_session_agg._sharing.keys import SESSION
+from otel_session_agg._sharing.slot_reader import SlotReader
 from otel_session_agg._values import text
-from otel_session_agg.stores.base import LeftOut, SessionStore, Stored
-
-T = TypeVar("T")
+from otel_session_agg.stores.base import SessionStore, Stored
 
 _BATCH = 256
 """Keys in one call to the store: a few milliseconds."""
-
-_MAX_NAMES = 16
-"""Entries that were left out and whose names are kept."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -59,14 +55,15 @@ class SessionReader:
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self._num_malformed = 0
+        self._counts: Counter[str] = Counter()
+        self._reader = SlotReader(store, self._counts)
         self._names: dict[str, None] = {}
 
     @property
     def num_malformed(self) -> int:
         """The number of entries that were left out so far."""
         self._look()
-        return self._num_malformed
+        return self._counts["malformed"]
 
     @property
     def malformed(self) -> list[str]:
@@ -75,12 +72,7 @@ class SessionReader:
         return list(self._names)
 
     def _look(self) -> None:
-        """Add what the store itself has left out."""
-        left_out: LeftOut | None = getattr(self._store, "left_out", None)
-        if left_out is not None:
-            number, names = left_out.take()
-            self._num_malformed += number
-            self._names.update(dict.fromkeys(names))
+        self._names.update(dict.fromkeys(self._reader.left_out()))
 
     def all(self) -> Iterator[StoredSession]:
         """Return all sessions, in any order."""
@@ -104,37 +96,17 @@ class SessionReader:
         return None
 
     def _read(self, session_id: str, stored: Stored) -> StoredSession | None:
-        slots = stored.slots
-        parts = [
-            self._decoded(decode, session_id, writer, slots[writer])
-            for writer in slots
-            if writer not in RESERVED_WRITERS
-        ]
-        known = [part for part in parts if part is not None]
-        recorded = (
-            self._decoded(decode_recorded, session_id, RECORD, slots[RECORD])
-            if RECORD in slots
-            else None
-        )
-        if not known:
+        key = SESSION + session_id
+        parts = self._reader.totals(key, stored)
+        recorded = self._reader.recorded(key, stored)
+        if not parts:
             return None
         return StoredSession(
             session_id,
-            sum(known, SessionTotals()),
+            sum(parts.values(), SessionTotals()),
             has_ended=recorded is not None and recorded.version == stored.version,
             revision=recorded.revision if recorded is not None else 0,
         )
-
-    def _decoded(
-        self, read: Callable[[bytes], T], session_id: str, writer: str, value: bytes
-    ) -> T | None:
-        try:
-            return read(value)
-        except MalformedError:
-            self._num_malformed += 1
-            if len(self._names) < _MAX_NAMES:
-                self._names[f"{SESSION}{session_id}: {writer}"] = None
-            return None
 
 
 # -- columns -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from otel_session_agg._sharing.decoding import MalformedError, decode_part
+from otel_session_agg._sharing.decoding import decode_part
 from otel_session_agg._sharing.keys import (
     ROOT,
     SlotWrite,
@@ -20,7 +20,7 @@ from otel_session_agg._sharing.keys import (
     trace_key,
 )
 from otel_session_agg._sharing.parts import Part, RemoteParts
-from otel_session_agg._sharing.session_slots import SessionSlots
+from otel_session_agg._sharing.slot_reader import SlotReader
 from otel_session_agg.stores.base import SessionStore, Stored
 
 _SPAN_ID = re.compile("[0-9a-f]{16}")
@@ -34,9 +34,9 @@ _BATCH = 256
 class TraceSlots:
     """The slots below traces; any call may raise what the store raises."""
 
-    def __init__(self, store: SessionStore, sessions: SessionSlots) -> None:
+    def __init__(self, store: SessionStore, reader: SlotReader) -> None:
         self._store = store
-        self._sessions = sessions
+        self._reader = reader
         self._without_session: set[int] = set()
         """Traces with parts that were written and that perhaps no root carries."""
 
@@ -62,17 +62,10 @@ class TraceSlots:
         for writer, value in stored.slots.items():
             if writer != ROOT:
                 value_of_part = value if _SPAN_ID.fullmatch(writer) else b""
-                part = self._read_part(trace_id, writer, value_of_part)
+                part = self._reader.decoded(decode_part, trace_key(trace_id), writer, value_of_part)
                 if part is not None:
                     parts[writer] = part
         return parts
-
-    def _read_part(self, trace_id: int, writer: str, value: bytes) -> Part | None:
-        try:
-            return decode_part(value)
-        except MalformedError:
-            self._sessions.note_malformed(trace_key(trace_id), writer)
-            return None
 
     def reassignments(self) -> list[SlotWrite]:
         """Return what to write for parts that named no session and whose root went without them.
@@ -94,7 +87,8 @@ class TraceSlots:
     def _reassigned(self, trace_id: int, stored: Stored) -> Iterator[SlotWrite]:
         if ROOT not in stored.slots:
             return
-        root = self._read_part(trace_id, ROOT, stored.slots[ROOT])
+        value = stored.slots[ROOT]
+        root = self._reader.decoded(decode_part, trace_key(trace_id), ROOT, value)
         if root is None:
             return
         parts = {

@@ -455,8 +455,8 @@ class TestEnd:
         assert office.end()
         assert ([(1, 1)], 2) == (office.revisions(), office.counts["malformed"])
         assert [("store_entry", True)] == [(record.partial_reason, record.is_partial) for record in office.records]
-        assert ["s:s: x", "s:s: y"] == office.one.sessions.left_out()
-        assert [] == office.one.sessions.left_out()
+        assert ["s:s: x", "s:s: y"] == office.one.sessions.reader.left_out()
+        assert [] == office.one.sessions.reader.left_out()
 
     def test_whole(self) -> None:
         """When all of it can be read, the record does not say that something is missing."""
