@@ -1,8 +1,14 @@
-"""Select the rows of the emitter tables that apply to a scope at its version."""
+"""Select the rows of the emitter tables that apply to a scope and version; unite their effects."""
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Emitter
+from collections.abc import Iterable
+
+from otel_session_agg.conventions._schema import Effect, Emitter
+
+Effects = frozenset[int]
+
+_CACHED_PART = frozenset((Effect.PROMPT_EXCLUDES_CACHE, Effect.PROMPT_INCLUDES_CACHE))
 
 _MAX_DIGITS = 9
 _MAX_CHARS = 64
@@ -31,3 +37,16 @@ def applies_to(row: Emitter, scope: str, version: str) -> bool:
     if row.since and numbers and numbers < version_tuple(row.since):
         return False
     return not row.before or (bool(numbers) and numbers < version_tuple(row.before))
+
+
+def depends_on_values(row: Emitter) -> bool:
+    """Return whether a row applies to some of the spans with certain keys, by their values."""
+    return bool(row.streaming or row.providers or row.not_providers or row.contains or row.matches)
+
+
+def united(rows: Iterable[Emitter]) -> Effects:
+    """Return the effects of all rows; of the cached part, the first row that decides holds."""
+    effects: frozenset[int] = frozenset()
+    for row in rows:
+        effects |= row.effects if effects.isdisjoint(_CACHED_PART) else row.effects - _CACHED_PART
+    return effects

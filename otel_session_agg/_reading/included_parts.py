@@ -19,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from otel_session_agg._reading.emitters import Effects
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._reading.proofs import CACHE, REASONING, TOOLS, explained, too_large
 from otel_session_agg._reading.stated import Stated
 from otel_session_agg._values import flag
-from otel_session_agg.conventions._schema import Emitter, Meaning
+from otel_session_agg.conventions._schema import Effect, Meaning
 
 
 class StatedCounts(NamedTuple):
@@ -71,7 +72,7 @@ def collect(stated: Stated, main: Mapping[int, int]) -> StatedCounts:
 def whole_prompt(
     plan: ReadingPlan,
     stated: Stated,
-    emitters: tuple[Emitter, ...],
+    effects: Effects,
     counts: StatedCounts,
     main: Mapping[int, int],
 ) -> int | None:
@@ -79,31 +80,29 @@ def whole_prompt(
     prompt, read, write = counts.prompt, counts.read, counts.write
     if prompt is None:
         return None
-    excludes_tools = _excludes_tools(stated, emitters, counts, prompt)
+    excludes_tools = _excludes_tools(stated, effects, counts, prompt)
     whole = prompt + counts.tools if excludes_tools else prompt
     if not read and not write:
         hidden = (counts.total or 0) - whole - (counts.completion or 0)
         is_hidden = hidden > 0 and counts.completion is not None and not counts.reasoning
-        return whole + hidden if is_hidden and any(e.prompt_from_total for e in emitters) else whole
+        return whole + hidden if is_hidden and Effect.PROMPT_FROM_TOTAL in effects else whole
     excludes = _excludes_cache_by_counts(stated, counts, prompt)
     may_exclude_write = excludes is not False and write and read <= prompt
-    if may_exclude_write and any(emitter.prompt_excludes_write for emitter in emitters):
+    if may_exclude_write and Effect.PROMPT_EXCLUDES_WRITE in effects:
         return whole + write
     if excludes is None:
-        excludes = _excludes_cache_by_emitter(plan, stated, emitters, main)
+        excludes = _excludes_cache_by_emitter(plan, stated, effects, main)
     return whole + read + write if excludes else whole
 
 
-def _excludes_tools(
-    stated: Stated, emitters: tuple[Emitter, ...], counts: StatedCounts, prompt: int
-) -> bool:
+def _excludes_tools(stated: Stated, effects: Effects, counts: StatedCounts, prompt: int) -> bool:
     """Return whether the prompt excludes the input of tools, as Gemini's prompt count does."""
     own = stated.own_prompts() if counts.tools else ()
     if not counts.tools or prompt in own:
         return False
     if prompt + counts.tools in own or counts.excluded & TOOLS:
         return True
-    return not counts.is_explained and not any(e.prompt_includes_tools for e in emitters)
+    return not counts.is_explained and Effect.PROMPT_INCLUDES_TOOLS not in effects
 
 
 def _excludes_cache_by_counts(stated: Stated, counts: StatedCounts, prompt: int) -> bool | None:
@@ -119,44 +118,42 @@ def _excludes_cache_by_counts(stated: Stated, counts: StatedCounts, prompt: int)
 
 
 def _excludes_cache_by_emitter(
-    plan: ReadingPlan, stated: Stated, emitters: tuple[Emitter, ...], main: Mapping[int, int]
+    plan: ReadingPlan, stated: Stated, effects: Effects, main: Mapping[int, int]
 ) -> bool:
     """Return whether the prompt excludes the cached part, by a flag or by the emitter's row."""
     for entry in plan.entries.get(Meaning.EXCLUSIVE, ()):
         excludes = flag(stated.attributes[entry.key])
         if excludes is not None:
             return excludes
-    for emitter in emitters:
-        if emitter.prompt_excludes_cache is not None:
-            return emitter.prompt_excludes_cache
-    return main.get(Meaning.EXCLUSIVE) == 1
+    if Effect.PROMPT_EXCLUDES_CACHE in effects:
+        return True
+    return Effect.PROMPT_INCLUDES_CACHE not in effects and main.get(Meaning.EXCLUSIVE) == 1
 
 
 def whole_completion(
-    stated: Stated, emitters: tuple[Emitter, ...], counts: StatedCounts, prompt: int | None
+    stated: Stated, effects: Effects, counts: StatedCounts, prompt: int | None
 ) -> int | None:
     """Return the completion with its reasoning; add it where counts or emitter exclude it."""
     completion, total, reasoning = counts.completion, counts.total, counts.reasoning
     if completion is None:
         return None
     has_tools = counts.excluded & TOOLS and counts.tools <= completion
-    if has_tools and any(emitter.prompt_includes_tools for emitter in emitters):
+    if has_tools and Effect.PROMPT_INCLUDES_TOOLS in effects:
         completion -= counts.tools  # an older version took them for output
     whole = completion + reasoning
     if reasoning and (whole in stated.own_completions() or counts.excluded & REASONING):
         return whole
     rest = 0 if prompt is None or total is None else total - prompt - completion
-    if rest > 0 and (rest == reasoning or any(e.completion_from_total for e in emitters)):
+    if rest > 0 and (rest == reasoning or Effect.COMPLETION_FROM_TOTAL in effects):
         # what is beyond the thoughts is input of tools
         return completion + (min(rest, reasoning) or rest)
-    for emitter in emitters:
-        if reasoning and (
-            emitter.completion_excludes_reasoning
-            or (emitter.total_has_reasoning and rest > reasoning)
-        ):
-            return whole
-        if emitter.completion_repeats_reasoning and reasoning and reasoning < completion:
-            return completion - reasoning
-        if completion > emitter.stream_output_extra > 0:
-            return completion - emitter.stream_output_extra
+    if reasoning and (
+        Effect.COMPLETION_EXCLUDES_REASONING in effects
+        or (Effect.TOTAL_HAS_REASONING in effects and rest > reasoning)
+    ):
+        return whole
+    if Effect.COMPLETION_REPEATS_REASONING in effects and 0 < reasoning < completion:
+        return completion - reasoning
+    if Effect.STREAM_OUTPUT_ONE_MORE in effects and completion > 1:
+        return completion - 1
     return completion

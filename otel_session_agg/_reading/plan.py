@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
-from otel_session_agg._reading.emitters import applies_to
+from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
 from otel_session_agg._reading.index import Index, KeyMeaning, keys_of, precedence_of
 from otel_session_agg._reading.session_ids import SessionKeys, session_keys
 from otel_session_agg._reading.size_limits import (
@@ -28,7 +28,7 @@ from otel_session_agg._reading.size_limits import (
     PlanMemory,
 )
 from otel_session_agg._reading.users import UserKeys, user_keys
-from otel_session_agg.conventions._schema import Emitter, Meaning
+from otel_session_agg.conventions._schema import Effect, Emitter, Meaning
 
 PARTS = (
     Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.CACHE_WRITE_5M, Meaning.CACHE_WRITE_1H,
@@ -48,6 +48,7 @@ NAMES = (
 """Names of a call, in the order of the positions in ``ReadingPlan.names``."""
 
 _BOTH = [Meaning.PROMPT, Meaning.COMPLETION]
+_MAKING_CALLS = frozenset((Effect.MAKES_CALLS, Effect.IS_CALL))
 _COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
@@ -61,9 +62,9 @@ class ReadingPlan:
     """
 
     __slots__ = (
-        "billed", "emitters", "entries", "error_types", "families", "feedback", "has_cost",
-        "has_usage", "is_more_than_kind", "kind_memo", "kinds", "model_texts", "names",
-        "names_model", "one_kind_key", "outputs", "parts", "session", "terms", "texts",
+        "billed", "effects", "emitters", "entries", "error_types", "families", "feedback",
+        "has_cost", "has_usage", "is_more_than_kind", "kind_memo", "kinds", "model_texts",
+        "names", "names_model", "one_kind_key", "outputs", "parts", "session", "terms", "texts",
         "two_keys", "user",
     )  # fmt: skip
 
@@ -77,6 +78,8 @@ class ReadingPlan:
         self.entries = entries
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version decide."""
+        self.effects = None if any(map(depends_on_values, emitters)) else united(emitters)
+        """Effects of the emitter; ``None`` if they depend on the values of attributes."""
         self.kinds = tuple(entries.get(Meaning.KIND, ()))
         self.one_kind_key = len({entry.key for entry in self.kinds}) == 1
         self.kind_memo: dict[object, Kind] = {}
@@ -106,7 +109,7 @@ class ReadingPlan:
         self.error_types = keys_of(entries, Meaning.ERROR_TYPE)
         self.feedback = feedback or Meaning.FEEDBACK in entries
         counts = self.has_usage or self.has_cost or self.feedback
-        makes_calls = any(row.makes_calls or row.is_call for row in emitters)
+        makes_calls = not _MAKING_CALLS.isdisjoint(united(emitters))
         self.is_more_than_kind = bool(
             counts or self.session or self.user or self.outputs or self.error_types or makes_calls
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.cost import read_cost
+from otel_session_agg._reading.emitters import Effects, united
 from otel_session_agg._reading.index import Index, first_text
 from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
@@ -22,7 +23,7 @@ from otel_session_agg._reading.tokens import read_usage
 from otel_session_agg._reading.users import read_user
 from otel_session_agg._values import MAX_TEXT_CHARS, flag, plain_text, text
 from otel_session_agg.conventions import CONVENTIONS
-from otel_session_agg.conventions._schema import Emitter
+from otel_session_agg.conventions._schema import Effect, Emitter
 
 MAX_OUTPUT_CHARS = 16_384
 """Length of the raw output kept per root until it is released; what is written is shorter still."""
@@ -42,7 +43,11 @@ INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 """Keys of the input of a call or trace."""
 
 CARRYING_SCOPES = tuple(
-    scope for row in CONVENTIONS for e in row.emitters if e.carries_context for scope in e.scopes
+    scope
+    for table in CONVENTIONS
+    for row in table.emitters
+    if Effect.CARRIES_CONTEXT in row.effects
+    for scope in row.scopes
 )
 """Prefixes of scopes whose spans may have a parent in this process although it looks remote."""
 
@@ -88,26 +93,26 @@ def _read(  # noqa: C901 -- one step each
     recorded: int | None = None
     num_calls = 0
     ignored: list[str] = []
-    emitters = _emitters(plan, attributes) if plan.emitters else ()
+    effects = _effects(plan, attributes) if plan.effects is None else plan.effects
     if plan.has_usage:
-        usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, emitters, kind)
+        usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, effects, kind)
     if plan.has_cost or plan.billed:
         is_call = kind is _MODEL or kind is _EMBEDDING
         recorded, ignored_costs = read_cost(
             plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None
         )
         ignored = ignored + ignored_costs
-    if emitters and kind in _CONTAINERS:
-        is_call = kind is _AGENT and any(emitter.is_call for emitter in emitters)
+    if effects and kind in _CONTAINERS:
+        is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
-        billed = is_call or billed or any(emitter.makes_calls for emitter in emitters)
+        billed = is_call or billed or Effect.MAKES_CALLS in effects
     if usage is None and recorded is None and kind is not _MODEL and not billed:
         return Reading(
             kind, session_id=session, output=output, error=error, has_feedback=feedback,
             session_is_weak=is_weak, ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
     is_empty = usage is None and error is None
-    if kind is _MODEL and is_empty and any(emitter.begins_stream for emitter in emitters):
+    if kind is _MODEL and is_empty and Effect.BEGINS_STREAM in effects:
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
@@ -123,14 +128,14 @@ def _read(  # noqa: C901 -- one step each
         session, output, error, feedback, num_calls, user_id=user, metadata=metadata,
         is_billed=billed,
     )  # fmt: skip
-    if terms is None and not emitters and not ignored and not is_weak:
+    if terms is None and not effects and not ignored and not is_weak:
         return reading
     return reading._replace(
         terms=terms, session_is_weak=is_weak, ignored=tuple(ignored),
-        ends_early=any(e.ends_early for e in emitters),
-        misplaced=any(e.misplaced for e in emitters),
-        unsure_output=any(e.unsure_output for e in emitters),
-        unsure_usage=any(e.unsure_usage for e in emitters),
+        ends_early=Effect.ENDS_EARLY in effects,
+        misplaced=Effect.MISPLACED in effects,
+        unsure_output=Effect.UNSURE_OUTPUT in effects,
+        unsure_usage=Effect.UNSURE_USAGE in effects,
     )  # fmt: skip
 
 
@@ -158,25 +163,28 @@ def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]
     return found
 
 
-def _emitters(plan: ReadingPlan, attributes: Mapping[str, Any]) -> tuple[Emitter, ...]:
-    """Return the rows that apply to this span, by the values of its attributes."""
-    return tuple(
-        row
-        for row in plan.emitters
-        if (not row.streaming or any(flag(attributes.get(key)) for key in STREAMING_KEYS))
-        and (not row.providers or mentions(row.providers, plan, attributes))
-        and not (row.not_providers and mentions(row.not_providers, plan, attributes))
-        and (
-            row.contains is None
-            or row.contains[1] in (plain_text(attributes.get(row.contains[0])) or "")
-        )
-        and (
-            row.matches is None
-            or re.search(
-                row.matches[1], (plain_text(attributes.get(row.matches[0])) or "")[:MAX_TEXT_CHARS]
-            )
-        )
-    )
+def _effects(plan: ReadingPlan, attributes: Mapping[str, Any]) -> Effects:
+    """Return the effects of a span's emitter where they depend on the values of attributes."""
+    return united(row for row in plan.emitters if _applies(row, plan, attributes))
+
+
+def _applies(row: Emitter, plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
+    """Return whether a row applies to a span, by the values of its attributes."""
+    if row.streaming and not any(flag(attributes.get(key)) for key in STREAMING_KEYS):
+        return False
+    if row.providers and not mentions(row.providers, plan, attributes):
+        return False
+    if row.not_providers and mentions(row.not_providers, plan, attributes):
+        return False
+    if row.contains is not None:
+        key, part = row.contains
+        if part not in (plain_text(attributes.get(key)) or ""):
+            return False
+    if row.matches is None:
+        return True
+    key, pattern = row.matches
+    text_there = (plain_text(attributes.get(key)) or "")[:MAX_TEXT_CHARS]
+    return re.search(pattern, text_there) is not None
 
 
 def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:

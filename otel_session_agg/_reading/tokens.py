@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model.span import Kind, Usage
+from otel_session_agg._reading.emitters import Effects
 from otel_session_agg._reading.included_parts import collect, whole_completion, whole_prompt
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._reading.spellings import best
 from otel_session_agg._reading.stated import OTHER_UNITS, Stated, mentions
 from otel_session_agg._values import MAX_TOKENS
-from otel_session_agg.conventions._schema import Emitter, Meaning
+from otel_session_agg.conventions._schema import Effect, Meaning
 
 _TOTAL_HAS_ALL = ("gemini",)
 """Models whose total is their provider's own sum of prompt, tools' input, answer and thoughts: what
@@ -25,6 +26,8 @@ _BILLED_BY_SEARCH = ("cohere", "rerank-v", "amazon.rerank")
 """Rerankers that bill searches; some emitters write their number as the total of tokens.  Voyage's
 and Jina's bill tokens."""
 
+_THOUGHTS_INCLUDED = frozenset((Effect.COMPLETION_HAS_THOUGHTS, Effect.TOTAL_HAS_REASONING))
+
 # a global is read twenty times faster than an enum's member
 _RETRIEVER, _EMBEDDING = Kind.RETRIEVER, Kind.EMBEDDING
 
@@ -33,7 +36,7 @@ def read_usage(
     plan: ReadingPlan,
     attributes: Mapping[str, Any],
     scope: str,
-    emitters: tuple[Emitter, ...],
+    effects: Effects,
     kind: Kind,
 ) -> tuple[Usage | None, int, list[str]]:
     """Return the usage of a span, how many calls it is the sum of, and why values were ignored.
@@ -57,10 +60,10 @@ def read_usage(
     known = (prompt or 0) + (completion or 0)
     if kind is _RETRIEVER and not known and mentions(_BILLED_BY_SEARCH, plan, attributes):
         return None, 0, [*stated.reasons, OTHER_UNITS]
-    has_more = stated.parts or stated.texts or emitters or kind is _EMBEDDING
+    has_more = stated.parts or stated.texts or effects or kind is _EMBEDDING
     if not has_more and (total is None or total <= known):
         return Usage(prompt, completion, known), 0, stated.reasons
-    usage = _with_parts(plan, attributes, stated, main, emitters, kind)
+    usage = _with_parts(plan, attributes, stated, main, effects, kind)
     return usage, stated.parts.get(Meaning.NUM_CALLS) or 0, stated.reasons
 
 
@@ -69,7 +72,7 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
     attributes: Mapping[str, Any],
     stated: Stated,
     main: Mapping[int, int],
-    emitters: tuple[Emitter, ...],
+    effects: Effects,
     kind: Kind,
 ) -> Usage:
     parts = stated.parts
@@ -77,8 +80,8 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
     bare, total = counts.completion, counts.total
     read, write = parts.get(Meaning.CACHE_READ), stated.written()
     write_1h, reasoning = parts.get(Meaning.CACHE_WRITE_1H), parts.get(Meaning.REASONING)
-    prompt = whole_prompt(plan, stated, emitters, counts, main)
-    completion = whole_completion(stated, emitters, counts, prompt)
+    prompt = whole_prompt(plan, stated, effects, counts, main)
+    completion = whole_completion(stated, effects, counts, prompt)
     if bare is not None and completion is not None and completion < bare and total is not None:
         total -= bare - completion
     rest = 0
@@ -90,10 +93,7 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
         and completion is not None
         and mentions(_TOTAL_HAS_ALL, plan, attributes)
     ):
-        are_tools = reasoning is not None or any(
-            emitter.completion_has_thoughts or emitter.total_has_reasoning for emitter in emitters
-        )
-        if are_tools:
+        if reasoning is not None or not _THOUGHTS_INCLUDED.isdisjoint(effects):
             prompt += rest
         else:
             completion += rest

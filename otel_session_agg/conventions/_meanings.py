@@ -1,4 +1,4 @@
-"""The meanings that an attribute can have."""
+"""The meanings that an attribute can have, and what an emitter can mean instead."""
 
 from __future__ import annotations
 
@@ -83,3 +83,46 @@ class Meaning:
     """Text that contains the name of the user."""
     METADATA: Final = 53
     """An object in JSON with what else the application states of the session."""
+
+
+class Effect:
+    """What the attributes of an emitter mean instead of what their keys say; plain numbers, too."""
+
+    PROMPT_EXCLUDES_CACHE: Final = 0
+    """The prompt count excludes the cached part."""
+    PROMPT_INCLUDES_CACHE: Final = 1
+    """It includes it, whatever a later row says."""
+    PROMPT_EXCLUDES_WRITE: Final = 2
+    """The prompt count includes cache reads, but not cache writes."""
+    PROMPT_FROM_TOTAL: Final = 3
+    """A total beyond prompt and completion has the cached part, which the prompt excludes."""
+    PROMPT_INCLUDES_TOOLS: Final = 4
+    """The prompt count includes the input from the provider's own tools."""
+    COMPLETION_FROM_TOTAL: Final = 5
+    """Completion excludes reasoning, and only the total includes it; nothing states it."""
+    COMPLETION_HAS_THOUGHTS: Final = 6
+    """Completion includes Gemini's thoughts; what a total has beyond is input of its tools."""
+    TOTAL_HAS_REASONING: Final = 7
+    """A total beyond prompt and completion has the stated reasoning, which completion excludes."""
+    COMPLETION_EXCLUDES_REASONING: Final = 8
+    """Completion excludes the reasoning that is stated beside it."""
+    COMPLETION_REPEATS_REASONING: Final = 9
+    """Completion includes the reasoning twice."""
+    STREAM_OUTPUT_ONE_MORE: Final = 10
+    """A streamed completion count is one token too high."""
+    UNSURE_OUTPUT: Final = 11
+    """Another span that reports the same call has the better completion count."""
+    UNSURE_USAGE: Final = 12
+    """Another span that reports the same call has the better usage."""
+    MISPLACED: Final = 13
+    """It writes the usage of a call on the span above it."""
+    ENDS_EARLY: Final = 14
+    """The span ends when a stream begins, not when the call ends."""
+    BEGINS_STREAM: Final = 15
+    """The span is only the beginning of a stream; another span of this emitter reports the call."""
+    MAKES_CALLS: Final = 16
+    """Its agents and chains make calls that only they report, also where they state no usage."""
+    IS_CALL: Final = 17
+    """Its agents stand for one call each."""
+    CARRIES_CONTEXT: Final = 18
+    """It passes contexts on inside a process as remote ones, which makes parents look remote."""

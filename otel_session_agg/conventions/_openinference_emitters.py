@@ -6,13 +6,13 @@ includes the cached part, or the total proves that it does not.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Emitter
+from otel_session_agg.conventions._schema import Effect, Emitter
 
 EMITTERS: tuple[Emitter, ...] = (
     Emitter(
         scopes=("@arizeai/openinference-instrumentation-bedrock",),
         proof="recorded: 0.5.1 passes Bedrock's own figures on",
-        prompt_excludes_cache=True,
+        effects={Effect.PROMPT_EXCLUDES_CACHE},
     ),
     Emitter(
         scopes=(
@@ -26,7 +26,7 @@ EMITTERS: tuple[Emitter, ...] = (
             "recorded: Bedrock's total has the cached part (0.1.20, ChatBedrock, 0.5.1); its "
             "output has the reasoning"
         ),
-        prompt_from_total=True,
+        effects={Effect.PROMPT_FROM_TOTAL},
     ),
     Emitter(
         scopes=("openinference.instrumentation.langchain",),
@@ -37,7 +37,7 @@ EMITTERS: tuple[Emitter, ...] = (
             "recorded: 0.1.50 takes Anthropic's own usage, which has no total; where there is "
             "one, it is LangChain's"
         ),
-        prompt_excludes_cache=True,
+        effects={Effect.PROMPT_EXCLUDES_CACHE},
     ),
     Emitter(
         scopes=("@arizeai/openinference-instrumentation-langchain",),
@@ -47,8 +47,7 @@ EMITTERS: tuple[Emitter, ...] = (
             "recorded: LangChain.js adds the stream's first figure, commonly 1, to its last "
             "(@langchain/anthropic 1.5.11)"
         ),
-        stream_output_extra=1,
-        unsure_output=True,
+        effects={Effect.STREAM_OUTPUT_ONE_MORE, Effect.UNSURE_OUTPUT},
     ),
     Emitter(
         scopes=("@arizeai/openinference-instrumentation-bedrock",),
@@ -57,7 +56,7 @@ EMITTERS: tuple[Emitter, ...] = (
             "recorded: 0.5.1 tells the stream's first figure when another instrumentation has "
             "read the stream"
         ),
-        unsure_output=True,
+        effects={Effect.UNSURE_OUTPUT},
     ),
     Emitter(
         scopes=("gcp.vertex.agent",),
@@ -77,7 +76,7 @@ EMITTERS: tuple[Emitter, ...] = (
                 "source: 0.1.4 (Google ADK: 0.1.1) adds the thoughts to the candidates; before "
                 "0.1.9 it has no input of tools"
             ),
-            completion_has_thoughts=True,
+            effects={Effect.COMPLETION_HAS_THOUGHTS},
         )
         for scope, since in (
             ("openinference.instrumentation.google_genai", "0.1.4"),
@@ -90,7 +89,7 @@ EMITTERS: tuple[Emitter, ...] = (
         proof=(
             "recorded: 0.1.22 with litellm 1.72; litellm itself 1.65 to 1.74, inclusive from 1.77"
         ),
-        prompt_excludes_write=True,
+        effects={Effect.PROMPT_EXCLUDES_WRITE},
     ),
     Emitter(
         scopes=(
@@ -98,13 +97,13 @@ EMITTERS: tuple[Emitter, ...] = (
             "@arizeai/openinference-instrumentation-claude-agent-sdk",
         ),
         proof="source: usage of the agent span is the SDK's own, total is input + output",
-        prompt_excludes_cache=True,
+        effects={Effect.PROMPT_EXCLUDES_CACHE},
     ),
     Emitter(
         scopes=("openinference.instrumentation.agno",),
         providers=("anthropic", "claude", "bedrock"),
         proof="recorded: 1.0.15 on Anthropic",
-        prompt_excludes_cache=True,
+        effects={Effect.PROMPT_EXCLUDES_CACHE},
     ),
     Emitter(
         scopes=(
@@ -121,7 +120,7 @@ EMITTERS: tuple[Emitter, ...] = (
     Emitter(
         scopes=("openinference.instrumentation.llama_index",),
         proof="recorded: 4.6.1 ends the span of stream_chat when the stream begins",
-        ends_early=True,
+        effects={Effect.ENDS_EARLY},
     ),
 )
 """Rows for the table of ``openinference.py``."""

@@ -7,14 +7,16 @@ conventions: kinds, costs, session ids and users (``_precedence.py``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._meanings import Meaning
+from otel_session_agg.conventions._meanings import Effect, Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey, TermKey, TermText
 
 __all__ = [
     "Convention",
+    "Effect",
     "Emitter",
     "Events",
     "Kinds",
@@ -140,48 +142,14 @@ class Emitter:
     """Only when the text of this key contains this."""
     matches: tuple[str, str] | None = None
     """Only when a part of this key's text matches this regular expression, which must be linear."""
-    not_keys: tuple[str, ...] = ()
-    """Keys that are not read on its spans."""
-    prompt_excludes_cache: bool | None = None
-    """Whether the prompt count excludes the cached part; ``None``: this row does not decide."""
-    prompt_excludes_write: bool = False
-    """The prompt count includes cache reads, but not cache writes."""
-    prompt_from_total: bool = False
-    """A total beyond prompt and completion has the cached part, which the prompt excludes."""
-    prompt_includes_tools: bool = False
-    """The prompt count includes the input from the provider's own tools."""
-    completion_from_total: bool = False
-    """Completion excludes reasoning, and only the total includes it; nothing states it."""
-    completion_has_thoughts: bool = False
-    """Completion includes Gemini's thoughts; what a total has beyond is input of its tools."""
-    total_has_reasoning: bool = False
-    """A total beyond prompt and completion has the stated reasoning, which completion excludes."""
-    completion_excludes_reasoning: bool = False
-    """Completion excludes the reasoning that is stated beside it."""
-    completion_repeats_reasoning: bool = False
-    """Completion includes the reasoning twice."""
-    stream_output_extra: int = 0
-    """Tokens by which a streamed completion count is too high."""
-    unsure_output: bool = False
-    """Another span that reports the same call has the better completion count."""
-    unsure_usage: bool = False
-    """Another span that reports the same call has the better usage."""
     streaming: bool = False
     """Only on streamed calls."""
     not_scopes: tuple[str, ...] = ()
     """Prefixes of scope names that it does not apply to."""
-    misplaced: bool = False
-    """It writes the usage of a call on the span above it."""
-    ends_early: bool = False
-    """The span ends when a stream begins, not when the call ends."""
-    begins_stream: bool = False
-    """The span is only the beginning of a stream; another span of this emitter reports the call."""
-    makes_calls: bool = False
-    """Its agents and chains make calls that only they report, also where they state no usage."""
-    is_call: bool = False
-    """Its agents stand for one call each."""
-    carries_context: bool = False
-    """It passes contexts on inside a process as remote ones, which makes parents look remote."""
+    not_keys: tuple[str, ...] = ()
+    """Keys that are not read on its spans."""
+    effects: AbstractSet[int] = frozenset()
+    """What its attributes mean instead (``Effect``)."""
     copied_sessions: tuple[str, ...] = ()
     """Keys of session ids that it fills with a framework's conversations, threads or memories."""
 

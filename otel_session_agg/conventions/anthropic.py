@@ -7,7 +7,7 @@ the cached part, Claude Code's bare ``input_tokens`` does not.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, NamedSpans
 from otel_session_agg.conventions._term_rows import TermKey
 
 _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}
@@ -41,7 +41,7 @@ TABLE = Convention(
             has=("input_tokens",),
             lacks=("gen_ai.usage.input_tokens", "llm.token_count.prompt"),
             proof="capture: input 2 beside 84562 read and 7096 written",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

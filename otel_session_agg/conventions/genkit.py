@@ -7,7 +7,7 @@ includes thoughts.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, Text
 
 _SUBTYPES = {
     "model": Kind.MODEL,
@@ -32,7 +32,7 @@ TABLE = Convention(
             has=("genkit:output",),
             providers=("anthropic", "claude"),
             proof="genkit issue 5412",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

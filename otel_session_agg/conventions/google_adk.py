@@ -7,7 +7,14 @@ child ``generate_content``; cached counts of v1 are only in the response's JSON.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Meaning, NamedSpans, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Effect,
+    Emitter,
+    Meaning,
+    NamedSpans,
+    Text,
+)
 from otel_session_agg.conventions._term_rows import TermText, below
 
 TABLE = Convention(
@@ -66,7 +73,7 @@ TABLE = Convention(
                 "recorded: 2.13 adds the thoughts to the candidates, where LiteLLM's figures "
                 "have them already"
             ),
-            completion_repeats_reasoning=True,
+            effects={Effect.COMPLETION_REPEATS_REASONING},
         ),
     ),
 )

@@ -8,7 +8,14 @@ The other cost keys are parts or prices before discount and are never added.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NamedSpans, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Effect,
+    Emitter,
+    Kinds,
+    NamedSpans,
+    Text,
+)
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey
 
 _PROVIDERS = (
@@ -34,14 +41,14 @@ TABLE = Convention(
                 "source: its completion of Gemini is candidates and thoughts, its total "
                 "Gemini's own"
             ),
-            completion_has_thoughts=True,
+            effects={Effect.COMPLETION_HAS_THOUGHTS},
         ),
         Emitter(
             scopes=("",),
             not_scopes=("litellm",),
             has=("metadata.usage_object", "hidden_params"),
             proof="recorded: the callback writes onto the active span, whatever that is",
-            misplaced=True,
+            effects={Effect.MISPLACED},
         ),
     ),
     kinds=(Kinds("litellm.guardrail.name", {}, otherwise=Kind.GUARDRAIL),),

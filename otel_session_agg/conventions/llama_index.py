@@ -8,7 +8,7 @@ would have its usage.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Events, Kinds
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Events, Kinds
 
 _SCOPE = ("llamaindex.opentelemetry",)
 _KINDS = {
@@ -82,7 +82,7 @@ TABLE = Convention(
                 "Anthropic's API: the input leaves the cached part out, and the answer is "
                 "written as it came"
             ),
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

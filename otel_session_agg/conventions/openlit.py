@@ -6,7 +6,7 @@ price of the model.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Convention, Emitter
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter
 
 TABLE = Convention(
     name="openlit",
@@ -22,7 +22,7 @@ TABLE = Convention(
         Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),
             proof="recorded: 1.45 on Anthropic; source: Bedrock",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("openlit.instrumentation.google_ai_studio",),
@@ -30,13 +30,13 @@ TABLE = Convention(
                 "recorded: 1.45 takes candidates without thoughts and states the thoughts "
                 "beside them"
             ),
-            completion_excludes_reasoning=True,
+            effects={Effect.COMPLETION_EXCLUDES_REASONING},
         ),
         Emitter(
             scopes=("openlit.otel.tracing",),
             providers=("anthropic", "bedrock"),
             proof="source: one scope for all instrumentations, same figures",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, NameText, Text
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, NameText, Text
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
@@ -81,29 +81,29 @@ TABLE = Convention(
         Emitter(
             scopes=("opentelemetry.instrumentation.bedrock", "@traceloop/instrumentation-bedrock"),
             proof="recorded: 0.62.4 passes Bedrock's own figures on, total is input + output",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.llamaindex",),
             providers=("anthropic", "claude"),
             proof="recorded: 0.62.4 passes Anthropic's own figures on, total is input + output",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("@traceloop/instrumentation-anthropic",),
             proof="recorded: 0.27",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.anthropic",),
             streaming=True,
             proof="recorded: 0.62.4 adds the stream's first figure, commonly 1, to its last",
-            stream_output_extra=1,
+            effects={Effect.STREAM_OUTPUT_ONE_MORE},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.anthropic",),
             proof="recorded: the stream helper's spans do not say that they were streamed",
-            unsure_output=True,
+            effects={Effect.UNSURE_OUTPUT},
         ),
         Emitter(
             scopes=("@traceloop/instrumentation-langchain",),
@@ -111,19 +111,19 @@ TABLE = Convention(
                 "recorded: LangChain.js adds the first figure of Anthropic's streams to the "
                 "last (@langchain/anthropic 1.5.11)"
             ),
-            unsure_output=True,
+            effects={Effect.UNSURE_OUTPUT},
         ),
         Emitter(
             scopes=("@traceloop/instrumentation-openai",),
             proof=(
                 "recorded: 0.27 estimates a stream's tokens from its text, whatever the answer says"
             ),
-            unsure_usage=True,
+            effects={Effect.UNSURE_USAGE},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.google_generativeai",),
             proof="recorded: 0.62.4 takes candidates without thoughts, its total has them",
-            completion_from_total=True,
+            effects={Effect.COMPLETION_FROM_TOTAL},
         ),
     ),
 )

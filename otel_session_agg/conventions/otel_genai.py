@@ -11,6 +11,7 @@ from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
 from otel_session_agg.conventions._schema import (
     Convention,
+    Effect,
     Emitter,
     Kinds,
     NamedSpans,
@@ -162,12 +163,12 @@ TABLE = Convention(
                 "opentelemetry.instrumentation.genai.bedrock",
             ),
             proof="recorded: botocore 0.66b2 and genai-bedrock 1.3b0 pass Bedrock's own figures on",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.vertexai",),
             proof="source: contrib vertexai takes candidates without thoughts",
-            completion_from_total=True,
+            effects={Effect.COMPLETION_FROM_TOTAL},
         ),
     ),
 )

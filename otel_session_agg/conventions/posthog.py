@@ -7,7 +7,7 @@ part unless the flag states otherwise.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
 _EVENTS = {
@@ -46,7 +46,7 @@ TABLE = Convention(
             has=("$ai_input_tokens",),
             providers=("anthropic",),
             proof="source: the server adds the cached part for Anthropic only",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

@@ -8,7 +8,14 @@ pydantic-ai 2.68.  ``gen_ai.aggregated_usage.*`` and ``logfire.metrics`` are sum
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans, NameText, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Effect,
+    Emitter,
+    NamedSpans,
+    NameText,
+    Text,
+)
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _LOGFIRE = ("logfire.openai", "logfire.anthropic")
@@ -86,7 +93,7 @@ TABLE = Convention(
                 "source: genai-prices, which it takes the input from, adds that of Gemini's "
                 "tools to it"
             ),
-            prompt_includes_tools=True,
+            effects={Effect.PROMPT_INCLUDES_TOOLS},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.google_genai",),
@@ -96,12 +103,12 @@ TABLE = Convention(
                 "report: Logfire's wrapper adds the details to an output that is candidates "
                 "without thoughts (pydantic/logfire#1961)"
             ),
-            completion_excludes_reasoning=True,
+            effects={Effect.COMPLETION_EXCLUDES_REASONING},
         ),
         Emitter(
             scopes=("logfire",),
             proof="recorded: 5.2 attaches a context from a carrier around the log of a stream",
-            carries_context=True,
+            effects={Effect.CARRIES_CONTEXT},
         ),
         Emitter(
             scopes=_LOGFIRE,
@@ -112,7 +119,7 @@ TABLE = Convention(
                 "recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with "
                 "a duration tells the rest"
             ),
-            begins_stream=True,
+            effects={Effect.BEGINS_STREAM},
         ),
         Emitter(
             scopes=_LOGFIRE,
@@ -121,7 +128,7 @@ TABLE = Convention(
                 "recorded: 5.2 writes the log of a stream when its last part was read, which "
                 "is after or before others do"
             ),
-            ends_early=True,
+            effects={Effect.ENDS_EARLY},
         ),
     ),
 )

@@ -6,7 +6,7 @@ Source: recordings.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, NamedSpans
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, NamedSpans
 
 TABLE = Convention(
     name="runs",
@@ -27,7 +27,7 @@ TABLE = Convention(
                 "recorded: autogen-core has spans of agents and messages; the default "
                 "description of UserProxyAgent is left out"
             ),
-            makes_calls=True,
+            effects={Effect.MAKES_CALLS},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.agno",),
@@ -36,13 +36,13 @@ TABLE = Convention(
                 "recorded: 0.62.4 has spans of agents, teams and tools; those of streams and "
                 "teams state no figures"
             ),
-            makes_calls=True,
+            effects={Effect.MAKES_CALLS},
         ),
         Emitter(
             scopes=("opentelemetry.instrumentation.crewai",),
             has=("crewai.agent.llm",),
             proof="recorded: 0.62.4 tells the figures of an agent's calls on the agent",
-            makes_calls=True,
+            effects={Effect.MAKES_CALLS},
         ),
         Emitter(
             scopes=("openinference.instrumentation.crewai",),
@@ -51,7 +51,7 @@ TABLE = Convention(
                 "recorded: 1.1.21 has spans of crews, tasks and tools; the figures stand on "
                 "the crew"
             ),
-            makes_calls=True,
+            effects={Effect.MAKES_CALLS},
         ),
         Emitter(
             scopes=("openlit.instrumentation.openai_agents",),
@@ -60,7 +60,7 @@ TABLE = Convention(
                 "recorded: 1.45 names a turn of an agent, which is one call, and what is above "
                 "agents as it names agents"
             ),
-            is_call=True,
+            effects={Effect.IS_CALL},
         ),
     ),
 )

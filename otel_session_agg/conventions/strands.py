@@ -7,7 +7,7 @@ the cached part.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Convention, Emitter
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter
 
 TABLE = Convention(
     name="strands",
@@ -17,7 +17,7 @@ TABLE = Convention(
             has=("gen_ai.usage.total_tokens",),
             providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
             proof="recorded: 1.0 states no cached part, but Bedrock's total has it",
-            prompt_from_total=True,
+            effects={Effect.PROMPT_FROM_TOTAL},
         ),
         Emitter(
             scopes=("strands",),
@@ -28,7 +28,7 @@ TABLE = Convention(
             ),
             providers=("anthropic", "claude", "bedrock", "amazon", "nova"),
             proof="source: Bedrock's own figures before 1.62",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),
 )

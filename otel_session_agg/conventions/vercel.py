@@ -15,7 +15,7 @@ counts would prove that.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Emitter, Kinds, Text
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _OPERATIONS = {
@@ -113,14 +113,14 @@ TABLE = Convention(
                 "source: from 6 on (Bedrock: from 4.0.13 of its package) the input has the "
                 "cached part; 6 names itself in the headers"
             ),
-            prompt_excludes_cache=False,
+            effects={Effect.PROMPT_INCLUDES_CACHE},
         ),
         Emitter(
             scopes=("",),
             has=("ai.usage.promptTokens",),
             providers=_RAW_PROVIDERS,
             proof="recorded: AI SDK 4 and 5; 4 does not name itself in the headers",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("",),
@@ -132,7 +132,7 @@ TABLE = Convention(
                 "recorded: AI SDK 5; 6 brought the details with 6.0.119, and Anthropic's own "
                 "usage proved it before"
             ),
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("",),
@@ -141,7 +141,7 @@ TABLE = Convention(
             providers=("bedrock",),
             matches=(_USER_AGENT, r"(?:^|\s)ai/5"),
             proof="source: AI SDK 5 with 3.0 of its Bedrock package",
-            prompt_excludes_cache=True,
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
             scopes=("",),
@@ -152,7 +152,7 @@ TABLE = Convention(
                 "source: AI SDK 5 passes Gemini's candidates and total on; 6 adds the "
                 "thoughts, and its total is input and output"
             ),
-            total_has_reasoning=True,
+            effects={Effect.TOTAL_HAS_REASONING},
         ),
     ),
 )  # fmt: skip

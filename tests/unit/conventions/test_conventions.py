@@ -10,14 +10,14 @@ import pytest
 
 from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
-from otel_session_agg._reading.emitters import version_tuple
+from otel_session_agg._reading.emitters import united, version_tuple
 from otel_session_agg._reading.index import _LISTS, _RANKED, Index
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._reading.plan import Scope
 from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import SESSIONS, WEAK_SESSIONS
-from otel_session_agg.conventions._schema import Convention, Emitter, Meaning
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Meaning
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
@@ -573,10 +573,25 @@ class TestOutput:
 class TestTables:
     """The machinery."""
 
-    def test_says_are_told_apart(self) -> None:
-        """No two things that keys say have the same number."""
-        numbers = [value for name, value in vars(Meaning).items() if name.isupper()]
+    @pytest.mark.parametrize("names", [Meaning, Effect])
+    def test_numbers(self, names: type) -> None:
+        """No two meanings of keys, and no two effects of emitters, have the same number."""
+        numbers = [value for name, value in vars(names).items() if name.isupper()]
         assert len(numbers) == len(set(numbers))
+
+    def test_effects_are_used(self) -> None:
+        """Each effect is one of some emitter, and no row has another."""
+        used = {effect for table in CONVENTIONS for row in table.emitters for effect in row.effects}
+        assert {value for name, value in vars(Effect).items() if name.isupper()} == used
+
+    def test_first_row_decides(self) -> None:
+        """Of two rows about the cached part the first holds; other effects are united."""
+        with_cache = Emitter(scopes=("",), proof="test", effects={Effect.PROMPT_INCLUDES_CACHE, Effect.UNSURE_OUTPUT})
+        without_cache = Emitter(scopes=("",), proof="test", effects={Effect.PROMPT_EXCLUDES_CACHE, Effect.ENDS_EARLY})
+        rest = {Effect.UNSURE_OUTPUT, Effect.ENDS_EARLY}
+        assert {Effect.PROMPT_INCLUDES_CACHE, *rest} == united([with_cache, without_cache])
+        assert {Effect.PROMPT_EXCLUDES_CACHE, *rest} == united([without_cache, with_cache])
+        assert frozenset() == united([])
 
     def test_emitters_have_proof(self) -> None:
         """Nothing is claimed of an emitter without a proof."""
