@@ -13,9 +13,10 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from otel_session_agg._deadlines import Deadline, Deadlines
+from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._recent import Recent
 from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._trace.trace import Trace
@@ -38,10 +39,12 @@ def writer_of(part: Trace) -> str:
 class WaitingRoot:
     """A root that begins a trace and waits for its parts."""
 
-    __slots__ = ("deadline", "remote_parts", "trace")
+    __slots__ = ("deadline", "remote_parts", "rollups", "trace")
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, rollups: Mapping[str | None, Rollup]) -> None:
         self.trace = trace
+        self.rollups = rollups
+        """Its own totals when it began to wait, until ``trace.has_changed``."""
         self.remote_parts: RemoteParts | None = None
         """What the store has of other processes; ``None`` until it was read."""
         self.deadline: Deadline[WaitingRoot] | None = None
@@ -77,7 +80,10 @@ class DistributedTraces:
 
     def published(self, trace_id: int) -> dict[str, int]:
         """Return the ``seq`` of the last write of each released part of this process, by writer."""
-        return {writer_of(part): part.num_published for part in self.parts(trace_id)}
+        return {
+            writer_of(part): part.reported.num_published if part.reported is not None else 0
+            for part in self.parts(trace_id)
+        }
 
     def set_session(self, trace_id: int, session_id: str) -> None:
         """Remember the session that the root of a trace, which is in this process, names."""
@@ -87,9 +93,10 @@ class DistributedTraces:
         """Return the session that the root of a trace named in this process."""
         return self._sessions.get(trace_id)
 
-    def wait(self, trace: Trace, until: float) -> WaitingRoot:
-        """Let a root wait for its parts, until a monotonic time."""
-        waiting = WaitingRoot(trace)
+    def wait(self, trace: Trace, rollups: Mapping[str | None, Rollup], until: float) -> WaitingRoot:
+        """Let a root with these totals wait for its parts, until a monotonic time."""
+        waiting = WaitingRoot(trace, rollups)
+        trace.has_changed = False
         self._waiting.setdefault(trace.trace_id, {})[id(waiting)] = waiting
         waiting.deadline = self._deadlines.add(until, waiting)
         return waiting

@@ -22,6 +22,7 @@ from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.rollup import NOTHING, At, Rollup
 from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, Member, SessionTotals
 from otel_session_agg._reasons import IDLE, MAX_AGE, SHUTDOWN
+from otel_session_agg._sessions.released_root import reported_of
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._sessions.session_table import SessionTable
 from otel_session_agg._settings import Settings
@@ -127,20 +128,20 @@ class SessionLifecycle(SessionTable):
             is_late: The root has left: a session that had ended does not go on by this.
 
         """
-        reported = trace.reported or {}
-        for session_id in rollups.keys() | reported.keys():
-            before, after = reported.get(session_id), rollups.get(session_id, NOTHING)
+        known = reported_of(trace)
+        for session_id in rollups.keys() | known.totals.keys():
+            before, after = known.totals.get(session_id), rollups.get(session_id, NOTHING)
             if before == after:
                 continue
             session = self._session(session_id, now) if is_late else self.begin(session_id, now)
             new = after if before is None else after.since(before)
-            for grown in session.growing(is_double=trace.is_double):
+            for grown in session.growing(is_double=known.is_double):
                 grown.add_rollup(new)
             if scopes:
                 self.deltas.append((trace, session, new))
             self._set_active(session, now)
             self._set_changed(session)
-        trace.reported = dict(rollups)
+        known.totals = dict(rollups)
 
     def add_root(  # noqa: PLR0913 -- what is known of a root
         self,

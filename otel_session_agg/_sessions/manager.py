@@ -22,7 +22,7 @@ from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg._sessions.blocks import Block
 from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
-from otel_session_agg._sessions.released_root import session_of
+from otel_session_agg._sessions.released_root import is_published_elsewhere
 from otel_session_agg._sessions.remote_reads import RemoteReads
 from otel_session_agg._sessions.root_release import RootRelease
 from otel_session_agg._sessions.session import Session
@@ -114,7 +114,7 @@ class SessionManager:
 
         ``trace``: the trace of the span; ``None``: the span is not seen.
         """
-        if trace is not None and trace.has_other_publisher:
+        if trace is not None and is_published_elsewhere(trace):
             self.lifecycle.touch(label.session_id, now)
             self.budgets.bind(label)
             return
@@ -208,7 +208,7 @@ class SessionManager:
             trace.feedback()
             if trace.has_left:
                 self.root_release.late_span_ended(trace, now)
-            session_id = session_id or session_of(trace)
+            session_id = session_id or trace.session_id
         if session_id is not None:
             self.lifecycle.add_feedback(session_id, now)
 

@@ -8,6 +8,7 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION
 from otel_session_agg._reasons import DROPPED
+from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
 NO_LABELS = SessionTotals()
@@ -37,14 +38,20 @@ def why_lacking(trace: Trace, rollup: Rollup) -> str | None:
     """
     is_lost = (
         bool(trace.lacks & LACKS_SESSION)
-        and session_of(trace) is None
+        and trace.session_id is None
         and rollup.num_model_events + rollup.num_winners > 0
     )
     return DROPPED if is_lost or trace.lacks & LACKS_FIGURES else None
 
 
-def session_of(trace: Trace) -> str | None:
-    """Return the id of the session that a whole trace belongs to; ``None``: none is known."""
-    return trace.session_id or (
-        trace.attribution.session.value if trace.attribution.session is not None else None
-    )
+def reported_of(trace: Trace) -> Reported:
+    """Return what sessions and stores know of a trace, to change it."""
+    reported = trace.reported
+    if reported is None:
+        reported = trace.reported = Reported()
+    return reported
+
+
+def is_published_elsewhere(trace: Trace) -> bool:
+    """Return whether another processor of this process writes a trace to the store."""
+    return trace.reported is not None and trace.reported.has_other_publisher

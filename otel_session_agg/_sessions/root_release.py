@@ -22,7 +22,7 @@ from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
 from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.distributed_trace import DistributedTraces, WaitingRoot, writer_of
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
-from otel_session_agg._sessions.released_root import ReleasedRoot, session_of, why_lacking
+from otel_session_agg._sessions.released_root import ReleasedRoot, reported_of, why_lacking
 from otel_session_agg._sessions.session_reporter import SessionReporter
 from otel_session_agg._sessions.trace_publisher import TracePublisher
 from otel_session_agg._sharing.parts import RemoteParts
@@ -72,7 +72,7 @@ class RootRelease:
         self._publisher.claim(trace)
         self._publisher.retract_demoted(trace)
         if is_part and trace.root_id is not None:
-            self._publisher.write_part(trace, session_of(trace), {}, is_open=True)
+            self._publisher.write_part(trace, trace.session_id, {}, is_open=True)
 
     def root_ended(self, trace: Trace, now: float) -> None:
         """Release a root below which everything has ended or was waited for long enough.
@@ -88,7 +88,7 @@ class RootRelease:
         # first: the root itself may name the session
         rollups = self._engine.rollups(trace, self._text)
         if len(self._budgets):  # a root may be a call itself
-            self._engine.traces_by_session.touched.update(by_session(rollups, session_of(trace)))
+            self._engine.traces_by_session.touched.update(by_session(rollups, trace.session_id))
         if span.is_part:
             self._release_part(trace, rollups, now)
         elif not self._publisher.is_shared and not trace.shares_id:
@@ -97,7 +97,7 @@ class RootRelease:
             self.reporter.report_root(trace, now)
             self._add_ready(trace, reduce(add, rollups.values()), trace.partial)
         elif not self._publisher.is_shared and not self._roots.has_part(trace.trace_id):
-            self._release_whole(trace, None, trace.partial, now)
+            self._release_whole(trace, rollups, None, trace.partial, now)
         else:
             self._wait_for_parts(trace, rollups, now)
 
@@ -107,12 +107,11 @@ class RootRelease:
         # a partial one has lingered already
         linger_seconds = self._linger_seconds if trace.partial is None else 0.0
         until = now + max(linger_seconds, LAST_LOOK_SECONDS)
-        self._distributed_traces.wait(trace, until)
-        trace.totals = rollups
+        self._distributed_traces.wait(trace, rollups, until)
         self.reporter.report(trace, now, rollups)
         self.reporter.report_root(trace, now)
         self.reporter.report_written(trace, reduce(add, rollups.values()))
-        session_id = session_of(trace)
+        session_id = trace.session_id
         if session_id is not None:  # without one, its parts are of no use before it is released
             carried = self._distributed_traces.published(trace.trace_id)
             self._publisher.write_root(trace, session_id, NOTHING, carried, looks=False)
@@ -124,11 +123,17 @@ class RootRelease:
         self._release_if_complete(trace.trace_id, now)
 
     def _report_part(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float) -> None:
-        trace.session_id = session_of(trace) or self._distributed_traces.session_of(trace.trace_id)
+        self._take_session(trace)
         self._distributed_traces.add_part(trace)
         self.reporter.report(trace, now, rollups)
-        self._publisher.write_part(trace, session_of(trace), rollups, is_open=False)
+        self._publisher.write_part(trace, trace.session_id, rollups, is_open=False)
         self.reporter.report_root(trace, now)
+
+    def _take_session(self, part: Trace) -> None:
+        """Let a part that names no session be in that of its root."""
+        session_id = part.session_id or self._distributed_traces.session_of(part.trace_id)
+        if session_id is not None:
+            reported_of(part).session_id = session_id
 
     def _release_if_complete(self, trace_id: int, now: float) -> None:
         """Release the roots of a trace that wait when nothing more is to come."""
@@ -162,16 +167,25 @@ class RootRelease:
             or (remote and any(part.is_open for _, part in remote.parts))
         ):
             why = reason or OPEN_TRACES
-        self._release_whole(trace, remote, why, now)
+        rollups = self._engine.rollups(trace, self._text) if trace.has_changed else waiting.rollups
+        self._release_whole(trace, rollups, remote, why, now)
         return True
 
     def _release_whole(
-        self, trace: Trace, remote_parts: RemoteParts | None, why: str | None, now: float
+        self,
+        trace: Trace,
+        rollups: Mapping[str | None, Rollup],
+        remote_parts: RemoteParts | None,
+        why: str | None,
+        now: float,
     ) -> None:
         """Release a root with the totals of the whole trace; ``why``: it is known to be partial."""
         here = {writer_of(part): part for part in self._distributed_traces.parts(trace.trace_id)}
-        own = [trace, *(part for part in here.values() if not part.is_carried)]
-        own_rollups = [(one, one.totals or self._engine.rollups(one, self._text)) for one in own]
+        own_rollups = [(trace, rollups)] + [
+            (part, self._engine.rollups(part, self._text))
+            for part in here.values()
+            if part.reported is None or not part.reported.is_carried
+        ]
         sums = [reduce(add, rollups.values()) for _, rollups in own_rollups]
         remote = {
             writer: part
@@ -184,15 +198,17 @@ class RootRelease:
             reduce(add, sums),
         )
         session_id = rollup.session.value if rollup.session is not None else None
-        is_news = remote or not trace.num_published or session_id != session_of(trace)
-        for one, rollups in own_rollups:
-            one.session_id, one.totals, one.is_carried = session_id, None, True
-            self.reporter.report(one, now, rollups)
+        num_published = trace.reported.num_published if trace.reported is not None else 0
+        is_news = remote or not num_published or session_id != trace.session_id
+        for one, its_rollups in own_rollups:
+            reported = reported_of(one)
+            reported.session_id, reported.is_carried = session_id, True
+            self.reporter.report(one, now, its_rollups)
             self.reporter.report_root(one, now)
         carried = self._distributed_traces.published(trace.trace_id)
         carried.update({writer: part.seq for writer, part in remote.items() if not part.is_open})
         # then parts that are written later have seen that it ended
-        is_sure = remote_parts is not None and remote_parts.is_reached and trace.num_published > 0
+        is_sure = remote_parts is not None and remote_parts.is_reached and num_published > 0
         if is_news or not is_sure:
             self._publisher.write_root(trace, session_id, sums[0], carried, looks=not is_sure)
         if session_id is not None:
@@ -225,12 +241,10 @@ class RootRelease:
             self._report_part(trace, self._engine.rollups(trace, self._text), now)
             return
         if is_part:
-            trace.session_id = session_of(trace) or self._distributed_traces.session_of(
-                trace.trace_id
-            )
+            self._take_session(trace)
             rollups = self._engine.rollups(trace, self._text)
-            self._publisher.write_part(trace, session_of(trace), rollups, is_open=False)
-        elif trace.is_folded and session_of(trace) is None:
+            self._publisher.write_part(trace, trace.session_id, rollups, is_open=False)
+        elif trace.is_folded and trace.session_id is None:
             self._make_session(trace, now)
         if trace.is_folded:
             self.reporter.report_root(trace, now)  # if only now its session is known
@@ -243,11 +257,11 @@ class RootRelease:
             rollup = self._engine.rollup(trace, self._text)
             self._publisher.write_root(trace, None, rollup, looks=True)
             return
-        trace.session_id = f"{trace.trace_id:032x}"
+        session_id = reported_of(trace).session_id = f"{trace.trace_id:032x}"
         self.reporter.report_root(trace, now)
-        self._lifecycle.set_recorded(trace.session_id, LATE, now)
+        self._lifecycle.set_recorded(session_id, LATE, now)
         for part in self._distributed_traces.parts(trace.trace_id):
-            part.session_id = trace.session_id
+            reported_of(part).session_id = session_id
             self.reporter.report(part, now, is_late=True)
 
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:

@@ -13,7 +13,7 @@ from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.distributed_trace import DistributedTraces
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
-from otel_session_agg._sessions.released_root import NO_LABELS, session_of
+from otel_session_agg._sessions.released_root import NO_LABELS, is_published_elsewhere, reported_of
 from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.totals import Text, no_text
@@ -49,16 +49,18 @@ class SessionReporter:
 
         ``rollups``: the totals of the trace by session, if the caller has them already.
         """
-        if trace.has_other_publisher or (session_of(trace) is None and not trace.reported):
+        is_known = trace.reported is not None and bool(trace.reported.totals)
+        if is_published_elsewhere(trace) or (trace.session_id is None and not is_known):
             return
         if rollups is None:
             rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
-        own = by_session(rollups, trace.session_id)
-        if own or trace.reported:
+        whole = trace.reported.session_id if trace.reported is not None else None
+        own = by_session(rollups, whole)
+        if own or is_known:
             self._lifecycle.report(trace, own, now, is_late=is_late)
         if trace.attribution.labels:
             for name, labels in trace.attribution.labelled().items():
-                self._lifecycle.add_span_labels(name or trace.session_id or "", labels)
+                self._lifecycle.add_span_labels(name or whole or "", labels)
 
     def report_root(self, trace: Trace, now: float) -> None:
         """Report the root of a trace, which has left, to the sessions of the trace.
@@ -67,15 +69,18 @@ class SessionReporter:
         """
         span = trace.root_span
         first = trace.first if span is None else (span.start_ns, span.span_id, span.end_ns)
-        if first is None or trace.has_other_publisher:
+        if first is None or is_published_elsewhere(trace):
             return
         is_part = span is None or span.is_part
-        own = session_of(trace)
-        reported = trace.reported or {}
-        trace.announced_to = known = trace.announced_to or set()
-        for session_id in ({*reported, own} if own is not None else {*reported}) - known:
+        own = trace.session_id
+        if own is None and trace.reported is None:
+            return
+        reported = reported_of(trace)
+        totals, known = reported.totals, reported.announced_to or set()
+        reported.announced_to = known
+        for session_id in ({*totals, own} if own is not None else {*totals}) - known:
             known.add(session_id)
-            is_whole, rollup = session_id == own, reported.get(session_id, NOTHING)
+            is_whole, rollup = session_id == own, totals.get(session_id, NOTHING)
             start_ns, end_ns = (
                 (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
             )
@@ -86,24 +91,25 @@ class SessionReporter:
                 now,
                 is_part=is_part or not is_whole,
                 is_sampled=trace.is_sampled,
-                is_double=trace.is_double,
+                is_double=reported.is_double,
             )
             if is_whole and not is_part:
                 self._distributed_traces.set_session(trace.trace_id, session_id)
 
     def report_written(self, trace: Trace, rollup: Rollup) -> None:
         """Report to the session of a trace which totals are written on the root that begins it."""
-        session_id = session_of(trace)
-        if session_id is not None and trace.is_sampled and not trace.has_other_publisher:
-            num_more = max(0, rollup.num_events - trace.num_on_root)
-            trace.num_on_root = rollup.num_events
+        session_id = trace.session_id
+        if session_id is not None and trace.is_sampled and not is_published_elsewhere(trace):
+            reported = reported_of(trace)
+            num_more = max(0, rollup.num_events - reported.num_on_root)
+            reported.num_on_root = rollup.num_events
             self._lifecycle.add_written_on_root(
-                session_id, num_more, has_feedback=rollup.has_feedback, is_double=trace.is_double
+                session_id, num_more, has_feedback=rollup.has_feedback, is_double=reported.is_double
             )
 
     def labels_of(self, trace: Trace) -> SessionTotals:
         """Return the user and the metadata of the session of a trace, as far as they are known."""
-        session_id = session_of(trace)
+        session_id = trace.session_id
         session = self._lifecycle.get(session_id) if session_id is not None else None
         if session is not None:
             return session.totals
@@ -113,7 +119,7 @@ class SessionReporter:
 
     def is_exceeded(self, trace: Trace) -> bool:
         """Return whether the session of a trace has used more than a budget."""
-        session = self._lifecycle.get(session_of(trace) or "") if len(self._budgets) else None
+        session = self._lifecycle.get(trace.session_id or "") if len(self._budgets) else None
         return session is not None and self._budgets.is_exceeded(
             session.session_id, session.totals.rollup
         )

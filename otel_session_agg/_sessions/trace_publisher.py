@@ -14,6 +14,7 @@ from otel_session_agg._api.registry import are_several
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._sessions.claims import claim
 from otel_session_agg._sessions.distributed_trace import writer_of
+from otel_session_agg._sessions.released_root import is_published_elsewhere, reported_of
 from otel_session_agg._sharing.encoding import encode_part
 from otel_session_agg._sharing.keys import ROOT, SlotWrite, inclusion, reassignment, trace_key
 from otel_session_agg._sharing.parts import Part
@@ -53,11 +54,16 @@ class TracePublisher:
         if trace.root_id is None:
             return
         if self._store is not None:
-            trace.has_other_publisher = not claim(
-                self._store, trace.trace_id, trace.root_id, self._process
-            )
-        elif self.joins and are_several() and trace.reported is None:
-            trace.is_double = not claim(None, trace.trace_id, trace.root_id, self._process)
+            is_mine = claim(self._store, trace.trace_id, trace.root_id, self._process)
+            if not is_mine or trace.reported is not None:
+                reported_of(trace).has_other_publisher = not is_mine
+        elif (
+            self.joins
+            and are_several()
+            and (trace.reported is None or not trace.reported.totals)
+            and not claim(None, trace.trace_id, trace.root_id, self._process)
+        ):
+            reported_of(trace).is_double = True
 
     def write_part(
         self,
@@ -68,15 +74,16 @@ class TracePublisher:
         is_open: bool,
     ) -> None:
         """Write a root whose parent is in another process, when it began or has left."""
-        if self._store_worker is None or trace.has_other_publisher:
+        if self._store_worker is None or is_published_elsewhere(trace):
             return
-        trace.num_published += 1
+        reported = reported_of(trace)
+        reported.num_published += 1
         part = Part(
             _under_one_session(rollups, session_id),
             is_open,
             root=False,
             session_id=session_id,
-            seq=trace.num_published,
+            seq=reported.num_published,
             is_unsampled=not trace.is_sampled,
         )
         value = encode_part(part, texts=self._texts)
@@ -90,8 +97,9 @@ class TracePublisher:
         No process has to wait for that part.
         """
         span_id, trace.demoted_id = trace.demoted_id, None
-        if span_id is not None and self._store_worker is not None and trace.num_published:
-            part = Part({}, is_open=False, root=False, session_id=None, seq=trace.num_published + 1)
+        num_published = trace.reported.num_published if trace.reported is not None else 0
+        if span_id is not None and self._store_worker is not None and num_published:
+            part = Part({}, is_open=False, root=False, session_id=None, seq=num_published + 1)
             slot = Slot(trace_key(trace.trace_id), f"{span_id:016x}", part.seq, encode_part(part))
             self._store_worker.put(SlotWrite(slot))
 
@@ -115,10 +123,10 @@ class TracePublisher:
             looks: Whether to look for parts that it does not carry.
 
         """
-        if self._store_worker is None or trace.has_other_publisher:
+        if self._store_worker is None or is_published_elsewhere(trace):
             return
-        trace.num_published += 1
-        seq = trace.num_published
+        reported = reported_of(trace)
+        seq = reported.num_published = reported.num_published + 1
         included: tuple[str, ...] = ()
         if carried is not None:
             included = tuple(inclusion(*row) for row in {**carried, ROOT: seq}.items())
@@ -147,7 +155,7 @@ class TracePublisher:
             if (
                 self._store_worker is not None
                 and None in part.rollups
-                and not trace.has_other_publisher
+                and not is_published_elsewhere(trace)
             ):
                 self._store_worker.put(
                     SlotWrite(reassignment(session_id, trace.trace_id, writer, part))

@@ -246,7 +246,7 @@ def _resolve(mine: Sighting, other: Sighting) -> bool:
     """Let the call count in one of two traces; return whether that is the other one."""
     if mine.session not in (None, other.session):
         if not other.trace.is_closed:
-            other.trace.totals = None
+            other.trace.has_changed = True
             absorb(mine.call, other.call)
         return False
     if other.trace.is_closed:
@@ -257,6 +257,6 @@ def _resolve(mine: Sighting, other: Sighting) -> bool:
         other.call.scopes = tuple(dict.fromkeys(other.call.scopes + mine.call.scopes))
         mine.call.alive = False
     else:
-        other.trace.totals = None
+        other.trace.has_changed = True
         absorb(other.call, mine.call)
     return True

@@ -45,7 +45,7 @@ class OpenTree(Placement):
         self.opened[span_id] = parent_id
         if self.outlived is not None:
             self.outlived.began(parent_id)
-        self.totals = None  # it may name a session
+        self.has_changed = True  # it may name a session
         return len(self.opened)
 
     def put_below(self, root_id: int) -> None:
@@ -57,7 +57,7 @@ class OpenTree(Placement):
         if self.root is not None:
             self.nodes = {**(self.nodes or {}), span_id: self.root}
             self.root = None
-        self.root_id, self.above_id, self.is_part, self.totals = root_id, None, False, None
+        self.root_id, self.above_id, self.is_part, self.has_changed = root_id, None, False, True
 
     def note_first(self, span: SpanData) -> None:
         """Note an ended span: where no root is known, the span that began first stands for it."""
@@ -67,7 +67,7 @@ class OpenTree(Placement):
 
     def give_up(self, span_ids: Iterable[int], ended_spans: EndedSpans, price: Price) -> None:
         """Stop waiting for spans; what is attached to them moves up."""
-        self.totals = None
+        self.has_changed = True
         for span_id in span_ids:
             is_open = self.opened is not None and span_id in self.opened
             parent_id = self.opened.pop(span_id) if self.opened is not None and is_open else None
@@ -107,7 +107,7 @@ class OpenTree(Placement):
         self, span: SpanData, reading: Reading, ended_spans: EndedSpans, price: Price
     ) -> None:
         """Fold a span that ended below the root, or let it wait for open spans below it."""
-        self.totals = None
+        self.has_changed = True
         self.lacks |= reading.lacks
         if reading.user_id is not None or reading.metadata is not None:
             self.attribution.label(span, reading)

@@ -85,7 +85,7 @@ class Trace(OpenTree):
 
     def feedback(self) -> None:
         """Record that feedback was given."""
-        self.totals = None
+        self.has_changed = True
         self.root = self.root or Node()
         self.root.feedback = True
 

@@ -5,14 +5,13 @@ The methods are in the classes that derive from it: ``Placement``, ``OpenTree``,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.attribution import SessionAttribution
 from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.node import Node
+from otel_session_agg._trace.reported import Reported
 
 
 class TraceState:
@@ -20,22 +19,17 @@ class TraceState:
 
     __slots__ = (
         "above_id",
-        "announced_to",
         "attribution",
         "demoted_id",
         "first",
+        "has_changed",
         "has_left",
-        "has_other_publisher",
-        "is_carried",
         "is_closed",
-        "is_double",
         "is_folded",
         "is_part",
         "is_sampled",
         "lacks",
         "nodes",
-        "num_on_root",
-        "num_published",
         "num_unpriced",
         "opened",
         "partial",
@@ -45,15 +39,13 @@ class TraceState:
         "root_id",
         "root_reading",
         "root_span",
-        "session_id",
         "shares_id",
-        "totals",
         "trace_id",
         "window",
         "written",
     )
 
-    def __init__(self, trace_id: int, root_id: int | None) -> None:  # noqa: PLR0915 -- a field each
+    def __init__(self, trace_id: int, root_id: int | None) -> None:
         self.trace_id = trace_id
         self.root_id = root_id
         self.above_id: int | None = None
@@ -73,8 +65,6 @@ class TraceState:
         """What is attached to spans that are open, or that are known only as a parent."""
         self.window: Window | None = None
         self.attribution = SessionAttribution()
-        self.announced_to: set[str] | None = None
-        """Ids of the sessions that know of the root."""
         self.written: dict[str, Any] | None = None
         """The totals that were written on the root while it is open."""
         self.partial: str | None = None
@@ -87,28 +77,16 @@ class TraceState:
         """Whether it began as a part: a root in the middle of a trace."""
         self.is_sampled = True
         """Whether the root is exported, as far as is known."""
-        self.is_carried = False
-        """Whether the root above it has left with its totals."""
-        self.is_double = False
-        """Whether another processor of this process reports it, too, without a store."""
-        self.has_other_publisher = False
-        """Whether another processor of this process writes it to the store."""
+        self.has_changed = False
+        """Whether its totals may be others than when they were read while its root waited."""
         self.is_folded = False
         """Whether the root itself is in the totals."""
         self.is_closed = False
         """Whether its totals were read since it left."""
-        self.reported: dict[str, Rollup] | None = None
-        """The totals that its sessions have got so far, so that only changes are reported."""
-        self.session_id: str | None = None
-        """The session of the whole trace, with its parts in other processes, once known."""
-        self.totals: Mapping[str | None, Rollup] | None = None
-        """The result of ``rollups`` when the root began to wait, until something changes it."""
-        self.num_on_root = 0
-        """Number of events that its session knows to be in the totals on the root."""
+        self.reported: Reported | None = None
+        """What sessions and stores know of it; ``None``: nothing."""
         self.num_unpriced = 0
         """Number of calls without a known cost that are counted."""
-        self.num_published = 0
-        """Number of times that it was written to a store."""
         self.shares_id = False
         """Whether other roots have, or had, the same trace id."""
 
@@ -118,3 +96,11 @@ class TraceState:
         return self.root_id is not None and not (
             self.is_part if self.root_span is None else self.root_span.is_part
         )
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that the whole trace belongs to; ``None``: none is known."""
+        if self.reported is not None and self.reported.session_id is not None:
+            return self.reported.session_id
+        session = self.attribution.session
+        return session.value if session is not None else None

@@ -1,0 +1,41 @@
+"""What the sessions and the store know of a trace.
+
+It belongs to `_sessions/`, and only that room changes it.  A trace has none until its first report.
+"""
+
+from __future__ import annotations
+
+from otel_session_agg._model.rollup import Rollup
+
+
+class Reported:
+    """What was reported of one trace."""
+
+    __slots__ = (
+        "announced_to",
+        "has_other_publisher",
+        "is_carried",
+        "is_double",
+        "num_on_root",
+        "num_published",
+        "session_id",
+        "totals",
+    )
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Rollup] = {}
+        """The totals that sessions have got so far, by session: only changes are reported."""
+        self.announced_to: set[str] | None = None
+        """Ids of the sessions that know of the root."""
+        self.session_id: str | None = None
+        """The session of the whole trace, with its parts in other processes, once known."""
+        self.num_on_root = 0
+        """Number of events that its session knows to be in the totals on the root."""
+        self.num_published = 0
+        """Number of times that it was written to a store."""
+        self.is_carried = False
+        """Whether the root above it has left with its totals."""
+        self.is_double = False
+        """Whether another processor of this process reports it, too, without a store."""
+        self.has_other_publisher = False
+        """Whether another processor of this process writes it to the store."""
