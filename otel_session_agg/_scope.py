@@ -14,7 +14,8 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.38.0"
 These are ``session.id``, ``user.id``, and ``gen_ai.evaluation.*``, which is new in this version.
 """
 
-_DISTRIBUTION = "otel-session-agg"
+DISTRIBUTION = "otel-session-agg"
+"""The name of this library in package indexes."""
 
 
 @cache
@@ -24,6 +25,6 @@ def version() -> str:
     It is empty when it is not known, as in a source folder that was only put on the path.
     """
     try:
-        return metadata.version(_DISTRIBUTION)
+        return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return ""

@@ -17,6 +17,7 @@ from otel_session_agg._cli.prices import show_price
 from otel_session_agg._cli.sessions import Output, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._masked import masked
+from otel_session_agg._scope import DISTRIBUTION
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = ["main"]
 
 T = TypeVar("T")
 
-_DISTRIBUTION: Final = "otel-session-agg"
 _NEEDS_EXTRA: Final = (
     "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
 )
@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit(
             _NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli")
         )
-    app(prog_name=_DISTRIBUTION)
+    app(prog_name=DISTRIBUTION)
 
 
 def _app() -> typer.Typer:
@@ -233,7 +233,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  the signature is typer's
     import typer
 
     if wanted:
-        typer.echo(importlib.metadata.version(_DISTRIBUTION))
+        typer.echo(importlib.metadata.version(DISTRIBUTION))
         raise typer.Exit
 
 

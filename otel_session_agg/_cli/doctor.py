@@ -18,12 +18,12 @@ from typing import Any
 from otel_session_agg._cli.doctor_sdk import sdk_sections
 from otel_session_agg._cli.doctor_text import Attempt, Fact, Section
 from otel_session_agg._masked import masked
+from otel_session_agg._scope import DISTRIBUTION
 from otel_session_agg._settings import Settings, given_variables, unknown_variables
 from otel_session_agg._trace import engine
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores.base import SessionStore
 
-_OURS = "otel-session-agg"
 _PRICES = "genai-prices"
 _LIBRARIES = ("opentelemetry-api", "opentelemetry-sdk")
 _EMITTERS = (
@@ -70,11 +70,11 @@ def _given(*names: str) -> dict[str, Any]:
 def _library() -> Section:
     is_compiled = not str(engine.__file__).endswith(".py")
     facts = [
-        Fact("version", version(_OURS)),
+        Fact("version", version(DISTRIBUTION)),
         Fact("compiled", is_compiled),
         Fact("Python", platform.python_version()),
     ]
-    return Section(_OURS, [*facts, *(Fact(name, version(name)) for name in _LIBRARIES)])
+    return Section(DISTRIBUTION, [*facts, *(Fact(name, version(name)) for name in _LIBRARIES)])
 
 
 # -- settings -------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from otel_session_agg._sharing.stored_sessions import (
     Form,
     Row,
     StoredSession,
-    plain_metadata,
     read_row,
     time_of,
 )
@@ -120,7 +119,7 @@ def _json_session(session: StoredSession) -> dict[str, object]:
     totals, rollup = session.totals, session.rollup
     return {
         **_json_row(read_row(session)),
-        "metadata": plain_metadata(totals),
+        "metadata": dict(sorted(totals.metadata_as_json().items())),
         "error": rollup.error.value if rollup.error is not None else None,
         "output": rollup.output.value if rollup.output is not None else None,
         "members": [

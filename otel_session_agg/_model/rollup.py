@@ -201,18 +201,19 @@ def _value(at: At | None) -> str | None:
     return at.value if at is not None else None
 
 
-_RULES = rules_of(Rollup).values()
-_MERGERS = tuple(rule.merge for rule in _RULES)
-_LESS = tuple(rule.less for rule in _RULES)
+_RULES = rules_of(Rollup)
+_MERGERS = tuple(rule.merge for rule in _RULES.values())
+_LESS = tuple(rule.less for rule in _RULES.values())
 _values = values_of(Rollup)
 _MAX_WORDS = 80
 """Characters of names and errors in a line."""
-_PLAIN = (
-    "num_events", "num_model_events", "num_tool_events", "num_errors", "num_unpriced_events",
-    "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens",
-    "cache_write_tokens", "reasoning_tokens", "has_feedback",
-)  # fmt: skip
-"""Fields that ``to_dict`` takes as they are."""
+_PLAIN = tuple(
+    name
+    for name, rule in _RULES.items()
+    if rule in {SUM, MAYBE, ANY}
+    and name not in {"num_computed", "num_recorded", "cost_pusd", "num_winners"}
+)
+"""Fields that ``to_dict`` takes as they are: all counts but those behind the cost."""
 _PARTS = (
     ("prompt_tokens", "prompt"),
     ("completion_tokens", "completion"),

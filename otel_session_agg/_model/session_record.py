@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import isfinite
 from typing import Any
 
 from otel_session_agg._formatting import as_html, as_repr, duration, short
@@ -80,7 +79,7 @@ class SessionRecord:
     @property
     def user_id(self) -> str | None:
         """The user of the session."""
-        return self.totals.user.value if self.totals.user is not None else None
+        return self.totals.user_id
 
     @property
     def metadata(self) -> Mapping[str, str | bool | int | float]:
@@ -134,10 +133,7 @@ class SessionRecord:
             "revision": self.revision,
             "end_reason": self.end_reason,
             "user_id": self.user_id,
-            "metadata": {
-                name: None if isinstance(value, float) and not isfinite(value) else value
-                for name, value in self.metadata.items()
-            },
+            "metadata": self.totals.metadata_as_json(),
             "num_traces": self.num_traces,
             "num_unsampled_traces": self.num_unsampled_traces,
             "average_trace_latency_ms": self.average_trace_latency_ms,

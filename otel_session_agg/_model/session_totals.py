@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from operator import add, or_
 from typing import Any, NamedTuple
 
@@ -174,6 +175,19 @@ class SessionTotals:
     def num_traces(self) -> int:
         """Number of traces of the session; a trace over several processes counts once."""
         return len(self.traces) + self.more_traces
+
+    @property
+    def user_id(self) -> str | None:
+        """The user of the session."""
+        return self.user.value if self.user is not None else None
+
+    def metadata_as_json(self) -> dict[str, str | bool | int | float | None]:
+        """Return the metadata by name; numbers that JSON does not know are ``None``."""
+        values = {name: label.value for name, label in self.metadata.items()}
+        return {
+            name: None if isinstance(value, float) and not isfinite(value) else value
+            for name, value in values.items()
+        }
 
     @property
     def are_on_root(self) -> bool:

@@ -30,10 +30,11 @@ from otel_session_agg._model.span import Usage
 from otel_session_agg._pricing.modalities import Demands, demands
 from otel_session_agg._pricing.model_names import readings
 from otel_session_agg._pricing.quotes import PriceTerms, Quote, quote
-from otel_session_agg._pricing.rate_card import PUSD_PER_USD, Card, RateCard, UnknownCard, Window
+from otel_session_agg._pricing.rate_card import Card, RateCard, UnknownCard, Window
 from otel_session_agg._pricing.regions import find_region, host_of, seller_of_host
 from otel_session_agg._pricing.rows import Row, find_row
 from otel_session_agg._pricing.weights import known_sides
+from otel_session_agg._values import PUSD_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -42,10 +42,7 @@ if TYPE_CHECKING:
 
     from otel_session_agg._model.span import Usage
 
-__all__ = ["ALWAYS", "PUSD_PER_USD", "Card", "RateCard", "UnknownCard", "Window"]
-
-PUSD_PER_USD = 10**12
-"""Picodollars in a dollar."""
+__all__ = ["ALWAYS", "Card", "RateCard", "UnknownCard", "Window"]
 
 
 class Window(NamedTuple):

@@ -15,7 +15,8 @@ from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import demands
 from otel_session_agg._pricing.overrides import Overrides
 from otel_session_agg._pricing.price_book import names_of
-from otel_session_agg._pricing.rate_card import ALWAYS, PUSD_PER_USD, RateCard, Window
+from otel_session_agg._pricing.rate_card import ALWAYS, RateCard, Window
+from otel_session_agg._values import PUSD_PER_USD
 
 __all__ = ["PriceQuery", "PriceReport", "as_json", "as_text", "report_price"]
 

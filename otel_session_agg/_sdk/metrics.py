@@ -22,15 +22,14 @@ from otel_session_agg._sdk.instruments import COUNTERS, GAUGES, HISTOGRAMS, PREF
 from otel_session_agg._sdk.metric_labels import MetricLabels
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._threads.locks import all_of
-
-_NAME = "otel_session_agg"
+from otel_session_agg.attributes import OUR_SCOPE
 
 
 class _Instruments:
     """The instruments of one meter provider: sums over all processors that measure by it."""
 
     def __init__(self, provider: metrics.MeterProvider) -> None:
-        meter = metrics.get_meter(_NAME, version(), provider, SCHEMA_URL)
+        meter = metrics.get_meter(OUR_SCOPE, version(), provider, SCHEMA_URL)
         self.span_workers: WeakSet[SpanWorker] = WeakSet()
         self.retired: dict[str, Counter[str]] = {}
         """Final counts of processors that were shut down, by instrument: counters never fall."""

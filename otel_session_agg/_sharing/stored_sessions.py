@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from itertools import islice
-from math import isfinite
 from typing import NamedTuple
 
 from otel_session_agg._model.rollup import Rollup
@@ -156,27 +155,16 @@ def _known(values: Rollup | SessionTotals, name: str) -> Value:
     return value
 
 
-def plain_metadata(totals: SessionTotals) -> dict[str, str | float | None]:
-    """Return the metadata of a session by name, as JSON can have it."""
-    values = {name: label.value for name, label in sorted(totals.metadata.items())}
-    return {
-        name: value if not isinstance(value, float) or isfinite(value) else None
-        for name, value in values.items()
-    }
-
-
 def _metadata(totals: SessionTotals) -> str | None:
-    return json.dumps(plain_metadata(totals), ensure_ascii=False) if totals.metadata else None
+    values = dict(sorted(totals.metadata_as_json().items()))
+    return json.dumps(values, ensure_ascii=False) if values else None
 
 
 COLUMNS: Mapping[str, Column] = {
     "session": Column(Form.TEXT, lambda session: session.session_id),
     "state": Column(Form.TEXT, lambda session: "ended" if session.has_ended else "open"),
     "revision": Column(Form.NUMBER, lambda session: session.revision),
-    "user": Column(
-        Form.TEXT,
-        lambda session: session.totals.user.value if session.totals.user is not None else None,
-    ),
+    "user": Column(Form.TEXT, lambda session: session.totals.user_id),
     "cost": _of_rollup("cost_usd"),
     "cost_source": _of_rollup("cost_source", Form.TEXT),
     "unpriced": _of_rollup("num_unpriced_events"),
