@@ -12,6 +12,12 @@ from dataclasses import field, fields
 from operator import add, attrgetter, or_, sub
 from typing import Any, NamedTuple
 
+MAX_MODELS = 32
+"""Models named on a root.
+
+Real sessions use a handful; the names come from user input and need a bound.
+"""
+
 
 def _now(now: Any, _: Any) -> Any:
     """Return the value now: merging it again changes nothing."""
@@ -50,6 +56,11 @@ def _max(a: Any, b: Any) -> Any:
     return max(a, b)
 
 
+def _union(a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
+    both = a | b
+    return both if len(both) <= MAX_MODELS else frozenset(sorted(both)[:MAX_MODELS])
+
+
 SUM = Rule("sum", add, sub)
 """Whole numbers are added; money is whole picodollars, so no float is ever added."""
 MAYBE = Rule("maybe", _maybe, _maybe_less)
@@ -60,6 +71,8 @@ MAX = Rule("max", _max)
 """The larger, ``None`` changes nothing."""
 ANY = Rule("any", or_)
 """True when either is."""
+UNION = Rule("union", _union)
+"""The ``MAX_MODELS`` names that sort first of both."""
 LATEST = Rule("latest", _max)
 """The value with the later time; of equals that with the larger span id, then value."""
 FIRST = Rule("first", _min)

@@ -19,18 +19,12 @@ from otel_session_agg._model.merges import (
     MAYBE,
     MIN,
     SUM,
-    Rule,
+    UNION,
     merged,
     rules_of,
     values_of,
 )
 from otel_session_agg._values import PUSD_PER_USD
-
-MAX_MODELS = 32
-"""Models named on a root.
-
-Real sessions use a handful; the names come from user input and need a bound.
-"""
 
 
 class At(NamedTuple):
@@ -39,15 +33,6 @@ class At(NamedTuple):
     time_ns: int
     span_id: int
     value: str
-
-
-def _union(a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
-    both = a | b
-    return both if len(both) <= MAX_MODELS else frozenset(sorted(both)[:MAX_MODELS])
-
-
-UNION = Rule("union", _union)
-"""The ``MAX_MODELS`` names that sort first of both."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -87,6 +72,8 @@ class Rollup:
     session: At | None = merged(FIRST)
 
     def __add__(self, other: Rollup) -> Rollup:
+        if self is NOTHING:  # as the first of a session is added to
+            return other
         return Rollup(
             *[
                 merge(mine, its)

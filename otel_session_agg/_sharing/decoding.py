@@ -13,8 +13,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from otel_session_agg._model.merges import ANY, FIRST, LATEST, MAX, MAYBE, MIN, SUM, Rule, rules_of
-from otel_session_agg._model.rollup import MAX_MODELS, UNION, At, Rollup
+from otel_session_agg._model.merges import (
+    ANY,
+    FIRST,
+    LATEST,
+    MAX,
+    MAX_MODELS,
+    MAYBE,
+    MIN,
+    SUM,
+    UNION,
+    Rule,
+    rules_of,
+)
+from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_session_agg._model.rollup import MAX_MODELS, At, Rollup
+from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._reading.output_text import Short
 from otel_session_agg._trace.call import Call, has_usage
 from otel_session_agg._trace.node import EventCounts

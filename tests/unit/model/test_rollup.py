@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._model.rollup import MAX_MODELS, At
+from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.rollup import At
 
 _WHOLE = st.integers(0, 2**70)
 _MAYBE = st.none() | _WHOLE

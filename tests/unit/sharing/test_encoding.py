@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
 from otel_session_agg._model.growing_totals import GrowingTotals
-from otel_session_agg._model.rollup import MAX_MODELS, At
+from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import (
     MAX_LABELS,
     MAX_LINKS,

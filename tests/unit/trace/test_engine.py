@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model.rollup import MAX_MODELS, Rollup
+from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
