@@ -35,7 +35,7 @@ from otel_session_agg._cli.demo.check import differences
 from otel_session_agg._cli.demo.loopback import Handler, serve
 from otel_session_agg._cli.demo.receiver import Receiver
 from otel_session_agg._cli.demo.script import SCRIPT
-from otel_session_agg._cli.demo.server import SESSION_HEADER, ModelServer, Reply, Served
+from otel_session_agg._cli.demo.server import SESSION_HEADER, ModelServer, Reply, Served, scripted
 from otel_session_agg._cli.demo.show import show
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ NOBODY_LISTENS = "http://127.0.0.1:1"
 
 @pytest.fixture(name="model_server")
 def _model_server() -> ModelServer:
-    return ModelServer(REPLIES)
+    return ModelServer(scripted(REPLIES))
 
 
 @pytest.fixture(name="model_url")
@@ -298,7 +298,7 @@ class TestTracesUrl:
 
 
 class _Unwilling(Handler):
-    def do_POST(self) -> None:  # noqa: N802  the name is the base class's
+    def do_POST(self) -> None:
         """Refuse."""
         self.body()
         self.answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"who are you?\n")

@@ -13,7 +13,7 @@ import pytest
 
 from otel_session_agg import attributes as n
 from otel_session_agg._cli.demo.receiver import ReceivedSpan
-from otel_session_agg._cli.demo.server import ModelServer, Reply, Served
+from otel_session_agg._cli.demo.server import ModelServer, Reply, Served, scripted
 from tests.support.environments import HAS_CHECKOUT, environment, variables
 from tests.support.paths import EXAMPLES
 from tests.support.vendor_sink import Answer, Request, Sink
@@ -216,7 +216,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A run of each vendor's recipe."""
     vendor = VENDORS[request.param]
     python = environment(request.param.partition("_")[0], vendor.requirements)
-    model, sink = ModelServer(SCRIPT), Sink(vendor.trace_path, vendor.answers)
+    model, sink = ModelServer(scripted(SCRIPT)), Sink(vendor.trace_path, vendor.answers)
     with model.running() as model_url, sink.running() as sink_url:
         places = {"sink": sink_url, "port": sink_url.rpartition(":")[2]}
         theirs = {name: value.format(**places) for name, value in vendor.variables.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ._environment import Environment
 from ._expectation import expectation
-from .model_server import ModelServer
+from .model_server import serving
 from .stacks import Stack
 
 RECORDED = Path(__file__).parent.parent / "cases" / "recorded"
@@ -47,9 +47,9 @@ def record(stack: Stack, environment: Environment) -> Recording:
     out = environment.folder / "out.jsonl"
     out.unlink(missing_ok=True)
     recording = Recording()
-    with ModelServer() as server:
+    with serving() as url:
         command = [*environment.command, *stack.options]
-        env = _variables(server.url, out, environment) | dict(stack.env)
+        env = _variables(url, out, environment) | dict(stack.env)
         with (environment.folder / "log.txt").open("w", encoding="utf-8") as log:
             done = subprocess.run(  # noqa: S603 - made of stacks
                 command, check=False, stdout=log, stderr=log, env=env, cwd=environment.folder, timeout=_RUN_SECONDS

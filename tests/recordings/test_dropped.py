@@ -22,7 +22,7 @@ from otel_session_agg import (
     end_session,
     session,
 )
-from otel_session_agg._cli.demo.server import ModelServer, Reply
+from otel_session_agg._cli.demo.server import ModelServer, Reply, scripted
 from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import CALL, App, below
 
@@ -36,7 +36,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[openai.OpenAI]:
     """A client of a model server on loopback, with OpenInference's instrumentation and a provider that is global."""
     provider = TracerProvider(shutdown_on_exit=False)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-    server = ModelServer({"go on": Reply("Yes.", PROMPT, COMPLETION, latency_ms=1)})
+    server = ModelServer(scripted({"go on": Reply("Yes.", PROMPT, COMPLETION, latency_ms=1)}))
     instrumentor = OpenAIInstrumentor()
     instrumentor.instrument(tracer_provider=provider)
     with (

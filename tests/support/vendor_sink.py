@@ -83,14 +83,14 @@ class Sink:
 class _Requests(Handler):
     sink: Sink
 
-    def do_GET(self) -> None:  # noqa: N802 -- the name is the base class's
+    def do_GET(self) -> None:
         """Answer one request."""
         body = self.body()
         if body is not None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             self.answer(HTTPStatus.OK, *self.sink.take(Request(self.path, headers, body)))
 
-    do_POST = do_GET  # noqa: N815 -- so is this
+    do_POST = do_GET
 
 
 def _spans(request: Request) -> ExportTraceServiceRequest:

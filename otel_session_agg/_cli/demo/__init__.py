@@ -95,9 +95,9 @@ def _run(backend: Backend | None, warnings: list[str]) -> Outcome:
     from otel_session_agg._cli.demo.check import differences, session_roots
     from otel_session_agg._cli.demo.receiver import Receiver
     from otel_session_agg._cli.demo.script import SCRIPT
-    from otel_session_agg._cli.demo.server import ModelServer
+    from otel_session_agg._cli.demo.server import ModelServer, scripted
 
-    model_server, receiver = ModelServer(SCRIPT), Receiver()
+    model_server, receiver = ModelServer(scripted(SCRIPT)), Receiver()
     with ExitStack() as stack:
         receiver_url = stack.enter_context(receiver.running())
         provider = _tracer_provider(receiver_url, backend)

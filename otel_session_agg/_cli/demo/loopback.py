@@ -1,4 +1,4 @@
-"""A small HTTP server on 127.0.0.1 in threads of its own, for model server and OTLP receiver."""
+"""A small HTTP server on 127.0.0.1 in threads of its own, for model servers and OTLP receivers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ class Handler(BaseHTTPRequestHandler):
 
         When it is too long or damaged, answer an error and return ``None``.
         """
-        length = int(self.headers.get("Content-Length", 0))
-        if length > _MAX_BODY_BYTES:
-            self.close_connection = True
-            self.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain", b"request too large\n")
-            return None
-        raw = self.rfile.read(length)
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            raw = b"".join(self._chunks())
+        else:
+            length = int(self.headers.get("Content-Length") or 0)
+            if length > _MAX_BODY_BYTES:
+                self.close_connection = True
+                content = b"request too large\n"
+                self.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain", content)
+                return None
+            raw = self.rfile.read(length)
         unpack = _UNPACK.get(self.headers.get("Content-Encoding", ""))
         try:
             return unpack(raw) if unpack else raw
@@ -52,16 +57,30 @@ class Handler(BaseHTTPRequestHandler):
             )
             return None
 
-    def answer(self, status: HTTPStatus, content_type: str, content: bytes) -> None:
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline().strip() or b"0", 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def answer(
+        self,
+        status: int,
+        content_type: str,
+        content: bytes,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Send a whole response."""
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's
-        """Log nothing: stderr belongs to the reader of the demo."""
+        """Log nothing: stderr belongs to whoever runs the program."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -83,7 +102,7 @@ def serve(handler: type[Handler]) -> Iterator[str]:
     thread = threading.Thread(
         target=server.serve_forever,
         kwargs={"poll_interval": 0.02},  # seconds that ``shutdown`` may have to wait
-        name="otel-session-agg-demo",
+        name="loopback",
         daemon=True,
     )
     thread.start()

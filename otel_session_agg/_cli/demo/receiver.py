@@ -74,7 +74,7 @@ class Receiver:
 class _Requests(Handler):
     receiver: Receiver
 
-    def do_POST(self) -> None:  # noqa: N802  the name is the base class's
+    def do_POST(self) -> None:
         """Take one request of an exporter, or refuse it."""
         body = self.body()
         if body is None:

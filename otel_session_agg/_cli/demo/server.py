@@ -1,9 +1,8 @@
-"""A model provider on loopback: the part of OpenAI's HTTP API that the demo's agents call.
+"""A model provider on loopback: the part of OpenAI's HTTP API that the demo and the examples call.
 
-Answers are scripted.  They depend on the last message only, so that calls made at the same time get
-the same answers in every run.  A message that is not in the script gets a default answer with
-tokens made from its length.  Each answer's usage is noted in ``ModelServer.served``: the demo
-compares the totals that arrive with it.
+What is answered is up to a function; each answer's usage is noted in ``ModelServer.served``, so
+that the totals that arrive can be compared with it.  The demo's answers are scripted: they depend
+on the last message only, so that calls made at the same time get the same answers in every run.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-__all__ = ["SESSION_HEADER", "ModelServer", "Reply", "Served"]
+__all__ = ["SESSION_HEADER", "ModelServer", "Reply", "Served", "scripted"]
 
 SESSION_HEADER = "X-Demo-Session"
 """Request header with the session of a call; a real provider would not know it."""
 
-_RESPONSE_MODELS = {
-    "gpt-4o": "gpt-4o-2024-08-06",
-    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
-    "o4-mini": "o4-mini-2025-04-16",
-}
-"""Dated names by requested ones, which OpenAI puts into answers; other names come back as they
-are."""
+_DATED = MappingProxyType(
+    {
+        "gpt-4o": "gpt-4o-2024-08-06",
+        "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
+        "o4-mini": "o4-mini-2025-04-16",
+    }
+)
+"""Names that OpenAI puts into answers, by requested ones."""
 
 _CREATED_SECONDS = 1_760_000_000
 _DIMENSIONS = 8
@@ -62,6 +63,7 @@ class Served:
     """The usage of one answer, as it was sent."""
 
     session: str
+    """What the request says in ``SESSION_HEADER``, else as ``prompt_cache_key``."""
     operation: str
     """``chat`` or ``embeddings``."""
     model: str
@@ -72,11 +74,20 @@ class Served:
 
 
 class ModelServer:
-    """The server; ``with server.running() as base_url`` serves for the ``openai`` client."""
+    """The server; ``with server.running() as base_url`` serves for the ``openai`` client.
 
-    def __init__(self, script: Mapping[str, Reply]) -> None:
-        """``script``: answers by the text of the last message (or the text to embed)."""
-        self._script = script
+    Args:
+        answer: The reply to a chat, as it was requested; a text to embed is asked as a chat, too.
+        models: Names in answers by requested ones; others come back as they are.
+
+    """
+
+    def __init__(
+        self, answer: Callable[[dict[str, Any]], Reply], models: Mapping[str, str] = _DATED
+    ) -> None:
+        """Start with nothing served."""
+        self.answer = answer
+        self.models = models
         self._served: list[Served] = []
         self._lock = threading.Lock()
 
@@ -89,11 +100,6 @@ class ModelServer:
     def running(self) -> AbstractContextManager[str]:
         """Serve until the block is left."""
         return serve(type("_Requests", (_Requests,), {"model_server": self}))
-
-    def reply(self, text: str) -> Reply:
-        """Return the scripted reply to ``text``, or the default one."""
-        count = max(1, len(text) // _CHARACTERS_PER_TOKEN)
-        return self._script.get(text) or Reply(f"You said: {text}", 7 + count, 3 + count)
 
     def note(self, session: str, operation: str, model: str, reply: Reply) -> None:
         """Note the usage of an answer."""
@@ -110,10 +116,21 @@ class ModelServer:
             self._served.append(served)
 
 
+def scripted(script: Mapping[str, Reply]) -> Callable[[dict[str, Any]], Reply]:
+    """Answer the text of the last message by ``script``, else with tokens made from its length."""
+
+    def answer(request: dict[str, Any]) -> Reply:
+        text = request["messages"][-1]["content"]
+        count = max(1, len(text) // _CHARACTERS_PER_TOKEN)
+        return script.get(text) or Reply(f"You said: {text}", 7 + count, 3 + count)
+
+    return answer
+
+
 class _Requests(Handler):
     model_server: ModelServer
 
-    def do_POST(self) -> None:  # noqa: N802  the name is the base class's
+    def do_POST(self) -> None:
         """Answer one call."""
         body = self.body()
         if body is None:
@@ -138,17 +155,19 @@ class _Requests(Handler):
     def _json(self, value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
         self.answer(status, "application/json", json.dumps(value).encode())
 
+    def _session(self, request: dict[str, Any]) -> str:
+        return self.headers.get(SESSION_HEADER) or str(request.get("prompt_cache_key") or "")
+
     def _chat(self, request: dict[str, Any]) -> None:
-        text = request["messages"][-1]["content"]
-        model = _RESPONSE_MODELS.get(request["model"], request["model"])
-        reply = self.model_server.reply(text)
+        reply = self.model_server.answer(request)
+        model = self.model_server.models.get(request["model"], request["model"])
         ids = {
             "id": f"chatcmpl-{uuid4().hex}",
             "created": _CREATED_SECONDS,
             "model": model,
             "system_fingerprint": "fp_demo",
         }
-        self.model_server.note(self.headers.get(SESSION_HEADER, ""), "chat", model, reply)
+        self.model_server.note(self._session(request), "chat", model, reply)
         if request.get("stream"):
             self._stream(
                 reply, ids, usage=bool((request.get("stream_options") or {}).get("include_usage"))
@@ -201,12 +220,11 @@ class _Requests(Handler):
 
     def _embeddings(self, request: dict[str, Any]) -> None:
         texts = [request["input"]] if isinstance(request["input"], str) else list(request["input"])
-        replies = [self.model_server.reply(text) for text in texts]
+        asked = [{**request, "messages": [{"role": "user", "content": text}]} for text in texts]
+        replies = [self.model_server.answer(chat) for chat in asked]
         tokens = sum(reply.prompt_tokens for reply in replies)
         total = Reply("", tokens, 0, latency_ms=max(reply.latency_ms for reply in replies))
-        self.model_server.note(
-            self.headers.get(SESSION_HEADER, ""), "embeddings", request["model"], total
-        )
+        self.model_server.note(self._session(request), "embeddings", request["model"], total)
         time.sleep(total.latency_ms / 1000)
         # the openai client requests it by default
         packed = request.get("encoding_format") == "base64"
@@ -230,9 +248,8 @@ def _message(reply: Reply) -> dict[str, Any]:
 
 
 def _tool_call(reply: Reply) -> dict[str, Any]:
-    identifier = f"call_{_digest(str(reply.tool), reply.text)}"
     return {
-        "id": identifier,
+        "id": f"call_{uuid4().hex}",
         "type": "function",
         "function": {"name": reply.tool, "arguments": reply.text},
     }
@@ -277,7 +294,3 @@ def _vector(text: str, *, packed: bool) -> str | list[float]:
     return (
         base64.b64encode(struct.pack(f"<{_DIMENSIONS}f", *numbers)).decode() if packed else numbers
     )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

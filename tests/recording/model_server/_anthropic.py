@@ -19,7 +19,7 @@ def count_tokens(exchange: Exchange) -> None:
 
 def messages(exchange: Exchange) -> None:
     """Answer a message."""
-    body = exchange.body
+    body = exchange.asked
     stream = bool(body.get("stream"))
     call = exchange.ledger.chat("anthropic", body["model"], stream=stream, abilities=ABILITIES)
     if call.failed:

@@ -26,9 +26,9 @@ def converse(exchange: Exchange) -> None:
     if call.failed:
         exchange.send_failure(call)
         return
-    said = answer(_request(exchange.body))
+    said = answer(_request(exchange.asked))
     if stream:
-        exchange.send_bytes(b"".join(_converse_events(call, said)), _EVENTS, _ids(call))
+        exchange.answer(200, _EVENTS, b"".join(_converse_events(call, said)), _ids(call))
         return
     content: list[Json] = []
     if call.reasoning:
@@ -117,7 +117,7 @@ def _converse_events(call: Served, said: str | Call) -> Iterable[bytes]:
 
 def _claude(exchange: Exchange, call: Served) -> None:
     """Anthropic's message in Amazon's envelope."""
-    whole = _anthropic.message(call, exchange.body, re.sub(r"^.*anthropic\.|-v\d+:\d+$", "", call.model))
+    whole = _anthropic.message(call, exchange.asked, re.sub(r"^.*anthropic\.|-v\d+:\d+$", "", call.model))
     counts = {"input": call.uncached, "output": call.completion, "cache-read-input": call.cache_read}
     counts["cache-write-input"] = call.cache_write
     if not call.stream:
@@ -134,7 +134,7 @@ def _claude(exchange: Exchange, call: Served) -> None:
         "cacheWriteInputTokenCount": call.cache_write,
     }
     packed = (_event("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode()}) for event in events)
-    exchange.send_bytes(b"".join(packed), _EVENTS, _ids(call))
+    exchange.answer(200, _EVENTS, b"".join(packed), _ids(call))
 
 
 def _nova(exchange: Exchange, call: Served) -> None:
@@ -145,12 +145,12 @@ def _nova(exchange: Exchange, call: Served) -> None:
         "cacheReadInputTokenCount": call.cache_read,
         "cacheWriteInputTokenCount": call.cache_write,
     }
-    text = {"text": str(answer(Request(exchange.body.get("messages"))))}
+    text = {"text": str(answer(Request(exchange.asked.get("messages"))))}
     if call.stream:
         told = [{"messageStart": {"role": "assistant"}}, {"contentBlockDelta": {"delta": text, "contentBlockIndex": 0}}]
         ends = [{"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"usage": usage}}]
         packed = (_event("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode()}) for event in told + ends)
-        exchange.send_bytes(b"".join(packed), _EVENTS, _ids(call))
+        exchange.answer(200, _EVENTS, b"".join(packed), _ids(call))
         return
     message = {"role": "assistant", "content": [text]}
     exchange.send_json({"output": {"message": message}, "stopReason": "end_turn", "usage": usage}, _ids(call))

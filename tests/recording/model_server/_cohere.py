@@ -12,7 +12,7 @@ from ._words import Call, Json, Request, Tool, answer
 
 def chat(exchange: Exchange) -> None:
     """Answer a chat."""
-    body = exchange.body
+    body = exchange.asked
     stream = bool(body.get("stream"))
     call = exchange.ledger.chat("cohere", body["model"], stream=stream, abilities=Abilities(cache_read=False, reasoning=False))
     if call.failed:
@@ -28,11 +28,11 @@ def chat(exchange: Exchange) -> None:
 
 def embed(exchange: Exchange) -> None:
     """Answer with a short vector for each text."""
-    call = exchange.ledger.embedding("cohere", exchange.body["model"])
+    call = exchange.ledger.embedding("cohere", exchange.asked["model"])
     if call.failed:
         exchange.send_failure(call)
         return
-    texts = exchange.body.get("texts") or []
+    texts = exchange.asked.get("texts") or []
     told = {"id": call.token, "embeddings": {"float": [[0.1, 0.2, 0.3] for _ in texts]}, "texts": texts}
     exchange.send_json({**told, "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": call.prompt}}})
 

@@ -16,7 +16,7 @@ def generate(exchange: Exchange) -> None:
     if call.failed:
         exchange.send_failure(call)
         return
-    whole = _answer(call, answer(_request(exchange.body)))
+    whole = _answer(call, answer(_request(exchange.asked)))
     if not stream:
         exchange.send_json(whole)
     elif "alt=sse" in exchange.query:
@@ -31,7 +31,7 @@ def embed(exchange: Exchange) -> None:
     if call.failed:
         exchange.send_failure(call)
         return
-    number = len(exchange.body.get("requests") or exchange.body.get("instances") or [None])
+    number = len(exchange.asked.get("requests") or exchange.asked.get("instances") or [None])
     counts = [call.prompt - (number - 1), *[1] * (number - 1)]
     rows = [{"values": [0.1, 0.2, 0.3], "statistics": {"tokenCount": count, "truncated": False}} for count in counts]
     if exchange.path_parts.endswith(":predict"):

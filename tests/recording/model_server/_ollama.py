@@ -14,7 +14,7 @@ _TIMES = {"total_duration": 5, "load_duration": 1, "prompt_eval_duration": 1, "e
 
 def chat(exchange: Exchange) -> None:
     """Answer a chat or a prompt."""
-    body = exchange.body
+    body = exchange.asked
     stream = bool(body.get("stream", True))
     call = exchange.ledger.chat("ollama", body["model"], stream=stream, abilities=Abilities(cache_read=False, reasoning=False))
     if call.failed:
@@ -26,18 +26,18 @@ def chat(exchange: Exchange) -> None:
     last = {**frame, **content, "done": True, "done_reason": "stop", **_TIMES, **counts}
     if stream:
         lines = [{**frame, **content, "done": False}, {**last, **_content("", bare="response" in content)}]
-        exchange.send_bytes("".join(json.dumps(line) + "\n" for line in lines).encode(), "application/x-ndjson")
+        exchange.answer(200, "application/x-ndjson", "".join(json.dumps(line) + "\n" for line in lines).encode())
     else:
         exchange.send_json(last)
 
 
 def embed(exchange: Exchange) -> None:
     """Answer with a short vector for each text."""
-    call = exchange.ledger.embedding("ollama", exchange.body["model"])
+    call = exchange.ledger.embedding("ollama", exchange.asked["model"])
     if call.failed:
         exchange.send_failure(call)
         return
-    texts = exchange.body.get("input")
+    texts = exchange.asked.get("input")
     vectors = [[0.1, 0.2, 0.3] for _ in (texts if isinstance(texts, list) else [texts])]
     exchange.send_json({"model": call.model, "embeddings": vectors, "prompt_eval_count": call.prompt, **_TIMES})
 

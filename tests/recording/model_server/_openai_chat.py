@@ -31,7 +31,7 @@ _ABILITIES = {"mistral": _NO_REASONING}
 def identity(exchange: Exchange) -> tuple[str, str]:
     """Provider and model of a request: Azure names the deployment in the path."""
     deployment = re.match(r"openai/deployments/([^/]+)/", exchange.path_parts)
-    model = str(exchange.body.get("model") or "gpt-4o-mini")
+    model = str(exchange.asked.get("model") or "gpt-4o-mini")
     if exchange.provider:
         return exchange.provider, dated(model)
     if deployment:
@@ -46,7 +46,7 @@ def dated(model: str) -> str:
 
 def chat(exchange: Exchange) -> None:
     """Answer a chat."""
-    body = exchange.body
+    body = exchange.asked
     provider, model = identity(exchange)
     stream = bool(body.get("stream"))
     call = exchange.ledger.chat(provider, model, stream=stream, abilities=_ABILITIES.get(provider, _REASONS))
@@ -142,7 +142,7 @@ def _deltas(message: Json) -> Iterator[Json]:
 
 def embeddings(exchange: Exchange) -> None:
     """Answer with a short vector for each text."""
-    body = exchange.body
+    body = exchange.asked
     provider, model = identity(exchange)
     call = exchange.ledger.embedding(provider, model)
     if call.failed:

@@ -13,7 +13,7 @@ from ._words import Call, Json, Request, Tool, answer
 
 def responses(exchange: Exchange) -> None:
     """Answer one."""
-    body = exchange.body
+    body = exchange.asked
     provider, model = identity(exchange)
     stream = bool(body.get("stream"))
     call = exchange.ledger.chat(provider, model, stream=stream, abilities=Abilities())

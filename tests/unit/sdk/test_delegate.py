@@ -22,7 +22,7 @@ from otel_session_agg.testing import RecordingExporter, make_span
 class _Requests(Handler):
     seen: list[dict[str, str]]
 
-    def do_POST(self) -> None:  # noqa: N802 -- of the base class
+    def do_POST(self) -> None:
         """Keep the headers of a request."""
         self.seen.append({name.lower(): value for name, value in self.headers.items()})
         self.body()
