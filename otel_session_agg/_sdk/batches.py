@@ -106,8 +106,9 @@ class BatchFolder:
         number = min(len(queue), _BATCH)
         now = self.clock()
         pipeline.intake.take(queue, number, now, self.taken)
-        # what was taken leaves all the same
-        self.guard.call("releasing", pipeline.due, now, self.taken)
+        if pipeline.deadlines.first_seconds <= now:
+            # what was taken leaves all the same
+            self.guard.call("releasing", pipeline.due, now, self.taken)
         self.finish(now)
         pipeline.turn(now)
         self.hold()

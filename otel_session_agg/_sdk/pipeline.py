@@ -48,6 +48,7 @@ from weakref import finalize
 
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
+from otel_session_agg._deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.session_record import SessionRecord
@@ -119,13 +120,13 @@ class Pipeline:
         self._prices = prices
         self._root_writer = RootWriter(Naming(settings))
         rootless_seconds = None if batch_seconds is None else settings.session_idle_seconds
+        self.deadlines = Deadlines()
         self.reader = Reader(self._root_writer.inputs.noting(reading.read))
-        self.engine = Engine(settings, self.reader.read, self._price, rootless_seconds)
+        self.engine = Engine(
+            settings, self.reader.read, self._price, self.deadlines, rootless_seconds
+        )
         assembler = self._assembler(batch_seconds, is_shared=store is not None)
-        self._fronts: list[TraceAssembler | Engine] = [self.engine]
-        """What ended spans go through, in this order."""
-        if assembler is not None:
-            self._fronts.insert(0, assembler)
+        self.assembler = assembler
         self.process = f"{os.getpid():x}-{uuid4().hex[:16]}"
         self.store_worker = self._store_worker(store, wake)
         self.manager = self._session_manager(store, batch_seconds)
@@ -147,7 +148,12 @@ class Pipeline:
             return None
         parts_seconds = batch_seconds if is_shared else 0.0
         return TraceAssembler(
-            self._settings, self.engine, self.guard, self._readable, parts_seconds
+            self._settings,
+            self.engine,
+            self.guard,
+            self._readable,
+            self.deadlines,
+            parts_seconds,
         )
 
     def _store_worker(
@@ -171,6 +177,7 @@ class Pipeline:
             self.process,
             self.store_worker,
             self.guard,
+            self.deadlines,
             name_of(store),
             settles_seconds=0.0 if batch_seconds is None else linger_seconds + batch_seconds,
         )
@@ -179,13 +186,17 @@ class Pipeline:
 
     def due(self, now: float, out: Out) -> None:
         """Release what has waited long enough."""
-        for front in self._fronts:
-            front.due(now, out)
+        due = self.deadlines.due(now)
+        if self.assembler is not None and Phase.ASSEMBLING in due:
+            self.assembler.expired(now, out)
+        if Phase.LINGERING in due:
+            self.engine.expired(out)
 
     def drain(self, reason: str, now: float, out: Out) -> None:
         """Release every root that has ended, at once."""
-        for front in self._fronts:
-            front.drain(reason, now, out)
+        if self.assembler is not None:
+            self.assembler.drain(reason, now, out)
+        self.engine.drain(reason, now, out)
 
     def finish(self, out: Taken, now: float) -> None:
         """Let leave what came out: released roots get their totals.
@@ -265,14 +276,6 @@ class Pipeline:
                 reporter.labels_of(trace),
                 is_exceeded=reporter.is_exceeded(trace),
             )
-
-    def next_deadline(self, now: float) -> float | None:
-        """Return when there is something to do although nothing ends; ``None``: never."""
-        times = [
-            *(front.next_deadline() for front in self._fronts),
-            self.manager.next_deadline(now),
-        ]
-        return min((time for time in times if time is not None), default=None)
 
     def close(self) -> None:
         """Let go of the store."""

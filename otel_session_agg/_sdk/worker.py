@@ -155,7 +155,7 @@ class SpanWorker(BatchFolder):
         if self.queue or self.held:  # appended before the flag fell
             self.awake = True
             return 0.0
-        deadline = self.pipeline.next_deadline(self.clock())
+        deadline = self.pipeline.deadlines.next()
         return None if deadline is None else max(0.0, deadline - self.clock())
 
     def drain(self, reason: str, until: float) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from otel_session_agg._deadlines import Deadline, Deadlines
+from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._recent import Recent
 from otel_session_agg._sharing.parts import RemoteParts
@@ -53,11 +53,11 @@ class WaitingRoot:
 class DistributedTraces:
     """The traces of this process that have parts, and the roots that wait for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadlines: Deadlines) -> None:
         self._parts: Recent[int, dict[int, Trace]] = Recent(MAX_REMEMBERED // 2)
         self._sessions: Recent[int, str] = Recent(MAX_REMEMBERED // 2)
         self._waiting: dict[int, dict[int, WaitingRoot]] = {}
-        self._deadlines: Deadlines[WaitingRoot] = Deadlines()
+        self._deadlines: PhaseDeadlines[WaitingRoot] = deadlines.of(Phase.PARTS)
 
     def __len__(self) -> int:
         return sum(len(roots) for roots in self._waiting.values())
@@ -124,10 +124,6 @@ class DistributedTraces:
             if not roots:
                 del self._waiting[waiting.trace.trace_id]
 
-    def next_deadline(self) -> float | None:
-        """Return when `due` has something to return next; ``None``: never."""
-        return self._deadlines.next()
-
-    def due(self, now: float) -> list[WaitingRoot]:
+    def take_expired(self) -> list[WaitingRoot]:
         """Return the roots that have waited long enough."""
-        return self._deadlines.pop_due(now)
+        return self._deadlines.take()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.rollup import NOTHING, At, Rollup
 from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, Member, SessionTotals
@@ -35,22 +36,24 @@ class SessionLifecycle(SessionTable):
     Args:
         settings: The settings.
         process: The name of this processor in the store.
+        deadlines: Those of the pipeline.
         is_shared: Whether there is a store that processes share.
         num_open: Returns the number of traces of a session that have not come to their end.
         refresh: Lets the open traces of a session report what they have by now.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what the session manager has
         self,
         settings: Settings,
         process: str,
+        deadlines: Deadlines,
         *,
         is_shared: bool,
         num_open: Callable[[str], int],
         refresh: Callable[[str, float], object] | None = None,
     ) -> None:
-        super().__init__(settings, process, is_shared=is_shared, num_open=num_open)
+        super().__init__(settings, process, deadlines, is_shared=is_shared, num_open=num_open)
         self._refresh = refresh
 
     # -- changes ---------------------------------------------------------------------------
@@ -218,13 +221,9 @@ class SessionLifecycle(SessionTable):
         if session is not None and session.ending is not None:
             self._end(session)
 
-    def next_deadline(self) -> float | None:
-        """Return when `due` has something to do next; ``None``: never."""
-        return self._deadlines.next()
-
-    def due(self, now: float) -> None:
+    def expired(self, now: float) -> None:
         """End sessions that have waited long enough."""
-        for session_id in self._deadlines.pop_due(now):
+        for session_id in self._deadlines.take():
             if (
                 self._refresh is not None
                 and session_id in self._sessions

@@ -7,11 +7,11 @@ The caller holds a lock around all calls.  What has to be done outside of it is 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from functools import partial
 
 from otel_session_agg._api.context import Label
+from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import HOUR_NS, scopes
 from otel_session_agg._model.rollup import Rollup
@@ -49,6 +49,7 @@ class SessionManager:
         process: The name of this processor in the store.
         store_worker: The thread that talks to the shared store; ``None``: there is none.
         guard: Catches and logs faults.
+        deadlines: Those of the pipeline.
         store: What the store is known by in this process; ``None``: there is none.
         settles_seconds: How long spans that have ended may still be on their way here.
 
@@ -62,6 +63,7 @@ class SessionManager:
         process: str,
         store_worker: StoreWorker | None,
         guard: Guard,
+        deadlines: Deadlines,
         store: Hashable = None,
         settles_seconds: float = 0.0,
     ) -> None:
@@ -70,12 +72,13 @@ class SessionManager:
         is_shared, texts = store_worker is not None, settings.outputs and settings.store_outputs
         self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=is_shared)
         self._publisher = SessionPublisher(
-            store_worker, engine, self.accounts, process, texts=texts
+            store_worker, engine, self.accounts, process, deadlines, texts=texts
         )
         self._trace_publisher = TracePublisher(store_worker, process, store, texts=texts)
         self.lifecycle = SessionLifecycle(
             settings,
             process,
+            deadlines,
             is_shared=is_shared,
             num_open=engine.traces_by_session.number,
             refresh=self.totals,
@@ -89,6 +92,7 @@ class SessionManager:
             self.budgets,
             settings.linger_seconds,
             guard,
+            deadlines,
         )
         self._reporter = self.root_release.reporter
         self.remote_reads = RemoteReads(
@@ -99,11 +103,10 @@ class SessionManager:
         self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
         """Blocks that were added to their sessions."""
         self._settles_seconds = settles_seconds
-        self._delayed_ends: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        """Sessions that are to end when what is on its way has come, the first to end first.
-
-        For each the time, monotonic, and the reason.
-        """
+        self._deadlines = deadlines
+        self._ends: PhaseDeadlines[tuple[str, str]] = deadlines.of(Phase.DELAYED_ENDS)
+        self._delayed_ends: dict[str, Deadline[tuple[str, str]]] = {}
+        """Sessions that are to end when what is on its way has come, each with the reason."""
 
     # -- beginnings ------------------------------------------------------------------------
 
@@ -190,8 +193,11 @@ class SessionManager:
     def end(self, session_id: str, reason: str, now: float) -> None:
         """End a session when the spans that are on their way have come."""
         if self._settles_seconds:
-            self._delayed_ends.pop(session_id, None)
-            self._delayed_ends[session_id] = (now + self._settles_seconds, reason)
+            if (before := self._delayed_ends.pop(session_id, None)) is not None:
+                before.cancel()
+            self._delayed_ends[session_id] = self._ends.add(
+                now + self._settles_seconds, (session_id, reason)
+            )
         else:
             self._end(session_id, reason, now)
 
@@ -214,42 +220,44 @@ class SessionManager:
 
     # -- turns -----------------------------------------------------------------------------
 
-    def next_deadline(self, now: float) -> float | None:
-        """Return when `turn` has something to do although nothing ends; ``None``: never."""
-        times = [
-            self.root_release.next_deadline(),
-            self.lifecycle.next_deadline(),
-            self._publisher.next_deadline(now),
-            next((when for when, _ in self._delayed_ends.values()), None),
-        ]
-        return min((time for time in times if time is not None), default=None)
-
     def turn(self, now: float, *, all_now: bool = False) -> None:
         """Do what follows from ended spans, from time, and from what comes from the store.
 
         ``all_now``: nothing waits to be written.
         """
-        for received in self._publisher.receive():
+        due = self._deadlines.due(now) if self._deadlines.first_seconds <= now else ()
+        for received in self._publisher.receive(is_due=Phase.PUBLISHING in due):
             self._receive(received, now)
-        self.root_release.due(now)
+        if Phase.PARTS in due:
+            self.root_release.expired(now)
         by_session = self._engine.traces_by_session
         touched, by_session.touched = by_session.touched, set()
         if scopes:
             self.check_accounts(touched, now)
         for session_id in [name for name in touched if name in self.budgets]:
             self._check_budgets(session_id, now)
-        while self._delayed_ends and (all_now or next(iter(self._delayed_ends.values()))[0] <= now):
-            session_id, (_, reason) = self._delayed_ends.popitem(last=False)
-            self._end(session_id, reason, now)
+        if Phase.DELAYED_ENDS in due or (all_now and self._delayed_ends):
+            self._end_delayed(now, all_now=all_now)
         for session_id in by_session.take_ended():
             self.lifecycle.end_if_asked(session_id)
-        self.lifecycle.due(now)
+        if Phase.SESSIONS in due:
+            self.lifecycle.expired(now)
         for session in self.lifecycle.dropped:
             self.budgets.forget(session.session_id)
         refresh = partial(self.totals, now=now)
         self._publisher.turn(self.lifecycle, touched, self.budgets, refresh, now, all_now=all_now)
         for record in self.lifecycle.records:
             self.budgets.forget(record.session_id)
+
+    def _end_delayed(self, now: float, *, all_now: bool) -> None:
+        """End the sessions for which it is time, or all that are to end."""
+        ends = self._ends.take()
+        if all_now:
+            ends += [one.item for one in self._delayed_ends.values() if one.item is not None]
+        for session_id, reason in ends:
+            if (end := self._delayed_ends.pop(session_id, None)) is not None:
+                end.cancel()
+                self._end(session_id, reason, now)
 
     def check_accounts(self, touched: Iterable[str], now: float) -> None:
         """Note which accounts have used more than a budget by now; ``touched``: sessions."""

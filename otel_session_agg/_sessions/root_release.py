@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import add
 
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._reasons import LATE, OPEN_TRACES, STORE
@@ -50,6 +51,7 @@ class RootRelease:
         budgets: BudgetTable,
         linger_seconds: float,
         guard: Guard,
+        deadlines: Deadlines,
     ) -> None:
         self._guard = guard
         self._engine = engine
@@ -59,7 +61,7 @@ class RootRelease:
         self._lifecycle = lifecycle
         self._budgets = budgets
         self._linger_seconds = linger_seconds
-        self._distributed_traces = DistributedTraces()
+        self._distributed_traces = DistributedTraces(deadlines)
         self.reporter = SessionReporter(engine, text, lifecycle, budgets, self._distributed_traces)
         self.ready: list[ReleasedRoot] = []
 
@@ -281,13 +283,9 @@ class RootRelease:
             waiting.remote_parts = remote_parts
         self._release_if_complete(trace_id, now)
 
-    def next_deadline(self) -> float | None:
-        """Return when `due` has something to do next; ``None``: never."""
-        return self._distributed_traces.next_deadline()
-
-    def due(self, now: float) -> None:
+    def expired(self, now: float) -> None:
         """Release roots that have waited long enough, with what is known."""
-        for waiting in self._distributed_traces.due(now):
+        for waiting in self._distributed_traces.take_expired():
             self._complete(waiting, now)
 
     def give_up(self, reason: str, now: float) -> None:

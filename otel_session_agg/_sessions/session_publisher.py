@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._sessions.accounts import Account, Accounts
 from otel_session_agg._sessions.blocks import Blocks
 from otel_session_agg._sessions.budget_table import BudgetTable
@@ -49,16 +50,18 @@ class SessionPublisher:
         engine: The traces.
         accounts: What budgets over users and other keys are compared with.
         process: The name of this processor in the store.
+        deadlines: Those of the pipeline.
         texts: Whether the last output and the text of the last error of sessions are written, too.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what the session manager has
         self,
         store_worker: StoreWorker | None,
         engine: Engine,
         accounts: Accounts,
         process: str,
+        deadlines: Deadlines,
         *,
         texts: bool,
     ) -> None:
@@ -75,17 +78,17 @@ class SessionPublisher:
         self._stale: dict[str, float] = {}
         """Sessions with open traces that have something new, and since when it is not written."""
         self._watched: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        self._is_behind = False
-        """Whether a session was not written because it had been written a moment before."""
+        self._deadlines: PhaseDeadlines[float] = deadlines.of(Phase.PUBLISHING)
+        self._again: Deadline[float] | None = None
+        """When to look again what is to be written."""
 
-    def next_deadline(self, now: float) -> float | None:
-        """Return when something has to be written although nothing ends; ``None``: never."""
-        if self._is_behind:
-            return now + HOT_SECONDS
-        return now + PUBLISH_SECONDS if self._stale else None
+    def receive(self, *, is_due: bool) -> Iterable[object]:
+        """Take what has come from the store: records, totals and parts of other processes.
 
-    def receive(self) -> Iterable[object]:
-        """Take what has come from the store: records, totals and parts of other processes."""
+        ``is_due``: `turn` will be called because something is to be written.
+        """
+        if is_due:
+            self._deadlines.take()
         return self._store_worker.take() if self._store_worker is not None else ()
 
     def turn(  # noqa: PLR0913 -- what the session manager has
@@ -133,6 +136,13 @@ class SessionPublisher:
         if (writers := (sessions, self._accounts.watched())) != self._watched:
             self._watched = writers
             self._store_worker.watch(*writers)
+        if self._again is not None:
+            self._again.cancel()
+        self._again = None
+        if lifecycle.unwritten or self._stale:
+            # written a moment before, or nothing of it has left
+            when = now + (HOT_SECONDS if lifecycle.unwritten else PUBLISH_SECONDS)
+            self._again = self._deadlines.add(when, when)
 
     def _write_changed(
         self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool
@@ -157,7 +167,6 @@ class SessionPublisher:
                 known.unwritten_since = now if goes_on else None
             if known.unwritten_since is not None:
                 lifecycle.unwritten[session_id] = None
-        self._is_behind = bool(lifecycle.unwritten)
 
     def _write_blocks(self, name: str) -> None:
         """Write how many blocks of a session or an owner are entered.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._reasons import IDLE, MAX_SESSIONS
@@ -26,6 +26,7 @@ class SessionTable:
         self,
         settings: Settings,
         process: str,
+        deadlines: Deadlines,
         *,
         is_shared: bool,
         num_open: Callable[[str], int],
@@ -35,7 +36,7 @@ class SessionTable:
         self._is_shared = is_shared
         self._num_open = num_open
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._deadlines: Deadlines[str] = Deadlines()
+        self._deadlines: PhaseDeadlines[str] = deadlines.of(Phase.SESSIONS)
         self._num_writers = 0
         self.records: list[SessionRecord] = []
         """Records that were made and not taken yet."""

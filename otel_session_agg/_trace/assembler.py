@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
@@ -57,12 +57,13 @@ MAX_TOPS = 8192
 class TraceAssembler:
     """The stage before the engine where only ends of spans are seen."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what the pipeline has
         self,
         settings: Settings,
         engine: Engine,
         guard: Guard,
         text: Text,
+        deadlines: Deadlines,
         wait_for_parts_seconds: float = 0.0,
     ) -> None:
         self._engine = engine
@@ -73,7 +74,7 @@ class TraceAssembler:
         self._idle_seconds = settings.session_idle_seconds
         self._max_spans = settings.max_open_spans
         self._traces: OrderedDict[int, WaitingTrace] = OrderedDict()
-        self._deadlines: Deadlines[Due] = Deadlines()
+        self._deadlines: PhaseDeadlines[Due] = deadlines.of(Phase.ASSEMBLING)
         self.tops: Recent[int, int] = Recent(MAX_TOPS // 2)
         """Trace ids by span id: spans that were seen to begin below a parent that will not come."""
         self.number = 0
@@ -146,13 +147,9 @@ class TraceAssembler:
 
     # -- release ----------------------------------------------------------------------------
 
-    def next_deadline(self) -> float | None:
-        """Return when ``due`` has something to do, in monotonic seconds."""
-        return self._deadlines.next()
-
-    def due(self, now: float, out: Out) -> None:
+    def expired(self, now: float, out: Out) -> None:
         """Release what has waited long enough."""
-        for waiting, root_id in self._deadlines.pop_due(now):
+        for waiting, root_id in self._deadlines.take():
             if root_id is None:
                 waiting.idle = None
                 if (

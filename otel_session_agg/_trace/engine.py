@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reasons import (
     DUPLICATE,
@@ -50,9 +51,10 @@ class Engine(Releases):
         settings: Settings,
         read: Callable[[SpanData], Reading],
         price: Price,
+        deadlines: Deadlines,
         rootless_seconds: float | None = None,
     ) -> None:
-        super().__init__(settings, price, RecentCalls(price, MAX_RECENT_CALLS))
+        super().__init__(settings, price, RecentCalls(price, MAX_RECENT_CALLS), deadlines)
         self._rootless_seconds = (
             settings.linger_seconds if rootless_seconds is None else rootless_seconds
         )

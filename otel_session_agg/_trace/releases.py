@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._reasons import (
     COMPLETE,
     DISCARDED,
@@ -36,21 +36,19 @@ Finding the oldest then costs nothing per span.
 class Releases(TraceTotals):
     """The session roots of a process, and which of them leave; the base of ``Engine``."""
 
-    def __init__(self, settings: Settings, price: Price, recent_calls: RecentCalls) -> None:
+    def __init__(
+        self, settings: Settings, price: Price, recent_calls: RecentCalls, deadlines: Deadlines
+    ) -> None:
         ended_spans = EndedSpans()
         super().__init__(price, ended_spans, recent_calls)
         self._settings = settings
         self.roots = TraceTable(ended_spans)
-        self._deadlines: Deadlines[Trace] = Deadlines()
+        self._deadlines: PhaseDeadlines[Trace] = deadlines.of(Phase.LINGERING)
         self.traces_by_session = TracesBySession(self.roots.keeps)
 
-    def next_deadline(self) -> float | None:
-        """Return when ``due`` has something to do, in monotonic seconds."""
-        return self._deadlines.next()
-
-    def due(self, now: float, out: Out) -> None:
+    def expired(self, out: Out) -> None:
         """Release what has waited long enough."""
-        self._release_all(self._deadlines.pop_due(now), LINGER, out)
+        self._release_all(self._deadlines.take(), LINGER, out)
 
     def drain(self, reason: str, _now: float, out: Out) -> None:
         """Release every root that has ended, at once; on shutdown also traces without a root."""

@@ -22,6 +22,7 @@ from genai_prices import calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import PriceBook, Settings
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.span import Reading, SpanData, Usage
 from otel_session_agg._pricing.price_book import PriceBook as _Book
 from otel_session_agg._reading import span as reading
@@ -68,7 +69,7 @@ def check_prices() -> None:
 
 def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Reading]) -> list[Trace]:
     """Fold recorded spans, read beforehand; returns the traces that left."""
-    engine = Engine(Settings(), lambda span: events[span.span_id], lambda call: (call.usage or Usage()).total_tokens)
+    engine = Engine(Settings(), lambda span: events[span.span_id], lambda call: (call.usage or Usage()).total_tokens, Deadlines())
     out: list[object] = []
     for data, _ in reversed(spans):  # parents end after their children, so they began before them
         engine.started(data.trace_id, data.span_id, data.parent_id, out)
@@ -89,7 +90,7 @@ def folding(ended: list[ReadableSpan]) -> tuple[list[tuple[SpanData, ReadableSpa
 def check_folding() -> None:
     """The totals of folded traces are right."""
     spans, events = folding(recorded(3))
-    engine = Engine(Settings(), reading.read, lambda _: None)
+    engine = Engine(Settings(), reading.read, lambda _: None, Deadlines())
     out: list[object] = []
     for data, span in spans:
         engine.ended(data, span, 0.0, out)

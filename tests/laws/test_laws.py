@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, Settings
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call
@@ -20,6 +21,7 @@ from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Changed, Trace
 from otel_session_agg.conventions import CONVENTIONS
 from tests.support.builds import not_compiled
+from tests.support.deadlines import release_due
 from tests.unit.ground.test_values import ANYTHING
 
 _CALLS = (Kind.MODEL, Kind.EMBEDDING)
@@ -67,7 +69,7 @@ class _Harness:
         self.lean = lean
         """Keep no books of carriers: for many steps."""
         self.settings = Settings(**kwargs)
-        self.engine = Engine(self.settings, _read, _price)
+        self.engine = Engine(self.settings, _read, _price, Deadlines())
         self.now = 0.0
         self.handed_in: Counter[object] = Counter()
         self.left: Counter[object] = Counter()
@@ -94,7 +96,7 @@ class _Harness:
         """Time passes."""
         self.now += seconds
         out: list[object] = []
-        self.engine.due(self.now, out)
+        release_due(self.engine, self.now, out)
         self._check(out)
 
     def drain(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from otel_session_agg import Rollup, Settings
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call
@@ -81,7 +82,7 @@ def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: 
     ``is_asked``: totals are asked for after each end.
     """
     events = {data.span_id: event for data, event in told}
-    engine = Engine(Settings(), lambda data: events.get(data.span_id) or Reading(Kind.SPAN), price)
+    engine = Engine(Settings(), lambda data: events.get(data.span_id) or Reading(Kind.SPAN), price, Deadlines())
     out: list[object] = []
     times = [data.start_ns for data, _ in told] + [data.end_ns for data, _ in told] + [_EPOCH_NS] * (not told)
     root = SpanData("session", _TRACE, _ROOT, None, "INTERNAL", "app", "", min(times), max(times), {})

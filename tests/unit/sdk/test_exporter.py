@@ -25,11 +25,13 @@ from otel_session_agg import (
     record_feedback,
     session,
 )
+from otel_session_agg._deadlines import Phase
 from otel_session_agg._trace import assembler
 from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 from tests.support.apps import CALL, DEADLINE_SECONDS, PRICES
 from tests.support.builds import not_compiled
+from tests.support.deadlines import next_deadline
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -228,9 +230,13 @@ class TestMissing:
         for number in range(100):
             face.export(call(2, 1, trace_id=number + 1), call(4, 3, trace_id=number + 1), root(trace_id=number + 1))
         face.tick(6)
-        assembling = face.span_worker.pipeline._fronts[0]
+        assembling = face.span_worker.pipeline.assembler
         assert isinstance(assembling, assembler.TraceAssembler)
-        assert (0, {}, None) == (assembling.number, assembling._traces, assembling.next_deadline())
+        assert (0, {}, None) == (
+            assembling.number,
+            assembling._traces,
+            next_deadline(face.span_worker.pipeline.deadlines, Phase.ASSEMBLING),
+        )
 
 
 class TestSeveralRoots:
@@ -282,8 +288,8 @@ class TestBounds:
         face = make(max_open_spans=50)
         for number in range(500):
             face.export(call(number + 2, 1))
-        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
-        assert face.span_worker.pipeline._fronts[0].number <= 50
+        assert isinstance(face.span_worker.pipeline.assembler, assembler.TraceAssembler)
+        assert face.span_worker.pipeline.assembler.number <= 50
         face.export(root())
         face.tick(6)
         assert (500, 7500, 10000.0) == tuple(face.totals()[k] for k in ("num_events", "total_tokens", "cost"))
@@ -294,8 +300,8 @@ class TestBounds:
         face = make()
         for number in range(100):
             face.export(call(2, 1, trace_id=number + 1))
-        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
-        assert face.span_worker.pipeline._fronts[0].number == 20
+        assert isinstance(face.span_worker.pipeline.assembler, assembler.TraceAssembler)
+        assert face.span_worker.pipeline.assembler.number == 20
         for number in range(100):
             face.export(root(trace_id=number + 1))
         face.tick(6)
@@ -309,11 +315,11 @@ class TestBounds:
         said = {**CALL, "output.value": "x" * 1000, "metadata": json.dumps({"a": "x" * 1000})}
         for number in range(100):
             face.export(make_span("n" * 100_000, trace_id=number + 1, span_id=2, parent_id=1, attributes=said))
-        assert isinstance(face.span_worker.pipeline._fronts[0], assembler.TraceAssembler)
-        assert 9 == face.span_worker.pipeline._fronts[0].number
+        assert isinstance(face.span_worker.pipeline.assembler, assembler.TraceAssembler)
+        assert 9 == face.span_worker.pipeline.assembler.number
         assert all(
             "" == kept.span.name
-            for waiting in face.span_worker.pipeline._fronts[0]._traces.values()
+            for waiting in face.span_worker.pipeline.assembler._traces.values()
             for kept in waiting.spans.values()
         )
         for number in range(100):
@@ -327,7 +333,7 @@ class TestBounds:
         face = make(max_output_chars=100)
         said = {**CALL, "output.value": "x" * 1_000_000}
         face.export(make_span("chat", span_id=2, parent_id=1, attributes=said))
-        (waiting,) = face.span_worker.pipeline._fronts[0]._traces.values()  # type: ignore[union-attr]
+        (waiting,) = face.span_worker.pipeline.assembler._traces.values()  # type: ignore[union-attr]
         assert 100 >= len(str(waiting.spans[2].reading.output))
         face.export(root())
         face.tick(6)

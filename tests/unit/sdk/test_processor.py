@@ -30,6 +30,7 @@ from opentelemetry.trace import (
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, session
 from otel_session_agg._api.context import use
+from otel_session_agg._deadlines import Phase, PhaseDeadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._sdk import turns
 from otel_session_agg._sdk import worker as _span_worker
@@ -38,6 +39,7 @@ from otel_session_agg._writing import root_writer
 from otel_session_agg._writing.profiles import names_in
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 from tests.support.builds import not_compiled
+from tests.support.deadlines import next_deadline
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -758,16 +760,24 @@ class TestFaults:
         assert {"fault": 1} == engine.released
 
     @not_compiled
-    @pytest.mark.parametrize("step", ["due", "drain"])
+    @pytest.mark.parametrize("step", ["expired", "drain"])
     def test_releasing_raises(self, step: str, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When releasing fails, what was taken from the queue leaves all the same."""
         setup = make()
-        monkeypatch.setattr(setup.processor._span_worker.pipeline.engine, step, lambda *_: 1 / 0)
+        pipeline = setup.processor._span_worker.pipeline
+        due: PhaseDeadlines[str] = pipeline.deadlines.of(Phase.LINGERING)
+        due.add(0.0, "a trace")
+
+        def fail(*_: object) -> None:
+            due.take()
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(pipeline.engine, step, fail)
         with setup.tracer.start_as_current_span("root"), setup.tracer.start_as_current_span("chat", attributes=_CALL):
             pass
         setup.provider.force_flush()
         assert ["chat", "root"] == setup.recorder.names()
-        assert {"releasing": 1} == {place: min(number, 1) for place, number in setup.processor._guard.faults.items()}
+        assert {"releasing": 1} == {place: min(number, 1) for place, number in setup.processor._span_worker.faults().items()}
 
     def test_writing_raises(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """When writing fails, the root leaves as it came."""
@@ -896,7 +906,11 @@ class TestQueue:
             for root in roots
         }
         engine = setup.processor._span_worker.pipeline.engine
-        assert (0, 0, None) == (engine.open, len(engine.roots), engine.next_deadline())
+        assert (0, 0, None) == (
+            engine.open,
+            len(engine.roots),
+            next_deadline(setup.processor._span_worker.pipeline.deadlines, Phase.LINGERING),
+        )
         assert (0, 0) == (queued(setup.processor), len(setup.processor._span_worker.held))
         assert {} == setup.processor._span_worker.lost
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, SessionRecord, Settings
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.session import Session
@@ -25,7 +26,10 @@ class Books:
     def __init__(self, *, is_shared: bool = False, **settings: Any) -> None:
         self.open: Counter[str] = Counter()
         wanted = {"session_idle_seconds": IDLE, "session_max_seconds": MAX, "linger_seconds": LINGER, **settings}
-        self.lifecycle = SessionLifecycle(Settings(**wanted), "p", is_shared=is_shared, num_open=lambda name: self.open[name])
+        self.deadlines = Deadlines()
+        self.lifecycle = SessionLifecycle(
+            Settings(**wanted), "p", self.deadlines, is_shared=is_shared, num_open=lambda name: self.open[name]
+        )
         self._traces: dict[int, Trace] = {}
 
     def tell(self, session_id: str, num_events: int, now: float, trace_id: int = 1, *, is_late: bool = False) -> None:
@@ -38,9 +42,14 @@ class Books:
         self.tell(session_id, 1, now, trace_id)
         self.lifecycle.add_root(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
 
+    def pass_until(self, now: float) -> None:
+        """Let time pass."""
+        self.deadlines.due(now)
+        self.lifecycle.expired(now)
+
     def due(self, now: float) -> list[tuple[str, int, str, int]]:
         """Let time pass; the records that were made."""
-        self.lifecycle.due(now)
+        self.pass_until(now)
         return self.told()
 
     def told(self) -> list[tuple[str, int, str, int]]:
@@ -56,7 +65,7 @@ class TestIdle:
         """A session ends when nothing new came for so long, and not before."""
         books = Books()
         books.root("s", 0)
-        assert IDLE == books.lifecycle.next_deadline()
+        assert IDLE == books.deadlines.next()
         assert [] == books.due(IDLE - 1)
         assert [("s", 1, "idle", 1)] == books.due(IDLE)
         assert [] == books.due(10 * IDLE)
@@ -92,7 +101,7 @@ class TestIdle:
         books = Books()
         books.root("s", 0, 7)
         books.root("s", 0, 8)
-        books.lifecycle.due(IDLE)
+        books.pass_until(IDLE)
         [record] = books.lifecycle.records
         assert ((7, 1), (8, 1)) == record.members
         assert (2, 3e-6, False) == (record.num_traces, record.average_trace_latency_ms, record.is_partial)
@@ -117,7 +126,7 @@ class TestMaxAge:
         books.open["s"] = 2
         for now in range(0, int(MAX), 10):
             assert [] == books.due(now)
-        books.lifecycle.due(MAX)
+        books.pass_until(MAX)
         [record] = books.lifecycle.records
         assert ("max_age", 2, True) == (record.end_reason, record.totals.num_open, record.is_partial)
 
@@ -171,7 +180,7 @@ class TestEnd:
         for now in range(int(LINGER)):
             books.lifecycle.end("s", "end_session", now)
             assert [] == books.due(now)
-        books.lifecycle.due(LINGER)
+        books.pass_until(LINGER)
         [record] = books.lifecycle.records
         assert ("end_session", 3) == (record.end_reason, record.totals.num_open)
 
@@ -249,7 +258,7 @@ class TestLate:
         books.lifecycle.end("s", "end_session", 1)
         books.told()
         books.tell("s", 2, 50, is_late=True)
-        assert 50 + LINGER == books.lifecycle.next_deadline()
+        assert 50 + LINGER == books.deadlines.next()
         assert [] == books.due(49 + LINGER)
         assert [("s", 2, "end_session", 2)] == books.due(50 + LINGER)
         assert [] == books.due(50 * IDLE)
@@ -270,7 +279,7 @@ class TestLate:
         books.lifecycle.end("s", "end_session", 1)
         books.told()
         books.lifecycle.add_feedback("s", 50)
-        books.lifecycle.due(50 + LINGER)
+        books.pass_until(50 + LINGER)
         [record] = books.lifecycle.records
         assert (2, "end_session", True, 1) == (
             record.revision, record.end_reason, record.rollup.has_feedback, record.rollup.num_events
@@ -356,7 +365,7 @@ class TestLabel:
         books.lifecycle.add_label("s", 0, 1, "ann", {"plan": "free", "n": 1})
         books.lifecycle.add_label("s", 0, 2, "bob", {"plan": "pro"})
         books.lifecycle.add_label("s", 0, 3, None, {})
-        books.lifecycle.due(IDLE)
+        books.pass_until(IDLE)
         [record] = books.lifecycle.records
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)
 
@@ -467,7 +476,7 @@ class TestShared:
         """One that is idle is forgotten here, and makes no record."""
         books = Books(is_shared=True)
         books.root("s", 0)
-        books.lifecycle.due(IDLE)
+        books.pass_until(IDLE)
         assert ([], [], 0) == (books.told(), books.lifecycle.ends, len(books.lifecycle))
 
     def test_writer(self) -> None:
@@ -480,7 +489,7 @@ class TestShared:
             assert session is not None
             writers.add(session.writer)
             assert 1 == session.own.rollup.num_events
-            books.lifecycle.due((turn * 10 + 1) * IDLE)
+            books.pass_until((turn * 10 + 1) * IDLE)
         assert 3 == len(writers)
 
     def test_max_age(self) -> None:
@@ -488,7 +497,7 @@ class TestShared:
         books = Books(is_shared=True)
         for number in range(1, 110):
             books.root("s", 10.0 * number, number)
-            books.lifecycle.due(10.0 * number)
+            books.pass_until(10.0 * number)
         assert [("s", "max_age")] == books.lifecycle.ends
 
     def test_news(self) -> None:

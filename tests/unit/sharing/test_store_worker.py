@@ -657,7 +657,7 @@ class TestManySessions:
         feed(processor, 0, 6_000)
         manager, store_thread = processor._span_worker.pipeline.manager, processor._span_worker.pipeline.store_worker
         assert len(manager.lifecycle) <= 200
-        assert len(manager.lifecycle._deadlines._heap) < 2_048
+        assert len(processor._span_worker.pipeline.deadlines._heap) < 2_048
         assert store_thread is not None
         wait_until(lambda: len(told) >= 6_000, seconds=60)
         assert 6_000 == len(set(told)) == len(told)

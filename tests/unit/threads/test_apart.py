@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg import current_rollup, session
+from otel_session_agg._deadlines import Phase
 from otel_session_agg._threads.apart import Apart
 from otel_session_agg._threads.background import Done
 from tests.support.apps import DEADLINE_SECONDS, App, in_threads
@@ -124,6 +125,7 @@ class TestTaken:
             for is_after in (False, True):
                 app.exporter.clear()
                 app.trace(2)
+                pipeline.deadlines.of(Phase.PUBLISHING).add(0.0, "due")
                 with monkeypatch.context() as patch:
                     _interrupts(patch, owner, name, is_after=is_after)
                     in_threads(1, lambda _: _interrupted(app))

@@ -18,6 +18,7 @@ from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Changed, Trace
 from otel_session_agg.testing import RecordingExporter
+from tests.support.deadlines import release_due
 from tests.unit.trace.test_engine import CHAT, data, new
 
 TOKENS = 11
@@ -264,7 +265,7 @@ class TestLate:
             engine.started(1, span_id, 1, out)
         engine.ended(data(2, 1, {**CHAT, **strong("a")}), 2, 0, out)
         engine.ended(data(1, None), 1, 0, out)
-        engine.due(10, out)
+        release_due(engine, 10, out)
         [trace] = [item for item in out if isinstance(item, Trace)]
         assert {"a": (1, TOKENS)} == found(engine, trace)
         engine.ended(data(3, 1, {**CHAT, **strong("b")}), 3, 11, out)
@@ -279,7 +280,7 @@ class TestLate:
         engine.started(1, 3, 2, out)
         engine.ended(data(3, 2, CHAT), 3, 0, out)
         engine.ended(data(1, None, strong("r")), 1, 0, out)
-        engine.due(10, out)
+        release_due(engine, 10, out)
         [trace] = [item for item in out if isinstance(item, Trace)]
         assert {"r": (1, TOKENS)} == found(engine, trace)
         engine.ended(data(2, 1, {**AGENT, **strong("a")}), 2, 11, out)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import SpanData
@@ -35,7 +36,7 @@ def price(call: Call) -> int:
 
 def new() -> tuple[Engine, list[object]]:
     """An engine, and where it puts what leaves."""
-    return Engine(Settings(), reading.read, price), []
+    return Engine(Settings(), reading.read, price, Deadlines()), []
 
 
 def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None = None, **more: Any) -> SpanData:
@@ -168,7 +169,7 @@ class TestParked:
 
     def test_span_below(self) -> None:
         """A span that ends below a parked root leaves, is counted, and is in no totals; the root has what it had."""
-        engine = Engine(Settings(max_open_roots=1), reading.read, price)
+        engine = Engine(Settings(max_open_roots=1), reading.read, price, Deadlines())
         out: list[object] = []
         engine.started(1, 1, None, out)
         engine.ended(data(2, 1, CHAT), "before", 0, out)
@@ -245,7 +246,7 @@ class TestSessions:
 
     def test_dropped(self) -> None:
         """Of roots that are too many and still open nothing is kept at last; they are in no session any more."""
-        engine, out = Engine(Settings(max_open_roots=1), reading.read, price), list[object]()
+        engine, out = Engine(Settings(max_open_roots=1), reading.read, price, Deadlines()), list[object]()
         for trace_id in (1, 2):
             engine.started(trace_id, 1, None, out)
             engine.ended(data(2, 1, {"session.id": "s"}, trace_id=trace_id), "child", 0, out)

@@ -12,6 +12,7 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.outlived import MAX_WAITING
 from otel_session_agg._trace.trace import Trace
+from tests.support.deadlines import release_due
 from tests.support.folding import Row, folded
 from tests.unit.trace.test_engine import CHAT, data, new, price, rollups
 
@@ -122,7 +123,7 @@ class TestEnd:
         outer, inner = stream(2, 100, chat(120))
         engine.ended(outer, "outer", 0.0, out)
         engine.ended(data(ROOT, None), "root", 0.0, out)
-        engine.due(1000.0, out)
+        release_due(engine, 1000.0, out)
         assert [120] == [rollup.prompt_tokens for rollup in rollups(engine, out)]
         engine.ended(inner, "inner", 1000.0, out)
         assert [100] == [rollup.prompt_tokens for rollup in rollups(engine, out)]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import attributes as n
+from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
 from otel_session_agg._settings import PROFILE_NAMES, Settings
@@ -210,7 +211,7 @@ _ROOTS: dict[str, dict[str, AttributeValue]] = {
 
 def _totals(own: dict[str, AttributeValue], children: list[_Child], scope: str) -> dict[str, AttributeValue]:
     """The totals of a session, a microdollar a token; without where the cost is from: written once, it is recorded."""
-    engine = Engine(Settings(), read, lambda call: 1_000_000 * ((call.usage and call.usage.total_tokens) or 0))
+    engine = Engine(Settings(), read, lambda call: 1_000_000 * ((call.usage and call.usage.total_tokens) or 0), Deadlines())
     out: list[object] = []
     engine.started(1, 1, None, out)
     spans = [(number, parent_id, attributes) for number, (parent_id, attributes) in enumerate(children, start=2)]
