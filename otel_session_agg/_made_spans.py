@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,28 +12,22 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags
 
 from otel_session_agg._scope import SCHEMA_URL, version
-from otel_session_agg._spans import attributes_of
 from otel_session_agg.attributes import OUR_SCOPE
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class RootSpan(ReadableSpan):
-    """A root with its totals; all else is copied, the counts of what was dropped included."""
+    """A root with its totals: a copy with other attributes."""
 
-    def __init__(
-        self, root: ReadableSpan, written: Mapping[str, Any], without: Collection[str] = ()
-    ) -> None:
-        """Add ``written`` to the root's attributes, and leave out those named in ``without``."""
-        own = attributes_of(root)
-        if without:
-            own = {name: value for name, value in own.items() if name not in without}
+    def __init__(self, root: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        """Copy all but the attributes, the counts of what was dropped included."""
         super().__init__(
             name=root.name,
             context=root.context,
             parent=root.parent,
             resource=root.resource,
-            attributes={**own, **written},
+            attributes=attributes,
             events=root.events,
             links=root.links,
             kind=root.kind,

@@ -43,35 +43,23 @@ class Naming:
             *(backend.kept for backend in backends),
         )
 
-    def replaced(
-        self, existing: Mapping[str, object], written: Mapping[str, object]
-    ) -> frozenset[str]:
-        """Return the names that were set by hand on a root and do not stay.
+    def on_root(
+        self, written: Attributes, existing: Mapping[str, object], *, is_call: bool
+    ) -> tuple[Attributes, frozenset[str]]:
+        """Return totals as ``named`` does, and the names set by hand on a root that do not stay.
 
-        Names of outputs and errors, which others write too, stay unless they are in ``written``.
+        Names of outputs and errors, which others write too, stay unless they are written.
         """
-        return frozenset(
-            name
-            for name in self.reserved & existing.keys()
-            if name in written or name not in self._common
-        )
-
-    def kept_by(self, existing: Mapping[str, object]) -> Mapping[str, object]:
-        """Return attributes that the writer must not replace.
-
-        Other profiles than ``default`` leave that to ``named``, which knows their names.
-        """
-        return existing if self.is_default else {}
+        named = self.named(written, existing, is_call=is_call)
+        by_hand = self.reserved & existing.keys()
+        return named, by_hand and by_hand - (self._common - named.keys())
 
     def named(
         self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False
     ) -> Attributes:
         """Return totals in the names of the profiles, without what was set by hand and stays."""
-        if self.is_default:
-            return written
-        names = named(written, self._profiles, is_call=is_call)
-        return {
-            name: value
-            for name, value in names.items()
-            if name not in self._kept or existing.get(name) is None
-        }
+        names = written
+        if not self.is_default:
+            names = named(written, self._profiles, is_call=is_call)
+        stays = [name for name in self._kept if existing.get(name) is not None]
+        return {name: names[name] for name in names if name not in stays} if stays else names

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from otel_session_agg import attributes as n
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
@@ -26,16 +24,9 @@ _ONLY_WHEN_NOT_ZERO = (
 
 
 def attributes(
-    rollup: Rollup,
-    existing: Mapping[str, object],
-    partial_reason: str | None = None,
-    *,
-    over: str = n.OF_TRACE,
+    rollup: Rollup, partial_reason: str | None = None, *, over: str = n.OF_TRACE
 ) -> dict[str, AttributeValue]:
-    """Return the attributes to write on a session root.
-
-    ``existing`` are its own attributes; ``over`` is the value of ``ROLLUP``: what is totalled.
-    """
+    """Return the totals for a root; ``over`` is the value of ``ROLLUP``: what is totalled."""
     nothing = 0 if rollup.num_winners == 0 else None
     values: dict[str, AttributeValue | None] = {
         n.ROLLUP: over,
@@ -63,9 +54,7 @@ def attributes(
     return {
         name: value
         for name, value in values.items()
-        if value is not None
-        and not (name in n.KEPT_WHEN_SET and existing.get(name) is not None)
-        and not (type(value) is int and value > MAX_WHOLE)
+        if value is not None and not (type(value) is int and value > MAX_WHOLE)
     }
 
 
@@ -86,7 +75,7 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
         }
     )
-    values = attributes(record.rollup, {}, record.partial_reason, over=n.OF_SESSION)
+    values = attributes(record.rollup, record.partial_reason, over=n.OF_SESSION)
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _LEFT_OUT_WHEN_EMPTY}
     found = {**values, **{name: value for name, value in more.items() if value is not None}}

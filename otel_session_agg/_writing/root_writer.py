@@ -82,19 +82,17 @@ class RootWriter:
 
     def root(self, ready: ReleasedRoot, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
         """Return a copy of a root that leaves, with its totals."""
-        existing = _by_hand(root, attributes_of(root))
+        own = attributes_of(root)
+        existing = _by_hand(root, own)
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
-        written = rollup_attributes.attributes(
-            rollup, self._naming.kept_by(existing), ready.why_partial, over=over
-        )
+        written = rollup_attributes.attributes(rollup, ready.why_partial, over=over)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
         written.update(_session_labels(ready.labels, existing))
         reading = ready.trace.root_reading
         is_call = reading is not None and _is_call(reading)
         self._add_kind(written, reading, existing, self._first_input(root))
-        named = self._naming.named(written, existing, is_call=is_call)
-        replaced = self._naming.replaced(existing, named)
+        named, replaced = self._naming.on_root(written, existing, is_call=is_call)
         for name in replaced:
             _warned.once(
                 "reserved",
@@ -102,15 +100,14 @@ class RootWriter:
                 "attribute %s is reserved for session totals: the value set on a root is replaced",
                 name,
             )
-        return RootSpan(root, _in_metadata(named, existing), replaced)
+        stays = {name: own[name] for name in own if name not in replaced} if replaced else own
+        return RootSpan(root, {**stays, **_in_metadata(named, existing)})
 
     def _first_input(self, root: ReadableSpan) -> str | None:
-        """Return the first input in a root or below it."""
-        return (
-            self.inputs.of(root.context.trace_id, nanoseconds(root.start_time))
-            if root.context is not None
-            else None
-        )
+        """Return the first input in a root or below it, where it is written."""
+        if not self._naming.input_chars or root.context is None:
+            return None
+        return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time))
 
     def _add_kind(
         self,
@@ -140,9 +137,7 @@ class RootWriter:
         by_hand = _by_hand(
             root, {name: value for name, value in own.items() if before.get(name) != value}
         )
-        written = rollup_attributes.attributes(
-            rollup, self._naming.kept_by(by_hand), why_lacking(trace, rollup)
-        )
+        written = rollup_attributes.attributes(rollup, why_lacking(trace, rollup))
         if rollup.cost_source is None:
             # an attribute cannot be removed from a span when the cost turns out to be unknown
             written.pop(n.COST, None)

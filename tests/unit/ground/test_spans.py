@@ -187,7 +187,7 @@ class TestEnrichedSpan:
         root.end()
         assert isinstance(root, ReadableSpan)
         enriched = RootSpan(root, {"b": 2, "c": 3})
-        assert {"a": 1, "b": 2, "c": 3} == dict(enriched.attributes or {})
+        assert {"b": 2, "c": 3} == dict(enriched.attributes or {})
         assert {"a": 1, "b": 1} == dict(root.attributes or {})
         for name in ("name", "context", "parent", "resource", "events", "links", "kind", "status", "start_time", "end_time"):
             assert getattr(root, name) == getattr(enriched, name)

@@ -222,7 +222,7 @@ def _totals(own: dict[str, AttributeValue], children: list[_Child], scope: str) 
         engine.ended(SpanData("step", 1, span_id, parent_id, "INTERNAL", "calls", "", *times, attributes), "child", 0, out)
     engine.ended(SpanData("turn", 1, 1, None, "INTERNAL", scope, "", 1, 10_000, {"session.id": "s1", **own}), "root", 0, out)
     [trace] = [left for left in out if isinstance(left, Trace)]
-    values = written_by_default(engine.rollup(trace), {})
+    values = written_by_default(engine.rollup(trace))
     return {name: value for name, value in values.items() if name != n.COST_SOURCE}
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from otel_session_agg import Rollup
 from otel_session_agg import attributes as n
 from otel_session_agg._model.rollup import At
@@ -70,7 +68,7 @@ class TestAttributes:
 
     def test_everything(self) -> None:
         """Each total has its name, type and unit."""
-        written = attributes(_FULL, {}, "linger")
+        written = attributes(_FULL, "linger")
         assert _WRITTEN == written
         assert {name: type(value) for name, value in _WRITTEN.items()} == {name: type(value) for name, value in written.items()}
 
@@ -103,25 +101,20 @@ class TestAttributes:
             "metadata.prompt_tokens": 0,
             "metadata.completion_tokens": 0,
         }
-        assert expected == attributes(Rollup(), {})
+        assert expected == attributes(Rollup())
 
     def test_tokens_that_nobody_states(self) -> None:
         """A count that no winner states is left out, and not zero."""
-        written = attributes(Rollup(num_winners=1, total_tokens=7), {})
+        written = attributes(Rollup(num_winners=1, total_tokens=7))
         assert 7 == written["metadata.total_tokens"]
         assert not {"metadata.prompt_tokens", "metadata.completion_tokens"} & written.keys()
 
     def test_unknown_cost(self) -> None:
         """An unknown cost is left out, and not zero."""
-        assert not {"metadata.cost", "metadata.cost_source"} & attributes(Rollup(num_unpriced_events=2), {}).keys()
-
-    @pytest.mark.parametrize(("name", "value"), [("duration", 7), ("duration", 0), ("session.id", "mine")])
-    def test_kept(self, name: str, value: object) -> None:
-        """Duration and session id stay when they were set by hand."""
-        assert name not in attributes(_FULL, {name: value})
+        assert not {"metadata.cost", "metadata.cost_source"} & attributes(Rollup(num_unpriced_events=2)).keys()
 
     def test_absurd_numbers(self) -> None:
         """A number that no exporter could carry is left out."""
-        written = attributes(Rollup(num_winners=1, prompt_tokens=2**63 - 1, total_tokens=2**63), {})
+        written = attributes(Rollup(num_winners=1, prompt_tokens=2**63 - 1, total_tokens=2**63))
         assert 2**63 - 1 == written["metadata.prompt_tokens"]
         assert "metadata.total_tokens" not in written
