@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otel_session_agg._api.registry import aggregators, are_several, register, unregister
@@ -12,9 +13,11 @@ from otel_session_agg._formatting import counted
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
-from otel_session_agg._sdk.batches import HandOn
+from otel_session_agg._sdk.flush import drain
+from otel_session_agg._sdk.held import HandOn
 from otel_session_agg._sdk.joint_records import hand_over
 from otel_session_agg._sdk.metrics import Meters
+from otel_session_agg._sdk.parts import Given, build_pipeline
 from otel_session_agg._sdk.queries import SessionQueries
 from otel_session_agg._sdk.sigterm import stopping
 from otel_session_agg._sdk.worker import SpanWorker
@@ -35,10 +38,10 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-class Aggregator(SessionQueries):
+class Aggregator:
     """All that one processor or exporter does; its methods may be called from any thread.
 
-    It is registered (``_api/registry.py``) and handles ``SIGTERM`` until it is shut down or gone.
+    It handles ``SIGTERM`` until it is shut down or gone.
     """
 
     def __init__(  # noqa: PLR0913 -- all that a processor or exporter can be given
@@ -57,39 +60,38 @@ class Aggregator(SessionQueries):
         """Build and register all parts.
 
         Args:
-            hand_on: See ``BatchFolder``.
+            hand_on: See ``HeldSpans``.
             settings, prices: Those of the processor or exporter.
             store: A store that processes share; ``None``: there is none.
             on_session: The application's callback for session records.
             meter_provider: Where metrics go; ``None``: the global one.
-            batch_seconds: See ``Pipeline``.
+            batch_seconds: See ``Given``.
             downstream_flush: Flushes what is behind, within so many milliseconds.
             before_stop: Flushes what is in front, within so many milliseconds.
 
         """
         self._prices = prices
         self._on_session = on_session
-        self._is_live = hand_on is None
-        self._store = store
         self.is_shared = store is not None
-        self.sees_blocks = self.is_shared and batch_seconds is None
-        self.joins = store is None and hand_on is not None
-        """Whether others of this process without a store have shares of the same sessions."""
-        siblings = weakly(self._siblings) if self.joins else None
-        self.span_worker = SpanWorker(
-            hand_on,
+        joins = store is None and hand_on is not None
+        siblings = weakly(self._siblings) if joins else None
+        self.given = Given(
             settings,
-            self._prices,
+            prices,
             store,
             weakly(self._session_ended),
-            batch_seconds,
-            siblings,
+            is_live=hand_on is None,
+            batch_seconds=batch_seconds,
+            siblings=siblings,
         )
+        build = partial(build_pipeline, self.given)
+        self.span_worker = SpanWorker(build, hand_on, settings, siblings)
         self.guard = self.span_worker.guard
         self._meters = self.guard.call(
             "starting metrics", Meters, self.span_worker, meter_provider, settings.metric_attributes
         )
-        register(self)
+        self.queries = SessionQueries(self.span_worker, self.given)
+        register(self.queries)
         self._before_stop = before_stop
         self._downstream_flush = downstream_flush
         stopping.stoppables.add(self)
@@ -117,7 +119,7 @@ class Aggregator(SessionQueries):
         lost = sum(list(span_worker.lost.values()))
         faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
         return [
-            ("store", "memory://" if self._store is None else type(self._store).__name__),
+            ("store", type(self.given.store).__name__ if self.is_shared else "memory://"),
             ("open roots", str(pipeline.engine.open)),
             ("sessions", str(len(pipeline.manager.lifecycle))),
             *([("lost", counted(lost, "span"))] if lost else []),
@@ -131,7 +133,7 @@ class Aggregator(SessionQueries):
         Return whether both worked.
         """
         until = time.monotonic() + (30000 if timeout_millis is None else timeout_millis) / 1000
-        done = self.guard.call("force_flush", self.span_worker.drain, FLUSH, until) or False
+        done = self.guard.call("force_flush", drain, self.span_worker, FLUSH, until) or False
         flushed = self.guard.call(
             "downstream force_flush", self._flushed, downstream, _left_millis(until)
         )
@@ -150,7 +152,7 @@ class Aggregator(SessionQueries):
                 "flushing what is in front", self._flushed, self._before_stop, _left_millis(until)
             )
         self.guard.call(
-            "stopping", self.span_worker.drain, SHUTDOWN if is_last else STOPPING, until
+            "stopping", drain, self.span_worker, SHUTDOWN if is_last else STOPPING, until
         )
         self.guard.call(
             "downstream force_flush", self._flushed, self._downstream_flush, _left_millis(until)
@@ -163,9 +165,9 @@ class Aggregator(SessionQueries):
     def shut_down(self, timeout_millis: float = 30000) -> None:
         """Forward everything and unregister; what comes later is lost."""
         self.guard.call(
-            "shutdown", self.span_worker.drain, SHUTDOWN, time.monotonic() + timeout_millis / 1000
+            "shutdown", drain, self.span_worker, SHUTDOWN, time.monotonic() + timeout_millis / 1000
         )
-        if self.joins and are_several():
+        if self.queries.joins and are_several():
             self.guard.call(
                 "handing sessions over",
                 hand_over,
@@ -173,7 +175,7 @@ class Aggregator(SessionQueries):
                 [one.ask_manager for one in self._siblings()],
             )
         self.guard.call("shutdown", self.span_worker.shut_down)
-        unregister(self)
+        unregister(self.queries)
         stopping.stoppables.discard(self)
         self.guard.call(
             "stopping metrics", self._meters.stop if self._meters is not None else nothing
@@ -184,7 +186,7 @@ class Aggregator(SessionQueries):
         return [
             one.span_worker
             for one in aggregators()
-            if isinstance(one, Aggregator) and one.joins and one is not self
+            if isinstance(one, SessionQueries) and one.joins and one is not self.queries
         ]
 
     def _session_ended(self, record: SessionRecord) -> None:

@@ -131,7 +131,7 @@ class SessionContextProcessor(SpanProcessor):
         span_worker = self._aggregator.span_worker
         # without a lock, as applications start spans in finalizers, too; of concurrent threads, one
         # may make the memory forget its oldest entries early
-        span_worker.pipeline.reader.began(
+        span_worker.pipeline.intake.reader.began(
             span.context.trace_id, span.context.span_id, label.session_id, label.around
         )
         if self._labels.get(label) is None:

@@ -26,9 +26,10 @@ from otel_session_agg._sdk.arguments import (
     settings_of,
     store_of,
 )
-from otel_session_agg._sdk.backpressure import Until
 from otel_session_agg._sdk.context_processor import SessionContextProcessor, flush_provider
 from otel_session_agg._sdk.delegate import downstream, downstream_of_environment
+from otel_session_agg._sdk.flush import run_here
+from otel_session_agg._sdk.held import Until
 from otel_session_agg._settings import Settings
 from otel_session_agg.stores.base import SessionStore
 
@@ -137,7 +138,7 @@ class SessionSpanExporter(SpanExporter, AddsTotals):
         span_worker.queue.extend(spans)
         # else they ended in the middle of folding or forwarding, which goes on with them
         if not span_worker.is_inside:
-            self._aggregator.guard.call("exporting", span_worker.run_here)
+            self._aggregator.guard.call("exporting", run_here, span_worker)
             if (
                 self._context_processor.came_late()
                 and threading.current_thread() is threading.main_thread()

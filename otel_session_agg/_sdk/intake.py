@@ -54,7 +54,7 @@ class Intake:
         self._assembler = assembler
         self._first = engine if assembler is None else assembler
         """Where ended spans go."""
-        self._reader = reader
+        self.reader = reader
         self._manager = manager
         self._guard = guard
         self._is_live = is_live
@@ -101,7 +101,7 @@ class Intake:
                 else:
                     trace = started(trace_id, span_id, parent_id, out)
                 if len(item) > 1:
-                    self._reader.began(trace_id, span_id, item[1].session_id, item[1].around)
+                    self.reader.began(trace_id, span_id, item[1].session_id, item[1].around)
                     self._manager.begin_in_block(
                         trace, span_id, nanoseconds(span.start_time), item[1], now
                     )
@@ -113,7 +113,11 @@ class Intake:
         return self._began(
             span,
             self._engine.started(
-                context.trace_id, context.span_id, None, out, carried_parent_id(span)
+                context.trace_id,
+                context.span_id,
+                None,
+                out,
+                carried_parent_id(span) if span.parent is not None else None,
             ),
         )
 

@@ -28,8 +28,8 @@ from otel_session_agg._sdk.arguments import (
     settings_of,
     store_of,
 )
-from otel_session_agg._sdk.backpressure import one_by_one
 from otel_session_agg._sdk.baggage import incoming
+from otel_session_agg._sdk.held import one_by_one
 from otel_session_agg._sdk.intake import Start
 from otel_session_agg._sdk.parents import Top, current_context, is_top
 from otel_session_agg._sdk.worker import SpanWorker

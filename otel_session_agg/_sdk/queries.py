@@ -13,26 +13,31 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._api.context import Label, labels_around
 from otel_session_agg._api.owners import owners_of
-from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._sdk.parts import Given
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._sessions.blocks import Block
 from otel_session_agg._sessions.manager import SessionManager
 
 
 class SessionQueries:
-    """Queries of one processor or exporter, from any thread; the base of ``Aggregator``."""
+    """Queries of one processor or exporter, from any thread.
 
-    span_worker: SpanWorker
-    guard: Guard
-    is_shared: bool
-    """Whether there is a store that processes share."""
-    sees_blocks: bool
-    """Whether other processes learn of ``session()`` blocks.
-
-    Not where spans come in batches: after a block is left, spans of it are still to come.
+    It is registered (``_api/registry.py``) until its processor or exporter is shut down or gone.
     """
-    _is_live: bool
+
+    def __init__(self, span_worker: SpanWorker, given: Given) -> None:
+        self.span_worker = span_worker
+        self._guard = span_worker.guard
+        self._is_live = given.is_live
+        self._is_shared = given.store is not None
+        self._sees_blocks = self._is_shared and given.batch_seconds is None
+        """Whether other processes learn of ``session()`` blocks.
+
+        Not where spans come in batches: after a block is left, spans of it are still to come.
+        """
+        self.joins = given.siblings is not None
+        """Whether others of this process without a store have shares of the same sessions."""
 
     @property
     def process(self) -> str:
@@ -41,10 +46,10 @@ class SessionQueries:
 
     def block(self, label: Label, *, is_entered: bool) -> None:
         """Let other processes know, without waiting, that a block is entered or left."""
-        if self.sees_blocks:
+        if self._sees_blocks:
             self.span_worker.queue.append(Block(None, label, is_entered))
             if not self.span_worker.awake:
-                self.guard.call("waking the worker", self.span_worker.wake_worker)
+                self._guard.call("waking the worker", self.span_worker.wake_worker)
 
     def session_rollup(
         self, session_id: str, wait_seconds: float = 0.0, siblings: frozenset[str] = frozenset()
@@ -59,10 +64,10 @@ class SessionQueries:
             siblings: Names of other processors of this process, which are not waited for.
 
         """
-        if wait_seconds > 0 and self.is_shared:
+        if wait_seconds > 0 and self._is_shared:
             labels = (
                 [label for label in labels_around() if label.session_id == session_id]
-                if self.sees_blocks
+                if self._sees_blocks
                 else []
             )
             self._wait(
@@ -94,10 +99,10 @@ class SessionQueries:
         ``whose`` is the owner, of whom something may be open in other processes.  All else is as
         for ``session_rollup``.
         """
-        if wait_seconds > 0 and self.is_shared:
+        if wait_seconds > 0 and self._is_shared:
             labels = (
                 [label for label in labels_around() if whose in owners_of(label)]
-                if self.sees_blocks
+                if self._sees_blocks
                 else []
             )
             self._wait(
@@ -121,12 +126,12 @@ class SessionQueries:
         until = time.monotonic() + wait_seconds
         wait = self.span_worker.ask_manager(ask)
         if wait is not None:
-            self.guard.call("asking the store", wait, until)
+            self._guard.call("asking the store", wait, until)
             confirm = self.span_worker.ask_manager(
                 lambda manager, now: manager.remote_reads.end(labels, now)
             )
             if confirm is not None and labels:
-                self.guard.call("asking the store", confirm, until)
+                self._guard.call("asking the store", confirm, until)
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """Return the totals of the trace around a span at this moment; ``None``: not known here."""
@@ -137,7 +142,7 @@ class SessionQueries:
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""
         self.span_worker.ask_manager(lambda manager, now: manager.end(session_id, reason, now))
-        self.guard.call("waking the worker", self.span_worker.wake_worker)
+        self._guard.call("waking the worker", self.span_worker.wake_worker)
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:
         """Add feedback to a session, or to the trace above ``span``, which carries the feedback.
@@ -147,11 +152,11 @@ class SessionQueries:
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
         def note(manager: SessionManager, now: float) -> bool:
-            self.span_worker.pipeline.forwarding.spans.append(span)
+            self.span_worker.pipeline.leaving.append(span)
             manager.add_feedback(session_id, above, now)
             return True
 
         if self.span_worker.ask_manager(note) is None:  # from within a fold
-            self.span_worker.pipeline.forwarding.spans.append(span)
-        self.guard.call("waking the worker", self.span_worker.wake_worker)
+            self.span_worker.pipeline.leaving.append(span)
+        self._guard.call("waking the worker", self.span_worker.wake_worker)
         return not self._is_live

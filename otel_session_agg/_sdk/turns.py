@@ -10,6 +10,7 @@ from typing import Protocol
 
 from otel_session_agg._guard import Guard
 from otel_session_agg._threads.background import Background, Done, Job, finally_, next_of, wait_for
+from otel_session_agg._threads.suppress import suppressed
 
 GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
@@ -70,6 +71,12 @@ def _nothing() -> None:
 
 
 def _work(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
+    """Take turns; HTTP clients that exporters use are not traced."""
+    with suppressed():
+        return _take_turns(span_worker, jobs)
+
+
+def _take_turns(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:
     sleep = GATHER_SECONDS  # then a turn: the thread before may have died with a wake in hand
     worker = None
     while True:

@@ -1,6 +1,6 @@
 """The queue between the application's threads and the worker, and everything the worker does.
 
-Before this: ``processor.py`` and ``exporter.py``; then: ``batches.py``, ``pipeline.py``.
+Before this: ``processor.py`` and ``exporter.py``; then: ``pipeline.py``, ``held.py``.
 
 How it works
 ------------
@@ -12,69 +12,101 @@ never forwards, so it never waits for I/O.
 
 * A span is appended when it starts and when it ends, so the queue has them in that order, whatever
   the threads do.
-* ``drain`` folds on the calling thread, within the time that it is given, and waits for the worker
-  to forward.
+* ``drain`` (``flush.py``) folds on the calling thread, within the time that it is given, and waits
+  for the worker to forward.
 * A thread that asks for totals folds what is there first, so they are exact.
 * In place of the main thread another one folds (``_threads/apart.py``).  Where no thread can be
   had, the thread that needs the work done does it.
 * An exception of a signal handler may still come between any two steps.  So locks are held by
   ``with``, the lock itself is asked which thread holds it, and what was taken from the queue is in
-  ``taken``, ``pipeline.forwarding`` or ``held`` at any moment; the next fold goes on with it.
-* An exporter gets only ended spans, in batches: ``run_here`` folds and forwards them before it
-  returns.
+  ``pipeline.taken``, ``pipeline.leaving`` or ``held`` at any moment; the next fold goes on with it.
+* An exporter gets only ended spans, in batches: ``flush.run_here`` folds and forwards them before
+  it returns.
 * A forked child starts empty: what was open belongs to the parent.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._guard import Guard
 from otel_session_agg._reasons import SHUTDOWN
-from otel_session_agg._sdk.backpressure import Until
-from otel_session_agg._sdk.batches import BatchFolder
+from otel_session_agg._sdk.callbacks import CallbackThread
+from otel_session_agg._sdk.held import HandOn, HeldSpans
+from otel_session_agg._sdk.intake import Queue
 from otel_session_agg._sdk.joint_records import merged
+from otel_session_agg._sdk.pipeline import Pipeline
 from otel_session_agg._sdk.sigterm import stopping
 from otel_session_agg._sdk.turns import TurnWorker
 from otel_session_agg._sessions.manager import SessionManager
-from otel_session_agg._sharing.store_worker import StoreWorker
+from otel_session_agg._settings import Settings
 from otel_session_agg._threads.apart import apart
-from otel_session_agg._threads.locks import is_mine, locked
+from otel_session_agg._threads.locks import is_mine, locked, weakly
 from otel_session_agg._threads.messages import messages
-from otel_session_agg._threads.suppress import suppressed
 
 T = TypeVar("T")
 
-_CALLBACK_SECONDS = 1.0
-"""How long ``drain`` waits for the application's callbacks, which are not what it drains."""
+_BATCH = 2048
+"""Starts and ends folded under one hold of the lock: about 10 ms."""
 
 _TURN_SECONDS = 0.1
 """How long a turn waits for room downstream before it folds what has come meanwhile."""
-
-_PATIENCE_SECONDS = 10.0
-"""How long ``drain`` waits for room downstream: as long as OTLP's exporters try to send a batch by
-default.  Shutdown must not wait twice for one that hangs."""
 
 _FULL_SECONDS = 60.0
 _FOREVER = float("inf")
 
 
-class SpanWorker(BatchFolder):
+class SpanWorker:
     """Queue, locks and worker of one processor or exporter.
 
     ``fold_lock`` is held while folding, ``forward_lock`` while handing on.
+
+    Args:
+        build: Returns a new pipeline, given the function that wakes its worker.
+        hand_on: See ``HeldSpans``.
+        settings: Those of the processor or exporter.
+        siblings: Returns the workers of this process that may have shares of the same sessions, see
+            ``joint_records.py``; ``None``: there never are.
+
     """
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    pipeline: Pipeline
+
+    def __init__(
+        self,
+        build: Callable[[Callable[[], object]], Pipeline],
+        hand_on: HandOn | None,
+        settings: Settings,
+        siblings: Callable[[], list[Any] | None] | None = None,
+    ) -> None:
+        self._build = build
+        self._hand_on = hand_on
+        self._settings = settings
+        self._siblings = siblings
+        self.guard = Guard(logging.getLogger("otel_session_agg"))
+        self.is_shut_down = False
+        self.reset()
 
     def reset(self) -> None:
         """Start empty, with free locks."""
-        super().reset()
+        self.pipeline = self._build(weakly(self.wake_worker))
+        self.queue: Queue = deque()
+        self.held = HeldSpans(self._hand_on, self._settings.max_held_spans, self.guard)
+        self.callbacks = CallbackThread(self.guard)
+        self.fold_lock = threading.RLock()
         self.forward_lock = threading.RLock()
         self.worker = TurnWorker(self, self.guard)
+        self.awake = False
+        """Whether the worker was woken and has not come to rest since."""
 
     def wake_worker(self) -> None:
         """Let the worker take a turn.
@@ -101,112 +133,65 @@ class SpanWorker(BatchFolder):
 
     # -- folding and forwarding -------------------------------------------------------------------
 
-    def forward(self, until: float, patience_seconds: float = _TURN_SECONDS) -> bool:
-        """Hand on what is held now, as far as there is room for it; return whether that was all.
+    def fold_some(self) -> bool:
+        """Fold one batch; return whether there was anything.  The caller holds the fold lock."""
+        number = min(len(self.queue), _BATCH)
+        self.pipeline.fold(self.queue, number, self.clock())
+        self.hold()
+        return number > 0
 
-        The caller does not hold the fold lock, so that a downstream that hangs stops no other
-        thread.
+    def fold_until(self, until: float) -> bool:
+        """Fold everything that is there now, until a monotonic time; return whether that was all.
+
+        What comes meanwhile is left for later: the application may be faster.
         """
-        if self._hand_on is None:
-            return True
-        if self.pipeline.manager.unmerged and self.siblings is not None:
-            records = merged(self.ask_manager, [one.ask_manager for one in self.siblings() or ()])
+        for _ in range(1 + (len(self.queue) - 1) // _BATCH if self.queue else 1):
+            if self.fold_some() and time.monotonic() >= until:
+                return False
+        return True
+
+    def hold(self) -> None:
+        """Move what may leave to ``held``, and the application's callbacks to their thread."""
+        self.held.add(self.pipeline.leaving)
+        calls = self.pipeline.manager.budgets.calls
+        while calls:
+            self.callbacks.add(calls[:1])
+            del calls[0]
+        if (
+            self.held.spans and not self.awake
+        ):  # the caller folded what the worker was not woken for
+            self.wake_worker()
+
+    def forward(self, until: float, patience_seconds: float = _TURN_SECONDS) -> bool:
+        """Hand on what is held now, see ``HeldSpans.forward``."""
+        if self.pipeline.manager.unmerged and self._siblings is not None and self._hand_on:
+            records = merged(self.ask_manager, [one.ask_manager for one in self._siblings() or ()])
             with self.fold_lock:
-                self.pipeline.forwarding.add_records(records, self.pipeline.intake.resource)
+                self.pipeline.add_records(records)
                 self.hold()
-        with suppressed():
-            still = Until(until, len(self.held), patience_seconds)
-            while self.guard.part("downstream on_end", self._hand_on, self.held, still) is None:
-                pass  # it raised: what it had taken was handed on, the rest follows
-        return still.number <= 0 or not self.held
+        return self.held.forward(until, patience_seconds)
 
     @property
     def is_inside(self) -> bool:
         """Whether the calling thread is in the middle of folding or forwarding."""
         return is_mine(self.fold_lock) or is_mine(self.forward_lock)
 
-    def run_here(self) -> None:
-        """Fold and forward everything before returning; roots that wait go on waiting."""
-        apart.call(partial(locked, self.fold_lock, _FOREVER, self.fold_all))
-        self._forward(_FOREVER)
-
-    def _forward(self, until: float) -> bool:
-        """Let the worker forward everything and wait for that, or do it here without a worker.
-
-        Return whether there was time.
-        """
-        forward = partial(
-            locked, self.forward_lock, until, partial(self.forward, until, _PATIENCE_SECONDS)
-        )
-        if self.worker.is_inside or self.is_shut_down:
-            return bool(forward())
-        results: list[bool | None] = []
-        return self.worker.do(lambda: results.append(forward()), until) and results == [True]
-
     def turn(self) -> float | None:
         """Take one turn; return how many seconds to sleep, ``None`` for until the next wake."""
-        busy = True
-        while busy and not self.is_shut_down:
+        goes_on = not self.is_shut_down
+        while goes_on:
             with self.fold_lock:
-                busy = self.fold_some()
+                self.fold_some()
             with self.forward_lock:
                 self.forward(_FOREVER)
+            goes_on = bool(self.queue) and not self.is_shut_down
         self.awake = False
-        if self.queue or self.held:  # appended before the flag fell
+        # appended before the flag fell, or a fold was interrupted on another thread
+        if self.queue or self.held.spans or self.pipeline.taken or self.pipeline.leaving:
             self.awake = True
             return 0.0
         deadline = self.pipeline.deadlines.next()
         return None if deadline is None else max(0.0, deadline - self.clock())
-
-    def drain(self, reason: str, until: float) -> bool:
-        """Release and forward everything; return whether there was time enough.
-
-        From within a fold nothing can be released, and from within a downstream nothing forwarded:
-        that goes on afterwards.
-        """
-        if is_mine(self.fold_lock):
-            return False
-        is_released = self._released(reason, until)
-        if is_mine(self.forward_lock):
-            return is_released
-        is_forwarded = self._forward(until)
-        self.callbacks.flush(min(until, time.monotonic() + _CALLBACK_SECONDS))
-        return is_released and is_forwarded
-
-    def _released(self, reason: str, until: float) -> bool:
-        if not apart.call(
-            partial(locked, self.fold_lock, until, partial(self._release, reason, until)), until
-        ):
-            return False
-        return self.pipeline.store_worker is None or self._exchange(
-            self.pipeline.store_worker, reason, until
-        )
-
-    def _release(self, reason: str, until: float) -> bool:
-        if not self.fold_until(until):
-            return False
-        now = self.clock()
-        self.guard.call("releasing", self.pipeline.drain, reason, now, self.taken)
-        self.finish(now)
-        return self._turn(reason, gives_up=self.pipeline.store_worker is None)
-
-    def _turn(self, reason: str, *, gives_up: bool = True) -> bool:
-        self.pipeline.turn(self.clock(), reason, gives_up=gives_up)
-        self.hold()
-        return True
-
-    def _exchange(self, store_worker: StoreWorker, reason: str, until: float) -> bool:
-        """Read what waits for the store, then write what follows; return whether there was time.
-
-        A store that cannot be reached does not count as lacking time.
-        """
-        for _ in range(2):
-            self.guard.call("flushing the store", store_worker.flush, until)
-            if not apart.call(
-                partial(locked, self.fold_lock, until, partial(self._turn, reason)), until
-            ):
-                return False
-        return True
 
     def ask_manager(self, ask: Callable[[SessionManager, float], T]) -> T | None:
         """Return ``ask(manager, now)``, called when everything that has ended is folded.
@@ -220,7 +205,7 @@ class SpanWorker(BatchFolder):
         )
 
     def _call_with_manager(self, ask: Callable[[SessionManager, float], T]) -> T | None:
-        self.fold_all()
+        self.fold_until(_FOREVER)
         return self.guard.call("reading totals", ask, self.pipeline.manager, self.clock())
 
     def write_live(self, span: ReadableSpan) -> None:
@@ -230,7 +215,7 @@ class SpanWorker(BatchFolder):
             return
         # also so that of two threads the one with the later totals writes last
         with self.fold_lock:
-            self.fold_all()
+            self.fold_until(_FOREVER)
             self.pipeline.write_live(parent.trace_id, parent.span_id)
 
     def shut_down(self) -> None:
@@ -239,8 +224,29 @@ class SpanWorker(BatchFolder):
         for _ in range(
             len(self.held) + sum(not isinstance(item, tuple) for item in list(self.queue))
         ):
-            self.lose(SHUTDOWN)
+            self.held.lose(SHUTDOWN)
         self.worker.stop()
         self.callbacks.stop()
         self.pipeline.close()
         messages.flush()
+
+    # -- what went wrong --------------------------------------------------------------------------
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Number of spans that are never forwarded, by reason."""
+        return self.held.lost
+
+    def lose(self, reason: str) -> None:
+        """Count a span that is never forwarded."""
+        self.held.lose(reason)
+
+    def faults(self) -> dict[str, int]:
+        """Return the number of faults that were caught, by place."""
+        return dict(self.guard.faults + self.pipeline.guard.faults)
+
+    def store_counts(self, *names: str) -> dict[str, int]:
+        """Return the counters of the store's thread with these names that are not 0."""
+        worker = self.pipeline.store_worker
+        counts = {} if worker is None else worker.counts
+        return {name: counts[name] for name in names if counts.get(name)}

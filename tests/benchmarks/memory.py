@@ -24,7 +24,7 @@ from pathlib import Path
 
 from otel_session_agg import PriceBook, Settings
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._sdk.pipeline import Pipeline
+from otel_session_agg._sdk.parts import Given, build_pipeline
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace
 
@@ -60,7 +60,7 @@ class Spans:
 
 def new_engine(roots: int) -> Engine:
     """An engine as the processor has it, with room for so many roots."""
-    return Pipeline(Settings(max_open_roots=max(roots, 1)), PriceBook()).engine
+    return build_pipeline(Given(Settings(max_open_roots=max(roots, 1)), PriceBook())).engine
 
 
 def open_roots(engine: Engine, roots: int) -> None:

@@ -495,7 +495,7 @@ class TestEnded:
         self._pass(clock, 1, a)
         self._work(b, 20, 60)
         self._work(c, 300, 60)
-        a.processor._aggregator.end_session("a", "end_session")
+        a.processor._aggregator.queries.end_session("a", "end_session")
         assert [(1, 1, "end_session", False)] == self._pass(clock, 1, a)
         assert [(1, 1, "end_session", False)] == self._pass(clock, _LINGER_SECONDS - 0.5, a, b, c)
         told = [(1, 1, "end_session", False), (2, 321, "end_session", False)]
@@ -513,7 +513,7 @@ class TestEnded:
         b.end(call)
         b.turn()
         self._pass(clock, 1, a, b)
-        a.processor._aggregator.end_session("a", "end_session")
+        a.processor._aggregator.queries.end_session("a", "end_session")
         assert [(1, 21, "end_session", True)] == self._pass(clock, 10, a, b)
         b.end(root)
         b.turn()
@@ -525,7 +525,7 @@ class TestEnded:
         a, b = (Process(store, clock, session_idle_seconds=60) for _ in range(2))
         self._work(a, 1, 50)
         self._pass(clock, 1, a)
-        a.processor._aggregator.end_session("a", "end_session")
+        a.processor._aggregator.queries.end_session("a", "end_session")
         first = [(1, 1, "end_session", False)]
         assert first == self._pass(clock, 20, a, b)
         self._work(b, 20, clock())
@@ -731,7 +731,7 @@ class TestLive:
                 if chance.random() < 0.5:
                     session_id = chance.choice(sorted(ended))
                     expected = rollup_of(ended[session_id]) if ended[session_id] else None
-                    assert _counts(expected) == _counts(process.processor._aggregator.session_rollup(session_id))
+                    assert _counts(expected) == _counts(process.processor._aggregator.queries.session_rollup(session_id))
 
 
 def _counts(rollup: Rollup | None) -> Rollup:

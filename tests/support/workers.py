@@ -194,7 +194,7 @@ class App:
     def end(self, *session_ids: str) -> None:
         """End sessions."""
         for session_id in session_ids:
-            self._processor._aggregator.end_session(session_id, "end_session")
+            self._processor._aggregator.queries.end_session(session_id, "end_session")
 
     def end_at(self, when_seconds: float, *session_ids: str) -> None:
         """End sessions at a time of the clock that all processes of this machine share."""

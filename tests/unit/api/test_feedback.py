@@ -395,7 +395,7 @@ class TestOtherProcesses:
 
 def only(monkeypatch: pytest.MonkeyPatch, app: App) -> None:
     """From now on this is the only process."""
-    monkeypatch.setattr("otel_session_agg._api.registry._LIVE", WeakSet([app.processor._aggregator]))
+    monkeypatch.setattr("otel_session_agg._api.registry._LIVE", WeakSet([app.processor._aggregator.queries]))
 
 
 class TestWithoutDownstream:

@@ -228,7 +228,7 @@ class TestCurrentRollup:
 
     def test_asking_wakes_the_worker(self, app: App) -> None:
         """What the asking thread folds while the worker is about to sleep is forwarded nevertheless."""
-        hand_on, turns = app.span_worker.forward, [True, False, True]
+        hand_on, turns = app.span_worker.forward, [True, False]
 
         def forward(until: float, patience_seconds: float = 0.0) -> bool:
             hand_on(until, patience_seconds)

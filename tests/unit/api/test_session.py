@@ -705,7 +705,7 @@ class TestTrustedBaggage:
             detach(token)
             app.flush()
             assert expected == app.attributes("request").get("session.id")
-            found = app.processor._aggregator.session_rollup("theirs")
+            found = app.processor._aggregator.queries.session_rollup("theirs")
             assert (15 if trusts else None) == (found.total_tokens if found is not None else None)
 
     def test_round_trip(self, make: Callable[..., App]) -> None:
@@ -786,7 +786,7 @@ class TestJoining:
         app.call(**dict.fromkeys(ids, "x"))
         app.flush()
         assert "session.id" not in app.attributes("chat")
-        assert app.processor._aggregator.session_rollup("x") is None
+        assert app.processor._aggregator.queries.session_rollup("x") is None
 
 
 class TestSeveralProcessors:
@@ -804,7 +804,7 @@ class TestSeveralProcessors:
             assert ("s", "u", "pro", 30) == tuple(
                 root[name] for name in ("session.id", "user.id", "metadata.plan", "metadata.total_tokens")
             )
-            found = app.processor._aggregator.session_rollup("s")
+            found = app.processor._aggregator.queries.session_rollup("s")
             assert found is not None
             assert 30 == found.total_tokens
 

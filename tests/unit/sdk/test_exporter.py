@@ -595,15 +595,15 @@ class TestArguments:
         monkeypatch.setenv("OTEL_PYTHON_SESSION_AGG_LINGER", "7")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "250")
         exporter = SessionSpanExporter(RecordingExporter())
-        span_worker = exporter._aggregator.span_worker
-        assert (7.0, 0.25) == (span_worker._settings.linger_seconds, span_worker._batch_seconds)
+        given = exporter._aggregator.given
+        assert (7.0, 0.25) == (given.settings.linger_seconds, given.batch_seconds)
         exporter.shutdown()
 
     def test_delay_that_is_no_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A delay that cannot be read is the batch processor's own."""
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "soon")
         exporter = SessionSpanExporter(RecordingExporter())
-        assert 5.0 == exporter._aggregator.span_worker._batch_seconds
+        assert 5.0 == exporter._aggregator.given.batch_seconds
         exporter.shutdown()
 
     @pytest.mark.parametrize("settings", [{"linger": 1}, {"linger_seconds": -1}])

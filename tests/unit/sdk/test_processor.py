@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -942,25 +943,43 @@ class TestWorker:
         assert setup.processor._span_worker.worker.thread is None
 
     @pytest.mark.usefixtures("quiet")
-    def test_appended_at_the_last_moment(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_appended_at_the_last_moment(self, make: Callable[..., Setup]) -> None:
         """A span that ends just before the worker falls asleep wakes it again."""
         setup = make()
-        setup.processor._span_worker.awake = True
-        fold = setup.processor._span_worker.fold_some
+        span_worker, late = setup.processor._span_worker, [None, make_span("last")]
 
-        def _fold_then_end() -> bool:
-            busy = fold()
-            if not busy:
-                setup.processor.on_end(make_span("last"))
-            return busy
+        class Queue(deque[Any]):
+            """One to which something is appended when it has been found empty."""
 
-        with monkeypatch.context() as patch:
-            patch.setattr(setup.processor._span_worker, "fold_some", _fold_then_end)
-            assert 0.0 == setup.processor._span_worker.turn()
+            def __bool__(self) -> bool:
+                is_empty = not len(self)
+                if is_empty and late and (span := late.pop(0)) is not None:
+                    setup.processor.on_end(span)
+                return not is_empty
+
+        span_worker.awake, span_worker.queue = True, Queue()
+        assert 0.0 == span_worker.turn()
         assert setup.processor._span_worker.awake
         assert setup.processor._span_worker.turn() is None
         assert not setup.processor._span_worker.awake
         assert ["last"] == setup.recorder.names()
+
+    @pytest.mark.usefixtures("quiet")
+    def test_one_round(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """A turn folds what is there, and not once more to learn that nothing came meanwhile."""
+        setup, numbers = make(), list[int]()
+        pipeline = setup.processor._span_worker.pipeline
+        fold = pipeline.fold
+
+        def folding(queue: Any, number: int, now: float) -> None:
+            numbers.append(number)
+            fold(queue, number, now)
+
+        monkeypatch.setattr(pipeline, "fold", folding)
+        with setup.tracer.start_as_current_span("root"):
+            pass
+        setup.fold()
+        assert ([2], ["root"]) == (numbers, setup.recorder.names())
 
     def test_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The worker does not keep the processor alive, and ends with it."""

@@ -84,5 +84,5 @@ class TestWaiting:
     def test_feedback_of_somebody(self, waiting: Waiting) -> None:
         """Feedback that is given inside the trace counts, too."""
         feedback: Any = waiting.app.tracer.start_span("feedback", below(waiting.child))
-        waiting.app.processor._aggregator.feedback(None, feedback)
+        waiting.app.processor._aggregator.queries.feedback(None, feedback)
         assert waiting.left()["metadata.has_feedback"] is True

@@ -113,11 +113,11 @@ class TestTaken:
             (
                 (app.span_worker.pipeline.manager.root_release, "root_ended"),
                 (app.span_worker.pipeline.engine, "fold_roots"),
-                (app.span_worker.pipeline.forwarding, "add_roots"),
+                (app.span_worker.pipeline, "add_roots"),
                 (app.span_worker.pipeline, "turn"),
                 (app.span_worker.pipeline, "due"),
                 (app.span_worker, "hold"),
-                (app.span_worker, "finish"),
+                (app.span_worker.pipeline, "finish"),
             ),
         )
         assert pipeline is app.span_worker.pipeline

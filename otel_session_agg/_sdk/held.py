@@ -1,4 +1,4 @@
-"""Hand spans on to a processor, not more at once than a batch processor has room for.
+"""Spans that wait for what is behind, and are handed on no faster than it has room for them.
 
 A batch processor drops what its queue (2048 spans by default) cannot hold.  Its thread takes spans
 out while the application makes them, so an application alone seldom fills it; a worker that has
@@ -10,9 +10,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import repeat
+from operator import methodcaller
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from otel_session_agg._guard import Guard
+from otel_session_agg._reasons import HELD
 
 _AT_ONCE = 256
 """Spans that are handed on between two checks of the room and the time."""
@@ -36,6 +41,64 @@ class Until:
 
     def __call__(self) -> bool:
         return self.number > 0 and time.monotonic() < self._seconds
+
+
+HandOn = Callable[["deque[ReadableSpan]", Until], bool]
+"""Takes spans off the deque and hands them on while ``Until`` allows it, and counts them there;
+returns true."""
+
+
+class HeldSpans:
+    """The spans of one processor or exporter that may leave, in order.
+
+    Args:
+        hand_on: Hands spans on to what is behind; ``None``: nothing is, in live mode.
+        max_spans: How many may wait; more are lost and counted.
+        guard: Catches and logs faults.
+
+    """
+
+    def __init__(self, hand_on: HandOn | None, max_spans: int, guard: Guard) -> None:
+        self._hand_on = hand_on
+        self._max_spans = max_spans
+        self._guard = guard
+        self.spans: deque[ReadableSpan] = deque()
+        self.lost: dict[str, int] = {}
+        """Number of spans that are never forwarded, by reason."""
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def add(self, leaving: deque[ReadableSpan]) -> None:
+        """Take what may leave off a deque; the caller holds the fold lock."""
+        if self._hand_on is None:
+            leaving.clear()
+        number, room = len(leaving), max(0, self._max_spans - len(self.spans))
+        # one step: each is here or there
+        self.spans.extend(map(_first, repeat(leaving, min(number, room))))
+        for _ in range(number - room):
+            leaving.popleft()
+            self.lose(HELD)
+
+    def lose(self, reason: str) -> None:
+        """Count a span that is never forwarded."""
+        self.lost[reason] = self.lost.get(reason, 0) + 1
+        self._guard.once("lost", reason, "spans are lost: %s", reason)
+
+    def forward(self, until: float, patience_seconds: float) -> bool:
+        """Hand on what is held now, as far as there is room for it; return whether that was all.
+
+        The caller holds the forward lock only, so that what hangs behind stops no other thread.
+        """
+        if self._hand_on is None or not self.spans:
+            return True
+        still = Until(until, len(self.spans), patience_seconds)
+        while self._guard.part("downstream on_end", self._hand_on, self.spans, still) is None:
+            pass  # it raised: what it had taken was handed on, the rest follows
+        return still.number <= 0 or not self.spans
+
+
+_first = methodcaller("popleft")
 
 
 def room_of(processor: SpanProcessor) -> Callable[[], int] | None:

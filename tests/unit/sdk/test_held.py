@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_session_agg import SessionSpanProcessor
-from otel_session_agg._sdk.backpressure import Until, one_by_one, room_of
-from otel_session_agg._sdk.batches import _BATCH
+from otel_session_agg._sdk.held import Until, one_by_one, room_of
+from otel_session_agg._sdk.worker import _BATCH
 from tests.support.apps import DEADLINE_SECONDS, PRICES, App
 
 Make = Callable[..., App]
@@ -120,6 +120,6 @@ class TestUnderLoad:
 
     def test_forward(self, app: App) -> None:
         """And has handed on what was there."""
-        app.span_worker.held = held = _Endless(_ended(5))
+        app.span_worker.held.spans = held = _Endless(_ended(5))
         app.span_worker.forward(float("inf"))
         assert 5 == held.num_taken
