@@ -73,9 +73,10 @@ def _totals_out(
     texts: bool,  # noqa: FBT001 -- handed through
 ) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
-    for name, value in zip(_PLAIN, _plain(totals), strict=True):
+    for name in _PLAIN:
+        value = getattr(totals, name)
         if value:
-            row[name] = value  # noqa: PERF403 -- behind the rollup
+            row[name] = value
     if totals.last_root is not None:
         end_ns, trace_id, span_id = totals.last_root
         row["last_root"] = [end_ns, f"{trace_id:032x}", f"{span_id:016x}"]
@@ -150,4 +151,3 @@ def error_type(text: str) -> str:
 
 _values = attrgetter(*DEFAULTS)  # all fields in one step
 _PLAIN = COUNTS + FLAGS
-_plain = attrgetter(*_PLAIN)
