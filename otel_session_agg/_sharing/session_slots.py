@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -73,16 +73,19 @@ class SessionSlots:
             seen: The version last returned by session; this call updates it.
 
         """
-        found: list[RemoteTotals] = []
-        _forget(seen, watched)
-        names = list(watched)
-        all_stored = self._store.get([SESSION + name for name in names])
-        for session_id, stored in zip(names, all_stored, strict=True):
-            if stored.version != seen.get(session_id):
-                seen[session_id] = stored.version
-                totals = self.sum(SESSION + session_id, stored, without=watched[session_id])
-                found.append(RemoteTotals(session_id, totals))
-        return found
+        return [RemoteTotals(*row) for row in self._changed(SESSION, watched, seen)]
+
+    def _changed(
+        self, prefix: str, watched: Mapping[str, str], seen: dict[str, int]
+    ) -> Iterator[tuple[str, SessionTotals]]:
+        for name in seen.keys() - watched.keys():
+            del seen[name]
+        all_stored = self._store.get([prefix + name for name in watched])
+        for (name, writer), stored in zip(watched.items(), all_stored, strict=True):
+            # the version is 0 when there is nothing, which is new the first time
+            if stored.version != seen.get(name):
+                seen[name] = stored.version
+                yield name, self.sum(prefix + name, stored, without=writer)
 
     def remote_and_open(
         self, session_id: str, writer: str, own_processes: frozenset[str]
@@ -124,17 +127,9 @@ class SessionSlots:
 
         Arguments like `remote_totals`.
         """
-        found: list[Spent] = []
-        _forget(seen, watched)
-        names = list(watched)
-        all_stored = self._store.get([ACCOUNT + name for name in names])
-        for name, stored in zip(names, all_stored, strict=True):
-            # the version is 0 when there is nothing, which is new the first time
-            if stored.version != seen.get(name):
-                seen[name] = stored.version
-                totals = self.sum(ACCOUNT + name, stored, without=watched[name])
-                found.append(Spent(name, totals.rollup))
-        return found
+        return [
+            Spent(name, totals.rollup) for name, totals in self._changed(ACCOUNT, watched, seen)
+        ]
 
     def spent_and_open(
         self, name: str, writer: str, owner: str, own_processes: frozenset[str]
@@ -165,9 +160,3 @@ class SessionSlots:
         """Keys that are gone from the store before their time; `take_gone` takes them."""
         evicted: dict[str, None] | None = getattr(self._store, "evicted", None)
         return {} if evicted is None else evicted
-
-
-def _forget(seen: dict[str, int], watched: Mapping[str, str]) -> None:
-    """Forget the versions of what is not watched any more."""
-    for name in seen.keys() - watched.keys():
-        del seen[name]
