@@ -3,10 +3,11 @@
     pip install '.[demo]'
     python examples/budget_in_agent_loop.py
 
-The agent calls a model, runs the tools that it asks for, and calls it again with what they have said, the whole conversation
-each time.  One of the tools is broken, and the model keeps on trying: such loops are how agents cost money while everybody
-sleeps.  ``budget.check()`` stands before each call and raises once the session has used more than its budget; nothing is ever
-stopped behind the application's back.  It runs offline, against ``model_server.py``.
+The agent calls a model, runs the tools that it asks for, and calls it again with what they have
+said, the whole conversation each time.  One of the tools is broken, and the model keeps on trying:
+such loops are how agents cost money while everybody sleeps.  ``budget.check()`` stands before each
+call and raises once the session has used more than its budget; nothing is ever stopped behind the
+application's back.  It runs offline, against ``model_server.py``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     pip install '.[demo]' langgraph langchain-openai openinference-instrumentation-langchain
     python examples/budget_in_langgraph.py
 
-What a node raises ends the run.  With ``create_agent`` of LangChain the same stands in a middleware's ``before_model``.
+What a node raises ends the run.  With ``create_agent`` of LangChain the same stands in a
+middleware's ``before_model``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     pip install '.[demo]' openai-agents openinference-instrumentation-openai-agents
     python examples/budget_in_openai_agents.py
 
-``RunHooks.on_llm_start`` comes before each call, of whichever agent of the run; what it raises ends the run.
+``RunHooks.on_llm_start`` comes before each call, of whichever agent of the run; what it raises ends
+the run.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     pip install '.[demo]' 'pydantic-ai-slim[openai]'
     python examples/budget_in_pydantic_ai.py
 
-``agent.iter`` hands out each node before it runs, so ``check()`` stands before the request; what it raises leaves the loop.
+``agent.iter`` hands out each node before it runs, so ``check()`` stands before the request; what it
+raises leaves the loop.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Prices of your own: a negotiated one, a model on your own machines, and one that depends on the length of the prompt.
+"""Prices of your own: negotiated, of a model on your own machines, by the length of the prompt.
 
     pip install '.[demo]'
     python examples/custom_prices.py
 
-Prices are in USD per million tokens, by a glob over ``model`` or ``provider/model``; the most specific one wins, and what none
-names has its list price.  A model without any price has an unknown cost, which is never 0: it is counted in
-``metadata.num_unpriced_events`` until you give it a price.  The program makes the same calls twice, with list prices and with
-its own.  It runs offline, against ``model_server.py``.
+Prices are in USD per million tokens, by a glob over ``model`` or ``provider/model``; the most
+specific one wins, and what none names has its list price.  A model without any price has an unknown
+cost, which is never 0: it is counted in ``metadata.num_unpriced_events`` until you give it a price.
+The program makes the same calls twice, with list prices and with its own.  It runs offline, against
+``model_server.py``.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def make_calls(client: openai.OpenAI, name: str, tracer: trace.Tracer) -> Rollup
             call = calls.rollup().since(before)
             cost = "unknown" if call.cost_usd is None else f"{call.cost_usd:.8f} USD"
             print(
-                f"{name:<12}{model:<15}{call.prompt_tokens:>6} + {call.completion_tokens:>4} tokens  {cost}"
+                f"{name:<12}{model:<15}"
+                f"{call.prompt_tokens:>6} + {call.completion_tokens:>4} tokens  {cost}"
             )
         return calls.rollup()
 

@@ -1,4 +1,4 @@
-"""Where the examples' spans go: session roots and records are printed, and all goes to your backend if you name one.
+"""Where the examples' spans go: session roots and records are printed, all goes to your backend.
 
 In your application this is the exporter that you have.
 """
@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 class Printer(SpanExporter):
     """Prints what has totals, one line each, and hands everything on.
 
-    With ``OTEL_TRACES_EXPORTER=otlp``, that is to the OTLP/HTTP endpoint that the ``OTEL_EXPORTER_OTLP_*`` variables name.
+    With ``OTEL_TRACES_EXPORTER=otlp``, that is to the OTLP/HTTP endpoint that the
+    ``OTEL_EXPORTER_OTLP_*`` variables name.
     """
 
     def __init__(self) -> None:

@@ -1,19 +1,21 @@
-r"""A function on AWS Lambda: all has left before the answer does, since the process may be frozen right after it.
+r"""A function on AWS Lambda: all has left before the answer does, as the process may freeze then.
 
     pip install '.[demo,redis]'
-    printf '%s\n' '{"chat": "chat-1", "text": "How are you?"}' '{"chat": "chat-1", "last": true}' | python examples/lambda_function.py
+    printf '%s\n' '{"chat": "chat-1", "text": "How are you?"}' '{"chat": "chat-1", "last": true}' |
+        python examples/lambda_function.py
 
-Between two invocations a Lambda process is stopped, for a moment or for good, and with it the threads that export.  So the
-handler flushes at its end, and what has ended leaves with its totals.  Say how long a backend may take for its answer:
-``OTEL_EXPORTER_OTLP_TIMEOUT=1`` (seconds), since OpenTelemetry's batch processor waits for its exporter however little time is
-left.
+Between two invocations a Lambda process is stopped, for a moment or for good, and with it the
+threads that export.  So the handler flushes at its end, and what has ended leaves with its totals.
+Say how long a backend may take for its answer:  ``OTEL_EXPORTER_OTLP_TIMEOUT=1`` (seconds), since
+OpenTelemetry's batch processor waits for its exporter however little time is left.
 
-One process sees only its own part of a chat.  For totals over all of them, name a store that all can reach:
-``OTEL_PYTHON_SESSION_AGG_STORE=redis://...``.  Flushing writes to it, too, so that whichever process gets the last event of a
-chat writes the record of the whole.
+One process sees only its own part of a chat.  For totals over all of them, name a store that all
+can reach:  ``OTEL_PYTHON_SESSION_AGG_STORE=redis://...``.  Flushing writes to it, too, so that
+whichever process gets the last event of a chat writes the record of the whole.
 
-On Lambda nothing but ``handler`` is used.  Run as a program, this reads events, a line each, and hands them over as the runtime
-does; unless there is an ``OPENAI_API_KEY``, it runs offline, against ``model_server.py``.
+On Lambda nothing but ``handler`` is used.  Run as a program, this reads events, a line each, and
+hands them over as the runtime does; unless there is an ``OPENAI_API_KEY``, it runs offline, against
+``model_server.py``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""A LangChain agent (LangGraph below it) with a tool: each call counted once, however many spans tell of it.
+"""A LangChain agent (on LangGraph) with a tool: each call counts once, in however many spans.
 
-    pip install '.[demo]' langchain langgraph langchain-openai openinference-instrumentation-langchain
+    pip install '.[demo]' langchain langgraph langchain-openai
+    pip install openinference-instrumentation-langchain
     python examples/langchain_agent.py
 
-Two instrumentations are at work, as in many real applications: LangChain's, whose spans of graph, nodes and models nest, and
-that of the OpenAI client below it, whose spans stand beside them.  Both write the tokens of each call; adding up what stands on
-the spans would give twice as many.  Each question is a request of its own.  It runs offline, against ``model_server.py``.
+Two instrumentations are at work, as in many real applications: LangChain's, whose spans of graph,
+nodes and models nest, and that of the OpenAI client below it, whose spans stand beside them.  Both
+write the tokens of each call; adding up what stands on the spans would give twice as many.  Each
+question is a request of its own.  It runs offline, against ``model_server.py``.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ def main() -> None:
                 so_far = trip.rollup()
                 print(answer["messages"][-1].text)
                 print(
-                    f"so far: {so_far.num_model_events} calls, {so_far.num_tool_events} tools, {so_far.total_tokens} tokens"
+                    f"so far: {so_far.num_model_events} calls, "
+                    f"{so_far.num_tool_events} tools, {so_far.total_tokens} tokens"
                 )
         provider.shutdown()
         print(server)

@@ -1,14 +1,14 @@
-"""A model provider for offline use: the part of OpenAI's HTTP API that the examples call, on loopback.
+"""A model provider for offline use: the part of OpenAI's HTTP API that the examples call.
 
     with model_server.running() as server:
         client = openai.OpenAI(base_url=server.base_url, api_key="not-a-key")
 
-It speaks by the server of ``otel-session-agg demo``, and is no better at answering than it has to be.
-It asks for each tool that it is offered once, and once more as long as the tool's answer begins with
-``error``, as models do; then it says how many words it has read.  Its usage is made from the number
-of words, and what came before its last answer counts as cached, so that no two answers of a
-conversation cost the same.  All of it is noted in ``served``: what a program says of its sessions
-can be held against that.
+It speaks by the server of ``otel-session-agg demo``, and is no better at answering than it has to
+be.  It asks for each tool that it is offered once, and once more as long as the tool's answer
+begins with ``error``, as models do; then it says how many words it has read.  Its usage is made
+from the number of words, and what came before its last answer counts as cached, so that no two
+answers of a conversation cost the same.  All of it is noted in ``served``: what a program says of
+its sessions can be held against that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ARGUMENTS: dict[str, Callable[[str], Any]] = {
     "number": len,
     "boolean": bool,
 }
-"""How the arguments of a tool are made from the last word of the question, by their type in JSON schema."""
+"""How a tool's arguments are made of the question's last word, by their type in JSON schema."""
 
 
 class Usage(NamedTuple):
@@ -153,7 +153,7 @@ def _text(message: dict[str, Any]) -> str:
 
 
 def start() -> ModelServer:
-    """A server that runs until it is stopped or the process ends; clients in this process reach it without a proxy."""
+    """A server until it is stopped or the process ends; clients of this process need no proxy."""
     without_proxy = os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
         dict.fromkeys(["127.0.0.1", *filter(None, without_proxy)])

@@ -1,14 +1,15 @@
-"""A notebook: what its sessions have used is shown between cells, and the set-up cell may be run again.
+"""A notebook: cells show what sessions have used, and the set-up cell may be run again.
 
     pip install '.[demo]' jupyterlab jupytext
-    jupyter lab examples/notebook.py      # open it as a notebook; VS Code, PyCharm and Spyder know its cells as they are
+    jupyter lab examples/notebook.py      # "open as notebook"; VS Code and PyCharm know its cells
 
-``# %%`` begins a cell.  Spans leave in the background, so a cell that wants to know what was used asks: ``rollup()`` and
-``current_rollup()`` are exact at the moment of the call.  Cells that make calls each name their session; it goes on from one to
-the next, until it is ended.  It runs offline, against ``model_server.py``.
+``# %%`` begins a cell.  Spans leave in the background, so a cell that wants to know what was used
+asks: ``rollup()`` and ``current_rollup()`` are exact at the moment of the call.  Cells that make
+calls each name their session; it goes on from one to the next, until it is ended.  It runs offline,
+against ``model_server.py``.
 """
 
-# %% Set-up.  What is there already stays: running it again neither traces calls twice nor begins a session anew.
+# %% Set-up.  What is there stays: again, it neither traces calls twice nor begins a session anew.
 import model_server
 import openai
 from exporter import Printer

@@ -1,10 +1,10 @@
-"""A Pydantic AI agent with its own OpenTelemetry spans: a tool, an answer of a certain shape, and a conversation of two runs.
+"""A Pydantic AI agent with its own spans: a tool, a typed answer, a conversation of two runs.
 
     pip install '.[demo]' 'pydantic-ai-slim[openai]'
     python examples/pydantic_ai_agent.py
 
-Pydantic AI traces itself once it is told to.  Its agent span says again what the calls below it have used; that is counted
-once.  It runs offline, against ``model_server.py``.
+Pydantic AI traces itself once it is told to.  Its agent span says again what the calls below it
+have used; that is counted once.  It runs offline, against ``model_server.py``.
 """
 
 from __future__ import annotations

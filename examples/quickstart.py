@@ -3,8 +3,9 @@
     pip install '.[demo]'
     python examples/quickstart.py
 
-The spans of the model calls come from an instrumentation, here OpenInference's.  The only line that is about totals is the one
-with ``SessionSpanProcessor``.  It runs offline, against ``model_server.py``; the exporter prints the totals of the root.
+The spans of the model calls come from an instrumentation, here OpenInference's.  The only line that
+is about totals is the one with ``SessionSpanProcessor``.  It runs offline, against
+``model_server.py``; the exporter prints the totals of the root.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Chats of several requests each: whose they are, what they have cost, and what somebody thinks of them.
+"""Chats of several requests each: whose they are, what they cost, and what people think of them.
 
     pip install '.[demo]'
     python examples/sessions_and_feedback.py
 
-Each request is a trace of its own, and several are answered at once.  ``session()`` around a request's work names its chat; the
-record of a chat is written when it ends, as a span named ``session`` and as an argument of ``on_session``.  Feedback may come
-inside a request, or later and from anywhere with the chat's id: one that comes after the end gives a new revision of the record.
+Each request is a trace of its own, and several are answered at once.  ``session()`` around a
+request's work names its chat; the record of a chat is written when it ends, as a span named
+``session`` and as an argument of ``on_session``.  Feedback may come inside a request, or later and
+from anywhere with the chat's id: one that comes after the end gives a new revision of the record.
 It runs offline, against ``model_server.py``.
 """
 
@@ -44,8 +45,9 @@ def show(record: SessionRecord) -> None:
     totals = record.rollup
     feedback = "feedback" if totals.has_feedback else "no feedback"
     print(
-        f"{record.session_id} of {record.user_id} ({record.metadata['plan']}), revision {record.revision}: "
-        f"{record.num_traces} traces, {totals.num_model_events} calls, {totals.total_tokens} tokens, {totals.cost_usd} USD, {feedback}"
+        f"{record.session_id} of {record.user_id} ({record.metadata['plan']}), "
+        f"revision {record.revision}: {record.num_traces} traces, {totals.num_model_events} calls, "
+        f"{totals.total_tokens} tokens, {totals.cost_usd} USD, {feedback}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The Celery application: a report is a model call for each topic, in parallel, and one that puts them together."""
+"""The Celery application: a report is a model call for each topic, in parallel, and a last one."""
 
 from __future__ import annotations
 

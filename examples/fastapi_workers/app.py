@@ -1,32 +1,36 @@
-"""A chat service with several workers: each chat is a session, and its totals are those of all workers together.
+"""A chat service with several workers: each chat is a session, with the totals of all workers.
 
     pip install '.[demo,redis]' fastapi uvicorn
     uvicorn --app-dir examples fastapi_workers.app:app --workers 4
 
-Each request is a trace of its own, handled by whichever worker takes it.  The workers meet in a store, so there is one answer
-to what a chat has cost, one budget, and one span named ``session`` with the totals when the chat ends:
+Each request is a trace of its own, handled by whichever worker takes it.  The workers meet in a
+store, so there is one answer to what a chat has cost, one budget, and one span named ``session``
+with the totals when the chat ends:
 
-    POST   /chats/{id}/messages   {"text": "..."}: asks the model; 402 when the chat has used up its budget
+    POST   /chats/{id}/messages   {"text": "..."}: asks the model; 402 when the budget is used up
     GET    /chats/{id}/totals     what the chat has used so far, in all workers
     POST   /chats/{id}/feedback   {"score": 1, "comment": "..."}: what somebody thinks of the chat
     DELETE /chats/{id}            ends the chat
 
-Only three places know of sessions: the processor in ``lifespan``, ``session(...)`` around a request's work, and the endpoints
-that ask for totals, give feedback and end a chat.  The spans are those of real instrumentations: FastAPI itself makes one for
-each request (older versions do not, see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless
-``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback (``../model_server.py``).
+Only three places know of sessions: the processor in ``lifespan``, ``session(...)`` around a
+request's work, and the endpoints that ask for totals, give feedback and end a chat.  The spans are
+those of real instrumentations: FastAPI itself makes one for each request (older versions do not,
+see ``RequestSpans``), OpenInference one for each model call.  It runs offline: unless
+``OPENAI_BASE_URL`` names a model provider, each worker has one of its own on loopback
+(``../model_server.py``).
 
-``chat.check(wait_seconds=...)`` waits until other workers have written what they are still working on in the same chat, so a chat
-that asks again within milliseconds is refused, too.  Where nothing may wait for the store, ``chat.check()`` looks at what this
-worker knows already.
+``chat.check(wait_seconds=...)`` waits until other workers have written what they are still working
+on in the same chat, so a chat that asks again within milliseconds is refused, too.  Where nothing
+may wait for the store, ``chat.check()`` looks at what this worker knows already.
 
 Variables:
 
-    OTEL_PYTHON_SESSION_AGG_STORE   where the workers meet; sqlite:///chats.db unless given, redis://host:6379/0 for many hosts
-    OTEL_TRACES_EXPORTER            ``otlp``: spans also go to a backend (OTLP/HTTP, by the OTEL_EXPORTER_OTLP_* variables)
+    OTEL_PYTHON_SESSION_AGG_STORE   where the workers meet: sqlite:///chats.db, redis://host:6379/0
+    OTEL_TRACES_EXPORTER            ``otlp``: spans also go to the OTEL_EXPORTER_OTLP_ENDPOINT
     CHAT_BUDGET_USD                 what a chat may cost, 0.01 unless given
 
-With gunicorn: ``gunicorn --chdir examples -k asgi -w 4 fastapi_workers.app:app``, with ``--preload`` or without.
+With gunicorn: ``gunicorn --chdir examples -k asgi -w 4 fastapi_workers.app:app``, with
+``--preload`` or without.
 """
 
 from __future__ import annotations
@@ -60,12 +64,12 @@ SETTINGS = Settings.from_env({"OTEL_PYTHON_SESSION_AGG_STORE": "sqlite:///chats.
 BUDGET = Budget(cost_usd=float(os.environ.get("CHAT_BUDGET_USD", "0.01")))
 MODEL = "gpt-4o-mini"
 WAIT_SECONDS = 5.0
-"""How long a request may wait for other workers that have the same chat at hand; as a rule none has, and nothing is waited for."""
+"""How long a request may wait for other workers with the same chat; as a rule there are none."""
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Set up what each worker has of its own; this runs after a fork, so preloading does no harm."""
+    """Set up what each worker has of its own; after a fork, so preloading does no harm."""
     provider = TracerProvider(
         resource=Resource.create({"service.name": "chats", "process.pid": os.getpid()})
     )
@@ -89,7 +93,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 class RequestSpans:
-    """A root span for each request, where nobody has made one: newer versions of FastAPI do, as do instrumentations of it."""
+    """A root span for each request, where FastAPI is too old to make one and not instrumented."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -144,7 +148,7 @@ def post_message(chat_id: str, message: Message) -> dict[str, object]:
 
 @app.get("/chats/{chat_id}/totals")
 def get_totals(chat_id: str) -> dict[str, object]:
-    """What the chat has used so far in all workers; it waits for those that are still working on an answer."""
+    """What the chat has used so far in all workers, those included that are still answering."""
     rollup = session(chat_id).rollup(wait_seconds=WAIT_SECONDS)
     return {
         "cost_usd": rollup.cost_usd,

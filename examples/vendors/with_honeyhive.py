@@ -3,8 +3,9 @@
     pip install . honeyhive openinference-instrumentation-openai openai
     HH_API_KEY=... HH_API_URL=... OPENAI_API_KEY=... python with_honeyhive.py
 
-HoneyHive's tracer makes its provider and processor itself.  Ours is added beside it, in live mode.  HoneyHive gives each
-session an id of its own and takes no other, so that is the session's name here as well.
+HoneyHive's tracer makes its provider and processor itself.  Ours is added beside it, in live mode.
+HoneyHive gives each session an id of its own and takes no other, so that is the session's name here
+as well.
 """
 
 from __future__ import annotations

@@ -3,11 +3,12 @@
     pip install . lmnr openai
     LMNR_PROJECT_API_KEY=... OPENAI_API_KEY=... python with_laminar.py
 
-``Laminar.initialize`` makes the global provider and its exporter itself.  Ours is added beside it, in live mode.  Laminar's
-spans do not see OpenTelemetry's context, where ``session()`` is; they name the session in Laminar's own way, which is read.
+``Laminar.initialize`` makes the global provider and its exporter itself.  Ours is added beside it,
+in live mode.  Laminar's spans do not see OpenTelemetry's context, where ``session()`` is; they name
+the session in Laminar's own way, which is read.
 
-With a Laminar of your own: ``LMNR_BASE_URL`` and the port of its HTTP interface, which Laminar does not take from a variable, in
-``LAMINAR_HTTP_PORT``.
+With a Laminar of your own: ``LMNR_BASE_URL`` and the port of its HTTP interface, which Laminar does
+not take from a variable, in ``LAMINAR_HTTP_PORT``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Totals on the roots that Langfuse's SDK exports, with an exporter of ours.
 
     pip install . langfuse openai
-    LANGFUSE_PUBLIC_KEY=... LANGFUSE_SECRET_KEY=... OPENAI_API_KEY=... python with_langfuse_exporter.py
+    export LANGFUSE_PUBLIC_KEY=... LANGFUSE_SECRET_KEY=... OPENAI_API_KEY=...
+    python with_langfuse_exporter.py
 
-Langfuse takes an exporter, and gives it nothing: where Langfuse is and with which keys has to be said again.  That is more to write
-than ``with_langfuse.py``, but late children are waited for, and the record of a session arrives, too.
+Langfuse takes an exporter, and gives it nothing: where Langfuse is and with which keys has to be
+said again.  That is more to write than ``with_langfuse.py``, but late children are waited for, and
+the record of a session arrives, too.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     pip install . logfire openai
     LOGFIRE_TOKEN=... OPENAI_API_KEY=... python with_logfire.py
 
-Logfire takes more processors, but always exports by its own.  Ours runs beside it, in live mode.  Logfire scrubs values below
-names that contain "session", unless it is told that this one is no secret.
+Logfire takes more processors, but always exports by its own.  Ours runs beside it, in live mode.
+Logfire scrubs values below names that contain "session", unless it is told that this one is no
+secret.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from otel_session_agg import SessionSpanProcessor, session
 
 
 def is_no_secret(match: logfire.ScrubMatch) -> object:
-    """What stays of something that Logfire would scrub: a session's id as it is, of the rest nothing."""
+    """Keep a session's id of what Logfire would scrub, and nothing else."""
     return match.value if match.path == ("attributes", "session.id") else None
 
 

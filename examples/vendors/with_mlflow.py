@@ -3,8 +3,9 @@
     pip install . mlflow-tracing openai
     MLFLOW_TRACKING_URI=... OPENAI_API_KEY=... python with_mlflow.py
 
-MLflow logs its own span objects, not what a processor hands on, so wrapping would change nothing there: live mode does.  By
-default MLflow keeps its spans apart from OpenTelemetry's context, where ``session()`` is; the variable brings them together.
+MLflow logs its own span objects, not what a processor hands on, so wrapping would change nothing
+there: live mode does.  By default MLflow keeps its spans apart from OpenTelemetry's context, where
+``session()`` is; the variable brings them together.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     pip install . openlit openai
     OTEL_EXPORTER_OTLP_ENDPOINT=... OPENAI_API_KEY=... python with_openlit.py
 
-``openlit.init`` makes the global provider and its exporter itself.  Ours is added beside it, in live mode.
+``openlit.init`` makes the global provider and its exporter itself.  Ours is added beside it, in
+live mode.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     pip install . arize-phoenix-otel openinference-instrumentation-openai openai
     PHOENIX_COLLECTOR_ENDPOINT=... PHOENIX_API_KEY=... OPENAI_API_KEY=... python with_phoenix.py
 
-A processor that is added to the provider that ``register`` makes takes the place of its default one; it wraps another of
-Phoenix's own.
+A processor that is added to the provider that ``register`` makes takes the place of its default
+one; it wraps another of Phoenix's own.
 """
 
 from __future__ import annotations

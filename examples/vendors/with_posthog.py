@@ -3,8 +3,9 @@
     pip install . 'posthog[otel]' openinference-instrumentation-openai openai
     POSTHOG_API_KEY=... POSTHOG_HOST=... OPENAI_API_KEY=... python with_posthog.py
 
-PostHog's SDK has a processor for OpenTelemetry, which is wrapped.  It and PostHog itself take only spans with an attribute that
-begins with ``gen_ai.`` (or ``ai.``, ``llm.``, ``traceloop.``), so the roots say that they are an agent.
+PostHog's SDK has a processor for OpenTelemetry, which is wrapped.  It and PostHog itself take only
+spans with an attribute that begins with ``gen_ai.`` (or ``ai.``, ``llm.``, ``traceloop.``), so the
+roots say that they are an agent.
 """
 
 from __future__ import annotations

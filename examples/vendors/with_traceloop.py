@@ -1,4 +1,4 @@
-"""Totals on the roots that Traceloop's SDK exports, to Traceloop or to any other backend that it is pointed at.
+"""Totals on the roots that Traceloop's SDK exports, to Traceloop or to another backend.
 
     pip install . traceloop-sdk openai httpx
     TRACELOOP_API_KEY=... OPENAI_API_KEY=... python with_traceloop.py

@@ -1,6 +1,7 @@
-"""A chat service that knows nothing of tracing: no line of it is about OpenTelemetry or this library.
+"""A chat service without a line about OpenTelemetry or this library.
 
-``README.md`` beside it says how it is run so that each request's root span carries what the request used.
+``README.md`` beside it says how it is run so that each request's root span carries what the request
+used.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Question(BaseModel):
 
 @asynccontextmanager
 async def _with_model(application: FastAPI) -> AsyncIterator[None]:
-    """Use a model server on loopback when no other one is named, so that the example needs no key and no network."""
+    """Use a model server on loopback when none is named: the example needs no key, no network."""
     if os.environ.get("OPENAI_BASE_URL"):
         application.state.client = AsyncOpenAI()
         yield
