@@ -15,6 +15,7 @@ from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._threads.messages import messages
 from tests.support.apps import DEADLINE_SECONDS, App, alone
 from tests.support.paths import TESTS
+from tests.support.servers import Server, valkey, valkey_cluster
 
 settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("not slow", settings.get_profile("all"), max_examples=20)
@@ -88,6 +89,20 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., App]]:
 def app(make: Callable[..., App]) -> App:
     """An application without a worker."""
     return make()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A Valkey server for all tests that neither kill nor empty it."""
+    with valkey() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """A Valkey cluster of three primaries for them."""
+    with valkey_cluster() as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

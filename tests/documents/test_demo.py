@@ -37,6 +37,7 @@ from otel_session_agg._cli.demo.receiver import Receiver
 from otel_session_agg._cli.demo.script import SCRIPT
 from otel_session_agg._cli.demo.server import SESSION_HEADER, ModelServer, Reply, Served, scripted
 from otel_session_agg._cli.demo.show import show
+from tests.support.scripts import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,14 +109,7 @@ def direct() -> requests.Session:
 
 def demo(*arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, its output in a pipe."""
-    return subprocess.run(  # noqa: S603  our own interpreter and arguments
-        [sys.executable, "-m", "otel_session_agg", "demo", *arguments],
-        env={**os.environ, **(variables or {})},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    return command_line("demo", *arguments, env={**os.environ, **(variables or {})})
 
 
 class TestModelServer:

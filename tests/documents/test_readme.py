@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from otel_session_agg import Settings, attributes, environment_variables
 from tests.support.paths import ROOT
 from tests.support.programs import HAS_EXAMPLES
+from tests.support.scripts import printed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = ROOT / "examples" / "README.md"
@@ -40,26 +41,19 @@ _MAX_PICTURE_BYTES = 150_000
 _CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
 
 
-def _run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-    assert "" == done.stderr
-    assert 0 == done.returncode
-    return done.stdout
-
-
 class TestCode:
     """The Python blocks."""
 
     @pytest.mark.parametrize("number", range(len(PYTHON)))
     def test_runs(self, number: int) -> None:
         """Every block runs by itself, without a warning."""
-        _run(PYTHON[number])
+        printed(PYTHON[number])
 
     @pytest.mark.parametrize("number", range(len(SHOWN)))
     def test_prints_what_it_says(self, number: int) -> None:
         """A block that is followed by its output prints that, but for the times."""
         code, output = SHOWN[number]
-        assert _CLOCK.sub(r"\1", output) == _CLOCK.sub(r"\1", _run(code))
+        assert _CLOCK.sub(r"\1", output) == _CLOCK.sub(r"\1", printed(code))
 
     def test_some_are_there(self) -> None:
         """Programs and outputs are really found."""

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +21,7 @@ from otel_session_agg._cli.demo.receiver import ReceivedSpan, Receiver
 from tests.support.environments import HAS_CHECKOUT, environment, variables
 from tests.support.paths import EXAMPLES
 from tests.support.programs import HAS_EXAMPLES, cost_usd, model_server
+from tests.support.scripts import printed
 from tests.support.servers import free_port, wait_until
 
 if not (HAS_EXAMPLES and HAS_CHECKOUT):
@@ -350,5 +350,4 @@ class TestAlone:
     def test_entry_point(self) -> None:
         """It is registered under its name, in an environment without anything of OpenTelemetry's set-up."""
         code = "from importlib.metadata import entry_points as e; print(e(group='opentelemetry_traces_exporter', name='session_agg'))"
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)  # noqa: S603
-        assert "SessionSpanExporter" in ran.stdout
+        assert "SessionSpanExporter" in printed(code)

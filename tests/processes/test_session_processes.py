@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ import pytest
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.decoding import decode
 from otel_session_agg.stores import open_store
-from tests.support.servers import Server, free_port, valkey, valkey_cluster, wait_until
+from tests.support.servers import Server, free_port, valkey, wait_until
 from tests.support.workers import COMPLETION_TOKENS, STARTS, Job, Root, Told, Worker, Workers, spawned
 
 KINDS = ("sqlite", "valkey", "valkey_cluster")
@@ -26,20 +26,6 @@ LONG_SECONDS = 600.0
 """Lingering that no test waits for."""
 CALL_USD = 2.0 * COMPLETION_TOKENS
 """What a call costs beside one dollar for each prompt token."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server for all tests that do not kill it."""
-    with valkey() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def cluster_url() -> Iterator[str]:
-    """A cluster of three primaries."""
-    with valkey_cluster() as url:
-        yield url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from importlib import metadata
@@ -22,6 +21,7 @@ from otel_session_agg._cli.doctor import diagnose
 from otel_session_agg._cli.doctor_text import Section, as_json, as_text, notes_of, problems_of
 from otel_session_agg.stores.base import Slot
 from tests.support.builds import IS_COMPILED
+from tests.support.scripts import command_line
 from tests.support.servers import free_port, valkey
 
 TODAY = date(2026, 11, 28)
@@ -218,5 +218,4 @@ class TestCommand:
 
 def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    command = [sys.executable, "-m", "otel_session_agg", "doctor", *arguments]
-    return subprocess.run(command, env={**kept, **variables}, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
+    return command_line("doctor", *arguments, env={**kept, **variables})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from otel_session_agg._cli.prices import show_price
 from otel_session_agg._exceptions import SettingsError
+from tests.support.scripts import command_line
 
 _NEWEST_TABLE = sys.version_info >= (3, 11)
 
@@ -140,16 +140,11 @@ class TestUnknown:
 class TestCommand:
     """As it is typed."""
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command."""
-        command = [sys.executable, "-m", "otel_session_agg", "prices", *arguments]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
-
     def test_exit_codes(self) -> None:
         """0 with a price, 1 without one or with a wrong option."""
-        known = self.run("gpt-4o", "--provider", "openai", "--json")
+        known = command_line("prices", "gpt-4o", "--provider", "openai", "--json")
         assert (0, True) == (known.returncode, json.loads(known.stdout)["known"])
-        assert 1 == self.run("no-such-model").returncode
-        wrong = self.run("gpt-4o", "--at", "never")
+        assert 1 == command_line("prices", "no-such-model").returncode
+        wrong = command_line("prices", "gpt-4o", "--at", "never")
         assert (1, "") == (wrong.returncode, wrong.stdout)
         assert "--at 'never' is no date" in wrong.stderr

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -30,7 +29,7 @@ from otel_session_agg._sharing.stored_sessions import COLUMNS, StoredSession, re
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
 from otel_session_agg.stores.base import Slot
 from otel_session_agg.testing import RecordingExporter
-from tests.support.servers import Server, free_port, valkey, wait_until
+from tests.support.servers import free_port, wait_until
 
 PRICES = PriceBook({"m": {"input": 1, "output": 2}})
 UUID = "0a1b2c3d-0a1b-4c3d-8e5f-0a1b2c3d4e5f"
@@ -103,13 +102,6 @@ def fill(url: str) -> None:
     store.close()
     for processor in (first, second):
         processor.shutdown()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A Valkey server."""
-    with valkey() as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=["sqlite", "valkey"])

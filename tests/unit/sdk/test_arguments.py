@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +31,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import CALL
+from tests.support.scripts import printed
 
 DOORS = (SessionSpanProcessor, SessionSpanExporter)
 PRICE = {"m": {"input": 1_000_000, "output": 2_000_000}}
@@ -106,8 +105,7 @@ class TestMappings:
             "except StoreError:\n"
             "    print(threading.active_count())\n"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)  # noqa: S603
-        assert "1" == done.stdout.strip()
+        assert "1" == printed(code).strip()
 
 
 class TestWrongDownstream:
