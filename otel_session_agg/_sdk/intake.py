@@ -131,7 +131,7 @@ class Intake:
         """Note the start of a span that may be a root; return its trace."""
         self._resource = span.resource
         if trace is not None and trace.root_id == span.context.span_id:
-            self._manager.root_release.root_started(trace, is_part=span.parent is not None)
+            self._manager.root_started(trace, is_part=span.parent is not None)
             if self._is_live:
                 trace.payload = span
         return trace

@@ -125,11 +125,11 @@ def _is_busy(record: SessionRecord, manager: SessionManager, now: float) -> bool
     ):
         return False
     if record.end_reason == IDLE:
-        return manager.is_active(session, now)
-    if not manager.num_open(record.session_id):
+        return manager.sessions.is_active(session, now)
+    if not manager.sessions.traces.number(record.session_id):
         return False
     if session.ending is None:
-        manager.end(record.session_id, record.end_reason, now)
+        manager.sessions.end(record.session_id, record.end_reason, now)
     return True
 
 
@@ -142,7 +142,7 @@ def _give(record: SessionRecord, manager: SessionManager, now: float) -> _Share 
     revision = session.revision - (len(manager.unmerged) - len(rest))
     manager.unmerged = rest
     session.changed, session.ending, session.end_reason = False, None, record.end_reason
-    session.grown.set_open(manager.num_open(record.session_id))
+    session.grown.set_open(manager.sessions.traces.number(record.session_id))
     session.cancel_deadline()
     return _Share(session.share, revision)
 

@@ -21,23 +21,23 @@ The journey of a span
       v
     Pipeline.finish
       |-- span ------------------------------------> leaving
-      |-- Trace --> RootRelease.root_ended   _sessions/root_release.py: the totals of the trace,
-      |             |                        calls priced; wait for its other parts
-      |             |-- ReleasedRoot --------------> leaving, with the totals that RootWriter writes
-      |             |                                (_writing/root_writer.py)
-      |             `-- SessionReporter -----------> SessionLifecycle (_sessions/lifecycle.py):
-      |                                              what the sessions of the trace get
-      `-- Changed -> RootRelease.late_span_ended     the session gets the difference
+      |-- Trace --> SessionManager.root_ended    _sessions/manager.py: the totals of the trace
+      |             |-- RootRelease.ended        _sessions/root_release.py: leave now, or wait?
+      |             |-- SessionLifecycle.apply   _sessions/lifecycle.py: what its sessions get
+      |             |                            (_sessions/session_delta.py)
+      |             `-- ReleasedRoot ----------> leaving, with the totals that RootWriter writes
+      |                                          (_writing/root_writer.py)
+      `-- Changed -> SessionManager.late_span_ended: its sessions get the difference
       v
     Pipeline.turn -> SessionManager.turn     _sessions/manager.py
       |-- SessionRecord ---------------------------> leaving, as a span that RootWriter makes
-      `-- SessionPublisher, TracePublisher --------> StoreWorker (_sharing/store_worker.py)
+      `-- Publisher -------------------------------> StoreWorker (_sharing/store_worker.py)
                                                      -> SessionStore           [store thread]
     HeldSpans.add, .forward      _sdk/held.py        leaving -> the exporter or processor behind,
                                                      outside the fold lock
 
-``_sdk/parts.py`` builds all of these.  ``RootRelease``, ``SessionLifecycle`` and the publishers
-belong to the ``SessionManager``.
+``_sdk/parts.py`` builds all of these.  ``RootRelease``, ``SessionLifecycle`` and the publisher
+belong to the ``SessionManager``, which gives each the values that another one returns.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg._deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
-from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk.intake import Intake, Queue
@@ -165,7 +164,7 @@ class Pipeline:
         at, leave = out.at, leaving.append
         if at < len(out) and (out[at] is self._ending or (leaving and leaving[-1] is out[at])):
             if type(item := out[at]) is Trace:
-                self.manager.root_release.release_unchanged(item)
+                self.manager.release_unchanged(item)
             at += 1
         self.add_roots()
         repeated = followed(out, at) if self.engine.late > self._num_late else ()
@@ -174,13 +173,11 @@ class Pipeline:
             if type(item) is Trace:
                 self._ending = item
                 if self.guard.call("ending a trace", self._left_root, item, now) is None:
-                    self.manager.root_release.release_unchanged(item)
+                    self.manager.release_unchanged(item)
                 self.add_roots()
             elif type(item) is Changed:
                 if out.at not in repeated:
-                    self.guard.call(
-                        "a late span", self.manager.root_release.late_span_ended, item.trace, now
-                    )
+                    self.guard.call("a late span", self.manager.late_span_ended, item.trace, now)
             else:
                 leave(item)  # type: ignore[arg-type]  # what the processor or exporter handed in
         self.taken = Taken()
@@ -189,14 +186,12 @@ class Pipeline:
     def _left_root(self, trace: Trace, now: float) -> bool:
         context = trace.payload.context if isinstance(trace.payload, ReadableSpan) else None
         trace.is_sampled = context is None or context.trace_flags.sampled
-        self.manager.root_release.root_ended(trace, now)
-        if scopes:
-            self.manager.check_accounts((), now)
+        self.manager.root_ended(trace, now)
         return True
 
     def add_roots(self) -> None:
-        """Let leave the roots that ``RootRelease`` has made ready, with their totals."""
-        ready, leaving = self.manager.root_release.ready, self.leaving
+        """Let leave the roots that ``SessionManager`` has made ready, with their totals."""
+        ready, leaving = self.manager.ready, self.leaving
         while ready:
             trace = ready[0].trace
             # what the processor or exporter handed in
@@ -253,14 +248,14 @@ class Pipeline:
         manager = self.manager
         self.guard.call("sessions", partial(manager.turn, now, all_now=reason is not None))
         if reason is not None and gives_up:
-            self.guard.call("sessions", manager.root_release.give_up, reason, now)
+            self.guard.call("sessions", manager.give_up, reason, now)
             self.guard.call("sessions", partial(manager.turn, now, all_now=True))
         if reason in (SHUTDOWN, STOPPING):
             self.guard.call(
                 "sessions", partial(manager.shutdown, now, with_open=reason == SHUTDOWN)
             )
         self.add_roots()
-        records = manager.lifecycle.records
+        records = manager.records
         if records and self._has_siblings():
             manager.unmerged += records  # written when they are merged, outside of the lock
             records.clear()
@@ -274,13 +269,14 @@ class Pipeline:
             return
         rollup = self.manager.root_release.trace_totals(trace_id, span_id)
         if rollup is not None:
-            reporter = self.manager.root_release.reporter
+            sessions = self.manager.sessions
+            session = sessions.of(trace)
             self._root_writer.live(
                 trace,
                 root,
                 rollup,
-                reporter.labels_of(trace),
-                is_exceeded=reporter.is_exceeded(trace),
+                sessions.labels_of(trace, session),
+                is_exceeded=sessions.is_exceeded(session),
             )
 
     def close(self) -> None:

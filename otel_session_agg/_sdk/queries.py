@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -18,6 +19,9 @@ from otel_session_agg._sdk.parts import Given
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._sessions.blocks import Block
 from otel_session_agg._sessions.manager import SessionManager
+from otel_session_agg._sessions.remote_reads import RemoteReads
+
+T = TypeVar("T")
 
 
 class SessionQueries:
@@ -73,7 +77,7 @@ class SessionQueries:
             self._wait(
                 wait_seconds,
                 labels,
-                lambda manager, now: manager.remote_reads.begin(session_id, labels, siblings, now),
+                lambda reads, now: reads.begin(session_id, labels, siblings, now),
             )
         return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
 
@@ -108,9 +112,7 @@ class SessionQueries:
             self._wait(
                 wait_seconds,
                 labels,
-                lambda manager, now: manager.remote_reads.begin_account(
-                    name, whose, labels, siblings, now
-                ),
+                lambda reads, now: reads.begin_account(name, whose, labels, siblings, now),
             )
         return self.span_worker.ask_manager(
             lambda manager, _: manager.accounts.get(name, whose).rollup
@@ -120,18 +122,21 @@ class SessionQueries:
         self,
         wait_seconds: float,
         labels: list[Label],
-        ask: Callable[[SessionManager, float], Callable[[float], None] | None],
+        begin: Callable[[RemoteReads, float], Callable[[float], None]],
     ) -> None:
         """Wait for other processes; then until they can know that the blocks around go on."""
         until = time.monotonic() + wait_seconds
-        wait = self.span_worker.ask_manager(ask)
+        wait = self._ask_store(begin)
         if wait is not None:
             self._guard.call("asking the store", wait, until)
-            confirm = self.span_worker.ask_manager(
-                lambda manager, now: manager.remote_reads.end(labels, now)
-            )
+            confirm = self._ask_store(lambda reads, now: reads.end(labels, now))
             if confirm is not None and labels:
                 self._guard.call("asking the store", confirm, until)
+
+    def _ask_store(self, ask: Callable[[RemoteReads, float], T]) -> T | None:
+        return self.span_worker.ask_manager(
+            lambda manager, now: ask(reads, now) if (reads := manager.remote_reads) else None
+        )
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:
         """Return the totals of the trace around a span at this moment; ``None``: not known here."""
@@ -141,7 +146,9 @@ class SessionQueries:
 
     def end_session(self, session_id: str, reason: str) -> None:
         """End a session as soon as nothing of it is open."""
-        self.span_worker.ask_manager(lambda manager, now: manager.end(session_id, reason, now))
+        self.span_worker.ask_manager(
+            lambda manager, now: manager.sessions.end(session_id, reason, now)
+        )
         self._guard.call("waking the worker", self.span_worker.wake_worker)
 
     def feedback(self, session_id: str | None, span: ReadableSpan) -> bool:

@@ -32,7 +32,8 @@ class BudgetTable:
     """Budgets by session, and by owner of accounts."""
 
     def __init__(self) -> None:
-        self._budgets: dict[str, tuple[Budget, ...]] = {}
+        self.by_session: dict[str, tuple[Budget, ...]] = {}
+        """The budgets of each session that has any."""
         self._values: dict[str, dict[str, object]] = {}
         """By session, the values of the keys that budgets over something else are over.
 
@@ -46,21 +47,21 @@ class BudgetTable:
         """The application's functions that the caller is to call, outside of any lock."""
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._budgets)
+        return iter(self.by_session)
 
     def __len__(self) -> int:
-        return len(self._budgets)
+        return len(self.by_session)
 
     def __contains__(self, session_id: object) -> bool:
-        return session_id in self._budgets
+        return session_id in self.by_session
 
     def bind(self, label: Label) -> None:
         """Add the budgets of a block that began, and of those around it with the same session."""
         inner: Label | None = label
         while inner is not None and inner.session_id == label.session_id:
-            budgets = self._budgets.get(label.session_id, ())
+            budgets = self.by_session.get(label.session_id, ())
             if isinstance(inner.budget, Budget) and inner.budget not in budgets:
-                self._budgets[label.session_id] = (*budgets[1 - _MAX_BUDGETS :], inner.budget)
+                self.by_session[label.session_id] = (*budgets[1 - _MAX_BUDGETS :], inner.budget)
             if isinstance(inner.budget, Budget) and inner.budget.scope is not None:
                 scope = inner.budget.scope
                 self._bind(inner.budget, scope, label.session_id, value_of(scope, inner))
@@ -77,7 +78,7 @@ class BudgetTable:
 
     def forget(self, session_id: str) -> None:
         """Forget the budgets of a session that has ended."""
-        self._budgets.pop(session_id, None)
+        self.by_session.pop(session_id, None)
         self._values.pop(session_id, None)
 
     def check(self, session_id: str, rollup: Rollup | None) -> bool:
@@ -101,7 +102,7 @@ class BudgetTable:
         return own or self._is_account_exceeded(session_id, rollup)
 
     def _sessions_own(self, session_id: str) -> list[Budget]:
-        return [budget for budget in self._budgets.get(session_id, ()) if budget.scope is None]
+        return [budget for budget in self.by_session.get(session_id, ()) if budget.scope is None]
 
     # -- accounts --------------------------------------------------------------------------
 
@@ -128,6 +129,6 @@ class BudgetTable:
             return False
         return any(
             self._exceeded.get((budget, budget.scope.account(known[budget.scope.per], hour)))
-            for budget in self._budgets.get(session_id, ())
+            for budget in self.by_session.get(session_id, ())
             if budget.scope is not None and budget.scope.per in known
         )

@@ -2,80 +2,127 @@
 
 Rules
 -----
-* A trace reports to its sessions what is new: its totals now, less those it reported before.  So
-  totals of a session may be read while its traces are open, and a late span corrects them.
+* A session gets what is new in a trace (`session_delta`).  So its totals may be read while traces
+  are open, and a late span corrects them.
 * Without a shared store, a session ends here: on request, after ``session_idle_seconds`` without
   anything new and with nothing open, after ``session_max_seconds``, or at shutdown.  One record is
   made; one more each time that something changed since, ``linger_seconds`` after a late span or
   feedback, or when it ends again after it came back.
 * With one, the store decides when a session is idle, whether it has come back and which process
-  writes the record; here is only this process's part.
+  writes the record; here is only this process's part (`endings`).
 * The ``max_sessions`` that were used last stay in memory, so that one that comes back goes on;
   older ones end.
+
+How many traces of a session are open comes in as ``num_open``, time as ``now``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 
-from otel_session_agg._deadlines import Deadlines
-from otel_session_agg._model.budget_scopes import scopes
-from otel_session_agg._model.rollup import NOTHING, At, Rollup
-from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, Member, SessionTotals
-from otel_session_agg._reasons import IDLE, MAX_AGE, SHUTDOWN
-from otel_session_agg._sessions.released_root import reported_of
+from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._model.growing_totals import GrowingTotals
+from otel_session_agg._model.rollup import At, Rollup
+from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, SessionTotals
+from otel_session_agg._reasons import IDLE, LATE, MAX_AGE, SHUTDOWN
+from otel_session_agg._sessions.endings import Endings
 from otel_session_agg._sessions.session import Session
-from otel_session_agg._sessions.session_table import SessionTable
+from otel_session_agg._sessions.session_delta import Gain, NewRoot, SessionDelta
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace.trace import Trace
 
 
-class SessionLifecycle(SessionTable):
+class SessionLifecycle:
     """All sessions of a processor; the caller holds a lock around all calls.
 
     Args:
         settings: The settings.
         process: The name of this processor in the store.
         deadlines: Those of the pipeline.
-        is_shared: Whether there is a store that processes share.
-        num_open: Returns the number of traces of a session that have not come to their end.
-        refresh: Lets the open traces of a session report what they have by now.
+        endings: What is done with sessions that have ended.
 
     """
 
-    def __init__(  # noqa: PLR0913 -- what the session manager has
-        self,
-        settings: Settings,
-        process: str,
-        deadlines: Deadlines,
-        *,
-        is_shared: bool,
-        num_open: Callable[[str], int],
-        refresh: Callable[[str, float], object] | None = None,
+    def __init__(
+        self, settings: Settings, process: str, deadlines: Deadlines, endings: Endings
     ) -> None:
-        super().__init__(settings, process, deadlines, is_shared=is_shared, num_open=num_open)
-        self._refresh = refresh
+        self._settings = settings
+        self._process = process
+        self._endings = endings
+        self._deadlines: PhaseDeadlines[str] = deadlines.of(Phase.SESSIONS)
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        """The one used last is the last."""
+        self._num_writers = 0
+        self.are_too_many = False
+        """Whether the caller is to `forget` sessions."""
+        self.forgotten: list[Session] = []
+        """Sessions that are no longer in memory; the caller empties the list."""
+        self.unwritten: dict[str, None] = {}
+        """Sessions with something new for the store, in the order it came; the caller's."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def get(self, session_id: str) -> Session | None:
+        """Return a session; ``None``: it is not in memory."""
+        return self._sessions.get(session_id)
 
     # -- changes ---------------------------------------------------------------------------
 
+    def apply(self, delta: SessionDelta, now: float) -> list[tuple[Session, Rollup]]:
+        """Give sessions what is new in a trace; return the totals that each of them got."""
+        got: list[tuple[Session, Rollup]] = []
+        for gain in delta.gains:
+            if gain.root is not None or (gain.rollup is not None and not delta.is_late):
+                session: Session | None = self.begin(gain.session_id, now)
+            elif gain.rollup is not None:
+                session = self._used(gain.session_id, now)
+            else:
+                session = self._sessions.get(gain.session_id)
+            if session is not None:
+                self._add(session, gain, delta, now)
+                if gain.rollup is not None:
+                    got.append((session, gain.rollup))
+        return got
+
+    def _add(self, session: Session, gain: Gain, delta: SessionDelta, now: float) -> None:
+        grown, root = session.grown, gain.root
+        growing = session.growing() if delta.is_double else (grown,)
+        is_changed = root is not None or gain.rollup is not None
+        if root is not None:
+            _add_root(session, growing, root, is_sampled=delta.trace.is_sampled)
+            if delta.was_record:  # what is new goes into the next record
+                session.revision, session.end_reason = 1, LATE
+                self._check_later(session, now + self._settings.linger_seconds)
+        if gain.rollup is not None:
+            for one in growing:
+                one.add_rollup(gain.rollup)
+            self._set_active(session, now)
+        if gain.labels is not None:
+            is_changed = grown.add_labels(gain.labels) or is_changed
+        on_root = gain.on_root
+        if on_root is not None:  # which makes no new record
+            are_new = [
+                one.stands_on_root(on_root.num_events, has_feedback=on_root.has_feedback)
+                for one in growing
+            ]
+            if are_new[0]:
+                self.unwritten[session.session_id] = None
+        if is_changed:
+            self._set_changed(session)
+
     def touch(self, session_id: str, now: float) -> Session:
         """Return a session that is asked for, and count that as activity."""
-        session = self._session(session_id, now)
+        session = self._used(session_id, now)
         self._set_active(session, now)
         return session
 
-    def set_recorded(self, session_id: str, reason: str, now: float) -> None:
-        """Note that a session root was the first record of a session.
-
-        What is new goes into the next record.
-        """
-        session = self.begin(session_id, now)
-        session.revision, session.end_reason = 1, reason
-        self._check_later(session, now + self._settings.linger_seconds)
-
     def begin(self, session_id: str, now: float) -> Session:
         """Return a session in which something begins; it goes on if it had ended."""
-        session = self._session(session_id, now)
+        session = self._used(session_id, now)
         if session.end_reason is not None:  # it comes back
             session.end_reason = None
             session.began_seconds = now
@@ -106,91 +153,18 @@ class SessionLifecycle(SessionTable):
         ``at_ns``: when it began, nanoseconds since the Unix epoch.
         """
         session = self.begin_root(session_id, now, at_ns)
-        labels = SessionTotals(
-            user=At(at_ns, STATED, user_id) if user_id is not None else None,
-            metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
-        )
-        if labels.user is not None or labels.metadata:
-            session.grown.add_labels(labels)
-
-    def add_span_labels(self, session_id: str, labels: SessionTotals) -> None:
-        """Add the user and the metadata that spans state, if the session is in memory."""
-        session = self._sessions.get(session_id)
-        if session is not None and session.grown.add_labels(labels):
-            self._set_changed(session)
-
-    def report(
-        self, trace: Trace, rollups: Mapping[str, Rollup], now: float, *, is_late: bool = False
-    ) -> None:
-        """Add to sessions what is new in a trace.
-
-        Args:
-            trace: The trace.
-            rollups: The totals of the trace by now, by session.
-            now: Monotonic seconds.
-            is_late: The root has left: a session that had ended does not go on by this.
-
-        """
-        known = reported_of(trace)
-        for session_id in rollups.keys() | known.totals.keys():
-            before, after = known.totals.get(session_id), rollups.get(session_id, NOTHING)
-            if before == after:
-                continue
-            session = self._session(session_id, now) if is_late else self.begin(session_id, now)
-            new = after if before is None else after.since(before)
-            for grown in session.growing(is_double=known.is_double):
-                grown.add_rollup(new)
-            if scopes:
-                self.deltas.append((trace, session, new))
-            self._set_active(session, now)
-            self._set_changed(session)
-        known.totals = dict(rollups)
-
-    def add_root(  # noqa: PLR0913 -- what is known of a root
-        self,
-        session_id: str,
-        member: Member,
-        end_ns: int,
-        now: float,
-        *,
-        is_part: bool,
-        is_sampled: bool = True,
-        is_double: bool = False,
-    ) -> None:
-        """Add a root that has left to a session.
-
-        ``is_sampled``: it is exported; ``is_double``: another processor counts it, too.
-        """
-        session = self.begin(session_id, now)
-        session.grown.began(member.start_ns)
-        for grown in session.growing(is_double=is_double):
-            grown.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
-        if is_sampled:
-            session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))
-        self._set_changed(session)
-
-    def add_written_on_root(
-        self, session_id: str, num_events: int, *, has_feedback: bool, is_double: bool = False
-    ) -> None:
-        """Add so many events that are in the totals on an exported root of a session.
-
-        That makes no new record.
-        """
-        session = self._sessions.get(session_id)
-        if session is None:
-            return
-        are_new = [
-            one.stands_on_root(num_events, has_feedback=has_feedback)
-            for one in session.growing(is_double=is_double)
-        ]
-        if are_new[0] and self._is_shared:
-            self.unwritten[session_id] = None
+        if user_id is not None or metadata:
+            session.grown.add_labels(
+                SessionTotals(
+                    user=At(at_ns, STATED, user_id) if user_id is not None else None,
+                    metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
+                )
+            )
 
     def add_feedback(self, session_id: str, now: float) -> None:
         """Note that feedback was given for a session."""
-        session = self._session(session_id, now)
+        session = self.touch(session_id, now)
         session.grown.add_rollup(Rollup(has_feedback=True))
-        self._set_active(session, now)
         self._set_changed(session)
 
     def set_budget_exceeded(self, session_id: str) -> None:
@@ -200,82 +174,123 @@ class SessionLifecycle(SessionTable):
             session.grown.exceeded()
             self._set_changed(session)
 
+    def _used(self, session_id: str, now: float) -> Session:
+        """Return a session, new if it is not in memory, and make it the one used last."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            self._num_writers += 1
+            self.are_too_many = len(self._sessions) >= self._settings.max_sessions
+            session = self._sessions[session_id] = Session(
+                session_id, f"{self._process}.{self._num_writers}", now
+            )
+        else:
+            self._sessions.move_to_end(session_id)
+        return session
+
+    def _set_changed(self, session: Session) -> None:
+        session.changed = True
+        self.unwritten[session.session_id] = None
+
+    def _set_active(self, session: Session, now: float) -> None:
+        session.active_seconds = now
+        if session.deadline is None:
+            settings = self._settings
+            wait_seconds = (
+                settings.linger_seconds
+                if session.end_reason is not None
+                else settings.session_idle_seconds
+            )
+            self._check_later(session, now + min(wait_seconds, settings.session_max_seconds))
+
+    def _check_later(self, session: Session, when: float) -> None:
+        session.cancel_deadline()
+        session.deadline = self._deadlines.add(when, session.session_id)
+
     # -- ends ------------------------------------------------------------------------------
 
-    def end(self, session_id: str, reason: str, now: float) -> None:
+    def oldest(self) -> Session:
+        """Return the session that is unused for longest, which is to be forgotten first."""
+        return next(iter(self._sessions.values()))
+
+    def forget(self, session: Session, reason: str, num_open: int) -> None:
+        """Remove a session from memory; if it ends here, for this reason."""
+        self.forgotten.append(session)
+        if self._endings.are_here and session.changed:
+            self._end(session, session.end_reason or reason, num_open)
+        session.cancel_deadline()
+        del self._sessions[session.session_id]
+        self.are_too_many = len(self._sessions) > self._settings.max_sessions
+
+    def end(self, session_id: str, reason: str, num_open: int, now: float) -> None:
         """End a session as soon as nothing of it is open, at the latest after lingering."""
         session = self._sessions.get(session_id)
         if session is None:
-            if self._is_shared:
-                self.ends.append((session_id, reason))
+            self._endings.unknown(session_id, reason)
             return
         waits, session.ending = session.ending is not None, reason
-        if not self._num_open(session_id):
-            self._end(session)
+        if not num_open:
+            self._end(session, reason, num_open)
         elif not waits:
             self._check_later(session, now + self._settings.linger_seconds)
 
-    def end_if_asked(self, session_id: str) -> None:
-        """End a session of which nothing is open any more, if it is to end."""
+    def end_if_asked(self, session_id: str, num_open: int) -> None:
+        """End a session whose traces have all come to their end, if it is to end."""
         session = self._sessions.get(session_id)
         if session is not None and session.ending is not None:
-            self._end(session)
+            self._end(session, session.ending, num_open)
 
-    def expired(self, now: float) -> None:
-        """End sessions that have waited long enough."""
-        for session_id in self._deadlines.take():
-            if (
-                self._refresh is not None
-                and session_id in self._sessions
-                and self._num_open(session_id)
-            ):
-                self._refresh(session_id, now)
-            session = self._sessions.get(session_id)
-            if session is not None:
-                session.cancel_deadline()
-                self._check(session, now)
+    def take_expired(self) -> list[str]:
+        """Return the sessions that have waited long enough, which are to be checked."""
+        return self._deadlines.take()
 
-    def _check(self, session: Session, now: float) -> None:
-        """End a session whose time has come, or check it again later."""
+    def check(self, session_id: str, num_open: int, now: float) -> None:
+        """End a session whose time has come, or have it checked again later."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return
+        session.cancel_deadline()
         settings = self._settings
         is_old = now - session.began_seconds >= settings.session_max_seconds
-        is_idle = (
-            now - session.active_seconds >= settings.session_idle_seconds
-            and not self._num_open(session.session_id)
-        )
+        is_idle = now - session.active_seconds >= settings.session_idle_seconds and not num_open
         if session.ending is not None:
-            self._end(session)
+            self._end(session, session.ending, num_open)
         elif session.end_reason is not None:
             if session.changed:
-                session.ending = session.end_reason
-                self._end(session)
+                self._end(session, session.end_reason, num_open)
         elif is_old:
-            session.ending = MAX_AGE
-            self._end(session)
-        elif is_idle and self._is_shared:
-            self._forget(session.session_id, IDLE)
+            self._end(session, MAX_AGE, num_open)
+        elif is_idle and self._endings.are_here:
+            self._end(session, IDLE, num_open)
         elif is_idle:
-            session.ending = IDLE
-            self._end(session)
+            self.forget(session, IDLE, num_open)
         else:
             again = min(
                 session.active_seconds + settings.session_idle_seconds,
                 session.began_seconds + settings.session_max_seconds,
             )
-            if again <= now:
-                again = now + settings.session_idle_seconds
-            self._check_later(session, again)
+            self._check_later(
+                session, again if again > now else now + settings.session_idle_seconds
+            )
 
-    def shutdown(self, *, with_open: bool = True) -> None:
-        """End the sessions that end with the process.
+    def shut_down(self, session: Session, num_open: int) -> None:
+        """End a session with the process."""
+        if session.changed and self._endings.are_here:
+            self._end(session, session.ending or session.end_reason or SHUTDOWN, num_open)
 
-        ``with_open``: also those of which something is open.
-        """
-        for session in self:
-            if (
-                session.changed
-                and not self._is_shared
-                and (with_open or not self._num_open(session.session_id))
-            ):
-                session.ending = session.ending or session.end_reason or SHUTDOWN
-                self._end(session)
+    def _end(self, session: Session, reason: str, num_open: int) -> None:
+        session.ending, session.end_reason = None, reason
+        session.cancel_deadline()  # it was for the idle time
+        is_changed, session.changed = session.changed, False
+        self._endings.ended(session, reason, num_open, is_changed=is_changed)
+
+
+def _add_root(
+    session: Session, growing: tuple[GrowingTotals, ...], root: NewRoot, *, is_sampled: bool
+) -> None:
+    """Add a root that has left; ``is_sampled``: it is exported."""
+    member, end_ns, is_part = root
+    session.grown.began(member.start_ns)
+    for one in growing:
+        one.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
+    if is_sampled:
+        session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))

@@ -1,42 +1,42 @@
-"""Connect roots, sessions, budgets and the store: the sessions of one processor.
+"""Connect roots, sessions, budgets and the store: the coordinator of one processor's sessions.
 
-The caller holds a lock around all calls.  What has to be done outside of it is left in
-``root_release.ready`` (roots to export), ``lifecycle.records`` (records to write) and
-``budgets.calls`` (the application's callbacks).
+The parts hold no reference to each other.  What follows from a trace comes from `RootRelease` as a
+value, and is given to sessions, accounts, budgets and the store here, in one place (`_carry_out`).
+
+The caller holds a lock around all calls.  What has to be done outside of it is left in ``ready``
+(roots to export), ``records`` (records to write) and ``budgets.calls`` (the application's
+callbacks).
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from functools import partial
 
 from otel_session_agg._api.context import Label
-from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import HOUR_NS, scopes
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._recent import Recent
-from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg._sessions.blocks import Block
-from otel_session_agg._sessions.budget_table import BudgetTable
-from otel_session_agg._sessions.lifecycle import SessionLifecycle
-from otel_session_agg._sessions.released_root import is_published_elsewhere
+from otel_session_agg._sessions.claims import ShareClaims
+from otel_session_agg._sessions.distributed_trace import WaitingRoot
+from otel_session_agg._sessions.known_sessions import KnownSessions
+from otel_session_agg._sessions.released_root import Release, ReleasedRoot, is_published_elsewhere
 from otel_session_agg._sessions.remote_reads import RemoteReads
 from otel_session_agg._sessions.root_release import RootRelease
-from otel_session_agg._sessions.session import Session
+from otel_session_agg._sessions.session_delta import take_delta
 from otel_session_agg._sessions.session_publisher import SessionPublisher
-from otel_session_agg._sessions.trace_publisher import TracePublisher
+from otel_session_agg._sessions.store_side import store_side
 from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
+from otel_session_agg._sharing.store_queue import Received
 from otel_session_agg._sharing.store_worker import StoreWorker
+from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.totals import Text
+from otel_session_agg._trace.totals import Text, no_text
 from otel_session_agg._trace.trace import Trace
-
-_MAX_LABELS = 2048
-"""Blocks that are remembered; one that is forgotten is added to its session again."""
 
 
 class SessionManager:
@@ -67,48 +67,105 @@ class SessionManager:
         store: Hashable = None,
         settles_seconds: float = 0.0,
     ) -> None:
-        self._engine = engine
-        self._idle_seconds = settings.session_idle_seconds
-        is_shared, texts = store_worker is not None, settings.outputs and settings.store_outputs
-        self.accounts = Accounts(process, settings.max_sessions, guard, is_shared=is_shared)
-        self._publisher = SessionPublisher(
-            store_worker, engine, self.accounts, process, deadlines, texts=texts
+        self._engine, self._text, self._process, self._guard = engine, text, process, guard
+        side = store_side(store_worker, store, process, settings, deadlines)
+        self._claims, self._publisher = side.claims, side.publisher
+        self._traces = engine.traces_by_session
+        self.sessions = KnownSessions(
+            settings, process, guard, deadlines, side.endings, self._traces, settles_seconds
         )
-        self._trace_publisher = TracePublisher(store_worker, process, store, texts=texts)
-        self.lifecycle = SessionLifecycle(
-            settings,
-            process,
-            deadlines,
-            is_shared=is_shared,
-            num_open=engine.traces_by_session.number,
-            refresh=self.totals,
-        )
-        self.budgets = BudgetTable()
+        self.lifecycle, self.budgets = self.sessions.lifecycle, self.sessions.budgets
+        self.accounts = self.sessions.accounts
         self.root_release = RootRelease(
-            engine,
-            text,
-            self._trace_publisher,
-            self.lifecycle,
-            self.budgets,
-            settings.linger_seconds,
-            guard,
-            deadlines,
+            engine, text, side.policy, settings.linger_seconds, deadlines
         )
-        self._reporter = self.root_release.reporter
-        self.remote_reads = RemoteReads(
-            self._publisher, self.lifecycle, self.accounts, is_shared=is_shared
-        )
+        self.remote_reads: RemoteReads | None = None
+        """``None``: there are no other processes."""
+        if isinstance(side.publisher, SessionPublisher):
+            self.remote_reads = RemoteReads(side.publisher, self.sessions)
+        self.ready: list[ReleasedRoot] = []
+        """Roots that leave and that the caller is to export."""
+        self.records = side.endings.records
+        """Records that were made and that the caller is to write."""
         self.unmerged: list[SessionRecord] = []
         """Records that were not written, as other processors of this process may have a share."""
-        self._labels: Recent[Label, bool] = Recent(_MAX_LABELS // 2)
-        """Blocks that were added to their sessions."""
-        self._settles_seconds = settles_seconds
         self._deadlines = deadlines
-        self._ends: PhaseDeadlines[tuple[str, str]] = deadlines.of(Phase.DELAYED_ENDS)
-        self._delayed_ends: dict[str, Deadline[tuple[str, str]]] = {}
-        """Sessions that are to end when what is on its way has come, each with the reason."""
 
-    # -- beginnings ------------------------------------------------------------------------
+    # -- roots -----------------------------------------------------------------------------
+
+    def root_started(self, trace: Trace, *, is_part: bool) -> None:
+        """Register a root that began."""
+        self._claims.claim(trace)
+        if writes := self.root_release.started(trace, is_part=is_part):
+            self._publisher.put(writes)
+
+    def root_ended(self, trace: Trace, now: float) -> None:
+        """Let a root leave below which everything has ended or was waited for long enough."""
+        span = trace.root_span
+        if span is None:
+            self.late_span_ended(trace, now)
+            return
+        self._claims.claim(trace)
+        # first: the root itself may name the session
+        rollups = self._engine.rollups(trace, self._text)
+        if self.budgets.by_session:  # a root may be a call itself
+            self._traces.touched.update(by_session(rollups, trace.session_id))
+        self._carry_out(self.root_release.ended(trace, rollups, now), trace, now)
+        if span.is_part:
+            self._complete(self.root_release.complete(trace.trace_id), now)
+
+    def late_span_ended(self, trace: Trace, now: float) -> None:
+        """Correct the sessions of a trace: a span ended after its root left, or without a root."""
+        if trace.root_span is None:
+            self._claims.claim(trace)
+        self._carry_out(self.root_release.late_span_ended(trace), trace, now)
+
+    def give_up(self, reason: str, now: float) -> None:
+        """Let all roots leave that wait for parts, with what is known."""
+        self._complete(self.root_release.traces.all(), now, reason)
+
+    def _complete(
+        self, roots: Iterable[WaitingRoot], now: float, reason: str | None = None
+    ) -> None:
+        """Let roots leave that waited; unchanged, if that fails."""
+        for root in roots:
+            self.root_release.traces.stop_waiting(root)
+            if self._guard.call("ending a trace", self._completed, root, now, reason) is None:
+                self.release_unchanged(root.trace)
+
+    def _completed(self, root: WaitingRoot, now: float, reason: str | None) -> bool:
+        self._carry_out(self.root_release.waited(root, reason), root.trace, now)
+        return True
+
+    def release_unchanged(self, trace: Trace) -> None:
+        """Let a root leave without totals, because something failed; once, whatever failed."""
+        unchanged = self.root_release.release_unchanged(trace)
+        if not any(row.trace is trace for row in self.ready):
+            self.ready.append(unchanged)
+
+    def _carry_out(self, release: Release, trace: Trace, now: float) -> None:
+        """Give sessions, accounts and the store what they get of a trace, then the root its own."""
+        for delta in release.deltas:
+            if delta is not None:
+                self.sessions.apply(delta, now)
+        if release.writes:
+            self._publisher.put(release.writes)
+        if release.asks_until is not None:
+            self._publisher.ask(trace.trace_id, release.asks_until)
+        if release.ready is not None:
+            self.ready.append(self.sessions.labelled(release.ready))
+
+    def _report(self, trace: Trace, now: float) -> None:
+        """Give sessions what is new in a trace; outputs only once its root has left."""
+        session_id = trace.session_id
+        if session_id is None or is_published_elsewhere(trace):
+            return
+        rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
+        delta = take_delta(trace, session_id, rollups)
+        if delta is not None:
+            self.sessions.apply(delta, now)
+
+    # -- blocks and spans --------------------------------------------------------------------
 
     def begin_in_block(
         self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float
@@ -117,28 +174,23 @@ class SessionManager:
 
         ``trace``: the trace of the span; ``None``: the span is not seen.
         """
-        if trace is not None and is_published_elsewhere(trace):
-            self.lifecycle.touch(label.session_id, now)
-            self.budgets.bind(label)
-            return
         if trace is not None:
+            if trace.reported is not None and trace.reported.has_other_publisher:
+                self.sessions.touch(label, now)
+                return
             if trace.attribution.first is None:
                 trace.attribution.note(start_ns, span_id, label.session_id, is_weak=False)
-            self._engine.traces_by_session.add(label.session_id, trace)
+            self._traces.add(label.session_id, trace)
             if scopes and self.accounts.is_other(trace, label=label):
                 self._report(trace, now)
                 self.accounts.switch(trace, label=label)
-        if self._labels.get(label) is None:
-            self._labels.put(label, True)  # noqa: FBT003 -- a value
-            self.lifecycle.add_label(label.session_id, now, start_ns, label.user_id, label.metadata)
-            self.budgets.bind(label)
-        elif trace is not None and trace.root_id == span_id:
-            self.lifecycle.begin_root(label.session_id, now, start_ns)
+        is_root = trace is not None and trace.root_id == span_id
+        self.sessions.begin_in_block(label, start_ns, now, is_root=is_root)
 
     def update_block(self, item: Block | tuple[None, Label], at_ns: int, now: float) -> None:
         """Count a ``session()`` block as entered or left, or register a span that is not seen."""
         if isinstance(item, Block):
-            self._publisher.blocks.update(item)
+            self._publisher.update_block(item)
         else:
             self.begin_in_block(None, 0, at_ns, item[1], now)
 
@@ -152,22 +204,12 @@ class SessionManager:
             self._report(trace, now)
             self.accounts.switch(trace, hour)
 
-    def _report(self, trace: Trace, now: float) -> None:
-        self._reporter.report(trace, now)
-        self._update_accounts()
-
-    def _update_accounts(self) -> None:
-        """Add to accounts what sessions got."""
-        deltas, self.lifecycle.deltas = self.lifecycle.deltas, []
-        for trace, session, delta in deltas:
-            self.accounts.add(trace, session, delta)
-
     # -- questions -------------------------------------------------------------------------
 
     def totals(self, session_id: str, now: float) -> Rollup | None:
         """Return the totals of a session at this moment; ``None``: it is not in memory."""
-        for trace in self._engine.traces_by_session.of(session_id):
-            self._reporter.report(trace, now)
+        for trace in self._traces.of(session_id):
+            self._report(trace, now)
         session = self.lifecycle.get(session_id)
         return session.totals.rollup if session is not None else None
 
@@ -178,32 +220,7 @@ class SessionManager:
 
     def join(self) -> None:
         """Share sessions with other processors of this process that have no store."""
-        self._trace_publisher.joins = True
-
-    def num_open(self, session_id: str) -> int:
-        """Return the number of traces of a session that have not come to their end."""
-        return self._engine.traces_by_session.number(session_id)
-
-    def is_active(self, session: Session, now: float) -> bool:
-        """Return whether a session is not idle."""
-        return now - session.active_seconds < self._idle_seconds or bool(
-            self.num_open(session.session_id)
-        )
-
-    def end(self, session_id: str, reason: str, now: float) -> None:
-        """End a session when the spans that are on their way have come."""
-        if self._settles_seconds:
-            if (before := self._delayed_ends.pop(session_id, None)) is not None:
-                before.cancel()
-            self._delayed_ends[session_id] = self._ends.add(
-                now + self._settles_seconds, (session_id, reason)
-            )
-        else:
-            self._end(session_id, reason, now)
-
-    def _end(self, session_id: str, reason: str, now: float) -> None:
-        self.lifecycle.end(session_id, reason, now)
-        self._engine.traces_by_session.waits_for(session_id)
+        self._claims = ShareClaims(self._process)
 
     def add_feedback(
         self, session_id: str | None, above: tuple[int, int] | None, now: float
@@ -213,10 +230,10 @@ class SessionManager:
         if trace is not None:
             trace.feedback()
             if trace.has_left:
-                self.root_release.late_span_ended(trace, now)
+                self.late_span_ended(trace, now)
             session_id = session_id or trace.session_id
         if session_id is not None:
-            self.lifecycle.add_feedback(session_id, now)
+            self.sessions.add_feedback(session_id, now)
 
     # -- turns -----------------------------------------------------------------------------
 
@@ -229,64 +246,49 @@ class SessionManager:
         for received in self._publisher.receive(is_due=Phase.PUBLISHING in due):
             self._receive(received, now)
         if Phase.PARTS in due:
-            self.root_release.expired(now)
-        by_session = self._engine.traces_by_session
-        touched, by_session.touched = by_session.touched, set()
-        if scopes:
-            self.check_accounts(touched, now)
-        for session_id in [name for name in touched if name in self.budgets]:
-            self._check_budgets(session_id, now)
-        if Phase.DELAYED_ENDS in due or (all_now and self._delayed_ends):
-            self._end_delayed(now, all_now=all_now)
-        for session_id in by_session.take_ended():
-            self.lifecycle.end_if_asked(session_id)
+            self._complete(self.root_release.traces.take_expired(), now)
+        touched, self._traces.touched = self._traces.touched, set()
+        if touched or scopes:
+            self._check_spending(touched, now)
+        self.sessions.end_awaited(now, is_due=Phase.DELAYED_ENDS in due, all_now=all_now)
         if Phase.SESSIONS in due:
-            self.lifecycle.expired(now)
-        for session in self.lifecycle.dropped:
-            self.budgets.forget(session.session_id)
-        refresh = partial(self.totals, now=now)
-        self._publisher.turn(self.lifecycle, touched, self.budgets, refresh, now, all_now=all_now)
-        for record in self.lifecycle.records:
-            self.budgets.forget(record.session_id)
-
-    def _end_delayed(self, now: float, *, all_now: bool) -> None:
-        """End the sessions for which it is time, or all that are to end."""
-        ends = self._ends.take()
-        if all_now:
-            ends += [one.item for one in self._delayed_ends.values() if one.item is not None]
-        for session_id, reason in ends:
-            if (end := self._delayed_ends.pop(session_id, None)) is not None:
-                end.cancel()
-                self._end(session_id, reason, now)
-
-    def check_accounts(self, touched: Iterable[str], now: float) -> None:
-        """Note which accounts have used more than a budget by now; ``touched``: sessions."""
-        for session_id in touched:
+            self._check_ends(now)
+        self.sessions.forget_budgets()
+        for session_id in self._publisher.outdated(self.sessions, touched, now):
             self.totals(session_id, now)
-        self._update_accounts()
-        changed, self.accounts.changed = self.accounts.changed, {}
-        for account in changed.values():
-            self.budgets.check_account(account)
-        # only now the accounts have what these roots came to
-        self.root_release.ready = [
-            row._replace(is_exceeded=self._reporter.is_exceeded(row.trace))
-            for row in self.root_release.ready
-        ]
+        self._publisher.publish(self.sessions, now, all_now=all_now)
+
+    def _check_spending(self, touched: set[str], now: float) -> None:
+        """Note which sessions and accounts have used more than a budget by now."""
+        if scopes:
+            for session_id in touched:
+                self.totals(session_id, now)
+            self.sessions.check_accounts()
+        for session_id in touched & self.budgets.by_session.keys():
+            self._check_budgets(session_id, now)
+
+    def _check_ends(self, now: float) -> None:
+        """End the sessions that have waited long enough, with what their open traces have."""
+        for session_id in self.lifecycle.take_expired():
+            if self.lifecycle.get(session_id) is not None and self._traces.number(session_id):
+                self.totals(session_id, now)
+            self.lifecycle.check(session_id, self._traces.number(session_id), now)
 
     def shutdown(self, now: float, *, with_open: bool = True) -> None:
         """End sessions with the process, with what their open traces have by now.
 
         ``with_open``: also those of which something is open.
         """
-        for session_id in self._engine.traces_by_session.names():
+        for session_id in self._traces.names():
             self.totals(session_id, now)
         if with_open:
-            self._publisher.blocks.clear()
-        self.lifecycle.shutdown(with_open=with_open)
+            self._publisher.leave_blocks()
+        self.sessions.shut_down(with_open=with_open)
 
-    def _receive(self, received: object, now: float) -> None:
+    def _receive(self, received: Received, now: float) -> None:
+        """Take what has come from the store."""
         if isinstance(received, SessionRecord):
-            self.lifecycle.records.append(received)
+            self.records.append(received)
         elif isinstance(received, RemoteTotals):
             session = self.lifecycle.get(received.session_id)
             if session is not None:
@@ -294,5 +296,5 @@ class SessionManager:
                 self._check_budgets(received.session_id, now)
         elif isinstance(received, Spent):
             self.accounts.set_remote(received.account, received.rollup)
-        elif isinstance(received, tuple):
-            self.root_release.receive_parts(received[0], received[1], now)
+        else:
+            self._complete(self.root_release.parts_came(received), now)

@@ -1,13 +1,16 @@
-"""A root that may be exported, with what is to be written on it."""
+"""What is to be done after something happened to a trace, and a root that may be exported."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION
 from otel_session_agg._reasons import DROPPED
+from otel_session_agg._sessions.session_delta import SessionDelta
+from otel_session_agg._sharing.keys import SlotWrite
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
@@ -19,16 +22,31 @@ class ReleasedRoot(NamedTuple):
     """A root that may be exported."""
 
     trace: Trace
+    session_id: str | None
+    """The session of the whole trace; ``None``: it has none."""
     rollup: Rollup | None
     """The totals to write on it; ``None``: export it unchanged."""
     why_partial: str | None
     """Why the totals are known to be incomplete; ``None``: they are not."""
-    is_exceeded: bool
-    """Its session has used more than a budget."""
     is_carried: bool = False
     """The root that begins the trace has these totals, too, when they are there in time."""
+    is_exceeded: bool = False
+    """Its session has used more than a budget."""
     labels: SessionTotals = NO_LABELS
     """The user and the metadata of its session."""
+
+
+class Release(NamedTuple):
+    """What is to be done after something happened to a trace."""
+
+    deltas: Sequence[SessionDelta | None]
+    """What its sessions get; ``None``: nothing."""
+    ready: ReleasedRoot | None = None
+    """The root that leaves."""
+    writes: Sequence[SlotWrite] = ()
+    """What other processes get, by the store."""
+    asks_until: float | None = None
+    """Until when the store is asked for other parts, monotonic seconds."""
 
 
 def why_lacking(trace: Trace, rollup: Rollup) -> str | None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from otel_session_agg._api.context import Label
-from otel_session_agg._sessions.accounts import Account, Accounts
-from otel_session_agg._sessions.lifecycle import SessionLifecycle
+from otel_session_agg._sessions.accounts import Account
+from otel_session_agg._sessions.known_sessions import KnownSessions
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._sessions.session_publisher import SessionPublisher
 
@@ -19,22 +19,13 @@ from otel_session_agg._sessions.session_publisher import SessionPublisher
 class RemoteReads:
     """Reads what the store has of other processes, for application threads."""
 
-    def __init__(
-        self,
-        publisher: SessionPublisher,
-        lifecycle: SessionLifecycle,
-        accounts: Accounts,
-        *,
-        is_shared: bool,
-    ) -> None:
+    def __init__(self, publisher: SessionPublisher, known: KnownSessions) -> None:
         self._publisher = publisher
-        self._lifecycle = lifecycle
-        self._accounts = accounts
-        self._is_shared = is_shared
+        self._known = known
 
     def begin(
         self, session_id: str, labels: Iterable[Label], siblings: frozenset[str], now: float
-    ) -> Callable[[float], None] | None:
+    ) -> Callable[[float], None]:
         """Prepare to read what other processes have of a session.
 
         Args:
@@ -45,23 +36,19 @@ class RemoteReads:
 
         Returns:
             What waits for the answer, to be called outside of all locks with the monotonic time
-            at which to stop; ``None``: there are no other processes.
+            at which to stop.
 
         """
-        if not self._is_shared:
-            return None
-        return self._begin(self._lifecycle.touch(session_id, now), labels, siblings, now)
+        return self._begin(self._known.lifecycle.touch(session_id, now), labels, siblings, now)
 
     def begin_account(
         self, name: str, owner: str, labels: Iterable[Label], siblings: frozenset[str], now: float
-    ) -> Callable[[float], None] | None:
+    ) -> Callable[[float], None]:
         """Prepare to read what other processes have of an account, like `begin`.
 
         ``labels``: the blocks around the call that are of its owner.
         """
-        if not self._is_shared:
-            return None
-        return self._begin(self._accounts.get(name, owner), labels, siblings, now)
+        return self._begin(self._known.accounts.get(name, owner), labels, siblings, now)
 
     def _begin(
         self,
@@ -72,11 +59,11 @@ class RemoteReads:
     ) -> Callable[[float], None]:
         around = tuple(labels)
         self._publisher.blocks.pause(around)
-        self._publisher.write_now(self._lifecycle, [label.session_id for label in around], now)
+        self._publisher.write_now(self._known, [label.session_id for label in around], now)
         return partial(self._publisher.fetch, what, siblings, is_inside=bool(around))
 
     def end(self, labels: Iterable[Label], now: float) -> Callable[[float], None]:
         """Write that the blocks around the call go on; return what waits until that is written."""
         self._publisher.blocks.resume(labels)
-        self._publisher.write_now(self._lifecycle, (), now)
+        self._publisher.write_now(self._known, (), now)
         return self._publisher.confirm

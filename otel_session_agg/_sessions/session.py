@@ -86,15 +86,20 @@ class Session:
             own = own.since(self.duplicated.totals)
         return own if self.inherited is None else own + self.inherited
 
-    def growing(self, *, is_double: bool) -> tuple[GrowingTotals, ...]:
-        """Return the totals that a trace adds to.
-
-        ``is_double``: another processor of this process counts the trace, too.
-        """
-        if not is_double:
-            return (self.grown,)
+    def growing(self) -> tuple[GrowingTotals, ...]:
+        """Return the totals that a trace adds to which another processor counts, too."""
         self.duplicated = self.duplicated or GrowingTotals()
         return self.grown, self.duplicated
+
+    @property
+    def labels(self) -> SessionTotals | None:
+        """Totals with the user and the metadata that are known here; ``None``: neither is."""
+        if self.inherited is not None or self.remote_totals is not None:
+            return self.totals
+        grown = self.grown
+        if grown.user is None and not grown.metadata:
+            return None
+        return SessionTotals(user=grown.user, metadata=grown.metadata)
 
     @property
     def totals(self) -> SessionTotals:

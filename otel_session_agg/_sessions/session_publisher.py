@@ -1,7 +1,5 @@
 """Write sessions, accounts and entered blocks to a shared store, and read other processes'.
 
-Nothing happens where there is no store.
-
 Rules
 -----
 * A session is written before more can happen in it when something begins in it, so that other
@@ -13,18 +11,17 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 
 from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._sessions.accounts import Account, Accounts
-from otel_session_agg._sessions.blocks import Blocks
-from otel_session_agg._sessions.budget_table import BudgetTable
-from otel_session_agg._sessions.lifecycle import SessionLifecycle
+from otel_session_agg._sessions.blocks import Block, Blocks
+from otel_session_agg._sessions.known_sessions import KnownSessions
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._sharing.keys import SESSION, SlotWrite, account_slot, open_slot
 from otel_session_agg._sharing.remote_totals import Fetch
+from otel_session_agg._sharing.store_queue import Received
 from otel_session_agg._sharing.store_worker import StoreWorker
-from otel_session_agg._trace.engine import Engine
 from otel_session_agg.stores.base import Slot
 
 PUBLISH_SECONDS = 1.0
@@ -46,29 +43,18 @@ class SessionPublisher:
     The caller holds a lock around all calls except `fetch` and `confirm`, which wait.
 
     Args:
-        store_worker: The thread that writes; ``None``: there is no shared store.
-        engine: The traces.
-        accounts: What budgets over users and other keys are compared with.
+        store_worker: The thread that writes.
         process: The name of this processor in the store.
         deadlines: Those of the pipeline.
         texts: Whether the last output and the text of the last error of sessions are written, too.
 
     """
 
-    def __init__(  # noqa: PLR0913 -- what the session manager has
-        self,
-        store_worker: StoreWorker | None,
-        engine: Engine,
-        accounts: Accounts,
-        process: str,
-        deadlines: Deadlines,
-        *,
-        texts: bool,
+    def __init__(
+        self, store_worker: StoreWorker, process: str, deadlines: Deadlines, *, texts: bool
     ) -> None:
-        self._accounts = accounts
         self._store_worker = store_worker
         self._process = process
-        self._engine = engine
         self._texts = texts
         self.blocks = Blocks()
         """Blocks that are entered in this process."""
@@ -82,58 +68,59 @@ class SessionPublisher:
         self._again: Deadline[float] | None = None
         """When to look again what is to be written."""
 
-    def receive(self, *, is_due: bool) -> Iterable[object]:
-        """Take what has come from the store: records, totals and parts of other processes.
-
-        ``is_due``: `turn` will be called because something is to be written.
-        """
+    def receive(self, *, is_due: bool) -> Iterable[Received]:
+        """Take what has come from the store."""
         if is_due:
             self._deadlines.take()
-        return self._store_worker.take() if self._store_worker is not None else ()
+        return self._store_worker.take()
 
-    def turn(  # noqa: PLR0913 -- what the session manager has
-        self,
-        lifecycle: SessionLifecycle,
-        touched: set[str],
-        budgets: BudgetTable,
-        refresh: Callable[[str], object],
-        now: float,
-        *,
-        all_now: bool,
-    ) -> None:
-        """Write what is new and due.
+    def put(self, writes: Sequence[SlotWrite]) -> None:
+        """Write what other processes get of traces."""
+        for write in writes:
+            self._store_worker.put(write)
 
-        Args:
-            lifecycle: The sessions.
-            touched: Sessions in which a span has ended since the last turn.
-            budgets: Sessions with a budget are written, and read of other processes, at once.
-            refresh: Lets the open traces of a session report what they have by now.
-            now: Monotonic seconds.
-            all_now: Whether to write everything, due or not.
+    def ask(self, trace_id: int, until: float) -> None:
+        """Read what other processes have of a trace."""
+        self._store_worker.ask(trace_id, until)
 
-        """
-        if self._store_worker is None:
-            return
+    def update_block(self, block: Block) -> None:
+        """Count a block as entered or left."""
+        self.blocks.update(block)
+
+    def leave_blocks(self) -> None:
+        """Leave all blocks."""
+        self.blocks.clear()
+
+    def outdated(self, known: KnownSessions, touched: set[str], now: float) -> Sequence[str]:
+        """Return sessions that were not written for long enough, or have a budget."""
+        found: list[str] = []
         stale, self._stale = self._stale, {}
         for session_id in stale.keys() | touched:
-            session, since = lifecycle.get(session_id), stale.get(session_id, now)
+            session, since = known.lifecycle.get(session_id), stale.get(session_id, now)
             written = session.published_seconds if session is not None else since
-            if session_id in budgets or now - written >= PUBLISH_SECONDS:
-                refresh(session_id)
-            elif self._engine.traces_by_session.number(session_id):
+            if session_id in known.budgets or now - written >= PUBLISH_SECONDS:
+                found.append(session_id)
+            elif known.traces.number(session_id):
                 self._stale[session_id] = since
-        ends, lifecycle.ends = lifecycle.ends, []
-        at_once = {*budgets, *(session_id for session_id, _ in ends)}
-        self._write_changed(lifecycle, now, at_once, all_now=all_now)
-        self._write_accounts()
+        return found
+
+    def publish(self, known: KnownSessions, now: float, *, all_now: bool) -> None:
+        """Write sessions, accounts and blocks, and end sessions; watch those with budgets."""
+        lifecycle, endings = known.lifecycle, known.endings
+        ends, endings.ends = endings.ends, []
+        at_once = {*known.budgets, *[session_id for session_id, _ in ends]}
+        self._write_changed(known, now, at_once, all_now=all_now)
+        self._write_accounts(known.accounts)
         for name in [name for name in self.blocks.changed if name not in lifecycle.unwritten]:
             self._write_blocks(name)
         for session_id, reason in ends:
             self._store_worker.end(session_id, reason)
         sessions = {
-            name: session.writer for name in budgets if (session := lifecycle.get(name)) is not None
+            name: session.writer
+            for name in known.budgets
+            if (session := lifecycle.get(name)) is not None
         }
-        if (writers := (sessions, self._accounts.watched())) != self._watched:
+        if (writers := (sessions, known.accounts.watched())) != self._watched:
             self._watched = writers
             self._store_worker.watch(*writers)
         if self._again is not None:
@@ -145,27 +132,28 @@ class SessionPublisher:
             self._again = self._deadlines.add(when, when)
 
     def _write_changed(
-        self, lifecycle: SessionLifecycle, now: float, at_once: set[str], *, all_now: bool
+        self, known: KnownSessions, now: float, at_once: set[str], *, all_now: bool
     ) -> None:
-        dropped, lifecycle.dropped = lifecycle.dropped, []
-        for session in dropped:
+        lifecycle = known.lifecycle
+        forgotten, lifecycle.forgotten = lifecycle.forgotten, []
+        for session in forgotten:
             # else it is in the store already, and may be recorded
             if session.session_id in lifecycle.unwritten or session.grown.num_open:
                 self._write(session, now, 0)
         unwritten, lifecycle.unwritten = lifecycle.unwritten, {}
         for session_id in unwritten:
-            known = lifecycle.get(session_id)
-            if known is None:
+            one = lifecycle.get(session_id)
+            if one is None:
                 continue
-            number = self._engine.traces_by_session.number(session_id)
+            number = known.traces.number(session_id)
             if all_now or session_id in at_once:
-                self._write(known, now, number)
+                self._write(one, now, number)
                 continue
-            if now >= _when_due(known, number, now):
-                goes_on = not number and _may_go_on(known, now)
-                self._write(known, now, 1 if goes_on else number)
-                known.unwritten_since = now if goes_on else None
-            if known.unwritten_since is not None:
+            if now >= _when_due(one, number, now):
+                goes_on = not number and _may_go_on(one, now)
+                self._write(one, now, 1 if goes_on else number)
+                one.unwritten_since = now if goes_on else None
+            if one.unwritten_since is not None:
                 lifecycle.unwritten[session_id] = None
 
     def _write_blocks(self, name: str) -> None:
@@ -175,30 +163,29 @@ class SessionPublisher:
         """
         number = self.blocks.number(name)
         self.blocks.changed.pop(name, None)
-        if self._store_worker is not None and number != self._written_blocks.pop(name, 0):
+        if number != self._written_blocks.pop(name, 0):
             self._num_block_writes += 1
             slot = open_slot(name, self._process, self._num_block_writes, number)
             self._store_worker.put(SlotWrite(slot))
         if number:
             self._written_blocks[name] = number
 
-    def _write_accounts(self) -> None:
-        unwritten, self._accounts.unwritten = self._accounts.unwritten, {}
-        if self._store_worker is None:
-            return
+    def _write_accounts(self, accounts: Accounts) -> None:
+        unwritten, accounts.unwritten = accounts.unwritten, {}
         for account in unwritten.values():
             account.seq += 1
             slot = account_slot(account.name, account.writer, account.seq, account.own)
             self._store_worker.put(SlotWrite(slot))
 
-    def write_now(self, lifecycle: SessionLifecycle, names: Iterable[str], now: float) -> None:
+    def write_now(self, known: KnownSessions, names: Iterable[str], now: float) -> None:
         """Write what is new of sessions and of all accounts, and their entered blocks."""
-        self._write_accounts()
+        lifecycle = known.lifecycle
+        self._write_accounts(known.accounts)
         for name in (*names, *self.blocks.changed):
             session = lifecycle.get(name)
             if session is not None and name in lifecycle.unwritten:
                 del lifecycle.unwritten[name]
-                self._write(session, now, self._engine.traces_by_session.number(name))
+                self._write(session, now, known.traces.number(name))
             self._write_blocks(name)
 
     def fetch(
@@ -216,30 +203,24 @@ class SessionPublisher:
                 fetch, too, are in the store already.
 
         """
-        if self._store_worker is not None:
-            own = siblings | {self._process}
-            is_patient = not is_inside
-            if isinstance(what, Session):
-                fetch = Fetch(until, what.session_id, what.writer, own, is_patient=is_patient)
-            else:
-                fetch = Fetch(
-                    until, what.name, what.writer, own, owner=what.owner, is_patient=is_patient
-                )
-            self._store_worker.fetch(fetch)
+        own = siblings | {self._process}
+        owner = what.owner if isinstance(what, Account) else None
+        name = what.name if isinstance(what, Account) else what.session_id
+        self._store_worker.fetch(
+            Fetch(until, name, what.writer, own, owner=owner, is_patient=not is_inside)
+        )
 
     def confirm(self, until: float) -> None:
         """Wait until what was put is written; runs outside of all locks."""
-        if self._store_worker is not None:
-            self._store_worker.fetch(Fetch(until))
+        self._store_worker.fetch(Fetch(until))
 
     def _write(self, session: Session, now: float, num_open: int) -> None:
-        if self._store_worker is not None:
-            session.seq += 1
-            session.published_seconds, session.unwritten_since = now, None
-            session.grown.set_open(num_open)
-            value = session.encoder.encode(session.grown, texts=self._texts)
-            slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
-            self._store_worker.put(SlotWrite(slot))
+        session.seq += 1
+        session.published_seconds, session.unwritten_since = now, None
+        session.grown.set_open(num_open)
+        value = session.encoder.encode(session.grown, texts=self._texts)
+        slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
+        self._store_worker.put(SlotWrite(slot))
 
 
 def _when_due(session: Session, number: int, now: float) -> float:

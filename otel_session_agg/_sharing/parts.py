@@ -51,3 +51,10 @@ class RemoteParts(NamedTuple):
     """The parts, each with its writer."""
     is_reached: bool
     """The store could be read; otherwise parts may be missing."""
+
+
+class TraceParts(NamedTuple):
+    """The answer of the store about a trace."""
+
+    trace_id: int
+    parts: RemoteParts

@@ -11,8 +11,11 @@ import time
 from collections import Counter
 
 from otel_session_agg._guard import Guard
+from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._sharing.keys import SlotWrite
+from otel_session_agg._sharing.parts import TraceParts
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, Fetch, Fetches
+from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
 from otel_session_agg._sharing.write_buffer import Ask, End, WriteBuffer
 from otel_session_agg._threads.apart import apart
 from otel_session_agg._threads.background import Background, Done, wait_for
@@ -20,6 +23,9 @@ from otel_session_agg._threads.background import Background, Done, wait_for
 _COLLECT_SECONDS = 0.01
 """How long the thread waits after waking, so that what comes together goes in one call."""
 
+
+Received = SessionRecord | RemoteTotals | Spent | TraceParts
+"""What comes from a store."""
 
 _MAX_GRACE_SECONDS = 2.0
 _REMEMBERED_SECONDS = 60.0
@@ -48,7 +54,7 @@ class StoreQueue:
         self._watched: dict[str, str] = {}
         self._accounts: dict[str, str] = {}
         self._fetches = Fetches()
-        self._results: list[object] = []
+        self._results: list[Received] = []
         """What came from the store and was not taken yet."""
         self._hurry = False
         """Whether to do everything at once."""
@@ -143,7 +149,7 @@ class StoreQueue:
             fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
         self._fetches.remove(fetch)
 
-    def take(self) -> list[object]:
+    def take(self) -> list[Received]:
         """Take the results: records, totals and parts of other processes."""
         if not self._results:
             return []

@@ -25,12 +25,12 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.keys import SESSION
-from otel_session_agg._sharing.parts import RemoteParts
+from otel_session_agg._sharing.parts import RemoteParts, TraceParts
 from otel_session_agg._sharing.remote_totals import GRACE_SECONDS
 from otel_session_agg._sharing.session_ends import MAX_DUE
 from otel_session_agg._sharing.slots import StoreSlots
 from otel_session_agg._sharing.store_log import StoreLog
-from otel_session_agg._sharing.store_queue import StoreQueue
+from otel_session_agg._sharing.store_queue import Received, StoreQueue
 from otel_session_agg._sharing.write_buffer import End
 from otel_session_agg.stores.base import SessionStore
 
@@ -120,7 +120,9 @@ class StoreWorker(StoreQueue):
         with self._changed:
             asks, self._asks = self._asks, {}
         self._fetches.refuse()
-        self._add_results((trace_id, RemoteParts((), is_reached=False)) for trace_id in asks)
+        self._add_results(
+            TraceParts(trace_id, RemoteParts((), is_reached=False)) for trace_id in asks
+        )
 
     def _work(self) -> bool:
         began = time.monotonic()
@@ -142,7 +144,7 @@ class StoreWorker(StoreQueue):
             self._correct_at = time.monotonic() + ends.soon_seconds + _POLL_SECONDS
         return True
 
-    def _add_results(self, results: Iterable[object]) -> None:
+    def _add_results(self, results: Iterable[Received]) -> None:
         new = list(results)
         if new:
             with self._changed:
@@ -171,9 +173,9 @@ class StoreWorker(StoreQueue):
         for slot_write in self._store_slots.traces.reassignments():
             self.put(slot_write)
 
-    def _parts(self, trace_ids: list[int], now: float) -> list[tuple[int, RemoteParts]]:
+    def _parts(self, trace_ids: list[int], now: float) -> list[TraceParts]:
         """Return the parts of traces that are complete; look at the other traces again."""
-        results = []
+        results: list[TraceParts] = []
         found = self._store_slots.traces.parts(trace_ids)
         with self._changed:
             for trace_id, remote_parts in zip(trace_ids, found, strict=True):
@@ -186,7 +188,7 @@ class StoreWorker(StoreQueue):
                 ):
                     self._asks[trace_id] = ask._replace(again=now + _POLL_SECONDS)
                 elif ask is not None:
-                    results.append((trace_id, remote_parts))
+                    results.append(TraceParts(trace_id, remote_parts))
         return results
 
     def _look_at_sessions(self) -> None:

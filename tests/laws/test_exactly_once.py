@@ -20,8 +20,9 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
+from otel_session_agg._sessions.known_sessions import KnownSessions
+from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.root_release import RootRelease
-from otel_session_agg._sessions.session_reporter import SessionReporter
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter
 from tests.support.apps import CALL, PRICES
@@ -187,10 +188,11 @@ class TestExactlyOnce:
     @pytest.mark.parametrize(
         "place",
         [
-            (SessionReporter, "report"),
-            (RootRelease, "_release_whole"),
-            (RootRelease, "_add_ready"),
-            (SessionReporter, "report_root"),
+            (RootRelease, "_delta"),
+            (RootRelease, "_whole"),
+            (RootRelease, "_ready"),
+            (SessionLifecycle, "apply"),
+            (KnownSessions, "labelled"),
         ],
     )
     def test_faults(self, kind: str, place: tuple[type, str], monkeypatch: pytest.MonkeyPatch) -> None:

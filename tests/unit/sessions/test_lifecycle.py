@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from otel_session_agg import Rollup, SessionRecord, Settings
 from otel_session_agg._deadlines import Deadlines
 from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._reasons import MAX_SESSIONS
+from otel_session_agg._sessions.endings import Endings, EndsHere, EndsInStore
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
 from otel_session_agg._sessions.session import Session
+from otel_session_agg._sessions.session_delta import Gain, NewRoot, SessionDelta, take_delta
 from otel_session_agg._trace.trace import Trace
 from tests.laws.test_laws import weight
 
@@ -27,25 +31,48 @@ class Books:
         self.open: Counter[str] = Counter()
         wanted = {"session_idle_seconds": IDLE, "session_max_seconds": MAX, "linger_seconds": LINGER, **settings}
         self.deadlines = Deadlines()
-        self.lifecycle = SessionLifecycle(
-            Settings(**wanted), "p", self.deadlines, is_shared=is_shared, num_open=lambda name: self.open[name]
-        )
+        self.endings: Endings = EndsInStore() if is_shared else EndsHere()
+        self.lifecycle = SessionLifecycle(Settings(**wanted), "p", self.deadlines, self.endings)
         self._traces: dict[int, Trace] = {}
 
     def tell(self, session_id: str, num_events: int, now: float, trace_id: int = 1, *, is_late: bool = False) -> None:
         """A trace has so many events of a session by now."""
         trace = self._traces.setdefault(trace_id, Trace(trace_id, 1))
-        self.lifecycle.report(trace, {session_id: Rollup(num_events=num_events)}, now, is_late=is_late)
+        self.report(trace, {session_id: Rollup(num_events=num_events)}, now, is_late=is_late)
+
+    def report(self, trace: Trace, rollups: Mapping[str | None, Rollup], now: float, *, is_late: bool = False) -> None:
+        """A trace has these totals by now."""
+        delta = take_delta(trace, next(iter(rollups), None), rollups, is_late=is_late)
+        assert delta is not None
+        self.lifecycle.apply(delta, now)
+        self._make_room()
 
     def root(self, session_id: str, now: float, trace_id: int = 1) -> None:
         """A root of a session has left, with one event."""
         self.tell(session_id, 1, now, trace_id)
-        self.lifecycle.add_root(session_id, Member(0, trace_id, 1), 3, now, is_part=False)
+        gain = Gain(session_id, root=NewRoot(Member(0, trace_id, 1), 3, is_part=False))
+        self.lifecycle.apply(SessionDelta(self._traces[trace_id], [gain]), now)
+        self._make_room()
+
+    def feedback(self, session_id: str, now: float) -> None:
+        """Somebody liked it."""
+        self.lifecycle.add_feedback(session_id, now)
+        self._make_room()
+
+    def end(self, session_id: str, reason: str, now: float) -> None:
+        """A session is to end."""
+        self.lifecycle.end(session_id, reason, self.open[session_id], now)
+
+    def shutdown(self) -> None:
+        """The process ends."""
+        for session in self.lifecycle:
+            self.lifecycle.shut_down(session, self.open[session.session_id])
 
     def pass_until(self, now: float) -> None:
         """Let time pass."""
         self.deadlines.due(now)
-        self.lifecycle.expired(now)
+        for session_id in self.lifecycle.take_expired():
+            self.lifecycle.check(session_id, self.open[session_id], now)
 
     def due(self, now: float) -> list[tuple[str, int, str, int]]:
         """Let time pass; the records that were made."""
@@ -54,8 +81,13 @@ class Books:
 
     def told(self) -> list[tuple[str, int, str, int]]:
         """Session, revision, reason and events of the records that were made."""
-        records, self.lifecycle.records = self.lifecycle.records, []
+        records, self.endings.records = self.endings.records, []
         return [(row.session_id, row.revision, row.end_reason, row.rollup.num_events) for row in records]
+
+    def _make_room(self) -> None:
+        while self.lifecycle.are_too_many:
+            oldest = self.lifecycle.oldest()
+            self.lifecycle.forget(oldest, MAX_SESSIONS, self.open[oldest.session_id])
 
 
 class TestIdle:
@@ -102,7 +134,7 @@ class TestIdle:
         books.root("s", 0, 7)
         books.root("s", 0, 8)
         books.pass_until(IDLE)
-        [record] = books.lifecycle.records
+        [record] = books.endings.records
         assert ((7, 1), (8, 1)) == record.members
         assert (2, 3e-6, False) == (record.num_traces, record.average_trace_latency_ms, record.is_partial)
 
@@ -127,7 +159,7 @@ class TestMaxAge:
         for now in range(0, int(MAX), 10):
             assert [] == books.due(now)
         books.pass_until(MAX)
-        [record] = books.lifecycle.records
+        [record] = books.endings.records
         assert ("max_age", 2, True) == (record.end_reason, record.totals.num_open, record.is_partial)
 
     def test_goes_on(self) -> None:
@@ -155,7 +187,7 @@ class TestEnd:
         """It ends at once."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         assert [("s", 1, "end_session", 1)] == books.told()
         assert [] == books.due(10 * IDLE)
 
@@ -164,11 +196,11 @@ class TestEnd:
         books = Books()
         books.tell("s", 1, 0)
         books.open["s"] = 1
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         assert [] == books.told()
         books.tell("s", 4, 2)
         books.open["s"] = 0
-        books.lifecycle.end_if_asked("s")
+        books.lifecycle.end_if_asked("s", books.open["s"])
         assert [("s", 1, "end_session", 4)] == books.told()
         assert [] == books.due(10 * IDLE)
 
@@ -178,10 +210,10 @@ class TestEnd:
         books.tell("s", 1, 0)
         books.open["s"] = 3
         for now in range(int(LINGER)):
-            books.lifecycle.end("s", "end_session", now)
+            books.end("s", "end_session", now)
             assert [] == books.due(now)
         books.pass_until(LINGER)
-        [record] = books.lifecycle.records
+        [record] = books.endings.records
         assert ("end_session", 3) == (record.end_reason, record.totals.num_open)
 
     def test_twice(self) -> None:
@@ -189,32 +221,32 @@ class TestEnd:
         books = Books()
         books.root("s", 0)
         for now in (1, 2):
-            books.lifecycle.end("s", "end_session", now)
+            books.end("s", "end_session", now)
         assert [("s", 1, "end_session", 1)] == books.told()
 
     def test_nothing_new(self) -> None:
         """A session that came back without anything new is not told of again."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         books.told()
         books.lifecycle.begin("s", 2)
         books.tell("s", 1, 2)
-        books.lifecycle.end("s", "end_session", 3)
+        books.end("s", "end_session", 3)
         assert [] == books.told()
 
     def test_unknown(self) -> None:
         """Nothing happens when there is no such session."""
         books = Books()
-        books.lifecycle.end("s", "end_session", 1)
-        books.lifecycle.end_if_asked("s")
+        books.end("s", "end_session", 1)
+        books.lifecycle.end_if_asked("s", books.open["s"])
         assert ([], 0) == (books.told(), len(books.lifecycle))
 
     def test_not_asked_for(self) -> None:
         """When its traces come to their end, a session that nobody ended goes on."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.end_if_asked("s")
+        books.lifecycle.end_if_asked("s", books.open["s"])
         assert [] == books.told()
 
 
@@ -227,7 +259,7 @@ class TestComesBack:
         found = []
         for number in range(1, 5):
             books.root("s", 10.0 * number, number)
-            books.lifecycle.end("s", "end_session", 10.0 * number)
+            books.end("s", "end_session", 10.0 * number)
             found += books.told()
         assert [("s", revision, "end_session", revision) for revision in range(1, 5)] == found
 
@@ -255,7 +287,7 @@ class TestLate:
         """A late span is told of after a moment, with the reason for which the session had ended."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         books.told()
         books.tell("s", 2, 50, is_late=True)
         assert 50 + LINGER == books.deadlines.next()
@@ -276,11 +308,11 @@ class TestLate:
         """So is feedback."""
         books = Books()
         books.root("s", 0)
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         books.told()
-        books.lifecycle.add_feedback("s", 50)
+        books.feedback("s", 50)
         books.pass_until(50 + LINGER)
-        [record] = books.lifecycle.records
+        [record] = books.endings.records
         assert (2, "end_session", True, 1) == (
             record.revision, record.end_reason, record.rollup.has_feedback, record.rollup.num_events
         )  # fmt: skip
@@ -288,7 +320,7 @@ class TestLate:
     def test_feedback_for_a_stranger(self) -> None:
         """Feedback for a session that is not known here makes it known."""
         books = Books()
-        books.lifecycle.add_feedback("s", 0)
+        books.feedback("s", 0)
         assert [("s", 1, "idle", 0)] == books.due(IDLE)
 
     def test_while_it_runs(self) -> None:
@@ -303,7 +335,7 @@ class TestLate:
         """When the session comes back while late spans wait to be told, one record tells of both."""
         books = Books()
         books.root("s", 0, 1)
-        books.lifecycle.end("s", "end_session", 1)
+        books.end("s", "end_session", 1)
         books.told()
         books.tell("s", 2, 2, 1, is_late=True)
         books.root("s", 3, 2)
@@ -327,9 +359,9 @@ class TestReport:
         """What a late span proves wrong is taken back, also from a session that has nothing of the trace any more."""
         books = Books()
         trace = Trace(1, 1)
-        books.lifecycle.report(trace, {"a": Rollup(num_events=3, total_tokens=9)}, 0)
-        books.lifecycle.report(trace, {"a": Rollup(num_events=1, total_tokens=4), "b": Rollup(num_events=2)}, 0)
-        books.lifecycle.report(trace, {"b": Rollup(num_events=3, total_tokens=4)}, 0)
+        books.report(trace, {"a": Rollup(num_events=3, total_tokens=9)}, 0)
+        books.report(trace, {"a": Rollup(num_events=1, total_tokens=4), "b": Rollup(num_events=2)}, 0)
+        books.report(trace, {"b": Rollup(num_events=3, total_tokens=4)}, 0)
         found = {session.session_id: session.own.rollup for session in books.lifecycle}
         assert {"a": Rollup(total_tokens=0), "b": Rollup(num_events=3, total_tokens=4)} == found
 
@@ -342,7 +374,7 @@ class TestReport:
         for trace_id, session_id, number in steps:
             last[trace_id, session_id] = number
             mine = {name: last[trace_id, name] for name in "ab" if (trace_id, name) in last}
-            books.lifecycle.report(traces[trace_id], {name: Rollup(num_events=value) for name, value in mine.items()}, 0)
+            books.report(traces[trace_id], {name: Rollup(num_events=value) for name, value in mine.items()}, 0)
         for name in "ab":
             session = books.lifecycle.get(name)
             expected = sum(value for (_, session_id), value in last.items() if session_id == name)
@@ -366,7 +398,7 @@ class TestLabel:
         books.lifecycle.add_label("s", 0, 2, "bob", {"plan": "pro"})
         books.lifecycle.add_label("s", 0, 3, None, {})
         books.pass_until(IDLE)
-        [record] = books.lifecycle.records
+        [record] = books.endings.records
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)
 
 
@@ -388,7 +420,7 @@ class TestMaxSessions:
         """One that has ended is forgotten without another record."""
         books = Books(max_sessions=1)
         books.root("a", 0, 1)
-        books.lifecycle.end("a", "end_session", 0)
+        books.end("a", "end_session", 0)
         books.told()
         books.root("b", 1, 2)
         assert [] == books.told()
@@ -397,9 +429,9 @@ class TestMaxSessions:
         """One that has changed since it ended is told of before it is forgotten."""
         books = Books(max_sessions=1)
         books.root("a", 0, 1)
-        books.lifecycle.end("a", "end_session", 0)
+        books.end("a", "end_session", 0)
         books.told()
-        books.lifecycle.add_feedback("a", 1)
+        books.feedback("a", 1)
         books.root("b", 2, 2)
         assert [("a", 2, "end_session", 1)] == books.told()
 
@@ -408,7 +440,7 @@ class TestMaxSessions:
         books = Books(max_sessions=1, is_shared=True)
         books.root("a", 0, 1)
         books.root("b", 1, 2)
-        assert ([], ["a"]) == (books.told(), [session.session_id for session in books.lifecycle.dropped])
+        assert ([], ["a"]) == (books.told(), [session.session_id for session in books.lifecycle.forgotten])
 
     @pytest.mark.parametrize(("is_shared", "number"), [(False, 150_000), (True, 50_000)])
     def test_ids_without_end(self, is_shared: bool, number: int) -> None:  # noqa: FBT001 -- of the table
@@ -420,10 +452,10 @@ class TestMaxSessions:
         told = 0
         for index in range(number):
             trace.reported = None
-            books.lifecycle.report(trace, {f"s{index}": rollup}, index / 10_000)
-            told += len(books.lifecycle.records) + len(books.lifecycle.dropped)
-            books.lifecycle.records.clear()
-            books.lifecycle.dropped.clear()
+            books.report(trace, {f"s{index}": rollup}, index / 10_000)
+            told += len(books.lifecycle.forgotten if is_shared else books.endings.records)
+            books.endings.records.clear()
+            books.lifecycle.forgotten.clear()
             books.lifecycle.unwritten.clear()
             if index in (9_999, number - 1):
                 weights.append(weight(books.lifecycle))
@@ -441,7 +473,7 @@ class TestMemory:
         weights = []
         for number in range(20_000):
             books.tell("s", number, number / 1000, number)
-            books.lifecycle.end("s", "end_on_exit", number / 1000)
+            books.end("s", "end_on_exit", number / 1000)
             books.told()
             books._traces.clear()
             if number in (4_999, 19_999):
@@ -455,7 +487,7 @@ class TestMemory:
         books.open["s"] = 1
         before = weight(books.lifecycle)
         for _ in range(5_000):
-            books.lifecycle.end("s", "end_session", 1)
+            books.end("s", "end_session", 1)
         assert weight(books.lifecycle) <= before + 10
 
 
@@ -467,9 +499,9 @@ class TestShared:
         books = Books(is_shared=True)
         books.root("s", 0)
         for now in (1, 2):
-            books.lifecycle.end("s", "end_session", now)
-        books.lifecycle.end("other", "end_session", 3)
-        assert [("s", "end_session"), ("s", "end_session"), ("other", "end_session")] == books.lifecycle.ends
+            books.end("s", "end_session", now)
+        books.end("other", "end_session", 3)
+        assert [("s", "end_session"), ("s", "end_session"), ("other", "end_session")] == books.endings.ends
         assert [] == books.told()
 
     def test_idle(self) -> None:
@@ -477,7 +509,7 @@ class TestShared:
         books = Books(is_shared=True)
         books.root("s", 0)
         books.pass_until(IDLE)
-        assert ([], [], 0) == (books.told(), books.lifecycle.ends, len(books.lifecycle))
+        assert ([], [], 0) == (books.told(), books.endings.ends, len(books.lifecycle))
 
     def test_writer(self) -> None:
         """One that was forgotten and comes back writes another slot."""
@@ -498,14 +530,14 @@ class TestShared:
         for number in range(1, 110):
             books.root("s", 10.0 * number, number)
             books.pass_until(10.0 * number)
-        assert [("s", "max_age")] == books.lifecycle.ends
+        assert [("s", "max_age")] == books.endings.ends
 
     def test_news(self) -> None:
         """What is new is to be written, also what is late."""
         books = Books(is_shared=True)
         books.root("a", 0, 1)
         books.tell("a", 2, 0, 1, is_late=True)
-        books.lifecycle.add_feedback("b", 0)
+        books.feedback("b", 0)
         books.tell("c", 1, 0, 3, is_late=True)
         assert ["a", "b", "c"] == list(books.lifecycle.unwritten)
 
@@ -513,8 +545,8 @@ class TestShared:
         """The end of the process ends nothing."""
         books = Books(is_shared=True)
         books.root("s", 0)
-        books.lifecycle.shutdown()
-        assert ([], []) == (books.told(), books.lifecycle.ends)
+        books.shutdown()
+        assert ([], []) == (books.told(), books.endings.ends)
 
 
 class TestShutdown:
@@ -525,13 +557,13 @@ class TestShutdown:
         books = Books()
         for number, name in enumerate("abc", start=1):
             books.root(name, 0, number)
-        books.lifecycle.end("a", "end_session", 1)
+        books.end("a", "end_session", 1)
         books.open["b"] = 1
-        books.lifecycle.end("b", "end_on_exit", 1)
+        books.end("b", "end_on_exit", 1)
         books.told()
-        books.lifecycle.shutdown()
+        books.shutdown()
         assert [("b", 1, "end_on_exit", 1), ("c", 1, "shutdown", 1)] == books.told()
-        books.lifecycle.shutdown()
+        books.shutdown()
         assert [] == books.told()
 
 

@@ -761,15 +761,15 @@ class TestLate:
             late = [app.tracer.start_span("chat", below(root), attributes=CALL) for _ in range(100)]
             root.end()
         app.flush()
-        release = app.span_worker.pipeline.manager.root_release
+        manager = app.span_worker.pipeline.manager
         steps: list[Any] = []
-        changed = release.late_span_ended
+        changed = manager.late_span_ended
 
         def counted(*given: Any) -> None:
             steps.append(given)
             changed(*given)
 
-        monkeypatch.setattr(release, "late_span_ended", counted)
+        monkeypatch.setattr(manager, "late_span_ended", counted)
         for number, span in enumerate(late):
             span.end()
             if number == 49:

@@ -111,7 +111,7 @@ class TestTaken:
         pipeline, steps = (
             app.span_worker.pipeline,
             (
-                (app.span_worker.pipeline.manager.root_release, "root_ended"),
+                (app.span_worker.pipeline.manager, "root_ended"),
                 (app.span_worker.pipeline.engine, "fold_roots"),
                 (app.span_worker.pipeline, "add_roots"),
                 (app.span_worker.pipeline, "turn"),

@@ -1,0 +1,160 @@
+"""What sessions get of a trace: what is new since the trace was last reported.
+
+Taking a delta twice gives nothing the second time, so reporting twice changes nothing.  A trace
+that another processor of this process reports to the same store is not reported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from otel_session_agg._model.rollup import NOTHING, Rollup
+from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._trace.attribution import by_session
+from otel_session_agg._trace.reported import Reported
+from otel_session_agg._trace.trace import Trace
+
+
+class NewRoot(NamedTuple):
+    """A root that a session does not know yet."""
+
+    member: Member
+    end_ns: int
+    is_part: bool
+    """It does not begin the trace, or the session has only some of its spans."""
+
+
+class OnRoot(NamedTuple):
+    """What is in the totals on an exported root that begins a trace."""
+
+    num_events: int
+    """Events that were not in it before."""
+    has_feedback: bool
+
+
+class Gain(NamedTuple):
+    """What one session gets."""
+
+    session_id: str
+    rollup: Rollup | None = None
+    """Totals to be added; ``None``: nothing changed."""
+    root: NewRoot | None = None
+    labels: SessionTotals | None = None
+    """The user and the metadata that spans state, for a session that is in memory."""
+    on_root: OnRoot | None = None
+
+
+class SessionDelta(NamedTuple):
+    """What is new in a trace, for all of its sessions."""
+
+    trace: Trace
+    gains: list[Gain]
+    is_late: bool = False
+    """The root has left before: a session that had ended does not go on by this."""
+    was_record: bool = False
+    """The root that has left was the first record of its session."""
+    is_double: bool = False
+    """Another processor of this process counts the trace, too."""
+
+
+def take_delta(  # noqa: PLR0913 -- what is known of a trace
+    trace: Trace,
+    own_id: str | None,
+    rollups: Mapping[str | None, Rollup],
+    *,
+    has_left: bool = False,
+    is_late: bool = False,
+    on_root: Rollup | None = None,
+) -> SessionDelta | None:
+    """Return what is new in a trace for its sessions, and note it as reported.
+
+    Args:
+        trace: The trace.
+        own_id: The session of the whole trace, if that is known.
+        rollups: Its totals by session; ``None``: those for which no session is known.
+        has_left: Whether its sessions are to know of its root.
+        is_late: Whether the sessions know of the root by now, so that all this is late.
+        on_root: The totals that are written on the root, if it begins the trace.
+
+    """
+    reported = trace.reported
+    if reported is None:
+        if own_id is None:
+            return None
+        reported = trace.reported = Reported()
+    elif reported.has_other_publisher or (own_id is None and not reported.totals):
+        return None
+    before, after = reported.totals, by_session(rollups, reported.session_id)
+    roots = _new_roots(trace, reported, own_id, before if is_late else after) if has_left else {}
+    reported.totals = after
+    labels = _labels(trace, reported.session_id) if trace.attribution.labels else {}
+    gains = [
+        Gain(
+            name,
+            _new(before.get(name), after.get(name)),
+            roots.get(name),
+            labels.get(name),
+            _on_root(trace, reported, on_root) if on_root is not None and name == own_id else None,
+        )
+        for name in _names(own_id, after, before, roots, labels)
+    ]
+    return SessionDelta(trace, gains, is_late, is_double=reported.is_double)
+
+
+def _names(own_id: str | None, *found: Iterable[str]) -> Iterable[str]:
+    names = {name: None for names in found for name in names}
+    if own_id is not None:
+        names.setdefault(own_id)
+    return names
+
+
+def _new(before: Rollup | None, after: Rollup | None) -> Rollup | None:
+    if before is None:
+        return after
+    after = NOTHING if after is None else after
+    return None if before == after else after.since(before)
+
+
+def _new_roots(
+    trace: Trace, reported: Reported, own_id: str | None, rollups: Mapping[str, Rollup]
+) -> dict[str, NewRoot]:
+    """Return the root for each session that does not know it yet.
+
+    A session that the trace does not belong to gets only the time that the trace was in it.
+    """
+    span = trace.root_span
+    first = trace.first if span is None else (span.start_ns, span.span_id, span.end_ns)
+    if first is None:
+        return {}
+    is_part = span is None or span.is_part
+    known = reported.announced_to = reported.announced_to or set()
+    found: dict[str, NewRoot] = {}
+    for session_id in _names(own_id, rollups):
+        if session_id in known:
+            continue
+        known.add(session_id)
+        is_whole, rollup = session_id == own_id, rollups.get(session_id, NOTHING)
+        start_ns, end_ns = (
+            (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
+        )
+        member = Member(start_ns, trace.trace_id, first[1])
+        found[session_id] = NewRoot(member, end_ns, is_part or not is_whole)
+    return found
+
+
+def _labels(trace: Trace, whole_id: str | None) -> dict[str, SessionTotals]:
+    """Return users and metadata by session, as far as a session is known."""
+    return {
+        session_id: labels
+        for name, labels in trace.attribution.labelled().items()
+        if (session_id := name or whole_id) is not None
+    }
+
+
+def _on_root(trace: Trace, reported: Reported, rollup: Rollup) -> OnRoot | None:
+    if not trace.is_sampled:
+        return None
+    num_more = max(0, rollup.num_events - reported.num_on_root)
+    reported.num_on_root = rollup.num_events
+    return OnRoot(num_more, rollup.has_feedback)
