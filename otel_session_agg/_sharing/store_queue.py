@@ -1,7 +1,7 @@
-"""The queue of the thread that talks to a store, and that thread's start and stop.
+"""What one processor has to write to a store and to read from it, and what came from there.
 
-Any thread may call.  Locks are plain ones, held for moments, and never while the store is read or
-written.  Where no thread can be had, the thread that flushes does the work.
+Any thread may call: the lock is held for moments, and never while the store is read or written.
+Of too many slots, and of too many sessions that are to end, the oldest are lost and counted.
 """
 
 from __future__ import annotations
@@ -9,23 +9,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
-from otel_session_agg._sharing.keys import SlotWrite
-from otel_session_agg._sharing.parts import TraceParts
-from otel_session_agg._sharing.remote_totals import GRACE_SECONDS, Fetch, Fetches
-from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
+from otel_session_agg._reasons import IDLE
+from otel_session_agg._sharing.keys import SESSION, SlotWrite
+from otel_session_agg._sharing.parts import RemoteParts, TraceParts
+from otel_session_agg._sharing.remote_totals import GRACE_SECONDS
+from otel_session_agg._sharing.session_slots import Gone, RemoteTotals, Spent
 from otel_session_agg._sharing.write_buffer import Ask, End, WriteBuffer
-from otel_session_agg._threads.apart import apart
-from otel_session_agg._threads.background import Background, Done, wait_for
-
-_COLLECT_SECONDS = 0.01
-"""How long the thread waits after waking, so that what comes together goes in one call."""
-
+from otel_session_agg._threads.background import Done
 
 Received = SessionRecord | RemoteTotals | Spent | TraceParts
 """What comes from a store."""
+
+_BATCH = 256
+"""Slots in one call to the store: a few milliseconds."""
+
+_POLL_SECONDS = 0.04
+"""Between two looks at parts that are open."""
+
+_MAX_TRIES = 60
+"""Turns in which another process has the claim on a session, before it is left to that one."""
 
 _MAX_GRACE_SECONDS = 2.0
 _REMEMBERED_SECONDS = 60.0
@@ -33,55 +38,32 @@ _REMEMBERED_SECONDS = 60.0
 
 
 class StoreQueue:
-    """What one processor has to write to a store and to read from it; the base of `StoreWorker`."""
+    """The work that waits for a store, and its results."""
 
-    def __init__(self, max_slots: int, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, max_slots: int) -> None:
         self.counts: Counter[str] = Counter()
         """``written`` slots, ``errors`` of the store, ``malformed`` slots that were skipped.
 
         And slots and ends that were ``lost``.
         """
-        self._changed = threading.Lock()
-        """For the fields of the queue; never held while the store is called."""
-        self._turning = threading.Lock()
-        """Held while the store is called: without a thread, the one that flushes calls it."""
-        self._wake = Done()
+        self._lock = threading.Lock()
         self._max_slots = max_slots
-        self._write_buffer = WriteBuffer(max_slots)
+        self._writes = WriteBuffer(max_slots)
         self._asks: dict[int, Ask] = {}
-        self._ends: dict[str, End] = {}
-        self._watched: dict[str, str] = {}
-        self._accounts: dict[str, str] = {}
-        self._fetches = Fetches()
+        self.ends: dict[str, End] = {}
+        """Sessions that are to end."""
+        self.watched: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+        """The own writers of sessions and of accounts that are read again and again."""
         self._results: list[Received] = []
         """What came from the store and was not taken yet."""
-        self._hurry = False
+        self.in_haste = False
         """Whether to do everything at once."""
-        self._flushing: list[Done] = []
-        """Set when everything is done, one for each call of `flush`."""
-        self._stopped = False
-        self._retry_at = 0.0
-        """When a store that failed is tried again, monotonic seconds."""
+        self.flushing: list[Done] = []
+        """Set when everything is done, one for each thread that waits for it."""
         self._slowest = 0.0
         """How long the slowest write of late took."""
         self._slowest_until = 0.0
         """Until when that is remembered, monotonic seconds."""
-        self.is_down = False
-        """Whether the store could not be reached in the last turn."""
-        self._background = Background("otel-session-agg-store", self._run, guard)
-
-    def pause(self) -> float:
-        """Return how long there is nothing to do, seconds; the lock is held."""
-        raise NotImplementedError
-
-    def turn(self) -> None:
-        """Do what there is to do with the store."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Close the store."""
-        raise NotImplementedError
 
     @property
     def grace_seconds(self) -> float:
@@ -99,146 +81,157 @@ class StoreQueue:
         if seconds >= self._slowest or now >= self._slowest_until:
             self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
 
-    # -- calls from any thread -------------------------------------------------------------
+    def next(self) -> float:
+        """Return when there is something to do, monotonic seconds; 0 for at once."""
+        with self._lock:
+            if self._writes or self.in_haste:
+                return 0.0
+            grace_seconds = self.grace_seconds
+            times = [ask.when(grace_seconds) for ask in self._asks.values()]
+            return min([*times, *[end.when for end in self.ends.values()]], default=float("inf"))
+
+    # -- slots -------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._writes)
 
     def put(self, slot_write: SlotWrite) -> None:
-        """Write a slot as soon as possible."""
-        with self._changed:
-            self.counts["lost"] += self._write_buffer.put(slot_write)
-            self._begin()
+        """Add a slot to be written."""
+        with self._lock:
+            self.counts["lost"] += self._writes.put(slot_write)
+
+    def first_writes(self) -> list[SlotWrite]:
+        """Return the slots that wait the longest; they stay until `set_written` is called."""
+        with self._lock:
+            return self._writes.first(_BATCH)
+
+    def set_written(self, slot_writes: Sequence[SlotWrite]) -> None:
+        """Note that slots were written."""
+        with self._lock:
+            self._writes.set_written(slot_writes)
+        self.counts["written"] += len(slot_writes)
+
+    def write_again(self, gone: Gone) -> None:
+        """Write again what the store has lost."""
+        with self._lock:
+            self.counts["lost"] += self._writes.write_again(gone)
+
+    # -- parts of traces -----------------------------------------------------------------------
+
+    @property
+    def asks(self) -> bool:
+        """Whether roots wait for their parts."""
+        return bool(self._asks)
 
     def ask(self, trace_id: int, until: float) -> None:
-        """Read what other processes have of a trace.
-
-        The result comes when all of it has ended, or at ``until``, monotonic seconds.
-        """
-        with self._changed:
+        """Read what other processes have of a trace, see `StoreWorker.ask`."""
+        with self._lock:
             self._asks[trace_id] = Ask(time.monotonic(), until)
-            self._begin()
+
+    def due_asks(self, now: float) -> list[int]:
+        """Return the traces whose parts are to be read."""
+        with self._lock:
+            return [
+                trace_id
+                for trace_id, ask in self._asks.items()
+                if self.in_haste or ask.when(self.grace_seconds) <= now
+            ]
+
+    def answered(self, found: Iterable[TraceParts], now: float) -> None:
+        """Take the parts of traces that are complete; have the other traces looked at again."""
+        results: list[Received] = []
+        with self._lock:
+            for answer in found:
+                ask = self._asks.pop(answer.trace_id, None)
+                if (
+                    ask is not None
+                    and any(part.is_open for _, part in answer.parts.parts)
+                    and now < ask.until
+                    and not self.in_haste
+                ):
+                    self._asks[answer.trace_id] = ask._replace(again=now + _POLL_SECONDS)
+                elif ask is not None:
+                    results.append(answer)
+            self._results += results
+
+    def refuse(self) -> None:
+        """Answer all that the store cannot be reached."""
+        with self._lock:
+            asks, self._asks = self._asks, {}
+            self._results += [
+                TraceParts(trace_id, RemoteParts((), is_reached=False)) for trace_id in asks
+            ]
+
+    # -- ends of sessions ------------------------------------------------------------------------
 
     def end(self, session_id: str, reason: str) -> None:
-        """End a session.
-
-        Of too many that wait for the store, those that wait the longest end when they are idle.
-        """
-        with self._changed:
-            if len(self._ends) >= self._max_slots:
-                del self._ends[next(iter(self._ends))]
+        """Add a session that is to end; of too many, those that wait the longest are lost."""
+        with self._lock:
+            if len(self.ends) >= self._max_slots:
+                del self.ends[next(iter(self.ends))]
                 self.counts["lost"] += 1
-            self._ends[session_id] = End(reason, time.monotonic() + self.grace_seconds)
-            self._begin()
+            self.ends[session_id] = End(reason, time.monotonic() + self.grace_seconds)
 
-    def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
-        """Read again and again what other processes have of these sessions and accounts.
+    def end_idle(self, session_ids: Iterable[str], now: float) -> None:
+        """Add sessions in which nothing has happened for long enough."""
+        with self._lock:
+            for session_id in session_ids:
+                self.ends.setdefault(session_id, End(IDLE, now))
 
-        With each its own writer.
-        """
-        with self._changed:
-            self._watched, self._accounts = watched, accounts or {}
-            self._begin()
+    def due_ends(self, now: float) -> dict[str, End]:
+        """Return the sessions to end of which everything is written."""
+        with self._lock:
+            due = {name: end for name, end in self.ends.items() if self.in_haste or end.when <= now}
+            unwritten = self._writes.keys() if due else set()
+            return {name: end for name, end in due.items() if SESSION + name not in unwritten}
 
-    def fetch(self, fetch: Fetch) -> None:
-        """Wait until what other processes have of a session is among the results.
+    def tried(self, session_id: str, end: End, now: float, *, is_done: bool) -> None:
+        """Note that a session was to end now; unless ``is_done``, it is tried again."""
+        with self._lock:
+            if self.ends.get(session_id) is not end:
+                return  # asked for again meanwhile
+            if is_done or end.tries >= _MAX_TRIES:
+                del self.ends[session_id]
+            else:
+                self.ends[session_id] = end._replace(when=now + GRACE_SECONDS, tries=end.tries + 1)
 
-        What was put before is written first.
-        """
-        self._fetches.add(fetch, time.monotonic(), self.grace_seconds)
-        with self._changed:
-            self._begin()
-        if not self.is_down:
-            fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
-        self._fetches.remove(fetch)
+    # -- results and flushes -----------------------------------------------------------------------
+
+    def add(self, results: Sequence[Received]) -> None:
+        """Add what came from the store."""
+        if results:
+            with self._lock:
+                self._results += results
+
+    @property
+    def has_results(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._results)
 
     def take(self) -> list[Received]:
         """Take the results: records, totals and parts of other processes."""
         if not self._results:
             return []
-        with self._changed:
+        with self._lock:
             results, self._results = self._results, []
         return results
 
-    def flush(self, until: float) -> bool:
-        """Do everything at once.
+    def begin_flush(self, done: Done) -> None:
+        """Do everything at once, then set ``done``."""
+        with self._lock:
+            self.in_haste = True
+            self.flushing.append(done)
 
-        Return ``False`` when the time was not enough or the store cannot be reached.
-        """
-        done = Done()
-        if not apart.call(lambda: self._hurry_up(done)):
-            return False
-        is_done = wait_for(done, until, self._background, self._run_here)
-        if not is_done:
-            apart.call(lambda: self._give_up(done))
-        return is_done and not self.is_down
-
-    def _hurry_up(self, done: Done) -> bool:
-        with self._changed:
-            if not self._stopped:
-                self._hurry = True
-                self._retry_at = 0.0
-                self._flushing.append(done)
-                self._begin()
-            return not self._stopped
-
-    def _give_up(self, done: Done) -> bool:
+    def give_up_flush(self, done: Done) -> None:
         """Forget one flush, whose time is over; other threads may still wait."""
-        with self._changed:
-            self._flushing = [one for one in self._flushing if one is not done]
-            self._hurry = bool(self._flushing)
-        return True
+        with self._lock:
+            self.flushing = [one for one in self.flushing if one is not done]
+            self.in_haste = bool(self.flushing)
 
-    def _run_here(self) -> None:
-        """Do what there is to do on the calling thread."""
-        with self._turning:
-            while self._hurry and not self._stopped:
-                self._guard.call("store thread", self.turn)
-
-    def abandon(self) -> None:
-        """Let the thread end by itself, as its pipeline was garbage collected without a shutdown.
-
-        Takes no lock, so it may be called at any point.
-        """
-        self._stopped = True
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopped = True
-        with self._changed:
-            self._notify()
-
-    @property
-    def thread(self) -> threading.Thread | None:
-        """The thread, if there is one."""
-        return self._background.thread
-
-    def _begin(self) -> None:
-        if not self._stopped:
-            self._background.begin()
-        self._notify()
-
-    def _notify(self) -> None:
-        """Wake the thread; the lock is held."""
-        self._wake.set()
-
-    def _end_flushes(self) -> None:
-        """Let all threads that flush go on; the lock is held."""
-        self._hurry = False
-        while self._flushing:
-            self._flushing.pop().set()
-
-    # -- the thread ------------------------------------------------------------------------
-
-    def _run(self) -> bool:
-        while not self._stopped:
-            with self._changed:
-                pause = self.pause()
-                in_haste = self._hurry or self._fetches.next() <= time.monotonic()
-            if pause > 0:
-                self._wake.wait(pause)
-                self._wake = Done()
-                continue
-            if not in_haste:
-                time.sleep(_COLLECT_SECONDS)
-            with self._turning:
-                self._guard.call("store thread", self.turn)
-        self._guard.part("closing the store", self.close)
-        return True
+    def end_flushes(self, *, is_down: bool) -> None:
+        """Let all threads that flush go on, if everything is done or the store is down."""
+        with self._lock:
+            if self.in_haste and (is_down or not (self._writes or self._asks or self.ends)):
+                self.in_haste = False
+                while self.flushing:
+                    self.flushing.pop().set()

@@ -1,57 +1,38 @@
 """The thread that talks to a shared store, so that no other thread has to wait for it.
 
-How it works
-------------
-Other threads put writes and reads into the queue and go on; they take the results with ``take``.
-The thread works in turns: first the writes, the newest value of each slot only; then the reads;
-then sessions that are to end.
-
-* While the store cannot be reached, reads of parts result at once in "not reached", and writes
-  are kept, up to ``max_sessions`` and a few thousand traces; beyond that the oldest are lost and
-  counted.
-* When it comes back, or has lost what it had, everything that this process wrote lately is
-  written again: a slot holds all that its writer has, so repeating changes nothing.
-* A session record is made under a claim and then settled at the version it was made from, so one
-  process makes it; only if that one dies in between another makes the same again, with the same
-  ids.
+Other threads put writes and reads into the queue (``store_queue.py``) and go on; they take the
+results with ``take``.  The thread works in turns (``store_turns.py``).  Where no thread can be had,
+the thread that flushes does the work.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from otel_session_agg._guard import Guard
-from otel_session_agg._reasons import IDLE
 from otel_session_agg._settings import Settings
-from otel_session_agg._sharing.keys import SESSION
-from otel_session_agg._sharing.parts import RemoteParts, TraceParts
-from otel_session_agg._sharing.remote_totals import GRACE_SECONDS
-from otel_session_agg._sharing.session_ends import MAX_DUE
-from otel_session_agg._sharing.slots import StoreSlots
-from otel_session_agg._sharing.store_log import StoreLog
+from otel_session_agg._sharing.keys import SlotWrite
+from otel_session_agg._sharing.remote_totals import Fetch, Fetches
 from otel_session_agg._sharing.store_queue import Received, StoreQueue
-from otel_session_agg._sharing.write_buffer import End
+from otel_session_agg._sharing.store_turns import StoreTurns
+from otel_session_agg._threads.apart import apart
+from otel_session_agg._threads.background import Background, Done, wait_for
 from otel_session_agg.stores.base import SessionStore
 
-_POLL_SECONDS = 0.04
-"""Between two looks at parts that are open, and at sessions with a budget."""
-
-_BATCH = 256
-"""Slots or keys in one call to the store: a few milliseconds."""
+_COLLECT_SECONDS = 0.01
+"""How long the thread waits after waking, so that what comes together goes in one call."""
 
 _MAX_TRACES = 8192
 """Slots of traces that are kept, beside one for each session."""
 
-_BACK_OFF_SECONDS = (0.1, 5.0)
-"""First and longest wait before a store that failed is tried again."""
 
-_MAX_TRIES = 60
-"""Turns in which another process has the claim on a session, before it is left to that one."""
+class StoreWorker:
+    """The thread of one processor; any thread may call.
 
-
-class StoreWorker(StoreQueue):
-    """Does what is in the queue; ``wake`` is called when there are results to take."""
+    ``wake`` is called when there are results to take.
+    """
 
     def __init__(
         self,
@@ -61,181 +42,129 @@ class StoreWorker(StoreQueue):
         guard: Guard,
         wake: Callable[[], object],
     ) -> None:
-        super().__init__(settings.max_sessions + _MAX_TRACES, guard)
-        self._settings = settings
-        self._wake_taker = wake
-        self._store_slots = StoreSlots(store, settings, process, self.counts, time.time_ns)
-        self._log = StoreLog(guard)
-        self._store = store
-        # only the thread uses these
-        self._seen: dict[str, int] = {}
-        self._seen_accounts: dict[str, int] = {}
-        self._scan_seconds = min(15.0, max(_POLL_SECONDS, settings.session_idle_seconds / 8))
-        self._next_scan = self._next_watch = 0.0
-        self._correct_at = float("inf")
-        self._back_off = _BACK_OFF_SECONDS[0]
+        self._guard = guard
+        self.queue = StoreQueue(settings.max_sessions + _MAX_TRACES)
+        self.counts = self.queue.counts
+        self._fetches = Fetches()
+        self.turns = StoreTurns(store, process, settings, guard, self.queue, self._fetches, wake)
+        self._turning = threading.Lock()
+        """Held while the store is called: without a thread, the one that flushes calls it."""
+        self._wake = Done()
+        self._stopped = False
+        self._background = Background("otel-session-agg-store", self._run, guard)
 
-    def pause(self) -> float:
-        """Return how long there is nothing to do, seconds; the lock is held."""
-        now = time.monotonic()
-        if self.is_down or now < self._retry_at:
-            return 0.0 if self._asks else self._retry_at - now
-        if self._write_buffer or self._hurry:
-            return 0.0
-        times = [
-            self._next_scan,
-            self._fetches.next(),
-            self._correct_at,
-            *(ask.when(self.grace_seconds) for ask in self._asks.values()),
-            *(end.when for end in self._ends.values()),
-        ]
-        if self._watched or self._accounts:
-            times.append(self._next_watch)
-        return min(times) - now
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread, if there is one."""
+        return self._background.thread
 
-    def turn(self) -> None:
-        """Do what there is to do with the store."""
-        if time.monotonic() >= self._retry_at:
-            failed = self._guard.part("store", self._work) is None
-            self.is_down = failed
-            self.counts["errors"] += failed
-            self._retry_at = time.monotonic() + self._back_off if failed else 0.0
-            self._back_off = (
-                min(2 * self._back_off, _BACK_OFF_SECONDS[1]) if failed else _BACK_OFF_SECONDS[0]
-            )
-        if self.is_down:
-            self._refuse()
-        self._log.left_out(self._store_slots.sessions.reader.left_out())
-        with self._changed:
-            if self._hurry and (
-                self.is_down or not (self._write_buffer or self._asks or self._ends)
-            ):
-                self._end_flushes()
+    # -- calls from any thread -------------------------------------------------------------
 
-    def close(self) -> None:
-        """Close the store."""
-        self._store.close()
+    def put(self, slot_write: SlotWrite) -> None:
+        """Write a slot as soon as possible."""
+        self.queue.put(slot_write)
+        self._begin()
 
-    def _refuse(self) -> None:
-        with self._changed:
-            asks, self._asks = self._asks, {}
-        self._fetches.refuse()
-        self._add_results(
-            TraceParts(trace_id, RemoteParts((), is_reached=False)) for trace_id in asks
-        )
+    def ask(self, trace_id: int, until: float) -> None:
+        """Read what other processes have of a trace.
 
-    def _work(self) -> bool:
-        began = time.monotonic()
-        self._write()
-        # what other processes write may be as long on its way
-        self.took(time.monotonic() - began)
-        if (gone := self._store_slots.sessions.take_gone()) is not None:
-            self._log.lost(gone.keys)
-            self._seen, self._seen_accounts = {}, {}
-            with self._changed:
-                self.counts["lost"] += self._write_buffer.write_again(gone)
-            self._write()
-        self._look_at_traces()
-        self._look_at_sessions()
-        self._end_sessions()
-        ends = self._store_slots.ends
-        if ends.is_late:
-            ends.is_late = False
-            self._correct_at = time.monotonic() + ends.soon_seconds + _POLL_SECONDS
+        The result comes when all of it has ended, or at ``until``, monotonic seconds.
+        """
+        self.queue.ask(trace_id, until)
+        self._begin()
+
+    def end(self, session_id: str, reason: str) -> None:
+        """End a session.
+
+        Of too many that wait for the store, those that wait the longest end when they are idle.
+        """
+        self.queue.end(session_id, reason)
+        self._begin()
+
+    def watch(self, watched: dict[str, str], accounts: dict[str, str] | None = None) -> None:
+        """Read again and again what other processes have of these sessions and accounts.
+
+        With each its own writer.
+        """
+        self.queue.watched = watched, accounts or {}
+        self._begin()
+
+    def fetch(self, fetch: Fetch) -> None:
+        """Wait until what other processes have of a session is among the results.
+
+        What was put before is written first.
+        """
+        self._fetches.add(fetch, time.monotonic(), self.queue.grace_seconds)
+        self._begin()
+        if not self.turns.is_down:
+            fetch.done.wait(max(0.0, fetch.until - time.monotonic()))
+        self._fetches.remove(fetch)
+
+    def take(self) -> list[Received]:
+        """Take the results: records, totals and parts of other processes."""
+        return self.queue.take()
+
+    def flush(self, until: float) -> bool:
+        """Do everything at once.
+
+        Return ``False`` when the time was not enough or the store cannot be reached.
+        """
+        done = Done()
+        if not apart.call(lambda: self._hurry_up(done)):
+            return False
+        is_done = wait_for(done, until, self._background, self._run_here)
+        if not is_done:
+            apart.call(lambda: self._give_up(done))
+        return is_done and not self.turns.is_down
+
+    def _hurry_up(self, done: Done) -> bool:
+        if not self._stopped:
+            self.turns.retry_at = 0.0
+            self.queue.begin_flush(done)
+            self._begin()
+        return not self._stopped
+
+    def _give_up(self, done: Done) -> bool:
+        self.queue.give_up_flush(done)
         return True
 
-    def _add_results(self, results: Iterable[Received]) -> None:
-        new = list(results)
-        if new:
-            with self._changed:
-                self._results += new
-            self._wake_taker()
+    def _run_here(self) -> None:
+        """Do what there is to do on the calling thread."""
+        with self._turning:
+            while self.queue.in_haste and not self._stopped:
+                self._guard.call("store thread", self.turns.turn)
 
-    def _write(self) -> None:
-        while self._write_buffer:
-            with self._changed:
-                batch = self._write_buffer.first(_BATCH)
-            self._store_slots.write(batch)
-            with self._changed:
-                self._write_buffer.set_written(batch)
-            self.counts["written"] += len(batch)
+    def abandon(self) -> None:
+        """Let the thread end by itself, as its pipeline was garbage collected without a shutdown.
 
-    def _look_at_traces(self) -> None:
-        now = time.monotonic()
-        with self._changed:
-            due = [
-                trace_id
-                for trace_id, ask in self._asks.items()
-                if self._hurry or ask.when(self.grace_seconds) <= now
-            ]
-        for at in range(0, len(due), _BATCH):
-            self._add_results(self._parts(due[at : at + _BATCH], now))
-        for slot_write in self._store_slots.traces.reassignments():
-            self.put(slot_write)
+        Takes no lock, so it may be called at any point.
+        """
+        self._stopped = True
 
-    def _parts(self, trace_ids: list[int], now: float) -> list[TraceParts]:
-        """Return the parts of traces that are complete; look at the other traces again."""
-        results: list[TraceParts] = []
-        found = self._store_slots.traces.parts(trace_ids)
-        with self._changed:
-            for trace_id, remote_parts in zip(trace_ids, found, strict=True):
-                ask = self._asks.pop(trace_id, None)
-                if (
-                    ask is not None
-                    and any(part.is_open for _, part in remote_parts.parts)
-                    and now < ask.until
-                    and not self._hurry
-                ):
-                    self._asks[trace_id] = ask._replace(again=now + _POLL_SECONDS)
-                elif ask is not None:
-                    results.append(TraceParts(trace_id, remote_parts))
-        return results
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped = True
+        self._wake.set()
 
-    def _look_at_sessions(self) -> None:
-        now = time.monotonic()
-        sessions = self._store_slots.sessions
-        self._fetches.look(sessions, self._add_results, now)
-        watched, accounts = self._watched, self._accounts
-        if (watched or accounts) and now >= self._next_watch:
-            self._add_results(sessions.remote_totals(watched, self._seen))
-            self._add_results(sessions.spent(accounts, self._seen_accounts))
-            self._next_watch = now + _POLL_SECONDS
-        if now >= min(self._next_scan, self._correct_at):
-            self._correct_at = float("inf")
-            due = self._store_slots.ends.due()
-            with self._changed:
-                for session_id in due:
-                    self._ends.setdefault(session_id, End(IDLE, now))
-            self._next_scan = now + (self._scan_seconds if len(due) < MAX_DUE else _POLL_SECONDS)
+    def _begin(self) -> None:
+        """Let the thread look what there is to do."""
+        if not self._stopped:
+            self._background.begin()
+        self._wake.set()
 
-    def _end_sessions(self) -> None:
-        now = time.monotonic()
-        with self._changed:
-            unwritten = self._write_buffer.keys() if self._ends else ()
-            due = {name: end for name, end in self._ends.items() if self._hurry or end.when <= now}
-            due = {name: end for name, end in due.items() if SESSION + name not in unwritten}
-        for session_id, end in due.items():
-            patiently = (
-                end.reason != IDLE
-                and end.tries < self._settings.linger_seconds / GRACE_SECONDS
-                and not self._hurry
-            )
-            done = self._store_slots.ends.end(
-                session_id,
-                end.reason,
-                lambda record: self._add_results([record]),
-                patiently=patiently,
-            )
-            with self._changed:
-                if self._ends.get(session_id) is not end:
-                    continue  # asked for again meanwhile
-                if (
-                    done
-                    or end.tries >= _MAX_TRIES
-                    or (self._hurry and not self._store_slots.sessions.evicted)
-                ):
-                    del self._ends[session_id]
-                else:
-                    self._ends[session_id] = end._replace(
-                        when=now + GRACE_SECONDS, tries=end.tries + 1
-                    )
+    # -- the thread ------------------------------------------------------------------------
+
+    def _run(self) -> bool:
+        while not self._stopped:
+            pause = self.turns.pause()
+            in_haste = self.queue.in_haste or self._fetches.next() <= time.monotonic()
+            if pause > 0:
+                self._wake.wait(pause)
+                self._wake = Done()
+                continue
+            if not in_haste:
+                time.sleep(_COLLECT_SECONDS)
+            with self._turning:
+                self._guard.call("store thread", self.turns.turn)
+        self._guard.part("closing the store", self.turns.close)
+        return True

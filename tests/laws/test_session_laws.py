@@ -29,7 +29,7 @@ from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProces
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import MAX_LINKS, Member, SessionTotals
 from otel_session_agg._sdk import turns, worker
-from otel_session_agg._sharing import store_queue, store_worker
+from otel_session_agg._sharing import store_queue, store_turns
 from otel_session_agg._sharing.decoding import decode
 from otel_session_agg._sharing.keys import RECORD
 from otel_session_agg._sharing.store_worker import StoreWorker
@@ -300,8 +300,8 @@ class Process:
     def talk(self) -> None:
         """One turn of the thread that talks to the store, if it has anything to do."""
         store_thread = self.processor._span_worker.pipeline.store_worker
-        if store_thread is not None and store_thread.pause() <= 0:
-            store_thread.turn()
+        if store_thread is not None and store_thread.turns.pause() <= 0:
+            store_thread.turns.turn()
 
     def flush(self) -> None:
         """All that is known leaves."""
@@ -310,14 +310,14 @@ class Process:
 
 
 def _flush_by_hand(store_thread: StoreWorker, _until: float) -> bool:
-    store_thread._hurry = True
-    store_thread._retry_at = 0.0
+    store_thread.queue.in_haste = True
+    store_thread.turns.retry_at = 0.0
     for _ in range(100):
-        store_thread.turn()
-        if not store_thread._hurry:
+        store_thread.turns.turn()
+        if not store_thread.queue.in_haste:
             break
-    assert not store_thread._hurry
-    return not store_thread.is_down
+    assert not store_thread.queue.in_haste
+    return not store_thread.turns.is_down
 
 
 @contextmanager
@@ -327,7 +327,7 @@ def by_hand(clock: FakeClock) -> Iterator[None]:
         patch.setattr(worker.SpanWorker, "wake_worker", lambda self: setattr(self, "awake", True))
         patch.setattr(StoreWorker, "_begin", lambda _: None)
         patch.setattr(StoreWorker, "flush", _flush_by_hand)
-        patch.setattr(store_worker, "time", _Time(clock))
+        patch.setattr(store_turns, "time", _Time(clock))
         patch.setattr(store_queue, "time", _Time(clock))
         patch.setattr(turns.TurnWorker, "begin", lambda _: False)
         yield

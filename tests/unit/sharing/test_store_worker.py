@@ -19,7 +19,7 @@ from otel_session_agg import PriceBook, SessionSpanProcessor, Settings
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing import remote_totals, store_queue, store_worker
+from otel_session_agg._sharing import remote_totals, store_queue, store_turns, store_worker
 from otel_session_agg._sharing.decoding import decode
 from otel_session_agg._sharing.encoding import encode_part
 from otel_session_agg._sharing.keys import SlotWrite, open_slot, session_slot, trace_key
@@ -286,7 +286,7 @@ class TestWrites:
         store.fails = True
         for number in range(1000):
             store_thread.end(f"s{number}", "end_session")
-        assert 10 == len(store_thread._ends)
+        assert 10 == len(store_thread.queue.ends)
         assert 990 == store_thread.counts["lost"]
 
 
@@ -295,7 +295,7 @@ class TestAsks:
 
     def test_down(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the store is down, they are answered at once by "not reached", however long it is until it is tried again."""
-        monkeypatch.setattr(store_worker, "_BACK_OFF_SECONDS", (NEVER_SECONDS, NEVER_SECONDS))
+        monkeypatch.setattr(store_turns, "_BACK_OFF_SECONDS", (NEVER_SECONDS, NEVER_SECONDS))
         store_thread = make()
         store.fails = True
         assert not store_thread.flush(soon())
@@ -323,11 +323,11 @@ class TestAsks:
         time.sleep(0.3)
         store.goes_on.set()
         assert store_thread.flush(soon())
-        assert 0.6 <= store_thread.grace_seconds < AT_ONCE_SECONDS
-        store_thread.took(NEVER_SECONDS)
-        assert store_queue._MAX_GRACE_SECONDS == store_thread.grace_seconds
-        monkeypatch.setattr(store_thread, "_slowest_until", 0.0)
-        assert remote_totals.GRACE_SECONDS == store_thread.grace_seconds
+        assert 0.6 <= store_thread.queue.grace_seconds < AT_ONCE_SECONDS
+        store_thread.queue.took(NEVER_SECONDS)
+        assert store_queue._MAX_GRACE_SECONDS == store_thread.queue.grace_seconds
+        monkeypatch.setattr(store_thread.queue, "_slowest_until", 0.0)
+        assert remote_totals.GRACE_SECONDS == store_thread.queue.grace_seconds
 
     def test_slow_while_asked(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """So it is when the question is there before that is known, as when all connect at the same time."""
@@ -401,7 +401,7 @@ class TestTime:
     def test_back_off(self, make: Callable[..., StoreWorker], store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that fails is tried again later and later, at last every five seconds, and at once when it has worked."""
         clock = FakeClock(100.0)
-        monkeypatch.setattr(store_worker, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
+        monkeypatch.setattr(store_turns, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(store_queue, "time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
         monkeypatch.setattr(StoreWorker, "_begin", lambda _: None)  # the test takes the turns
         store_thread = make()
@@ -409,20 +409,20 @@ class TestTime:
         store.fails = True
         waits = []
         for _ in range(8):
-            store_thread.turn()
-            waits.append(round(store_thread.pause(), 3))
+            store_thread.turns.turn()
+            waits.append(round(store_thread.turns.pause(), 3))
             num_calls = store.num_calls
-            store_thread.turn()
+            store_thread.turns.turn()
             assert num_calls == store.num_calls
-            clock.tick(store_thread.pause())
+            clock.tick(store_thread.turns.pause())
         assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0] == waits
         store.fails = False
-        store_thread.turn()
-        assert not store_thread.is_down
+        store_thread.turns.turn()
+        assert not store_thread.turns.is_down
         store.fails = True
         store_thread.put(slot_write("a", 2))
-        store_thread.turn()
-        assert 0.1 == round(store_thread.pause(), 3)
+        store_thread.turns.turn()
+        assert 0.1 == round(store_thread.turns.pause(), 3)
 
     def test_flushes_at_once(self, make: Callable[..., StoreWorker], store: FakeStore) -> None:
         """One that has no time left takes nothing from another one."""
@@ -432,7 +432,7 @@ class TestTime:
         flushed: list[bool] = []
         patient = threading.Thread(target=lambda: flushed.append(store_thread.flush(soon(2 * AT_ONCE_SECONDS))))
         patient.start()
-        wait_until(lambda: len(store_thread._flushing) == 1)
+        wait_until(lambda: len(store_thread.queue.flushing) == 1)
         assert not store_thread.flush(soon(0.1))
         store.goes_on.set()
         patient.join(AT_ONCE_SECONDS)
@@ -661,7 +661,7 @@ class TestManySessions:
         assert store_thread is not None
         wait_until(lambda: len(told) >= 6_000, seconds=60)
         assert 6_000 == len(set(told)) == len(told)
-        assert [0, 0, 0] == [len(store_thread._write_buffer), len(store_thread._ends), store_thread.counts["lost"]]
+        assert [0, 0, 0] == [len(store_thread.queue), len(store_thread.queue.ends), store_thread.counts["lost"]]
         processor.shutdown()
         assert {} == processor._span_worker.faults()
 
