@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -158,12 +159,17 @@ class SessionQueries:
         """
         above = (span.parent.trace_id, span.parent.span_id) if span.parent is not None else None
 
-        def note(manager: SessionManager, now: float) -> bool:
-            self.span_worker.pipeline.leaving.append(span)
-            manager.add_feedback(session_id, above, now)
-            return True
+        waiting = [span]
 
-        if self.span_worker.ask_manager(note) is None:  # from within a fold
-            self.span_worker.pipeline.leaving.append(span)
+        def leave() -> None:
+            with suppress(IndexError):  # it has left; taking it is one step, as two threads may try
+                self.span_worker.pipeline.leaving.append(waiting.pop())
+
+        def note(manager: SessionManager, now: float) -> None:
+            leave()
+            manager.add_feedback(session_id, above, now)
+
+        self.span_worker.ask_manager(note)
+        leave()  # from within a fold, or when the other thread takes too long
         self._guard.call("waking the worker", self.span_worker.wake_worker)
         return not self._is_live

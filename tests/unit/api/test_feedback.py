@@ -20,6 +20,7 @@ from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import DEADLINE_SECONDS, App, below
+from tests.support.builds import not_compiled
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -345,6 +346,20 @@ class TestWhen:
             logging.getLogger("otel_session_agg").removeHandler(handler)
         assert app.named("feedback")
         assert {} == app.span_worker.faults()
+
+    @not_compiled
+    def test_fails(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When feedback cannot be added, its span leaves all the same, and once."""
+
+        def fails(*_: object) -> None:
+            message = "on purpose"
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(app.span_worker.pipeline.manager, "add_feedback", fails)
+        with session("s"), app.tracer.start_as_current_span("request"):
+            record_feedback(1.0)
+        app.turn()
+        assert ["feedback", "request"] == sorted(span.name for span in app.exporter.spans)
 
     def test_after_shutdown(self, app: App, everywhere: Callable[[TracerProvider], None]) -> None:
         """After the shutdown nothing fails."""
