@@ -7,6 +7,7 @@ values that it refuses; none of them raises.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from math import isfinite
 
@@ -134,6 +135,15 @@ def text(value: object) -> str | None:
         return text(plain(value))
     if type(value) is int and abs(value) < 10**18:
         return str(value)
+    return None
+
+
+def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str | None:
+    """Return the first valid name or id under these keys, which must be there."""
+    for key in keys:
+        value = text(attributes[key])
+        if value is not None:
+            return value
     return None
 
 

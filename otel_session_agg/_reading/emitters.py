@@ -1,12 +1,29 @@
-"""Select the rows of the emitter tables that apply to a scope and version; unite their effects."""
+"""Select the rows of the emitter tables that apply to a scope or span, and unite their effects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from otel_session_agg._values import MAX_TEXT_CHARS, flag, plain_text, text
 from otel_session_agg.conventions._schema import Effect, Emitter
 
 Effects = frozenset[int]
+
+NameKeys = tuple[tuple[int, tuple[str, ...]], ...]
+"""Keys of a call's names, by their positions in ``NAMES`` of ``plan.py``."""
+
+_NUM_MODEL_NAMES = 3
+"""The first positions: provider, response model, request model."""
+
+STREAMING_KEYS = (
+    "gen_ai.is_streaming",
+    "gen_ai.request.stream",
+    "llm.is_streaming",
+    "gen_ai.request.is_stream",
+)
+"""Flags that state that the answer was streamed."""
 
 _CACHED_PART = frozenset((Effect.PROMPT_EXCLUDES_CACHE, Effect.PROMPT_INCLUDES_CACHE))
 
@@ -50,3 +67,37 @@ def united(rows: Iterable[Emitter]) -> Effects:
     for row in rows:
         effects |= row.effects if effects.isdisjoint(_CACHED_PART) else row.effects - _CACHED_PART
     return effects
+
+
+def effects_of(rows: Iterable[Emitter], names: NameKeys, attributes: Mapping[str, Any]) -> Effects:
+    """Return the effects of the rows that apply to a span by the values of its attributes."""
+    return united(row for row in rows if _applies(row, names, attributes))
+
+
+def _applies(row: Emitter, names: NameKeys, attributes: Mapping[str, Any]) -> bool:
+    """Return whether a row applies to a span, by the values of its attributes."""
+    if row.streaming and not any(flag(attributes.get(key)) for key in STREAMING_KEYS):
+        return False
+    if row.providers and not mentions(row.providers, names, attributes):
+        return False
+    if row.not_providers and mentions(row.not_providers, names, attributes):
+        return False
+    if row.contains is not None:
+        key, part = row.contains
+        if part not in (plain_text(attributes.get(key)) or ""):
+            return False
+    if row.matches is None:
+        return True
+    key, pattern = row.matches
+    text_there = (plain_text(attributes.get(key)) or "")[:MAX_TEXT_CHARS]
+    return re.search(pattern, text_there) is not None
+
+
+def mentions(words: tuple[str, ...], names: NameKeys, attributes: Mapping[str, Any]) -> bool:
+    """Return whether the provider or a model name of a span contains one of these words."""
+    for position, keys in names:
+        for key in keys if position < _NUM_MODEL_NAMES else ():
+            value = text(attributes[key])
+            if value is not None and any(word in value.lower() for word in words):
+                return True
+    return False

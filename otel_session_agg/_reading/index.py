@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg._values import text
 from otel_session_agg.conventions._precedence import (
     COSTS,
     GENERIC_COSTS,
@@ -110,15 +109,6 @@ class KeyMeaning:
 def keys_of(entries: Mapping[int, Sequence[KeyMeaning]], meaning: int) -> tuple[str, ...]:
     """Return the keys that have a meaning, in order of precedence."""
     return tuple(entry.key for entry in entries.get(meaning, ()))
-
-
-def first_text(keys: tuple[str, ...], attributes: Mapping[str, object]) -> str | None:
-    """Return the first valid name or id among these keys."""
-    for key in keys:
-        value = text(attributes[key])
-        if value is not None:
-            return value
-    return None
 
 
 def precedence_of(spans: NamedSpans) -> int:

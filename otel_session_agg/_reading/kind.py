@@ -29,20 +29,13 @@ _MAX_MEMO_CHARS = 64
 """Length of a value that is remembered; real ones are single words."""
 
 
-def read_kind(  # noqa: C901 -- one step each
-    scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], name: str
-) -> Kind:
+def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], name: str) -> Kind:
     """Return the kind of a span."""
     named = scope.named.get(name)
     if named is None and scope.has_endings:
         named = scope.named.get(name[max(name.rfind("."), 0) :])
     if named is not None and named[2] and _USAGE.isdisjoint(plan.entries):
         return Kind.SPAN
-    memo = plan.kind_memo
-    if named is None and memo:  # one key decides, as on nearly all spans
-        value = attributes[plan.kinds[0].key]
-        if type(value) is str and value in memo:
-            return memo[value]
     for entry in plan.kinds:
         if named is not None and entry.precedence > named[0]:
             return named[1]
@@ -53,9 +46,9 @@ def read_kind(  # noqa: C901 -- one step each
             if kind is None and entry.row.or_model:
                 return Kind.MODEL if _is_call(plan.entries, attributes) else Kind.SPAN
             if kind is not None:
-                has_room = plan.one_kind_key and len(memo) < _MAX_MEMO
+                has_room = plan.one_kind_key and len(plan.kind_memo) < _MAX_MEMO
                 if has_room and type(value) is str and len(value) <= _MAX_MEMO_CHARS:
-                    memo[value] = kind
+                    plan.kind_memo[value] = kind
                 return kind
     return named[1] if named is not None else _by_attributes(plan.entries, attributes)
 

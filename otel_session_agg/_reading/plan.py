@@ -1,7 +1,8 @@
 """Plan what to read from a set of keys: all attributes are looked up here.
 
 What the keys of a span mean on spans of one scope is worked out once for each set of keys and kept
-as a ``ReadingPlan``; that is what makes reading fast, since few sets occur.
+as a ``ReadingPlan``; that is what makes reading fast, since few sets occur.  Scopes, sets of keys
+and their values are foreign input, so there are bounds on what is remembered of them.
 
 Rules
 -----
@@ -13,22 +14,40 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from otel_session_agg._model.span import AnyAttributes, Kind, SpanEvent
+from otel_session_agg._model.span import AnyAttributes, Kind, Reading, SpanEvent
 from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
 from otel_session_agg._reading.index import Index, KeyMeaning, keys_of, precedence_of
-from otel_session_agg._reading.session_ids import SessionKeys, session_keys
-from otel_session_agg._reading.size_limits import (
-    MAX_PLAN_CHARS,
-    MAX_PLAN_KEYS,
-    MAX_PLANS,
-    MAX_SCOPE_CHARS,
-    MAX_SCOPES,
-    PlanMemory,
-)
-from otel_session_agg._reading.users import UserKeys, user_keys
+from otel_session_agg._reading.sessions import SessionKeys, UserKeys, session_keys, user_keys
 from otel_session_agg.conventions._schema import Effect, Emitter, Meaning
+
+MAX_SCOPES = 512
+"""Scopes remembered; an application has a few dozen."""
+
+MAX_SCOPE_CHARS = 256
+"""Characters of a scope's name or version; of longer ones the beginning counts."""
+
+MAX_PLANS = 1024
+"""Sets of keys remembered per scope: a few dozen occur.  Flattened chat messages would fill it, so
+the next two bounds leave them out."""
+
+MAX_PLAN_KEYS = 48
+"""Spans with more keys are flattened messages, whose sets do not repeat: only the keys that have a
+meaning are looked at."""
+
+MAX_PLAN_CHARS = 4096
+"""The same for all keys of a span together; 48 real ones have half of that."""
+
+_MAX_BYTES = 32_000_000
+"""Memory of all sets of keys together; a few hundred are in use, of about 10 kB each."""
+
+_PLAN_BYTES = 4096
+_KEY_BYTES = 64
+"""Memory of a set and of each of its keys, without the names."""
+
+_CHAR_BYTES = 4
+"""Memory of a character, at most."""
 
 PARTS = (
     Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.CACHE_WRITE_5M, Meaning.CACHE_WRITE_1H,
@@ -49,6 +68,10 @@ NAMES = (
 
 _BOTH = [Meaning.PROMPT, Meaning.COMPLETION]
 _MAKING_CALLS = frozenset((Effect.MAKES_CALLS, Effect.IS_CALL))
+_MAY_NAME_KIND = frozenset(
+    (Meaning.KIND, Meaning.TOOL, Meaning.AGENT, Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL)
+)
+_PLAIN = Reading(Kind.SPAN)
 _COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
@@ -64,8 +87,8 @@ class ReadingPlan:
     __slots__ = (
         "billed", "effects", "emitters", "entries", "error_types", "families", "feedback",
         "has_cost", "has_usage", "is_more_than_kind", "kind_memo", "kinds", "model_texts",
-        "names", "names_model", "one_kind_key", "outputs", "parts", "session", "terms", "texts",
-        "two_keys", "user",
+        "names", "names_model", "one_kind_key", "outputs", "parts", "plain", "session", "terms",
+        "texts", "two_keys", "user",
     )  # fmt: skip
 
     def __init__(
@@ -114,6 +137,9 @@ class ReadingPlan:
             counts or self.session or self.user or self.outputs or self.error_types or makes_calls
         )
         """The keys state more than the kind and the names, which matter to model calls only."""
+        is_plain = not self.is_more_than_kind and _MAY_NAME_KIND.isdisjoint(entries)
+        self.plain = _PLAIN if is_plain else None
+        """The reading, if the keys state nothing at all."""
 
 
 def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]:
@@ -133,6 +159,19 @@ def _two_keys(plan: ReadingPlan) -> tuple[str, str] | None:
     if len(rows) > len(_BOTH) or single != _BOTH:
         return None
     return rows[0][1][0], rows[1][1][0]
+
+
+class PlanMemory:
+    """The memory that remembered sets of keys take, with their plans."""
+
+    def __init__(self) -> None:
+        self._used_bytes = 0
+        self.is_full = False
+
+    def add(self, keys: Collection[str]) -> None:
+        """Count the memory of one more set of keys."""
+        self._used_bytes += _PLAN_BYTES + _KEY_BYTES * len(keys) + _CHAR_BYTES * sum(map(len, keys))
+        self.is_full = self._used_bytes > _MAX_BYTES
 
 
 class Scope:

@@ -2,28 +2,43 @@
 
 Before this: ``_spans.py`` copied the SDK's span.
 After this: ``_trace/engine.py`` folds the reading into its trace.
+
+``plan.py`` knows what a span's keys mean, and thus what need not be looked for; the values are
+read by the module for each meaning: ``kind.py``, ``tokens.py``, ``cost.py``, ``terms.py`` and
+``sessions.py``.
+
+A span that starts inside a ``session()`` block is in that session.  Its attributes may not state so
+when it ends: an instrumentation may have written the id of a conversation or thread over it, and of
+too many attributes the SDK drops the oldest, which are those set at the start.  An id that the
+application sets on the span itself is nearer, and wins.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
+from otel_session_agg._model.span import (
+    LACKS_FIGURES,
+    LACKS_SESSION,
+    Kind,
+    Reading,
+    SpanData,
+    Usage,
+)
 from otel_session_agg._reading.cost import read_cost
-from otel_session_agg._reading.emitters import Effects, united
-from otel_session_agg._reading.index import Index, first_text
+from otel_session_agg._reading.emitters import effects_of
+from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
-from otel_session_agg._reading.session_ids import name_in_text, read_session
-from otel_session_agg._reading.stated import mentions
+from otel_session_agg._reading.sessions import name_in_text, read_session, read_user
 from otel_session_agg._reading.terms import read_terms
 from otel_session_agg._reading.tokens import read_usage
-from otel_session_agg._reading.users import read_user
-from otel_session_agg._values import MAX_TEXT_CHARS, flag, plain_text, text
+from otel_session_agg._reasons import DROPPED
+from otel_session_agg._recent import Recent
+from otel_session_agg._values import MAX_TEXT_CHARS, MAX_TOKENS, first_text, plain_text, text
 from otel_session_agg.conventions import CONVENTIONS
-from otel_session_agg.conventions._schema import Effect, Emitter
+from otel_session_agg.conventions._schema import Effect
 
 MAX_OUTPUT_CHARS = 16_384
 """Length of the raw output kept per root until it is released; what is written is shorter still."""
@@ -31,13 +46,9 @@ MAX_OUTPUT_CHARS = 16_384
 MAX_ERROR_CHARS = 1024
 """Length of the error text kept per root."""
 
-STREAMING_KEYS = (
-    "gen_ai.is_streaming",
-    "gen_ai.request.stream",
-    "llm.is_streaming",
-    "gen_ai.request.is_stream",
-)
-"""Flags that state that the answer was streamed."""
+MAX_BEGUN = 65_536
+"""Open spans inside ``session()`` blocks that are remembered, about 250 bytes each: more than a
+process has open, so only those that never end, or are never handed in, are forgotten."""
 
 INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 """Keys of the input of a call or trace."""
@@ -51,6 +62,7 @@ CARRYING_SCOPES = tuple(
 )
 """Prefixes of scopes whose spans may have a parent in this process although it looks remote."""
 
+_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
 # a global is read twenty times faster than an enum's member
 _MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT
@@ -58,7 +70,7 @@ _MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Reading(kind) for kind in Kind}
-"""Readings that state nothing but a kind, as those of most spans do."""
+"""Readings that state nothing but a kind."""
 
 
 def read(span: SpanData) -> Reading:
@@ -68,12 +80,20 @@ def read(span: SpanData) -> Reading:
     if scope.has_events and span.events:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
-    kind = read_kind(scope, plan, attributes, span.name)
+    kind: Kind | None = None
+    if not scope.has_endings and span.name not in scope.named:
+        if plan.plain is not None and not span.failed and not span.events:
+            return plan.plain  # as nearly all spans but calls
+        if plan.kind_memo:
+            value = attributes[plan.kinds[0].key]
+            kind = plan.kind_memo.get(value) if type(value) is str else None
+    if kind is None:
+        kind = read_kind(scope, plan, attributes, span.name)
     billed = kind is _EMBEDDING or (
         plan.names_model and kind is not _MODEL and is_billed(plan, attributes)
     )
     if not (plan.is_more_than_kind or span.failed or span.events or billed) and kind is not _MODEL:
-        return _PLAIN[kind]  # as nearly all spans but calls
+        return _PLAIN[kind]
     return _read(span, plan, attributes, kind, billed=billed)
 
 
@@ -89,19 +109,20 @@ def _read(  # noqa: C901 -- one step each
     if plan.user is not None:
         user, metadata = read_user(plan.user, attributes, span.scope_name)
     output = _output(plan.outputs, attributes) if plan.outputs else None
-    usage: Usage | None = None
-    recorded: int | None = None
-    num_calls = 0
+    recorded, num_calls = None, 0
     ignored: list[str] = []
-    effects = _effects(plan, attributes) if plan.effects is None else plan.effects
-    if plan.has_usage:
+    effects = plan.effects
+    if effects is None:
+        effects = effects_of(plan.emitters, plan.names, attributes)
+    usage = None if plan.two_keys is None else _two_counts(plan.two_keys, attributes)
+    if plan.has_usage and usage is None:
         usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, effects, kind)
     if plan.has_cost or plan.billed:
         is_call = kind is _MODEL or kind is _EMBEDDING
-        recorded, ignored_costs = read_cost(
+        recorded, reasons = read_cost(
             plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None
         )
-        ignored = ignored + ignored_costs
+        ignored = ignored + reasons
     if effects and kind in _CONTAINERS:
         is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
@@ -111,8 +132,7 @@ def _read(  # noqa: C901 -- one step each
             kind, session_id=session, output=output, error=error, has_feedback=feedback,
             session_is_weak=is_weak, ignored=tuple(ignored), user_id=user, metadata=metadata,
         )  # fmt: skip
-    is_empty = usage is None and error is None
-    if kind is _MODEL and is_empty and Effect.BEGINS_STREAM in effects:
+    if kind is _MODEL and usage is None and error is None and Effect.BEGINS_STREAM in effects:
         kind = Kind.SPAN
     provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
     if plan.model_texts and request_model is None:
@@ -126,12 +146,12 @@ def _read(  # noqa: C901 -- one step each
     reading = Reading(
         kind, usage, provider, response_model, request_model, response_id, recorded, tier, address,
         session, output, error, feedback, num_calls, user_id=user, metadata=metadata,
-        is_billed=billed,
+        is_billed=billed, session_is_weak=is_weak,
     )  # fmt: skip
-    if terms is None and not effects and not ignored and not is_weak:
+    if terms is None and not effects and not ignored:
         return reading
     return reading._replace(
-        terms=terms, session_is_weak=is_weak, ignored=tuple(ignored),
+        terms=terms, ignored=tuple(ignored),
         ends_early=Effect.ENDS_EARLY in effects,
         misplaced=Effect.MISPLACED in effects,
         unsure_output=Effect.UNSURE_OUTPUT in effects,
@@ -139,12 +159,24 @@ def _read(  # noqa: C901 -- one step each
     )  # fmt: skip
 
 
+def _two_counts(keys: tuple[str, str], attributes: Mapping[str, Any]) -> Usage | None:
+    """Return the usage of a call that states prompt and completion and nothing else, as most do.
+
+    ``None`` if one of them is not a plain count.
+    """
+    prompt, completion = attributes[keys[0]], attributes[keys[1]]
+    are_counts = type(prompt) is type(completion) is int
+    if are_counts and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
+        return Usage(prompt, completion, prompt + completion)
+    return None
+
+
 def session_of(
     scope_name: str, scope_version: str, attributes: Mapping[str, Any]
 ) -> tuple[str | None, bool]:
     """Return the session id among attributes of this scope, and whether it is weak.
 
-    A weak id may be that of a conversation or thread (see ``session_ids.py``).
+    A weak id may be that of a conversation or thread (see ``sessions.py``).
     """
     keys = _SCOPES.get(scope_name, scope_version).plan(attributes).session
     return (None, False) if keys is None else read_session(keys, attributes, scope_name)
@@ -161,30 +193,6 @@ def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]
         else:
             found[position] = first_text(keys, attributes)
     return found
-
-
-def _effects(plan: ReadingPlan, attributes: Mapping[str, Any]) -> Effects:
-    """Return the effects of a span's emitter where they depend on the values of attributes."""
-    return united(row for row in plan.emitters if _applies(row, plan, attributes))
-
-
-def _applies(row: Emitter, plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
-    """Return whether a row applies to a span, by the values of its attributes."""
-    if row.streaming and not any(flag(attributes.get(key)) for key in STREAMING_KEYS):
-        return False
-    if row.providers and not mentions(row.providers, plan, attributes):
-        return False
-    if row.not_providers and mentions(row.not_providers, plan, attributes):
-        return False
-    if row.contains is not None:
-        key, part = row.contains
-        if part not in (plain_text(attributes.get(key)) or ""):
-            return False
-    if row.matches is None:
-        return True
-    key, pattern = row.matches
-    text_there = (plain_text(attributes.get(key)) or "")[:MAX_TEXT_CHARS]
-    return re.search(pattern, text_there) is not None
 
 
 def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:
@@ -213,3 +221,41 @@ def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> 
             if any(parts):
                 return ": ".join(part for part in parts if part)[:MAX_ERROR_CHARS]
     return type_ or "error"
+
+
+class Reader:
+    """Read ended spans, and remember the session in which they started."""
+
+    def __init__(self, read: Callable[[SpanData], Reading]) -> None:
+        self._read = read
+        self._begun: Recent[tuple[int, int], tuple[str, frozenset[str]]] = Recent(MAX_BEGUN // 2)
+        self._has_any = False
+
+    def began(self, trace_id: int, span_id: int, session_id: str, around: frozenset[str]) -> None:
+        """Remember that a span starts in a session; ``around`` are the ids of outer blocks."""
+        self._has_any = True
+        self._begun.put((trace_id, span_id), (session_id, around))
+
+    def read(self, span: SpanData) -> Reading:
+        """Return the reading of an ended span."""
+        reading = self._read(span)
+        if self._has_any:
+            begun = self._begun.pop((span.trace_id, span.span_id))
+            if begun is not None and (
+                reading.session_is_weak
+                or reading.session_id is None
+                or reading.session_id in begun[1]
+            ):
+                reading = reading._replace(session_id=begun[0], session_is_weak=False)
+        return _lacking(span, reading) if span.dropped_attributes else reading
+
+
+def _lacking(span: SpanData, reading: Reading) -> Reading:
+    """Mark what may have been among the attributes that the SDK dropped from a span."""
+    is_call, lacks = reading.kind in _CALLS or reading.usage is not None, 0
+    has_model = bool(reading.response_model or reading.request_model)
+    if is_call and not span.failed and (reading.usage is None or not has_model):
+        lacks |= LACKS_FIGURES
+    if (is_call or span.parent_id is None) and reading.session_id is None:
+        lacks |= LACKS_SESSION
+    return reading._replace(lacks=lacks, ignored=(*reading.ignored, DROPPED)) if lacks else reading

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from otel_session_agg._reading.included_parts import explained
 from otel_session_agg._reading.plan import ReadingPlan
-from otel_session_agg._reading.proofs import explained
 from otel_session_agg._reading.stated import Stated
 from otel_session_agg._values import count
 from otel_session_agg.conventions._schema import Meaning

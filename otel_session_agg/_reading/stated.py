@@ -1,15 +1,20 @@
-"""Collect what the attributes of one span state about tokens, before it is combined."""
+"""Collect what the attributes of one span state about tokens, before it is combined.
+
+Counts stand under keys of their own, or in usage objects as text: JSON, Python ``repr`` or
+``name=value`` pairs.  What the counts of such an object mean is decided in ``usage_shapes.py``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from otel_session_agg._reading import usage_text
 from otel_session_agg._reading.index import KeyMeaning
+from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._reading.plan import PARTS, ReadingPlan
-from otel_session_agg._reading.usage_shapes import Counts
-from otel_session_agg._values import MAX_TOKENS, count, plain_text, text
+from otel_session_agg._reading.usage_shapes import SHAPES, Counts
+from otel_session_agg._values import MAX_TOKENS, count, plain_text
 from otel_session_agg.conventions._schema import Meaning, Text
 
 INVALID_COUNT = "invalid_token_count"
@@ -21,8 +26,69 @@ OTHER_UNITS = "count_of_other_units"
 UNREADABLE_TEXT = "unreadable_usage_text"
 """Reason: a usage text that could not be parsed, or is too long to be one."""
 
-_NUM_MODEL_NAMES = 3
-"""The first of ``ReadingPlan.names``: provider, response model, request model."""
+_MAX_SEARCH_DEPTH = 8
+
+_BRACE = re.compile(r"[{}]")
+_PARENTHESIS = re.compile(r"[()]")
+
+
+def _written_in(text: str, name: str) -> object:
+    """Return the first object of that name inside the ``repr`` of an object."""
+    places = (text.find(f"{quote}{name}{quote}: {{") for quote in "'\"")
+    start = next((at + len(name) + 4 for at in places if at >= 0), 0)
+    depth = 0
+    for brace in _BRACE.finditer(text, start) if start else ():
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return parsed(text[start : brace.end()])
+    return None if start else _called(text, name)
+
+
+def _called(text: str, name: str) -> object:
+    """Return the last object of that name in a ``repr``, as in ``usage=Usage(total_tokens=3)``."""
+    start = max((match.end() for match in re.finditer(rf"\b{name}=\w+\(", text)), default=0)
+    depth = 1
+    for parenthesis in _PARENTHESIS.finditer(text, start) if start else ():
+        depth += 1 if parenthesis[0] == "(" else -1
+        if depth == 0:
+            return parsed(text[start : parenthesis.start()])
+    return None
+
+
+def _found(value: object, name: str, depth: int) -> object:
+    """Return the first object of that name, at any depth."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get(name), Mapping):
+            return value[name]
+        children: list[object] = list(value.values())
+    elif isinstance(value, list):
+        children = value
+    elif isinstance(value, str):
+        return _written_in(value, name) if name in value else None
+    else:
+        return None
+    below = (_found(child, name, depth - 1) for child in children) if depth else ()
+    return next((found for found in below if found is not None), None)
+
+
+def _counts_in(value: object, text: Text) -> Counts | None:
+    """Return the counts in a text attribute, or ``None`` if it is no usage object, or too long."""
+    raw = plain_text(value)
+    if text.hint and (raw is None or text.hint not in raw):
+        return None
+    found: object = value
+    if raw is not None:
+        found = parsed(raw) if len(raw) <= MAX_TEXT_CHARS else None
+    for key in text.path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if text.search:
+        found = _found(found, text.search, _MAX_SEARCH_DEPTH)
+    if text.within:
+        found = {text.within: found}
+    if not isinstance(found, Mapping):
+        return None
+    return SHAPES[text.shape](found) or None
+
 
 _NOTHING: Mapping[int, int] = {}
 
@@ -31,16 +97,6 @@ def _is_blank(value: object) -> bool:
     """Return whether a value is no text, or only white space."""
     raw = plain_text(value)
     return raw is None or not raw or raw.isspace()
-
-
-def mentions(names: tuple[str, ...], plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
-    """Return whether the provider or a model name of a span contains one of these names."""
-    for position, keys in plan.names:
-        for key in keys if position < _NUM_MODEL_NAMES else ():
-            value = text(attributes[key])
-            if value is not None and any(name in value.lower() for name in names):
-                return True
-    return False
 
 
 def _has_tokens(row: Mapping[int, int]) -> bool:
@@ -108,7 +164,7 @@ class Stated:
 
     def _read_text(self, entry: KeyMeaning, row: Text) -> None:
         value = self.attributes[entry.key]
-        found = usage_text.read(value, row)
+        found = _counts_in(value, row)
         if found is None:
             if not row.sole and not row.fills and not _is_blank(value):
                 self.reasons.append(UNREADABLE_TEXT)

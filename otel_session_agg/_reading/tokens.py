@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg._model.span import Kind, Usage
-from otel_session_agg._reading.emitters import Effects
+from otel_session_agg._reading.emitters import Effects, mentions
 from otel_session_agg._reading.included_parts import collect, whole_completion, whole_prompt
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._reading.spellings import best
-from otel_session_agg._reading.stated import OTHER_UNITS, Stated, mentions
-from otel_session_agg._values import MAX_TOKENS
+from otel_session_agg._reading.stated import OTHER_UNITS, Stated
 from otel_session_agg.conventions._schema import Effect, Meaning
 
 _TOTAL_HAS_ALL = ("gemini",)
@@ -43,12 +42,6 @@ def read_usage(
 
     The number of calls is 0 where the span does not state it.
     """
-    # prompt and completion and nothing else, as most calls have
-    if plan.two_keys is not None and kind is not _EMBEDDING:
-        prompt, completion = attributes[plan.two_keys[0]], attributes[plan.two_keys[1]]
-        are_counts = type(prompt) is type(completion) is int
-        if are_counts and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
-            return Usage(prompt, completion, prompt + completion), 0, []
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan, scope)
@@ -58,7 +51,7 @@ def read_usage(
     if prompt is None and completion is None and total is None:
         return None, 0, stated.reasons
     known = (prompt or 0) + (completion or 0)
-    if kind is _RETRIEVER and not known and mentions(_BILLED_BY_SEARCH, plan, attributes):
+    if kind is _RETRIEVER and not known and mentions(_BILLED_BY_SEARCH, plan.names, attributes):
         return None, 0, [*stated.reasons, OTHER_UNITS]
     has_more = stated.parts or stated.texts or effects or kind is _EMBEDDING
     if not has_more and (total is None or total <= known):
@@ -91,7 +84,7 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
         rest > 0
         and prompt is not None
         and completion is not None
-        and mentions(_TOTAL_HAS_ALL, plan, attributes)
+        and mentions(_TOTAL_HAS_ALL, plan.names, attributes)
     ):
         if reasoning is not None or not _THOUGHTS_INCLUDED.isdisjoint(effects):
             prompt += rest

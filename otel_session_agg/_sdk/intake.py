@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from otel_session_agg._api.context import Label
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import scopes
-from otel_session_agg._reading.starts import Reader
+from otel_session_agg._reading.span import Reader
 from otel_session_agg._sdk.parents import Top, is_unsampled
 from otel_session_agg._sessions.blocks import Block
 from otel_session_agg._sessions.manager import SessionManager

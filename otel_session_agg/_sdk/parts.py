@@ -16,7 +16,7 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.output_text import readable
-from otel_session_agg._reading.starts import Reader
+from otel_session_agg._reading.span import Reader
 from otel_session_agg._sdk.intake import Intake
 from otel_session_agg._sdk.pipeline import Parts, Pipeline
 from otel_session_agg._sessions.manager import SessionManager

@@ -10,7 +10,7 @@ calls behind a tool are kept apart, shifted: to a model call they are other call
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
-from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
+from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 
 # globals are read twenty times faster than an enum's members
 _MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
 from otel_session_agg._model.span import Reading, SpanData
-from otel_session_agg._reading.users import metadata_in
+from otel_session_agg._reading.sessions import metadata_in
 
 _MAX_TEXTS = 2
 """Texts of metadata that are read for each session of a trace.

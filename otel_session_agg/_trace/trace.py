@@ -12,7 +12,7 @@ from typing import NamedTuple
 from otel_session_agg._deadlines import Deadline
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind
-from otel_session_agg._reading.size_limits import MAX_SCOPE_CHARS
+from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 from otel_session_agg._trace.call import COUNTED, MODEL, Call, flags_behind, flags_of
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.folding import OpenTree

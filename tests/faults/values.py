@@ -19,7 +19,8 @@ from otel_session_agg import PriceBook, SessionSpanProcessor
 from otel_session_agg._model.span import SpanData, SpanEvent, Usage
 from otel_session_agg._reading import objects as _objects
 from otel_session_agg._reading import span as reading
-from otel_session_agg._reading.span import INPUTS, STREAMING_KEYS
+from otel_session_agg._reading.emitters import STREAMING_KEYS
+from otel_session_agg._reading.span import INPUTS
 
 from .kit import attack
 

@@ -13,8 +13,7 @@ from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.emitters import united, version_tuple
 from otel_session_agg._reading.index import _LISTS, _RANKED, Index
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
-from otel_session_agg._reading.plan import Scope
-from otel_session_agg._reading.size_limits import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES
+from otel_session_agg._reading.plan import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES, Scope
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import SESSIONS, WEAK_SESSIONS
 from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Meaning

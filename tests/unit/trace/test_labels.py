@@ -12,8 +12,8 @@ import pytest
 from otel_session_agg import end_session, session
 from otel_session_agg._cli.sessions import list_sessions
 from otel_session_agg._model.span import Kind, Reading, SpanData
+from otel_session_agg._reading.sessions import metadata_in
 from otel_session_agg._reading.span import read
-from otel_session_agg._reading.users import metadata_in
 from otel_session_agg._trace.labels import Labels
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import SqliteStore

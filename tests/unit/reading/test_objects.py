@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._reading.literals import MAX_DEPTH, literal
+from otel_session_agg._reading.objects import MAX_DEPTH, literal
 
 _PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 _KEYS = st.text() | st.integers() | st.none()

@@ -8,8 +8,7 @@ import pytest
 
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Reading, SpanData
 from otel_session_agg._reading import span as reading
-from otel_session_agg._reading import starts
-from otel_session_agg._reading.starts import Reader
+from otel_session_agg._reading.span import Reader
 from tests.support.apps import CALL
 
 NO_ID = frozenset[str]()
@@ -64,7 +63,7 @@ class TestBegun:
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of spans that never end, the last ones are remembered."""
-        monkeypatch.setattr(starts, "MAX_BEGUN", 8)
+        monkeypatch.setattr(reading, "MAX_BEGUN", 8)
         reader = Reader(reading.read)
         for span_id in range(100):
             reader.began(1, span_id, "s", NO_ID)
