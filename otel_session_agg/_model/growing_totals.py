@@ -31,6 +31,7 @@ class GrowingTotals:
 
     __slots__ = ("_earliest", "_frozen", "_members", "trace_ids", *_KEPT)
 
+    # the types of those that change here
     rollup: Rollup
     num_open: int
     more_traces: int

@@ -1,8 +1,8 @@
 """The totals of a session over all of its traces and processes, and how two of them are merged.
 
 ``SessionTotals`` is a commutative monoid like ``Rollup``: every process adds up what it has seen,
-and a reader adds up the processes.  Each field declares its rule, see `merges`, and nothing else
-names all fields: the totals that grow and the form in a store derive from this declaration.
+and a reader adds up the processes.  Each field declares its rule, see `merges`; the totals that
+grow and the form in a store derive from this declaration.
 """
 
 from __future__ import annotations
