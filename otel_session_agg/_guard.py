@@ -26,8 +26,8 @@ from logging import Logger
 from types import FrameType, TracebackType
 from typing import NamedTuple, TypeVar
 
-from otel_session_agg._formatting import short
-from otel_session_agg._masked import masked
+from otel_session_agg._untrusted.formatting import short
+from otel_session_agg._untrusted.masked import masked
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._guard import Guard, warn
-from otel_session_agg._masked import masked
-from otel_session_agg._values import flag
+from otel_session_agg._untrusted.masked import masked
+from otel_session_agg._untrusted.values import flag
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)

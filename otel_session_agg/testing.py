@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, TraceFlags
 
-from otel_session_agg._spans import is_own_span
+from otel_session_agg._spans.received import is_own_span
 
 __all__ = ["FakeClock", "RecordingExporter", "make_span"]
 

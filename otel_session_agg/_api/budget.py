@@ -11,10 +11,10 @@ from otel_session_agg._api.budget_errors import BudgetExceeded, BudgetUnknown
 from otel_session_agg._api.context import Label, labels_around
 from otel_session_agg._api.owners import value_of
 from otel_session_agg._api.registry import account_rollup, session_rollup
-from otel_session_agg._formatting import as_html, as_repr, counted, dollars, short
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.budget_scopes import HOUR_NS, in_words, known_scope, owner
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._recent import Recent
+from otel_session_agg._untrusted.formatting import as_html, as_repr, counted, dollars, short
 
 __all__ = ["Budget", "BudgetExceeded", "BudgetUnknown"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._formatting import dollars, printable
 from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._untrusted.formatting import dollars, printable
 
 
 class BudgetExceeded(SessionAggError):  # noqa: N818 -- reads as what happened

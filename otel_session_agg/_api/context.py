@@ -20,8 +20,8 @@ from opentelemetry.context import (
 )
 
 from otel_session_agg import attributes as n
-from otel_session_agg._spans import attributes_of, is_copied_session
-from otel_session_agg._values import MAX_TEXT_CHARS, plain, text
+from otel_session_agg._spans.received import attributes_of, is_copied_session
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, plain, text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span

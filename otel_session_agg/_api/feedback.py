@@ -17,10 +17,10 @@ from opentelemetry.trace import SpanContext
 from otel_session_agg import attributes as n
 from otel_session_agg._api.context import current_label, given_id
 from otel_session_agg._api.registry import aggregators, fullest, session_rollup
-from otel_session_agg._made_spans import made_span
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._scope import SCHEMA_URL, version
-from otel_session_agg._values import plain
+from otel_session_agg._spans.made import made_span
+from otel_session_agg._spans.scope import SCHEMA_URL, version
+from otel_session_agg._untrusted.values import plain
 
 __all__ = ["current_rollup", "record_feedback"]
 

@@ -26,7 +26,7 @@ from otel_session_agg._api.context import (
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import MAX_LABELS
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
-from otel_session_agg._values import MAX_TEXT_CHARS, MAX_WHOLE, plain
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, MAX_WHOLE, plain
 
 __all__ = ["end_session", "session"]
 

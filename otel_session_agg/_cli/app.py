@@ -16,8 +16,8 @@ from otel_session_agg._cli.help_texts import DEMO_HELP, DOCTOR_HELP, SESSIONS_HE
 from otel_session_agg._cli.prices import show_price
 from otel_session_agg._cli.sessions import Output, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._masked import masked
-from otel_session_agg._scope import DISTRIBUTION
+from otel_session_agg._spans.scope import DISTRIBUTION
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import Any
 
 from otel_session_agg._cli.doctor_sdk import sdk_sections
 from otel_session_agg._cli.doctor_text import Attempt, Fact, Section
-from otel_session_agg._masked import masked
-from otel_session_agg._scope import DISTRIBUTION
 from otel_session_agg._settings import Settings, given_variables, unknown_variables
+from otel_session_agg._spans.scope import DISTRIBUTION
 from otel_session_agg._trace import engine
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores.base import SessionStore
 

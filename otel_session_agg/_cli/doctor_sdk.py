@@ -13,10 +13,10 @@ from opentelemetry.sdk.trace import SpanLimits
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._cli.doctor_text import Attempt, Fact, Section
-from otel_session_agg._masked import masked
 from otel_session_agg._sdk.delegate import SESSION_AGG, downstream
 from otel_session_agg._sdk.sampler import NAME as RECORDING
 from otel_session_agg._sdk.sampler import record_unsampled
+from otel_session_agg._untrusted.masked import masked
 
 _EXPORTERS, _SAMPLERS = "opentelemetry_traces_exporter", "opentelemetry_traces_sampler"
 _DISABLED = "OTEL_SDK_DISABLED"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from otel_session_agg._formatting import printable, short
+from otel_session_agg._untrusted.formatting import printable, short
 
 T = TypeVar("T")
 

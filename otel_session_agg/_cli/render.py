@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import StringIO
 
-from otel_session_agg._formatting import exact_usd, milliseconds, printable, short, usd
 from otel_session_agg._sharing.stored_sessions import (
     COLUMNS,
     Form,
@@ -24,6 +23,7 @@ from otel_session_agg._sharing.stored_sessions import (
     read_row,
     time_of,
 )
+from otel_session_agg._untrusted.formatting import exact_usd, milliseconds, printable, short, usd
 
 IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
 """Columns of the table; the session's id is the last, so that it is never cut."""

@@ -11,9 +11,9 @@ from otel_session_agg import environment_variables as env
 from otel_session_agg._cli.render import as_csv, as_json, details, one_as_json, table
 from otel_session_agg._cli.where import column_named, condition
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._formatting import counted, printable, short
-from otel_session_agg._masked import masked
 from otel_session_agg._sharing.stored_sessions import Row, SessionReader, ordered, read_row
+from otel_session_agg._untrusted.formatting import counted, printable, short
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores.base import SessionStore
 

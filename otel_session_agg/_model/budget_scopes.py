@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from otel_session_agg._formatting import printable
+from otel_session_agg._untrusted.formatting import printable
 
 SESSION, USER = "session", "user"
 """Keys that are not metadata."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from otel_session_agg._formatting import as_html, as_repr, counted, dollars, duration, short
 from otel_session_agg._model.merges import (
     ANY,
     FIRST,
@@ -24,7 +23,15 @@ from otel_session_agg._model.merges import (
     rules_of,
     values_of,
 )
-from otel_session_agg._values import PUSD_PER_USD
+from otel_session_agg._untrusted.formatting import (
+    as_html,
+    as_repr,
+    counted,
+    dollars,
+    duration,
+    short,
+)
+from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 
 class At(NamedTuple):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from otel_session_agg._formatting import as_html, as_repr, duration, short
 from otel_session_agg._model.rollup import Rollup, facts_of, rows_of
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reasons import OPEN_TRACES
+from otel_session_agg._untrusted.formatting import as_html, as_repr, duration, short
 
 __all__ = ["SessionRecord"]
 

@@ -34,7 +34,7 @@ from otel_session_agg._pricing.rate_card import Card, RateCard, UnknownCard, Win
 from otel_session_agg._pricing.regions import find_region, host_of, seller_of_host
 from otel_session_agg._pricing.rows import Row, find_row
 from otel_session_agg._pricing.weights import known_sides
-from otel_session_agg._values import PUSD_PER_USD
+from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._pricing.providers import canonical_provider
 from otel_session_agg._pricing.rate_card import RateCard
-from otel_session_agg._values import PUSD_PER_USD
+from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

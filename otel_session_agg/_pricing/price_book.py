@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from otel_session_agg._formatting import as_html, as_repr, counted, short
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Kind, Usage
 from otel_session_agg._pricing.catalogue import find_card
 from otel_session_agg._pricing.model_names import readings
@@ -34,8 +34,8 @@ from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier
 from otel_session_agg._pricing.providers import canonical_provider, clean
 from otel_session_agg._pricing.rate_card import Card, UnknownCard, Window
 from otel_session_agg._pricing.regions import shortened
-from otel_session_agg._recent import Recent
 from otel_session_agg._threads.imports import imports
+from otel_session_agg._untrusted.formatting import as_html, as_repr, counted, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,14 +9,14 @@ from fractions import Fraction
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from otel_session_agg._formatting import exact_usd, printable
 from otel_session_agg._model.span import Terms
 from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import demands
 from otel_session_agg._pricing.overrides import Overrides
 from otel_session_agg._pricing.price_book import names_of
 from otel_session_agg._pricing.rate_card import ALWAYS, RateCard, Window
-from otel_session_agg._values import PUSD_PER_USD
+from otel_session_agg._untrusted.formatting import exact_usd, printable
+from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 __all__ = ["PriceQuery", "PriceReport", "as_json", "as_text", "report_price"]
 

@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from otel_session_agg._json import loaded
 from otel_session_agg._reading.index import KeyMeaning, keys_of
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._reading.plan import ReadingPlan
-from otel_session_agg._values import flag, picodollars, plain_text, text
+from otel_session_agg._untrusted.json_text import loaded
+from otel_session_agg._untrusted.values import flag, picodollars, plain_text, text
 from otel_session_agg.conventions._precedence import GENERIC_COSTS
 from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey

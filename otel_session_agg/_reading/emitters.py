@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from otel_session_agg._values import MAX_TEXT_CHARS, flag, plain_text, text
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, flag, plain_text, text
 from otel_session_agg.conventions._schema import Effect, Emitter
 
 Effects = frozenset[int]

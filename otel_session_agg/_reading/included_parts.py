@@ -22,7 +22,7 @@ from typing import NamedTuple
 from otel_session_agg._reading.emitters import Effects
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._reading.stated import Stated
-from otel_session_agg._values import flag
+from otel_session_agg._untrusted.values import flag
 from otel_session_agg.conventions._schema import Effect, Meaning
 
 CACHE, REASONING, TOOLS = 1, 2, 4

@@ -13,7 +13,7 @@ from typing import Any
 from otel_session_agg._model.span import Kind
 from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.plan import ReadingPlan, Scope
-from otel_session_agg._values import text
+from otel_session_agg._untrusted.values import text
 from otel_session_agg.conventions._operations import BILLED_WORDS, FREE_MODELS
 from otel_session_agg.conventions._schema import Kinds, Meaning
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from otel_session_agg._json import loaded
+from otel_session_agg._untrusted.json_text import loaded
 
 MAX_TEXT_CHARS = 65_536
 """Longest text that is parsed.  Longer ones are prompts and answers, not usage; parsing them would

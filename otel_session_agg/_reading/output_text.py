@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from otel_session_agg._json import loaded
-from otel_session_agg._values import encodable
+from otel_session_agg._untrusted.json_text import loaded
+from otel_session_agg._untrusted.values import encodable
 
 _TEXT_KEYS = (
     "content", "text", "parts", "message", "messages", "choices", "generations", "outputs",

@@ -19,9 +19,15 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from otel_session_agg import attributes as n
-from otel_session_agg._json import loaded
 from otel_session_agg._reading.index import KeyMeaning, keys_of
-from otel_session_agg._values import MAX_TEXT_CHARS, MAX_WHOLE, first_text, plain_text, text
+from otel_session_agg._untrusted.json_text import loaded
+from otel_session_agg._untrusted.values import (
+    MAX_TEXT_CHARS,
+    MAX_WHOLE,
+    first_text,
+    plain_text,
+    text,
+)
 from otel_session_agg.conventions._precedence import SESSIONS, STATED_BY_APPLICATIONS
 from otel_session_agg.conventions._schema import Emitter, Meaning, NameText
 

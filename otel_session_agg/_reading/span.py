@@ -1,6 +1,6 @@
 """Read a span: everything that its attributes and events state, as a ``Reading``.
 
-Before this: ``_spans.py`` copied the SDK's span.
+Before this: ``_spans/received.py`` copied the SDK's span.
 After this: ``_trace/engine.py`` folds the reading into its trace.
 
 ``plan.py`` knows what a span's keys mean, and thus what need not be looked for; the values are
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import (
     LACKS_FIGURES,
     LACKS_SESSION,
@@ -35,8 +36,13 @@ from otel_session_agg._reading.sessions import name_in_text, read_session, read_
 from otel_session_agg._reading.terms import read_terms
 from otel_session_agg._reading.tokens import read_usage
 from otel_session_agg._reasons import DROPPED
-from otel_session_agg._recent import Recent
-from otel_session_agg._values import MAX_TEXT_CHARS, MAX_TOKENS, first_text, plain_text, text
+from otel_session_agg._untrusted.values import (
+    MAX_TEXT_CHARS,
+    MAX_TOKENS,
+    first_text,
+    plain_text,
+    text,
+)
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._schema import Effect
 

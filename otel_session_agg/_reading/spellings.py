@@ -14,7 +14,7 @@ from itertools import product
 from otel_session_agg._reading.included_parts import explained
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._reading.stated import Stated
-from otel_session_agg._values import count
+from otel_session_agg._untrusted.values import count
 from otel_session_agg.conventions._schema import Meaning
 
 _SIDES = (Meaning.PROMPT, Meaning.COMPLETION)

@@ -14,7 +14,7 @@ from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._reading.plan import PARTS, ReadingPlan
 from otel_session_agg._reading.usage_shapes import SHAPES, Counts
-from otel_session_agg._values import MAX_TOKENS, count, plain_text
+from otel_session_agg._untrusted.values import MAX_TOKENS, count, plain_text
 from otel_session_agg.conventions._schema import Meaning, Text
 
 INVALID_COUNT = "invalid_token_count"

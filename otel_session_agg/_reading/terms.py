@@ -9,7 +9,7 @@ from typing import Any
 from otel_session_agg._model.span import Terms
 from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
-from otel_session_agg._values import plain_text, text
+from otel_session_agg._untrusted.values import plain_text, text
 from otel_session_agg.conventions._term_rows import (
     ANSWERED_TIER,
     IDLE,

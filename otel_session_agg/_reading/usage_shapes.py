@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from otel_session_agg._values import count
+from otel_session_agg._untrusted.values import count
 from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._usage_fields import (
     BILLED_ITERATIONS,

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from otel_session_agg._api.registry import aggregators, are_several, register, unregister
-from otel_session_agg._formatting import counted
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reasons import FLUSH, SHUTDOWN, STOPPING
@@ -24,6 +23,7 @@ from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.imports import imports
 from otel_session_agg._threads.locks import nothing, weakly
+from otel_session_agg._untrusted.formatting import counted
 from otel_session_agg.stores.base import SessionStore
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._formatting import as_html, as_repr
 from otel_session_agg._guard import warn
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._settings import Settings
+from otel_session_agg._untrusted.formatting import as_html, as_repr
 from otel_session_agg.stores._open import shared_store
 from otel_session_agg.stores.base import SessionStore
 

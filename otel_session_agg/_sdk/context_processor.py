@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._api.context import Label, stamped, use
-from otel_session_agg._recent import Recent
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._sdk.baggage import incoming
 from otel_session_agg._sdk.parents import is_top

@@ -26,7 +26,7 @@ from otel_session_agg._reading.span import Reader
 from otel_session_agg._sdk.parents import Top, is_unsampled
 from otel_session_agg._sessions.blocks import Block
 from otel_session_agg._sessions.manager import SessionManager
-from otel_session_agg._spans import carried_parent_id, ids_of, nanoseconds, span_data
+from otel_session_agg._spans.received import carried_parent_id, ids_of, nanoseconds, span_data
 from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Out, Trace

@@ -17,10 +17,10 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 
 from otel_session_agg._model.session_record import SessionRecord
-from otel_session_agg._scope import SCHEMA_URL, version
 from otel_session_agg._sdk.instruments import COUNTERS, GAUGES, HISTOGRAMS, PREFIX, Numbers, Read
 from otel_session_agg._sdk.metric_labels import MetricLabels
 from otel_session_agg._sdk.worker import SpanWorker
+from otel_session_agg._spans.scope import SCHEMA_URL, version
 from otel_session_agg._threads.locks import all_of
 from otel_session_agg.attributes import OUR_SCOPE
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import finalize
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import PriceBook, cost_of

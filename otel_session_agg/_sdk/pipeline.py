@@ -11,7 +11,7 @@ The journey of a span
       v
     Pipeline.fold                here
       v
-    Intake.take                  _sdk/intake.py              ReadableSpan -> SpanData (_spans.py)
+    Intake.take                  _sdk/intake.py              ReadableSpan -> SpanData
       v
     (TraceAssembler)             _trace/assembler.py         exporter only: keep ended spans until
       v                                                      their root has come
@@ -49,7 +49,7 @@ from typing import NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
-from otel_session_agg._deadlines import Deadlines, Phase
+from otel_session_agg._collections.deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._reasons import SHUTDOWN, STOPPING

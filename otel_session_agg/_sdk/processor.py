@@ -34,7 +34,7 @@ from otel_session_agg._sdk.intake import Start
 from otel_session_agg._sdk.parents import Top, current_context, is_top
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._settings import Settings
-from otel_session_agg._spans import is_own_span
+from otel_session_agg._spans.received import is_own_span
 from otel_session_agg._threads.locks import is_empty
 from otel_session_agg.stores.base import SessionStore
 

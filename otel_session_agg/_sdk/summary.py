@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_session_agg import attributes as n
-from otel_session_agg._formatting import counted, dollars, duration, short
 from otel_session_agg._sharing.stored_sessions import time_of
-from otel_session_agg._spans import nanoseconds
+from otel_session_agg._spans.received import nanoseconds
+from otel_session_agg._untrusted.formatting import counted, dollars, duration, short
 
 if TYPE_CHECKING:
     from typing import TextIO

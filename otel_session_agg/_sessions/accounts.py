@@ -19,11 +19,11 @@ from itertools import islice
 
 from otel_session_agg._api.context import Label
 from otel_session_agg._api.owners import values_of
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import HOUR_NS, SESSION, scopes, values
 from otel_session_agg._model.budget_scopes import owner as owner_of
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._trace.trace import Trace
 

@@ -12,9 +12,9 @@ from otel_session_agg._api import blind_spots
 from otel_session_agg._api.budget import Budget
 from otel_session_agg._api.context import Label
 from otel_session_agg._api.owners import value_of
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.budget_scopes import HOUR_NS, Scope, in_words, owner
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.accounts import Account
 
 _MAX_BUDGETS = 16

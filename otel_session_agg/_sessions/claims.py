@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 from otel_session_agg._api.registry import are_several
-from otel_session_agg._recent import Recent
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._sessions.released_root import reported_of
 from otel_session_agg._trace.trace import Trace
 

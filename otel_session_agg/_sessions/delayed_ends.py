@@ -5,7 +5,7 @@ Where spans come in batches, a session is asked to end before its last spans are
 
 from __future__ import annotations
 
-from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 
 
 class DelayedEnds:

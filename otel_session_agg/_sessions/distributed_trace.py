@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._recent import Recent
 from otel_session_agg._sharing.parts import RemoteParts
 from otel_session_agg._trace.trace import Trace
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from otel_session_agg._api.context import Label
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reasons import MAX_SESSIONS
-from otel_session_agg._recent import Recent
 from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg._sessions.budget_table import BudgetTable
 from otel_session_agg._sessions.delayed_ends import DelayedEnds

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
-from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, SessionTotals

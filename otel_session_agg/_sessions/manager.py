@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from otel_session_agg._api.context import Label
-from otel_session_agg._deadlines import Deadlines, Phase
+from otel_session_agg._collections.deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import HOUR_NS, scopes
 from otel_session_agg._model.rollup import Rollup

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import add
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._reasons import OPEN_TRACES, STORE
 from otel_session_agg._sessions.distributed_trace import DistributedTraces, WaitingRoot, writer_of

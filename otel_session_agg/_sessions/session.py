@@ -5,7 +5,7 @@ A `Session` belongs to a `SessionLifecycle` and is changed under the lock of its
 
 from __future__ import annotations
 
-from otel_session_agg._deadlines import Deadline
+from otel_session_agg._collections.deadlines import Deadline
 from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.encoding import SessionTotalsEncoder

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from otel_session_agg._deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadline, Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._sessions.accounts import Account, Accounts
 from otel_session_agg._sessions.blocks import Block, Blocks
 from otel_session_agg._sessions.known_sessions import KnownSessions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._sessions.claims import Claims, NoClaims, StoreClaims
 from otel_session_agg._sessions.endings import Endings, EndsHere, EndsInStore
 from otel_session_agg._sessions.publisher import NoPublisher, Publisher

@@ -38,7 +38,7 @@ from otel_session_agg._model.session_totals import (
 from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._sharing.parts import Part, Recorded
 from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, FLAGS, TRACE_BYTES, VERSION
-from otel_session_agg._values import MAX_WHOLE
+from otel_session_agg._untrusted.values import MAX_WHOLE
 
 T = TypeVar("T")
 

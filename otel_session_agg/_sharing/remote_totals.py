@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from otel_session_agg._recent import Recent
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._sharing.session_slots import RemoteTotals, SessionSlots, Spent
 from otel_session_agg._threads.background import Done
 

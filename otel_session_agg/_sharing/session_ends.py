@@ -21,7 +21,7 @@ from otel_session_agg._sharing.encoding import encode_recorded
 from otel_session_agg._sharing.keys import EVICTED, RECORD, RESERVED_WRITERS, SESSION
 from otel_session_agg._sharing.parts import Recorded
 from otel_session_agg._sharing.session_slots import SessionSlots
-from otel_session_agg._values import MAX_WHOLE
+from otel_session_agg._untrusted.values import MAX_WHOLE
 from otel_session_agg.stores.base import SessionStore, Slot
 
 _CLAIM_SECONDS = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from otel_session_agg._formatting import short
 from otel_session_agg._guard import Guard
+from otel_session_agg._untrusted.formatting import short
 
 _MAX_NAMED = 16
 """Entries that are named: a store full of foreign entries must not fill a log."""

@@ -20,7 +20,7 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.keys import SESSION
 from otel_session_agg._sharing.slot_reader import SlotReader
-from otel_session_agg._values import text
+from otel_session_agg._untrusted.values import text
 from otel_session_agg.stores.base import SessionStore, Stored
 
 _BATCH = 256

@@ -27,11 +27,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 
-from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
-from otel_session_agg._recent import Recent
 from otel_session_agg._settings import Settings
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.totals import Text, short

@@ -27,8 +27,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._reasons import OTHER_TRACE
-from otel_session_agg._recent import Recent
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.same_call import absorb, differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Kind, SpanData
-from otel_session_agg._recent import Recent
 
 _TOOL = Kind.TOOL
 

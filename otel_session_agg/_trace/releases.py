@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._reasons import (
     COMPLETE,
     DISCARDED,

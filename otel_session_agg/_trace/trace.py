@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from otel_session_agg._deadlines import Deadline
+from otel_session_agg._collections.deadlines import Deadline
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS

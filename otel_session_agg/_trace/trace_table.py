@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from otel_session_agg._recent import Recent
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.same_trace_id import TracesOfOneId
 from otel_session_agg._trace.top_roots import TopRoots

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from otel_session_agg._deadlines import Deadline
+from otel_session_agg._collections.deadlines import Deadline
 from otel_session_agg._model.span import Reading, SpanData
 
 

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._reading.output_text import readable
 from otel_session_agg._reading.span import INPUTS
-from otel_session_agg._recent import Recent
-from otel_session_agg._values import plain_text
+from otel_session_agg._untrusted.values import plain_text
 
 MAX_REMEMBERED = 2048
 """Traces whose input is remembered: seconds of a busy process, by default at most 4,096 characters

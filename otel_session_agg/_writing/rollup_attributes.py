@@ -5,7 +5,7 @@ from __future__ import annotations
 from otel_session_agg import attributes as n
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
-from otel_session_agg._values import MAX_WHOLE, encodable
+from otel_session_agg._untrusted.values import MAX_WHOLE, encodable
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 

@@ -12,14 +12,19 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg import attributes as n
 from otel_session_agg._guard import Guard
-from otel_session_agg._made_spans import RootSpan, made_span, sampled_context
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._reading.span import read
 from otel_session_agg._sessions.released_root import ReleasedRoot, why_lacking
-from otel_session_agg._spans import attributes_of, is_copied_session, nanoseconds, span_data
+from otel_session_agg._spans.made import RootSpan, made_span, sampled_context
+from otel_session_agg._spans.received import (
+    attributes_of,
+    is_copied_session,
+    nanoseconds,
+    span_data,
+)
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._writing import rollup_attributes
 from otel_session_agg._writing.inputs import Inputs

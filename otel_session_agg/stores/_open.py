@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from weakref import WeakKeyDictionary
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._masked import masked
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores._redis_names import SCHEMES
 from otel_session_agg.stores.base import SessionStore
 from otel_session_agg.stores.memory import MemoryStore

@@ -6,7 +6,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._masked import masked
+from otel_session_agg._untrusted.masked import masked
 
 SCHEMES = {
     f"{name}{secure}{cluster}": (f"redis{secure}", bool(cluster))

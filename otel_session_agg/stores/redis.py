@@ -27,9 +27,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from otel_session_agg._collections.recent import Recent
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._masked import masked
-from otel_session_agg._recent import Recent
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores import _redis_scripts as scripts
 from otel_session_agg.stores._redis_index import DueIndex, milliseconds
 from otel_session_agg.stores._redis_names import encoded, key_of, parsed, quoted, shown, unquoted

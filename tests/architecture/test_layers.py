@@ -18,25 +18,17 @@ PACKAGE = Path(otel_session_agg.__file__).parent
 ROOMS: Mapping[str, frozenset[str]] = {
     "ground": frozenset(
         [
-            "_deadlines",
+            "_collections",
             "_exceptions",
-            "_formatting",
             "_guard",
-            "_json",
-            "_masked",
             "_reasons",
-            "_recent",
-            "_scope",
             "_settings",
-            "_values",
+            "_untrusted",
             "attributes",
             "environment_variables",
         ]
     ),
-    **{
-        name: frozenset({name})
-        for name in ("_threads", "_model", "conventions", "stores", "_reading", "_spans", "_made_spans", "testing")
-    },
+    **{name: frozenset({name}) for name in ("_threads", "_model", "conventions", "stores", "_reading", "_spans", "testing")},
     **{name: frozenset({name}) for name in ("_trace", "_pricing", "_sharing", "_api", "_sessions", "_writing", "_sdk")},
     "the package itself": frozenset({""}),
     "_cli": frozenset({"_cli", "__main__"}),
@@ -134,7 +126,9 @@ class TestImports:
 
     def test_some_are_found(self) -> None:
         """The imports are really read."""
-        assert {"_exceptions", "_guard", "_masked", "_values", "environment_variables"} == imports_of_ours("_settings")
+        assert {"_exceptions", "_guard", "_untrusted.masked", "_untrusted.values", "environment_variables"} == imports_of_ours(
+            "_settings"
+        )
         assert {"_reasons", "_sdk.held", "_threads.apart"} < imports_of_ours("_sdk.worker")
 
     def test_no_upward_edge(self) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Tracer
 
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._spans import span_data
+from otel_session_agg._spans.received import span_data
 
 SPANS = 24
 """Spans of one trace."""

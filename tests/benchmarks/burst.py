@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span, Tracer, use_span
 
 from otel_session_agg import SessionSpanProcessor
-from otel_session_agg._deadlines import Phase
+from otel_session_agg._collections.deadlines import Phase
 from tests.support.deadlines import next_deadline
 
 from ._workload import CALLS, SPANS, TRACE, is_root, model_attributes, provider_of, run_trace, say, wrong

@@ -28,7 +28,7 @@ from opentelemetry.trace import Tracer
 
 from otel_session_agg import SessionSpanProcessor
 from otel_session_agg._reading import span as reading
-from otel_session_agg._spans import span_data
+from otel_session_agg._spans.received import span_data
 
 from ._web_workload import WEB_SPANS, recorded_web, run_web_trace
 from ._workload import SPANS, Null, provider_of, recorded, run_trace, say

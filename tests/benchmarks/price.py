@@ -22,11 +22,11 @@ from genai_prices import calc_price
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import PriceBook, Settings
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.span import Reading, SpanData, Usage
 from otel_session_agg._pricing.price_book import PriceBook as _Book
 from otel_session_agg._reading import span as reading
-from otel_session_agg._spans import span_data
+from otel_session_agg._spans.received import span_data
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace
 

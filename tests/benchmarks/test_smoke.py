@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from otel_session_agg import SessionSpanProcessor
 from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._reading import span as reading
-from otel_session_agg._spans import span_data
+from otel_session_agg._spans.received import span_data
 
 from . import burst, growth, instructions, memory, overhead, overload, price, unsampled
 from ._receiver import receiving

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, Settings
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg._deadlines import Deadlines, Phase
+from otel_session_agg._collections.deadlines import Deadlines, Phase
 from otel_session_agg._trace.engine import Engine
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from otel_session_agg import Rollup, Settings
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call

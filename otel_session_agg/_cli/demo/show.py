@@ -13,7 +13,7 @@ from rich.text import Text
 from otel_session_agg import attributes
 from otel_session_agg._cli.demo import SERVICE_NAME
 from otel_session_agg._cli.demo.agents import RESEARCH
-from otel_session_agg._formatting import duration, milliseconds, usd
+from otel_session_agg._untrusted.formatting import duration, milliseconds, usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable

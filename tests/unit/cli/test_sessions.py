@@ -23,9 +23,9 @@ from opentelemetry.trace import Status, StatusCode, Tracer, use_span
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, end_session, open_store, record_feedback, session
 from otel_session_agg._cli import app
 from otel_session_agg._cli.render import IN_TABLE, as_csv, shown
-from otel_session_agg._formatting import exact_usd, printable
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.stored_sessions import COLUMNS, StoredSession, read_row
+from otel_session_agg._untrusted.formatting import exact_usd, printable
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
 from otel_session_agg.stores.base import Slot
 from otel_session_agg.testing import RecordingExporter

@@ -7,7 +7,7 @@ from openinference.semconv.trace import OpenInferenceSpanKindValues, SpanAttribu
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.schemas import Schemas
 
-from otel_session_agg._scope import SCHEMA_URL
+from otel_session_agg._spans.scope import SCHEMA_URL
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._operations import OPERATIONS
 

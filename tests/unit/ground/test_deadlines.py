@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._deadlines import Deadlines, Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
 
 _PHASES = st.sampled_from([Phase.ASSEMBLING, Phase.LINGERING, Phase.SESSIONS])
 

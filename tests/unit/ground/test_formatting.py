@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otel_session_agg
-from otel_session_agg._formatting import (
+from otel_session_agg._untrusted.formatting import (
     MAX_CHARS,
     as_html,
     as_repr,
@@ -144,4 +144,4 @@ class TestOnePlace:
         """No other module rounds a figure for people."""
         rounds = re.compile(r"\{[^{}]*:[^{}]*\.\{?\d?\w*\}?f\}")
         found = {path.name for path in PACKAGE.rglob("*.py") if rounds.search(path.read_text("utf-8"))}
-        assert {"_formatting.py", "_settings.py", "pydantic_ai.py"} == found  # bounds of settings, and a name of others' spans
+        assert {"formatting.py", "_settings.py", "pydantic_ai.py"} == found  # bounds of settings, and a name of others' spans

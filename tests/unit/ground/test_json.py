@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._json import loaded
+from otel_session_agg._untrusted.json_text import loaded
 
 
 class TestLoaded:

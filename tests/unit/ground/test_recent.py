@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg._recent import Recent
+from otel_session_agg._collections.recent import Recent
 
 
 class TestRecent:

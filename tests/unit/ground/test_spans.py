@@ -23,10 +23,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_session_agg import _spans
-from otel_session_agg._made_spans import RootSpan
 from otel_session_agg._model.span import SpanData, SpanEvent
-from otel_session_agg._spans import attributes_of, ids_of, span_data
+from otel_session_agg._spans import received
+from otel_session_agg._spans.made import RootSpan
+from otel_session_agg._spans.received import attributes_of, ids_of, span_data
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -127,12 +127,12 @@ class TestFields:
         for span in spans:
             span.end()
             ended = span._readable_span()
-            assert _spans._by_properties(ended) == span_data(ended)
+            assert received._by_properties(ended) == span_data(ended)
 
     def test_started(self, spans: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
         """So is where a span hangs."""
         found = [ids_of(span) for span in spans]
-        monkeypatch.setattr(_spans, "_Started", None)
+        monkeypatch.setattr(received, "_Started", None)
         assert found == [ids_of(span) for span in spans]
         assert [None, _LOCAL.span_id, None] == [parent_id for _, _, parent_id in found[:3]]
 
@@ -140,7 +140,9 @@ class TestFields:
         """The SDK that is installed has them: else this does not hold, and each span costs more than it need."""
         spans[0].end()
         assert (
-            (ReadableSpan, type(spans[0])) == (_spans._OWN, _spans._Started) == (type(spans[0]._readable_span()), type(spans[0]))
+            (ReadableSpan, type(spans[0]))
+            == (received._OWN, received._Started)
+            == (type(spans[0]._readable_span()), type(spans[0]))
         )
 
     def test_attributes_are_copied(self, spans: list[Any]) -> None:
@@ -153,9 +155,9 @@ class TestFields:
 
     def test_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An SDK that keeps them elsewhere is known."""
-        assert _spans._has_fields()
+        assert received._has_fields()
         monkeypatch.setattr(ReadableSpan, "name", property(lambda _: "another"))
-        assert not _spans._has_fields()
+        assert not received._has_fields()
 
 
 class TestAttributesOf:

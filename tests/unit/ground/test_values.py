@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_session_agg._values import MAX_COST_USD, MAX_TEXT_CHARS, MAX_TOKENS, PUSD_PER_USD, count, flag, picodollars, text
+from otel_session_agg._untrusted.values import (
+    MAX_COST_USD,
+    MAX_TEXT_CHARS,
+    MAX_TOKENS,
+    PUSD_PER_USD,
+    count,
+    flag,
+    picodollars,
+    text,
+)
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none()

@@ -25,7 +25,7 @@ from otel_session_agg import (
     record_feedback,
     session,
 )
-from otel_session_agg._deadlines import Phase
+from otel_session_agg._collections.deadlines import Phase
 from otel_session_agg._trace import assembler
 from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span

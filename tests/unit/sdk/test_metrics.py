@@ -15,9 +15,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoint, InMemoryMetricReader, Metric, Sum
 
 from otel_session_agg import PriceBook, SessionRecord, current_rollup, end_session, record_feedback, session
-from otel_session_agg._scope import SCHEMA_URL
 from otel_session_agg._sdk import instruments, metrics
 from otel_session_agg._sdk.metric_labels import MAX_VALUES
+from otel_session_agg._spans.scope import SCHEMA_URL
 from otel_session_agg.stores import MemoryStore
 from tests.support.apps import CALL, App, alone, below, in_threads
 

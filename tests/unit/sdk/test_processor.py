@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 
 from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, session
 from otel_session_agg._api.context import use
-from otel_session_agg._deadlines import Phase, PhaseDeadlines
+from otel_session_agg._collections.deadlines import Phase, PhaseDeadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._sdk import turns
 from otel_session_agg._sdk import worker as _span_worker

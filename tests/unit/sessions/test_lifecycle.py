@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, SessionRecord, Settings
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.session_totals import Member, SessionTotals
 from otel_session_agg._reasons import MAX_SESSIONS
 from otel_session_agg._sessions.endings import Endings, EndsHere, EndsInStore

@@ -10,7 +10,7 @@ import pytest
 
 from otel_session_agg import SessionAggError
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._masked import masked
+from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores import (
     MemoryStore,
     RedisStore,

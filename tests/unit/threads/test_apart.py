@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from otel_session_agg import current_rollup, session
-from otel_session_agg._deadlines import Phase
+from otel_session_agg._collections.deadlines import Phase
 from otel_session_agg._threads.apart import Apart
 from otel_session_agg._threads.background import Done
 from tests.support.apps import DEADLINE_SECONDS, App, in_threads

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import SessionSpanExporter, SessionSpanProcessor, Settings
-from otel_session_agg._spans import is_own_span
+from otel_session_agg._spans.received import is_own_span
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 from tests.support.apps import CALL, PRICES
 

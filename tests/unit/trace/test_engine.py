@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import SpanData

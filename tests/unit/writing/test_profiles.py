@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import attributes as n
-from otel_session_agg._deadlines import Deadlines
+from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
 from otel_session_agg._settings import PROFILE_NAMES, Settings

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags
 
-from otel_session_agg._scope import SCHEMA_URL, version
+from otel_session_agg._spans.scope import SCHEMA_URL, version
 from otel_session_agg.attributes import OUR_SCOPE
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)

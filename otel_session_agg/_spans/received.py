@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._reading.span import CARRYING_SCOPES, session_of
-from otel_session_agg._values import plain
+from otel_session_agg._untrusted.values import plain
 from otel_session_agg.attributes import OUR_SCOPE
 
 # globals are read twenty times faster than an enum's members

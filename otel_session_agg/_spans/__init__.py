@@ -1,0 +1,1 @@
+"""The SDK's spans: read them, make them; no other room knows their classes."""

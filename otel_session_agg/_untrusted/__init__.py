@@ -1,0 +1,1 @@
+"""Values and text from outside: read them, refuse them, show them safely."""
