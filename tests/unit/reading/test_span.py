@@ -1,4 +1,4 @@
-"""What ended spans say, together with what was known when they began."""
+"""What ended spans state, alone and together with what was known when they began."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Reading, SpanData
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData, SpanEvent
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.span import Reader
 from tests.support.apps import CALL
@@ -28,6 +28,36 @@ def reader() -> Reader:
 def session(event: Reading) -> tuple[str | None, bool]:
     """Session, and whether it is weak."""
     return event.session_id, event.session_is_weak
+
+
+class TestPlain:
+    """Spans whose keys state nothing."""
+
+    def test_nothing(self) -> None:
+        """Nothing is read of them, whatever they are about."""
+        web = {"http.request.method": "GET", "url.full": "https://example.org", "server.address": "example.org"}
+        assert {Reading(Kind.SPAN)} == {reading.read(span(attributes)) for attributes in (web, {"app.key": 1}, {})}
+
+    def test_more_than_keys(self) -> None:
+        """A failure, feedback on an event or a known name is read all the same."""
+        plain = span({"app.key": 1})
+        assert "error" == reading.read(plain._replace(failed=True)).error
+        assert reading.read(plain._replace(events=[SpanEvent("gen_ai.evaluation.result", {})])).has_feedback
+        assert Kind.AGENT is reading.read(plain._replace(name="haystack.agent.run")).kind
+
+
+class TestTwoCounts:
+    """Calls that state a prompt, a completion and nothing else of tokens."""
+
+    @pytest.mark.parametrize(
+        ("prompt", "completion", "expected"),
+        [(3, 4, (3, 4, 7)), (0, 0, (0, 0, 0)), ("3", 4.0, (3, 4, 7)), (-1, 4, (None, 4, 4)), (10**13, 4, (None, 4, 4))],
+    )
+    def test_counts(self, prompt: object, completion: object, expected: tuple[int | None, ...]) -> None:
+        """Plain counts are taken as they are; others are converted or refused, as beside other keys."""
+        keys = {"gen_ai.usage.input_tokens": prompt, "gen_ai.usage.output_tokens": completion}
+        for more in ({}, {"gen_ai.usage.reasoning_tokens": 0}):
+            assert expected == (reading.read(span({**CALL, **keys, **more})).usage or ())[:3]
 
 
 class TestBegun:
