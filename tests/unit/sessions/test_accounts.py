@@ -275,6 +275,16 @@ class TestBounds:
         assert "totals of budgets are lost" in caplog.text
         assert {} == app.span_worker.faults()
 
+    def test_without_a_store(self, make: Callable[..., App]) -> None:
+        """Without a store nothing waits to be written: not even of users and sessions that were forgotten."""
+        app = make(max_sessions=2)
+        for number in range(5):
+            with session(f"s{number}", user_id=f"u{number}", budget=Budget(CALL_USD, per="user")):
+                app.trace(1)
+                app.turn()
+        manager = app.span_worker.pipeline.manager
+        assert ({}, {}, []) == (manager.accounts.unwritten, manager.lifecycle.unwritten, manager.lifecycle.forgotten)
+
     def test_without_budgets(self, app: App) -> None:
         """Without such budgets nothing is kept."""
         with session("s", user_id="ada", budget=Budget(1000)):
