@@ -15,9 +15,6 @@ class DelayedEnds:
         self._deadlines: PhaseDeadlines[tuple[str, str]] = deadlines.of(Phase.DELAYED_ENDS)
         self._ends: dict[str, Deadline[tuple[str, str]]] = {}
 
-    def __len__(self) -> int:
-        return len(self._ends)
-
     def add(self, session_id: str, reason: str, when: float) -> None:
         """Let a session end at a monotonic time, and no longer at another one."""
         if (before := self._ends.pop(session_id, None)) is not None:

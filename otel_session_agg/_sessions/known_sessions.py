@@ -151,18 +151,13 @@ class KnownSessions:
         self.lifecycle.end(session_id, reason, self.traces.number(session_id), now)
         self.traces.waits_for(session_id)
 
-    def end_awaited(self, now: float, *, is_due: bool, all_now: bool) -> None:
+    def end_awaited(self, now: float, *, all_now: bool) -> None:
         """End the sessions whose spans, or whose last trace, was waited for.
 
-        Args:
-            now: Monotonic seconds.
-            is_due: Whether spans of a session can no longer come.
-            all_now: Whether nothing is waited for.
-
+        ``all_now``: spans are not waited for.
         """
-        if is_due or (all_now and self._delayed_ends):
-            for session_id, reason in self._delayed_ends.take(all_now=all_now):
-                self._end(session_id, reason, now)
+        for session_id, reason in self._delayed_ends.take(all_now=all_now):
+            self._end(session_id, reason, now)
         for session_id in self.traces.take_ended():
             self.lifecycle.end_if_asked(session_id, self.traces.number(session_id))
 

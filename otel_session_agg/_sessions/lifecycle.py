@@ -79,7 +79,7 @@ class SessionLifecycle:
             if gain.root is not None or (gain.rollup is not None and not delta.is_late):
                 session: Session | None = self.begin(gain.session_id, now)
             elif gain.rollup is not None:
-                session = self._used(gain.session_id, now)
+                session = self.touch(gain.session_id, now)
             else:
                 session = self._sessions.get(gain.session_id)
             if session is not None:
@@ -100,7 +100,6 @@ class SessionLifecycle:
         if gain.rollup is not None:
             for one in growing:
                 one.add_rollup(gain.rollup)
-            self._set_active(session, now)
         if gain.labels is not None:
             is_changed = grown.add_labels(gain.labels) or is_changed
         on_root = gain.on_root

@@ -124,17 +124,15 @@ class SessionManager:
         """Let all roots leave that wait for parts, with what is known."""
         self._complete(self.root_release.traces.all(), now, reason)
 
-    def _complete(
-        self, roots: Iterable[WaitingRoot], now: float, reason: str | None = None
-    ) -> None:
+    def _complete(self, roots: Iterable[WaitingRoot], now: float, why: str | None = None) -> None:
         """Let roots leave that waited; unchanged, if that fails."""
         for root in roots:
             self.root_release.traces.stop_waiting(root)
-            if self._guard.call("ending a trace", self._completed, root, now, reason) is None:
+            if self._guard.call("ending a trace", self._completed, root, now, why) is None:
                 self.release_unchanged(root.trace)
 
-    def _completed(self, root: WaitingRoot, now: float, reason: str | None) -> bool:
-        self._carry_out(self.root_release.waited(root, reason), root.trace, now)
+    def _completed(self, root: WaitingRoot, now: float, why: str | None) -> bool:
+        self._carry_out(self.root_release.waited(root, why), root.trace, now)
         return True
 
     def release_unchanged(self, trace: Trace) -> None:
@@ -248,9 +246,10 @@ class SessionManager:
         if Phase.PARTS in due:
             self._complete(self.root_release.traces.take_expired(), now)
         touched, self._traces.touched = self._traces.touched, set()
-        if touched or scopes:
+        if scopes or self.budgets.by_session:
             self._check_spending(touched, now)
-        self.sessions.end_awaited(now, is_due=Phase.DELAYED_ENDS in due, all_now=all_now)
+        if Phase.DELAYED_ENDS in due or all_now or self._traces.ended:
+            self.sessions.end_awaited(now, all_now=all_now)
         if Phase.SESSIONS in due:
             self._check_ends(now)
         self.sessions.forget_budgets()
