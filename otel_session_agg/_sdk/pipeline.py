@@ -260,6 +260,7 @@ class Pipeline:
             manager.unmerged += records  # written when they are merged, outside of the lock
             records.clear()
         self.add_records(records)
+        self.deadlines.next()  # here, as another thread may fold when the worker goes to sleep
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""

@@ -190,8 +190,8 @@ class SpanWorker:
         if self.queue or self.held.spans or self.pipeline.taken or self.pipeline.leaving:
             self.awake = True
             return 0.0
-        deadline = self.pipeline.deadlines.next()
-        return None if deadline is None else max(0.0, deadline - self.clock())
+        first_seconds = self.pipeline.deadlines.first_seconds  # read only: others may be folding
+        return None if first_seconds == _FOREVER else max(0.0, first_seconds - self.clock())
 
     def ask_manager(self, ask: Callable[[SessionManager, float], T]) -> T | None:
         """Return ``ask(manager, now)``, called when everything that has ended is folded.

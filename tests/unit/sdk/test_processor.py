@@ -964,6 +964,34 @@ class TestWorker:
         assert not setup.processor._span_worker.awake
         assert ["last"] == setup.recorder.names()
 
+    @not_compiled
+    @pytest.mark.usefixtures("quiet")
+    def test_nothing_is_due(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where nothing is due, no part is asked."""
+        setup = make()
+        span_worker = setup.processor._span_worker
+        monkeypatch.setattr(span_worker.pipeline.deadlines, "due", lambda _now: 1 / 0)
+        setup.tracer.start_span("root").end()
+        setup.fold()
+        assert {} == span_worker.faults()
+
+    @not_compiled
+    @pytest.mark.usefixtures("quiet")
+    def test_deadlines_are_searched_under_the_lock(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The worker that goes to sleep changes nothing while another thread may be folding."""
+        setup = make()
+        span_worker = setup.processor._span_worker
+        find, are_held = span_worker.pipeline.deadlines.next, list[bool]()
+
+        def finding() -> float | None:
+            are_held.append(locks.is_mine(span_worker.fold_lock))
+            return find()
+
+        monkeypatch.setattr(span_worker.pipeline.deadlines, "next", finding)
+        setup.tracer.start_span("root").end()
+        assert span_worker.turn() is None
+        assert {True} == set(are_held)
+
     @pytest.mark.usefixtures("quiet")
     def test_one_round(self, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
         """A turn folds what is there, and not once more to learn that nothing came meanwhile."""
