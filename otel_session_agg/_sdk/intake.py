@@ -29,7 +29,7 @@ from otel_session_agg._sessions.manager import SessionManager
 from otel_session_agg._spans.received import carried_parent_id, ids_of, nanoseconds, span_data
 from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Out, Trace
+from otel_session_agg._trace.trace import Out, Released, Trace
 
 Start = tuple[Span] | tuple[Span, Label] | Top
 Queue = deque["Start | tuple[None, Label] | Block | ReadableSpan"]
@@ -67,7 +67,7 @@ class Intake:
         self._resource: Resource | None = None
         """The resource of the root that began last."""
 
-    def take(self, queue: Queue, number: int, now: float, out: Out) -> None:
+    def take(self, queue: Queue, number: int, now: float, out: Out[ReadableSpan]) -> None:
         """Take ``number`` starts and ends from the queue; append to ``out`` what leaves."""
         if not (queue and queue[0] is self._item):
             self._failed(out)
@@ -76,7 +76,7 @@ class Intake:
         while self._guard.call("folding", self._take, queue, now, out) is None:
             self._failed(out)
 
-    def _take(self, queue: Queue, now: float, out: Out) -> bool:
+    def _take(self, queue: Queue, now: float, out: Out[ReadableSpan]) -> bool:
         started, ended = self._engine.started, self._first.ended
         for _ in self._turns:
             item = self._item = queue[0]
@@ -108,7 +108,7 @@ class Intake:
             self._item = None
         return True
 
-    def _root_started(self, span: Span, out: Out) -> Trace | None:
+    def _root_started(self, span: Span, out: Out[ReadableSpan]) -> Trace | None:
         context = span.context
         return self._began(
             span,
@@ -121,7 +121,7 @@ class Intake:
             ),
         )
 
-    def _top_started(self, span: Span, parent_id: int, out: Out) -> Trace | None:
+    def _top_started(self, span: Span, parent_id: int, out: Out[ReadableSpan]) -> Trace | None:
         context = span.context
         return self._began(
             span, self._engine.top_started(context.trace_id, context.span_id, parent_id, out)
@@ -141,7 +141,7 @@ class Intake:
         if self._assembler is not None and span.context is not None:
             self._assembler.tops.put(span.context.span_id, span.context.trace_id)
 
-    def _failed(self, out: Out) -> None:
+    def _failed(self, out: Out[ReadableSpan]) -> None:
         """Let the ended span at hand leave without being counted, unless it has left."""
         span, self._item = self._item, None
         if span is None or isinstance(span, tuple):  # a start
@@ -152,7 +152,7 @@ class Intake:
         else:
             self._engine.fault(data)
         if not any(
-            item is span or (type(item) is Trace and item.payload is span)
+            item is span or (isinstance(item, Released) and item.trace.payload is span)
             for item in out[self._before :]
         ):
             out.append(span)

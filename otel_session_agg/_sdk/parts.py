@@ -56,7 +56,6 @@ def build_pipeline(given: Given, wake: Callable[[], object] = lambda: None) -> P
     settings, batch_seconds = given.settings, given.batch_seconds
     guard, deadlines = Guard(_logger), Deadlines()
     process = f"{os.getpid():x}-{uuid4().hex[:16]}"
-    text = partial(_text, settings.max_output_chars if settings.outputs else None)
     root_writer = RootWriter(Naming(settings))
     reader = Reader(root_writer.inputs.noting(reading.read))
     engine = Engine(
@@ -65,18 +64,18 @@ def build_pipeline(given: Given, wake: Callable[[], object] = lambda: None) -> P
         _CallPrices(given.prices, guard).cost_of,
         deadlines,
         None if batch_seconds is None else settings.session_idle_seconds,
+        partial(_text, settings.max_output_chars if settings.outputs else None),
     )
     assembler = None
     if batch_seconds is not None:
         parts_seconds = batch_seconds if given.store is not None else 0.0
-        assembler = TraceAssembler(settings, engine, guard, text, deadlines, parts_seconds)
+        assembler = TraceAssembler(settings, engine, guard, deadlines, parts_seconds)
     store_worker = None
     if given.store is not None:
         store_worker = StoreWorker(given.store, process, settings, guard, wake)
     manager = SessionManager(
         settings,
         engine,
-        text,
         process,
         store_worker,
         guard,

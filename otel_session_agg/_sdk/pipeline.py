@@ -17,17 +17,17 @@ The journey of a span
       v                                                      their root has come
     Engine.started, .ended       _trace/engine.py            SpanData -> Reading (_reading/span.py),
       |                                                      Reading -> its Trace (_trace/trace.py)
-      |  taken: released Trace | Changed (a late span) | span
+      |  taken: Released(trace) | Corrected(trace) | span
       v
     Pipeline.finish
       |-- span ------------------------------------> leaving
-      |-- Trace --> SessionManager.root_ended    _sessions/manager.py: the totals of the trace
+      |-- Released -> SessionManager.root_ended    _sessions/manager.py: the totals of the trace
       |             |-- RootRelease.ended        _sessions/root_release.py: leave now, or wait?
       |             |-- SessionLifecycle.apply   _sessions/lifecycle.py: what its sessions get
       |             |                            (_sessions/session_delta.py)
       |             `-- ReleasedRoot ----------> leaving, with the totals that RootWriter writes
       |                                          (_writing/root_writer.py)
-      `-- Changed -> SessionManager.late_span_ended: its sessions get the difference
+      `-- Corrected -> SessionManager.late_span_ended: its sessions get the difference
       v
     Pipeline.turn -> SessionManager.turn     _sessions/manager.py
       |-- SessionRecord ---------------------------> leaving, as a span that RootWriter makes
@@ -61,7 +61,7 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Changed, Out, Trace
+from otel_session_agg._trace.trace import Corrected, Out, Released, Trace
 from otel_session_agg._writing.root_writer import RootWriter
 
 
@@ -119,7 +119,7 @@ class Pipeline:
         """What came out of the fold that is going on, or was interrupted."""
         self.leaving: deque[ReadableSpan] = deque()
         """Roots with totals, spans of session records, and all other spans, in order."""
-        self._ending: Trace | None = None
+        self._ending: Released | None = None
         """The released root at hand in ``finish``."""
         self._num_late = 0
         """Late spans that the engine had counted when the last batch was finished."""
@@ -133,7 +133,7 @@ class Pipeline:
         self.finish(now)
         self.turn(now)
 
-    def due(self, now: float, out: Out) -> None:
+    def due(self, now: float, out: Out[ReadableSpan]) -> None:
         """Release what has waited long enough."""
         due = self.deadlines.due(now)
         if self.assembler is not None and Phase.ASSEMBLING in due:
@@ -147,7 +147,7 @@ class Pipeline:
         self.finish(now)
         self.turn(now, reason, gives_up=gives_up)
 
-    def _drain(self, reason: str, now: float, out: Out) -> None:
+    def _drain(self, reason: str, now: float, out: Out[ReadableSpan]) -> None:
         if self.assembler is not None:
             self.assembler.drain(reason, now, out)
         self.engine.drain(reason, now, out)
@@ -160,26 +160,26 @@ class Pipeline:
         A root that fails, or was at hand when an earlier call was interrupted, leaves as it came.
         """
         out, leaving = self.taken, self.leaving
-        self.guard.call("ending traces", self.engine.fold_roots, out)
+        self.guard.call("ending traces", self.engine.totals.fold_roots, out)
         at, leave = out.at, leaving.append
         if at < len(out) and (out[at] is self._ending or (leaving and leaving[-1] is out[at])):
-            if type(item := out[at]) is Trace:
-                self.manager.release_unchanged(item)
+            if isinstance(item := out[at], Released):
+                self.manager.release_unchanged(item.trace)
             at += 1
         self.add_roots()
         repeated = followed(out, at) if self.engine.late > self._num_late else ()
         self._num_late = self.engine.late
         for out.at, item in enumerate(out[at:], at):  # noqa: B020 -- it knows where it is
-            if type(item) is Trace:
+            if isinstance(item, Released):
                 self._ending = item
-                if self.guard.call("ending a trace", self._left_root, item, now) is None:
-                    self.manager.release_unchanged(item)
+                if self.guard.call("ending a trace", self._left_root, item.trace, now) is None:
+                    self.manager.release_unchanged(item.trace)
                 self.add_roots()
-            elif type(item) is Changed:
+            elif isinstance(item, Corrected):
                 if out.at not in repeated:
                     self.guard.call("a late span", self.manager.late_span_ended, item.trace, now)
             else:
-                leave(item)  # type: ignore[arg-type]  # what the processor or exporter handed in
+                leave(item)
         self.taken = Taken()
         self._ending = None
 
@@ -264,7 +264,7 @@ class Pipeline:
 
     def write_live(self, trace_id: int, span_id: int) -> None:
         """Write the totals so far on the root that a span is below, if that is open."""
-        trace = self.engine.below(trace_id, span_id)
+        trace = self.engine.roots.find(trace_id, span_id)
         root = trace.payload if trace is not None else None
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from otel_session_agg._trace.trace import Changed, Out, Trace
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_session_agg._trace.trace import Corrected, Released
 
 
-class Taken(list[object]):
-    """Released roots, changed traces and other spans, in order.
+class Taken(list[Released | Corrected | ReadableSpan]):
+    """Released roots, corrected traces and other spans, in order.
 
     ``at`` is the index of the one at hand, so that ``Pipeline.finish`` goes on there after an
     interruption.
@@ -15,8 +17,8 @@ class Taken(list[object]):
     at: int = 0
 
 
-def followed(out: Out, at: int) -> frozenset[int]:
-    """Return the positions from ``at`` of changed traces that change again before a root leaves.
+def followed(out: Taken, at: int) -> frozenset[int]:
+    """Return the positions from ``at`` of traces that are corrected again before a root leaves.
 
     Sessions get both changes at once.
     """
@@ -24,9 +26,9 @@ def followed(out: Out, at: int) -> frozenset[int]:
     found: list[int] = []
     for position in range(len(out) - 1, at - 1, -1):
         item = out[position]
-        if type(item) is Trace:
+        if isinstance(item, Released):
             later.clear()
-        elif type(item) is Changed:
+        elif isinstance(item, Corrected):
             if id(item.trace) in later:
                 found.append(position)
             later.add(id(item.trace))

@@ -35,7 +35,6 @@ from otel_session_agg._sharing.store_queue import Received
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.totals import Text, no_text
 from otel_session_agg._trace.trace import Trace
 
 
@@ -45,7 +44,6 @@ class SessionManager:
     Args:
         settings: The settings.
         engine: The traces.
-        text: Renders outputs.
         process: The name of this processor in the store.
         store_worker: The thread that talks to the shared store; ``None``: there is none.
         guard: Catches and logs faults.
@@ -59,7 +57,6 @@ class SessionManager:
         self,
         settings: Settings,
         engine: Engine,
-        text: Text,
         process: str,
         store_worker: StoreWorker | None,
         guard: Guard,
@@ -67,7 +64,7 @@ class SessionManager:
         store: Hashable = None,
         settles_seconds: float = 0.0,
     ) -> None:
-        self._engine, self._text, self._process, self._guard = engine, text, process, guard
+        self._engine, self._process, self._guard = engine, process, guard
         side = store_side(store_worker, store, process, settings, deadlines)
         self._claims, self._publisher = side.claims, side.publisher
         self._traces = engine.traces_by_session
@@ -76,9 +73,7 @@ class SessionManager:
         )
         self.lifecycle, self.budgets = self.sessions.lifecycle, self.sessions.budgets
         self.accounts = self.sessions.accounts
-        self.root_release = RootRelease(
-            engine, text, side.policy, settings.linger_seconds, deadlines
-        )
+        self.root_release = RootRelease(engine, side.policy, settings.linger_seconds, deadlines)
         self.remote_reads: RemoteReads | None = None
         """``None``: there are no other processes."""
         if isinstance(side.publisher, SessionPublisher):
@@ -107,7 +102,7 @@ class SessionManager:
             return
         self._claims.claim(trace)
         # first: the root itself may name the session
-        rollups = self._engine.rollups(trace, self._text)
+        rollups = self._engine.totals.rollups(trace)
         if self.budgets.by_session:  # a root may be a call itself
             self._traces.touched.update(by_session(rollups, trace.session_id))
         self._carry_out(self.root_release.ended(trace, rollups, now), trace, now)
@@ -158,7 +153,7 @@ class SessionManager:
         session_id = trace.session_id
         if session_id is None or is_published_elsewhere(trace):
             return
-        rollups = self._engine.rollups(trace, self._text if trace.has_left else no_text)
+        rollups = self._engine.totals.rollups(trace, with_output=trace.has_left)
         delta = take_delta(trace, session_id, rollups)
         if delta is not None:
             self.sessions.apply(delta, now)
@@ -197,7 +192,7 @@ class SessionManager:
 
         So accounts get it in the hour before.
         """
-        trace, hour = self._engine.below(span.trace_id, span.span_id), span.end_ns // HOUR_NS
+        trace, hour = self._engine.roots.find(span.trace_id, span.span_id), span.end_ns // HOUR_NS
         if trace is not None and self.accounts.is_other(trace, hour):
             self._report(trace, now)
             self.accounts.switch(trace, hour)
@@ -224,7 +219,7 @@ class SessionManager:
         self, session_id: str | None, above: tuple[int, int] | None, now: float
     ) -> None:
         """Add feedback for a session, or for the trace of a span: its trace id and span id."""
-        trace = self._engine.below(*above) if above is not None else None
+        trace = self._engine.roots.find(*above) if above is not None else None
         if trace is not None:
             trace.feedback()
             if trace.has_left:

@@ -28,7 +28,6 @@ from otel_session_agg._sessions.session_delta import SessionDelta, take_delta
 from otel_session_agg._sharing.keys import SlotWrite
 from otel_session_agg._sharing.parts import RemoteParts, TraceParts
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.totals import Text, no_text
 from otel_session_agg._trace.trace import Trace
 
 LAST_LOOK_SECONDS = 0.25
@@ -44,14 +43,12 @@ class RootRelease:
     def __init__(
         self,
         engine: Engine,
-        text: Text,
         policy: ReleasePolicy,
         linger_seconds: float,
         deadlines: Deadlines,
     ) -> None:
         self._engine = engine
         self._roots = engine.roots
-        self._text = text
         self._policy = policy
         self._linger_seconds = linger_seconds
         self.traces = DistributedTraces(deadlines)
@@ -122,7 +119,7 @@ class RootRelease:
         retraction = self._retraction(trace)
         session_id = self._session_of_part(trace)
         delta, writes = self._part_left(trace, session_id, rollups)
-        rollup = self._engine.rollup(trace, self._text)
+        rollup = self._engine.totals.rollup(trace)
         ready = self._ready(trace, session_id, rollup, trace.partial)
         return Release((delta,), ready, [*retraction, *writes])
 
@@ -169,7 +166,7 @@ class RootRelease:
             or (remote is not None and any(part.is_open for _, part in remote.parts))
         ):
             why = reason or OPEN_TRACES
-        rollups = self._engine.rollups(trace, self._text) if trace.has_changed else waiting.rollups
+        rollups = self._engine.totals.rollups(trace) if trace.has_changed else waiting.rollups
         return self._whole(trace, rollups, remote, why)
 
     def _whole(
@@ -178,7 +175,7 @@ class RootRelease:
         """Let a root leave with the totals of the whole trace; ``why``: it is partial."""
         here = {writer_of(part): part for part in self.traces.parts(trace.trace_id)}
         own_rollups = [(trace, rollups)] + [
-            (part, self._engine.rollups(part, self._text))
+            (part, self._engine.totals.rollups(part))
             for part in here.values()
             if part.reported is None or not part.reported.is_carried
         ]
@@ -226,7 +223,7 @@ class RootRelease:
             is_carried=is_part and self._is_carried(trace.trace_id),
         )
         # the root above a part still needs the output of the part
-        trace.drop_details(self._text if is_part else no_text)
+        self._engine.totals.drop_details(trace, with_output=is_part)
         return ready
 
     def _is_carried(self, trace_id: int) -> bool:
@@ -247,7 +244,7 @@ class RootRelease:
 
     def late_span_ended(self, trace: Trace) -> Release:
         """Correct the sessions of a trace: a span ended after its root left, or without a root."""
-        rollups = self._engine.rollups(trace, self._text)
+        rollups = self._engine.totals.rollups(trace)
         if trace.root_span is None and not self.traces.has_left(trace):
             # its root may still come
             delta, writes = self._part_left(trace, self._session_of_part(trace), rollups)
@@ -260,7 +257,7 @@ class RootRelease:
             if self._policy.known is not None:
                 return self._becomes_session(trace, rollups)
             # the process that sees it in the store makes it a session, with all of its parts
-            rollup = self._engine.rollup(trace, self._text)
+            rollup = self._engine.totals.rollup(trace)
             writes = self._policy.root(trace, None, rollup, looks=True)
         # if only now its session is known, that gets the root, too
         delta = self._delta(trace, trace.session_id, rollups, is_late=trace.is_folded)
@@ -273,18 +270,18 @@ class RootRelease:
         deltas = [delta._replace(was_record=True) if delta is not None else None]
         for part in self.traces.parts(trace.trace_id):
             reported_of(part).session_id = session_id
-            its_rollups = self._engine.rollups(part, self._text)
+            its_rollups = self._engine.totals.rollups(part)
             deltas.append(take_delta(part, session_id, its_rollups, is_late=True))
         return Release(deltas)
 
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
         """Return the totals so far of the trace that a span is in; ``None``: it is not known."""
-        trace = self._engine.below(trace_id, span_id)
+        trace = self._engine.roots.find(trace_id, span_id)
         if trace is None:
             return None
         parts = [
-            self._engine.rollup(part, self._text, above=True)
+            self._engine.totals.rollup(part, above=True)
             for part in self.traces.parts(trace_id)
             if part is not trace
         ]
-        return reduce(add, parts, self._engine.rollup(trace, self._text))
+        return reduce(add, parts, self._engine.totals.rollup(trace))

@@ -34,8 +34,8 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._reasons import LINGER, OPEN_SPANS, SHUTDOWN
 from otel_session_agg._settings import Settings
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.totals import Text, short
-from otel_session_agg._trace.trace import Out, Trace
+from otel_session_agg._trace.totals import short
+from otel_session_agg._trace.trace import Out, P, Released
 from otel_session_agg._trace.unrooted import Due, WaitingSpan, WaitingTrace, downwards
 
 MAX_KEPT = 20_000
@@ -57,18 +57,16 @@ MAX_TOPS = 8192
 class TraceAssembler:
     """The stage before the engine where only ends of spans are seen."""
 
-    def __init__(  # noqa: PLR0913 -- what the pipeline has
+    def __init__(
         self,
         settings: Settings,
         engine: Engine,
         guard: Guard,
-        text: Text,
         deadlines: Deadlines,
         wait_for_parts_seconds: float = 0.0,
     ) -> None:
         self._engine = engine
         self._guard = guard
-        self._text = text
         self._linger_seconds = settings.linger_seconds
         self._wait_for_parts_seconds = wait_for_parts_seconds
         self._idle_seconds = settings.session_idle_seconds
@@ -85,7 +83,7 @@ class TraceAssembler:
 
     # -- ended spans ------------------------------------------------------------------------
 
-    def ended(self, span: SpanData, payload: object, now: float, out: Out) -> None:
+    def ended(self, span: SpanData, payload: P, now: float, out: Out[P]) -> None:
         """Add a span that ended; append to ``out`` what may leave."""
         if span.parent_id is not None and self.tops.get(span.span_id) == span.trace_id:
             span = span._replace(parent_id=None, carried_parent_id=span.parent_id, is_part=True)
@@ -123,7 +121,7 @@ class TraceAssembler:
         """Read a span; return what is kept of it."""
         reading = self._engine.reading_of(span)
         if reading.output is not None:
-            reading = reading._replace(output=short(reading.output, self._text))
+            reading = reading._replace(output=short(reading.output, self._engine.totals.text))
         self._num_come += 1
         return WaitingSpan(
             span._replace(name="", attributes={}, events=(), status_description=None),
@@ -147,7 +145,7 @@ class TraceAssembler:
 
     # -- release ----------------------------------------------------------------------------
 
-    def expired(self, now: float, out: Out) -> None:
+    def expired(self, now: float, out: Out[P]) -> None:
         """Release what has waited long enough."""
         for waiting, root_id in self._deadlines.take():
             if root_id is None:
@@ -162,7 +160,7 @@ class TraceAssembler:
                 self._root_due(waiting, root_id, now, LINGER, out)
             self._settled(waiting)
 
-    def drain(self, reason: str, now: float, out: Out) -> None:
+    def drain(self, reason: str, now: float, out: Out[P]) -> None:
         """Release every root that has come, at once; on shutdown also spans without a root."""
         for waiting in list(self._traces.values()):
             self._roots_due(waiting, now, reason, out)
@@ -170,13 +168,13 @@ class TraceAssembler:
                 self._give_up(waiting, now, out)
             self._settled(waiting)
 
-    def _roots_due(self, waiting: WaitingTrace, now: float, reason: str, out: Out) -> None:
+    def _roots_due(self, waiting: WaitingTrace, now: float, reason: str, out: Out[P]) -> None:
         for root_id in list(waiting.roots):
             if root_id in waiting.roots:  # it may have gone with the one that begins its trace
                 self._root_due(waiting, root_id, now, reason, out)
 
     def _root_due(
-        self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out
+        self, waiting: WaitingTrace, root_id: int, now: float, reason: str, out: Out[P]
     ) -> None:
         """Release a root that has waited; ``reason``: why it is partial, if it is."""
         root = waiting.spans[root_id].span
@@ -195,7 +193,7 @@ class TraceAssembler:
             is_partial = len(own) > number
         self._hand_on(waiting, own, now, out, reason if is_partial else None)
 
-    def _give_up(self, waiting: WaitingTrace, now: float, out: Out) -> None:
+    def _give_up(self, waiting: WaitingTrace, now: float, out: Out[P]) -> None:
         """Pass the spans of a trace to the engine as they are."""
         self._roots_due(waiting, now, OPEN_SPANS, out)
         for kept in waiting.take(list(waiting.spans)):
@@ -207,7 +205,7 @@ class TraceAssembler:
         waiting: WaitingTrace,
         span_ids: Collection[int],
         now: float,
-        out: Out,
+        out: Out[P],
         why_partial: str | None = None,
     ) -> None:
         """Pass spans to the engine as if it had seen them begin."""
@@ -217,7 +215,7 @@ class TraceAssembler:
         for kept in group:
             self._end(kept, now, out)
 
-    def _start(self, span: SpanData, why_partial: str | None, out: Out) -> None:
+    def _start(self, span: SpanData, why_partial: str | None, out: Out[P]) -> None:
         """Pass the start of a span to the engine."""
         trace = self._engine.started(
             span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id
@@ -225,20 +223,21 @@ class TraceAssembler:
         if trace is not None and trace.root_id == span.span_id:
             trace.partial = why_partial
 
-    def _end(self, kept: WaitingSpan, now: float, out: Out) -> None:
+    def _end(self, kept: WaitingSpan, now: float, out: Out[P]) -> None:
         """Pass the end of a span to the engine; a root's payload leaves even on a fault."""
         self.number -= 1
         self._num_chars -= kept.num_chars
-        leaving: Out = []
+        leaving: Out[P] = []
         if self._guard.call("folding", self._ended, kept, now, leaving) is None:
             self._engine.fault(kept.span)
             if not any(
-                isinstance(item, Trace) and item.payload is kept.payload for item in leaving
+                isinstance(item, Released) and item.trace.payload is kept.payload
+                for item in leaving
             ):
                 leaving.append(kept.payload)
         out += [item for item in leaving if item is not None]  # spans that are no roots have left
 
-    def _ended(self, kept: WaitingSpan, now: float, out: Out) -> bool:
+    def _ended(self, kept: WaitingSpan, now: float, out: Out[P]) -> bool:
         """Pass the end to the engine; return ``True``, which the guard does not on a fault."""
         self._engine.ended(kept.span, kept.payload, now, out, kept.reading)
         return True

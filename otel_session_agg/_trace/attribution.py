@@ -1,6 +1,6 @@
 """Attribute the spans and calls of a trace to sessions, and total each session.
 
-The rules are at the head of ``node``.
+The rules are at the head of ``totals``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.labels import Labels
-from otel_session_agg._trace.node import EventCounts, Node
-from otel_session_agg._trace.totals import CallTotals, Price, Text, Totals, short
+from otel_session_agg._trace.totals import CallTotals, EventCounts, Node, Price, Text, Totals, short
 
 MAX_SESSIONS = 1024
 """Sessions that are kept apart below one root; spans of further ones count in the trace's own.
@@ -69,6 +68,15 @@ class SessionAttribution:
             self.first = at if self.first is None else min(at, self.first)
         self.session = self.first if self.first is not None else self.first_weak
 
+    def note_span(self, span: SpanData, reading: Reading) -> None:
+        """Note the session id that an ended span states."""
+        self.note(
+            span.start_ns,
+            span.span_id,
+            str(reading.session_id),
+            is_weak=reading.session_is_weak,
+        )
+
     def label(self, span: SpanData, reading: Reading) -> None:
         """Collect the user or metadata that a span states."""
         self.labels = self.labels or {}
@@ -103,7 +111,7 @@ class SessionAttribution:
         session, is_weak = str(reading.session_id), reading.session_is_weak
         for call in node.calls:
             call.belongs_to(session, is_weak=is_weak)
-        target = EventCounts() if is_weak else self._counts(session)
+        target = EventCounts() if is_weak else self.counts_of(session)
         if target is None:
             return node
         node.move_counts_to(target)
@@ -111,7 +119,7 @@ class SessionAttribution:
             node.weak = {session: target}
         return target
 
-    def _counts(self, session: str) -> EventCounts | None:
+    def counts_of(self, session: str) -> EventCounts | None:
         """Return the counts of a session; ``None`` if there are too many sessions."""
         self.counts_by_session = self.counts_by_session or {}
         if session not in self.counts_by_session and len(self.counts_by_session) >= MAX_SESSIONS:
@@ -145,46 +153,49 @@ class SessionAttribution:
 
     # -- totals -----------------------------------------------------------------------------
 
-    def totals(
-        self, nodes: Sequence[Node], calls: Iterable[Call], price: Price
-    ) -> dict[str | None, Totals]:
+    def rollups(
+        self, nodes: Sequence[Node], calls: list[Call], price: Price, text: Text
+    ) -> dict[str | None, Rollup]:
         """Return the totals by session, with ``calls`` added; nothing is changed."""
         if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
             # one session or none, as nearly always
             whole = Totals(nodes[0], self._all_call_totals(calls, price))
-            return {self._resolved(_NO_SESSION): whole}
-        found: dict[str | None, Totals] = {}
-        for session, counts in (self.counts_by_session or {}).items():
-            self._of(found, (session, False)).counts.merge(counts)
+            return {self._resolved(_NO_SESSION): whole.rollup(self.session, text)}
+        found = self._totals(nodes, calls, price)
+        return {name: totals.rollup(self.session, text) for name, totals in found.items()}
+
+    def _totals(
+        self, nodes: Sequence[Node], calls: list[Call], price: Price
+    ) -> dict[str | None, Totals]:
+        counts: list[tuple[SessionKey, EventCounts]] = []
+        for session, its in (self.counts_by_session or {}).items():
+            counts.append(((session, False), its))
         for node in nodes:
-            if not node.is_empty:
-                self._of(found, _NO_SESSION).counts.merge(node)
-            for session, counts in (node.weak or {}).items():
-                self._of(found, (session, True)).counts.merge(counts)
-        for key, settled in (self.settled_calls or {}).items():
-            self._of(found, key).calls.merge(settled)
+            if node.num_events or node.feedback or node.start_ns is not None:
+                counts.append((_NO_SESSION, node))
+            counts += [((session, True), its) for session, its in (node.weak or {}).items()]
+        settled = self.settled_calls or {}
+        keys = [key for key, _ in counts] + [*settled]
+        keys += [(call.session, call.session_is_weak) for call in calls]
+        names = {key: self._resolved(key) for key in keys or (_NO_SESSION,)}
+        found = {name: Totals() for name in dict.fromkeys(names.values())}
+        for key, its in counts:
+            found[names[key]].counts.merge(its)
+        for key, totals in settled.items():
+            found[names[key]].calls.merge(totals)
         for call in calls:
-            self._of(found, (call.session, call.session_is_weak)).calls.add(call, price)
-        return found or {self._resolved(_NO_SESSION): Totals()}
+            found[names[call.session, call.session_is_weak]].calls.add(call, price)
+        return found
 
-    def _of(self, found: dict[str | None, Totals], key: SessionKey) -> Totals:
-        """Return the totals of the session that counts for what a span states."""
-        session = self._resolved(key)
-        totals = found.get(session)
-        if totals is None:
-            totals = found[session] = Totals()
-        return totals
-
-    def _all_call_totals(self, calls: Iterable[Call], price: Price) -> CallTotals:
+    def _all_call_totals(self, calls: list[Call], price: Price) -> CallTotals:
         """Return the totals of all calls, for a trace that has one session or none."""
         settled = list((self.settled_calls or {}).values())
-        waiting = list(calls)
-        if len(settled) == 1 and not waiting:
+        if len(settled) == 1 and not calls:
             return settled[0]
         totals = CallTotals()
         for row in settled:
             totals.merge(row)
-        for call in waiting:
+        for call in calls:
             totals.add(call, price)
         return totals
 

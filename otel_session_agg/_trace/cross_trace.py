@@ -23,17 +23,17 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import NamedTuple, TypeVar
 
 from otel_session_agg._collections.recent import Recent
-from otel_session_agg._reasons import OTHER_TRACE
 from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.duplicates import Window
+from otel_session_agg._trace.folding import Folding
 from otel_session_agg._trace.same_call import absorb, differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures
-from otel_session_agg._trace.totals import Price
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import CLOSED, Trace
 
 MAX_RECENT_CALLS = 16_384
 """Calls of all traces that can still be corrected.
@@ -100,8 +100,8 @@ class Sighting(NamedTuple):
 class RecentCalls:
     """The recent calls of all traces; beyond ``most``, those of the oldest trace are settled."""
 
-    def __init__(self, price: Price, most: int) -> None:
-        self._price = price
+    def __init__(self, folding: Folding, most: int) -> None:
+        self._folding = folding
         self._most = most
         self.number = 0
         """Number of calls that can still be corrected."""
@@ -117,11 +117,8 @@ class RecentCalls:
         Until then no two calls are one, and nothing has to be indexed.
         """
 
-    def note(self, trace: Trace) -> None:
+    def note(self, trace: Trace, window: Window) -> None:
         """Note the calls that a trace has reported since the last time."""
-        window = trace.window
-        if window is None or not window.fresh:
-            return
         fresh, window.fresh = window.fresh, []
         _, before = self.traces.get(id(trace), (trace, 0))
         self.number += window.num_calls - before
@@ -129,7 +126,7 @@ class RecentCalls:
         while self.number > self._most:
             _, (oldest, number) = self.traces.popitem(last=False)
             self.number -= number
-            oldest.settle_calls(self._price)
+            self._folding.settle_calls(oldest, oldest.recent_calls())
         for call in fresh:
             if call.strong and (call.usage_counts or call.model_events or call.silent):
                 self._note(Sighting(call, trace), call.scopes[0])
@@ -138,6 +135,22 @@ class RecentCalls:
         """Stop counting the calls of a trace."""
         _, number = self.traces.pop(id(trace), (trace, 0))
         self.number -= number
+
+    def close(self, trace: Trace) -> int:
+        """Leave out calls of a leaving trace that count in another one; return how many.
+
+        Its calls are settled, unless a late span could change what was counted: below a span that
+        is open, or above figures that are weak.
+        """
+        left_out = self._leave_out(trace) if self._is_mixed else 0
+        if not trace.opened:
+            calls = trace.recent_calls()
+            for call in calls:
+                if call.usage_counts and not call.strong:
+                    return left_out
+            self.forget(trace)
+            self._folding.settle_calls(trace, calls)
+        return left_out
 
     def _note(self, mine: Sighting, scope: str) -> None:
         self._latest.append(mine)
@@ -159,20 +172,16 @@ class RecentCalls:
         if call.usage_counts and call.usage is not None:
             _put(self._by_figures, _figures(call), mine)
 
-    def leave_out(self, trace: Trace, unread: Counter[str]) -> None:
-        """Leave out calls of a leaving trace that count in another one.
-
-        ``unread``: the counter of values that are not used, by reason.
-        """
-        if not self._is_mixed:
-            return
-        for call in trace.window.calls() if trace.window is not None else ():
+    def _leave_out(self, trace: Trace) -> int:
+        number = 0
+        for call in trace.recent_calls():
             if not call.strong or not (call.usage_counts or call.model_events or call.silent):
                 continue
             mine = Sighting(call, trace)
             other = self._same_call(mine)
             if other is not None and _resolve(mine, other):
-                unread[OTHER_TRACE] += 1
+                number += 1
+        return number
 
     def _same_call(self, mine: Sighting) -> Sighting | None:
         """Return another sighting of the same call, if there is one."""
@@ -245,11 +254,11 @@ def _may_be_one(mine: Sighting, other: Sighting) -> bool:
 def _resolve(mine: Sighting, other: Sighting) -> bool:
     """Let the call count in one of two traces; return whether that is the other one."""
     if mine.session not in (None, other.session):
-        if not other.trace.is_closed:
+        if other.trace.state != CLOSED:
             other.trace.has_changed = True
             absorb(mine.call, other.call)
         return False
-    if other.trace.is_closed:
+    if other.trace.state == CLOSED:
         if mine.knows_tokens and not other.knows_tokens:
             mine.call.model_events = 0
             return False

@@ -46,13 +46,6 @@ class Window:
         names = self._by_name
         return [call for name, call in names.items() if call.alive and name == call.span_ids[0]]
 
-    def has_weak(self) -> bool:
-        """Return whether the figures of some call may be a repeat."""
-        for call in self._by_name.values():
-            if not call.strong and call.usage_counts and call.alive:
-                return True
-        return False
-
     def by_span(self, span_id: int) -> Call | None:
         """Return the call that a span reported, if it still counts."""
         call = self._by_name.get(span_id)

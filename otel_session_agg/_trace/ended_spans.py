@@ -22,6 +22,9 @@ They are a second or two of a busy process, which is how late children of ended 
 MAX_CLIMB = 1000
 """Ended ancestors that are followed: deeper than any stack, and an end for rings of parents."""
 
+_LONG = 2
+"""Steps from which on a path is worth shortening."""
+
 ParentLink = tuple[int, "int | None", bool]
 """The trace and the parent of an ended span, and whether the span was a tool."""
 
@@ -51,7 +54,11 @@ class EndedSpans:
         """Make ``above`` the parent of all ended spans of a path, so that the next climb is short.
 
         Each span of a deep chain that ends climbs the same path again, and finds it one step long.
+        A ring of parents leads to the root.
         """
+        if len(path) < _LONG:
+            return
+        above = None if above in path else above
         is_behind_tool = False
         for span_id in reversed(path):
             link = self.get(trace_id, span_id)

@@ -9,12 +9,11 @@ they end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.call import reports_call
-from otel_session_agg._trace.ended_spans import EndedSpans
 
 MAX_WAITING = 1024
 """Spans of one trace that wait; beyond that the oldest stop waiting.
@@ -36,38 +35,31 @@ class OutlivedSpan(NamedTuple):
 class Outlived:
     """The spans of one trace that wait, and how many children each waits for."""
 
-    __slots__ = ("_num_below", "spans")
+    __slots__ = ("num_below", "spans")
 
-    def __init__(
-        self, opened: dict[int, int | None], trace_id: int, ended_spans: EndedSpans
-    ) -> None:
-        for span_id, parent_id in opened.items():
-            if parent_id not in opened:
-                opened[span_id] = ended_spans.nearest(trace_id, parent_id, opened)
-        self._num_below: dict[int | None, int] = dict(Counter(opened.values()))
+    def __init__(self, parents: Iterable[int | None]) -> None:
+        """Start with the parents of all open spans."""
+        self.num_below: dict[int | None, int] = dict(Counter(parents))
         """Number of children that are open, or wait themselves, by parent."""
         self.spans: dict[int, OutlivedSpan] = {}
         """Waiting spans by span id, in the order of their ends."""
 
     def began(self, parent_id: int | None) -> None:
         """Count a span that started below a parent."""
-        self._num_below[parent_id] = self._num_below.get(parent_id, 0) + 1
+        self.num_below[parent_id] = self.num_below.get(parent_id, 0) + 1
 
-    def is_outlived(self, span_id: int) -> bool:
-        """Return whether a child of a span is open, or waits."""
-        return span_id in self._num_below
-
-    def wait(self, span: SpanData, reading: Reading, parent_id: int | None) -> None:
-        """Keep a span that ended before the spans below it."""
+    def wait(self, ended: OutlivedSpan) -> None:
+        """Keep a span that ended before the spans below it, without what was counted already."""
+        span, reading, parent_id = ended
         self.spans[span.span_id] = OutlivedSpan(
             span._replace(attributes={}, events=()), reading._replace(output=None), parent_id
         )
 
     def done(self, parent_id: int | None) -> OutlivedSpan | None:
         """Count off a child; remove and return its parent if that waited for no other child."""
-        left = self._num_below.pop(parent_id, 1) - 1
+        left = self.num_below.pop(parent_id, 1) - 1
         if left:
-            self._num_below[parent_id] = left
+            self.num_below[parent_id] = left
             return None
         return self.spans.pop(parent_id, None) if parent_id is not None else None
 

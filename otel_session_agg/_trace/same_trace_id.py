@@ -80,8 +80,8 @@ class TracesOfOneId:
             self._roots.pop(trace.root_id, None)
             self._put(trace.root_id, trace)
 
-    def remove(self, trace: Trace) -> None:
-        """Remove a root."""
+    def remove(self, trace: Trace) -> Trace | None:
+        """Remove a root; return the one of those left that was added last."""
         del self._traces[id(trace)]
         self._parts.pop(id(trace), None)
         self._beginnings.pop(id(trace), None)
@@ -89,6 +89,7 @@ class TracesOfOneId:
             del self._roots[trace.root_id]
         if self._rootless is trace:
             self._rootless = None
+        return next(reversed(self._traces.values()), None)
 
     # -- spans ------------------------------------------------------------------------------
 
@@ -138,11 +139,6 @@ class TracesOfOneId:
     def root(self, span_id: int) -> Trace | None:
         """Return the trace of this root, or the one whose root is not known yet."""
         return self._roots.get(span_id) or self._rootless
-
-    @property
-    def newest(self) -> Trace | None:
-        """The root that was added last."""
-        return next(reversed(self._traces.values()), None)
 
     def oldest(self, how_many: int) -> list[Trace]:
         """Return the roots that were added first."""

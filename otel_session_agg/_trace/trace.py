@@ -1,87 +1,253 @@
-"""One session root and its totals.
+"""One session root: its state, its fields, and the tree of spans that are open below it.
 
-The root itself is folded last, when everything below it (``folding``) has ended or waiting is over.
-Spans may end later still; what they add or correct is in the totals that are read after that.
+States
+------
+==========  ======================================================  ==========================
+state       meaning                                                 what may come next
+==========  ======================================================  ==========================
+``OPEN``    the root has not ended, or is not known                 ``end``, ``park``, ``leave``
+``PARKED``  the same, beyond the bound: only totals are kept        ``end``
+``ENDED``   the root has ended, and waits for spans below it        ``leave``
+``LEFT``    it is released: spans that end from now on are late     ``fold``
+``FOLDED``  the root itself is in the totals                        ``close``
+``CLOSED``  the totals were read since it left                      nothing
+==========  ======================================================  ==========================
+
+Any other step raises.  A trace whose root is not known leaves while it is ``OPEN``.
+
+The tree
+--------
+Of an open span its id and its parent are kept, and what is attached to it (``node``).  ``folding``
+attaches ended spans and decides which calls count; ``trace_totals`` reads the totals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_session_agg._collections.deadlines import Deadline
-from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Kind
-from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
-from otel_session_agg._trace.call import COUNTED, MODEL, Call, flags_behind, flags_of
+from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._trace.attribution import SessionAttribution
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
-from otel_session_agg._trace.folding import OpenTree
-from otel_session_agg._trace.nesting import CALLS, gives_way, nest_late, relevant_below
-from otel_session_agg._trace.node import Node
-from otel_session_agg._trace.outlived import OutlivedSpan
-from otel_session_agg._trace.totals import Price, Text, no_text, short
+from otel_session_agg._trace.outlived import Outlived
+from otel_session_agg._trace.reported import Reported
+from otel_session_agg._trace.totals import Node
 
-_ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
+P = TypeVar("P")
+"""What the entry point hands in with an ended span, and gets back."""
+
+# in the order in which a trace passes through them
+OPEN: Final = 0
+PARKED: Final = 1
+ENDED: Final = 2
+LEFT: Final = 3
+FOLDED: Final = 4
+CLOSED: Final = 5
+_NAMES = ("open", "parked", "ended", "left", "folded", "closed")
+_NEXT = {
+    OPEN: (ENDED, PARKED, LEFT),
+    PARKED: (ENDED,),
+    ENDED: (LEFT,),
+    LEFT: (FOLDED,),
+    FOLDED: (CLOSED,),
+    CLOSED: (),
+}
 
 
-class Trace(OpenTree):
+class Trace:
     """One session root, from its start to the last late span below it."""
 
-    __slots__ = ("deadline", "next")
+    __slots__ = (
+        "above_id", "attribution", "deadline", "demoted_id", "first", "has_changed", "is_part",
+        "is_sampled", "lacks", "next", "nodes", "num_unpriced", "opened", "outlived", "partial",
+        "payload", "reported", "root", "root_id", "root_reading", "root_span", "shares_id", "state",
+        "trace_id", "window", "written",
+    )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
-        super().__init__(trace_id, root_id)
-        self.deadline: Deadline[Trace] | None = None
+        self.state = OPEN
+        self.trace_id = trace_id
+        self.root_id = root_id
+        self.above_id: int | None = None
+        """The root's parent, where that is in this process but will not be seen."""
+        self.demoted_id: int | None = None
+        """The former root, where its parent was seen later and took its place."""
+        self.is_part = False
+        """Whether it began as a part: a root in the middle of a trace."""
+        self.is_sampled = True
+        """Whether the root is exported, as far as is known."""
+        self.shares_id = False
+        """Whether other roots have, or had, the same trace id."""
         self.next: Trace | None = None
         """The root with the same trace id that left before this one."""
+        self.deadline: Deadline[Trace] | None = None
+        """When it leaves, whatever is open."""
+        self.partial: str | None = None
+        """Why the root leaves before everything below it has ended; ``None``: it does not."""
+        self.first: tuple[int, int, int] | None = None
+        """Start, span id and end of the span that began first, where no root is known."""
+        self.root_span: SpanData | None = None
+        self.root_reading: Reading | None = None
+        self.payload: object = None
+        """What the entry point handed in for the root; handed back when the root leaves."""
+        # the tree
+        self.opened: dict[int, int | None] | None = None
+        """Open spans below the root, and their parents."""
+        self.outlived: Outlived | None = None
+        """Spans that ended before those below them; kept from the first call on."""
+        self.root: Node | None = None
+        """What is attached to the root."""
+        self.nodes: dict[int, Node] | None = None
+        """What is attached to spans that are open, or that are known only as a parent."""
+        self.window: Window | None = None
+        """The calls that can still be corrected."""
+        self.attribution = SessionAttribution()
+        self.lacks = 0
+        """What dropped attributes of its spans may hold: ``LACKS_FIGURES``, ``LACKS_SESSION``."""
+        self.num_unpriced = 0
+        """Number of calls without a known cost that are counted."""
+        self.has_changed = False
+        """Whether its totals may be others than when they were read while its root waited."""
+        # what others know of it
+        self.reported: Reported | None = None
+        """What sessions and stores know of it; ``None``: nothing."""
+        self.written: dict[str, Any] | None = None
+        """The totals that were written on the root while it is open."""
 
-    def fold_root(self, ended_spans: EndedSpans, price: Price) -> None:
-        """Fold the root itself: the last span, except for late ones."""
-        self.is_folded = True
-        self.stop_all_waiting(ended_spans, price)
-        ahead, flags = self._look_ahead(ended_spans)
-        self.root = self.root or Node()
-        span, reading = self.root_span, self.root_reading
-        if span is None or reading is None:
-            return
-        self.lacks |= reading.lacks
-        if reading.user_id is not None or reading.metadata is not None:
-            self.attribution.label(span, reading)
-        # as seen from the open spans to which the calls are still attached
-        was_behind = [call.behind_tool for call, _ in ahead]
-        for call, is_behind in ahead:
-            call.behind_tool = is_behind
-        self.root.with_calls([call for call, _ in ahead], flags)
-        self.root.flags = self._fold_call(span, reading, self.root.calls, self.root.flags, price)
-        for (call, _), is_behind in zip(ahead, was_behind, strict=True):
-            call.behind_tool = is_behind
-        if reading.session_id is not None:
-            self.attribution.note(
-                span.start_ns, span.span_id, reading.session_id, is_weak=reading.session_is_weak
-            )
-            self.attribution.root = (reading.session_id, reading.session_is_weak)
-        if reading.kind in _ROOT_IS_EVENT:
-            self.root.add(span, reading)
-        else:
-            self.root.add_root(span, reading)
+    # -- state ------------------------------------------------------------------------------
 
-    def drop_details(self, text: Text = no_text) -> None:
-        """Drop what only the totals needed, once they are written.
+    def _become(self, state: int) -> None:
+        if state not in _NEXT[self.state]:
+            message = f"a trace that is {_NAMES[self.state]} cannot become {_NAMES[state]}"
+            raise RuntimeError(message)
+        self.state = state
 
-        Outputs are replaced by the text that ``text`` makes of them.
-        """
-        if self.root_span is not None and self.root_reading is not None:
-            scope = self.root_span.scope_name[:MAX_SCOPE_CHARS]
-            self.root_span = self.root_span._replace(
-                name="", scope_name=scope, attributes={}, events=(), status_description=None
-            )
-            if self.root_reading.metadata is not None:
-                self.root_reading = self.root_reading._replace(metadata=None)
-            if self.root_reading.output is not None:
-                self.root_reading = self.root_reading._replace(
-                    output=short(self.root_reading.output, text)
-                )
-        self.attribution.shorten_outputs(list(self.all_nodes()), text)
+    def end(self, span: SpanData, reading: Reading, payload: object) -> None:
+        """Take the end of the root."""
+        self._become(ENDED)
+        self.root_span, self.root_reading, self.payload = span, reading, payload
+
+    def park(self) -> None:
+        """Note that only the totals of the open root are kept."""
+        self._become(PARKED)
+
+    def leave(self) -> None:
+        """Release the root; where none is known, the span that began first stands for it."""
+        self._become(LEFT)
+        if self.root_span is None:
+            self.root_id = self.first[1] if self.first is not None else None
+
+    def fold(self) -> None:
+        """Note that the root itself is in the totals."""
+        self._become(FOLDED)
+
+    def close(self) -> None:
+        """Note that the totals were read since it left."""
+        self._become(CLOSED)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the root was released: spans that end from now on are late."""
+        return self.state >= LEFT
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the root itself is in the totals."""
+        return self.state >= FOLDED
+
+    @property
+    def begins(self) -> bool:
+        """Whether the root is known to begin the trace: nothing above it is in another process."""
+        return self.root_id is not None and not (
+            self.is_part if self.root_span is None else self.root_span.is_part
+        )
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that the whole trace belongs to; ``None``: none is known."""
+        if self.reported is not None and self.reported.session_id is not None:
+            return self.reported.session_id
+        session = self.attribution.session
+        return session.value if session is not None else None
+
+    # -- the tree ---------------------------------------------------------------------------
+
+    def started(self, span_id: int, parent_id: int | None) -> int:
+        """Add a span that started below the root; return the number of open spans."""
+        opened = self.opened
+        if opened is None:
+            opened = self.opened = {}
+        opened[span_id] = parent_id
+        if self.outlived is not None:
+            self.outlived.began(parent_id)
+        self.has_changed = True  # it may name a session
+        return len(opened)
+
+    def put_below(self, root_id: int) -> None:
+        """Put the open root below its parent, which takes its place."""
+        span_id = self.demoted_id = self.root_id or 0
+        self.opened = {span_id: root_id, **(self.opened or {})}
+        if self.outlived is not None:
+            self.outlived.began(root_id)
+        if self.root is not None:
+            self.nodes = {**(self.nodes or {}), span_id: self.root}
+            self.root = None
+        self.root_id, self.above_id, self.is_part, self.has_changed = root_id, None, False, True
+
+    def note_first(self, span: SpanData) -> None:
+        """Note an ended span: where no root is known, the span that began first stands for it."""
+        at = (span.start_ns, span.span_id, span.end_ns)
+        self.first = at if self.first is None else min(at, self.first)
+
+    def oldest_open(self, how_many: int) -> list[int]:
+        """Return the spans that have been open longest."""
+        return list(islice(self.opened or (), how_many))
+
+    def is_open(self, span_id: int) -> bool:
+        """Return whether a span below the root is open, or waits for open spans below it."""
+        return (self.opened is not None and span_id in self.opened) or (
+            self.outlived is not None and span_id in self.outlived.spans
+        )
+
+    def holds(self, span_id: int) -> bool:
+        """Return whether a span is the root, is open below it, or has something attached."""
+        return (
+            span_id == self.root_id
+            or self.is_open(span_id)
+            or (self.nodes is not None and span_id in self.nodes)
+        )
+
+    def knows(self, span_id: int | None, ended_spans: EndedSpans) -> bool:
+        """Return whether a span is the root, is open below it, or was until recently."""
+        for _ in range(MAX_CLIMB):
+            if span_id is None:
+                return False
+            if self.holds(span_id):
+                return True
+            link = ended_spans.get(self.trace_id, span_id)
+            span_id = link[1] if link is not None else None
+        return False
+
+    def node(self, span_id: int) -> Node:
+        """Return the node of a span; create it if needed."""
+        nodes = self.nodes
+        if nodes is None:
+            nodes = self.nodes = {}
+        return nodes.get(span_id) or nodes.setdefault(span_id, Node())
+
+    def attached(self) -> list[Node]:
+        """Return the nodes of the root and of the spans below it."""
+        below = self.nodes.values() if self.nodes is not None else ()
+        return [self.root, *below] if self.root is not None else [*below]
+
+    # -- totals -----------------------------------------------------------------------------
+
+    def recent_calls(self) -> list[Call]:
+        """Return the calls that count and can still be corrected."""
+        return self.window.calls() if self.window is not None else []
 
     def feedback(self) -> None:
         """Record that feedback was given."""
@@ -89,133 +255,18 @@ class Trace(OpenTree):
         self.root = self.root or Node()
         self.root.feedback = True
 
-    def can_be_corrected(self) -> bool:
-        """Return whether a late span could change what was counted.
 
-        It could below a span that is open, or above figures that are weak.
-        """
-        return bool(self.opened) or (self.window is not None and self.window.has_weak())
+class Released(NamedTuple):
+    """A root that may leave, with the totals of its trace."""
 
-    def rollups(
-        self, ended_spans: EndedSpans, price: Price, text: Text = no_text, *, above: bool = False
-    ) -> dict[str | None, Rollup]:
-        """Return the totals so far by session id; ``None``: no session is known.
-
-        ``text`` makes an output readable.  ``above``: as seen from above, where a root in the
-        middle of a trace counts as an event.
-        """
-        if self.opened and not self.is_folded:
-            self._look_ahead(ended_spans)
-        nodes = [*self.all_nodes(), *(self._root_as_event() if above else ())]
-        session = self.attribution.session
-        return {
-            name: totals.rollup(session, text)
-            for name, totals in self.attribution.totals(nodes, self._calls(), price).items()
-        }
-
-    def newly_unpriced(self, rollups: Iterable[Rollup]) -> int:
-        """Return how many calls without a known cost have come into the totals since the last time.
-
-        0 while the root has not left.
-        """
-        if not self.has_left:
-            return 0
-        before = self.num_unpriced
-        self.num_unpriced = max(before, sum(rollup.num_unpriced_events for rollup in rollups))
-        return self.num_unpriced - before
-
-    def _look_ahead(self, ended_spans: EndedSpans) -> tuple[list[tuple[Call, bool]], int]:
-        """Decide between calls below open spans and ended spans above those; move nothing.
-
-        Return these calls, each with whether it is behind a tool, and their flags, all as seen from
-        the root.
-        """
-        found: list[tuple[Call, bool]] = []
-        seen = 0
-        for span_id in dict.fromkeys((*reversed(self.opened or {}), *(self.nodes or {}))):
-            node = self.nodes.get(span_id) if self.nodes else None
-            if node is not None and node.calls:
-                calls, flags, is_behind = self._decided_above(node, span_id, ended_spans)
-                found += [(call, is_behind or call.behind_tool) for call in calls]
-                seen |= flags
-        return found, seen
-
-    def _decided_above(
-        self, node: Node, span_id: int, ended_spans: EndedSpans
-    ) -> tuple[list[Call], int, bool]:
-        """Decide between the calls at an open span and ended spans above it.
-
-        Return the calls that are left, their flags, and whether they are behind a tool.
-        """
-        calls, flags, is_behind = list(node.calls), node.flags, False
-        for _ in range(MAX_CLIMB):
-            parent_id = self.opened.get(span_id) if self.opened is not None else None
-            link = (
-                ended_spans.get(self.trace_id, span_id)
-                if parent_id is None
-                else (0, parent_id, False)
-            )
-            if link is None or link[1] is None or link[1] == self.root_id:
-                break
-            span_id, is_tool = link[1], link[2]
-            if is_tool:
-                flags, is_behind = flags_behind(flags), True
-            ended = self.window.by_span(span_id) if self.window is not None else None
-            if ended is not None and ended not in calls:
-                if is_behind and ended.kind in CALLS:
-                    calls, flags = [*calls, ended], flags | flags_of(ended)
-                else:
-                    calls, flags = nest_late(ended, calls, flags)
-        return calls, flags, is_behind
-
-    def _calls(self) -> list[Call]:
-        """Return recent calls, and those of waiting spans that no other span reports."""
-        found = self.window.calls() if self.window is not None else []
-        if self.outlived is not None and self.outlived.spans:
-            found += [
-                call
-                for call in map(self._as_it_stands, self.outlived.innermost(self.opened or {}))
-                if call is not None
-            ]
-        return found
-
-    def _as_it_stands(self, ended: OutlivedSpan) -> Call | None:
-        """Return the call of a waiting span, unless ended spans below or beside it report it."""
-        call, node = Call(ended.span, ended.reading), self._node(ended.span.span_id)
-        seen, below = relevant_below(call, node.calls, node.flags)
-        if (
-            seen & COUNTED
-            or (seen & MODEL and not call.usage_counts)
-            or gives_way(call, seen, below)
-        ):
-            return None
-        return (
-            call if self.window is None or self.window.same_call(call, node.calls) is None else None
-        )
-
-    def _root_as_event(self) -> Iterator[Node]:
-        """Yield counts of the root as an event, if it is a part that is not counted as one yet."""
-        span, reading = self.root_span, self.root_reading
-        if (
-            self.is_folded
-            and span is not None
-            and reading is not None
-            and span.is_part
-            and reading.kind not in _ROOT_IS_EVENT
-        ):
-            node = Node()
-            node.add(span, reading)
-            yield node
+    trace: Trace
 
 
-class Changed(NamedTuple):
+class Corrected(NamedTuple):
     """A trace whose totals changed, and that has no root to release: its sessions are updated."""
 
     trace: Trace
 
 
-Out = list[object]
-"""What leaves, in order.
-
-Payloads as they came, ``Trace`` objects whose roots may leave, and ``Changed`` ones.
-"""
+Out = list[Released | Corrected | P]
+"""What leaves, in order; other spans are in it as the entry point handed them in (``P``)."""

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from otel_session_agg._collections.recent import Recent
+from otel_session_agg._model.span import SpanData
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.same_trace_id import TracesOfOneId
 from otel_session_agg._trace.top_roots import TopRoots
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import OPEN, Trace
 
 MAX_REMEMBERED = 8192
 """Traces whose root left and that are remembered, so that late spans are recognised.
@@ -29,11 +30,12 @@ As many as a process has concurrent calls to itself.
 """
 
 
-class TraceTable(TopRoots):
+class TraceTable:
     """All session roots of a process, each a ``Trace``, by trace id."""
 
     def __init__(self, ended_spans: EndedSpans) -> None:
-        super().__init__()
+        self.tops = TopRoots()
+        """Roots whose parent will not be seen."""
         self._ended_spans = ended_spans
         self._heads: dict[int, Trace] = {}
         """The newest root of each trace id."""
@@ -63,18 +65,31 @@ class TraceTable(TopRoots):
                 same = self._same[trace.trace_id] = TracesOfOneId(head, self._ended_spans)
             same.add(trace)
         # one that left may not be reported yet
-        for other in _chain(self._left.get(trace.trace_id)):
+        other = self._left.get(trace.trace_id)
+        while other is not None:
             other.shares_id = trace.shares_id = True
+            other = other.next
         self._heads[trace.trace_id] = trace
         self.num_open += 1
 
-    def below(self, trace_id: int, parent_id: int | None) -> Trace | None:
-        """Return the root that a span is below: by its parent, else the newest of its trace."""
-        head = self._heads.get(trace_id)
-        if head is None or not head.shares_id:
-            return head
-        same = self._same.get(trace_id)
-        return (same.knowing(parent_id) if same is not None else None) or head
+    def find(self, trace_id: int, span_id: int | None) -> Trace | None:
+        """Return the root that a span is, or is below, of those in memory and those that left.
+
+        Where that is not known it is the newest of the trace id in memory, else the one that left
+        last.
+        """
+        trace = self._heads.get(trace_id)
+        if trace is not None and not trace.shares_id:  # then none of its id has left
+            return trace
+        if trace is not None and trace_id in self._same:
+            trace = self._same[trace_id].knowing(span_id) or trace
+        left = self._left.get(trace_id)
+        if left is None or (trace is not None and trace.knows(span_id, self._ended_spans)):
+            return trace
+        for other in _chain(left):
+            if other.knows(span_id, self._ended_spans):
+                return other
+        return trace or left
 
     def knowing(self, trace_id: int, span_id: int | None) -> Trace | None:
         """Return the root that a span is, is open below or was below recently."""
@@ -106,23 +121,6 @@ class TraceTable(TopRoots):
         if same is not None and trace in same:
             same.named(trace)
 
-    def sharing(self, trace: Trace | None, trace_id: int, parent_id: int | None) -> Trace | None:
-        """Return the root that a span is below, of those with its trace id, in memory or left."""
-        left = self._left.get(trace_id)
-        if left is not None and left.next is not None:
-            left = next(
-                (other for other in _chain(left) if other.knows(parent_id, self._ended_spans)), left
-            )
-        if left is None or (
-            trace is not None
-            and (
-                trace.knows(parent_id, self._ended_spans)
-                or not left.knows(parent_id, self._ended_spans)
-            )
-        ):
-            return trace
-        return left
-
     def root(self, trace_id: int, span_id: int) -> Trace | None:
         """Return the trace of this root; one whose root was not known yet gets it as its root."""
         trace = self._heads.get(trace_id)
@@ -140,12 +138,21 @@ class TraceTable(TopRoots):
 
     # -- roots whose parent will not be seen ------------------------------------------------
 
+    def as_it_began(self, span: SpanData) -> SpanData:
+        """Return an ended span as it began: as a root, or below its parent."""
+        if span.parent_id is None and span.carried_parent_id is not None:
+            trace = self.knowing(span.trace_id, span.span_id)
+            if trace is None or trace.root_id == span.span_id:
+                return span
+            return span._replace(parent_id=span.carried_parent_id)
+        return self.tops.as_root(span)
+
     def begins_at(self, trace_id: int, parent_id: int) -> bool:
         """Return whether a span below such a parent is a root.
 
         It is when the parent is not known, and nothing that begins the trace is here.
         """
-        trace = self.sharing(self.below(trace_id, parent_id), trace_id, parent_id)
+        trace = self.find(trace_id, parent_id)
         if trace is None:
             return not self.is_parked(trace_id)
         return (trace.has_left or trace.above_id is not None) and not trace.knows(
@@ -154,11 +161,11 @@ class TraceTable(TopRoots):
 
     def put_above(self, trace_id: int, root_id: int) -> Trace | None:
         """Make a parent that is seen after all the root of an open trace, and return that."""
-        if not self.tops:
+        if not self.tops.by_span:
             return None
-        for trace in self._tops_below(trace_id, root_id):
-            if trace.root_id is not None and trace.root_span is None and self._is_in_memory(trace):
-                self._drop_top(trace)
+        for trace in self.tops.below(trace_id, root_id):
+            if trace.root_id is not None and trace.state == OPEN and self._is_in_memory(trace):
+                self.tops.drop(trace)
                 same = self._same.get(trace_id)
                 if same is not None:
                     same.demoted(trace)
@@ -185,9 +192,12 @@ class TraceTable(TopRoots):
         """Return whether anything of this trace is here."""
         return trace_id in self._heads or trace_id in self._parked_ids
 
-    def left(self, trace_id: int) -> Trace | None:
-        """Return the root of this trace that left last."""
-        return self._left.get(trace_id)
+    def has_ended(self, root: SpanData) -> bool:
+        """Return whether a root is one that has left."""
+        return (
+            self._left.get(root.trace_id) is not None
+            and self._ended_spans.get(root.trace_id, root.span_id) is not None
+        )
 
     def keeps(self, trace: Trace) -> bool:
         """Return whether a root is in memory, or is remembered since it left."""
@@ -210,8 +220,12 @@ class TraceTable(TopRoots):
     def leave(self, trace: Trace) -> None:
         """Move a root to those that left; others of its trace are chained behind it."""
         self.remove(trace)
-        trace.has_left = True
-        others = list(_chain(self._left.get(trace.trace_id)))
+        trace.leave()
+        newest = self._left.get(trace.trace_id)
+        self._left.put(trace.trace_id, trace)
+        if newest is None:
+            return
+        others = list(_chain(newest))
         # its parts go first
         unwritten = [
             other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None
@@ -219,21 +233,18 @@ class TraceTable(TopRoots):
         kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
         for other, following in zip(kept, [*kept[1:], None], strict=True):
             other.next = following
-        self._left.put(trace.trace_id, trace)
 
     def remove(self, trace: Trace) -> None:
         """Remove a root."""
         if trace.deadline is not None:
             trace.deadline.cancel()
             trace.deadline = None
-        self._drop_top(trace)
-        if self._unpark((trace.trace_id, trace.root_id)):
+        if trace.above_id is not None:
+            self.tops.drop(trace)
+        if self._parked and self._unpark((trace.trace_id, trace.root_id)):
             return
         same = self._same.get(trace.trace_id) if trace.shares_id else None
-        newest = None
-        if same is not None:
-            same.remove(trace)
-            newest = same.newest
+        newest = same.remove(trace) if same is not None else None
         if newest is not None:
             self._heads[trace.trace_id] = newest
         else:
@@ -245,7 +256,8 @@ class TraceTable(TopRoots):
         """Park a root that is still open: only its totals are kept."""
         self.remove(trace)
         if trace.above_id is not None:
-            self.add_top(trace, trace.above_id)
+            self.tops.add(trace, trace.above_id)
+        trace.park()
         self._parked[trace.trace_id, trace.root_id] = trace
         self._parked_ids[trace.trace_id] = self._parked_ids.get(trace.trace_id, 0) + 1
 
@@ -257,7 +269,7 @@ class TraceTable(TopRoots):
         trace = self._parked.pop(name, None)
         if trace is None:
             return False
-        self._drop_top(trace)
+        self.tops.drop(trace)
         self._parked_ids[name[0]] -= 1
         if not self._parked_ids[name[0]]:
             del self._parked_ids[name[0]]

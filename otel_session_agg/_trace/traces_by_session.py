@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import LEFT, Trace
 
 _MIN_SWEEP = 1024
 """Sessions from which on those without traces are removed whenever the number has doubled."""
@@ -42,7 +42,7 @@ class TracesBySession:
                 self._sweep_at = max(_MIN_SWEEP, 2 * len(self._traces))
             traces = self._traces[session_id] = set()
         traces.add(trace)
-        if trace.has_left:
+        if trace.state >= LEFT:
             self._lingering.setdefault(session_id, 0)
 
     def folded(self, session_id: str | None, trace: Trace) -> None:

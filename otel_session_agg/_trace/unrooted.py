@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from otel_session_agg._collections.deadlines import Deadline
 from otel_session_agg._model.span import Reading, SpanData
@@ -20,7 +20,7 @@ class WaitingSpan(NamedTuple):
     span: SpanData
     """Without attributes, which may hold whole conversations."""
     reading: Reading
-    payload: object
+    payload: Any
     """Of a root, what the entry point handed in; ``None`` of other spans, which have left."""
     number: int
     """Position in the order of arrival, over all traces."""

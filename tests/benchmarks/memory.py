@@ -26,7 +26,7 @@ from otel_session_agg import PriceBook, Settings
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._sdk.parts import Given, build_pipeline
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import Released
 
 from ._workload import MODEL, by_kind, model_attributes, priced, say
 
@@ -85,7 +85,7 @@ def check(children: int = 50) -> None:
             end_child(engine, spans.child(trace, number, call=number % 2 == 0))
     out: list[object] = []
     engine.ended(spans.root(0), None, 0.0, out)
-    [rollup] = [engine.rollup(item) for item in out if isinstance(item, Trace)]
+    [rollup] = [engine.totals.rollup(item.trace) for item in out if isinstance(item, Released)]
     calls = [model_attributes(0, number) for number in range(0, children, 2)]
     figures = [(int(call["gen_ai.usage.input_tokens"]), int(call["gen_ai.usage.output_tokens"])) for call in calls]
     want = (
@@ -176,8 +176,8 @@ def _report_root(children: int) -> None:
     out: list[object] = []
     begin = time.process_time()
     engine.ended(spans.root(0), None, 0.0, out)
-    [trace] = [item for item in out if isinstance(item, Trace)]
-    rollup = engine.rollup(trace)
+    [trace] = [item.trace for item in out if isinstance(item, Released)]
+    rollup = engine.totals.rollup(trace)
     say(f"the root left with {rollup.num_events} events in {1000 * (time.process_time() - begin):.2f} ms")
 
 

@@ -28,7 +28,7 @@ from otel_session_agg._pricing.price_book import PriceBook as _Book
 from otel_session_agg._reading import span as reading
 from otel_session_agg._spans.received import span_data
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import Released, Trace
 
 from ._workload import (
     CALLS,
@@ -75,9 +75,9 @@ def fold(spans: list[tuple[SpanData, ReadableSpan]], events: dict[int, Reading])
         engine.started(data.trace_id, data.span_id, data.parent_id, out)
     for data, span in spans:
         engine.ended(data, span, 0.0, out)
-    left = [item for item in out if isinstance(item, Trace)]
+    left = [item.trace for item in out if isinstance(item, Released)]
     for trace in left:
-        engine.rollup(trace)
+        engine.totals.rollup(trace)
     return left
 
 
@@ -94,9 +94,9 @@ def check_folding() -> None:
     out: list[object] = []
     for data, span in spans:
         engine.ended(data, span, 0.0, out)
-    left = [item for item in out if isinstance(item, Trace)]
+    left = [item.trace for item in out if isinstance(item, Released)]
     roots = [span for _, span in spans if is_root(span)]
-    totals = [engine.rollup(trace).total_tokens for trace in left]
+    totals = [engine.totals.rollup(trace).total_tokens for trace in left]
     wanted = [expected(int(str((root.attributes or {})[TRACE])))["metadata.total_tokens"] for root in roots]
     if totals != wanted or len(fold(spans, events)) != len(roots):
         message = f"{totals} is not {wanted}"

@@ -18,7 +18,7 @@ from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Changed, Trace
+from otel_session_agg._trace.trace import Corrected, Released, Trace
 from otel_session_agg.conventions import CONVENTIONS
 from tests.support.builds import not_compiled
 from tests.support.deadlines import release_due
@@ -69,7 +69,7 @@ class _Harness:
         self.lean = lean
         """Keep no books of carriers: for many steps."""
         self.settings = Settings(**kwargs)
-        self.engine = Engine(self.settings, _read, _price, Deadlines())
+        self.engine = Engine(self.settings, _read, _price, Deadlines(), text=str)
         self.now = 0.0
         self.handed_in: Counter[object] = Counter()
         self.left: Counter[object] = Counter()
@@ -107,10 +107,10 @@ class _Harness:
 
     def _check(self, out: list[object]) -> None:
         for item in out:
-            if isinstance(item, Trace):
-                self.released = [item] if self.lean else [*self.released, item]
-            if not self.lean and not isinstance(item, Changed):
-                self.left[item.payload if isinstance(item, Trace) else item] += 1
+            if isinstance(item, Released):
+                self.released = [item.trace] if self.lean else [*self.released, item.trace]
+            if not self.lean and not isinstance(item, Corrected):
+                self.left[item.trace.payload if isinstance(item, Released) else item] += 1
         engine = self.engine
         assert engine.received == engine.folded + sum(engine.ignored.values())
         assert engine.opened == sum(engine.released.values()) + engine.open
@@ -119,7 +119,7 @@ class _Harness:
 
     def rollup(self, trace: Trace) -> Rollup:
         """The totals of a root that left; ends it."""
-        return self.engine.rollup(trace, str)
+        return self.engine.totals.rollup(trace)
 
     def totals(self) -> tuple[object, ...]:
         """Of the only root that left."""

@@ -11,6 +11,7 @@ from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent
 from otel_session_agg._reading import span as reading
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.trace import Released
 from tests.support.replay import Case, load
 
 _TRACE, _ROOT = 1, 1
@@ -94,12 +95,12 @@ def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: 
         if is_end:
             engine.ended(data, data, 0.0, out)
             if is_asked:
-                engine.rollup(trace)
+                engine.totals.rollup(trace)
         else:
             engine.started(_TRACE, data.span_id, data.parent_id, out)
     engine.ended(root, root, 0.0, out)
-    assert trace in out
-    return _totals(engine.rollup(trace))
+    assert Released(trace) in out
+    return _totals(engine.totals.rollup(trace))
 
 
 def _by_time(told: Sequence[Row]) -> list[tuple[int, int]]:

@@ -229,7 +229,7 @@ class TestMadeUpParent:
             top.end()
         app.flush()
         assert 16 == len([span for span in app.exporter.spans if not is_ours(span)])
-        assert {} == app.span_worker.pipeline.engine.roots.tops
+        assert {} == app.span_worker.pipeline.engine.roots.tops.by_span
 
 
 class TestParentComesLate:

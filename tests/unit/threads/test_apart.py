@@ -112,7 +112,7 @@ class TestTaken:
             app.span_worker.pipeline,
             (
                 (app.span_worker.pipeline.manager, "root_ended"),
-                (app.span_worker.pipeline.engine, "fold_roots"),
+                (app.span_worker.pipeline.engine.totals, "fold_roots"),
                 (app.span_worker.pipeline, "add_roots"),
                 (app.span_worker.pipeline, "turn"),
                 (app.span_worker.pipeline, "due"),

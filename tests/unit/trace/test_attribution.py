@@ -16,7 +16,7 @@ from otel_session_agg._trace import attribution
 from otel_session_agg._trace import engine as _engine
 from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Changed, Trace
+from otel_session_agg._trace.trace import Corrected, Released, Trace
 from otel_session_agg.testing import RecordingExporter
 from tests.support.deadlines import release_due
 from tests.unit.trace.test_engine import CHAT, data, new
@@ -48,13 +48,13 @@ def ended(rows: Rows, order: list[int] | None = None) -> tuple[Engine, Trace]:
         engine.started(1, span_id, parent_id, out)
     for span_id in order or [row[0] for row in reversed(rows)]:
         engine.ended(data(span_id, by_id[span_id][1], by_id[span_id][2], start_ns=span_id, end_ns=100 + span_id), span_id, 0, out)
-    [trace] = [item for item in out if isinstance(item, Trace)]
+    [trace] = [item.trace for item in out if isinstance(item, Released)]
     return engine, trace
 
 
 def found(engine: Engine, trace: Trace) -> dict[str | None, tuple[int, int]]:
     """Events and tokens of each session."""
-    return {name: (rollup.num_events, rollup.total_tokens or 0) for name, rollup in engine.rollups(trace).items()}
+    return {name: (rollup.num_events, rollup.total_tokens or 0) for name, rollup in engine.totals.rollups(trace).items()}
 
 
 class TestOneSession:
@@ -115,7 +115,7 @@ class TestStrong:
         """Tools, errors and times go with the event."""
         rows: Rows = [(1, None, strong("r")), (2, 1, {**AGENT, **strong("a")}), (3, 2, TOOL), (4, 1, TOOL)]
         engine, trace = ended(rows)
-        rollups = engine.rollups(trace)
+        rollups = engine.totals.rollups(trace)
         assert [1, 1] == [rollups[name].num_tool_events for name in "ra"]
         assert [(2, 103), (1, 104)] == [(rollups[name].start_ns, rollups[name].end_ns) for name in "ar"]
 
@@ -211,11 +211,11 @@ class TestBatch:
         below = [[row[0] for row in rows if row[1] == item] for item in items]
         order = [span_id for index in drawn.draw(st.permutations(range(len(items)))) for span_id in [*below[index], items[index]]]
         engine, trace = ended(rows, [*order, 1])
-        rollups = engine.rollups(trace)
+        rollups = engine.totals.rollups(trace)
         expected = {f"item-{number}": (1 + size, TOKENS * size, TOKENS * size) for number, size in enumerate(sizes)}
         got = {key: (one.num_events, one.total_tokens or 0, one.cost_pusd) for key, one in rollups.items()}
         assert expected == {key: row for key, row in got.items() if key != "job"}
-        whole = engine.rollup(trace)
+        whole = engine.totals.rollup(trace)
         assert (1 + len(rows) - 2, TOKENS * sum(sizes)) == (whole.num_events, whole.total_tokens or 0)
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,10 +266,10 @@ class TestLate:
         engine.ended(data(2, 1, {**CHAT, **strong("a")}), 2, 0, out)
         engine.ended(data(1, None), 1, 0, out)
         release_due(engine, 10, out)
-        [trace] = [item for item in out if isinstance(item, Trace)]
+        [trace] = [item.trace for item in out if isinstance(item, Released)]
         assert {"a": (1, TOKENS)} == found(engine, trace)
         engine.ended(data(3, 1, {**CHAT, **strong("b")}), 3, 11, out)
-        assert [trace] == [item.trace for item in out if isinstance(item, Changed)]
+        assert [trace] == [item.trace for item in out if isinstance(item, Corrected)]
         assert {"a": (1, TOKENS), "b": (1, TOKENS)} == found(engine, trace)
 
     def test_names_it_late(self) -> None:
@@ -281,10 +281,10 @@ class TestLate:
         engine.ended(data(3, 2, CHAT), 3, 0, out)
         engine.ended(data(1, None, strong("r")), 1, 0, out)
         release_due(engine, 10, out)
-        [trace] = [item for item in out if isinstance(item, Trace)]
+        [trace] = [item.trace for item in out if isinstance(item, Released)]
         assert {"r": (1, TOKENS)} == found(engine, trace)
         engine.ended(data(2, 1, {**AGENT, **strong("a")}), 2, 11, out)
-        rollups = engine.rollups(trace)
+        rollups = engine.totals.rollups(trace)
         assert {"a": (2, TOKENS), "r": (0, 0)} == {
             name: (rollup.num_events, rollup.total_tokens or 0) for name, rollup in {"r": Rollup(), **rollups}.items()
         }

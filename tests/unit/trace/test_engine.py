@@ -18,7 +18,7 @@ from otel_session_agg._trace import traces_by_session
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import Released
 from otel_session_agg._trace.trace_table import MAX_REMEMBERED
 
 CHAT: dict[str, Any] = {
@@ -36,7 +36,7 @@ def price(call: Call) -> int:
 
 def new() -> tuple[Engine, list[object]]:
     """An engine, and where it puts what leaves."""
-    return Engine(Settings(), reading.read, price, Deadlines()), []
+    return Engine(Settings(), reading.read, price, Deadlines(), text=str), []
 
 
 def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None = None, **more: Any) -> SpanData:
@@ -45,7 +45,7 @@ def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None 
 
 
 def rollups(engine: Engine, out: list[object]) -> list[Rollup]:
-    return [engine.rollup(trace) for trace in out if isinstance(trace, Trace)]
+    return [engine.totals.rollup(item.trace) for item in out if isinstance(item, Released)]
 
 
 class TestCarriedContext:
@@ -273,9 +273,9 @@ class TestRootsOwn:
         engine, out = new()
         engine.started(1, 1, None, out)
         engine.ended(data(1, None, {"output.value": "bye"}, failed=True, status_description="no"), "root", 0, out)
-        [trace] = out
-        assert isinstance(trace, Trace)
-        rollup = engine.rollup(trace, str)
+        [root] = out
+        assert isinstance(root, Released)
+        rollup = engine.totals.rollup(root.trace)
         assert rollup.output is not None
         assert rollup.error is not None
         assert ("bye", "no", 0) == (rollup.output.value, rollup.error.value, rollup.num_errors)
@@ -286,9 +286,9 @@ class TestRootsOwn:
         engine.started(1, 1, None, out)
         engine.ended(data(2, 1, {"output.value": "hi"}, failed=True, status_description="bad"), "child", 0, out)
         engine.ended(data(1, None, {"output.value": "bye"}, failed=True, status_description="no"), "root", 0, out)
-        trace = out[1]
-        assert isinstance(trace, Trace)
-        rollup = engine.rollup(trace, str)
+        root = out[1]
+        assert isinstance(root, Released)
+        rollup = engine.totals.rollup(root.trace)
         assert rollup.output is not None
         assert rollup.error is not None
         assert ("hi", "bad", 1) == (rollup.output.value, rollup.error.value, rollup.num_errors)

@@ -14,7 +14,7 @@ from otel_session_agg._trace.outlived import MAX_WAITING
 from otel_session_agg._trace.trace import Trace
 from tests.support.deadlines import release_due
 from tests.support.folding import Row, folded
-from tests.unit.trace.test_engine import CHAT, data, new, price, rollups
+from tests.unit.trace.test_engine import CHAT, data, new, rollups
 
 SILENT: dict[str, Any] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 OUTER, INNER = "outer", "inner"
@@ -79,7 +79,7 @@ class TestWhileOpen:
             engine.started(1, span_id, parent_id, out)
         for span in (*more, data(2, ROOT, outer, scope_name=OUTER, end_ns=50)):
             engine.ended(span, span, 0.0, out)
-        rollup = engine.rollup(trace)
+        rollup = engine.totals.rollup(trace)
         return rollup.num_model_events, rollup.prompt_tokens, rollup.num_events
 
     def test_counts(self) -> None:
@@ -107,7 +107,7 @@ class TestWhileOpen:
             engine.started(1, span_id, span_id - 1, out)
         for span in stream(2, 100, chat(100)):
             engine.ended(span, span, 0.0, out)
-            engine.rollup(trace)
+            engine.totals.rollup(trace)
         engine.ended(data(ROOT, None), "root", 0.0, out)
         assert [(1, 100)] == [(rollup.num_model_events, rollup.prompt_tokens) for rollup in rollups(engine, out)]
 
@@ -159,7 +159,7 @@ class TestEnd:
         for span_id in (2, 3):
             engine.started(1, span_id, span_id - 1, out)
         engine.ended(stream(2, 100, chat(100))[0], "outer", 0.0, out)
-        trace.give_up([3], engine.ended_spans, price)
+        engine._folding.give_up(trace, [3])
         assert not trace.nodes
         assert trace.window is not None
         assert 1 == len(trace.window.calls())

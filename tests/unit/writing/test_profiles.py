@@ -15,7 +15,7 @@ from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
 from otel_session_agg._settings import PROFILE_NAMES, Settings
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import Released
 from otel_session_agg._writing.profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
 from otel_session_agg._writing.rollup_attributes import AttributeValue
 from otel_session_agg._writing.rollup_attributes import attributes as written_by_default
@@ -221,8 +221,8 @@ def _totals(own: dict[str, AttributeValue], children: list[_Child], scope: str) 
         times = (100 * span_id, 100 * span_id + 50)
         engine.ended(SpanData("step", 1, span_id, parent_id, "INTERNAL", "calls", "", *times, attributes), "child", 0, out)
     engine.ended(SpanData("turn", 1, 1, None, "INTERNAL", scope, "", 1, 10_000, {"session.id": "s1", **own}), "root", 0, out)
-    [trace] = [left for left in out if isinstance(left, Trace)]
-    values = written_by_default(engine.rollup(trace))
+    [trace] = [left.trace for left in out if isinstance(left, Released)]
+    values = written_by_default(engine.totals.rollup(trace))
     return {name: value for name, value in values.items() if name != n.COST_SOURCE}
 
 
