@@ -111,6 +111,11 @@ def wait_for_records(workers: Workers, number: int) -> list[Told]:
     return workers.records()
 
 
+def connect(workers: Workers) -> None:
+    """Let each process connect to the store, so that its first write takes no longer than others."""
+    workers.each("totals", "nobody", 30.0)
+
+
 def root_of(worker: Worker, name: str) -> Root:
     """A root, as soon as it has left."""
     wait_until(lambda: any(root.name == name for root in worker.do("roots")))
@@ -401,7 +406,8 @@ class TestEnds:
     def test_idle(self, any_url: str) -> None:
         """A session in which nothing happens any more gets one record, from one process, and no second one for nothing."""
         jobs: list[Job] = [("idle", 1, 10), ("idle", 1, 20), ("idle", 1, 30)]
-        with spawned(3, any_url, session_idle_seconds=0.8, linger_seconds=0.2) as workers:
+        with spawned(3, any_url, session_idle_seconds=1.5, linger_seconds=0.2) as workers:
+            connect(workers)
             workers.every("work", shares(jobs, 3))
             seen = [record(jobs, "idle", end_reason="idle")]
             wait_until(lambda: seen == workers.records())
@@ -414,7 +420,8 @@ class TestEnds:
     def test_idle_after_the_end(self, any_url: str) -> None:
         """A process that forgets a session which another one has ended does not make it change."""
         jobs: list[Job] = [("ended", 1, 10), ("ended", 1, 20)]
-        with spawned(2, any_url, session_idle_seconds=0.8, linger_seconds=0.2) as workers:
+        with spawned(2, any_url, session_idle_seconds=1.5, linger_seconds=0.2) as workers:
+            connect(workers)
             workers.every("work", shares(jobs, 2))
             workers.each("flush")
             workers[0].do("end", "ended")
@@ -538,11 +545,11 @@ class TestWaiting:
                     assert expected == answers
 
     def test_totals(self, any_url: str) -> None:
-        """Outside of any block, too, each process answers with what all of them have used."""
+        """Outside of any block, too, each process answers with what all of them have used in blocks that asked."""
         with spawned(2, any_url) as workers:
             for number in range(10):
                 for turn in range(2):
-                    workers[turn].do("answer", f"s{number}", 100.0, 5, 0.0)
+                    workers[turn].do("answer", f"s{number}", 100.0, 5, self.WAIT_SECONDS)
                 told = [workers[turn].do("totals", f"s{number}", self.WAIT_SECONDS) for turn in range(2)]
                 assert [(2, 2 * (5 + CALL_USD))] * 2 == [row[:2] for row in told]
 
