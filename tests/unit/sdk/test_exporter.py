@@ -501,11 +501,12 @@ class TestSessions:
         assert (exporter._context_processor,) == provider._active_span_processor._span_processors
         exporter.shutdown()
 
-    def test_force_flush_of_the_provider(self, provider: TracerProvider) -> None:
+    def test_force_flush_of_the_provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """``force_flush`` of the provider reaches roots that wait, although the batch processor does not pass it on."""
-        sent = RecordingExporter()
+        sent, provider = RecordingExporter(), TracerProvider(shutdown_on_exit=False)
         exporter = SessionSpanExporter(sent, settings=Settings())
         provider.add_span_processor(BatchSpanProcessor(exporter))
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)  # only now: the exporter joins it by itself, as the last
         exporter._context_processor.attach()
         provider.get_tracer("tests").start_span("root").end()
         assert provider.force_flush()
