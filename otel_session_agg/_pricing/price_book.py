@@ -273,7 +273,7 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
         more["num_calls"] = call.model_events or None
     cost = prices.cost_pusd(
         provider=call.provider,
-        models=call.models,
+        models=call.response_models + call.request_models,  # as Call.models
         usage=call.usage or Usage(),
         at_ns=call.start_ns,
         server_address=call.server_address,

@@ -19,7 +19,7 @@ How many traces of a session are open comes in as ``num_open``, time as ``now``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
 from otel_session_agg._model.growing_totals import GrowingTotals
@@ -52,6 +52,8 @@ class SessionLifecycle:
         self._deadlines: PhaseDeadlines[str] = deadlines.of(Phase.SESSIONS)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         """The one used last is the last."""
+        self.get: Callable[[str], Session | None] = self._sessions.get
+        """Returns a session; ``None``: it is not in memory."""
         self._num_writers = 0
         self.are_too_many = False
         """Whether the caller is to `forget` sessions."""
@@ -65,10 +67,6 @@ class SessionLifecycle:
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
-
-    def get(self, session_id: str) -> Session | None:
-        """Return a session; ``None``: it is not in memory."""
-        return self._sessions.get(session_id)
 
     # -- changes ---------------------------------------------------------------------------
 

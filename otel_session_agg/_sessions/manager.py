@@ -26,14 +26,13 @@ from otel_session_agg._sessions.known_sessions import KnownSessions
 from otel_session_agg._sessions.released_root import Release, ReleasedRoot, is_published_elsewhere
 from otel_session_agg._sessions.remote_reads import RemoteReads
 from otel_session_agg._sessions.root_release import RootRelease
-from otel_session_agg._sessions.session_delta import take_delta
+from otel_session_agg._sessions.session_delta import by_session, take_delta
 from otel_session_agg._sessions.session_publisher import SessionPublisher
 from otel_session_agg._sessions.store_side import store_side
 from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.session_slots import RemoteTotals, Spent
 from otel_session_agg._sharing.store_queue import Received
 from otel_session_agg._sharing.store_worker import StoreWorker
-from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Trace
 
@@ -247,7 +246,8 @@ class SessionManager:
             self.sessions.end_awaited(now, all_now=all_now)
         if Phase.SESSIONS in due:
             self._check_ends(now)
-        self.sessions.forget_budgets()
+        if self.records or self.lifecycle.forgotten:
+            self.sessions.forget_budgets()
         for session_id in self._publisher.outdated(self.sessions, touched, now):
             self.totals(session_id, now)
         self._publisher.publish(self.sessions, now, all_now=all_now)

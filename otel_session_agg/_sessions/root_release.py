@@ -28,7 +28,7 @@ from otel_session_agg._sessions.session_delta import SessionDelta, take_delta
 from otel_session_agg._sharing.keys import SlotWrite
 from otel_session_agg._sharing.parts import RemoteParts, TraceParts
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Trace
+from otel_session_agg._trace.trace import FOLDED, Trace
 
 LAST_LOOK_SECONDS = 0.25
 """How long before a root has to leave its parts are last looked up.
@@ -93,7 +93,12 @@ class RootRelease:
     ) -> SessionDelta | None:
         """Return what the sessions of a root that left get; parts follow into its session."""
         delta = take_delta(
-            trace, session_id, rollups, has_left=trace.is_folded, is_late=is_late, on_root=on_root
+            trace,
+            session_id,
+            rollups,
+            has_left=trace.state >= FOLDED,
+            is_late=is_late,
+            on_root=on_root,
         )
         is_part = trace.root_span is None or trace.root_span.is_part
         if delta is not None and session_id is not None and not is_part:
@@ -253,14 +258,14 @@ class RootRelease:
         if trace.root_span is None or trace.root_span.is_part:
             session_id = self._session_of_part(trace)
             writes = self._policy.part(trace, session_id, rollups, is_open=False)
-        elif trace.is_folded and trace.session_id is None:
+        elif trace.state >= FOLDED and trace.session_id is None:
             if self._policy.known is not None:
                 return self._becomes_session(trace, rollups)
             # the process that sees it in the store makes it a session, with all of its parts
             rollup = self._engine.totals.rollup(trace)
             writes = self._policy.root(trace, None, rollup, looks=True)
         # if only now its session is known, that gets the root, too
-        delta = self._delta(trace, trace.session_id, rollups, is_late=trace.is_folded)
+        delta = self._delta(trace, trace.session_id, rollups, is_late=trace.state >= FOLDED)
         return Release((delta,), writes=writes)
 
     def _becomes_session(self, trace: Trace, rollups: Rollups) -> Release:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._model.session_totals import Member, SessionTotals
-from otel_session_agg._trace.attribution import by_session
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
@@ -100,6 +99,16 @@ def take_delta(  # noqa: PLR0913 -- what is known of a trace
         for name in _names(own_id, after, before, roots, labels)
     ]
     return SessionDelta(trace, gains, is_late, is_double=reported.is_double)
+
+
+def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dict[str, Rollup]:
+    """Return totals by session id; those without a session go to ``default``, if that is given."""
+    own: dict[str, Rollup] = {}
+    for name, one in rollups.items():
+        session_id = name if name is not None else default
+        if session_id is not None:
+            own[session_id] = own[session_id] + one if session_id in own else one
+    return own
 
 
 def _names(own_id: str | None, *found: Iterable[str]) -> Iterable[str]:

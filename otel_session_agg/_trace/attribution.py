@@ -5,7 +5,7 @@ The rules are at the head of ``totals``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import SessionTotals
@@ -211,13 +211,3 @@ class SessionAttribution:
 
 
 _NO_SESSION: SessionKey = (None, False)
-
-
-def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dict[str, Rollup]:
-    """Return totals by session id; those without a session go to ``default``, if that is given."""
-    own: dict[str, Rollup] = {}
-    for name, one in rollups.items():
-        session_id = name if name is not None else default
-        if session_id is not None:
-            own[session_id] = own[session_id] + one if session_id in own else one
-    return own

@@ -144,7 +144,7 @@ class RecentCalls:
         """
         left_out = self._leave_out(trace) if self._is_mixed else 0
         if not trace.opened:
-            calls = trace.recent_calls()
+            calls = trace.window.calls() if trace.window is not None else []
             for call in calls:
                 if call.usage_counts and not call.strong:
                     return left_out

@@ -154,11 +154,6 @@ class Trace:
         return self.state >= LEFT
 
     @property
-    def is_folded(self) -> bool:
-        """Whether the root itself is in the totals."""
-        return self.state >= FOLDED
-
-    @property
     def begins(self) -> bool:
         """Whether the root is known to begin the trace: nothing above it is in another process."""
         return self.root_id is not None and not (

@@ -55,4 +55,4 @@ class TestStates:
         for span_id, start_ns in ((2, 20), (3, 10), (4, 30)):
             trace.note_first(data(span_id, 9, start_ns=start_ns, end_ns=40))
         trace.leave()
-        assert (3, True, False) == (trace.root_id, trace.has_left, trace.is_folded)
+        assert (3, True, False) == (trace.root_id, trace.has_left, trace.state >= FOLDED)
