@@ -53,7 +53,7 @@ EMITTERS: tuple[Emitter, ...] = (
         scopes=("@arizeai/openinference-instrumentation-bedrock",),
         contains=("output.value", '"streaming":true'),
         proof=(
-            "recorded: 0.5.1 tells the stream's first figure when another instrumentation has "
+            "recorded: 0.5.1 states the stream's first figure when another instrumentation has "
             "read the stream"
         ),
         effects={Effect.UNSURE_OUTPUT},

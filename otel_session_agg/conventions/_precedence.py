@@ -54,7 +54,7 @@ from otel_session_agg.conventions import (
 from otel_session_agg.conventions._schema import Convention
 
 CONVENTIONS: tuple[Convention, ...] = (
-    langfuse.TABLE,  # the application's SDK states the whole of a call, whoever else writes on it
+    langfuse.TABLE,  # the application's SDK states the whole of a call, whatever else is on it
     openinference.TABLE,
     otel_genai.TABLE,  # with what extends it: a key of two tables belongs to the first
     openllmetry.TABLE,

@@ -117,7 +117,7 @@ TABLE = Convention(
             lacks=("duration", "gen_ai.response.id", "gen_ai.output.messages", "response_data"),
             proof=(
                 "recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with "
-                "a duration tells the rest"
+                "a duration states the rest"
             ),
             effects={Effect.BEGINS_STREAM},
         ),

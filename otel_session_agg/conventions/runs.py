@@ -41,7 +41,7 @@ TABLE = Convention(
         Emitter(
             scopes=("opentelemetry.instrumentation.crewai",),
             has=("crewai.agent.llm",),
-            proof="recorded: 0.62.4 tells the figures of an agent's calls on the agent",
+            proof="recorded: 0.62.4 states the figures of an agent's calls on the agent",
             effects={Effect.MAKES_CALLS},
         ),
         Emitter(

@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's
-        """Log nothing: stderr belongs to whoever runs the program."""
+        """Log nothing: stderr belongs to the program."""
 
 
 class _Server(ThreadingHTTPServer):
