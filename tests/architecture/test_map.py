@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 from .test_layers import MODULES, PACKAGE, ROOMS, room
 
+_METAPHORS = {"arrivals", "companion", "courier", "departures", "desk", "door", "errand", "gathering", "homeless"}
+_METAPHORS |= {"keeper", "ledger", "orphan", "outbox", "tally", "teller", "told"}
+"""What parts were called once, and what spans did in that language; the map has the words of the field instead."""
+
 _TITLE = re.compile(r"^### (?:`(?P<name>[\w.]+)/?`|Ground)$")
 _ROW = re.compile(r"^\| (`[\w/.]+\.py`(?:, `[\w/.]+\.py`)*) \|")
 
@@ -47,3 +51,15 @@ class TestMap:
         journey = re.findall(r"\b(_\w+(?:/\w+)?)\.py", (PACKAGE / "README.md").read_text(encoding="utf-8").split("```")[1])
         assert len(journey) > 10
         assert {path.replace("/", ".") for path in journey} <= MODULES.keys()
+
+
+class TestWords:
+    """Names and texts are the field's own."""
+
+    def test_no_metaphors(self) -> None:
+        """None of the words that only an insider understands is in a name, a docstring or a comment."""
+        texts = "\n".join(path.read_text(encoding="utf-8") for path in (*PACKAGE.rglob("*.py"), PACKAGE / "README.md"))
+        texts = texts.replace('"told_in_another_trace"', "")  # a reason that users' metrics have
+        words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+", texts)}
+        assert {"deadline", "picodollars"} < words
+        assert set() == words & _METAPHORS
