@@ -40,10 +40,9 @@ class Phase(IntEnum):
 class Deadline(Generic[T]):
     """One entry; ``cancel()`` leaves it in the heap, where it is skipped."""
 
-    __slots__ = ("item", "phase", "when_seconds")
+    __slots__ = ("item", "phase")
 
-    def __init__(self, when_seconds: float, phase: Phase, item: T) -> None:
-        self.when_seconds = when_seconds
+    def __init__(self, phase: Phase, item: T) -> None:
         self.phase = phase
         self.item: T | None = item
 
@@ -70,7 +69,7 @@ class Deadlines:
 
     def add(self, when_seconds: float, phase: Phase, item: T) -> Deadline[T]:
         """Add ``item``, due at ``when_seconds`` on the caller's monotonic clock."""
-        entry = Deadline(when_seconds, phase, item)
+        entry = Deadline(phase, item)
         self._count += 1
         heappush(self._heap, (when_seconds, self._count, entry))
         self.first_seconds = min(self.first_seconds, when_seconds)

@@ -150,7 +150,7 @@ class Pipeline:
     def _drain(self, reason: str, now: float, out: Out[ReadableSpan]) -> None:
         if self.assembler is not None:
             self.assembler.drain(reason, now, out)
-        self.engine.drain(reason, now, out)
+        self.engine.drain(reason, out)
 
     # -- what leaves ------------------------------------------------------------------------------
 

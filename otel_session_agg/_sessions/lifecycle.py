@@ -102,12 +102,11 @@ class SessionLifecycle:
             is_changed = grown.add_labels(gain.labels) or is_changed
         on_root = gain.on_root
         if on_root is not None:  # which makes no new record
-            are_new = [
-                one.stands_on_root(on_root.num_events, has_feedback=on_root.has_feedback)
-                for one in growing
-            ]
-            if are_new[0]:
-                self.unwritten[session.session_id] = None
+            num_events, has_feedback = on_root
+            for one in growing:
+                is_new = one.stands_on_root(num_events, has_feedback=has_feedback)
+                if is_new and one is grown:
+                    self.unwritten[session.session_id] = None
         if is_changed:
             self._set_changed(session)
 

@@ -29,7 +29,7 @@ from typing import NamedTuple, TypeVar
 
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.duplicates import Window
+from otel_session_agg._trace.duplicates import MISSES, Window
 from otel_session_agg._trace.folding import Folding
 from otel_session_agg._trace.same_call import absorb, differs, one_call, same_model
 from otel_session_agg._trace.token_counts import same_figures
@@ -58,9 +58,6 @@ _MAX_ALONE = 512
 
 When a second scope appears, it may report these, too.
 """
-
-_MISSES = 16
-"""Calls that ended before this one began, after which such a search is given up."""
 
 _Figures = tuple["int | None", "int | None"]
 
@@ -98,11 +95,10 @@ class Sighting(NamedTuple):
 
 
 class RecentCalls:
-    """The recent calls of all traces; beyond ``most``, those of the oldest trace are settled."""
+    """The recent calls of all traces; of too many, those of the oldest trace are settled."""
 
-    def __init__(self, folding: Folding, most: int) -> None:
+    def __init__(self, folding: Folding) -> None:
         self._folding = folding
-        self._most = most
         self.number = 0
         """Number of calls that can still be corrected."""
         self.traces: OrderedDict[int, tuple[Trace, int]] = OrderedDict()
@@ -123,12 +119,12 @@ class RecentCalls:
         _, before = self.traces.get(id(trace), (trace, 0))
         self.number += window.num_calls - before
         self.traces[id(trace)] = (trace, window.num_calls)
-        while self.number > self._most:
+        while self.number > MAX_RECENT_CALLS:
             _, (oldest, number) = self.traces.popitem(last=False)
             self.number -= number
             self._folding.settle_calls(oldest, oldest.recent_calls())
         for call in fresh:
-            if call.strong and (call.usage_counts or call.model_events or call.silent):
+            if _is_findable(call):
                 self._note(Sighting(call, trace), call.scopes[0])
 
     def forget(self, trace: Trace) -> None:
@@ -144,7 +140,7 @@ class RecentCalls:
         """
         left_out = self._leave_out(trace) if self._is_mixed else 0
         if not trace.opened:
-            calls = trace.window.calls() if trace.window is not None else []
+            calls = trace.recent_calls()
             for call in calls:
                 if call.usage_counts and not call.strong:
                     return left_out
@@ -175,7 +171,7 @@ class RecentCalls:
     def _leave_out(self, trace: Trace) -> int:
         number = 0
         for call in trace.recent_calls():
-            if not call.strong or not (call.usage_counts or call.model_events or call.silent):
+            if not _is_findable(call):
                 continue
             mine = Sighting(call, trace)
             other = self._same_call(mine)
@@ -204,9 +200,14 @@ class RecentCalls:
             if _differs(mine, other) and _may_be_one(mine, other):
                 return other
             misses += other.call.end_ns < call.start_ns
-            if misses > _MISSES:
+            if misses > MISSES:
                 break
         return None
+
+
+def _is_findable(call: Call) -> bool:
+    """Return whether another trace may report a call."""
+    return call.strong and bool(call.usage_counts or call.model_events or call.silent)
 
 
 def _put(index: Recent[_Name, tuple[Sighting, ...]], name: _Name, mine: Sighting) -> None:

@@ -17,7 +17,7 @@ Duplicates end within milliseconds of each other and late descendants within sec
 minutes of an agent's work.
 """
 
-_MISSES = 16
+MISSES = 16
 """Calls that ended before this one began, after which a search is given up.
 
 Reports of one call end together.
@@ -125,7 +125,7 @@ class Window:
                 fallback = _nearer(fallback, other, call)
             elif other.end_ns < call.start_ns:
                 misses += 1
-                if misses > _MISSES:
+                if misses > MISSES:
                     break
         return fallback
 

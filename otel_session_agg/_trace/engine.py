@@ -41,7 +41,7 @@ from otel_session_agg._reasons import (
     SHUTDOWN,
 )
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace.cross_trace import MAX_RECENT_CALLS, RecentCalls
+from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.folding import Folding
 from otel_session_agg._trace.totals import Price, Text, no_text
@@ -85,7 +85,7 @@ class Engine(SpanCounts):
         self.roots = TraceTable(self.ended_spans)
         self.traces_by_session = TracesBySession(self.roots.keeps)
         self._folding = Folding(self.ended_spans, price)
-        self._recent_calls = RecentCalls(self._folding, MAX_RECENT_CALLS)
+        self._recent_calls = RecentCalls(self._folding)
         self.totals = TraceTotals(self._folding, self._recent_calls, self, text)
 
     @property
@@ -228,7 +228,7 @@ class Engine(SpanCounts):
         The root above it is marked partial.
         """
         self.ignored[FAULT] += 1
-        span = self.roots.tops.as_root(span)
+        span = self.roots.as_it_began(span)
         if span.parent_id is not None:
             trace = self.roots.find(span.trace_id, span.parent_id)
             if trace is not None:
@@ -247,7 +247,7 @@ class Engine(SpanCounts):
         """Release what has waited long enough."""
         self._release_all(self._deadlines.take(), LINGER, out)
 
-    def drain(self, reason: str, _now: float, out: Out[P]) -> None:
+    def drain(self, reason: str, out: Out[P]) -> None:
         """Release every root that has ended, at once; on shutdown also traces without a root."""
         ended = [
             one

@@ -23,7 +23,7 @@ from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import MAX_CLIMB
 from otel_session_agg._trace.folding import Folding
 from otel_session_agg._trace.nesting import CALLS, gives_way, nest_late, relevant_below
-from otel_session_agg._trace.outlived import OutlivedSpan
+from otel_session_agg._trace.outlived import Outlived, OutlivedSpan
 from otel_session_agg._trace.totals import Node, Text, no_text, short
 from otel_session_agg._trace.trace import CLOSED, FOLDED, LEFT, Corrected, P, Released, Trace
 
@@ -59,10 +59,10 @@ class TraceTotals:
         elif trace.opened and trace.state < LEFT:
             self._look_ahead(trace)
         nodes, calls = trace.attached(), trace.recent_calls()
-        if above and trace.root_span is not None and trace.root_span.is_part:
+        if above:
             nodes += _root_as_event(trace)
         if trace.outlived is not None and trace.outlived.spans:
-            calls += _calls_of_waiting(trace)
+            calls += _calls_of_waiting(trace, trace.outlived)
         text = self.text if with_output else no_text
         rollups = trace.attribution.rollups(nodes, calls, self._folding.price, text)
         if trace.state >= LEFT:
@@ -183,11 +183,9 @@ class TraceTotals:
         return calls, flags, is_behind
 
 
-def _calls_of_waiting(trace: Trace) -> list[Call]:
+def _calls_of_waiting(trace: Trace, outlived: Outlived) -> list[Call]:
     """Return the calls of waiting spans, unless ended spans below or beside them report these."""
-    if trace.outlived is None:
-        return []
-    found = [_as_it_stands(trace, one) for one in trace.outlived.innermost(trace.opened or {})]
+    found = [_as_it_stands(trace, one) for one in outlived.innermost(trace.opened or {})]
     return [call for call in found if call is not None]
 
 

@@ -102,7 +102,7 @@ class _Harness:
     def drain(self) -> None:
         """Everything is asked for."""
         out: list[object] = []
-        self.engine.drain("force_flush", self.now, out)
+        self.engine.drain("force_flush", out)
         self._check(out)
 
     def _check(self, out: list[object]) -> None:

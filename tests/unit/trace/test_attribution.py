@@ -12,8 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
 from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, session
-from otel_session_agg._trace import attribution
-from otel_session_agg._trace import engine as _engine
+from otel_session_agg._trace import attribution, cross_trace
 from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Corrected, Released, Trace
@@ -237,7 +236,7 @@ class TestBatch:
     @pytest.mark.parametrize("name", [strong, weak])
     def test_settled_early(self, name: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
         """Calls that are added up for good because there are too many are in their sessions all the same."""
-        monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 3)
+        monkeypatch.setattr(cross_trace, "MAX_RECENT_CALLS", 3)
         rows = batch([4, 5, 6], {}, name)
         owner = {row[0]: row[2] for row in rows if row[1] == 1}
         rows = [

@@ -13,8 +13,7 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
 from otel_session_agg._settings import Settings
-from otel_session_agg._trace import engine as _engine
-from otel_session_agg._trace import traces_by_session
+from otel_session_agg._trace import cross_trace, traces_by_session
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
@@ -80,6 +79,15 @@ class TestCarriedContext:
         engine.ended(data(1, None), "root", 0, out)
         assert [2] == [rollup.num_events for rollup in rollups(engine, out)]
 
+    def test_fault(self) -> None:
+        """A span below a root of this process whose reading raises is waited for no longer, and the root says so."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, None, out, 1)
+        engine.fault(data(2, None, CHAT, carried_parent_id=1))
+        engine.ended(data(1, None), "root", 0, out)
+        assert ["fault"] == [item.trace.partial for item in out if isinstance(item, Released)]
+
     def test_start_not_seen(self) -> None:
         """Without its start, a span with a carried parent is taken for a root."""
         engine, out = new()
@@ -93,7 +101,7 @@ class TestRecentCalls:
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Beyond the bound the oldest are settled, and every total is exact."""
-        monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 5)
+        monkeypatch.setattr(cross_trace, "MAX_RECENT_CALLS", 5)
         engine, out = new()
         for trace_id in range(1, 11):
             engine.started(trace_id, 1, None, out)
@@ -117,7 +125,7 @@ class TestRecentCalls:
 
     def test_settled_below(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An agent's sum does not count beside calls that are settled."""
-        monkeypatch.setattr(_engine, "MAX_RECENT_CALLS", 1)
+        monkeypatch.setattr(cross_trace, "MAX_RECENT_CALLS", 1)
         engine, out = new()
         engine.started(1, 1, None, out)
         engine.started(1, 2, 1, out)
@@ -237,7 +245,7 @@ class TestSessions:
         engine.ended(data(3, 1, {"session.id": "s"}), "child", 0, out)
         engine.ended(data(1, None), "root", 0, out)
         assert 1 == engine.traces_by_session.number("s")
-        engine.drain("shutdown", 0, out)
+        engine.drain("shutdown", out)
         assert (1, ["s"]) == (engine.traces_by_session.number("s"), engine.traces_by_session.names())
         for trace_id in range(2, MAX_REMEMBERED + 2):
             engine.started(trace_id, 1, None, out)
