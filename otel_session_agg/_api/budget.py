@@ -138,7 +138,7 @@ class Budget:
 
         Args:
             wait_seconds: With a store that is shared, how long to wait at most for what other
-                processes have open in the session or are about to write; 0 looks at what is known
+                processes are known to have open in the session; 0 looks at what is known
                 here already and never waits.
 
         Raises:

@@ -30,7 +30,7 @@ class Phase(IntEnum):
     PARTS = 2
     """`RootRelease`: a root has waited for its parts."""
     DELAYED_ENDS = 3
-    """`SessionManager`: a session is to end, now that the spans that were on their way are here."""
+    """`DelayedEnds`: a session is to end, now that the spans that were on their way are here."""
     SESSIONS = 4
     """`SessionLifecycle`: a session may have ended."""
     PUBLISHING = 5

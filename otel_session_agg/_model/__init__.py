@@ -1,1 +1,1 @@
-"""The values that travel between the rooms: immutable, without behaviour beyond merging."""
+"""The values that travel between the rooms, and what adds them up."""

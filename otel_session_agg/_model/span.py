@@ -44,6 +44,9 @@ class Kind(Enum):
     __hash__ = object.__hash__
 
 
+CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
+"""Kinds whose counts are those of one call."""
+
 LACKS_FIGURES = 1
 """The usage or the model of a call may have been dropped."""
 LACKS_SESSION = 2

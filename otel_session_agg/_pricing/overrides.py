@@ -75,8 +75,8 @@ _ALLOWED_NUMBER = (
     f"a number from 0 to {_MAX_USD} with at most {_MAX_DECIMALS} decimals "
     "(int, float, Decimal or str)"
 )
-_TOKENS_PER_PRICE = 10**6
-_EACH = frozenset({"request", "web_search"})
+TOKENS_PER_PRICE = 10**6
+EACH = frozenset({"request", "web_search"})
 """Prices for each one, not for a million."""
 
 
@@ -208,7 +208,7 @@ def _rates(where: str, given: Mapping[Any, object]) -> dict[str, Fraction]:
         if name not in RATE_NAMES:
             _refuse(f"{where}, price name", name, f"one of {', '.join(RATE_NAMES)}")
     return {
-        name: _pusd(f"{where}[{name!r}]", value) / (1 if name in _EACH else _TOKENS_PER_PRICE)
+        name: _pusd(f"{where}[{name!r}]", value) / (1 if name in EACH else TOKENS_PER_PRICE)
         for name, value in given.items()
     }
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._collections.recent import Recent
-from otel_session_agg._model.span import Kind, Usage
+from otel_session_agg._model.span import CALLS, Usage
 from otel_session_agg._pricing.catalogue import find_card
 from otel_session_agg._pricing.model_names import readings
 from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier
@@ -71,9 +71,6 @@ _TABLE_FAILURES = (
 not tried again."""
 
 _UNKNOWN = UnknownCard()
-
-_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
-"""Kinds whose counts are those of one call."""
 
 _Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
 
@@ -269,7 +266,7 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
     if call.terms is not None:
         more["terms"] = call.terms
     # the sum of several calls, whose number may be unknown
-    if call.kind not in _CALLS and call.model_events != 1:
+    if call.kind not in CALLS and call.model_events != 1:
         more["num_calls"] = call.model_events or None
     cost = prices.cost_pusd(
         provider=call.provider,

@@ -92,7 +92,8 @@ class RateCard:
     """Prices of a model, as weights that are ready to be multiplied.
 
     Args:
-        prices: Picodollars for each token (``request``: for each call) by name (``PRICE_NAMES``).
+        prices: Picodollars for each token (``request``: for each call) by name: kinds of tokens
+            (``INPUT_NAMES``, ``OUTPUT_NAMES``), ``request``, ``web_search``.
         tiers: ``(above_tokens, prices)``; each is a whole table that inherits nothing from
             ``prices``.
         complete: Tokens without a rate cost nothing, instead of making the cost unknown.

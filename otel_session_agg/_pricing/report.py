@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from otel_session_agg._model.span import Terms
 from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import demands
-from otel_session_agg._pricing.overrides import Overrides
+from otel_session_agg._pricing.overrides import EACH, TOKENS_PER_PRICE, Overrides
 from otel_session_agg._pricing.price_book import names_of
 from otel_session_agg._pricing.rate_card import ALWAYS, RateCard, Window
 from otel_session_agg._untrusted.formatting import exact_usd, printable
@@ -21,10 +21,8 @@ from otel_session_agg._untrusted.values import PUSD_PER_USD
 __all__ = ["PriceQuery", "PriceReport", "as_json", "as_text", "report_price"]
 
 _TABLE = "genai-prices"
-_EACH = frozenset({"request", "web_search"})
 _ORDER = ("input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h")
 """Prices that are shown first."""
-_MILLION = 10**6
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NO_MODEL = (
     "neither your own prices nor genai-prices have such a model; "
@@ -111,7 +109,7 @@ def report_price(query: PriceQuery, own: Mapping[str, Any] | None = None) -> Pri
 def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
     order = {name: position for position, name in enumerate(_ORDER)}
     names = sorted(prices, key=lambda name: (order.get(name, len(order)), name))
-    units = {name: 1 if name in _EACH else _MILLION for name in names}
+    units = {name: 1 if name in EACH else TOKENS_PER_PRICE for name in names}
     return {name: float(prices[name] / PUSD_PER_USD * units[name]) for name in names}
 
 
@@ -140,7 +138,7 @@ def as_json(report: PriceReport) -> str:
         "source": report.source,
         "genai_prices_version": report.version,
         "usd_per_million_tokens": _of_tokens(report.prices),
-        "usd_each": {name: usd for name, usd in report.prices.items() if name in _EACH},
+        "usd_each": {name: usd for name, usd in report.prices.items() if name in EACH},
         "tiers": [
             {"above_tokens": above, "usd_per_million_tokens": _of_tokens(prices)}
             for above, prices in report.tiers
@@ -153,7 +151,7 @@ def as_json(report: PriceReport) -> str:
 
 
 def _of_tokens(prices: Mapping[str, float]) -> dict[str, float]:
-    return {name: usd for name, usd in prices.items() if name not in _EACH}
+    return {name: usd for name, usd in prices.items() if name not in EACH}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -195,7 +193,7 @@ def _columns(report: PriceReport) -> Iterator[str]:
     tables = [report.prices, *(prices for _, prices in report.tiers)]
     rows = [
         [
-            f"{name.replace('_', ' ')}, {'each' if name in _EACH else 'million tokens'}",
+            f"{name.replace('_', ' ')}, {'each' if name in EACH else 'million tokens'}",
             *(_price(t.get(name)) for t in tables),
         ]
         for name in report.prices

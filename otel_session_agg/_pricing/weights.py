@@ -20,19 +20,11 @@ __all__ = [
     "INPUT_NAMES",
     "INPUT_PARTS",
     "OUTPUT_NAMES",
-    "PRICE_NAMES",
     "Weights",
     "cells_of",
     "known_sides",
     "weights_of",
 ]
-
-PRICE_NAMES = frozenset({
-    "input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h",
-    "audio_input", "audio_output", "audio_cache_read", "reasoning", "image_input", "image_output",
-    "request", "web_search",
-})  # fmt: skip
-"""What a card can price: kinds of tokens, ``request`` (a charge for each call), ``web_search``."""
 
 _STANDS_IN = {
     "cache_read": ("input",),

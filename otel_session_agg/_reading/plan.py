@@ -269,10 +269,10 @@ class Scopes:
         return scope
 
     def _add(self, name: str, version: str) -> Scope:
-        if len(self._scopes) >= MAX_SCOPES or self._memory.is_full:
-            self._scopes.clear()
-            self._memory = PlanMemory()
         scope = self._scopes.get((name, version))
-        if scope is None:
+        if scope is None or self._memory.is_full:
+            if len(self._scopes) >= MAX_SCOPES or self._memory.is_full:
+                self._scopes.clear()
+                self._memory = PlanMemory()
             scope = self._scopes[name, version] = Scope(self._index, name, version, self._memory)
         return scope

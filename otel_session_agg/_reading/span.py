@@ -20,6 +20,7 @@ from typing import Any
 
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import (
+    CALLS,
     LACKS_FIGURES,
     LACKS_SESSION,
     Kind,
@@ -68,7 +69,6 @@ CARRYING_SCOPES = tuple(
 )
 """Prefixes of scopes whose spans may have a parent in this process although it looks remote."""
 
-_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
 # a global is read twenty times faster than an enum's member
 _MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT
@@ -258,7 +258,7 @@ class Reader:
 
 def _lacking(span: SpanData, reading: Reading) -> Reading:
     """Mark what may have been among the attributes that the SDK dropped from a span."""
-    is_call, lacks = reading.kind in _CALLS or reading.usage is not None, 0
+    is_call, lacks = reading.kind in CALLS or reading.usage is not None, 0
     has_model = bool(reading.response_model or reading.request_model)
     if is_call and not span.failed and (reading.usage is None or not has_model):
         lacks |= LACKS_FIGURES

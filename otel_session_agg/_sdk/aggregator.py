@@ -117,7 +117,7 @@ class Aggregator:
         pipeline = span_worker.pipeline
         # copied in one step: another thread may add to them
         lost = sum(list(span_worker.lost.values()))
-        faults = sum(list(self.guard.faults.values())) + sum(list(pipeline.guard.faults.values()))
+        faults = sum(span_worker.faults().values())
         return [
             ("store", type(self.given.store).__name__ if self.is_shared else "memory://"),
             ("open roots", str(pipeline.engine.open)),

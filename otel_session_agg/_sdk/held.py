@@ -28,7 +28,8 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0005, 0.02
 class Until:
     """How far spans are handed on: at most ``number``, and until a monotonic time.
 
-    ``patience_seconds``: how long to wait while no room is made.  It is true while more may go.
+    ``patience_seconds``: how long to wait while no room is made.  Calling it returns whether more
+    may go.
     """
 
     __slots__ = ("_seconds", "number", "patience_seconds")
@@ -118,9 +119,13 @@ def room_of(processor: SpanProcessor) -> Callable[[], int] | None:
     return None
 
 
-def one_by_one(processor: SpanProcessor, held: deque[ReadableSpan], until: Until) -> bool:
-    """Hand on what is held, as long as there is room; see ``HandOn``."""
-    room = room_of(processor)
+def one_by_one(
+    processor: SpanProcessor,
+    room: Callable[[], int] | None,
+    held: deque[ReadableSpan],
+    until: Until,
+) -> bool:
+    """Hand on what is held, as long as there is room; see ``HandOn`` and ``room_of``."""
     while held and until():
         number = min(len(held), until.number, _AT_ONCE)
         if room is not None:

@@ -7,6 +7,7 @@ and append to the worker's queue.  Nearly always that is all: then ``_plain_star
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._api.context import Label, stamped, use
+from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
@@ -29,7 +31,7 @@ from otel_session_agg._sdk.arguments import (
     store_of,
 )
 from otel_session_agg._sdk.baggage import incoming
-from otel_session_agg._sdk.held import one_by_one
+from otel_session_agg._sdk.held import one_by_one, room_of
 from otel_session_agg._sdk.intake import Start
 from otel_session_agg._sdk.parents import Top, current_context, is_top
 from otel_session_agg._sdk.worker import SpanWorker
@@ -93,7 +95,10 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._calls_on_ending = not is_empty(self._downstream, "_on_ending")
         self._trusts_baggage = settings.trust_baggage
         self._max_queue_size = settings.max_queue_size
-        hand_on = None if self._is_live else partial(one_by_one, self._downstream)
+        room = Guard(logging.getLogger("otel_session_agg")).part(
+            "downstream on_end", room_of, self._downstream
+        )
+        hand_on = None if self._is_live else partial(one_by_one, self._downstream, room)
         self._aggregator = Aggregator(
             hand_on,
             settings,

@@ -30,7 +30,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -243,7 +243,8 @@ class SpanWorker:
 
     def faults(self) -> dict[str, int]:
         """Return the number of faults that were caught, by place."""
-        return dict(self.guard.faults + self.pipeline.guard.faults)
+        # each copied in one step: another thread may add to them
+        return dict(Counter(self.guard.faults) + Counter(self.pipeline.guard.faults))
 
     def store_counts(self, *names: str) -> dict[str, int]:
         """Return the counters of the store's thread with these names that are not 0."""

@@ -23,7 +23,7 @@ from otel_session_agg._collections.recent import Recent
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.budget_scopes import HOUR_NS, SESSION, scopes, values
 from otel_session_agg._model.budget_scopes import owner as owner_of
-from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._sessions.session import Session
 from otel_session_agg._trace.trace import Trace
 
@@ -89,7 +89,7 @@ class Accounts:
         self.unwritten: dict[str, Account] = {}
         """Accounts with something new for the store; `SessionPublisher` takes them."""
         self.changed: dict[str, Account] = {}
-        """Accounts that may have used more than a budget by now; `SessionManager` takes them."""
+        """Accounts that may have used more than a budget by now; `KnownSessions` takes them."""
         self.num_forgotten = 0
         """Accounts that were lost because there are too many."""
 
@@ -127,7 +127,7 @@ class Accounts:
         place = self._place(trace)
         hour = place.hour if place.hour is not None else (delta.end_ns or 0) // HOUR_NS
         figures = Rollup(**{name: getattr(delta, name) for name in _FIGURES})
-        if figures == _NOTHING:
+        if figures == NOTHING:
             return
         known = self._values(session, place.labels.get(session.session_id))
         for scope in scopes:
@@ -181,6 +181,3 @@ class Accounts:
             account.name: account.writer
             for account in islice(reversed(self._accounts.values()), _MAX_WATCHED)
         }
-
-
-_NOTHING = Rollup()

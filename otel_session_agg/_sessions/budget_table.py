@@ -1,6 +1,6 @@
 """The budgets of sessions and accounts, and the callbacks for those that are exceeded.
 
-`SessionManager` owns the table; the caller holds a lock around all calls.
+`KnownSessions` owns the table; the caller holds a lock around all calls.
 """
 
 from __future__ import annotations

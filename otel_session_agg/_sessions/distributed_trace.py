@@ -59,9 +59,6 @@ class DistributedTraces:
         self._waiting: dict[int, dict[int, WaitingRoot]] = {}
         self._deadlines: PhaseDeadlines[WaitingRoot] = deadlines.of(Phase.PARTS)
 
-    def __len__(self) -> int:
-        return sum(len(roots) for roots in self._waiting.values())
-
     def add_part(self, trace: Trace) -> None:
         """Remember a part that was released."""
         parts = self._parts.get(trace.trace_id)

@@ -167,7 +167,7 @@ class SessionManager:
         ``trace``: the trace of the span; ``None``: the span is not seen.
         """
         if trace is not None:
-            if trace.reported is not None and trace.reported.has_other_publisher:
+            if is_published_elsewhere(trace):
                 self.sessions.touch(label, now)
                 return
             if trace.attribution.first is None:

@@ -39,7 +39,9 @@ class RemoteReads:
             at which to stop.
 
         """
-        return self._begin(self._known.lifecycle.touch(session_id, now), labels, siblings, now)
+        session = self._known.lifecycle.touch(session_id, now)
+        self._known.make_room()
+        return self._begin(session, labels, siblings, now)
 
     def begin_account(
         self, name: str, owner: str, labels: Iterable[Label], siblings: frozenset[str], now: float

@@ -58,8 +58,8 @@ class RootRelease:
 
         For one whose parent is in another process the root of that process has to wait.
         """
+        retraction = self._retraction(trace)
         self._roots.began(trace, is_part=is_part)
-        retraction = self._retraction(trace) if trace.demoted_id is not None else ()
         if not is_part or trace.root_id is None:
             return retraction
         return [*retraction, *self._policy.part(trace, trace.session_id, {}, is_open=True)]

@@ -67,7 +67,7 @@ class SessionEnds:
         self.is_late = False
         """Whether something late was written, so a record is due `soon_seconds` from then.
 
-        `StoreWorker` clears it.
+        `StoreTurns` clears it.
         """
         self._made: dict[str, tuple[int, int]] = {}
         """Revision and version of records that were made here and may not have been settled."""

@@ -1,4 +1,4 @@
-"""Read the totals, the last record and what is open of sessions and accounts from a store."""
+"""Read the totals and what is open of sessions and accounts from a store."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ calls behind a tool are kept apart, shifted: to a model call they are other call
 
 from __future__ import annotations
 
-from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
+from otel_session_agg._model.span import CALLS, Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 
 # globals are read twenty times faster than an enum's members
 _MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL
-_STRONG = frozenset({Kind.MODEL, Kind.EMBEDDING})
 RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
 """Kinds of spans that make calls; one that is silent may be all that reports these."""
 
@@ -73,7 +72,7 @@ class Call:
         self.kind = reading.kind
         self.is_server_side = reading.kind is _MODEL and span.span_kind == "SERVER"
         """Whether it is a model server's own span, which loses against the client's."""
-        self.strong = reading.kind in _STRONG and not self.is_server_side
+        self.strong = reading.kind in CALLS and not self.is_server_side
         """Whether its tokens are a source; those of other kinds are a repeat more often."""
         self.model_events = 1 if reading.kind is _MODEL else reading.num_calls
         """How many model events it counts as."""

@@ -17,7 +17,7 @@ Rules
 
 from __future__ import annotations
 
-from otel_session_agg._model.span import Kind, Reading
+from otel_session_agg._model.span import CALLS, Kind, Reading
 from otel_session_agg._trace.call import (
     COUNTED,
     DIRECT,
@@ -37,7 +37,6 @@ from otel_session_agg._trace.token_counts import agree, same_figures, same_promp
 
 # faster to read than an enum's members
 _MODEL, _EMBEDDING = Kind.MODEL, Kind.EMBEDDING
-CALLS = frozenset({_MODEL, _EMBEDDING})
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN, Kind.SPAN})
 
 

@@ -14,7 +14,7 @@ from functools import reduce
 from operator import add, attrgetter
 
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Kind
+from otel_session_agg._model.span import CALLS, Kind
 from otel_session_agg._model.span_counts import SpanCounts
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 from otel_session_agg._reasons import OTHER_TRACE
@@ -22,7 +22,7 @@ from otel_session_agg._trace.call import COUNTED, MODEL, Call, flags_behind, fla
 from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import MAX_CLIMB
 from otel_session_agg._trace.folding import Folding
-from otel_session_agg._trace.nesting import CALLS, gives_way, nest_late, relevant_below
+from otel_session_agg._trace.nesting import gives_way, nest_late, relevant_below
 from otel_session_agg._trace.outlived import Outlived, OutlivedSpan
 from otel_session_agg._trace.totals import Node, Text, no_text, short
 from otel_session_agg._trace.trace import CLOSED, FOLDED, LEFT, Corrected, P, Released, Trace

@@ -15,7 +15,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._model.span import Kind, Reading
+from otel_session_agg._model.span import CALLS, Kind, Reading
 from otel_session_agg._reading.span import read
 from otel_session_agg._sessions.released_root import ReleasedRoot, why_lacking
 from otel_session_agg._spans.made import RootSpan, made_span, sampled_context
@@ -33,8 +33,6 @@ from otel_session_agg._writing.own_metadata import OWN_METADATA, with_totals
 
 _warned = Guard(logging.getLogger("otel_session_agg"))
 """Warns of each name once per process, however many processors there are."""
-
-_CALLS = frozenset({Kind.MODEL, Kind.EMBEDDING})
 
 _LOGFIRE = "logfire"
 """Scope, or first part of it, of spans of Logfire and its integrations; ``duration`` is in seconds
@@ -268,4 +266,4 @@ def _in_metadata(
 
 def _is_call(reading: Reading) -> bool:
     """Return whether a root is a call, or would be read as one with totals on it."""
-    return reading.kind in _CALLS or bool(reading.response_model or reading.request_model)
+    return reading.kind in CALLS or bool(reading.response_model or reading.request_model)

@@ -242,33 +242,12 @@ COSTS: tuple[str | tuple[str, ...], ...] = (
     "mlflow.llm.cost",
     ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost"),
     "hidden_params",
-    # spellings that applications and gateways made up
-    "gen_ai.usage.cost_usd",
-    "gen_ai.usage.total_cost_usd",
-    "gen_ai.usage.cost.total",
-    "gen_ai.usage.cost.usd",
-    "gen_ai.cost",
-    "gen_ai.cost_usd",
-    "gen_ai.cost.usd",
-    "gen_ai.cost.total_usd",
-    "gen_ai.cost.total",
-    "gen_ai.response.cost",
-    "gen_ai.response.cost_usd",
-    "llm.cost_usd",
-    "llm.response_cost",
-    "llm.usage.cost",
-    "openrouter.cost",
+    *otel_genai.MADE_UP_COSTS,  # spellings that applications and gateways made up
     ("gen_ai.cost.input_usd", "gen_ai.cost.output_usd"),
     "gen_ai.cost.total_tokens",
     ("gen_ai.cost.input_tokens", "gen_ai.cost.output_tokens"),
 )
 """Keys of the recorded cost in USD, and of parts that are added; a billed amount beats them all."""
 
-GENERIC_COSTS: tuple[str, ...] = (
-    "cost_usd",
-    "costUSD",
-    "total_cost_usd",
-    "usage.cost",
-    "response_cost",
-)
+GENERIC_COSTS: tuple[str, ...] = otel_genai.GENERIC_COSTS
 """Names that may mean anything: read on model calls and beside tokens only, after ``COSTS``."""

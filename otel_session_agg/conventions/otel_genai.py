@@ -40,6 +40,34 @@ _TERMS: tuple[TermKey | TermText, ...] = (
     TermText("gen_ai.usage.raw", USAGE_TERMS),
 )
 
+MADE_UP_COSTS = (
+    "gen_ai.usage.cost_usd",
+    "gen_ai.usage.total_cost_usd",
+    "gen_ai.usage.cost.total",
+    "gen_ai.usage.cost.usd",
+    "gen_ai.cost",
+    "gen_ai.cost_usd",
+    "gen_ai.cost.usd",
+    "gen_ai.cost.total_usd",
+    "gen_ai.cost.total",
+    "gen_ai.response.cost",
+    "gen_ai.response.cost_usd",
+    "llm.cost_usd",
+    "llm.response_cost",
+    "llm.usage.cost",
+    "openrouter.cost",
+)
+"""Spellings of applications and gateways, in the order in which they are asked."""
+
+GENERIC_COSTS = (
+    "cost_usd",
+    "costUSD",
+    "total_cost_usd",
+    "usage.cost",
+    "response_cost",
+)
+"""Names that may mean anything: read on model calls and beside tokens only."""
+
 TABLE = Convention(
     name="otel_genai",
     kinds=(
@@ -83,26 +111,8 @@ TABLE = Convention(
     ),
     cost=(
         "gen_ai.usage.cost.amount",
-        "gen_ai.usage.cost_usd",
-        "gen_ai.usage.total_cost_usd",
-        "gen_ai.usage.cost.total",
-        "gen_ai.usage.cost.usd",
-        "gen_ai.cost",
-        "gen_ai.cost_usd",
-        "gen_ai.cost.usd",
-        "gen_ai.cost.total_usd",
-        "gen_ai.cost.total",
-        "gen_ai.response.cost",
-        "gen_ai.response.cost_usd",
-        "llm.cost_usd",
-        "llm.response_cost",
-        "llm.usage.cost",
-        "openrouter.cost",
-        "cost_usd",
-        "costUSD",
-        "total_cost_usd",
-        "usage.cost",
-        "response_cost",
+        *MADE_UP_COSTS,
+        *GENERIC_COSTS,
     ),
     cost_parts=("gen_ai.cost.input_usd", "gen_ai.cost.output_usd"),
     cost_currency=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg.stores._open import name_of, open_store, shared_store  # noqa: F401
+from otel_session_agg.stores._open import open_store
 from otel_session_agg.stores.base import SessionStore, Slot, Stored
 from otel_session_agg.stores.memory import MemoryStore
 from otel_session_agg.stores.redis import RedisStore

@@ -25,8 +25,9 @@ class _Requests(Handler):
     bodies: ClassVar[deque[bytes]] = deque(maxlen=_LAST)
 
     def do_POST(self) -> None:
-        self.bodies.append(self.body() or b"")
-        self.answer(HTTPStatus.OK, "application/x-protobuf", b"")
+        if (body := self.body()) is not None:
+            self.bodies.append(body)
+            self.answer(HTTPStatus.OK, "application/x-protobuf", b"")
 
     def do_GET(self) -> None:
         # protobuf messages put end to end are one message with all their repeated fields

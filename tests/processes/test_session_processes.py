@@ -544,12 +544,15 @@ class TestWaiting:
                     ]
                     assert expected == answers
 
-    def test_totals(self, any_url: str) -> None:
-        """Outside of any block, too, each process answers with what all of them have used in blocks that asked."""
+    @pytest.mark.parametrize("asks", [True, False])
+    def test_totals(self, any_url: str, *, asks: bool) -> None:
+        """Outside of any block, too, each process has what all of them used: of blocks that ask at once, of others when it is written."""
         with spawned(2, any_url) as workers:
             for number in range(10):
                 for turn in range(2):
-                    workers[turn].do("answer", f"s{number}", 100.0, 5, self.WAIT_SECONDS)
+                    workers[turn].do("answer", f"s{number}", 100.0, 5, self.WAIT_SECONDS if asks else 0.0)
+                if not asks:
+                    workers.each("flush")
                 told = [workers[turn].do("totals", f"s{number}", self.WAIT_SECONDS) for turn in range(2)]
                 assert [(2, 2 * (5 + CALL_USD))] * 2 == [row[:2] for row in told]
 

@@ -23,9 +23,6 @@ NOBODY_COULD_KNOW = {
 }
 """Cases whose whole answer is on no span."""
 
-NOT_YET: frozenset[str] = frozenset()
-"""Reports whose answer is not right yet."""
-
 _NAIVE = {
     "prompt_tokens": (
         "gen_ai.usage.input_tokens",
@@ -89,10 +86,8 @@ class TestCases:
         assert {} == _wrong(case)
 
     @pytest.mark.parametrize("case", REPORTS, ids=[case["id"] for case in REPORTS])
-    def test_reports(self, case: Case, request: pytest.FixtureRequest) -> None:
+    def test_reports(self, case: Case) -> None:
         """What public bug reports say is right."""
-        if case["id"] in NOT_YET:
-            request.applymarker(pytest.mark.xfail(strict=True))
         assert {} == _wrong(case)
 
 

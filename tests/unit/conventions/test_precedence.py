@@ -10,7 +10,7 @@ import pytest
 
 from otel_session_agg import conventions
 from otel_session_agg._reading.span import _INDEX
-from otel_session_agg.conventions import CONVENTIONS, _precedence
+from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import (
     COSTS,
     GENERIC_COSTS,
@@ -110,7 +110,3 @@ class TestIndex:
         numbers = [row.convention for row in sorted(rows, key=lambda row: row.precedence)]
         assert sorted(numbers) == numbers
         assert len(rows) == len({row.precedence for row in rows})
-
-    def test_module(self) -> None:
-        """What ``conventions`` exports is that list."""
-        assert CONVENTIONS is _precedence.CONVENTIONS

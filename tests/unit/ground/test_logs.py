@@ -35,8 +35,6 @@ PLACES = frozenset(
 def _calls() -> Iterator[tuple[str, ast.Call]]:
     """All calls of methods and functions of the package, with their names."""
     for path in sorted(_PACKAGE.rglob("*.py")):
-        if "_demo" in path.parts:
-            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -77,11 +77,33 @@ class TestRoom:
         batch = BatchSpanProcessor(exporter, max_queue_size=4, max_export_batch_size=2)
         held = deque(_ended(40))
         until = Until(time.monotonic() + DEADLINE_SECONDS, len(held), patience_seconds=0.01)
-        assert one_by_one(batch, held, until)
+        assert one_by_one(batch, room_of(batch), held, until)
         assert len(held) == until.number
         assert 40 - 4 - 2 * 2 <= len(held) < 40
         exporter.may.set()
         batch.shutdown()  # type: ignore[no-untyped-call]
+
+    def test_hostile_attributes(self) -> None:
+        """A processor whose attributes raise is one of which nobody knows how much it can take; it gets all spans, once."""
+
+        class Wrapper(SpanProcessor):
+            def __init__(self) -> None:
+                self.ended: list[str] = []
+
+            def __getattr__(self, name: str) -> object:
+                parts: dict[str, object] = {}
+                return parts[name]
+
+            def on_end(self, span: ReadableSpan) -> None:
+                self.ended.append(span.name)
+
+        wrapper = Wrapper()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SessionSpanProcessor(wrapper))
+        provider.get_tracer("tests").start_span("request", Context()).end()
+        assert provider.force_flush(5000)
+        assert ["request"] == wrapper.ended
+        provider.shutdown()
 
     def test_others(self) -> None:
         """Of other processors nobody knows how much they can take."""

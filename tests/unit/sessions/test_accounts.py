@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, set_span_in_context
 
-from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, session
+from otel_session_agg import Budget, BudgetExceeded, BudgetUnknown, Rollup, SessionSpanProcessor, session
 from otel_session_agg._api import blind_spots
 from otel_session_agg._api import budget as _budgets
 from otel_session_agg._model.budget_scopes import HOUR_NS
 from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg.stores import MemoryStore, open_store
+from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import CALL, DEADLINE_SECONDS, App, alone
 from tests.unit.api.test_budget import Told
 
@@ -274,6 +275,15 @@ class TestBounds:
         assert (10, 20) == (len(list(accounts)), accounts.num_forgotten)
         assert "totals of budgets are lost" in caplog.text
         assert {} == app.span_worker.faults()
+
+    def test_asked_only(self) -> None:
+        """Sessions that are only asked for are forgotten, too, when there are too many."""
+        processor = SessionSpanProcessor(RecordingExporter(), store=MemoryStore(), settings={"max_sessions": 3})
+        for number in range(10):
+            with session(f"s{number}") as block:
+                block.rollup(wait_seconds=0.1)
+        assert 3 == len(processor._span_worker.pipeline.manager.lifecycle)
+        processor.shutdown()
 
     def test_without_a_store(self, make: Callable[..., App]) -> None:
         """Without a store nothing waits to be written: not even of users and sessions that were forgotten."""

@@ -30,7 +30,7 @@ from otel_session_agg._reasons import SESSION_ENDS
 from otel_session_agg._sharing.decoding import MalformedError, decode, decode_part, decode_recorded
 from otel_session_agg._sharing.encoding import SessionTotalsEncoder, encode, encode_part, encode_recorded, error_type
 from otel_session_agg._sharing.parts import Part, Recorded
-from otel_session_agg._sharing.stored_form import VERSION
+from otel_session_agg._sharing.stored_form import COUNTS, FLAGS, VERSION
 from tests.unit.model.test_rollup import ROLLUPS
 from tests.unit.model.test_session_totals import MEMBERS, TOTALS
 
@@ -265,7 +265,6 @@ class TestMalformed:
 
 
 _WRONG: list[object] = [None, True, -1, 1.0, "1", [], {}, [1], {"a": 1}, "", float("nan")]
-_COUNTS = ("num_open", "more_traces", "num_roots", "root_ns", "num_parts", "part_ns")
 _IDS: list[object] = [
     "0" * 31,
     "0" * 33,
@@ -295,7 +294,7 @@ _WRONG_PARTS: list[tuple[str, list[Any]]] = [
 class TestWrongFields:
     """A value with one field that is wrong is refused as a whole."""
 
-    @pytest.mark.parametrize("name", _COUNTS)
+    @pytest.mark.parametrize("name", COUNTS)
     @pytest.mark.parametrize("wrong", _WRONG)
     def test_counts(self, name: str, wrong: object) -> None:
         """Counts are whole numbers from 0: no flag, no float, no text."""
@@ -418,11 +417,12 @@ class TestWrongFields:
         assert Recorded(1, 2) == decode_recorded(b'{"v":1,"revision":1,"version":2}')
         assert Recorded(1, 2, "", 3) == decode_recorded(b'{"v":1,"revision":1,"version":2,"reason":"new","ended_ns":3,"more":4}')
 
+    @pytest.mark.parametrize("name", FLAGS)
     @pytest.mark.parametrize("wrong", [1, "true", None])
-    def test_budget(self, wrong: object) -> None:
-        """Whether a budget is exceeded is true or false."""
+    def test_flags(self, name: str, wrong: object) -> None:
+        """What is or is not is true or false."""
         with pytest.raises(MalformedError):
-            decode(_bytes({**_row(encode(_FULL)), "is_budget_exceeded": wrong}))
+            decode(_bytes({**_row(encode(_FULL)), name: wrong}))
 
     @given(st.sampled_from(sorted(_row(encode(_FULL)))), _JSON)
     def test_any_field(self, name: str, value: object) -> None:
