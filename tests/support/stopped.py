@@ -24,7 +24,13 @@ CALL: dict[str, Any] = {
     "gen_ai.usage.input_tokens": 10,
     "gen_ai.usage.output_tokens": 5,
 }
-_FOREVER_SECONDS = 60.0
+_WAIT_SECONDS = 0.05
+"""A signal that comes in the moment before a sleep begins does not cut it short, so each sleep is short."""
+
+
+def _wait_for_signal() -> None:
+    while True:
+        time.sleep(_WAIT_SECONDS)
 
 
 class LineExporter(SpanExporter):
@@ -76,7 +82,7 @@ def _work(traced: _Traced) -> None:
 def plain() -> None:
     """A script."""
     _work(_Traced())
-    time.sleep(_FOREVER_SECONDS)
+    _wait_for_signal()
 
 
 def asynchronous() -> None:
@@ -84,7 +90,8 @@ def asynchronous() -> None:
 
     async def main() -> None:
         _work(_Traced())
-        await asyncio.sleep(_FOREVER_SECONDS)
+        while True:
+            await asyncio.sleep(_WAIT_SECONDS)
 
     asyncio.run(main())
 
@@ -100,7 +107,7 @@ def exported() -> None:
     with session("open"):
         tracer.start_span("request")
     _ready()
-    time.sleep(_FOREVER_SECONDS)
+    _wait_for_signal()
 
 
 def busy() -> None:
@@ -133,7 +140,7 @@ def handled_later() -> None:
 
     signal.signal(signal.SIGTERM, handle)
     _work(traced)
-    time.sleep(_FOREVER_SECONDS)
+    _wait_for_signal()
 
 
 def ignored() -> None:
