@@ -170,7 +170,7 @@ class Engine(SpanCounts):
                 self.ignored[OPEN_ROOTS] += 1
                 return
             trace = self._opened(Trace(span.trace_id, None), out)
-            trace.deadline = self._deadlines.add(now + self._rootless_seconds, trace)
+            self._wait(trace, now + self._rootless_seconds)
         is_open = trace.opened is not None and span.span_id in trace.opened
         if not is_open and self.ended_spans.get(span.trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
@@ -218,7 +218,7 @@ class Engine(SpanCounts):
         trace.end(span, reading or self.reading_of(span), payload)
         self.folded += 1
         if trace.opened:
-            trace.deadline = self._deadlines.add(now + self._settings.linger_seconds, trace)
+            self._wait(trace, now + self._settings.linger_seconds)
         else:
             self._release(trace, out)
 
@@ -247,13 +247,14 @@ class Engine(SpanCounts):
         """Release what has waited long enough."""
         self._release_all(self._deadlines.take(), LINGER, out)
 
+    def _wait(self, trace: Trace, until: float) -> None:
+        self.roots.waiting[trace] = None
+        trace.deadline = self._deadlines.add(until, trace)
+
     def drain(self, reason: str, out: Out[P]) -> None:
         """Release every root that has ended, at once; on shutdown also traces without a root."""
-        ended = [
-            one
-            for one in self.roots
-            if one.state == ENDED or (one.root_id is None and reason == SHUTDOWN)
-        ]
+        waiting = self.roots.waiting  # their root has ended, or is not known
+        ended = [one for one in waiting if one.state == ENDED or reason == SHUTDOWN]
         self._release_all(ended, reason, out)
 
     def _release_all(self, traces: Iterable[Trace], reason: str, out: Out[P]) -> None:

@@ -144,10 +144,6 @@ class TracesOfOneId:
         """Return the roots that were added first."""
         return list(islice(self._traces.values(), how_many))
 
-    def all(self) -> list[Trace]:
-        """Return all roots, the newest first."""
-        return list(reversed(self._traces.values()))
-
     def has_part(self) -> bool:
         """Return whether a root is in the middle of the trace."""
         while self._parts:

@@ -2,17 +2,17 @@
 
 Spans may still end below roots that left.  A trace id has one root in most processes; when several
 requests of one distributed trace arrive, it has several (``same_trace_id``).  Roots beyond the
-bound are *parked*: still open, but nothing is kept of them except their totals.
+bound are *parked* (``parked``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._trace.ended_spans import EndedSpans
+from otel_session_agg._trace.parked import ParkedRoots
 from otel_session_agg._trace.same_trace_id import TracesOfOneId
 from otel_session_agg._trace.top_roots import TopRoots
 from otel_session_agg._trace.trace import OPEN, Trace
@@ -41,19 +41,18 @@ class TraceTable:
         """The newest root of each trace id."""
         self._same: dict[int, TracesOfOneId] = {}
         """All roots of the trace ids that have, or had, several at once."""
-        self._parked: dict[tuple[int, int | None], Trace] = {}
-        self._parked_ids: dict[int, int] = {}
+        self._parked = ParkedRoots()
         self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
+        self.waiting: dict[Trace, None] = {}
+        """Those with a deadline: their root has ended or is not known; the first comes first."""
         self.num_open = 0
         """Number of roots in memory that are not parked."""
 
     def __len__(self) -> int:
-        return self.num_open + len(self._parked)
+        return self.num_open + len(self._parked.roots)
 
     def __iter__(self) -> Iterator[Trace]:
-        for trace_id, head in list(self._heads.items()):
-            same = self._same.get(trace_id)
-            yield from same.all() if same is not None else (head,)
+        return iter(self.oldest(self.num_open))
 
     def add(self, trace: Trace) -> None:
         """Add a new root."""
@@ -128,10 +127,9 @@ class TraceTable:
         if same is not None:
             trace = same.root(span_id)
         if trace is None or trace.root_id not in (span_id, None):
-            return self._parked.get((trace_id, span_id))
+            return self._parked.roots.get((trace_id, span_id))
         if trace.root_id is None:
-            if trace.deadline is not None:
-                trace.deadline.cancel()  # it waited for a root to come
+            self._stop_waiting(trace)  # it waited for a root to come
             trace.root_id = span_id
             self._named(trace)
         return trace
@@ -190,7 +188,7 @@ class TraceTable:
 
     def has_any(self, trace_id: int) -> bool:
         """Return whether anything of this trace is here."""
-        return trace_id in self._heads or trace_id in self._parked_ids
+        return trace_id in self._heads or self.is_parked(trace_id)
 
     def has_ended(self, root: SpanData) -> bool:
         """Return whether a root is one that has left."""
@@ -203,9 +201,7 @@ class TraceTable:
         """Return whether a root is in memory, or is remembered since it left."""
         if trace.has_left:
             return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
-        return (
-            self._is_in_memory(trace) or self._parked.get((trace.trace_id, trace.root_id)) is trace
-        )
+        return self._is_in_memory(trace) or trace in self._parked
 
     def _is_in_memory(self, trace: Trace) -> bool:
         same = self._same.get(trace.trace_id) if trace.shares_id else None
@@ -216,6 +212,12 @@ class TraceTable:
         return any(
             trace.knows(span_id, self._ended_spans) for trace in _chain(self._left.get(trace_id))
         )
+
+    def _stop_waiting(self, trace: Trace) -> None:
+        if trace.deadline is not None:
+            trace.deadline.cancel()
+            trace.deadline = None
+            self.waiting.pop(trace, None)
 
     def leave(self, trace: Trace) -> None:
         """Move a root to those that left; others of its trace are chained behind it."""
@@ -236,12 +238,10 @@ class TraceTable:
 
     def remove(self, trace: Trace) -> None:
         """Remove a root."""
-        if trace.deadline is not None:
-            trace.deadline.cancel()
-            trace.deadline = None
+        self._stop_waiting(trace)
         if trace.above_id is not None:
             self.tops.drop(trace)
-        if self._parked and self._unpark((trace.trace_id, trace.root_id)):
+        if self._parked.roots and self._unpark(trace):
             return
         same = self._same.get(trace.trace_id) if trace.shares_id else None
         newest = same.remove(trace) if same is not None else None
@@ -257,22 +257,17 @@ class TraceTable:
         self.remove(trace)
         if trace.above_id is not None:
             self.tops.add(trace, trace.above_id)
-        trace.park()
-        self._parked[trace.trace_id, trace.root_id] = trace
-        self._parked_ids[trace.trace_id] = self._parked_ids.get(trace.trace_id, 0) + 1
+        self._parked.add(trace)
 
     def is_parked(self, trace_id: int) -> bool:
         """Return whether a root of this trace is parked."""
-        return trace_id in self._parked_ids
+        return self._parked.has_any(trace_id)
 
-    def _unpark(self, name: tuple[int, int | None]) -> bool:
-        trace = self._parked.pop(name, None)
-        if trace is None:
+    def _unpark(self, trace: Trace) -> bool:
+        parked = self._parked.remove(trace.trace_id, trace.root_id)
+        if parked is None:
             return False
-        self.tops.drop(trace)
-        self._parked_ids[name[0]] -= 1
-        if not self._parked_ids[name[0]]:
-            del self._parked_ids[name[0]]
+        self.tops.drop(parked)
         return True
 
     def oldest(self, how_many: int) -> list[Trace]:
@@ -287,8 +282,8 @@ class TraceTable:
 
     def drop_parked(self, keep: int) -> int:
         """Remove the oldest parked roots for good; return how many."""
-        names = list(islice(self._parked, max(0, len(self._parked) - keep)))
-        return sum(self._unpark(name) for name in names)
+        oldest = self._parked.oldest(max(0, len(self._parked.roots) - keep))
+        return sum(self._unpark(trace) for trace in oldest)
 
 
 def _chain(trace: Trace | None) -> Iterator[Trace]:

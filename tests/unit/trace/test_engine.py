@@ -190,6 +190,48 @@ class TestParked:
         assert {OPEN_ROOTS: 1} == +engine.released
 
 
+class TestDrain:
+    """What leaves at once, on request."""
+
+    @pytest.mark.parametrize("reason", ["flush", "shutdown"])
+    def test_ended(self, reason: str) -> None:
+        """Roots that ended leave, the first to end first; those that are open stay, and are not even looked at."""
+        engine, out = new()
+        for trace_id in (1, 2, 3, 4):
+            engine.started(trace_id, 1, None, out)
+            engine.started(trace_id, 2, 1, out)
+        for trace_id in (3, 1, 4):
+            engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
+        engine.ended(data(2, 1, trace_id=4), "child", 0, out)
+        assert [3, 1] == [trace.trace_id for trace in engine.roots.waiting]
+        out.clear()
+        engine.drain(reason, out)
+        assert [3, 1] == [item.trace.trace_id for item in out if isinstance(item, Released)]
+        assert (1, {}) == (engine.open, engine.roots.waiting)
+        assert {"complete": 1, reason: 2} == engine.released
+
+    @pytest.mark.parametrize(("reason", "released"), [("flush", {}), ("shutdown", {"no_root": 1})])
+    def test_unknown_root(self, reason: str, released: dict[str, int]) -> None:
+        """A trace whose root is not known leaves at shutdown, and is open again once its root has begun."""
+        engine, out = new()
+        for trace_id in (1, 2):
+            engine.ended(data(2, 1, trace_id=trace_id), "child", 0, out)
+        engine.started(2, 1, None, out)
+        engine.drain(reason, out)
+        assert (released, 2 - len(released)) == (engine.released, engine.open)
+
+    def test_parked(self) -> None:
+        """A root that was parked and has ended leaves, too."""
+        engine, out = Engine(Settings(max_open_roots=1), reading.read, price, Deadlines()), list[object]()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        engine.started(2, 1, None, out)
+        engine.ended(data(1, None), "root", 0, out)
+        engine.drain("flush", out)
+        assert [1] == [item.trace.trace_id for item in out if isinstance(item, Released)]
+        assert (1, {}) == (engine.open, engine.roots.waiting)
+
+
 class TestTwice:
     """Spans that end twice."""
 
