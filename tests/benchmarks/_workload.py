@@ -7,11 +7,12 @@ so that a total that took from or lost to another trace shows.  The expected cos
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
@@ -31,7 +32,7 @@ CALLS = 10
 CHATS = 16
 """Sessions that the traces of a run belong to, when they belong to any."""
 
-SESSION_ID = "session.id"
+NO_ATTRIBUTES: Mapping[str, Any] = {}
 
 TRACE = "bench.trace"
 """The root's attribute that says which trace it is."""
@@ -58,29 +59,29 @@ def completion_tokens(trace: int, call: int) -> int:
     return 100 + trace % 31 + call
 
 
-def run_trace(tracer: Tracer, trace: int = 0, *, in_session: bool = False) -> None:
-    """Make the spans of one trace; ``in_session``: it is one of the turns of a chat, which says so on its root."""
+def run_trace(tracer: Tracer, trace: int = 0, *, dialect: Dialect | None = None, root: Mapping[str, Any] = NO_ATTRIBUTES) -> None:
+    """Make the spans of one trace; ``root``: what its root says, too."""
+    deque(trace_steps(tracer, trace, dialect or GEN_AI, root), maxlen=0)
+
+
+def trace_steps(tracer: Tracer, trace: int, dialect: Dialect, root: Mapping[str, Any] = NO_ATTRIBUTES) -> Iterator[None]:
+    """Make the spans of one trace, and pause after each model call."""
     call = 0
-    chat = {SESSION_ID: f"chat-{trace % CHATS}"} if in_session else {}
-    with tracer.start_as_current_span("session", attributes={TRACE: trace, **chat}):
+    with tracer.start_as_current_span("session", attributes={TRACE: trace, **root}):
         for agent, steps in enumerate(_AGENTS):
-            with tracer.start_as_current_span(
-                f"invoke_agent {agent}",
-                attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": f"agent {agent}"},
-            ):
+            with tracer.start_as_current_span(f"invoke_agent {agent}", attributes=dialect.agent(trace, agent)):
                 for _ in range(steps):
-                    with tracer.start_as_current_span(f"chat {MODEL}", attributes=model_attributes(trace, call)):
+                    with tracer.start_as_current_span(f"chat {MODEL}", attributes=dialect.model(trace, call)):
                         pass
-                    with tracer.start_as_current_span(
-                        "execute_tool search",
-                        attributes={
-                            "gen_ai.operation.name": "execute_tool",
-                            "gen_ai.tool.name": "search",
-                            "gen_ai.tool.call.id": "c",
-                        },
-                    ):
+                    yield
+                    with tracer.start_as_current_span("execute_tool search", attributes=dialect.tool(trace, call)):
                         pass
                     call += 1
+
+
+def chat_of(trace: int) -> str:
+    """The session that a trace belongs to, where traces belong to sessions."""
+    return f"chat-{trace % CHATS}"
 
 
 def model_attributes(trace: int, call: int) -> dict[str, Any]:
@@ -95,6 +96,35 @@ def model_attributes(trace: int, call: int) -> dict[str, Any]:
         "gen_ai.usage.input_tokens": prompt_tokens(trace, call),
         "gen_ai.usage.output_tokens": completion_tokens(trace, call),
     }
+
+
+def _agent_attributes(_trace: int, agent: int) -> dict[str, Any]:
+    return {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": f"agent {agent}"}
+
+
+def _tool_attributes(_trace: int, _call: int) -> dict[str, Any]:
+    return {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search", "gen_ai.tool.call.id": "c"}
+
+
+class Dialect(NamedTuple):
+    """The attributes of each sort of span, by trace and number; all dialects say the same."""
+
+    agent: Callable[[int, int], dict[str, Any]]
+    model: Callable[[int, int], dict[str, Any]]
+    tool: Callable[[int, int], dict[str, Any]]
+
+
+GEN_AI = Dialect(_agent_attributes, model_attributes, _tool_attributes)
+"""OpenTelemetry's semantic conventions."""
+
+
+def conversing(dialect: Dialect) -> Dialect:
+    """A dialect whose spans all name the conversation, as the conventions ask for."""
+
+    def named(attributes: Callable[[int, int], dict[str, Any]]) -> Callable[[int, int], dict[str, Any]]:
+        return lambda trace, number: {**attributes(trace, number), "gen_ai.conversation.id": chat_of(trace)}
+
+    return Dialect(*map(named, dialect))
 
 
 @lru_cache(maxsize=4096)
@@ -125,9 +155,9 @@ def priced(prompt: int, completion: int) -> Decimal:
     return calc_price(usage, MODEL, provider_id="openai", genai_request_timestamp=when).total_price
 
 
-def wrong(attributes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def wrong(attributes: Mapping[str, Any], want: Mapping[str, Any] | None = None) -> dict[str, tuple[Any, Any]]:
     """Expected and actual of each total that is wrong on an exported root; a total too many is wrong, too."""
-    want = expected(attributes[TRACE])
+    want = expected(attributes[TRACE]) if want is None else want
     have = {key: value for key, value in attributes.items() if key.startswith("metadata.")}
     return {key: (want.get(key), have.get(key)) for key in want.keys() | have.keys() if want.get(key) != have.get(key)}
 

@@ -1,19 +1,16 @@
 """What a processor adds to every span, side by side in one process.
 
-Measures: per span, the wall time and CPU of the application's thread, and the CPU of the whole process with everything done.
-Variants: a no-op processor, ``BatchSpanProcessor`` with an exporter that throws away (the baseline), ours around it; with
-``--otlp`` also the two last with real OTLP/HTTP to a receiver in another process; with ``--store`` also the two last with
-traces that belong to sessions, and ours with these sessions in a real Valkey server.
+Measures: per span, the wall time and CPU of the application's threads, and the CPU of the whole process with everything done.
+For each shape of ``_shapes``: ``BatchSpanProcessor`` with an exporter that throws away (the baseline), ours around it, and
+with ``--against`` those of other versions; with ``--otlp`` also real OTLP/HTTP to a receiver in another process; with
+``--store`` also sessions in a real Valkey server.
 
-Run: ``python -m tests.benchmarks.overhead --rounds 200 [--otlp] [--store]``
+Run: ``python -m tests.benchmarks.overhead --rounds 200 [--shapes LLM] [--against REVISION ...] [--otlp] [--store]``
 
 Read: the variants take turns, block by block, in shuffled order.  Only the differences and ratios against the baseline of the
 same round mean anything on a shared machine: the median is given with its 95 % interval.  After a block the process rests for
 ``REST_SECONDS`` before it is flushed, so that the workers of both sides do their work as in real life; the process' CPU
 includes it.  The wall time is the application's only, and is longer where a worker takes the interpreter in between.
-
-Targets: application thread at most 1.0 of the bare ``BatchSpanProcessor``; process at most 5 us per span over it; with OTLP
-at most 1.04 of the bare pipeline.
 """
 
 from __future__ import annotations
@@ -23,7 +20,8 @@ import gc
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
@@ -31,11 +29,12 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from otel_session_agg import SessionSpanProcessor
 from tests.support.servers import valkey
 
+from ._libraries import THIS, Library, libraries
 from ._receiver import Receiver, otlp_exporter, receiving
-from ._workload import SPANS, TRACE, Null, is_root, provider_of, run_trace, say, wrong
+from ._shapes import LLM, SHAPES, WEB, Session, Shape, no_session, without
+from ._workload import Null, provider_of, say
 
 REST_SECONDS = 0.03
 """Longer than a worker waits to gather a batch."""
@@ -54,7 +53,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """One pipeline."""
+    """One pipeline, and what runs through it."""
 
     name: str
     provider: TracerProvider
@@ -62,90 +61,84 @@ class Variant:
     """Attributes of all spans exported since the last call; keeps them from the first call on."""
     totals: bool
     """Whether its roots must have totals."""
-    in_session: bool = False
-    """Whether its traces are turns of chats."""
+    shape: Shape = LLM
+    session: Session = no_session
 
     def check(self) -> None:
         """Run a few traces and compare what comes out with what must."""
         self.exported()
         self._run(CHECKED)
         self.provider.force_flush()
-        spans = self.exported()
-        if len(spans) != CHECKED * SPANS:
-            message = f"{self.name}: {len(spans)} spans exported, not {CHECKED * SPANS}"
+        spans, expected = self.exported(), CHECKED * self.shape.spans
+        roots = [span for span in spans if self.shape.root_key in span]
+        if len(roots) != CHECKED or len(spans) != expected:
+            message = f"{self.name}: {len(spans)} spans and {len(roots)} roots exported, not {expected} and {CHECKED}"
             raise AssertionError(message)
-        roots = [span for span in spans if TRACE in span]
-        faults = [wrong(root) for root in roots]
-        if len(roots) != CHECKED or (self.totals and any(faults)):
+        faults = [self.shape.wrong(root) for root in roots]
+        if self.totals and any(faults):
             message = f"{self.name}: wrong totals {faults}"
             raise AssertionError(message)
 
-    def _run(self, traces: int) -> None:
-        tracer = self.provider.get_tracer("bench.workload", "1.0")
-        for trace in range(traces):
-            run_trace(tracer, trace, in_session=self.in_session)
+    def _run(self, traces: int) -> int:
+        return self.shape.run(self.provider.get_tracer("bench.workload", "1.0"), traces, self.session)
 
     def sample(self, traces: int) -> Sample:
         """Time one block."""
         gc.collect()
         wall, thread, process = time.perf_counter_ns(), time.thread_time_ns(), time.process_time_ns()
-        self._run(traces)
-        wall, thread = time.perf_counter_ns() - wall, time.thread_time_ns() - thread
+        others = self._run(traces)
+        wall, thread = time.perf_counter_ns() - wall, time.thread_time_ns() - thread + others
         time.sleep(REST_SECONDS)
         self.provider.force_flush()
         process = time.process_time_ns() - process
-        per_span = 1000 * SPANS * traces
+        per_span = 1000 * self.shape.spans * traces
         return Sample(wall / per_span, thread / per_span, process / per_span)
 
 
 def _kept(exporter: Null) -> Callable[[], list[dict[str, Any]]]:
     def exported() -> list[dict[str, Any]]:
         spans, exporter.spans, exporter.keep = exporter.spans, [], not exporter.spans
-        return [{**(span.attributes or {}), **({} if is_root(span) else {"bench.child": True})} for span in spans]
+        return [dict(span.attributes or {}) for span in spans]
 
     return exported
 
 
-def _null(name: str, wrap: Callable[[SpanExporter], SpanProcessor], *, totals: bool) -> Variant:
+_Way = tuple[SpanExporter, Callable[[], list[dict[str, Any]]]]
+"""An exporter, and what asks for the spans that it got."""
+
+
+def _to_null() -> _Way:
     exporter = Null()
-    return Variant(name, provider_of(wrap(exporter)), _kept(exporter), totals)
+    return exporter, _kept(exporter)
 
 
-def _ours(exporter: SpanExporter) -> SpanProcessor:
-    return SessionSpanProcessor(BatchSpanProcessor(exporter))
+def _bare(way: _Way, shape: Shape) -> Variant:
+    return Variant("BatchSpanProcessor", provider_of(BatchSpanProcessor(way[0])), way[1], totals=False, shape=shape)
 
 
-def variants() -> list[Variant]:
-    """Without a network; the second is the baseline."""
-    return [
-        Variant("no-op processor", provider_of(SpanProcessor()), list, totals=False),
-        _null("BatchSpanProcessor", BatchSpanProcessor, totals=False),
-        _null("SessionSpanProcessor(BatchSpanProcessor)", _ours, totals=True),
-    ]
+def _ours(library: Library, way: _Way, shape: Shape, **options: Any) -> Variant:
+    processor: SpanProcessor = library.api.SessionSpanProcessor(BatchSpanProcessor(way[0]), **options)
+    shape = shape if library is THIS else without(shape, "metadata.rollup")
+    return Variant(library.name, provider_of(processor), way[1], totals=True, shape=shape, session=library.api.session)
 
 
-def store_variants(url: str) -> list[Variant]:
-    """Turns of chats, without a network but for the store; the first is the baseline."""
-    chats = [
-        _null("BatchSpanProcessor, chats", BatchSpanProcessor, totals=False),
-        _null("SessionSpanProcessor, chats", _ours, totals=True),
-        _null(
-            "SessionSpanProcessor, chats, Valkey",
-            lambda exporter: SessionSpanProcessor(BatchSpanProcessor(exporter), store=url),
-            totals=True,
-        ),
-    ]
-    return [replace(variant, in_session=True) for variant in chats]
+def variants(shape: Shape = LLM, versions: Sequence[Library] = (THIS,)) -> list[Variant]:
+    """Without a network; the first is the baseline."""
+    return [_bare(_to_null(), shape), *(_ours(library, _to_null(), shape) for library in versions)]
 
 
-def otlp_variants(receiver: Receiver) -> list[Variant]:
+def store_variants(url: str, shape: Shape, versions: Sequence[Library] = (THIS,)) -> list[Variant]:
+    """Sessions in a store; the first is the baseline."""
+    return [_bare(_to_null(), shape), *(_ours(library, _to_null(), shape, store=url) for library in versions)]
+
+
+def otlp_variants(receiver: Receiver, shape: Shape = LLM, versions: Sequence[Library] = (THIS,)) -> list[Variant]:
     """With OTLP/HTTP; the first is the baseline."""
-    return [
-        Variant(
-            "BatchSpanProcessor, OTLP", provider_of(BatchSpanProcessor(otlp_exporter(receiver))), receiver.taken, totals=False
-        ),
-        Variant("SessionSpanProcessor, OTLP", provider_of(_ours(otlp_exporter(receiver))), receiver.taken, totals=True),
-    ]
+
+    def way() -> _Way:
+        return otlp_exporter(receiver), receiver.taken
+
+    return [_bare(way(), shape), *(_ours(library, way(), shape) for library in versions)]
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -168,46 +161,52 @@ def compare(pipelines: Sequence[Variant], rounds: int, traces: int) -> dict[str,
     return samples
 
 
-def report(samples: dict[str, list[Sample]], baseline: str) -> None:
+def report(title: str, samples: dict[str, list[Sample]], baseline: str) -> None:
     """Print medians, and differences and ratios against the baseline of the same round."""
     base = samples[baseline]
+    say(f"\n{title}, over {baseline} ({', '.join(f'{f} {median(getattr(s, f) for s in base):.1f} us' for f in Sample._fields)})")
     for name, mine in samples.items():
-        say(f"{name}" + ("  (baseline)" if name == baseline else ""))
+        if name == baseline:
+            continue
         for field in Sample._fields:
             ours, theirs = [getattr(s, field) for s in mine], [getattr(s, field) for s in base]
-            line = f"  {field:8} {median(ours):8.2f} us"
-            if name != baseline:
-                middle, low, high = interval([a - b for a, b in zip(ours, theirs, strict=True)])
-                ratio, least, most = interval([a / b for a, b in zip(ours, theirs, strict=True)])
-                line += f"   {middle:+7.2f} [{low:+.2f}, {high:+.2f}] us   ratio {ratio:.3f} [{least:.3f}, {most:.3f}]"
-            say(line)
+            more = "{:+7.2f} [{:+.2f}, {:+.2f}] us".format(*interval([a - b for a, b in zip(ours, theirs, strict=True)]))
+            ratio = "x{:.2f} [{:.2f}, {:.2f}]".format(*interval([a / b for a, b in zip(ours, theirs, strict=True)]))
+            say(f"  {name:20} {field:8} {ratio:22} {more}")
 
 
-def main() -> None:
+def measure(title: str, pipelines: list[Variant], rounds: int) -> None:
+    """Check the answers, compare, report; the first pipeline is the baseline."""
+    for variant in pipelines:
+        variant.check()
+    report(title, compare(pipelines, rounds, pipelines[0].shape.traces), pipelines[0].name)
+    for variant in pipelines:
+        variant.provider.shutdown()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run by hand."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.overhead", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--traces", type=int, default=50, help="traces per block")
+    parser.add_argument("--rounds", type=int, default=100)
+    names = [shape.name for shape in SHAPES]
+    parser.add_argument("--shapes", nargs="*", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--against", nargs="*", default=[], metavar="REVISION", help="other versions, as git names them")
     parser.add_argument("--otlp", action="store_true", help="also with OTLP/HTTP to a receiver in another process")
     parser.add_argument("--store", action="store_true", help="also with sessions in a real Valkey server")
-    arguments = parser.parse_args()
-    pipelines = variants()
-    for variant in pipelines[1:]:
-        variant.check()
-    say("answers checked; microseconds per span")
-    report(compare(pipelines, arguments.rounds, arguments.traces), pipelines[1].name)
-    if arguments.store:
-        with valkey() as server:
-            pipelines = store_variants(server.url)
-            for variant in pipelines:
-                variant.check()
-            report(compare(pipelines, arguments.rounds, arguments.traces), pipelines[0].name)
-    if arguments.otlp:
-        with receiving() as receiver:
-            pipelines = otlp_variants(receiver)
-            for variant in pipelines:
-                variant.check()
-            report(compare(pipelines, arguments.rounds, arguments.traces), pipelines[0].name)
+    chosen = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        versions = stack.enter_context(libraries(chosen.against))
+        for shape in SHAPES:
+            if shape.name in chosen.shapes:
+                measure(shape.name, variants(shape, versions), chosen.rounds)
+        if chosen.otlp:
+            receiver = stack.enter_context(receiving())
+            for shape in (LLM, WEB):
+                measure(f"{shape.name}, OTLP", otlp_variants(receiver, shape, versions), chosen.rounds)
+        if chosen.store:
+            url = stack.enter_context(valkey()).url
+            shape = next(shape for shape in SHAPES if "session.id" in shape.name)
+            measure(f"{shape.name}, Valkey", store_variants(url, shape, versions), chosen.rounds)
 
 
 if __name__ == "__main__":

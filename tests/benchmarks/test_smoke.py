@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -11,11 +12,14 @@ from otel_session_agg import SessionSpanProcessor
 from otel_session_agg._model.span import Kind, Reading
 from otel_session_agg._reading import span as reading
 from otel_session_agg._spans.received import span_data
+from tests.support.paths import ROOT
 
-from . import burst, growth, instructions, memory, overhead, overload, price, unsampled
+from . import burst, collector, growth, instructions, memory, overhead, overload, price, questions, unsampled
+from ._libraries import THIS, libraries
 from ._receiver import receiving
+from ._shapes import SHAPES, Shape
 from ._web_workload import WEB_SPANS, recorded_web
-from ._workload import SPANS, expected, is_root, recorded
+from ._workload import SPANS, Null, expected, is_root, recorded
 
 
 class TestWorkload:
@@ -40,16 +44,39 @@ class TestWorkload:
 class TestOverhead:
     """Side by side."""
 
-    def test_without_network(self) -> None:
-        """All that is compared gives the right answer, and a sample of each can be taken."""
-        pipelines = overhead.variants()
-        for variant in pipelines[1:]:
+    @pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
+    def test_shape(self, shape: Shape) -> None:
+        """What is compared gives the right answer in every shape."""
+        for variant in overhead.variants(shape):
             variant.check()
+            variant.provider.shutdown()
+
+    def test_wrong_answer(self) -> None:
+        """A pipeline whose roots have no totals is not measured."""
+        bare = overhead.variants()[0]
+        with pytest.raises(AssertionError, match="wrong totals"):
+            replace(bare, totals=True).check()
+        bare.provider.shutdown()
+
+    def test_compared(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The variants take turns, and the table has a line for each figure."""
+        pipelines = overhead.variants()
         samples = overhead.compare(pipelines, rounds=2, traces=1)
-        overhead.report(samples, pipelines[1].name)
+        overhead.report("LLM", samples, pipelines[0].name)
         for variant in pipelines:
             variant.provider.shutdown()
-        assert [2, 2, 2] == [len(taken) for taken in samples.values()]
+        assert [2, 2] == [len(taken) for taken in samples.values()]
+        assert 3 == capsys.readouterr().out.count("x")
+
+    @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there are no other versions")
+    def test_versions(self) -> None:
+        """Another version runs beside this one, under a name of its own."""
+        with libraries(["HEAD"]) as versions:
+            pipelines = overhead.variants(versions=versions)
+            for variant in pipelines:
+                variant.check()
+                variant.provider.shutdown()
+        assert ["otel_session_agg", "otel_session_agg_HEAD"] == [library.api.__name__ for library in versions]
 
     def test_over_otlp(self) -> None:
         """The totals arrive over OTLP/HTTP."""
@@ -64,7 +91,7 @@ class TestOverhead:
         for variant in pipelines:
             variant.check()
         samples = overhead.compare(pipelines, rounds=1, traces=1)
-        overhead.report(samples, pipelines[0].name)
+        overhead.report("not sampled", samples, pipelines[0].name)
         for variant in pipelines:
             variant.provider.shutdown()
         assert [1, 1, 1] == [len(taken) for taken in samples.values()]
@@ -75,6 +102,37 @@ class TestOverhead:
         assert middle == 50
         assert low == 40
         assert high == 60
+
+
+class TestQuestions:
+    """Asking, flushing and waiting."""
+
+    def test_totals(self) -> None:
+        """The totals of an open root are right each time they are timed."""
+        assert all(figure > 0.0 for figure in questions.totals(THIS, calls=3, rounds=2))
+
+    def test_live(self) -> None:
+        """Live totals are right when all is timed."""
+        assert questions.live(THIS, calls=2, rounds=2) > 0.0
+
+    def test_roots(self) -> None:
+        """Open roots are flushed, and roots of one trace id leave."""
+        assert min(*questions.flush(THIS, 10, rounds=2), *questions.same_id(THIS, 1000)) > 0.0
+
+    def test_latency(self) -> None:
+        """Roots arrive behind."""
+        middle, high = questions.latency(THIS, None, rounds=3)
+        assert 0.0 < middle <= high
+
+
+class TestCollector:
+    """The garbage collector's share."""
+
+    def test_sustained(self) -> None:
+        """Something is tracked, and took time."""
+        collecting, process, tracked = collector.sustained(SessionSpanProcessor(BatchSpanProcessor(Null())), 30)
+        assert 0.0 <= collecting < process
+        assert tracked > 0
 
 
 class TestBurst:
