@@ -41,11 +41,14 @@ class TurnWorker(Background):
         super().__init__("otel-session-agg", partial(_work, mine, jobs), guard)
         self._jobs = jobs
 
-    def wake(self) -> bool:
-        """Let the thread take a turn soon; return whether there is a thread."""
+    def wake(self, *, gathers: bool = True) -> bool:
+        """Let the thread take a turn; return whether there is a thread.
+
+        ``gathers``: soon, so that what comes until then is in the same turn; else at once.
+        """
         is_there = self.begin()
         if is_there:
-            self._jobs.put(_nothing)
+            self._jobs.put(_nothing if gathers else _at_once)
         return is_there
 
     def do(self, job: Job, until: float) -> bool:
@@ -68,6 +71,10 @@ class TurnWorker(Background):
 
 def _nothing() -> None:
     """Wake the worker: a job with nothing to do."""
+
+
+def _at_once() -> None:
+    """Wake the worker, and end its wait for more."""
 
 
 def _work(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None]) -> bool:

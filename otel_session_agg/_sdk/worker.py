@@ -98,7 +98,7 @@ class SpanWorker:
 
     def reset(self) -> None:
         """Start empty, with free locks."""
-        self.pipeline = self._build(weakly(self.wake_worker))
+        self.pipeline = self._build(weakly(self._wake_for_results))
         self.queue: Queue = deque()
         self.held = HeldSpans(self._hand_on, self._settings.max_held_spans, self.guard)
         self.callbacks = CallbackThread(self.guard)
@@ -120,6 +120,11 @@ class SpanWorker:
             self.fold_when_full()
         if is_new and self._settings.handle_sigterm:
             stopping.install()  # a forked process may have set handlers of its own since
+
+    def _wake_for_results(self) -> None:
+        """Let the worker take what came from the store, which is a batch already."""
+        if self.worker.wake(gathers=False):
+            self.awake = True
 
     def fold_when_full(self) -> None:
         """Fold a batch on the calling thread, unless a fold is going on.

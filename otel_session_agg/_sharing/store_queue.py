@@ -26,6 +26,14 @@ Received = SessionRecord | RemoteTotals | Spent | TraceParts
 _BATCH = 256
 """Slots in one call to the store: a few milliseconds."""
 
+_PARTS_SECONDS = 0.05
+"""How long other processes get at least to write a part of a trace that has ended.
+
+A part is written when it begins.  So only one that ended within moments may not be there yet: it is
+gathered for 20 ms by the worker and for 10 ms by the thread of the store, then written.  The root,
+which ends after it, has been gathered for 20 ms, too.
+"""
+
 _POLL_SECONDS = 0.04
 """Between two looks at parts that are open."""
 
@@ -35,6 +43,9 @@ _MAX_TRIES = 60
 _MAX_GRACE_SECONDS = 2.0
 _REMEMBERED_SECONDS = 60.0
 """How long it is remembered that writing was slow."""
+
+_REMEMBERED_SHARE = 0.8
+"""How much of that is left after a write that was not: opening a store is slow once."""
 
 
 class StoreQueue:
@@ -67,27 +78,37 @@ class StoreQueue:
 
     @property
     def grace_seconds(self) -> float:
-        """How long other processes get to write what they have.
+        """How long other processes get to write what they have of a session."""
+        return self._grace(GRACE_SECONDS)
 
-        Longer where that took long here (connecting, a busy machine).
+    @property
+    def parts_seconds(self) -> float:
+        """How long they get to write the parts of a trace."""
+        return self._grace(_PARTS_SECONDS)
+
+    def _grace(self, seconds: float) -> float:
+        """Return how long others get: longer where it took long here (connecting, a busy machine).
+
+        They may have begun later, and take longer.
         """
         slowest = self._slowest if time.monotonic() < self._slowest_until else 0.0
-        # they may have begun later, and take longer
-        return min(GRACE_SECONDS + 2 * slowest, _MAX_GRACE_SECONDS)
+        return min(seconds + 2 * slowest, _MAX_GRACE_SECONDS)
 
     def took(self, seconds: float) -> None:
-        """Remember how long a write took."""
+        """Remember how long a write took, with how late its thread was."""
         now = time.monotonic()
         if seconds >= self._slowest or now >= self._slowest_until:
             self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
+        else:
+            self._slowest = max(seconds, _REMEMBERED_SHARE * self._slowest)
 
     def next(self) -> float:
         """Return when there is something to do, monotonic seconds; 0 for at once."""
         with self._lock:
             if self._writes or self.in_haste:
                 return 0.0
-            grace_seconds = self.grace_seconds
-            times = [ask.when(grace_seconds) for ask in self._asks.values()]
+            parts_seconds = self.parts_seconds
+            times = [ask.when(parts_seconds) for ask in self._asks.values()]
             return min([*times, *[end.when for end in self.ends.values()]], default=float("inf"))
 
     # -- slots -------------------------------------------------------------------------------
@@ -130,11 +151,12 @@ class StoreQueue:
 
     def due_asks(self, now: float) -> list[int]:
         """Return the traces whose parts are to be read."""
+        parts_seconds = self.parts_seconds
         with self._lock:
             return [
                 trace_id
                 for trace_id, ask in self._asks.items()
-                if self.in_haste or ask.when(self.grace_seconds) <= now
+                if self.in_haste or ask.when(parts_seconds) <= now
             ]
 
     def answered(self, found: Iterable[TraceParts], now: float) -> None:

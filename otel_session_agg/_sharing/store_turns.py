@@ -90,10 +90,11 @@ class StoreTurns:
             times.append(self._next_watch)
         return min(times) - now
 
-    def turn(self) -> None:
-        """Do what there is to do with the store."""
-        if time.monotonic() >= self.retry_at:
-            failed = self._guard.part("store", self._work) is None
+    def turn(self, due: float | None = None) -> None:
+        """Do what there is to do with the store; ``due``: since when, monotonic seconds."""
+        now = time.monotonic()
+        if now >= self.retry_at:
+            failed = self._guard.part("store", self._work, now if due is None else due) is None
             self.is_down = failed
             self._queue.counts["errors"] += failed
             self.retry_at = time.monotonic() + self._back_off if failed else 0.0
@@ -111,11 +112,11 @@ class StoreTurns:
         """Close the store."""
         self._store.close()
 
-    def _work(self) -> bool:
-        began = time.monotonic()
-        self._write()
-        # what other processes write may be as long on its way
-        self._queue.took(time.monotonic() - began)
+    def _work(self, due: float) -> bool:
+        if self._queue:
+            self._write()
+            # what other processes write may be as long on its way
+            self._queue.took(time.monotonic() - due)
         if (gone := self._store_slots.sessions.take_gone()) is not None:
             self._log.lost(gone.keys)
             self._seen, self._seen_accounts = {}, {}

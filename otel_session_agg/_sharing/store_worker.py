@@ -162,9 +162,11 @@ class StoreWorker:
                 self._wake.wait(pause)
                 self._wake = Done()
                 continue
+            due = time.monotonic()
             if not in_haste:
+                due += _COLLECT_SECONDS
                 time.sleep(_COLLECT_SECONDS)
             with self._turning:
-                self._guard.call("store thread", self.turns.turn)
+                self._guard.call("store thread", self.turns.turn, due)
         self._guard.part("closing the store", self.turns.close)
         return True
