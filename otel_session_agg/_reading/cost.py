@@ -50,21 +50,20 @@ _MARKET = ("marketCost", "market_cost")
 
 
 def read_cost(
-    plan: ReadingPlan, attributes: Mapping[str, Any], scope: str, *, is_call: bool, has_tokens: bool
+    plan: ReadingPlan, attributes: Mapping[str, Any], *, is_call: bool, has_tokens: bool
 ) -> tuple[int | None, list[str]]:
     """Return the recorded cost in picodollars, and the reasons why values were ignored.
 
     Args:
         plan: The plan for the span's keys.
         attributes: Of the span.
-        scope: The span's instrumentation scope.
         is_call: Whether the span is a model call.
         has_tokens: Whether it states tokens.
 
     """
     entries = plan.entries
     for entry in plan.billed if is_call else ():
-        billed = read_billed(entry, attributes[entry.key], scope)
+        billed = read_billed(entry, attributes[entry.key])
         if billed:  # 0 states nothing: another party's bill, or unknown
             return billed, []
     if not plan.has_cost:
@@ -150,10 +149,10 @@ def _from_text(value: object) -> int | None:
     return _sum([picodollars(part) for part in parsed.values()])
 
 
-def read_billed(entry: KeyMeaning, value: object, scope: str) -> int | None:
+def read_billed(entry: KeyMeaning, value: object) -> int | None:
     """Return the billed amount that an attribute states, in picodollars, or ``None``."""
     row = entry.row
-    if not isinstance(row, BilledText) or (row.scopes and not scope.startswith(row.scopes)):
+    if not isinstance(row, BilledText):
         return None
     raw = plain_text(value)
     if raw is None or len(raw) > MAX_TEXT_CHARS or "cost" not in raw:

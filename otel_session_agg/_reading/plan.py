@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from otel_session_agg._model.span import AnyAttributes, Kind, Reading, SpanEvent
 from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
 from otel_session_agg._reading.index import Index, KeyMeaning, keys_of, precedence_of
+from otel_session_agg._reading.plain_counts import PlainCounts, plain_counts
 from otel_session_agg._reading.sessions import SessionKeys, UserKeys, session_keys, user_keys
 from otel_session_agg.conventions._schema import Effect, Emitter, Meaning
 
@@ -66,7 +67,6 @@ NAMES = (
 )  # fmt: skip
 """Names of a call, in the order of the positions in ``ReadingPlan.names``."""
 
-_BOTH = [Meaning.PROMPT, Meaning.COMPLETION]
 _MAKING_CALLS = frozenset((Effect.MAKES_CALLS, Effect.IS_CALL))
 _MAY_NAME_KIND = frozenset(
     (Meaning.KIND, Meaning.TOOL, Meaning.AGENT, Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL)
@@ -86,19 +86,21 @@ class ReadingPlan:
 
     __slots__ = (
         "billed", "effects", "emitters", "entries", "error_types", "families", "feedback",
-        "has_cost", "has_usage", "is_more_than_kind", "kind_memo", "kinds", "model_texts",
-        "names", "names_model", "one_kind_key", "outputs", "parts", "plain", "session", "terms",
-        "texts", "two_keys", "user",
+        "has_cost", "has_usage", "is_more_than_session", "kind_memo", "kinds", "model_texts",
+        "names", "names_model", "one_kind_key", "outputs", "parts", "plain", "plain_counts",
+        "session", "states_cost", "terms", "texts", "user",
     )  # fmt: skip
 
     def __init__(
         self,
         entries: Mapping[int, Sequence[KeyMeaning]],
         emitters: tuple[Emitter, ...],
+        scope: str,
         *,
         feedback: bool,
     ) -> None:
         self.entries = entries
+        read = _read_in(scope, entries)
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version decide."""
         self.effects = None if any(map(depends_on_values, emitters)) else united(emitters)
@@ -112,34 +114,51 @@ class ReadingPlan:
         self.parts = tuple(
             (meaning, keys_of(entries, meaning)) for meaning in PARTS if meaning in entries
         )
-        self.texts = tuple(entries.get(Meaning.USAGE_TEXT, ()))
-        self.model_texts = tuple(entries.get(Meaning.MODEL_TEXT, ()))
-        self.two_keys = _two_keys(self)
-        """The keys of prompt and completion, if nothing else is about tokens."""
+        self.texts = tuple(read.get(Meaning.USAGE_TEXT, ()))
+        self.model_texts = tuple(read.get(Meaning.MODEL_TEXT, ()))
+        self.plain_counts: PlainCounts | None = None
+        """Keys of counts that leave nothing to decide, if all are such; see ``plain_counts.py``."""
+        if len(self.families) == 1 and not emitters:
+            self.plain_counts = plain_counts(read, dict(self.families[0][1]), self.parts)
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(entries)
-        self.billed = tuple(entries.get(Meaning.BILLED, ()))
-        self.terms = tuple(entries.get(Meaning.TERM, ()))
+        self.billed = tuple(read.get(Meaning.BILLED, ()))
+        self.states_cost = self.has_cost or bool(self.billed)
+        self.terms = tuple(read.get(Meaning.TERM, ()))
         self.names_model = Meaning.REQUEST_MODEL in entries or Meaning.RESPONSE_MODEL in entries
         self.names = tuple(
             (position, keys_of(entries, meaning))
             for position, meaning in enumerate(NAMES)
             if meaning in entries
         )
-        self.session: SessionKeys | None = session_keys(entries, emitters)
-        self.user: UserKeys | None = user_keys(entries)
+        self.session: SessionKeys | None = session_keys(read, emitters)
+        self.user: UserKeys | None = user_keys(read)
         self.outputs = keys_of(entries, Meaning.OUTPUT)
         self.error_types = keys_of(entries, Meaning.ERROR_TYPE)
         self.feedback = feedback or Meaning.FEEDBACK in entries
         counts = self.has_usage or self.has_cost or self.feedback
         makes_calls = not _MAKING_CALLS.isdisjoint(united(emitters))
-        self.is_more_than_kind = bool(
-            counts or self.session or self.user or self.outputs or self.error_types or makes_calls
+        self.is_more_than_session = bool(
+            counts or self.user or self.outputs or self.error_types or makes_calls
         )
-        """The keys state more than the kind and the names, which matter to model calls only."""
-        is_plain = not self.is_more_than_kind and _MAY_NAME_KIND.isdisjoint(entries)
-        self.plain = _PLAIN if is_plain else None
+        """The keys state more than kind and session, and names, which only model calls need."""
+        is_more = self.is_more_than_session or self.session is not None
+        self.plain = _PLAIN if not is_more and _MAY_NAME_KIND.isdisjoint(entries) else None
         """The reading, if the keys state nothing at all."""
+
+
+def _read_in(
+    scope: str, entries: Mapping[int, Sequence[KeyMeaning]]
+) -> Mapping[int, Sequence[KeyMeaning]]:
+    """Return the entries without the rows that are for spans of other scopes."""
+    read: dict[int, Sequence[KeyMeaning]] = {}
+    for meaning, found in entries.items():
+        own = [
+            entry for entry in found if scope.startswith(getattr(entry.row, "scopes", ()) or ("",))
+        ]
+        if own:
+            read[meaning] = own
+    return read
 
 
 def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]:
@@ -149,16 +168,6 @@ def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]
             row = families.setdefault(entry.convention, {})
             row[meaning] = (*row.get(meaning, ()), entry.key)
     return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
-
-
-def _two_keys(plan: ReadingPlan) -> tuple[str, str] | None:
-    if plan.parts or plan.texts or plan.emitters or len(plan.families) != 1:
-        return None
-    rows = plan.families[0][1]
-    single = [meaning for meaning, keys in rows if len(keys) == 1]
-    if len(rows) > len(_BOTH) or single != _BOTH:
-        return None
-    return rows[0][1][0], rows[1][1][0]
 
 
 class PlanMemory:
@@ -184,6 +193,7 @@ class Scope:
         self, index: Index, name: str, version: str, memory: PlanMemory | None = None
     ) -> None:
         self._index = index
+        self._name = name
         self._memory = memory or PlanMemory()
         self._emitters = tuple(row for row in index.emitters if applies_to(row, name, version))
         self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
@@ -249,7 +259,7 @@ class Scope:
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
         self._memory.add(present)
-        plan = self._plans[name] = ReadingPlan(entries, emitters, feedback=feedback)
+        plan = self._plans[name] = ReadingPlan(entries, emitters, self._name, feedback=feedback)
         return plan
 
 

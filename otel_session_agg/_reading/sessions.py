@@ -63,6 +63,8 @@ class SessionKeys(NamedTuple):
     """Read when no key has an id."""
     conversations: tuple[KeyMeaning, ...]
     """Texts with ids of conversations that may have been copied."""
+    is_one: bool
+    """There is one key and no text: the id is what that key states, or none."""
 
 
 def session_keys(
@@ -76,18 +78,18 @@ def session_keys(
     copied = {key for row in emitters for key in row.copied_sessions}
     strong = [entry.key for entry in found if entry.key in SESSIONS]
     weak = [entry.key for entry in found if entry.key not in SESSIONS]
+    conversations = tuple(entries.get(Meaning.CONVERSATION_TEXT, ()))
     return SessionKeys(
         keys_of(entries, Meaning.SESSION),
         tuple(key for key in strong if key not in copied),
         tuple(key for key in weak if key not in STATED_BY_APPLICATIONS),
         texts,
-        tuple(entries.get(Meaning.CONVERSATION_TEXT, ())),
+        conversations,
+        len(found) == 1 and not texts and not conversations,
     )
 
 
-def read_session(
-    keys: SessionKeys, attributes: Mapping[str, Any], scope: str
-) -> tuple[str | None, bool]:
+def read_session(keys: SessionKeys, attributes: Mapping[str, Any]) -> tuple[str | None, bool]:
     """Return the session id that a span states, and whether it is weak."""
     if keys.strong and not keys.weak and not keys.conversations:  # no copy can be proved
         own = first_text(keys.strong, attributes)
@@ -95,7 +97,7 @@ def read_session(
             return own, False
     named = first_text(keys.all, attributes)
     if named is None:
-        named = name_in_text(keys.texts, attributes, scope)
+        named = name_in_text(keys.texts, attributes)
         return named, named is not None
     if not keys.strong:
         return named, True
@@ -124,17 +126,13 @@ def _of_json(value: str) -> str | None:
 
 
 def name_in_text(
-    entries: Sequence[KeyMeaning],
-    attributes: Mapping[str, Any],
-    scope: str,
-    named: str | None = None,
+    entries: Sequence[KeyMeaning], attributes: Mapping[str, Any], named: str | None = None
 ) -> str | None:
     """Return the one model or session that a text names, or ``named`` if there is not exactly one.
 
     Args:
         entries: The texts, in order of precedence; their rows have the pattern of the name.
         attributes: Of the span.
-        scope: The span's instrumentation scope.
         named: The name found so far; kept unless a row states that it is no name.
 
     """
@@ -142,7 +140,7 @@ def name_in_text(
         value, row = plain_text(attributes[entry.key]), entry.row
         if value is None or not isinstance(row, NameText):
             continue
-        if scope.startswith(row.scopes or ("",)) and (named is None or named in row.instead_of):
+        if named is None or named in row.instead_of:
             names = set(re.findall(row.pattern, value[:_MAX_TEXT_CHARS]))
             if len(names) == 1:
                 return text(names.pop())
@@ -169,9 +167,7 @@ def user_keys(entries: Mapping[int, Sequence[KeyMeaning]]) -> UserKeys | None:
     return found if any(found) else None
 
 
-def read_user(
-    keys: UserKeys, attributes: Mapping[str, Any], scope: str
-) -> tuple[str | None, str | None]:
+def read_user(keys: UserKeys, attributes: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return the user of the session, and the text of its metadata, for ``metadata_in``."""
     user = first_text(keys.all, attributes)
     if not keys.metadata and not keys.texts:  # as nearly always
@@ -180,7 +176,7 @@ def read_user(
     metadata = next(
         (text for text in texts if text is not None and len(text) <= _MAX_JSON_CHARS), None
     )
-    return user or name_in_text(keys.texts, attributes, scope), metadata
+    return user or name_in_text(keys.texts, attributes), metadata
 
 
 def metadata_in(text: str) -> dict[str, Value]:

@@ -26,20 +26,26 @@ from otel_session_agg._model.span import (
     Kind,
     Reading,
     SpanData,
+    Terms,
     Usage,
 )
 from otel_session_agg._reading.cost import read_cost
-from otel_session_agg._reading.emitters import effects_of
+from otel_session_agg._reading.emitters import Effects, effects_of
 from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kind import is_billed, read_kind
+from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
-from otel_session_agg._reading.sessions import name_in_text, read_session, read_user
+from otel_session_agg._reading.sessions import (
+    SessionKeys,
+    name_in_text,
+    read_session,
+    read_user,
+)
 from otel_session_agg._reading.terms import read_terms
 from otel_session_agg._reading.tokens import read_usage
 from otel_session_agg._reasons import DROPPED
 from otel_session_agg._untrusted.values import (
     MAX_TEXT_CHARS,
-    MAX_TOKENS,
     first_text,
     plain_text,
     text,
@@ -57,6 +63,10 @@ MAX_BEGUN = 65_536
 """Open spans inside ``session()`` blocks that are remembered, about 250 bytes each: more than a
 process has open, so only those that never end, or are never handed in, are forgotten."""
 
+MAX_IN_SESSIONS = 4096
+"""Readings that are kept of spans that state only their session: about 1 kB each at most, and a
+span of another session costs no more than if none were kept."""
+
 INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 """Keys of the input of a call or trace."""
 
@@ -71,12 +81,18 @@ CARRYING_SCOPES = tuple(
 
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
 # a global is read twenty times faster than an enum's member
-_MODEL, _EMBEDDING, _AGENT = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT
+_MODEL, _EMBEDDING, _AGENT, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT, Kind.RETRIEVER
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Reading(kind) for kind in Kind}
 """Readings that state nothing but a kind."""
+_IN_SESSIONS: Recent[tuple[Kind, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
+"""Readings that state a kind and a session: by kind, id as stated, and whether the id is weak."""
+_NO_NAMES: list[str | None] = [None] * len(NAMES)
+_NO_EFFECTS: Effects = frozenset()
+_NOTHING_IGNORED: tuple[str, ...] = ()
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
 def read(span: SpanData) -> Reading:
@@ -95,15 +111,32 @@ def read(span: SpanData) -> Reading:
             kind = plan.kind_memo.get(value) if type(value) is str else None
     if kind is None:
         kind = read_kind(scope, plan, attributes, span.name)
-    billed = kind is _EMBEDDING or (
-        plan.names_model and kind is not _MODEL and is_billed(plan, attributes)
-    )
-    if not (plan.is_more_than_kind or span.failed or span.events or billed) and kind is not _MODEL:
-        return _PLAIN[kind]
-    return _read(span, plan, attributes, kind, billed=billed)
+    if kind is _MODEL:
+        return _read(span, plan, attributes, kind, billed=False)
+    billed = kind is _EMBEDDING or (plan.names_model and is_billed(plan, attributes))
+    if billed or span.failed or span.events or plan.is_more_than_session:
+        return _read(span, plan, attributes, kind, billed=billed)
+    return _PLAIN[kind] if plan.session is None else _in_session(plan.session, attributes, kind)
 
 
-def _read(  # noqa: C901 -- one step each
+def _in_session(keys: SessionKeys, attributes: Mapping[str, Any], kind: Kind) -> Reading:
+    """Return the reading of a span that states its kind and its session, as most spans of one do.
+
+    Readings of the last sessions are kept.
+    """
+    value = attributes[keys.all[0]] if keys.is_one else None
+    if type(value) is not str or len(value) > MAX_TEXT_CHARS:
+        session, is_weak = read_session(keys, attributes)
+        return Reading(kind, session_id=session, session_is_weak=is_weak)
+    reading = _IN_SESSIONS.get((kind, value, not keys.strong))
+    if reading is None:
+        session, is_weak = read_session(keys, attributes)
+        reading = Reading(kind, session_id=session, session_is_weak=is_weak)
+        _IN_SESSIONS.put((kind, value, not keys.strong), reading)
+    return reading
+
+
+def _read(
     span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
 ) -> Reading:
     """Read everything beside the kind."""
@@ -111,70 +144,62 @@ def _read(  # noqa: C901 -- one step each
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak, user, metadata = None, False, None, None
     if plan.session is not None:
-        session, is_weak = read_session(plan.session, attributes, span.scope_name)
+        in_session = _in_session(plan.session, attributes, kind)
+        session, is_weak = in_session.session_id, in_session.session_is_weak
     if plan.user is not None:
-        user, metadata = read_user(plan.user, attributes, span.scope_name)
+        user, metadata = read_user(plan.user, attributes)
     output = _output(plan.outputs, attributes) if plan.outputs else None
-    recorded, num_calls = None, 0
-    ignored: list[str] = []
-    effects = plan.effects
-    if effects is None:
-        effects = effects_of(plan.emitters, plan.names, attributes)
-    usage = None if plan.two_keys is None else _two_counts(plan.two_keys, attributes)
-    if plan.has_usage and usage is None:
-        usage, num_calls, ignored = read_usage(plan, attributes, span.scope_name, effects, kind)
-    if plan.has_cost or plan.billed:
-        is_call = kind is _MODEL or kind is _EMBEDDING
-        recorded, reasons = read_cost(
-            plan, attributes, span.scope_name, is_call=is_call, has_tokens=usage is not None
-        )
-        ignored = ignored + reasons
+    effects = (
+        effects_of(plan.emitters, plan.names, attributes) if plan.effects is None else plan.effects
+    )
+    usage, num_calls, recorded, ignored = None, 0, None, _NOTHING_IGNORED
+    if plan.plain_counts is not None and kind is not _RETRIEVER:
+        usage = read_plain(plan.plain_counts, attributes)
+    if plan.states_cost or (plan.has_usage and usage is None):
+        usage, num_calls, recorded, ignored = _figures(plan, attributes, kind, effects, usage)
     if effects and kind in _CONTAINERS:
         is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
         billed = is_call or billed or Effect.MAKES_CALLS in effects
-    if usage is None and recorded is None and kind is not _MODEL and not billed:
-        return Reading(
-            kind, session_id=session, output=output, error=error, has_feedback=feedback,
-            session_is_weak=is_weak, ignored=tuple(ignored), user_id=user, metadata=metadata,
-        )  # fmt: skip
-    if kind is _MODEL and usage is None and error is None and Effect.BEGINS_STREAM in effects:
-        kind = Kind.SPAN
-    provider, response_model, request_model, response_id, tier, address = _names(plan, attributes)
-    if plan.model_texts and request_model is None:
-        response_model = name_in_text(plan.model_texts, attributes, span.scope_name, response_model)
-    if kind is _MODEL and "embed" in (response_model or request_model or "").lower():
-        kind, billed = _EMBEDDING, True  # several emitters have one operation for all models
-    terms = None
-    if plan.terms:
-        answered, terms = read_terms(plan.terms, attributes, span.scope_name)
-        tier = tier or answered
-    reading = Reading(
-        kind, usage, provider, response_model, request_model, response_id, recorded, tier, address,
-        session, output, error, feedback, num_calls, user_id=user, metadata=metadata,
-        is_billed=billed, session_is_weak=is_weak,
-    )  # fmt: skip
-    if terms is None and not effects and not ignored:
-        return reading
-    return reading._replace(
-        terms=terms, ignored=tuple(ignored),
-        ends_early=Effect.ENDS_EARLY in effects,
-        misplaced=Effect.MISPLACED in effects,
-        unsure_output=Effect.UNSURE_OUTPUT in effects,
-        unsure_usage=Effect.UNSURE_USAGE in effects,
+    names, terms = _NO_NAMES, None
+    if kind is _MODEL or billed or usage is not None or recorded is not None:
+        if usage is None and error is None and kind is _MODEL and Effect.BEGINS_STREAM in effects:
+            kind = Kind.SPAN
+        names, terms = _names(plan, attributes)
+        if kind is _MODEL and "embed" in (names[1] or names[2] or "").lower():
+            kind, billed = _EMBEDDING, True  # several emitters have one operation for all models
+    else:
+        effects = _NO_EFFECTS
+    provider, response_model, request_model, response_id, tier, address = names
+    return _new(
+        Reading,
+        (
+            kind, usage, provider, response_model, request_model, response_id, recorded, tier,
+            address, session, output, error, feedback, num_calls, Effect.ENDS_EARLY in effects,
+            Effect.UNSURE_OUTPUT in effects, Effect.UNSURE_USAGE in effects,
+            Effect.MISPLACED in effects, is_weak, ignored, 0, user, metadata, terms, billed,
+        ),
     )  # fmt: skip
 
 
-def _two_counts(keys: tuple[str, str], attributes: Mapping[str, Any]) -> Usage | None:
-    """Return the usage of a call that states prompt and completion and nothing else, as most do.
-
-    ``None`` if one of them is not a plain count.
-    """
-    prompt, completion = attributes[keys[0]], attributes[keys[1]]
-    are_counts = type(prompt) is type(completion) is int
-    if are_counts and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
-        return Usage(prompt, completion, prompt + completion)
-    return None
+def _figures(
+    plan: ReadingPlan,
+    attributes: Mapping[str, Any],
+    kind: Kind,
+    effects: Effects,
+    usage: Usage | None,
+) -> tuple[Usage | None, int, int | None, tuple[str, ...]]:
+    """Return usage, number of calls, recorded cost, and why values are ignored."""
+    num_calls, recorded = 0, None
+    ignored: list[str] = []
+    if usage is None and plan.has_usage:
+        usage, num_calls, ignored = read_usage(plan, attributes, effects, kind)
+    if plan.states_cost:
+        is_call = kind is _MODEL or kind is _EMBEDDING
+        has_tokens = usage is not None
+        recorded, reasons = read_cost(plan, attributes, is_call=is_call, has_tokens=has_tokens)
+        ignored = ignored + reasons
+    return usage, num_calls, recorded, tuple(ignored)
 
 
 def session_of(
@@ -185,12 +210,14 @@ def session_of(
     A weak id may be that of a conversation or thread (see ``sessions.py``).
     """
     keys = _SCOPES.get(scope_name, scope_version).plan(attributes).session
-    return (None, False) if keys is None else read_session(keys, attributes, scope_name)
+    return (None, False) if keys is None else read_session(keys, attributes)
 
 
-def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]:
-    """Return the names of a call, in the order of ``NAMES``."""
-    found: list[str | None] = [None] * len(NAMES)
+def _names(
+    plan: ReadingPlan, attributes: Mapping[str, Any]
+) -> tuple[list[str | None], Terms | None]:
+    """Return the names of a call, in the order of ``NAMES``, and its terms."""
+    found: list[str | None] = [None, None, None, None, None, None]
     for position, keys in plan.names:
         value = attributes[keys[0]]
         is_short = type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS
@@ -198,7 +225,13 @@ def _names(plan: ReadingPlan, attributes: Mapping[str, Any]) -> list[str | None]
             found[position] = value
         else:
             found[position] = first_text(keys, attributes)
-    return found
+    if plan.model_texts and found[2] is None:
+        found[1] = name_in_text(plan.model_texts, attributes, found[1])
+    if not plan.terms:
+        return found, None
+    answered, terms = read_terms(plan.terms, attributes)
+    found[4] = found[4] or answered
+    return found, terms
 
 
 def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:

@@ -145,7 +145,7 @@ class Stated:
                 self.reasons.append(INVALID_COUNT)
         return None
 
-    def read_texts(self, plan: ReadingPlan, scope: str) -> None:
+    def read_texts(self, plan: ReadingPlan) -> None:
         """Add what usage objects in text state."""
         for sole in (False, True):
             if sole and any(
@@ -157,7 +157,6 @@ class Stated:
                 if (
                     isinstance(row, Text)
                     and row.sole is sole
-                    and (not row.scopes or scope.startswith(row.scopes))
                     and not (row.fills and self.parts.get(row.unless) is not None)
                 ):
                     self._read_text(entry, row)

@@ -35,14 +35,13 @@ _MAX_ITEMS = 64
 
 
 def read_terms(
-    entries: Sequence[KeyMeaning], attributes: Mapping[str, Any], scope: str
+    entries: Sequence[KeyMeaning], attributes: Mapping[str, Any]
 ) -> tuple[str | None, Terms | None]:
     """Return the service tier of the answer, if it is stated, and the other terms.
 
     Args:
         entries: The keys of terms, in order of precedence; requests stand before answers.
         attributes: Of the span.
-        scope: The span's instrumentation scope.
 
     """
     found: dict[str, str] = {}
@@ -52,7 +51,7 @@ def read_terms(
             term = _text(value)
             if term is not None and (not row.only or term.lower() in row.only):
                 found.setdefault(row.term, term)
-        elif isinstance(row, TermText) and (not row.scopes or scope.startswith(row.scopes)):
+        elif isinstance(row, TermText):
             is_requested = any(asked in found for asked in REQUESTED.values())
             for name, term in _in_text(row, value, precise=is_requested):
                 found.setdefault(name, term)

@@ -32,11 +32,7 @@ _RETRIEVER, _EMBEDDING = Kind.RETRIEVER, Kind.EMBEDDING
 
 
 def read_usage(
-    plan: ReadingPlan,
-    attributes: Mapping[str, Any],
-    scope: str,
-    effects: Effects,
-    kind: Kind,
+    plan: ReadingPlan, attributes: Mapping[str, Any], effects: Effects, kind: Kind
 ) -> tuple[Usage | None, int, list[str]]:
     """Return the usage of a span, how many calls it is the sum of, and why values were ignored.
 
@@ -44,7 +40,7 @@ def read_usage(
     """
     stated = Stated(plan, attributes)
     if plan.texts:
-        stated.read_texts(plan, scope)
+        stated.read_texts(plan)
     main = best(stated, plan)
     prompt, completion = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION)
     total = main.get(Meaning.TOTAL)

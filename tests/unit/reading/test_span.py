@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData, SpanEvent
+from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
-from otel_session_agg._reading.span import Reader
+from otel_session_agg._reading.plan import ReadingPlan
+from otel_session_agg._reading.span import MAX_IN_SESSIONS, Reader
+from otel_session_agg.conventions._schema import Effect, Emitter
 from tests.support.apps import CALL
 
 NO_ID = frozenset[str]()
@@ -58,6 +60,92 @@ class TestTwoCounts:
         keys = {"gen_ai.usage.input_tokens": prompt, "gen_ai.usage.output_tokens": completion}
         for more in ({}, {"gen_ai.usage.reasoning_tokens": 0}):
             assert expected == (reading.read(span({**CALL, **keys, **more})).usage or ())[:3]
+
+
+class TestInSession:
+    """Spans that state a kind and a session, and nothing else."""
+
+    TOOL: ClassVar = {"gen_ai.operation.name": "execute_tool"}
+
+    @pytest.mark.parametrize(
+        ("key", "value", "expected"),
+        [
+            ("session.id", "a", ("a", False)),
+            ("gen_ai.conversation.id", "a", ("a", True)),
+            ("session.id", ' "a" ', ("a", False)),
+            ("session.id", 1, ("1", False)),
+            ("session.id", True, (None, False)),
+            ("session.id", "1", ("1", False)),
+            ("session.id", "", (None, False)),
+            ("gen_ai.conversation.id", "[Scrubbed due to 'session']", (None, False)),
+            ("session.id", "a" * 1024, ("a" * 1024, False)),
+            ("session.id", "a" * 1025, (None, False)),
+            ("session.id", ("a",), (None, False)),
+        ],
+    )
+    def test_session(self, key: str, value: object, expected: tuple[str | None, bool]) -> None:
+        """It is read as on any other span, whatever was read before, and again the same."""
+        for _ in range(2):
+            for attributes, kind in (({}, Kind.SPAN), (self.TOOL, Kind.TOOL), (CALL, Kind.MODEL)):
+                found = reading.read(span({**attributes, key: value}))
+                assert (kind, *expected) == (found.kind, *session(found))
+
+    def test_kept(self) -> None:
+        """The reading of such a span is made once for each kind and session."""
+        first = reading.read(span({**self.TOOL, "session.id": "kept"}))
+        assert first is reading.read(span({**self.TOOL, "session.id": "kept", "app.key": 1}))
+        assert Reading(Kind.TOOL, session_id="kept") == first
+
+    def test_more(self) -> None:
+        """A failure, an output, a user or an event are read, too."""
+        plain = span({**self.TOOL, "session.id": "more"})
+        assert reading.read(plain) == Reading(Kind.TOOL, session_id="more")
+        assert "error" == reading.read(plain._replace(failed=True)).error
+        assert "u" == reading.read(span({**plain.attributes, "user.id": "u"})).user_id
+        assert "o" == reading.read(span({**plain.attributes, "output.value": "o"})).output
+        assert reading.read(plain._replace(events=[SpanEvent("gen_ai.evaluation.result", {})])).has_feedback
+
+    def test_two_ids(self) -> None:
+        """An id beside that of a conversation is compared with it, on each span anew."""
+        for conversation, is_weak in (("s", True), ("t", False), ("s", True)):
+            found = reading.read(span({"session.id": "s", "gen_ai.conversation.id": conversation}))
+            assert ("s", is_weak) == session(found)
+
+    def test_bound(self) -> None:
+        """Readings are kept up to a bound."""
+        for number in range(MAX_IN_SESSIONS):
+            assert f"s-{number}" == reading.read(span({"session.id": f"s-{number}"})).session_id
+        assert len(reading._IN_SESSIONS.young) + len(reading._IN_SESSIONS._old) <= MAX_IN_SESSIONS
+
+
+class TestFields:
+    """Readings are made of a plain tuple, which is fastest."""
+
+    def test_order(self) -> None:
+        """Each value is in its field."""
+        attributes = {
+            **CALL, "gen_ai.provider.name": "p", "gen_ai.response.model": "m", "gen_ai.request.model": "r", "gen_ai.response.id": "i",
+            "gen_ai.openai.response.service_tier": "flex", "server.address": "a", "session.id": "s", "user.id": "u",
+            "metadata": "{}", "output.value": "o", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 2,
+            "llm.cost.total": 1.0, "annotations.x": 1,
+        }  # fmt: skip
+        expected = Reading(
+            kind=Kind.MODEL, usage=Usage(1, 2, 3), provider="p", response_model="m", request_model="r", response_id="i",
+            recorded_pusd=10**12, service_tier="flex", server_address="a", session_id="s", output="o", error="e", has_feedback=True,
+            user_id="u", metadata="{}",
+        )  # fmt: skip
+        assert expected == reading.read(span(attributes, failed=True)._replace(status_description="e"))
+
+    def test_effects(self) -> None:
+        """What is known of an emitter is in its field."""
+        for effect, expected in (
+            (Effect.ENDS_EARLY, Reading(Kind.MODEL, ends_early=True)),
+            (Effect.UNSURE_OUTPUT, Reading(Kind.MODEL, unsure_output=True)),
+            (Effect.UNSURE_USAGE, Reading(Kind.MODEL, unsure_usage=True)),
+            (Effect.MISPLACED, Reading(Kind.MODEL, misplaced=True)),
+        ):
+            plan = ReadingPlan({}, (Emitter(("",), "a test", effects={effect}),), "", feedback=False)
+            assert expected == reading._read(span({}), plan, {}, Kind.MODEL, billed=False)
 
 
 class TestBegun:
