@@ -34,6 +34,12 @@ gathered for 20 ms by the worker and for 10 ms by the thread of the store, then 
 which ends after it, has been gathered for 20 ms, too.
 """
 
+_CONNECTING_SECONDS = 0.1
+"""What they get beside that while it is not known that writing is fast.
+
+Processes that start together import and connect together.
+"""
+
 _POLL_SECONDS = 0.04
 """Between two looks at parts that are open."""
 
@@ -45,7 +51,7 @@ _REMEMBERED_SECONDS = 60.0
 """How long it is remembered that writing was slow."""
 
 _REMEMBERED_SHARE = 0.8
-"""How much of that is left after a write that was not: opening a store is slow once."""
+"""How much of that is left after a write that was not: connecting is slow once."""
 
 
 class StoreQueue:
@@ -75,6 +81,10 @@ class StoreQueue:
         """How long the slowest write of late took."""
         self._slowest_until = 0.0
         """Until when that is remembered, monotonic seconds."""
+        self._connecting = _CONNECTING_SECONDS
+        """What others get to connect."""
+        self._wrote_at = 0.0
+        """When something was last written, monotonic seconds."""
 
     @property
     def grace_seconds(self) -> float:
@@ -84,7 +94,8 @@ class StoreQueue:
     @property
     def parts_seconds(self) -> float:
         """How long they get to write the parts of a trace."""
-        return self._grace(_PARTS_SECONDS)
+        is_known = time.monotonic() - self._wrote_at < _REMEMBERED_SECONDS
+        return self._grace(_PARTS_SECONDS + (self._connecting if is_known else _CONNECTING_SECONDS))
 
     def _grace(self, seconds: float) -> float:
         """Return how long others get: longer where it took long here (connecting, a busy machine).
@@ -97,6 +108,10 @@ class StoreQueue:
     def took(self, seconds: float) -> None:
         """Remember how long a write took, with how late its thread was."""
         now = time.monotonic()
+        if now - self._wrote_at >= _REMEMBERED_SECONDS:
+            self._connecting = _CONNECTING_SECONDS
+        self._connecting *= _REMEMBERED_SHARE
+        self._wrote_at = now
         if seconds >= self._slowest or now >= self._slowest_until:
             self._slowest, self._slowest_until = seconds, now + _REMEMBERED_SECONDS
         else:
