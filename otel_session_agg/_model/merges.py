@@ -103,6 +103,21 @@ def rules_of(totals: type) -> dict[str, Rule]:
     return {one.name: one.metadata["merge"] for one in fields(totals)}
 
 
+def by_slots(totals: type) -> Callable[..., None]:
+    """Return an ``__init__`` for frozen totals that sets each field through its slot.
+
+    The one that a frozen data class has sets it by its name, which takes nearly twice as long.
+    """
+    names = [one.name for one in fields(totals)]
+    known: dict[str, Any] = {f"set_{name}": getattr(totals, name).__set__ for name in names}
+    known.update({f"default_{one.name}": one.default for one in fields(totals)})
+    head = ", ".join(f"{name}=default_{name}" for name in names)
+    body = "\n".join(f"    set_{name}(self, {name})" for name in names)
+    exec(f"def __init__(self, {head}):\n{body}", known)  # noqa: S102 -- as ``dataclass`` does it
+    made: Callable[..., None] = known["__init__"]
+    return made
+
+
 def values_of(totals: type) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function that reads all fields in one step, in the order of their declaration."""
     return attrgetter(*(one.name for one in fields(totals)))

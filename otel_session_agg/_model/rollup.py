@@ -19,6 +19,7 @@ from otel_session_agg._model.merges import (
     MIN,
     SUM,
     UNION,
+    by_slots,
     merged,
     rules_of,
     values_of,
@@ -114,9 +115,7 @@ class Rollup:
     @property
     def duration_ms(self) -> float | None:
         """Latest end minus earliest start, milliseconds."""
-        if self.start_ns is None or self.end_ns is None:
-            return None
-        return (self.end_ns - self.start_ns) / 1e6
+        return duration_ms(self.start_ns, self.end_ns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals as plain values for JSON; units are in the names, unknown is ``None``.
@@ -154,6 +153,11 @@ class Rollup:
                 for less, now, then in zip(_LESS, _values(self), _values(before), strict=True)
             ]
         )
+
+
+def duration_ms(start_ns: int | None, end_ns: int | None) -> float | None:
+    """Return the milliseconds between two times; ``None`` if one is not known."""
+    return None if start_ns is None or end_ns is None else (end_ns - start_ns) / 1e6
 
 
 def facts_of(rollup: Rollup) -> list[str]:
@@ -195,6 +199,7 @@ def _value(at: At | None) -> str | None:
     return at.value if at is not None else None
 
 
+Rollup.__init__ = by_slots(Rollup)  # type: ignore[method-assign]
 _RULES = rules_of(Rollup)
 _MERGERS = tuple(rule.merge for rule in _RULES.values())
 _LESS = tuple(rule.less for rule in _RULES.values())

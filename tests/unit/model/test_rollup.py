@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -229,3 +229,25 @@ class TestRepresentation:
         """Nothing in it makes it raise."""
         assert repr(rollup).isprintable()
         assert rollup._repr_html_().isascii()
+
+
+class TestFields:
+    """A frozen data class whose fields are set by their slots."""
+
+    def test_defaults(self) -> None:
+        """Every field may be left out, and is what its declaration says."""
+        assert {one.name: one.default for one in fields(Rollup)} == {
+            one.name: getattr(Rollup(), one.name) for one in fields(Rollup)
+        }
+
+    def test_by_position_and_by_name(self) -> None:
+        """Fields may be given in order or by name; another name is refused."""
+        assert Rollup(1, 2, start_ns=5) == Rollup(num_model_events=2, num_events=1, start_ns=5)
+        with pytest.raises(TypeError, match="nonsense"):
+            Rollup(nonsense=1)  # type: ignore[call-arg]
+
+    def test_frozen(self) -> None:
+        """No field can be set later."""
+        with pytest.raises(FrozenInstanceError):
+            Rollup().num_events = 1  # type: ignore[misc]
+        assert 3 == replace(Rollup(num_events=2), num_events=3).num_events
