@@ -62,6 +62,7 @@ from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Corrected, Out, Released, Trace
+from otel_session_agg._writing.live_writer import LiveWriter
 from otel_session_agg._writing.root_writer import RootWriter
 
 
@@ -111,6 +112,7 @@ class Pipeline:
     ) -> None:
         self.process, self.guard, self.deadlines, self.intake, self.assembler = parts[:5]
         self.engine, self.manager, self._root_writer, self.store_worker = parts[5:]
+        self._live_writer = LiveWriter(self._root_writer)
         self._session_records = settings.session_records
         self._on_record = on_record
         self._is_live = is_live
@@ -268,17 +270,15 @@ class Pipeline:
         root = trace.payload if trace is not None else None
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return
-        rollup = self.manager.root_release.trace_totals(trace_id, span_id)
-        if rollup is not None:
-            sessions = self.manager.sessions
-            session = sessions.of(trace)
-            self._root_writer.live(
-                trace,
-                root,
-                rollup,
-                sessions.labels_of(trace, session),
-                is_exceeded=sessions.is_exceeded(session),
-            )
+        sessions = self.manager.sessions
+        session = sessions.of(trace)
+        self._live_writer.write(
+            trace,
+            root,
+            self.manager.root_release.totals_of(trace),
+            sessions.labels_of(trace, session),
+            is_exceeded=sessions.is_exceeded(session),
+        )
 
     def close(self) -> None:
         """Let go of the store."""

@@ -282,11 +282,12 @@ class RootRelease:
     def trace_totals(self, trace_id: int, span_id: int) -> Rollup | None:
         """Return the totals so far of the trace that a span is in; ``None``: it is not known."""
         trace = self._engine.roots.find(trace_id, span_id)
-        if trace is None:
-            return None
-        parts = [
-            self._engine.totals.rollup(part, above=True)
-            for part in self.traces.parts(trace_id)
-            if part is not trace
-        ]
-        return reduce(add, parts, self._engine.totals.rollup(trace))
+        return self.totals_of(trace) if trace is not None else None
+
+    def totals_of(self, trace: Trace) -> Rollup:
+        """Return the totals so far of a trace, with those of its parts in this process."""
+        rollup = self._engine.totals.rollup(trace)
+        for part in self.traces.parts(trace.trace_id):
+            if part is not trace:
+                rollup += self._engine.totals.rollup(part, above=True)
+        return rollup

@@ -114,8 +114,8 @@ class Trace:
         # what others know of it
         self.reported: Reported | None = None
         """What sessions and stores know of it; ``None``: nothing."""
-        self.written: dict[str, Any] | None = None
-        """The totals that were written on the root while it is open."""
+        self.written: Any = None
+        """What `_writing/` has written on the root while it is open."""
 
     # -- state ------------------------------------------------------------------------------
 

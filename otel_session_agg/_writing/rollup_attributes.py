@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from otel_session_agg import attributes as n
-from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.rollup import Rollup, duration_ms
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._untrusted.values import MAX_WHOLE, encodable
 
@@ -21,13 +23,26 @@ _ONLY_WHEN_NOT_ZERO = (
     (n.NUM_ERRORS, "num_errors"),
     (n.NUM_UNPRICED_EVENTS, "num_unpriced_events"),
 )
+_WHEN_NOT_ZERO = tuple(name for name, _ in _ONLY_WHEN_NOT_ZERO)
+_values_when_not_zero = attrgetter(*(field for _, field in _ONLY_WHEN_NOT_ZERO))
 
 
 def attributes(
-    rollup: Rollup, partial_reason: str | None = None, *, over: str = n.OF_TRACE
+    rollup: Rollup,
+    partial_reason: str | None = None,
+    *,
+    over: str = n.OF_TRACE,
+    began_ns: int | None = None,
 ) -> dict[str, AttributeValue]:
-    """Return the totals for a root; ``over`` is the value of ``ROLLUP``: what is totalled."""
+    """Return the totals for a root.
+
+    ``over`` is the value of ``ROLLUP``: what is totalled.  ``began_ns``: when a root began that is
+    not in the totals yet.
+    """
     nothing = 0 if rollup.num_winners == 0 else None
+    start_ns, end_ns = rollup.start_ns, rollup.end_ns
+    if began_ns is not None and (start_ns is None or began_ns < start_ns):
+        start_ns = began_ns
     values: dict[str, AttributeValue | None] = {
         n.ROLLUP: over,
         n.NUM_EVENTS: rollup.num_events,
@@ -40,17 +55,21 @@ def attributes(
         n.COMPLETION_TOKENS: nothing
         if rollup.completion_tokens is None
         else rollup.completion_tokens,
-        n.START_TIME: None if rollup.start_ns is None else rollup.start_ns // _NS_PER_MS,
-        n.END_TIME: None if rollup.end_ns is None else rollup.end_ns // _NS_PER_MS,
-        n.DURATION: rollup.duration_ms,
+        n.START_TIME: None if start_ns is None else start_ns // _NS_PER_MS,
+        n.END_TIME: None if end_ns is None else end_ns // _NS_PER_MS,
+        n.DURATION: duration_ms(start_ns, end_ns),
         n.OUTPUTS: rollup.output.value if rollup.output is not None else None,
         n.ERROR: rollup.error.value if rollup.error is not None else None,
         n.SESSION_ID: rollup.session.value if rollup.session is not None else None,
-        n.MODELS: tuple(sorted(rollup.models)) or None,
-        n.PARTIAL: True if partial_reason else None,
-        n.PARTIAL_REASON: partial_reason,
+        n.MODELS: tuple(sorted(rollup.models)) if rollup.models else None,
     }
-    values.update({name: getattr(rollup, field) or None for name, field in _ONLY_WHEN_NOT_ZERO})
+    counts = _values_when_not_zero(rollup)
+    if any(counts):
+        values.update(
+            {name: number or None for name, number in zip(_WHEN_NOT_ZERO, counts, strict=True)}
+        )
+    if partial_reason:
+        values[n.PARTIAL], values[n.PARTIAL_REASON] = True, partial_reason
     return {
         name: value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Write totals on roots that leave and on roots that are open, and make spans for records."""
+"""Write totals on roots that leave, and make spans for records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span
+from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import attributes as n
 from otel_session_agg._guard import Guard
@@ -16,22 +16,19 @@ from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import CALLS, Kind, Reading
-from otel_session_agg._reading.span import read
-from otel_session_agg._sessions.released_root import ReleasedRoot, why_lacking
+from otel_session_agg._sessions.released_root import ReleasedRoot
 from otel_session_agg._spans.made import RootSpan, made_span, sampled_context
 from otel_session_agg._spans.received import (
     attributes_of,
     is_copied_session,
     nanoseconds,
-    span_data,
 )
-from otel_session_agg._trace.trace import Trace
 from otel_session_agg._writing import rollup_attributes
 from otel_session_agg._writing.inputs import Inputs
 from otel_session_agg._writing.naming import Attributes, Naming
 from otel_session_agg._writing.own_metadata import OWN_METADATA, with_totals
 
-_warned = Guard(logging.getLogger("otel_session_agg"))
+warned = Guard(logging.getLogger("otel_session_agg"))
 """Warns of each name once per process, however many processors there are."""
 
 _LOGFIRE = "logfire"
@@ -56,61 +53,55 @@ _OF_CALLS = ("gen_ai.", "llm.", "ai.", "traceloop.")
 _CHAIN = "CHAIN"
 """OpenInference's kind for anything else: "a starting point or a link between steps"."""
 
-_FREE_ATTRIBUTES = 16
-"""How many attributes the application can still set on an open root before the SDK drops the
-oldest."""
-
-_DEFAULT_LIMIT = 128
-"""The SDK's own limit of attributes on one span."""
-
-_FIRST = (
-    n.NUM_UNPRICED_EVENTS,
-    n.COST,
-    n.ROLLUP,
-    n.TOTAL_TOKENS,
-    n.PROMPT_TOKENS,
-    n.COMPLETION_TOKENS,
-    n.SESSION_ID,
-    n.BUDGET_EXCEEDED,
-)
-"""What is written first on an open root that has no room for everything."""
-
 
 class RootWriter:
     """Writes totals in the names that the settings choose."""
 
     def __init__(self, naming: Naming) -> None:
-        self._naming = naming
+        self.naming = naming
         self.inputs = Inputs(naming.input_chars)
 
     def root(self, ready: ReleasedRoot, rollup: Rollup, root: ReadableSpan) -> ReadableSpan:
         """Return a copy of a root that leaves, with its totals."""
         own = attributes_of(root)
-        existing = _by_hand(root, own)
+        existing = set_by_hand(root, own)
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
         written = rollup_attributes.attributes(rollup, ready.why_partial, over=over)
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
-        written.update(_session_labels(ready.labels, existing))
+        written.update(session_labels(ready.labels, existing))
         reading = ready.trace.root_reading
-        is_call = reading is not None and _is_call(reading)
-        self._add_kind(written, reading, existing, self._first_input(root))
-        named, replaced = self._naming.on_root(written, existing, is_call=is_call)
+        self.add_kind(written, reading, existing, root)
+        of_call = reading is not None and is_call(reading)
+        named, replaced = self.naming.on_root(written, existing, is_call=of_call)
         for name in replaced:
-            _warned.once(
+            warned.once(
                 "reserved",
                 name,
                 "attribute %s is reserved for session totals: the value set on a root is replaced",
                 name,
             )
         stays = {name: own[name] for name in own if name not in replaced} if replaced else own
-        return RootSpan(root, {**stays, **_in_metadata(named, existing)})
+        return RootSpan(root, {**stays, **in_metadata(named, existing)})
 
     def _first_input(self, root: ReadableSpan) -> str | None:
         """Return the first input in a root or below it, where it is written."""
-        if not self._naming.input_chars or root.context is None:
+        if root.context is None:
             return None
         return self.inputs.of(root.context.trace_id, nanoseconds(root.start_time))
+
+    def add_kind(
+        self,
+        written: Attributes,
+        reading: Reading | None,
+        own: Mapping[str, Any],
+        root: ReadableSpan,
+    ) -> None:
+        """Add kind and input of a root, where the settings have names for them."""
+        naming = self.naming
+        if naming.has_kind or naming.input_chars:
+            first_input = self._first_input(root) if naming.input_chars else None
+            self._add_kind(written, reading, own, first_input)
 
     def _add_kind(
         self,
@@ -119,76 +110,17 @@ class RootWriter:
         own: Mapping[str, Any],
         first_input: str | None,
     ) -> None:
-        """Add kind and input of a root or record, where the settings have names for them.
+        """Add kind and input of a root or record.
 
         A root that may yet turn out to be a call gets no kind.
         """
         kind = reading.kind if reading is not None else Kind.CHAIN
-        if self._naming.has_kind and not (
+        if self.naming.has_kind and not (
             kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)
         ):
             written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
         if first_input is not None:
             written[n.INPUT] = first_input
-
-    def live(
-        self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool
-    ) -> None:
-        """Write the totals so far on a root that is still open."""
-        rollup += Rollup(start_ns=nanoseconds(root.start_time) or None)  # its end is not known yet
-        own, before = attributes_of(root), trace.written or {}
-        by_hand = _by_hand(
-            root, {name: value for name, value in own.items() if before.get(name) != value}
-        )
-        written = rollup_attributes.attributes(rollup, why_lacking(trace, rollup))
-        if rollup.cost_source is None:
-            # an attribute cannot be removed from a span when the cost turns out to be unknown
-            written.pop(n.COST, None)
-        if is_exceeded:
-            written[n.BUDGET_EXCEEDED] = True
-        written.update(_session_labels(labels, by_hand))
-        reading = None if self._naming.is_default else read(span_data(root))
-        self._add_kind(written, reading, own, self._first_input(root))
-        now = self._fitting(
-            root, own, written, by_hand, is_call=reading is not None and _is_call(reading)
-        )
-        now = _in_metadata(
-            now, own, getattr(getattr(root, "_limits", None), "max_span_attribute_length", None)
-        )
-        trace.written = {**{name: 0 for name, value in before.items() if type(value) is int}, **now}
-        root.set_attributes(
-            {name: value for name, value in trace.written.items() if own.get(name) != value}
-        )
-
-    def _fitting(
-        self,
-        root: Span,
-        own: Mapping[str, Any],
-        written: Attributes,
-        by_hand: Mapping[str, Any],
-        *,
-        is_call: bool,
-    ) -> Attributes:
-        """Return as many attributes as a root has room for.
-
-        Beyond the limit of a span, the SDK drops those of the application.
-        """
-        named = self._naming.named(written, by_hand, is_call=is_call)
-        limit = getattr(getattr(root, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
-        if limit is None or len(own) + len(named) <= limit - _FREE_ATTRIBUTES:
-            return named
-        room = max(0, limit - _FREE_ATTRIBUTES - len(own))
-        first = {name: written[name] for name in _FIRST if name in written}
-        named = self._naming.named({**first, **written}, by_hand, is_call=is_call)
-        new = [name for name in named if name not in own]
-        if len(new) > room:
-            _warned.once(
-                "no room",
-                n.COST,
-                "a root with nearly as many attributes as the SDK allows"
-                " has no room for all totals",
-            )
-        return {name: value for name, value in named.items() if name not in new[room:]}
 
     def record(self, record: SessionRecord, resource: Resource) -> ReadableSpan:
         """Return the span that is a session record.
@@ -208,12 +140,12 @@ class RootWriter:
             (at_ns, at_ns),
             parent=sampled_context(*record.parent) if record.parent is not None else None,
             resource=resource,
-            attributes=self._naming.named(written, {}),
+            attributes=self.naming.named(written, {}),
             links=record.members,
         )
 
 
-def _by_hand(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
+def set_by_hand(root: ReadableSpan, own: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the attributes of a root that count as set by hand.
 
     Those that do not: a session id that was copied from a conversation or thread, and Logfire's own
@@ -232,7 +164,7 @@ def _is_logfires(root: ReadableSpan) -> bool:
     return scope is not None and str(scope.name).partition(".")[0] == _LOGFIRE
 
 
-def _session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
+def session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
     """Return user and metadata of the session, as far as the root has no values of its own."""
     labelled: Attributes = {
         n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()
@@ -246,7 +178,7 @@ def _session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attri
     }
 
 
-def _in_metadata(
+def in_metadata(
     named: Attributes, own: Mapping[str, Any], max_chars: int | None = None
 ) -> dict[str, Any]:
     """Return the totals, also inside the metadata that a root has already, if it may be so long."""
@@ -264,6 +196,6 @@ def _in_metadata(
     return {**named, OWN_METADATA: merged}
 
 
-def _is_call(reading: Reading) -> bool:
+def is_call(reading: Reading) -> bool:
     """Return whether a root is a call, or would be read as one with totals on it."""
     return reading.kind in CALLS or bool(reading.response_model or reading.request_model)

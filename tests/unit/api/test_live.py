@@ -412,6 +412,25 @@ class TestLiveMode:
         assert 15 == before["metadata.total_tokens"]
         assert [] == caplog.messages
 
+    def test_changes_only(self, live: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is the same as before is not written again, also when something else was set on the root meanwhile."""
+        root = live.tracer.start_span("request", start_time=1_000_000_000)
+        written: list[Any] = []
+        set_attributes = root.set_attributes
+
+        def note(values: Any) -> None:
+            written.append(values)
+            set_attributes(values)
+
+        monkeypatch.setattr(root, "set_attributes", note)
+        tool = {"gen_ai.tool.name": "x"}
+        for end in (2, 3, 3):
+            live.tracer.start_span("tool", below(root), attributes=tool, start_time=1_000_000_000).end(end * 1_000_000_000)
+            root.set_attribute("own", end)
+        assert {"metadata.num_events": 2, "metadata.num_tool_events": 2, "end_time": 3000, "duration": 2000.0} == written[1]
+        assert {"metadata.num_events": 3, "metadata.num_tool_events": 3} == written[2]
+        root.end()
+
     def test_no_children(self, live: App) -> None:
         """A root without children is left as it is."""
         live.tracer.start_span("request", attributes={"own": 1}).end()

@@ -330,7 +330,7 @@ class TestRoot:
         self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A reserved name set by the user is replaced, with one warning per name and process."""
-        monkeypatch.setattr(root_writer, "_warned", Guard(logging.getLogger("otel_session_agg")))
+        monkeypatch.setattr(root_writer, "warned", Guard(logging.getLogger("otel_session_agg")))
         for _ in range(2):
             setup = make()
             for _ in range(2):
