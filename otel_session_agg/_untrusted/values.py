@@ -32,8 +32,11 @@ _SCRUBBED = "[Scrubbed due to "
 ``session.id`` looks like a secret to it.  Taken as an id, the replacement would merge all sessions.
 """
 
-_FIRST_OF_MORE_BLANKS = "\x85"
-"""The first blank character after ASCII."""
+_NOT_AT_ENDS = (
+    '"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007'
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""The quote of JSON, and all blanks."""
 
 _MAX_NUMBER_CHARS = 40
 _PUSD = Decimal(PUSD_PER_USD)
@@ -125,12 +128,9 @@ def text(value: object) -> str | None:
     if type(value) is str:
         if len(value) > MAX_TEXT_CHARS:
             return None
-        # nearly always there is neither blank nor quote
-        if not (
-            value and _FIRST_OF_MORE_BLANKS > value[0] > '"' < value[-1] < _FIRST_OF_MORE_BLANKS
-        ):
+        if value.strip(_NOT_AT_ENDS) != value:  # nearly always there is neither blank nor quote
             value = _unquoted(value)
-        return None if not value or value.startswith(_SCRUBBED) else value
+        return None if not value or (value[0] == "[" and value.startswith(_SCRUBBED)) else value
     if isinstance(value, str):
         return text(plain(value))
     if type(value) is int and abs(value) < 10**18:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
@@ -232,6 +233,11 @@ class TestHostile:
         """Blanks beyond ASCII are blanks, too."""
         assert text(blank) is None
         assert "a" == text(f"{blank.strip(chr(34))}a")
+
+    def test_all_blanks(self) -> None:
+        """Every character that Unicode calls a blank is taken off, at both ends."""
+        blanks = [char for char in map(chr, range(sys.maxunicode + 1)) if char.isspace()]
+        assert {"a"} == {text(f"{blank}a") for blank in blanks} | {text(f"a{blank}") for blank in blanks}
 
 
 class TestFlag:
