@@ -89,6 +89,13 @@ _TEXTS = (
 )
 
 
+MAX_SILENT = 8192
+"""Keys of flattened messages that are remembered: those of a conversation of a thousand turns."""
+
+_MAX_SILENT_CHARS = 128
+"""Length of a key that is remembered; that of a tool call in a message has 71."""
+
+
 class KeyMeaning:
     """An entry of the index: one meaning of a key, its precedence, and the table row behind it."""
 
@@ -126,6 +133,8 @@ class Index:
         self.events: list[Events] = []
         self.feedback_prefixes: tuple[str, ...] = ()
         self.feedback_events: frozenset[str] = frozenset()
+        self.silent: set[str] = set()
+        """Keys of spans with very many keys that have no entry and are no feedback."""
         self._num_entries = 0
         for number, convention in enumerate(conventions):
             self._add(number, convention)
@@ -168,6 +177,14 @@ class Index:
         self.events.extend(convention.events)
         self.feedback_prefixes += convention.feedback_prefixes
         self.feedback_events |= frozenset(convention.feedback_events)
+
+    def add_silent(self, keys: Iterable[str]) -> None:
+        """Remember keys that have no entry and are no feedback, within bounds."""
+        for key in keys:
+            if len(key) <= _MAX_SILENT_CHARS:
+                if len(self.silent) >= MAX_SILENT:
+                    self.silent.clear()
+                self.silent.add(key)
 
     def has_feedback(self, keys: Iterable[str]) -> bool:
         """Return whether a key begins as those of feedback do."""

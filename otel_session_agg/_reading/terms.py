@@ -51,11 +51,16 @@ def read_terms(
             term = _text(value)
             if term is not None and (not row.only or term.lower() in row.only):
                 found.setdefault(row.term, term)
-        elif isinstance(row, TermText):
+        elif isinstance(row, TermText) and _may_state(row, value):
             is_requested = any(asked in found for asked in REQUESTED.values())
             for name, term in _in_text(row, value, precise=is_requested):
                 found.setdefault(name, term)
-    for name, asked in REQUESTED.items() if found else ():
+    return _settled(found) if found else (None, None)
+
+
+def _settled(found: dict[str, str]) -> tuple[str | None, Terms | None]:
+    """Return the tier of the answer, and the other terms: requests hold where no answer does."""
+    for name, asked in REQUESTED.items():
         if asked in found:
             requested = found.pop(asked)
             if found.setdefault(name, requested).lower() in IDLE:
@@ -70,18 +75,26 @@ def _text(value: object) -> str | None:
     return text(value) if isinstance(value, str) else None
 
 
+def _may_state(row: TermText, value: object) -> bool:
+    """Return whether a value is a text that contains the name of a term; nearly none is."""
+    raw = plain_text(value)
+    if raw is not None and len(raw) <= MAX_TEXT_CHARS:
+        for hint in row.hints:  # ``any`` takes twice as long
+            if hint in raw:
+                return True
+    return False
+
+
 def _in_text(row: TermText, value: object, *, precise: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield the terms that a text states, by name.
+    """Yield the terms that a text states, by name; it is one that may state some.
 
     Args:
         row: Where they stand in the text.
-        value: The attribute.
+        value: The text.
         precise: Parse the whole text, also when no term in it seems to change the price.
 
     """
-    raw = plain_text(value)
-    if raw is None or len(raw) > MAX_TEXT_CHARS or not any(hint in raw for hint in row.hints):
-        return
+    raw = plain_text(value) or ""
     # parsing a whole answer costs more than the rest of the span
     if raw.startswith(_JSON) and not row.tiers_at and not precise:
         named = [(match[1], match[2].lower()) for match in _TERM.finditer(raw)]

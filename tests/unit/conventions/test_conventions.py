@@ -11,7 +11,7 @@ import pytest
 from otel_session_agg._model.span import Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.emitters import united, version_tuple
-from otel_session_agg._reading.index import _LISTS, _RANKED, Index
+from otel_session_agg._reading.index import _LISTS, _RANKED, MAX_SILENT, Index
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS
 from otel_session_agg._reading.plan import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_CHARS, MAX_SCOPES, Scope
 from otel_session_agg.conventions import CONVENTIONS
@@ -650,6 +650,25 @@ class TestTables:
             assert not plan.feedback
         assert 1 == len(scope._plans)
         assert scope.plan({"annotations.x": 1, **{f"key-{index}": 1 for index in range(MAX_PLAN_KEYS)}}).feedback
+
+    def test_silent_keys(self) -> None:
+        """Of spans with very many keys the ones that say nothing are remembered, within bounds, and never those that say something."""
+        index = Index(CONVENTIONS)
+        scope = Scope(index, "scope", "")
+        many = {f"key-{index}": 1 for index in range(MAX_PLAN_KEYS)}
+        for number in range(3 * MAX_SILENT // MAX_PLAN_KEYS):
+            plan = scope.plan({IN: 1, **{f"{number}-{key}": 1 for key in many}, f"{number}" + "k" * 200_000: 1})
+            assert Meaning.PROMPT in plan.entries
+            assert not plan.feedback
+        assert len(index.silent) <= MAX_SILENT
+        assert max(map(len, index.silent)) < 200
+        for _ in range(2):
+            assert scope.plan({**many, "annotations.new": 1}).feedback
+            assert not scope.plan(many).feedback
+            assert Meaning.PROMPT in scope.plan({**many, IN: 1}).entries
+            assert scope.plan({**many, IN: 1, "annotations.other": 1}).feedback
+        assert not any(key in index.entries or key.startswith("annotations.") for key in index.silent)
+        assert len(scope._plans) <= 4
 
     def test_scopes_are_bounded(self) -> None:
         """Scopes are remembered up to a bound."""
