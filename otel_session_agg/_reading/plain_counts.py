@@ -70,26 +70,27 @@ def read_plain(  # noqa: C901 -- without calls: most calls are read here
     counts: PlainCounts, attributes: Mapping[str, Any]
 ) -> Usage | None:
     """Return the usage of a span, or ``None`` if its values leave something to decide."""
-    prompt, completion = attributes[counts.prompt], attributes[counts.completion]
+    prompt_key, completion_key, total_key, read_key, reasoning_key, texts = counts
+    prompt, completion = attributes[prompt_key], attributes[completion_key]
     if not type(prompt) is type(completion) is int:
         return None
     total: int = prompt + completion
     if prompt < 0 or completion < 0 or total > MAX_TOKENS:
         return None
-    if counts.total is not None:
-        stated = attributes[counts.total]
+    if total_key is not None:
+        stated = attributes[total_key]
         if type(stated) is not int or stated != total:
             return None
     read = reasoning = None
-    if counts.read is not None:
-        read = attributes[counts.read]
+    if read_key is not None:
+        read = attributes[read_key]
         if type(read) is not int or not 0 <= read <= prompt:
             return None
-    if counts.reasoning is not None:
-        reasoning = attributes[counts.reasoning]
+    if reasoning_key is not None:
+        reasoning = attributes[reasoning_key]
         if type(reasoning) is not int or not 0 <= reasoning <= completion:
             return None
-    for key, hint in counts.texts:
+    for key, hint in texts:
         if hint in (plain_text(attributes[key]) or ""):
             return None
     return _new(

@@ -33,6 +33,7 @@ from otel_session_agg._reading.cost import read_cost
 from otel_session_agg._reading.emitters import Effects, effects_of
 from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kind import is_billed, read_kind
+from otel_session_agg._reading.outcome import read_error, read_output
 from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
 from otel_session_agg._reading.sessions import (
@@ -47,17 +48,9 @@ from otel_session_agg._reasons import DROPPED
 from otel_session_agg._untrusted.values import (
     MAX_TEXT_CHARS,
     first_text,
-    plain_text,
-    text,
 )
 from otel_session_agg.conventions import CONVENTIONS
-from otel_session_agg.conventions._schema import Effect
-
-MAX_OUTPUT_CHARS = 16_384
-"""Length of the raw output kept per root until it is released; what is written is shorter still."""
-
-MAX_ERROR_CHARS = 1024
-"""Length of the error text kept per root."""
+from otel_session_agg.conventions._schema import Effect, Meaning
 
 MAX_BEGUN = 65_536
 """Open spans inside ``session()`` blocks that are remembered, about 250 bytes each: more than a
@@ -66,6 +59,9 @@ process has open, so only those that never end, or are never handed in, are forg
 MAX_IN_SESSIONS = 4096
 """Readings that are kept of spans that state only their session: about 1 kB each at most, and a
 span of another session costs no more than if none were kept."""
+
+MAX_NAMES = 4096
+"""Names of providers, models, tiers and servers that are kept: a process has a few dozen."""
 
 INPUTS = tuple(key for row in CONVENTIONS for key in row.input)
 """Keys of the input of a call or trace."""
@@ -89,6 +85,9 @@ _PLAIN = {kind: Reading(kind) for kind in Kind}
 """Readings that state nothing but a kind."""
 _IN_SESSIONS: Recent[tuple[Kind, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
 """Readings that state a kind and a session: by kind, id as stated, and whether the id is weak."""
+_NAMES: dict[str, str] = {}
+"""Names that are valid as they stand; also so that the calls of a window share them."""
+_RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
 _NO_NAMES: list[str | None] = [None] * len(NAMES)
 _NO_EFFECTS: Effects = frozenset()
 _NOTHING_IGNORED: tuple[str, ...] = ()
@@ -140,7 +139,9 @@ def _read(
     span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
 ) -> Reading:
     """Read everything beside the kind."""
-    error = _error(span, plan, attributes) if span.failed or plan.error_types else None
+    error = (
+        read_error(span, plan.error_types, attributes) if span.failed or plan.error_types else None
+    )
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak, user, metadata = None, False, None, None
     if plan.session is not None:
@@ -148,7 +149,7 @@ def _read(
         session, is_weak = in_session.session_id, in_session.session_is_weak
     if plan.user is not None:
         user, metadata = read_user(plan.user, attributes)
-    output = _output(plan.outputs, attributes) if plan.outputs else None
+    output = read_output(plan.outputs, attributes) if plan.outputs else None
     effects = (
         effects_of(plan.emitters, plan.names, attributes) if plan.effects is None else plan.effects
     )
@@ -220,11 +221,8 @@ def _names(
     found: list[str | None] = [None, None, None, None, None, None]
     for position, keys in plan.names:
         value = attributes[keys[0]]
-        is_short = type(value) is str and 0 < len(value) <= MAX_TEXT_CHARS
-        if is_short and "[" != value[0] > '"' < value[-1]:  # what ``text`` returns unchanged
-            found[position] = value
-        else:
-            found[position] = first_text(keys, attributes)
+        name = _NAMES.get(value) if type(value) is str and position != _RESPONSE_ID else None
+        found[position] = name or _name(position, keys, attributes)
     if plan.model_texts and found[2] is None:
         found[1] = name_in_text(plan.model_texts, attributes, found[1])
     if not plan.terms:
@@ -234,32 +232,18 @@ def _names(
     return found, terms
 
 
-def _output(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> object:
-    for key in keys:
-        value = plain_text(attributes[key])
-        if value:
-            return value[:MAX_OUTPUT_CHARS]
-    return None
+def _name(position: int, keys: tuple[str, ...], attributes: Mapping[str, Any]) -> str | None:
+    """Return the first name under these keys; keep it, unless it is one of few uses."""
+    name, value = first_text(keys, attributes), attributes[keys[0]]
+    if position != _RESPONSE_ID and name is not None and type(value) is str and value == name:
+        if len(_NAMES) >= MAX_NAMES:
+            _NAMES.clear()
+        _NAMES[name] = name
+    return name
 
 
 def _event_feedback(span: SpanData) -> bool:
     return any(event.name in _INDEX.feedback_events for event in span.events)
-
-
-def _error(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> str | None:
-    """Return the status description, else the last exception, else the error type."""
-    type_ = first_text(plan.error_types, attributes)
-    if not span.failed and type_ is None:
-        return None
-    if span.status_description:
-        return span.status_description[:MAX_ERROR_CHARS]
-    for event in reversed(span.events):
-        if event.name == "exception":
-            keys = ("exception.type", "exception.message")
-            parts = [text(event.attributes.get(key)) for key in keys]
-            if any(parts):
-                return ": ".join(part for part in parts if part)[:MAX_ERROR_CHARS]
-    return type_ or "error"
 
 
 class Reader:

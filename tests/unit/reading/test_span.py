@@ -9,7 +9,7 @@ import pytest
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData, SpanEvent, Usage
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.plan import ReadingPlan
-from otel_session_agg._reading.span import MAX_IN_SESSIONS, Reader
+from otel_session_agg._reading.span import MAX_IN_SESSIONS, MAX_NAMES, Reader
 from otel_session_agg.conventions._schema import Effect, Emitter
 from tests.support.apps import CALL
 
@@ -116,6 +116,45 @@ class TestInSession:
         for number in range(MAX_IN_SESSIONS):
             assert f"s-{number}" == reading.read(span({"session.id": f"s-{number}"})).session_id
         assert len(reading._IN_SESSIONS.young) + len(reading._IN_SESSIONS._old) <= MAX_IN_SESSIONS
+
+
+class TestNames:
+    """Names of providers and models, of which few occur."""
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("gpt", "gpt"),
+            (' "gpt" ', "gpt"),
+            (1, "1"),
+            (True, None),
+            ("1", "1"),
+            ("", None),
+            ("\u2003m\x85", "m"),
+            ("m" * 1025, None),
+        ],
+    )
+    def test_name(self, value: object, expected: str | None) -> None:
+        """They are read as any text, whatever was read before; the second key is asked where the first has none."""
+        for _ in range(2):
+            attributes = {**CALL, "llm.model_name": value, "gen_ai.response.model": "other"}
+            assert (expected or "other") == reading.read(span(attributes)).response_model
+
+    def test_shared(self) -> None:
+        """Calls of one model share its name; ids of answers are not kept."""
+        names = [
+            reading.read(span({**CALL, "gen_ai.response.model": f"shared {part}", "gen_ai.response.id": "r"}))
+            for part in ("name", "name")
+        ]
+        assert names[0].response_model is names[1].response_model
+        assert "r" == names[0].response_id
+        assert "r" not in reading._NAMES
+
+    def test_bound(self) -> None:
+        """Names are kept up to a bound."""
+        for number in range(MAX_NAMES + 10):
+            assert f"model-{number}" == reading.read(span({**CALL, "gen_ai.response.model": f"model-{number}"})).response_model
+            assert len(reading._NAMES) <= MAX_NAMES
 
 
 class TestFields:
