@@ -17,7 +17,9 @@ class CleanBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling
     def finalize(self, _version: str, build_data: dict[str, Any], _artifact_path: str) -> None:
         """Remove compiled modules and the library that they share."""
         root = Path(self.root)
-        compiled = [path for pattern in build_data["artifacts"] for path in root.glob(pattern.lstrip("/"))]
+        compiled = [
+            path for pattern in build_data["artifacts"] for path in root.glob(pattern.lstrip("/"))
+        ]
         for path in {*compiled, *map(Path, build_data["force_include"])}:
             if path.suffix in (".so", ".pyd"):
                 path.unlink(missing_ok=True)

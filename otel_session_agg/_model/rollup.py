@@ -19,6 +19,7 @@ from otel_session_agg._model.merges import (
     MIN,
     SUM,
     UNION,
+    added_by,
     by_slots,
     merged,
     rules_of,
@@ -82,12 +83,7 @@ class Rollup:
     def __add__(self, other: Rollup) -> Rollup:
         if self is NOTHING:  # as the first of a session is added to
             return other
-        return Rollup(
-            *[
-                merge(mine, its)
-                for merge, mine, its in zip(_MERGERS, _values(self), _values(other), strict=True)
-            ]
-        )
+        return Rollup(*_added(self, other))
 
     @property
     def cost_usd(self) -> float | None:
@@ -201,7 +197,7 @@ def _value(at: At | None) -> str | None:
 
 Rollup.__init__ = by_slots(Rollup)  # type: ignore[method-assign]
 _RULES = rules_of(Rollup)
-_MERGERS = tuple(rule.merge for rule in _RULES.values())
+_added = added_by(_RULES)
 _LESS = tuple(rule.less for rule in _RULES.values())
 _values = values_of(Rollup)
 _MAX_WORDS = 80

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags
 
+from otel_session_agg._spans import received
 from otel_session_agg._spans.scope import SCHEMA_URL, version
 from otel_session_agg.attributes import OUR_SCOPE
 
@@ -22,20 +23,24 @@ class RootSpan(ReadableSpan):
 
     def __init__(self, root: ReadableSpan, attributes: Mapping[str, Any]) -> None:
         """Copy all but the attributes, the counts of what was dropped included."""
-        super().__init__(
-            name=root.name,
-            context=root.context,
-            parent=root.parent,
-            resource=root.resource,
-            attributes=attributes,
-            events=root.events,
-            links=root.links,
-            kind=root.kind,
-            status=root.status,
-            start_time=root.start_time,
-            end_time=root.end_time,
-            instrumentation_scope=root.instrumentation_scope,
-        )
+        if type(root) is received._OWN:  # noqa: SLF001 -- the class whose fields are read
+            self.__dict__.update(root.__dict__)
+            self._attributes: Mapping[str, Any] = attributes
+        else:
+            super().__init__(
+                name=root.name,
+                context=root.context,
+                parent=root.parent,
+                resource=root.resource,
+                attributes=attributes,
+                events=root.events,
+                links=root.links,
+                kind=root.kind,
+                status=root.status,
+                start_time=root.start_time,
+                end_time=root.end_time,
+                instrumentation_scope=root.instrumentation_scope,
+            )
         self._dropped = (root.dropped_attributes, root.dropped_events, root.dropped_links)
 
     @property

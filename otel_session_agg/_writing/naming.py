@@ -20,6 +20,8 @@ Attributes = dict[str, rollup_attributes.AttributeValue]
 _MAY_STAY = n.KEPT_WHEN_SET | {n.USER_ID}
 """Default names whose value stays when it was set by hand on a root."""
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Naming:
     """The names of one or several profiles."""
@@ -51,8 +53,9 @@ class Naming:
         Names of outputs and errors, which others write too, stay unless they are written.
         """
         named = self.named(written, existing, is_call=is_call)
-        by_hand = self.reserved & existing.keys()
-        return named, by_hand and by_hand - (self._common - named.keys())
+        if self.reserved.isdisjoint(existing):
+            return named, _NONE
+        return named, (self.reserved & existing.keys()) - (self._common - named.keys())
 
     def named(
         self, written: Attributes, existing: Mapping[str, object], *, is_call: bool = False

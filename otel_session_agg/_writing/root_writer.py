@@ -166,6 +166,8 @@ def _is_logfires(root: ReadableSpan) -> bool:
 
 def session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
     """Return user and metadata of the session, as far as the root has no values of its own."""
+    if labels.user is None and not labels.metadata:
+        return {}
     labelled: Attributes = {
         n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     Link,
@@ -179,16 +179,21 @@ class TestAttributesOf:
 class TestEnrichedSpan:
     """A root with its totals."""
 
-    def test_carried_over(self) -> None:
-        """All but the written attributes is that of the root."""
+    @pytest.mark.parametrize("is_read", [True, False])
+    def test_carried_over(self, is_read: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 -- of the table
+        """All but the written attributes is that of the root, whether its fields or its properties are read."""
+        if not is_read:
+            monkeypatch.setattr(received, "_OWN", None)
         provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
         tracer = provider.get_tracer("scope", "1.2", "https://schema", {"s": 1})
         root = tracer.start_span("root", kind=SpanKind.SERVER, attributes={"a": 1, "b": 1}, links=[Link(_REMOTE, {"l": 1})])
         root.add_event("e", {"x": 1}, 5)
         root.set_status(Status(StatusCode.ERROR, "bad"))
         root.end()
-        assert isinstance(root, ReadableSpan)
-        enriched = RootSpan(root, {"b": 2, "c": 3})
+        assert isinstance(root, Span)
+        ended = root._readable_span()
+        assert is_read == (type(ended) is received._OWN)
+        enriched = RootSpan(ended, {"b": 2, "c": 3})
         assert {"b": 2, "c": 3} == dict(enriched.attributes or {})
         assert {"a": 1, "b": 1} == dict(root.attributes or {})
         for name in ("name", "context", "parent", "resource", "events", "links", "kind", "status", "start_time", "end_time"):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
-from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.merges import MAX_MODELS, rules_of
 from otel_session_agg._model.rollup import At
 
 _WHOLE = st.integers(0, 2**70)
@@ -45,6 +45,14 @@ class TestLaw1:
     def test_associative(self, a: Rollup, b: Rollup, c: Rollup) -> None:
         """The grouping of what is added does not matter."""
         assert (a + b) + c == a + (b + c)
+
+    @given(ROLLUPS, ROLLUPS)
+    def test_rules(self, a: Rollup, b: Rollup) -> None:
+        """Each field is merged by its rule."""
+        both, rules = a + b, rules_of(Rollup)
+        assert {name: rule.merge(getattr(a, name), getattr(b, name)) for name, rule in rules.items()} == {
+            name: getattr(both, name) for name in rules
+        }
 
     @given(ROLLUPS)
     def test_identity(self, a: Rollup) -> None:
