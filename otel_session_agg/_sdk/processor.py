@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from otel_session_agg._api.context import Label, stamped, use
+from otel_session_agg._api.context import LABEL_KEY, Label, stamp, stamped, use
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
@@ -115,7 +115,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         self._plain_ends = not self._is_live
         """Whether ends only have to be queued: until shutdown, and never in live mode."""
         self._plain_starts = not (self._is_live or self._trusts_baggage)
-        """Whether starts only have to be queued as long as there was no ``session()`` block."""
+        """Whether starts only have to be queued, with the ``session()`` block around them."""
 
     def _behind(self) -> str:
         return "nothing: live" if self._is_live else named(self._downstream)
@@ -125,7 +125,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Queue a started span for the worker, with the session around it."""
         span_worker = self._span_worker
-        if self._plain_starts and not use.any_label:
+        if self._plain_starts:
             queue = span_worker.queue
             context = current_context() if parent_context is None else parent_context
             above: Any = context.get(_SPAN_KEY)  # as the SDK finds it
@@ -136,36 +136,37 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
                 )
             except AttributeError:  # no span of the SDK
                 comes = False
-            queue.append((span,) if comes else self._below((span,), span, parent_context))
-            if (
-                self._is_shared
-                and not span_worker.awake
-                and span.parent is not None
-                and span.parent.is_remote
-            ):
-                # other processes have to know that it is open
-                self._guard.call("waking the worker", span_worker.wake_worker)
-            if len(queue) >= self._max_queue_size:
-                self._guard.call("folding on the application thread", span_worker.fold_when_full)
+            item: Start = (span,)
+            if use.any_label:
+                label: Any = context.get(LABEL_KEY)
+                if label is not None and self._guard.call("stamping a span", stamp, span, label):
+                    item = (span, label)
+            queue.append(item if comes else self._below(item, span, parent_context))
+            if (self._is_shared and not span_worker.awake) or len(queue) >= self._max_queue_size:
+                self._queued(span_worker, item)
         elif not span_worker.is_shut_down and not (self._is_live and is_own_span(span)):
             self._started(span_worker, span, parent_context)
         if self._calls_on_start:
             self._guard.call("downstream on_start", self._downstream.on_start, span, parent_context)
 
     def _started(self, span_worker: SpanWorker, span: Span, parent_context: Context | None) -> None:
-        """Queue a started span where there may be a session around it, or in live mode."""
+        """Queue a started span where baggage may name its session, or in live mode."""
         label: Label | None = None
         if use.any_label or self._trusts_baggage:
             label = self._guard.call(
                 "stamping a span", stamped, span, parent_context, self._trusts_baggage
             )
-        span_worker.queue.append(
-            self._below((span,) if label is None else (span, label), span, parent_context)
-        )
+        item: Start = (span,) if label is None else (span, label)
+        span_worker.queue.append(self._below(item, span, parent_context))
+        self._queued(span_worker, item)
+
+    def _queued(self, span_worker: SpanWorker, item: Start) -> None:
+        """Wake the worker for a start that other processes have to know of; make room."""
+        parent = item[0].parent
         if (
             self._is_shared
             and not span_worker.awake
-            and (label is not None if span.parent is None else span.parent.is_remote)
+            and (len(item) > 1 if parent is None else parent.is_remote)
         ):
             self._guard.call("waking the worker", span_worker.wake_worker)
         if len(span_worker.queue) >= self._max_queue_size:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, _Span
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
@@ -26,7 +27,8 @@ from otel_session_agg.attributes import OUR_SCOPE
 # globals are read twenty times faster than an enum's members
 _ERROR, _INTERNAL = StatusCode.ERROR, SpanKind.INTERNAL
 _BoundedList: Any = BoundedList
-_SdkSpan: Any = _Span
+_SdkSpan: Any = getattr(sdk_trace, "_Span", None)
+"""The class of spans that are open."""
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs twice as much
 _NO_ATTRIBUTES: Mapping[str, Any] = {}
 
@@ -103,6 +105,14 @@ def ids_of(span: ReadableSpan) -> tuple[int, int, int | None]:
 
 def _has_fields() -> bool:
     """Return whether the SDK's classes keep their properties in the fields that are read here."""
+    try:
+        return _are_properties()
+    except (AttributeError, TypeError, ValueError):  # another SDK has other classes
+        return False
+
+
+def _are_properties() -> bool:
+    """Return whether the fields of one object of each class are what its properties return."""
     context, scope = SpanContext(1, 2, is_remote=True), InstrumentationScope("a", "b")
     status = Status(StatusCode.ERROR, "c")
     span = ReadableSpan(
@@ -225,6 +235,13 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
         return attributes.copy()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
         return dict(attributes)
+
+
+def starting_attributes(span: ReadableSpan) -> Mapping[str, Any]:
+    """Return the attributes of a span that starts, to be looked at before anything else is set."""
+    if type(span) is _Started and type(span._attributes) is BoundedAttributes:
+        return span._attributes._dict
+    return attributes_of(span)
 
 
 def is_copied_session(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:

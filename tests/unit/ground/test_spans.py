@@ -26,7 +26,7 @@ from opentelemetry.trace import (
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._spans import received
 from otel_session_agg._spans.made import RootSpan
-from otel_session_agg._spans.received import attributes_of, ids_of, span_data
+from otel_session_agg._spans.received import attributes_of, ids_of, span_data, starting_attributes
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -49,6 +49,15 @@ class _Attributes(Mapping[str, Any]):
         return 1
 
 
+@pytest.fixture(params=["fields", "properties"])
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans are read by the SDK's fields, and again as with an SDK that has none of them."""
+    if request.param == "properties":
+        monkeypatch.setattr(received, "_OWN", None)
+        monkeypatch.setattr(received, "_Started", None)
+
+
+@pytest.mark.usefixtures("_either_way")
 class TestLocalParentId:
     """The parent in this process."""
 
@@ -58,6 +67,7 @@ class TestLocalParentId:
         assert expected == span_data(ReadableSpan("a", _CONTEXT, parent)).parent_id
 
 
+@pytest.mark.usefixtures("_either_way")
 class TestSpanData:
     """What is read of an ended span."""
 
@@ -153,13 +163,85 @@ class TestFields:
         ended._attributes._dict["x"] = 2
         assert {"y": ("z",), "dropped": 1} == data.attributes
 
-    def test_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("owner", "name"),
+        [
+            *((ReadableSpan, name) for name in ("name", "context", "parent", "kind", "status", "instrumentation_scope")),
+            *((ReadableSpan, name) for name in ("start_time", "end_time")),
+            *((InstrumentationScope, name) for name in ("name", "version")),
+            *((Status, name) for name in ("status_code", "description")),
+        ],
+    )
+    def test_others(self, owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """An SDK that keeps them elsewhere is known."""
         assert received._has_fields()
-        monkeypatch.setattr(ReadableSpan, "name", property(lambda _: "another"))
+        monkeypatch.setattr(owner, name, property(lambda _: "another"))
         assert not received._has_fields()
 
+    @pytest.mark.parametrize("name", ["SpanContext", "BoundedAttributes", "_BoundedList", "InstrumentationScope", "ReadableSpan"])
+    def test_other_classes(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So is one whose classes are made otherwise, or have other fields."""
+        for other in (lambda: None, lambda *_, **__: object()):
+            monkeypatch.setattr(received, name, other)
+            assert not received._has_fields()
 
+    def test_subclasses(self, spans: list[Any]) -> None:
+        """Properties of a subclass hold, whatever is in the fields."""
+
+        class Ended(ReadableSpan):
+            name = property(lambda _: "other")
+            attributes = property(lambda _: {"other": 1})
+
+        class Started(type(spans[0])):  # type: ignore[misc]
+            parent = property(lambda _: _LOCAL)
+            attributes = property(lambda _: {"other": 1})
+
+        span = span_data(Ended("a", _CONTEXT, attributes={"x": 1}))
+        assert ("other", {"other": 1}) == (span.name, span.attributes)
+        spans[0].__class__ = Started
+        assert _LOCAL.span_id == ids_of(spans[0])[2]
+        assert {"other": 1} == starting_attributes(spans[0])
+
+    @pytest.mark.parametrize(
+        "name", ["name", "kind", "status", "instrumentation_scope", "parent", "attributes", "events", "times"]
+    )
+    def test_made_by_hand(self, name: str) -> None:
+        """Values of other types than the SDK's are read as by the properties."""
+        odd: dict[str, list[Any]] = {
+            "name": [None, 1, b"a"],
+            "kind": [None, 3],
+            "status": [Status(), Status(StatusCode.ERROR), Status(StatusCode.OK, None)],
+            "instrumentation_scope": [None, InstrumentationScope("s", None), InstrumentationScope(None, 1)],  # type: ignore[arg-type]
+            "parent": [_REMOTE, _LOCAL, SpanContext(1, 3, is_remote=True)],
+            "attributes": [{}, None, MappingProxyType({"x": 1}), _Attributes()],
+            "events": [(), [Event("e")], [Event("e", {"x": 1}), Event(None)]],  # type: ignore[arg-type]
+            "times": [(None, None), (1.5, 2.5), (5, 3), (0, 7), ("1", "2"), (7, None)],
+        }
+        for value in odd[name]:
+            given = dict(zip(("start_time", "end_time"), value, strict=True)) if name == "times" else {name: value}
+            span = ReadableSpan(**{"name": "a", "context": _CONTEXT, **given})
+            assert received._by_properties(span) == span_data(span)
+
+    def test_after_the_end(self, spans: list[Any]) -> None:
+        """What is set on a span after its end is not read: not by the SDK, and not past it."""
+        spans[0].end()
+        ended = spans[0]._readable_span()
+        before = span_data(ended)
+        spans[0].set_attribute("late", 1)
+        assert before == span_data(ended)
+        attributes = dict(before.attributes)
+        ended._attributes._dict.clear()
+        assert attributes == before.attributes
+
+    def test_starting(self, spans: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those of a span that starts are the same either way."""
+        found = [dict(starting_attributes(span)) for span in spans]
+        assert [{"y": ("z",), "dropped": 1}] * len(spans) == found
+        monkeypatch.setattr(received, "_Started", None)
+        assert found == [starting_attributes(span) for span in spans]
+
+
+@pytest.mark.usefixtures("_either_way")
 class TestAttributesOf:
     """A span's attributes as a plain dict."""
 
