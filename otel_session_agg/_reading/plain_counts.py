@@ -1,23 +1,58 @@
 """Read the tokens of most calls in one step: plain counts that leave nothing to decide.
 
-These are prompt and completion, perhaps with their total, and with what of them was read from a
-cache or spent on reasoning, each under one key, from an emitter that follows its convention.  The
-result is that of ``tokens.py``, which reads all others: a test compares the two.
+These are prompt and completion, perhaps with their total and with parts of them, each under one
+key.  Their emitter follows its convention, and no usage object beside them states anything else.
+The result is that of ``tokens.py``, which reads all others: a test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import Usage
 from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._untrusted.values import MAX_TOKENS, plain_text
-from otel_session_agg.conventions._schema import Meaning, Text
+from otel_session_agg.conventions._schema import Effect, Emitter, Meaning, Text
 
 _WHOLES = frozenset((Meaning.PROMPT, Meaning.COMPLETION))
-_OTHERS = (Meaning.TOTAL, Meaning.CACHE_READ, Meaning.REASONING)
-_COUNTS = _WHOLES.union(_OTHERS)
+
+_ANY, _CACHED, _THOUGHTS = 0, 1, 2
+"""Bounds of a part: none, the prompt for all cached parts together, the completion."""
+
+_PARTS: Mapping[int, tuple[int, int]] = {
+    meaning: (Usage._fields.index(field), bound)
+    for meaning, field, bound in (
+        (Meaning.CACHE_READ, "cache_read_tokens", _CACHED),
+        (Meaning.CACHE_WRITE, "cache_write_tokens", _CACHED),
+        (Meaning.REASONING, "reasoning_tokens", _THOUGHTS),
+        (Meaning.AUDIO_PROMPT, "audio_prompt_tokens", _ANY),
+        (Meaning.AUDIO_COMPLETION, "audio_completion_tokens", _ANY),
+        (Meaning.IMAGE_PROMPT, "image_prompt_tokens", _ANY),
+        (Meaning.IMAGE_COMPLETION, "image_completion_tokens", _ANY),
+        (Meaning.WEB_SEARCHES, "web_searches", _ANY),
+    )
+}
+"""The position of each part in ``Usage``, and its bound."""
+
+_DECIDING = frozenset(
+    (
+        Effect.PROMPT_EXCLUDES_CACHE, Effect.PROMPT_EXCLUDES_WRITE,
+        Effect.COMPLETION_EXCLUDES_REASONING, Effect.COMPLETION_REPEATS_REASONING,
+        Effect.STREAM_OUTPUT_ONE_MORE,
+    )
+)  # fmt: skip
+"""Effects that change counts whose total, if it is stated, is their sum."""
+
+_USAGE = "usage"
+_USAGE_OBJECT = re.compile(
+    r'"usage"\s*:\s*\{\s*(?:"(?:prompt|completion|total)_tokens"\s*:\s*\d{1,13}\s*,?\s*)*\}'
+)
+"""A usage object that states no parts, in JSON."""
+_COUNT = re.compile(r'"(\w+)"\s*:\s*(\d+)')
+
+_NO_OTHERS = (None,) * (len(Usage._fields) - 3)
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs twice as much
 
 
@@ -27,18 +62,20 @@ class PlainCounts(NamedTuple):
     prompt: str
     completion: str
     total: str | None
-    read: str | None
-    """Read from a cache, part of the prompt."""
-    reasoning: str | None
-    """Part of the completion."""
+    parts: tuple[tuple[str, int, int], ...]
+    """Keys of parts, with position and bound."""
     texts: tuple[tuple[str, str], ...]
-    """Keys of usage objects that state more only if they contain this."""
+    """Keys of usage objects in text, and what a text contains that states anything else.
+
+    ``_USAGE``: it may be an object with the same counts, too.
+    """
 
 
 def plain_counts(
     entries: Mapping[int, Sequence[KeyMeaning]],
     wholes: Mapping[int, tuple[str, ...]],
     parts: Sequence[tuple[int, tuple[str, ...]]],
+    emitters: Iterable[Emitter],
 ) -> PlainCounts | None:
     """Return the keys of a plan's counts, or ``None`` if they may leave something to decide.
 
@@ -46,31 +83,34 @@ def plain_counts(
         entries: Those of the plan that are read in its scope.
         wholes: Keys of prompt, completion and total, if all are of one convention.
         parts: Keys of all other counts.
+        emitters: Rows that may apply to the plan's spans.
 
     """
     keys = {**wholes, **dict(parts)}
-    if not _WHOLES.issubset(keys) or not _COUNTS.issuperset(keys) or Meaning.EXCLUSIVE in entries:
+    if not _WHOLES.issubset(keys) or any(len(spellings) > 1 for spellings in keys.values()):
         return None
-    if any(len(spellings) > 1 for spellings in keys.values()):
+    if Meaning.EXCLUSIVE in entries or any(meaning not in _PARTS for meaning, _ in parts):
+        return None
+    if any(not _DECIDING.isdisjoint(row.effects) for row in emitters):
         return None
     texts: list[tuple[str, str]] = []
     for entry in entries.get(Meaning.USAGE_TEXT, ()):
         row = entry.row
         # the others are read only where the prompt, the completion or that part is not stated
         if isinstance(row, Text) and not row.sole and not (row.fills and row.unless in keys):
-            if not row.fills or not row.hint:
+            hint = row.hint or (_USAGE if row.path == (_USAGE,) and not row.search else "")
+            if not row.fills or not hint:
                 return None
-            texts.append((row.key, row.hint))
+            texts.append((row.key, hint))
+    total = keys[Meaning.TOTAL][0] if Meaning.TOTAL in keys else None
+    found = tuple((spellings[0], *_PARTS[meaning]) for meaning, spellings in parts)
     prompt, completion = keys[Meaning.PROMPT][0], keys[Meaning.COMPLETION][0]
-    total, read, reasoning = (keys[part][0] if part in keys else None for part in _OTHERS)
-    return PlainCounts(prompt, completion, total, read, reasoning, tuple(texts))
+    return PlainCounts(prompt, completion, total, found, tuple(texts))
 
 
-def read_plain(  # noqa: C901 -- without calls: most calls are read here
-    counts: PlainCounts, attributes: Mapping[str, Any]
-) -> Usage | None:
+def read_plain(counts: PlainCounts, attributes: Mapping[str, Any]) -> Usage | None:
     """Return the usage of a span, or ``None`` if its values leave something to decide."""
-    prompt_key, completion_key, total_key, read_key, reasoning_key, texts = counts
+    prompt_key, completion_key, total_key, parts, texts = counts
     prompt, completion = attributes[prompt_key], attributes[completion_key]
     if not type(prompt) is type(completion) is int:
         return None
@@ -81,22 +121,43 @@ def read_plain(  # noqa: C901 -- without calls: most calls are read here
         stated = attributes[total_key]
         if type(stated) is not int or stated != total:
             return None
-    read = reasoning = None
-    if read_key is not None:
-        read = attributes[read_key]
-        if type(read) is not int or not 0 <= read <= prompt:
-            return None
-    if reasoning_key is not None:
-        reasoning = attributes[reasoning_key]
-        if type(reasoning) is not int or not 0 <= reasoning <= completion:
-            return None
     for key, hint in texts:
-        if hint in (plain_text(attributes[key]) or ""):
+        if _states_more(attributes[key], hint, prompt, completion):
             return None
-    return _new(
-        Usage,
-        (
-            prompt, completion, total, read, None, None, reasoning, None, None, None, None, None,
-            None, None,
-        ),
-    )  # fmt: skip
+    if not parts:
+        return _new(Usage, (prompt, completion, total, *_NO_OTHERS))
+    return _with_parts([prompt, completion, total, *_NO_OTHERS], parts, attributes)
+
+
+def _with_parts(
+    fields: list[int | None], parts: tuple[tuple[str, int, int], ...], attributes: Mapping[str, Any]
+) -> Usage | None:
+    """Return a usage with its parts, or ``None`` if the counts may exclude them."""
+    prompt, completion = fields[0] or 0, fields[1] or 0
+    for key, position, bound in parts:
+        value = attributes[key]
+        if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+            return None
+        if bound == _CACHED:
+            prompt -= value
+        elif bound == _THOUGHTS:
+            completion -= value
+        fields[position] = value
+    return None if prompt < 0 or completion < 0 else _new(Usage, fields)
+
+
+def _states_more(value: object, hint: str, prompt: int, completion: int) -> bool:
+    """Return whether a text may state anything but these counts about tokens."""
+    raw = plain_text(value)
+    if raw is None:
+        return hint == _USAGE  # perhaps an object
+    if hint not in raw:
+        return False
+    if hint != _USAGE or raw.count('"usage"') != 1 or "'usage'" in raw:
+        return True
+    found = _USAGE_OBJECT.search(raw)
+    if found is None:
+        return True
+    stated = {name: int(tokens) for name, tokens in _COUNT.findall(found[0])}
+    same = {"prompt_tokens": prompt, "completion_tokens": completion}
+    return stated not in (same, {**same, "total_tokens": prompt + completion})

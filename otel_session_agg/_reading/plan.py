@@ -119,8 +119,8 @@ class ReadingPlan:
         self.model_texts = tuple(read.get(Meaning.MODEL_TEXT, ()))
         self.plain_counts: PlainCounts | None = None
         """Keys of counts that leave nothing to decide, if all are such; see ``plain_counts.py``."""
-        if len(self.families) == 1 and not emitters:
-            self.plain_counts = plain_counts(read, dict(self.families[0][1]), self.parts)
+        if len(self.families) == 1:
+            self.plain_counts = plain_counts(read, dict(self.families[0][1]), self.parts, emitters)
         self.has_usage = bool(self.families or self.texts)
         self.has_cost = not _COSTS.isdisjoint(entries)
         self.billed = tuple(read.get(Meaning.BILLED, ()))
