@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Demands", "demands"]
+    from otel_session_agg._model.span import Usage
+
+__all__ = ["Demands", "demands", "with_output_type"]
 
 
 class Demands(NamedTuple):
@@ -81,3 +83,23 @@ def demands(
     if "input_image_mtok" in prices and _DRAWS.search(name):
         stated.append(_IMAGE_IN)
     return Demands(tuple(stated), tuple(absent))
+
+
+_OUTPUT_PARTS = {
+    "image": "image_completion_tokens",
+    "audio": "audio_completion_tokens",
+    "speech": "audio_completion_tokens",
+}
+"""The tokens that an output of one type consists of, beside reasoning, which is text."""
+
+
+def with_output_type(usage: Usage, output_type: str) -> Usage:
+    """Return a call's usage with the parts of its output that follow from the requested type."""
+    kind, completion = output_type.strip().lower(), usage.completion_tokens
+    if completion is None or (kind not in _OUTPUT_PARTS and kind not in {"text", "json"}):
+        return usage
+    counts = dict.fromkeys(_OUTPUT_PARTS.values(), 0)
+    if kind in _OUTPUT_PARTS:
+        counts[_OUTPUT_PARTS[kind]] = max(completion - (usage.reasoning_tokens or 0), 0)
+    missing = {name: count for name, count in counts.items() if getattr(usage, name) is None}
+    return usage._replace(**missing)

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import CALLS, Usage
 from otel_session_agg._pricing.catalogue import find_card
+from otel_session_agg._pricing.modalities import with_output_type
 from otel_session_agg._pricing.model_names import readings
 from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier
 from otel_session_agg._pricing.providers import canonical_provider, clean
@@ -140,14 +141,30 @@ class PriceBook:
             num_calls: How many calls the usage is the sum of; ``None``: unknown.
 
         """
+        return self._cost_pusd(
+            provider, tuple(models), usage, at_ns, server_address, service_tier, terms, num_calls
+        )
+
+    def _cost_pusd(  # noqa: PLR0913 -- names cost as much time as finding the price
+        self,
+        provider: str | None,
+        models: tuple[str, ...],
+        usage: Usage,
+        at_ns: int,
+        server_address: str | None,
+        service_tier: str | None,
+        terms: Terms | None,
+        num_calls: int | None,
+    ) -> int | None:
+        """Return the cost of a call, as ``cost_pusd``."""
         get_snapshot = self._get_snapshot
         if get_snapshot is not None and get_snapshot() is not self._snapshot:
             self._use_snapshot(get_snapshot)
         if server_address is not None and server_address.count("/") > _BASE_SLASHES:
             server_address = shortened(server_address)
-        key = (provider, tuple(models), server_address, service_tier, terms)
+        key = (provider, models, server_address, service_tier, terms)
         if terms is not None and terms.output_type is not None:
-            usage = _with_output_type(usage, terms.output_type)
+            usage = with_output_type(usage, terms.output_type)
         for card in self._cards.young.get(key, ()):
             window = card.window
             if window[0] <= at_ns < window[1]:
@@ -240,38 +257,32 @@ def names_of(provider: str | None, model: str) -> list[str]:
     return [*dict.fromkeys([*names, *(f"{p}/{name}" for p in providers if p for name in names)])]
 
 
-_OUTPUT_PARTS = {
-    "image": "image_completion_tokens",
-    "audio": "audio_completion_tokens",
-    "speech": "audio_completion_tokens",
-}
-"""The tokens that an output of one type consists of, beside reasoning, which is text."""
-
-
-def _with_output_type(usage: Usage, output_type: str) -> Usage:
-    """Return a call's usage with the parts of its output that follow from the requested type."""
-    kind, completion = output_type.strip().lower(), usage.completion_tokens
-    if completion is None or (kind not in _OUTPUT_PARTS and kind not in {"text", "json"}):
-        return usage
-    counts = dict.fromkeys(_OUTPUT_PARTS.values(), 0)
-    if kind in _OUTPUT_PARTS:
-        counts[_OUTPUT_PARTS[kind]] = max(completion - (usage.reasoning_tokens or 0), 0)
-    missing = {name: count for name, count in counts.items() if getattr(usage, name) is None}
-    return usage._replace(**missing)
-
-
 def cost_of(prices: PriceBook, call: Call) -> int | None:
     """Return the cost of a call in picodollars, or ``None`` if it is unknown."""
+    models = call.response_models + call.request_models  # as Call.models
+    usage = call.usage or Usage()
+    # else the sum of several calls, whose number may be unknown
+    num_calls = 1 if call.kind in CALLS else call.model_events or None
+    if type(prices) is PriceBook:
+        return prices._cost_pusd(  # noqa: SLF001 -- without names
+            call.provider,
+            models,
+            usage,
+            call.start_ns,
+            call.server_address,
+            call.service_tier,
+            call.terms,
+            num_calls,
+        )
     more: dict[str, Any] = {}
     if call.terms is not None:
         more["terms"] = call.terms
-    # the sum of several calls, whose number may be unknown
-    if call.kind not in CALLS and call.model_events != 1:
-        more["num_calls"] = call.model_events or None
+    if num_calls != 1:
+        more["num_calls"] = num_calls
     cost = prices.cost_pusd(
         provider=call.provider,
-        models=call.response_models + call.request_models,  # as Call.models
-        usage=call.usage or Usage(),
+        models=models,
+        usage=usage,
         at_ns=call.start_ns,
         server_address=call.server_address,
         service_tier=call.service_tier,

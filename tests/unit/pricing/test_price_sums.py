@@ -50,6 +50,10 @@ class TestSum:
         assert usd("1.265") == cost("gemini-2.5-pro", provider="google", usage=long)
 
 
+class _OwnBook(PriceBook):
+    """A book of the user's own."""
+
+
 class TestCalls:
     """Which spans tell sums."""
 
@@ -64,9 +68,10 @@ class TestCalls:
             (Kind.AGENT, 1, "1.265"),
         ],
     )
-    def test_by_kind(self, kind: Kind, num_calls: int, expected: str | None) -> None:
-        """Model calls and embeddings are one call; containers are one if they say so."""
+    @pytest.mark.parametrize("book", [PriceBook, _OwnBook])
+    def test_by_kind(self, book: type[PriceBook], kind: Kind, num_calls: int, expected: str | None) -> None:
+        """Model calls and embeddings are one call; containers are one if they say so; also in a book of the user's own."""
         span = SpanData("s", 1, 1, None, "INTERNAL", "", "", ns(AUTUMN), ns(AUTUMN), {})
         event = Reading(kind, Usage(500_000, 1000), "google", None, "gemini-2.5-pro", num_calls=num_calls)
-        actual = cost_of(PriceBook(), Call(span, event))
+        actual = cost_of(book(), Call(span, event))
         assert (None if expected is None else usd(expected)) == actual

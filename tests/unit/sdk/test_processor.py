@@ -698,13 +698,14 @@ class TestFaults:
         assert processor.force_flush() is True
         assert 101 == len(forwarded) + processor._span_worker.lost["max_held_spans"]
 
-    def test_price_book_raises(
-        self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_price_book_raises(self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture) -> None:
         """A price book that fails makes the cost unknown, and not zero."""
-        book = PriceBook()
-        monkeypatch.setattr(book, "cost_pusd", lambda **_: 1 / 0)
-        setup = make(prices=book)
+
+        class Book(PriceBook):
+            def cost_pusd(self, **_: Any) -> Any:
+                return 1 / 0
+
+        setup = make(prices=Book())
         with setup.tracer.start_as_current_span("root"):
             for _ in range(2):
                 setup.tracer.start_span("chat", attributes=_CALL).end()
@@ -718,11 +719,14 @@ class TestFaults:
         ] == (caplog.messages)
 
     @pytest.mark.parametrize("cost", [1.5, "1", None])
-    def test_price_book_of_their_own(self, cost: object, make: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_price_book_of_their_own(self, cost: object, make: Callable[..., Setup]) -> None:
         """What a price book says that is no whole number is no cost."""
-        book = PriceBook()
-        monkeypatch.setattr(book, "cost_pusd", lambda **_: cost)
-        setup = make(prices=book)
+
+        class Book(PriceBook):
+            def cost_pusd(self, **_: Any) -> Any:
+                return cost
+
+        setup = make(prices=Book())
         with setup.tracer.start_as_current_span("root"):
             setup.tracer.start_span("chat", attributes=_CALL).end()
         setup.provider.force_flush()
