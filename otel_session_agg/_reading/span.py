@@ -172,13 +172,17 @@ def _read(
     else:
         effects = _NO_EFFECTS
     provider, response_model, request_model, response_id, tier, address = names
+    ends_early = unsure_output = unsure_usage = misplaced = False
+    if effects:
+        ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
+        unsure_output = Effect.UNSURE_OUTPUT in effects
+        unsure_usage = Effect.UNSURE_USAGE in effects
     return _new(
         Reading,
         (
             kind, usage, provider, response_model, request_model, response_id, recorded, tier,
-            address, session, output, error, feedback, num_calls, Effect.ENDS_EARLY in effects,
-            Effect.UNSURE_OUTPUT in effects, Effect.UNSURE_USAGE in effects,
-            Effect.MISPLACED in effects, is_weak, ignored, 0, user, metadata, terms, billed,
+            address, session, output, error, feedback, num_calls, ends_early, unsure_output,
+            unsure_usage, misplaced, is_weak, ignored, 0, user, metadata, terms, billed,
         ),
     )  # fmt: skip
 
