@@ -7,7 +7,7 @@ the lists of ``conventions/_precedence.py``.  Only ``plan.py`` looks keys up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._precedence import (
@@ -90,10 +90,10 @@ _TEXTS = (
 
 
 MAX_SILENT = 8192
-"""Keys of flattened messages that are remembered: those of a conversation of a thousand turns."""
+"""Keys that are remembered to be no feedback: those of flattened messages of a thousand turns."""
 
 _MAX_SILENT_CHARS = 128
-"""Length of a key that is remembered; that of a tool call in a message has 71."""
+"""Mean length of keys that are remembered; that of a tool call in a message has 71."""
 
 
 class KeyMeaning:
@@ -134,7 +134,7 @@ class Index:
         self.feedback_prefixes: tuple[str, ...] = ()
         self.feedback_events: frozenset[str] = frozenset()
         self.silent: set[str] = set()
-        """Keys of spans with very many keys that have no entry and are no feedback."""
+        """Keys that are known to be no feedback."""
         self._num_entries = 0
         for number, convention in enumerate(conventions):
             self._add(number, convention)
@@ -178,15 +178,16 @@ class Index:
         self.feedback_prefixes += convention.feedback_prefixes
         self.feedback_events |= frozenset(convention.feedback_events)
 
-    def add_silent(self, keys: Iterable[str]) -> None:
-        """Remember keys that have no entry and are no feedback, within bounds."""
-        for key in keys:
-            if len(key) <= _MAX_SILENT_CHARS:
-                if len(self.silent) >= MAX_SILENT:
-                    self.silent.clear()
-                self.silent.add(key)
-
-    def has_feedback(self, keys: Iterable[str]) -> bool:
+    def has_feedback(self, keys: Collection[str]) -> bool:
         """Return whether a key begins as those of feedback do."""
+        if self.silent.issuperset(keys):
+            return False
         joined = "\n" + "\n".join(keys)
-        return any("\n" + prefix in joined for prefix in self.feedback_prefixes)
+        for prefix in self.feedback_prefixes:
+            if "\n" + prefix in joined:
+                return True
+        if len(keys) <= MAX_SILENT and len(joined) <= _MAX_SILENT_CHARS * len(keys):
+            if len(self.silent) + len(keys) > MAX_SILENT:
+                self.silent.clear()
+            self.silent.update(keys)
+        return False

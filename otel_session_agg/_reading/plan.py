@@ -15,7 +15,6 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import filterfalse
 
 from otel_session_agg._model.span import AnyAttributes, Kind, Reading, SpanEvent
 from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
@@ -238,19 +237,10 @@ class Scope:
         return self._add(keys, keys, feedback=self._index.has_feedback(keys))
 
     def _large(self, attributes: Mapping[str, object]) -> ReadingPlan:
-        """Return the plan for very many keys: by those that are not known to say nothing."""
-        index = self._index
-        keys = frozenset(filterfalse(index.silent.__contains__, attributes))
-        plan = self._plans.get(keys)
-        if plan is not None:
-            return plan
-        known = frozenset(index.entries.keys() & keys)
-        feedback = index.has_feedback(keys)
-        if not feedback:
-            index.add_silent(keys - known)
-        name = (known, True) if feedback else known
-        plan = self._plans.get(name)
-        return plan if plan is not None else self._add(name, known, feedback=feedback)
+        known = frozenset(self._index.entries.keys() & attributes.keys())
+        feedback = self._index.has_feedback(attributes)
+        plan = self._plans.get((known, feedback))
+        return plan if plan is not None else self._add((known, feedback), known, feedback=feedback)
 
     def _add(self, name: object, keys: Iterable[str], *, feedback: bool) -> ReadingPlan:
         present = frozenset(keys)

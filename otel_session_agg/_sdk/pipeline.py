@@ -61,7 +61,7 @@ from otel_session_agg._settings import Settings
 from otel_session_agg._sharing.store_worker import StoreWorker
 from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.trace import Corrected, Out, Released, Trace
+from otel_session_agg._trace.trace import Out, Released, Trace
 from otel_session_agg._writing.live_writer import LiveWriter
 from otel_session_agg._writing.root_writer import RootWriter
 
@@ -172,16 +172,15 @@ class Pipeline:
         repeated = followed(out, at) if self.engine.late > self._num_late else ()
         self._num_late = self.engine.late
         for out.at, item in enumerate(out[at:], at):  # noqa: B020 -- it knows where it is
-            if isinstance(item, Released):
+            if not isinstance(item, tuple):  # as nearly all
+                leave(item)
+            elif isinstance(item, Released):
                 self._ending = item
                 if self.guard.call("ending a trace", self._left_root, item.trace, now) is None:
                     self.manager.release_unchanged(item.trace)
                 self.add_roots()
-            elif isinstance(item, Corrected):
-                if out.at not in repeated:
-                    self.guard.call("a late span", self.manager.late_span_ended, item.trace, now)
-            else:
-                leave(item)
+            elif out.at not in repeated:
+                self.guard.call("a late span", self.manager.late_span_ended, item.trace, now)
         self.taken = Taken()
         self._ending = None
 
