@@ -63,8 +63,11 @@ class SessionKeys(NamedTuple):
     """Read when no key has an id."""
     conversations: tuple[KeyMeaning, ...]
     """Texts with ids of conversations that may have been copied."""
-    is_one: bool
-    """There is one key and no text: the id is what that key states, or none."""
+    pair: tuple[str | None, str | None]
+    """Keys of the values that decide, where these are at most two: a session's, a conversation's.
+
+    A single key of either stands first; where texts or more keys decide, there is no first.
+    """
 
 
 def session_keys(
@@ -78,15 +81,17 @@ def session_keys(
     copied = {key for row in emitters for key in row.copied_sessions}
     strong = [entry.key for entry in found if entry.key in SESSIONS]
     weak = [entry.key for entry in found if entry.key not in SESSIONS]
+    keys = keys_of(entries, Meaning.SESSION)
+    strong = [key for key in strong if key not in copied]
+    weak = [key for key in weak if key not in STATED_BY_APPLICATIONS]
     conversations = tuple(entries.get(Meaning.CONVERSATION_TEXT, ()))
-    return SessionKeys(
-        keys_of(entries, Meaning.SESSION),
-        tuple(key for key in strong if key not in copied),
-        tuple(key for key in weak if key not in STATED_BY_APPLICATIONS),
-        texts,
-        conversations,
-        len(found) == 1 and not texts and not conversations,
-    )
+    pair: tuple[str | None, str | None] = None, None
+    if not texts and not conversations:
+        if len(keys) == 1:
+            pair = keys[0], None
+        elif keys == (*strong, *weak) and len(strong) == len(weak) == 1:
+            pair = strong[0], weak[0]
+    return SessionKeys(keys, tuple(strong), tuple(weak), texts, conversations, pair)
 
 
 def read_session(keys: SessionKeys, attributes: Mapping[str, Any]) -> tuple[str | None, bool]:
@@ -101,9 +106,9 @@ def read_session(keys: SessionKeys, attributes: Mapping[str, Any]) -> tuple[str 
         return named, named is not None
     if not keys.strong:
         return named, True
-    conversations = {text(attributes[key]) for key in keys.weak}.union(
-        *(_conversations(m, attributes) for m in keys.conversations)
-    )
+    conversations = {text(attributes[key]) for key in keys.weak}
+    for entry in keys.conversations:
+        conversations.update(_conversations(entry, attributes))
     for key in keys.strong:
         own = text(attributes[key])
         if own is not None and own not in conversations:

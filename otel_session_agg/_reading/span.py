@@ -83,8 +83,9 @@ _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _PLAIN = {kind: Reading(kind) for kind in Kind}
 """Readings that state nothing but a kind."""
-_IN_SESSIONS: Recent[tuple[Kind, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
-"""Readings that state a kind and a session: by kind, id as stated, and whether the id is weak."""
+_IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
+"""Readings that state a kind and a session: by kind, the ids of a session and of a conversation as
+stated, and whether there is only the latter."""
 _NAMES: dict[str, str] = {}
 """Names that are valid as they stand; also so that the calls of a window share them."""
 _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
@@ -123,16 +124,21 @@ def _in_session(keys: SessionKeys, attributes: Mapping[str, Any], kind: Kind) ->
 
     Readings of the last sessions are kept.
     """
-    value = attributes[keys.all[0]] if keys.is_one else None
-    if type(value) is not str or len(value) > MAX_TEXT_CHARS:
-        session, is_weak = read_session(keys, attributes)
-        return Reading(kind, session_id=session, session_is_weak=is_weak)
-    reading = _IN_SESSIONS.get((kind, value, not keys.strong))
+    key, weak_key = keys.pair
+    value = attributes[key] if key is not None else None
+    beside = attributes[weak_key] if weak_key is not None else ""
+    if not type(value) is type(beside) is str or len(value) + len(beside) > MAX_TEXT_CHARS:
+        return _with_session(kind, *read_session(keys, attributes))
+    name = (kind, value, beside, not keys.strong)
+    reading = _IN_SESSIONS.get(name)
     if reading is None:
-        session, is_weak = read_session(keys, attributes)
-        reading = Reading(kind, session_id=session, session_is_weak=is_weak)
-        _IN_SESSIONS.put((kind, value, not keys.strong), reading)
+        reading = _with_session(kind, *read_session(keys, attributes))
+        _IN_SESSIONS.put(name, reading)
     return reading
+
+
+def _with_session(kind: Kind, session: str | None, is_weak: bool) -> Reading:  # noqa: FBT001
+    return Reading(kind, session_id=session, session_is_weak=is_weak)
 
 
 def _read(

@@ -78,7 +78,7 @@ def _counts_in(value: object, text: Text) -> Counts | None:
         return None
     found: object = value
     if raw is not None:
-        found = parsed(raw) if len(raw) <= MAX_TEXT_CHARS else None
+        found = parsed(raw) if len(raw) <= MAX_TEXT_CHARS and _may_have(raw, text) else None
     for key in text.path:
         found = found.get(key) if isinstance(found, Mapping) else None
     if text.search:
@@ -88,6 +88,14 @@ def _counts_in(value: object, text: Text) -> Counts | None:
     if not isinstance(found, Mapping):
         return None
     return SHAPES[text.shape](found) or None
+
+
+def _may_have(raw: str, text: Text) -> bool:
+    """Return whether a text contains the names on the way to its usage; parsing takes longer."""
+    for name in text.path:
+        if name not in raw:
+            return False
+    return text.search in raw
 
 
 _NOTHING: Mapping[int, int] = {}

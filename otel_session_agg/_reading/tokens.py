@@ -41,6 +41,8 @@ def read_usage(
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan)
+        if not stated.main:
+            return None, 0, stated.reasons
     main = best(stated, plan)
     prompt, completion = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION)
     total = main.get(Meaning.TOTAL)

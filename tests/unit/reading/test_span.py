@@ -107,9 +107,28 @@ class TestInSession:
 
     def test_two_ids(self) -> None:
         """An id beside that of a conversation is compared with it, on each span anew."""
-        for conversation, is_weak in (("s", True), ("t", False), ("s", True)):
+        for conversation, expected in (
+            ("s", ("s", True)), ("t", ("s", False)), (' "s" ', ("s", True)), ("", ("s", False)), (None, ("s", False)), (1, ("s", False)),
+            ("s", ("s", True)), ("c" * 1025, ("s", False)),
+        ):  # fmt: skip
             found = reading.read(span({"session.id": "s", "gen_ai.conversation.id": conversation}))
-            assert ("s", is_weak) == session(found)
+            assert expected == session(found)
+        for value, expected in (("", ("c", True)), (1, ("1", False)), ("c", ("c", True)), ("s", ("s", False))):
+            found = reading.read(span({"session.id": value, "gen_ai.conversation.id": "c"}))
+            assert expected == session(found)
+
+    def test_two_ids_kept(self) -> None:
+        """The reading of a span with both is made once, too, and is none of those with one of them."""
+        both = {"session.id": "one", "gen_ai.conversation.id": "two"}
+        assert reading.read(span(both)) is reading.read(span({**both, "app.key": 1}))
+        assert ("two", True) == session(reading.read(span({"gen_ai.conversation.id": "two"})))
+        assert ("one", False) == session(reading.read(span({"session.id": "one"})))
+
+    def test_three_ids(self) -> None:
+        """Where more than two ids decide, each span is read anew."""
+        three = {"session.id": "a", "gen_ai.conversation.id": "a", "langfuse.session.id": "b"}
+        assert ("b", False) == session(reading.read(span(three)))
+        assert ("a", True) == session(reading.read(span({**three, "langfuse.session.id": "a"})))
 
     def test_bound(self) -> None:
         """Readings are kept up to a bound."""
