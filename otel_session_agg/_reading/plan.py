@@ -14,7 +14,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import AnyAttributes, Kind, Reading, SpanEvent
 from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
@@ -173,14 +173,17 @@ def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]
 class PlanMemory:
     """The memory that remembered sets of keys take, with their plans."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[], object]) -> None:
+        """``forget`` drops all of them; it is called when there are too many."""
+        self._forget = forget
         self._used_bytes = 0
-        self.is_full = False
 
     def add(self, keys: Collection[str]) -> None:
         """Count the memory of one more set of keys."""
         self._used_bytes += _PLAN_BYTES + _KEY_BYTES * len(keys) + _CHAR_BYTES * sum(map(len, keys))
-        self.is_full = self._used_bytes > _MAX_BYTES
+        if self._used_bytes > _MAX_BYTES:
+            self._used_bytes = 0
+            self._forget()
 
 
 class Scope:
@@ -194,7 +197,7 @@ class Scope:
     ) -> None:
         self._index = index
         self._name = name
-        self._memory = memory or PlanMemory()
+        self._memory = memory or PlanMemory(bool)
         self._emitters = tuple(row for row in index.emitters if applies_to(row, name, version))
         self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
         self.has_events = self._events is not None
@@ -258,7 +261,7 @@ class Scope:
             found.sort(key=lambda entry: entry.precedence)
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
-        self._memory.add(present)
+        self._memory.add(present)  # which may forget this scope
         plan = self._plans[name] = ReadingPlan(entries, emitters, self._name, feedback=feedback)
         return plan
 
@@ -268,21 +271,15 @@ class Scopes:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._memory = PlanMemory()
-        self._scopes: dict[tuple[str, str], Scope] = {}
+        self.known: dict[tuple[str, str], Scope] = {}
+        self._memory = PlanMemory(self.known.clear)
 
     def get(self, name: str, version: str) -> Scope:
         """Return the scope of this name and version."""
-        scope = self._scopes.get((name, version))
-        if scope is None or self._memory.is_full:
-            return self._add(name[:MAX_SCOPE_CHARS], version[:MAX_SCOPE_CHARS])
-        return scope
-
-    def _add(self, name: str, version: str) -> Scope:
-        scope = self._scopes.get((name, version))
-        if scope is None or self._memory.is_full:
-            if len(self._scopes) >= MAX_SCOPES or self._memory.is_full:
-                self._scopes.clear()
-                self._memory = PlanMemory()
-            scope = self._scopes[name, version] = Scope(self._index, name, version, self._memory)
+        key = name[:MAX_SCOPE_CHARS], version[:MAX_SCOPE_CHARS]
+        scope = self.known.get(key)
+        if scope is None:
+            if len(self.known) >= MAX_SCOPES:
+                self.known.clear()
+            scope = self.known[key] = Scope(self._index, *key, self._memory)
         return scope

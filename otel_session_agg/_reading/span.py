@@ -81,6 +81,7 @@ _MODEL, _EMBEDDING, _AGENT, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT,
 
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
+_KNOWN_SCOPES = _SCOPES.known
 _PLAIN = {kind: Reading(kind) for kind in Kind}
 """Readings that state nothing but a kind."""
 _IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
@@ -98,7 +99,9 @@ _new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as m
 def read(span: SpanData) -> Reading:
     """Return what one ended span states; never raise, whatever the attributes hold."""
     attributes = span.attributes
-    scope = _SCOPES.get(span.scope_name, span.scope_version)
+    scope = _KNOWN_SCOPES.get((span.scope_name, span.scope_version))
+    if scope is None:
+        scope = _SCOPES.get(span.scope_name, span.scope_version)
     if scope.has_events and span.events:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)

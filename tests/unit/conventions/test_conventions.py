@@ -631,15 +631,15 @@ class TestTables:
         assert 1 == len(scope._plans)
         for number in range(20_000):
             read({IN: 1, **{f"{number}-{index}" + "k" * 80: 1 for index in range(40)}}, scope=f"bytes-{number % 50}")
-        sets: list[Any] = [keys for scope in reading._SCOPES._scopes.values() for keys in scope._plans]
+        sets: list[Any] = [keys for scope in reading._SCOPES.known.values() for keys in scope._plans]
         assert sum(len(key) for keys in sets for key in keys) < 8_000_000
 
     def test_long_names_of_scopes(self) -> None:
         """Of a scope with a long name the beginning is remembered."""
         for number in range(10):
             assert 1 == usage({IN: 1}, scope="s" * 200_000 + str(number)).prompt_tokens
-        assert ("s" * MAX_SCOPE_CHARS, "") in reading._SCOPES._scopes
-        assert all(len(name) <= MAX_SCOPE_CHARS for name, _ in reading._SCOPES._scopes)
+        assert ("s" * MAX_SCOPE_CHARS, "") in reading._SCOPES.known
+        assert all(len(name) <= MAX_SCOPE_CHARS for name, _ in reading._SCOPES.known)
 
     def test_many_keys(self) -> None:
         """Of very many keys only those that say something are remembered."""
@@ -674,7 +674,7 @@ class TestTables:
         """Scopes are remembered up to a bound."""
         for number in range(MAX_SCOPES + 10):
             read({IN: 1}, scope=f"scope-{number}")
-            assert len(reading._SCOPES._scopes) <= MAX_SCOPES
+            assert len(reading._SCOPES.known) <= MAX_SCOPES
 
     @pytest.mark.parametrize("blank", ["\u2003", "\x85", "\xa0\u2003", '"\u2003"'])
     def test_blanks_beyond_ascii(self, blank: str) -> None:
