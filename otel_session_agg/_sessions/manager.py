@@ -224,6 +224,8 @@ class SessionManager:
             if trace.has_left:
                 self.late_span_ended(trace, now)
             session_id = session_id or trace.session_id
+        elif above is not None:  # it was forgotten
+            session_id = session_id or self.root_release.traces.session_of(above[0])
         if session_id is not None:
             self.sessions.add_feedback(session_id, now)
 

@@ -12,22 +12,11 @@ from collections.abc import Iterator
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._trace.ended_spans import EndedSpans
+from otel_session_agg._trace.left_traces import MAX_COMPLETE, MAX_REMEMBERED, chain, put_before
 from otel_session_agg._trace.parked import ParkedRoots
 from otel_session_agg._trace.same_trace_id import TracesOfOneId
 from otel_session_agg._trace.top_roots import TopRoots
 from otel_session_agg._trace.trace import OPEN, Trace
-
-MAX_REMEMBERED = 8192
-"""Traces whose root left and that are remembered, so that late spans are recognised.
-
-They are a few seconds of a busy process.
-"""
-
-_MAX_LEFT = 4
-"""Roots of one trace that are remembered beside the one that left last.
-
-As many as a process has concurrent calls to itself.
-"""
 
 
 class TraceTable:
@@ -42,7 +31,8 @@ class TraceTable:
         self._same: dict[int, TracesOfOneId] = {}
         """All roots of the trace ids that have, or had, several at once."""
         self._parked = ParkedRoots()
-        self._left: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
+        self._incomplete: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
+        self._complete: Recent[int, Trace] = Recent(MAX_COMPLETE // 2)
         self.waiting: dict[Trace, None] = {}
         """Those with a deadline: their root has ended or is not known; the first comes first."""
         self.num_open = 0
@@ -64,7 +54,8 @@ class TraceTable:
                 same = self._same[trace.trace_id] = TracesOfOneId(head, self._ended_spans)
             same.add(trace)
         # one that left may not be reported yet
-        other = self._left.get(trace.trace_id)
+        trace_id = trace.trace_id
+        other = self._complete.get(trace_id) or self._incomplete.get(trace_id)
         while other is not None:
             other.shares_id = trace.shares_id = True
             other = other.next
@@ -82,10 +73,10 @@ class TraceTable:
             return trace
         if trace is not None and trace_id in self._same:
             trace = self._same[trace_id].knowing(span_id) or trace
-        left = self._left.get(trace_id)
+        left = self._last_left(trace_id)
         if left is None or (trace is not None and trace.knows(span_id, self._ended_spans)):
             return trace
-        for other in _chain(left):
+        for other in chain(left):
             if other.knows(span_id, self._ended_spans):
                 return other
         return trace or left
@@ -183,7 +174,7 @@ class TraceTable:
         if same.has_beginning() if same is not None else head is not None and head.begins:
             return True
         return any(
-            trace.begins for trace in _chain(self._left.get(trace_id)) if trace.payload is not None
+            trace.begins for trace in chain(self._last_left(trace_id)) if trace.payload is not None
         )
 
     def has_any(self, trace_id: int) -> bool:
@@ -193,14 +184,14 @@ class TraceTable:
     def has_ended(self, root: SpanData) -> bool:
         """Return whether a root is one that has left."""
         return (
-            self._left.get(root.trace_id) is not None
+            self._last_left(root.trace_id) is not None
             and self._ended_spans.get(root.trace_id, root.span_id) is not None
         )
 
     def keeps(self, trace: Trace) -> bool:
         """Return whether a root is in memory, or is remembered since it left."""
         if trace.has_left:
-            return any(other is trace for other in _chain(self._left.get(trace.trace_id)))
+            return any(other is trace for other in chain(self._last_left(trace.trace_id)))
         return self._is_in_memory(trace) or trace in self._parked
 
     def _is_in_memory(self, trace: Trace) -> bool:
@@ -210,7 +201,7 @@ class TraceTable:
     def remembers(self, trace_id: int, span_id: int | None) -> bool:
         """Return whether a span is, or was below, a root that left."""
         return any(
-            trace.knows(span_id, self._ended_spans) for trace in _chain(self._left.get(trace_id))
+            trace.knows(span_id, self._ended_spans) for trace in chain(self._last_left(trace_id))
         )
 
     def _stop_waiting(self, trace: Trace) -> None:
@@ -223,18 +214,17 @@ class TraceTable:
         """Move a root to those that left; others of its trace are chained behind it."""
         self.remove(trace)
         trace.leave()
-        newest = self._left.get(trace.trace_id)
-        self._left.put(trace.trace_id, trace)
-        if newest is None:
-            return
-        others = list(_chain(newest))
-        # its parts go first
-        unwritten = [
-            other for other in others[_MAX_LEFT:] if other.begins and other.payload is not None
-        ]
-        kept = [trace, *others[:_MAX_LEFT], *unwritten[-1:]]
-        for other, following in zip(kept, [*kept[1:], None], strict=True):
-            other.next = following
+        trace_id, is_complete = trace.trace_id, not trace.opened
+        newest = self._complete.get(trace_id) or self._incomplete.get(trace_id)
+        if newest is not None:
+            is_complete = not any(one.opened for one in put_before(trace, newest))
+            self._complete.pop(trace_id)
+            self._incomplete.pop(trace_id)
+        (self._complete if is_complete else self._incomplete).put(trace_id, trace)
+
+    def _last_left(self, trace_id: int) -> Trace | None:
+        """Return the root of a trace id that left last, if it is remembered."""
+        return self._complete.get(trace_id) or self._incomplete.get(trace_id)
 
     def remove(self, trace: Trace) -> None:
         """Remove a root."""
@@ -284,11 +274,3 @@ class TraceTable:
         """Remove the oldest parked roots for good; return how many."""
         oldest = self._parked.oldest(max(0, len(self._parked.roots) - keep))
         return sum(self._unpark(trace) for trace in oldest)
-
-
-def _chain(trace: Trace | None) -> Iterator[Trace]:
-    """Yield a trace that left, and those of its id that left before it."""
-    while trace is not None:
-        following = trace.next
-        yield trace
-        trace = following

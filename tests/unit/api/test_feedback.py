@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import end_session, record_feedback, session
 from otel_session_agg._threads.messages import messages
+from otel_session_agg._trace.left_traces import MAX_COMPLETE
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.stores import MemoryStore
 from otel_session_agg.testing import RecordingExporter
@@ -272,6 +273,19 @@ class TestWhen:
         app.flush()
         assert False is flag(app)
         assert [(1, True)] == [(record.revision, record.rollup.has_feedback) for record in app.records]
+
+    def test_root_is_forgotten(self, app: App) -> None:
+        """When nothing else is known of a root that left, its session still is."""
+        with app.tracer.start_as_current_span("request", attributes={"session.id": "s"}) as root:
+            app.call()
+        for _ in range(MAX_COMPLETE + 1):
+            app.trace(0)
+        app.flush()
+        with trace.use_span(root):
+            record_feedback(1)
+        end_session("s")
+        app.flush()
+        assert [("s", True, 15)] == [(one.session_id, one.rollup.has_feedback, one.rollup.total_tokens) for one in app.records]
 
     def test_session_has_ended(self, app: App) -> None:
         """After the session ended, one more revision of the record has it, a moment later."""

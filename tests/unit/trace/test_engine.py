@@ -17,8 +17,8 @@ from otel_session_agg._trace import cross_trace, traces_by_session
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.left_traces import MAX_COMPLETE, MAX_REMEMBERED
 from otel_session_agg._trace.trace import Released
-from otel_session_agg._trace.trace_table import MAX_REMEMBERED
 
 CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
@@ -291,8 +291,25 @@ class TestSessions:
         assert (1, ["s"]) == (engine.traces_by_session.number("s"), engine.traces_by_session.names())
         for trace_id in range(2, MAX_REMEMBERED + 2):
             engine.started(trace_id, 1, None, out)
+            engine.started(trace_id, 2, 1, out)
             engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
+            engine.drain("flush", out)
         assert (0, []) == (engine.traces_by_session.number("s"), engine.traces_by_session.names())
+
+    def test_complete_are_forgotten_first(self) -> None:
+        """Roots that left with all that had begun make no room by forgetting those that late spans are to come of."""
+        engine, out = new()
+        engine.started(1, 1, None, out)
+        engine.started(1, 2, 1, out)
+        engine.ended(data(1, None), "root", 0, out)
+        engine.drain("flush", out)
+        for trace_id in range(2, MAX_COMPLETE + 3):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
+        found = [engine.roots.find(trace_id, 1) for trace_id in (1, 2, 3, MAX_COMPLETE + 2)]
+        assert [1, None, MAX_COMPLETE + 2] == [trace and trace.trace_id for trace in (found[0], found[1], found[3])]
+        engine.ended(data(2, 1, CHAT), "late", 0, out)
+        assert (1, 0) == (engine.late, engine.open)
 
     def test_dropped(self) -> None:
         """Of roots that are too many and still open nothing is kept at last; they are in no session any more."""
