@@ -12,15 +12,12 @@ from typing import Any
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg._reading.index import KeyMeaning
-from otel_session_agg._reading.plan import ReadingPlan, Scope
+from otel_session_agg._reading.plan import CALL, MODEL_NAMES, USAGE, ReadingPlan, Scope
 from otel_session_agg._untrusted.values import text
 from otel_session_agg.conventions._operations import BILLED_WORDS, FREE_MODELS
 from otel_session_agg.conventions._schema import Kinds, Meaning
 
-_USAGE = frozenset((Meaning.PROMPT, Meaning.COMPLETION, Meaning.USAGE_TEXT))
-_CALL = frozenset((*_USAGE, Meaning.CONTENT, Meaning.PROVIDER))
 _NOT_CALLS = frozenset((Meaning.TOOL, Meaning.AGENT))
-_MODEL = frozenset((Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL))
 
 _MAX_MEMO = 64
 """Values of a kind attribute remembered per plan; a handful occur."""
@@ -34,7 +31,7 @@ def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], na
     named = scope.named.get(name)
     if named is None and scope.has_endings:
         named = scope.named.get(name[max(name.rfind("."), 0) :])
-    if named is not None and named[2] and _USAGE.isdisjoint(plan.entries):
+    if named is not None and named[2] and USAGE.isdisjoint(plan.entries):
         return Kind.SPAN
     for entry in plan.kinds:
         if named is not None and entry.precedence > named[0]:
@@ -50,7 +47,7 @@ def read_kind(scope: Scope, plan: ReadingPlan, attributes: Mapping[str, Any], na
                 if has_room and type(value) is str and len(value) <= _MAX_MEMO_CHARS:
                     plan.kind_memo[value] = kind
                 return kind
-    return named[1] if named is not None else _by_attributes(plan.entries, attributes)
+    return named[1] if named is not None else _by_attributes(plan, attributes)
 
 
 def is_billed(plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
@@ -63,7 +60,7 @@ def is_billed(plan: ReadingPlan, attributes: Mapping[str, Any]) -> bool:
         return False
     names = [
         name
-        for meaning in _MODEL
+        for meaning in MODEL_NAMES
         for entry in plan.entries.get(meaning, ())
         if (name := text(attributes[entry.key])) is not None
     ]
@@ -81,15 +78,11 @@ def _by_value(kinds: Kinds, word: str) -> Kind | None:
     )
 
 
-def _by_attributes(
-    entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]
-) -> Kind:
+def _by_attributes(plan: ReadingPlan, attributes: Mapping[str, Any]) -> Kind:
     """Return the kind of a span of which no convention names a kind."""
-    if Meaning.TOOL in entries:
-        return Kind.TOOL
-    if Meaning.AGENT in entries:
-        return Kind.AGENT
-    return Kind.MODEL if _is_call(entries, attributes) else Kind.SPAN
+    if plan.kind_by_keys is not None:
+        return plan.kind_by_keys
+    return Kind.MODEL if _is_call(plan.entries, attributes) else Kind.SPAN
 
 
 def _is_call(entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]) -> bool:
@@ -97,10 +90,10 @@ def _is_call(entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[st
 
     A span that names a tool or an agent is no call.
     """
-    if _CALL.isdisjoint(entries) or not _NOT_CALLS.isdisjoint(entries):
+    if CALL.isdisjoint(entries) or not _NOT_CALLS.isdisjoint(entries):
         return False
     return any(
         text(attributes[entry.key]) is not None
-        for meaning in _MODEL
+        for meaning in MODEL_NAMES
         for entry in entries.get(meaning, ())
     )

@@ -68,10 +68,14 @@ NAMES = (
 """Names of a call, in the order of the positions in ``ReadingPlan.names``."""
 
 _MAKING_CALLS = frozenset((Effect.MAKES_CALLS, Effect.IS_CALL))
-_MAY_NAME_KIND = frozenset(
-    (Meaning.KIND, Meaning.TOOL, Meaning.AGENT, Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL)
-)
-_PLAIN = Reading(Kind.SPAN)
+MODEL_NAMES = frozenset((Meaning.REQUEST_MODEL, Meaning.RESPONSE_MODEL))
+USAGE = frozenset((Meaning.PROMPT, Meaning.COMPLETION, Meaning.USAGE_TEXT))
+CALL = frozenset((*USAGE, Meaning.CONTENT, Meaning.PROVIDER))
+"""Beside the name of a model, what makes a span a call."""
+
+PLAIN = {kind: Reading(kind) for kind in Kind}
+"""Readings that state nothing but a kind."""
+
 _COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))
 
 Family = tuple[int, tuple[tuple[int, tuple[str, ...]], ...]]
@@ -86,9 +90,9 @@ class ReadingPlan:
 
     __slots__ = (
         "billed", "effects", "emitters", "entries", "error_types", "families", "feedback",
-        "has_cost", "has_usage", "is_more_than_session", "kind_memo", "kinds", "model_texts",
-        "names", "names_model", "one_kind_key", "outputs", "parts", "plain", "plain_counts",
-        "session", "states_cost", "terms", "texts", "user",
+        "has_cost", "has_usage", "is_more_than_session", "kind_by_keys", "kind_memo", "kinds",
+        "model_texts", "names", "names_model", "one_kind_key", "outputs", "parts", "plain",
+        "plain_counts", "session", "states_cost", "terms", "texts", "user",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +113,8 @@ class ReadingPlan:
         self.one_kind_key = len({entry.key for entry in self.kinds}) == 1
         self.kind_memo: dict[object, Kind] = {}
         """Kinds by value, where only one key names a kind."""
+        self.kind_by_keys = _kind_by_keys(entries)
+        """The kind where no value of a key and no span name decides; ``None``: it may be a call."""
         self.families = _families(entries)
         """Keys of prompt, completion and total, by convention."""
         self.parts = tuple(
@@ -125,7 +131,7 @@ class ReadingPlan:
         self.billed = tuple(read.get(Meaning.BILLED, ()))
         self.states_cost = self.has_cost or bool(self.billed)
         self.terms = tuple(read.get(Meaning.TERM, ()))
-        self.names_model = Meaning.REQUEST_MODEL in entries or Meaning.RESPONSE_MODEL in entries
+        self.names_model = not MODEL_NAMES.isdisjoint(entries)
         self.names = tuple(
             (position, keys_of(entries, meaning))
             for position, meaning in enumerate(NAMES)
@@ -143,8 +149,19 @@ class ReadingPlan:
         )
         """The keys state more than kind and session, and names, which only model calls need."""
         is_more = self.is_more_than_session or self.session is not None
-        self.plain = _PLAIN if not is_more and _MAY_NAME_KIND.isdisjoint(entries) else None
-        """The reading, if the keys state nothing at all."""
+        self.plain: Reading | None = None
+        if not is_more and not self.kinds and self.kind_by_keys is not None:
+            self.plain = PLAIN[self.kind_by_keys]
+        """The reading, if the keys state nothing but a kind."""
+
+
+def _kind_by_keys(entries: Mapping[int, Sequence[KeyMeaning]]) -> Kind | None:
+    """Return the kind of a span by its keys alone; ``None``: a model call if it names a model."""
+    if Meaning.TOOL in entries:
+        return Kind.TOOL
+    if Meaning.AGENT in entries:
+        return Kind.AGENT
+    return Kind.SPAN if MODEL_NAMES.isdisjoint(entries) or CALL.isdisjoint(entries) else None
 
 
 def _read_in(
@@ -153,9 +170,7 @@ def _read_in(
     """Return the entries without the rows that are for spans of other scopes."""
     read: dict[int, Sequence[KeyMeaning]] = {}
     for meaning, found in entries.items():
-        own = [
-            entry for entry in found if scope.startswith(getattr(entry.row, "scopes", ()) or ("",))
-        ]
+        own = [e for e in found if scope.startswith(getattr(e.row, "scopes", ()) or ("",))]
         if own:
             read[meaning] = own
     return read

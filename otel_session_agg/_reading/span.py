@@ -35,7 +35,7 @@ from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.outcome import read_error, read_output
 from otel_session_agg._reading.plain_counts import read_plain
-from otel_session_agg._reading.plan import NAMES, ReadingPlan, Scopes
+from otel_session_agg._reading.plan import NAMES, PLAIN, ReadingPlan, Scopes
 from otel_session_agg._reading.sessions import (
     SessionKeys,
     name_in_text,
@@ -82,8 +82,6 @@ _MODEL, _EMBEDDING, _AGENT, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT,
 _INDEX = Index(CONVENTIONS)
 _SCOPES = Scopes(_INDEX)
 _KNOWN_SCOPES = _SCOPES.known
-_PLAIN = {kind: Reading(kind) for kind in Kind}
-"""Readings that state nothing but a kind."""
 _IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
 """Readings that state a kind and a session: by kind, the ids of a session and of a conversation as
 stated, and whether there is only the latter."""
@@ -112,6 +110,8 @@ def read(span: SpanData) -> Reading:
         if plan.kind_memo:
             value = attributes[plan.kinds[0].key]
             kind = plan.kind_memo.get(value) if type(value) is str else None
+        elif not plan.kinds:
+            kind = plan.kind_by_keys
     if kind is None:
         kind = read_kind(scope, plan, attributes, span.name)
     if kind is _MODEL:
@@ -119,7 +119,7 @@ def read(span: SpanData) -> Reading:
     billed = kind is _EMBEDDING or (plan.names_model and is_billed(plan, attributes))
     if billed or span.failed or span.events or plan.is_more_than_session:
         return _read(span, plan, attributes, kind, billed=billed)
-    return _PLAIN[kind] if plan.session is None else _in_session(plan.session, attributes, kind)
+    return PLAIN[kind] if plan.session is None else _in_session(plan.session, attributes, kind)
 
 
 def _in_session(keys: SessionKeys, attributes: Mapping[str, Any], kind: Kind) -> Reading:

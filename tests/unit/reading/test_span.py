@@ -35,6 +35,26 @@ def session(event: Reading) -> tuple[str | None, bool]:
 class TestPlain:
     """Spans whose keys state nothing."""
 
+    @pytest.mark.parametrize(
+        ("attributes", "expected"),
+        [
+            ({"gen_ai.tool.name": "t"}, Kind.TOOL),
+            ({"gen_ai.agent.name": "a"}, Kind.AGENT),
+            ({"gen_ai.tool.name": "t", "gen_ai.request.model": "m", "gen_ai.provider.name": "p"}, Kind.TOOL),
+            ({"gen_ai.request.model": "m"}, Kind.SPAN),
+            ({"gen_ai.provider.name": "p"}, Kind.SPAN),
+            ({"gen_ai.request.model": "m", "gen_ai.provider.name": "p"}, Kind.MODEL),
+            ({"gen_ai.request.model": "", "gen_ai.provider.name": "p"}, Kind.SPAN),
+            ({"gen_ai.tool.name": "t", "gen_ai.operation.name": "other"}, Kind.SPAN),
+            ({"gen_ai.tool.name": "t", "gen_ai.operation.name": "chat"}, Kind.MODEL),
+        ],
+    )
+    def test_kind(self, attributes: dict[str, Any], expected: Kind) -> None:
+        """Where no value names a kind the keys do, in a session, too; a call must name a model."""
+        for _ in range(2):
+            assert expected is reading.read(span(attributes)).kind
+            assert expected is reading.read(span({**attributes, "session.id": "s"})).kind
+
     def test_nothing(self) -> None:
         """Nothing is read of them, whatever they are about."""
         web = {"http.request.method": "GET", "url.full": "https://example.org", "server.address": "example.org"}
