@@ -51,6 +51,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otel_session_agg._collections.deadlines import Deadlines, Phase
 from otel_session_agg._guard import Guard
+from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk.intake import Intake, Queue
@@ -64,6 +65,9 @@ from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Out, Released, Trace
 from otel_session_agg._writing.live_writer import LiveWriter
 from otel_session_agg._writing.root_writer import RootWriter
+
+_MAX_TAKEN = 2048
+"""What was taken and is not finished yet, while only totals on open roots are written."""
 
 
 class Parts(NamedTuple):
@@ -134,6 +138,16 @@ class Pipeline:
             self.guard.call("releasing", self.due, now, self.taken)
         self.finish(now)
         self.turn(now)
+
+    def take(self, queue: Queue, number: int, now: float) -> bool:
+        """Fold so many starts and ends, and leave what follows from them to the next `fold`.
+
+        ``False``: that cannot wait, as roots say whether a budget is exceeded, or for its size.
+        """
+        if scopes or self.manager.budgets.by_session or len(self.taken) >= _MAX_TAKEN:
+            return False
+        self.intake.take(queue, number, now, self.taken)
+        return True
 
     def due(self, now: float, out: Out[ReadableSpan]) -> None:
         """Release what has waited long enough."""

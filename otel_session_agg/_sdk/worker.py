@@ -220,7 +220,8 @@ class SpanWorker:
             return
         # also so that of two threads the one with the later totals writes last
         with self.fold_lock:
-            self.fold_until(_FOREVER)
+            if not self.pipeline.take(self.queue, len(self.queue), self.clock()):
+                self.fold_until(_FOREVER)
             self.pipeline.write_live(parent.trace_id, parent.span_id)
 
     def shut_down(self) -> None:

@@ -92,13 +92,14 @@ class LiveWriter:
             own,
             getattr(getattr(root, "_limits", None), "max_span_attribute_length", None),
         )
-        for name, value in before.totals.items():
-            if name not in totals and type(value) is int:
-                totals[name] = 0
+        if not before.totals.keys() <= totals.keys():
+            for name, value in before.totals.items():
+                if name not in totals and type(value) is int:
+                    totals[name] = 0
         changed = {name: value for name, value in totals.items() if own.get(name) != value}
         if changed:
             root.set_attributes(changed)
-        trace.written = before._replace(attributes={**own, **changed}, totals=totals)
+        trace.written = OpenRoot({**own, **changed}, totals, before.by_hand, before.reading)
 
     def _found(self, root: Span, own: Mapping[str, Any], before: OpenRoot | None) -> OpenRoot:
         """Find out about a root on which something was set since the last time."""

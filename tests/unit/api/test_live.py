@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import Rollup, SessionSpanProcessor, Settings, current_rollup, session
+from otel_session_agg._sdk import pipeline
 from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import CALL, PRICES, App, below, beyond, in_threads
 from tests.support.servers import wait_until
@@ -430,6 +431,15 @@ class TestLiveMode:
         assert {"metadata.num_events": 2, "metadata.num_tool_events": 2, "end_time": 3000, "duration": 2000.0} == written[1]
         assert {"metadata.num_events": 3, "metadata.num_tool_events": 3} == written[2]
         root.end()
+
+    def test_bounded(self, live: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What has ended below an open root waits for the worker, but not without bound."""
+        monkeypatch.setattr(pipeline, "_MAX_TAKEN", 5)
+        with live.tracer.start_as_current_span("request"):
+            for number in range(1, 20):
+                live.call()
+                assert number % 6 == len(live.span_worker.pipeline.taken)
+        assert 19 == live.attributes("request")["metadata.num_events"]
 
     def test_no_children(self, live: App) -> None:
         """A root without children is left as it is."""
