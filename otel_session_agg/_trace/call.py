@@ -1,39 +1,19 @@
-"""A model call, as one or several spans report it, and what it means to the spans above.
+"""A call, as the span that reports it states it, and what a pass over its trace decides about it.
 
-Two modules decide which spans report the same call: ``nesting`` where one is above the other,
-``same_call`` where they do not nest.
-
-Calls are summarised in *flags*, so that a span above need not look at each of them.  The flags of
-calls behind a tool are kept apart, shifted: to a model call they are other calls.
+``resolve`` decides.  Everything that it decides is undone by ``reset``, so it can be asked again
+when more spans have ended; nothing else changes a call in between.
 """
 
 from __future__ import annotations
 
 from otel_session_agg._model.span import CALLS, Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
+from otel_session_agg._trace.rules import Rule
 
 # globals are read twenty times faster than an enum's members
-_MODEL, _EMBEDDING, _GUARDRAIL = Kind.MODEL, Kind.EMBEDDING, Kind.GUARDRAIL
+_MODEL, _GUARDRAIL = Kind.MODEL, Kind.GUARDRAIL
 RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
 """Kinds of spans that make calls; one that is silent may be all that reports these."""
-
-COUNTED = 1
-"""Some usage below counts."""
-STRONG = 2
-"""Usage of a model below counts."""
-MODEL = 4
-"""A model event is below."""
-RECORDED = 8
-"""A recorded cost below counts."""
-SETTLED = 16
-"""Some call below can no longer be corrected."""
-EMBEDDED = 32
-"""Usage of an embedding below counts."""
-
-DIRECT = 0xFF
-"""The flags of calls that are not behind a tool."""
-TOOL_SHIFT = 8
-"""Shift of the same flags for calls behind a tool."""
 
 
 def has_usage(usage: Usage | None) -> bool:
@@ -53,100 +33,148 @@ def reports_call(reading: Reading) -> bool:
     )
 
 
-class Call:
-    """One call, reported by one or several spans.
+_STATED = (
+    "covered", "end_ns", "failed", "model_events", "provider", "recorded_pusd", "request_models",
+    "response_id", "response_models", "scopes", "server_address", "service_tier", "silent",
+    "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage", "usage_counts",
+)  # fmt: skip
+"""Fields that are merged when two reports are of one call."""
 
-    Mutable: reports of the same call are merged into it (``same_call.absorb``) until its trace
-    settles it.
-    """
+
+class Call:
+    """What a span reports of a call, and what was decided about it."""
 
     __slots__ = (
-        "alive", "behind_tool", "covered", "end_ns", "failed", "is_server_side", "kind",
-        "loose_time", "misplaced", "model_events", "provider", "recorded_pusd", "request_models",
-        "response_id", "response_models", "scopes", "server_address", "service_tier", "session",
-        "session_is_weak", "settled", "silent", "span_ids", "start_ns", "strong", "terms",
-        "unsure_output", "unsure_usage", "usage", "usage_counts",
+        "cost_pusd", "covered", "end_ns", "failed", "figures_at", "gave", "is_changed", "is_leaf",
+        "is_priced", "is_server_side", "kind", "lost_to", "misplaced", "model_events", "parent_id",
+        "provider", "reading", "recorded_pusd", "request_models", "response_id", "response_models",
+        "rule", "scope", "scopes", "server_address", "service_tier", "session", "session_is_weak",
+        "settled", "silent", "span_end_ns", "span_id", "span_start_ns", "start_ns", "strong",
+        "terms", "unsure_output", "unsure_usage", "usage", "usage_counts",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, reading: Reading) -> None:
+        if reading.output is not None or reading.metadata is not None:
+            reading = reading._replace(output=None, metadata=None)
+        self.reading = reading
+        """What the span states, without what may be large."""
+        self.span_id, self.parent_id = span.span_id, span.parent_id
+        self.scope = span.scope_name[:MAX_SCOPE_CHARS]
+        self.span_start_ns, self.span_end_ns = span.start_ns, span.end_ns
         self.kind = reading.kind
         self.is_server_side = reading.kind is _MODEL and span.span_kind == "SERVER"
         """Whether it is a model server's own span, which loses against the client's."""
-        self.strong = reading.kind in CALLS and not self.is_server_side
+        self.misplaced = reading.misplaced
+        self.is_leaf = True
+        """Whether nothing that tells of a call was known below its span when that ended."""
+        self.settled = False
+        """Whether it is no call, but stands for calls that are in the totals for good."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Undo what a pass has decided."""
+        reading = self.reading
+        self.is_changed = False
+        """Whether a pass has changed it: most calls stand for themselves alone."""
+        self.strong = self.kind in CALLS and not self.is_server_side
         """Whether its tokens are a source; those of other kinds are a repeat more often."""
-        self.model_events = 1 if reading.kind is _MODEL else reading.num_calls
+        self.model_events = 1 if self.kind is _MODEL else reading.num_calls
         """How many model events it counts as."""
         self.usage = reading.usage
-        self.usage_counts = has_usage(reading.usage)
-        """Whether its tokens and cost are in the totals."""
-        self.silent = reading.is_billed and not self.usage_counts and reading.recorded_pusd is None
+        self.usage_counts = reading.usage is not None and has_usage(reading.usage)
+        """Whether its tokens are in the totals."""
+        self.recorded_pusd = reading.recorded_pusd
+        self.silent = reading.is_billed and not self.usage_counts and self.recorded_pusd is None
         """Whether it was billed, is no model event, and no span states tokens or cost."""
-        self.behind_tool = False
-        """Whether a tool stands between it and the span that it is still attached to."""
-        self.settled = False
-        """Whether it can no longer be corrected."""
         self.covered = False
         """Whether its cost is included in another call's."""
-        self.alive = True
-        """Whether it counts: no other call has taken its place, and it is not settled."""
         self.failed = reading.error is not None
-        self.start_ns = span.start_ns
-        self.end_ns = span.end_ns
-        self.span_ids: tuple[int, ...] = (span.span_id,)
-        self.scopes: tuple[str, ...] = (span.scope_name[:MAX_SCOPE_CHARS],)
-        self.response_id = reading.response_id
-        self.provider = reading.provider
+        self.start_ns, self.end_ns = self.span_start_ns, self.span_end_ns
+        self.scopes: tuple[str, ...] = (self.scope,)
+        self.response_id, self.provider = reading.response_id, reading.provider
         self.response_models: tuple[str, ...] = (
             (reading.response_model,) if reading.response_model else ()
         )
         self.request_models: tuple[str, ...] = (
             (reading.request_model,) if reading.request_model else ()
         )
-        self.recorded_pusd = reading.recorded_pusd
-        self.service_tier = reading.service_tier
+        self.service_tier, self.server_address = reading.service_tier, reading.server_address
         self.terms = reading.terms
-        self.server_address = reading.server_address
-        self.loose_time = reading.ends_early
-        self.unsure_output = reading.unsure_output
-        self.unsure_usage = reading.unsure_usage
-        self.misplaced = reading.misplaced
-        self.session = reading.session_id
-        """Its session: what it states itself, or what an ancestor that has ended states."""
-        self.session_is_weak = reading.session_is_weak
+        self.unsure_output, self.unsure_usage = reading.unsure_output, reading.unsure_usage
+        self.session, self.session_is_weak = reading.session_id, reading.session_is_weak
+        """The session that it states itself, or had from its ancestors: no part of the pass."""
+        self.cost_pusd: int | None = None
+        """Its cost, once it ``is_priced``; ``None``: unknown."""
+        self.is_priced = False
+        self.lost_to: Call | None = None
+        """The call that it is a part of; ``None``: it counts."""
+        self.figures_at: Call | None = None
+        """The call that has its figures, where only that it was made counts here."""
+        self.rule: Rule | None = None
+        """Why another call has it, or its figures."""
+        self.gave: tuple[str, ...] = ()
+        """The fields that ``lost_to`` has from it."""
 
-    def belongs_to(self, session: str | None, *, is_weak: bool) -> None:
-        """Set the session that an ancestor, or another report, states; a strong id stays."""
-        if session is not None and (self.session is None or self.session_is_weak):
-            self.session, self.session_is_weak = session, is_weak
+    @classmethod
+    def mark(cls, kind: Kind) -> Call:
+        """Return what stands for settled calls of a kind at the spans above them."""
+        mark = cls(SpanData("", 0, 0, None, "", "", "", 0, 0, {}), Reading(kind))
+        mark.settled, mark.strong, mark.model_events = True, False, 0
+        return mark
+
+    def copied(self) -> Call:
+        """Return a report that states what is known of the call now, whatever is decided later."""
+        twin = Call.mark(self.kind)
+        twin.settled = False
+        for name in _STATED:
+            setattr(twin, name, getattr(self, name))
+        return twin
 
     @property
     def models(self) -> tuple[str, ...]:
         """Model names, the most specific first: of responses, then of requests."""
         return self.response_models + self.request_models
 
+    @property
+    def stands(self) -> bool:
+        """Whether it counts: no other call has taken its place."""
+        return self.lost_to is None
 
-def is_fee(call: Call) -> bool:
-    """Return whether it is no call, but a cost on top of those of calls."""
-    return call.kind is _GUARDRAIL and not call.usage_counts
+    @property
+    def is_fee(self) -> bool:
+        """Whether it is no call, but a cost on top of those of calls."""
+        return self.kind is _GUARDRAIL and not self.usage_counts
 
+    @property
+    def is_model_event(self) -> bool:
+        """Whether spans above it are no model events; a model server's own span says nothing."""
+        return self.model_events > 0 and not self.is_server_side
 
-def flags_of(call: Call) -> int:
-    """Return the flags of a call: what it means to the spans above it."""
-    if is_fee(call):
-        return 0
-    flags = MODEL if call.model_events and not call.is_server_side else 0
-    if call.usage_counts:
-        flags |= EMBEDDED if call.kind is _EMBEDDING else COUNTED | (STRONG if call.strong else 0)
-    return flags | (RECORDED if call.recorded_pusd is not None else 0)
+    @property
+    def states_nothing(self) -> bool:
+        """Whether it was answered, and no span states its figures."""
+        return (
+            (self.model_events > 0 or self.silent)
+            and not self.usage_counts
+            and not self.failed
+            and not self.settled
+        )
 
+    def lose(self, to: Call, rule: Rule) -> None:
+        """Count as a part of another call from now on."""
+        self.lost_to, self.rule, self.is_changed = to, rule, True
 
-def put_behind_tool(calls: list[Call], flags: int) -> int:
-    """Mark calls as behind a tool; return their flags as seen from above the tool."""
-    for call in calls:
-        call.behind_tool = True
-    return flags_behind(flags)
+    def lose_figures(self, to: Call, rule: Rule) -> None:
+        """Leave the figures to another call, and all of it unless it is a model event."""
+        self.usage_counts, self.usage, self.recorded_pusd, self.covered = False, None, None, True
+        if self.is_model_event:
+            self.figures_at, self.rule, self.is_changed = to, rule, True
+        else:
+            self.lose(to, rule)
 
-
-def flags_behind(flags: int) -> int:
-    """Return flags below a tool as seen from above it."""
-    return (flags & DIRECT) << TOOL_SHIFT | flags & (DIRECT << TOOL_SHIFT)
+    def winner(self) -> Call:
+        """Return the call that counts for this one."""
+        call = self
+        while call.lost_to is not None:
+            call = call.lost_to
+        return call

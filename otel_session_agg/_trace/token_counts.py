@@ -15,14 +15,23 @@ def agree(a: Usage | None, b: Usage | None) -> bool:
     All zeros state nothing, and neither does 0 for a part: many layers write 0 for a part that they
     do not know.
     """
-    if a is None or b is None or not has_usage(a) or not has_usage(b):
+    if a is None or b is None or a == b:
         return True
-    if any(
-        x is not None and y is not None and x != y
-        for x, y in zip(a[:_WHOLES], b[:_WHOLES], strict=True)
-    ):
-        return False
-    return all(not x or not y or x == y for x, y in zip(a[_WHOLES:], b[_WHOLES:], strict=True))
+    if _contradict(a, b):
+        return not has_usage(a) or not has_usage(b)
+    return True
+
+
+def _contradict(a: Usage, b: Usage) -> bool:
+    for index in range(_WHOLES):
+        x, y = a[index], b[index]
+        if x != y and x is not None and y is not None:
+            return True
+    for index in range(_WHOLES, len(a)):
+        x, y = a[index], b[index]
+        if x != y and x and y:
+            return True
+    return False
 
 
 def _without_cache(a: Usage, b: Usage) -> bool:

@@ -123,14 +123,14 @@ class TestTwice:
         assert totals(chat, span("b", "a", EMBEDDING, TIMES[1]))[3] == (1 if figures else 2)
 
     def test_beside(self) -> None:
-        """Two scopes tell of one embedding; two embeddings of one scope are two."""
+        """Two scopes report one embedding; two embeddings of one scope are two."""
         one = [span(name, "root", EMBEDDING, TIMES[n], scope=name) for n, name in enumerate("ab", 1)]
         root = span("root", None, {}, TIMES[0])
         assert told(root, *one) == UNKNOWN
         assert told(root, *({**row, "scope": "a"} for row in one)) == (0, None, 2)
 
     def test_other_knows(self) -> None:
-        """One that does not nest with a teller that knows the tokens is that one."""
+        """One that does not nest with a report that knows the tokens is that one."""
         knows = span("a", "root", {**EMBEDDING, **usage(100, 0)}, TIMES[2], scope="a")
         root, silent = span("root", None, {}, TIMES[0]), span("b", "root", EMBEDDING, TIMES[1], scope="b")
         assert totals(root, knows, silent) == (0, 100, 100, 0)
@@ -147,7 +147,7 @@ class TestTwice:
 
 
 class TestAgents:
-    """Agents below which nobody tells of a call."""
+    """Agents below which nobody reports a call."""
 
     @pytest.mark.parametrize("agent", [AGENT, {"openinference.span.kind": "AGENT"}, {"traceloop.span.kind": "workflow"}])
     def test_others(self, agent: dict[str, Any]) -> None:
@@ -160,7 +160,7 @@ class TestAgents:
         assert only(agent, scope="openinference.instrumentation.crewai") == UNKNOWN
 
     def test_blind(self) -> None:
-        """An agent alone, as AutoGen's, made calls that nobody tells of."""
+        """An agent alone, as AutoGen's, made calls that nobody reports."""
         agent = {**AGENT, "gen_ai.system": "autogen", "gen_ai.agent.description": "An agent"}
         assert only(agent, scope="autogen-core") == UNKNOWN
         assert told(span("a", None, agent, TIMES[0], scope="autogen-core"), span("t", "a", TOOL, TIMES[1])) == UNKNOWN
@@ -172,7 +172,7 @@ class TestAgents:
         created = {"gen_ai.operation.name": "create_agent", "gen_ai.agent.description": "An agent"}
         assert only(created, scope="autogen-core") == NOTHING
 
-    def test_sole_tellers(self) -> None:
+    def test_sole_reports(self) -> None:
         """Each run of an emitter that has no spans for calls counts, beside others that state figures, too."""
         root = span("root", None, {}, TIMES[0])
         silent = [span(name, "root", AGNO_AGENT, TIMES[n], **AGNO) for n, name in enumerate("ab", 1)]
@@ -228,7 +228,7 @@ class TestStreams:
 
 
 NO_SPAN = ("anthropic.openlit/beta", "bedrock.openlit/", "openai.agentops/responses")
-"""Calls of which nobody tells at all: OpenLIT 1.45 has no spans of them, AgentOps only the function around."""
+"""Calls that nobody reports at all: OpenLIT 1.45 has no spans of them, AgentOps only the function around."""
 
 _FIGURES = re.compile(r"usage|token|cost", re.IGNORECASE)
 

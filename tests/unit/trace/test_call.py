@@ -1,4 +1,4 @@
-"""Which tellers are of one call, and what it is then: by values, in every layout and order of ends."""
+"""Which reports are of one call, and what it is then: by values, in every layout and order of ends."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LAYOUTS = {
     "begins first": ((0, 95), (3, 100)),
     "half": ((0, 70), (40, 100)),
 }
-"""Times of two tellers, milliseconds."""
+"""Times of two reports, milliseconds."""
 FULL = Usage(2000, 300, 2300, 60, 20)
 
 
-def teller(span_id: int, usage: Usage | None, times: tuple[int, int], parent_id: int = 1, **more: Any) -> Row:
+def report(span_id: int, usage: Usage | None, times: tuple[int, int], parent_id: int = 1, **more: Any) -> Row:
     """A span of a scope of its own, and what is read from it."""
     start, end = times
     span = SpanData("s", 1, span_id, parent_id, "INTERNAL", f"scope {span_id}", "", start * MS, end * MS, {})
@@ -30,10 +30,10 @@ def teller(span_id: int, usage: Usage | None, times: tuple[int, int], parent_id:
 
 
 def told(layout: str, first: tuple[Usage, dict[str, Any]], second: tuple[Usage, dict[str, Any]]) -> set[tuple[int, ...]]:
-    """Model events, prompt, completion, cache reads and writes of two tellers, in both orders of ends."""
+    """Model events, prompt, completion, cache reads and writes of two reports, in both orders of ends."""
     rows = [
-        teller(2, first[0], LAYOUTS[layout][0], **first[1]),
-        teller(3, second[0], LAYOUTS[layout][1], 2 if layout == "nested" else 1, **second[1]),
+        report(2, first[0], LAYOUTS[layout][0], **first[1]),
+        report(3, second[0], LAYOUTS[layout][1], 2 if layout == "nested" else 1, **second[1]),
     ]
     found = [folded(rows, order) for order in permutations(range(2))]
     return {(t.model_events, t.prompt_tokens, t.completion_tokens, t.cache_read_tokens, t.cache_write_tokens) for t in found}
@@ -50,11 +50,11 @@ BLIND: dict[str, tuple[Usage, dict[str, Any]]] = {
     "first figure alone, unsure": (Usage(2000, 1, 2001, 60, 20), {"unsure_output": True}),
     "estimated": (Usage(1, 6, 7), {"unsure_usage": True}),
 }
-"""Tellers of the call that do not know it all."""
+"""Reports of the call that do not know it all."""
 
 
 class TestStacked:
-    """Two instrumentations that tell of one call, one of which does not see all of it."""
+    """Two instrumentations that report one call, one of which does not see all of it."""
 
     @pytest.mark.parametrize(("name", "layout"), [pair for pair in product(BLIND, LAYOUTS) if pair != ("estimated", "half")])
     @pytest.mark.parametrize("is_first", [True, False])
@@ -68,7 +68,7 @@ class TestStacked:
     @pytest.mark.parametrize("completion", [301, 308, 1])
     @pytest.mark.parametrize("is_first", [True, False])
     def test_stream(self, completion: int, layout: str, *, is_first: bool) -> None:
-        """A teller of a stream without the cached part, with the first figure of the output or that added, is one of them."""
+        """A report of a stream without the cached part, with the first figure of the output or that added, is one of them."""
         pair: list[tuple[Usage, dict[str, Any]]] = [
             (Usage(1920, completion, 1920 + completion), {"response_id": "r"}),
             (FULL, {}),
@@ -95,10 +95,10 @@ class TestStacked:
     def test_samples(self, order: tuple[int, ...]) -> None:
         """Two answers to one prompt at once, each told twice, are two calls with all of their tokens."""
         rows = [
-            teller(2, Usage(1920, 300, 2220), (0, 100)),
-            teller(3, FULL, (1, 99)),
-            teller(4, Usage(1920, 310, 2230), (0, 110)),
-            teller(5, FULL._replace(completion_tokens=310, total_tokens=2310), (1, 109)),
+            report(2, Usage(1920, 300, 2220), (0, 100)),
+            report(3, FULL, (1, 99)),
+            report(4, Usage(1920, 310, 2230), (0, 110)),
+            report(5, FULL._replace(completion_tokens=310, total_tokens=2310), (1, 109)),
         ]
         rows = [(span._replace(scope_name=f"scope {span.span_id % 2}"), event) for span, event in rows]
         got = folded(rows, order)

@@ -20,7 +20,7 @@ EARLY: dict[str, dict[str, Any]] = {
     "openinference.instrumentation.llama_index": {},
     "logfire.openai": {"duration": 0.1, "gen_ai.usage.raw": '{"prompt_tokens": 100, "completion_tokens": 10}'},
 }
-"""Scopes whose spans may end before the stream that they tell of, and how they are known."""
+"""Scopes whose spans may end before the stream that they report, and how they are known."""
 
 
 def usage(prompt: int, completion: int, **more: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class TestCalls:
         assert (110, 40) == (attributes["metadata.total_tokens"], attributes["metadata.cache_read_tokens"])
 
     def test_beside(self) -> None:
-        """Two scopes that tell of one call side by side are one call."""
+        """Two scopes that report one call side by side are one call."""
         spans = [span(scope, None, {**CHAT, **usage(100, 10)}, TIMES[n], scope=scope) for n, scope in enumerate("ab")]
         assert (1, 110, 110, 0) == totals(*spans)
 
@@ -163,8 +163,8 @@ class TestCalls:
         ]
         assert (2, 23, 23, 0) == totals(*spans)
 
-    def test_tellers_that_contradict_in_a_part(self) -> None:
-        """Of two tellers with the same input and output, the first one's cached part stands."""
+    def test_reports_that_contradict_in_a_part(self) -> None:
+        """Of two reports with the same input and output, the first one's cached part stands."""
         parts = [
             {**CHAT, **usage(100, 10), "gen_ai.response.id": "r", "gen_ai.usage.cache_read.input_tokens": n} for n in (40, 60)
         ]
@@ -182,7 +182,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("order", ["ab", "ba"])
     def test_blind_to_the_cache(self, order: str) -> None:
-        """A teller who leaves the cached part out of the input tells of the same call; the fuller one stands."""
+        """A report that leaves the cached part out of the input is of the same call; the fuller one stands."""
         told = {"a": usage(100, 10), "b": usage(180, 10, **{"gen_ai.usage.cache_read.input_tokens": 80})}
         spans = [
             span(name, None, {**CHAT, **told[name]}, times, scope=name)
@@ -192,7 +192,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     def test_unsure_of_the_output(self, order: tuple[int, int]) -> None:
-        """A teller who is known not to know the output well has it from another one, who has the cached part from it."""
+        """A report that is known not to know the output well has it from another one, which has the cached part from it."""
         text = '"AIMessageChunk"'
         model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5", "output.value": text}
         cached = {"gen_ai.usage.cache_read.input_tokens": 80}
@@ -207,7 +207,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     def test_estimate(self, order: tuple[int, int]) -> None:
-        """An estimate gives way to figures of another teller, and counts where there is none."""
+        """An estimate gives way to figures of another report, and counts where there is none."""
         told = [("@traceloop/instrumentation-openai", usage(1, 6)), ("b", usage(100, 40))]
         spans = [
             span(told[n][0], None, {**CHAT, **told[n][1]}, times, scope=told[n][0])
