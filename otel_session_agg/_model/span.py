@@ -188,3 +188,5 @@ class Reading(NamedTuple):
 
     An embedding, a reranker, speech, an agent that is known to make calls.
     """
+    is_plain: bool = False
+    """Whether it states nothing but its kind, which is not a model's, and perhaps its session."""

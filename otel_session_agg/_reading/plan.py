@@ -73,7 +73,7 @@ USAGE = frozenset((Meaning.PROMPT, Meaning.COMPLETION, Meaning.USAGE_TEXT))
 CALL = frozenset((*USAGE, Meaning.CONTENT, Meaning.PROVIDER))
 """Beside the name of a model, what makes a span a call."""
 
-PLAIN = {kind: Reading(kind) for kind in Kind}
+PLAIN = {kind: Reading(kind, is_plain=kind is not Kind.MODEL) for kind in Kind}
 """Readings that state nothing but a kind."""
 
 _COSTS = frozenset((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.FEE))

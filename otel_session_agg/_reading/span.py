@@ -141,7 +141,7 @@ def _in_session(keys: SessionKeys, attributes: Mapping[str, Any], kind: Kind) ->
 
 
 def _with_session(kind: Kind, session: str | None, is_weak: bool) -> Reading:  # noqa: FBT001
-    return Reading(kind, session_id=session, session_is_weak=is_weak)
+    return Reading(kind, session_id=session, session_is_weak=is_weak, is_plain=True)
 
 
 def _read(
@@ -192,6 +192,7 @@ def _read(
             kind, usage, provider, response_model, request_model, response_id, recorded, tier,
             address, session, output, error, feedback, num_calls, ends_early, unsure_output,
             unsure_usage, misplaced, is_weak, ignored, 0, user, metadata, terms, billed,
+            False,
         ),
     )  # fmt: skip
 

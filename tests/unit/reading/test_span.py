@@ -58,7 +58,7 @@ class TestPlain:
     def test_nothing(self) -> None:
         """Nothing is read of them, whatever they are about."""
         web = {"http.request.method": "GET", "url.full": "https://example.org", "server.address": "example.org"}
-        assert {Reading(Kind.SPAN)} == {reading.read(span(attributes)) for attributes in (web, {"app.key": 1}, {})}
+        assert {Reading(Kind.SPAN, is_plain=True)} == {reading.read(span(attributes)) for attributes in (web, {"app.key": 1}, {})}
 
     def test_more_than_keys(self) -> None:
         """A failure, feedback on an event or a known name is read all the same."""
@@ -114,12 +114,12 @@ class TestInSession:
         """The reading of such a span is made once for each kind and session."""
         first = reading.read(span({**self.TOOL, "session.id": "kept"}))
         assert first is reading.read(span({**self.TOOL, "session.id": "kept", "app.key": 1}))
-        assert Reading(Kind.TOOL, session_id="kept") == first
+        assert Reading(Kind.TOOL, session_id="kept", is_plain=True) == first
 
     def test_more(self) -> None:
         """A failure, an output, a user or an event are read, too."""
         plain = span({**self.TOOL, "session.id": "more"})
-        assert reading.read(plain) == Reading(Kind.TOOL, session_id="more")
+        assert reading.read(plain) == Reading(Kind.TOOL, session_id="more", is_plain=True)
         assert "error" == reading.read(plain._replace(failed=True)).error
         assert "u" == reading.read(span({**plain.attributes, "user.id": "u"})).user_id
         assert "o" == reading.read(span({**plain.attributes, "output.value": "o"})).output

@@ -403,7 +403,9 @@ class TestReadAgain:
         written = {**own, **named(_DEFAULT, PROFILE_NAMES, is_call=True)}
         for scope in _SCOPES:
             plain, event = _read(own, scope=scope), _read(written, scope=scope)
-            assert plain._replace(session_id="s1", user_id="u1") == event._replace(output=plain.output), scope
+            assert plain._replace(session_id="s1", user_id="u1") == event._replace(
+                output=plain.output, is_plain=plain.is_plain
+            ), scope
 
     @given(_TOTALS, _PROFILES)
     def test_metadata(self, values: dict[str, AttributeValue], profiles: list[str]) -> None:
