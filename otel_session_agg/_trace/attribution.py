@@ -1,27 +1,24 @@
 """Attribute the spans and calls of a trace to sessions, and total each session.
 
-The rules are at the head of ``totals``.
+The rules are at the head of ``session_key``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Reading, SpanData
-from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.labels import Labels
-from otel_session_agg._trace.totals import CallTotals, EventCounts, Node, Price, Text, Totals, short
+from otel_session_agg._trace.session_key import NO_SESSION, SessionKey
+from otel_session_agg._trace.totals import CallTotals, EventCounts, Node, Text, Totals, short
 
 MAX_SESSIONS = 1024
 """Sessions that are kept apart below one root; spans of further ones count in the trace's own.
 
 A job that works through a batch has one span above all of its sessions.
 """
-
-SessionKey = tuple["str | None", bool]
-"""A session id, if known, and whether it is weak."""
 
 
 class SessionAttribution:
@@ -59,8 +56,11 @@ class SessionAttribution:
     def note(self, start_ns: int, span_id: int, session: str, *, is_weak: bool) -> None:
         """Note the session id that a span states, at its start time."""
         known = self.session
-        if known is not None and known.value != session:
-            self.conflicts += 1
+        if known is not None:
+            if known.value != session:
+                self.conflicts += 1
+            elif known.time_ns < start_ns and is_weak == (self.first is None):
+                return  # as nearly always: an earlier span has stated it
         at = At(start_ns, span_id, session)
         if is_weak:
             self.first_weak = at if self.first_weak is None else min(at, self.first_weak)
@@ -103,21 +103,15 @@ class SessionAttribution:
         found.update([name for name, _ in self.settled_calls or () if name is not None])
         return found
 
-    def attribute(self, node: Node, reading: Reading) -> EventCounts:
-        """Attribute what is attached to an ended span to the session that its reading states.
+    def counts_for(self, session: SessionKey, node: Node) -> EventCounts:
+        """Return the counts of a session, to be added to; those of ``node`` where it has none.
 
-        Return the counts to which the span itself is to be added.
+        A weak one has counts at the node, until it is known what the spans above state.
         """
-        session, is_weak = str(reading.session_id), reading.session_is_weak
-        for call in node.calls:
-            call.belongs_to(session, is_weak=is_weak)
-        target = EventCounts() if is_weak else self.counts_of(session)
-        if target is None:
+        name, is_weak = session
+        if name is None:
             return node
-        node.move_counts_to(target)
-        if is_weak:
-            node.weak = {session: target}
-        return target
+        return node.weak_counts(name) if is_weak else self.counts_of(name) or node
 
     def counts_of(self, session: str) -> EventCounts | None:
         """Return the counts of a session; ``None`` if there are too many sessions."""
@@ -128,18 +122,17 @@ class SessionAttribution:
             session, EventCounts()
         )
 
-    def settle(self, calls: Iterable[Call], price: Price) -> None:
-        """Add calls to the totals for good: from now on nothing corrects them."""
+    def settle(self, totals: Mapping[SessionKey, CallTotals]) -> None:
+        """Add calls for good, by their sessions: from now on nothing corrects them."""
         self.settled_calls = found = self.settled_calls or {}
-        for call in calls:
-            call.alive, call.settled = False, True
-            key = (call.session, call.session_is_weak)
-            totals = found.get(key)
-            if totals is None:
-                if len(found) >= 2 * MAX_SESSIONS:
-                    key = (None, False)
-                totals = found.get(key) or found.setdefault(key, CallTotals())
-            totals.add(call, price)
+        for session, its in totals.items():
+            key = session if self._is_apart(session) else NO_SESSION
+            if key not in found and len(found) >= 2 * MAX_SESSIONS:
+                key = NO_SESSION
+            if key in found:
+                found[key].merge(its)
+            else:
+                found[key] = its
 
     def shorten_outputs(self, nodes: Iterable[Node], text: Text) -> None:
         """Replace raw outputs, which may be large, by their readable text."""
@@ -154,60 +147,56 @@ class SessionAttribution:
     # -- totals -----------------------------------------------------------------------------
 
     def rollups(
-        self, nodes: Sequence[Node], calls: list[Call], price: Price, text: Text
+        self, nodes: Sequence[Node], calls: Mapping[SessionKey, CallTotals], text: Text
     ) -> dict[str | None, Rollup]:
-        """Return the totals by session, with ``calls`` added; nothing is changed."""
+        """Return the totals by session, with those of ``calls``; nothing is changed."""
         if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
             # one session or none, as nearly always
-            whole = Totals(nodes[0], self._all_call_totals(calls, price))
-            return {self._resolved(_NO_SESSION): whole.rollup(self.session, text)}
-        found = self._totals(nodes, calls, price)
+            whole = Totals(nodes[0], self._all_call_totals(calls))
+            return {self._resolved(NO_SESSION): whole.rollup(self.session, text)}
+        found = self._totals(nodes, calls)
         return {name: totals.rollup(self.session, text) for name, totals in found.items()}
 
     def _totals(
-        self, nodes: Sequence[Node], calls: list[Call], price: Price
+        self, nodes: Sequence[Node], calls: Mapping[SessionKey, CallTotals]
     ) -> dict[str | None, Totals]:
         counts: list[tuple[SessionKey, EventCounts]] = []
         for session, its in (self.counts_by_session or {}).items():
             counts.append(((session, False), its))
         for node in nodes:
             if node.num_events or node.feedback or node.start_ns is not None:
-                counts.append((_NO_SESSION, node))
+                counts.append((NO_SESSION, node))
             counts += [((session, True), its) for session, its in (node.weak or {}).items()]
         settled = self.settled_calls or {}
-        keys = [key for key, _ in counts] + [*settled]
-        keys += [(call.session, call.session_is_weak) for call in calls]
-        names = {key: self._resolved(key) for key in keys or (_NO_SESSION,)}
+        keys = [*(key for key, _ in counts), *settled, *calls]
+        names = {key: self._resolved(key) for key in keys or (NO_SESSION,)}
         found = {name: Totals() for name in dict.fromkeys(names.values())}
         for key, its in counts:
             found[names[key]].counts.merge(its)
-        for key, totals in settled.items():
+        for key, totals in (*settled.items(), *calls.items()):
             found[names[key]].calls.merge(totals)
-        for call in calls:
-            found[names[call.session, call.session_is_weak]].calls.add(call, price)
         return found
 
-    def _all_call_totals(self, calls: list[Call], price: Price) -> CallTotals:
+    def _all_call_totals(self, calls: Mapping[SessionKey, CallTotals]) -> CallTotals:
         """Return the totals of all calls, for a trace that has one session or none."""
-        settled = list((self.settled_calls or {}).values())
-        if len(settled) == 1 and not calls:
-            return settled[0]
+        rows = [*(self.settled_calls or {}).values(), *calls.values()]
+        if len(rows) == 1:
+            return rows[0]
         totals = CallTotals()
-        for row in settled:
+        for row in rows:
             totals.merge(row)
-        for call in calls:
-            totals.add(call, price)
         return totals
+
+    def _is_apart(self, key: SessionKey) -> bool:
+        """Return whether a session is kept apart: there may be too many strong ones."""
+        return key[1] or key[0] in (self.counts_by_session or ())
 
     def _resolved(self, key: SessionKey) -> str | None:
         """Return the session that counts for what a span states, by strength and by the root."""
-        session, is_weak = key
-        own = self.session.value if self.session is not None else None
+        session, is_weak = key if self._is_apart(key) else NO_SESSION
         if session is not None and not is_weak:
-            return session if session in (self.counts_by_session or ()) else own
+            return session
         if self.root is not None and not (self.root[1] and self.first is not None):
             return self.root[0]
+        own = self.session.value if self.session is not None else None
         return own if session is None or self.first is not None else session
-
-
-_NO_SESSION: SessionKey = (None, False)

@@ -66,7 +66,7 @@ class Call:
         """Whether it is a model server's own span, which loses against the client's."""
         self.misplaced = reading.misplaced
         self.is_leaf = True
-        """Whether nothing that tells of a call was known below its span when that ended."""
+        """Whether no call was known below its span when that ended."""
         self.settled = False
         """Whether it is no call, but stands for calls that are in the totals for good."""
         self.reset()

@@ -1,7 +1,7 @@
 """Remember the parents of spans that ended recently.
 
-A child that ends after its parent still finds its ancestors, although nothing else is kept of ended
-spans.  The memory is bounded, and all traces share it.
+A child that ends after its parent still finds its ancestors, and the session that they state,
+although nothing else is kept of ended spans.  The memory is bounded, and all traces share it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from otel_session_agg._collections.recent import Recent
-from otel_session_agg._model.span import Kind, SpanData
+from otel_session_agg._model.span import Kind, Reading, SpanData
+from otel_session_agg._trace.session_key import NO_SESSION, SessionKey, within
 
 _TOOL = Kind.TOOL
 
@@ -25,8 +26,8 @@ MAX_CLIMB = 1000
 _LONG = 2
 """Steps from which on a path is worth shortening."""
 
-ParentLink = tuple[int, "int | None", bool]
-"""The trace and the parent of an ended span, and whether the span was a tool."""
+ParentLink = tuple[int, "int | None", bool, SessionKey]
+"""The trace and the parent of an ended span, whether the span was a tool, and what it stated."""
 
 
 class EndedSpans:
@@ -37,47 +38,52 @@ class EndedSpans:
     def __init__(self) -> None:
         self._recent: Recent[int, ParentLink] = Recent(MAX_ENDED_SPANS // 2)
 
-    def add(self, span: SpanData, kind: Kind) -> None:
+    def add(self, span: SpanData, reading: Reading) -> None:
         """Remember the parent of a span that ended."""
         recent = self._recent
         if (
             len(recent.young) >= recent.generation
         ):  # the same as ``put``: this is done for every span
             recent.grow_old()
-        recent.young[span.span_id] = (span.trace_id, span.parent_id, kind is _TOOL)
+        session = reading.session_id
+        recent.young[span.span_id] = (
+            span.trace_id,
+            span.parent_id,
+            reading.kind is _TOOL,
+            NO_SESSION if session is None else (session, reading.session_is_weak),
+        )
 
     def keep(self, trace_id: int, span_id: int, parent_id: int | None) -> None:
         """Remember the parent of a span that the trace gives up, ended or not."""
-        self._recent.put(span_id, (trace_id, parent_id, False))
+        self._recent.put(span_id, (trace_id, parent_id, False, NO_SESSION))
 
-    def shorten(self, trace_id: int, path: Sequence[int], above: int | None) -> None:
+    def shorten(
+        self, trace_id: int, path: Sequence[int], above: int | None, kept: Container[int] = ()
+    ) -> None:
         """Make ``above`` the parent of all ended spans of a path, so that the next climb is short.
 
-        Each span of a deep chain that ends climbs the same path again, and finds it one step long.
+        Each span of a deep chain that ends climbs the same path again, and finds it one step long;
+        but where a ``kept`` span is above it, that is the step before, for calls have to meet it.
         A ring of parents leads to the root.
         """
         if len(path) < _LONG:
             return
-        above = None if above in path else above
-        is_behind_tool = False
+        above = nearest = None if above in path else above
+        is_behind_tool, session = is_tool_near, session_near = False, NO_SESSION
         for span_id in reversed(path):
             link = self.get(trace_id, span_id)
             if link is None:
                 return
-            is_behind_tool = is_behind_tool or link[2]
-            self._recent.replace(span_id, (trace_id, above, is_behind_tool))
+            is_behind_tool, session = is_behind_tool or link[2], within(link[3], session)
+            if span_id in kept:
+                self._recent.replace(span_id, (trace_id, above, is_behind_tool, session))
+                nearest, is_tool_near, session_near = span_id, False, NO_SESSION
+            else:
+                is_tool_near = is_tool_near or link[2]
+                session_near = within(link[3], session_near)
+                self._recent.replace(span_id, (trace_id, nearest, is_tool_near, session_near))
 
     def get(self, trace_id: int, span_id: int) -> ParentLink | None:
         """Return the parent of a span, if it is remembered."""
         link = self._recent.get(span_id)
         return link if link is not None and link[0] == trace_id else None
-
-    def nearest(self, trace_id: int, span_id: int | None, wanted: Container[int]) -> int | None:
-        """Return the nearest of the ``wanted`` spans at or above one, else the span itself."""
-        at = span_id
-        for _ in range(MAX_CLIMB):
-            link = self.get(trace_id, at) if at is not None else None
-            if link is None or at in wanted:
-                break
-            at = link[1]
-        return at if at in wanted else span_id

@@ -85,7 +85,7 @@ class Engine(SpanCounts):
         self.roots = TraceTable(self.ended_spans)
         self.traces_by_session = TracesBySession(self.roots.keeps)
         self._folding = Folding(self.ended_spans, price)
-        self._recent_calls = RecentCalls(self._folding)
+        self._recent_calls = RecentCalls(self._folding.counting)
         self.totals = TraceTotals(self._folding, self._recent_calls, self, text)
 
     @property
@@ -191,8 +191,8 @@ class Engine(SpanCounts):
             self.roots.ended(trace, span.parent_id)
         if reading.session_id is not None or trace.attribution.session is not None:
             self.traces_by_session.folded(reading.session_id, trace)
-        if trace.window is not None and trace.window.fresh:
-            self._recent_calls.note(trace, trace.window)
+        if trace.calls is not None and trace.calls.fresh:
+            self._recent_calls.note(trace, trace.calls)
         if trace.root_id is None:
             trace.note_first(span)
 
@@ -278,7 +278,7 @@ class Engine(SpanCounts):
                 parts.append(Released(trace))
             else:
                 out.insert(0, Released(trace))  # a root that begins a trace sums up its parts
-            self.ended_spans.add(span, reading.kind)
+            self.ended_spans.add(span, reading)
             self.released[trace.partial or COMPLETE] += 1
         if trace.opened:
             self.traces_by_session.lingers(trace)

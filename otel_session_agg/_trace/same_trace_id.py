@@ -57,11 +57,7 @@ class TracesOfOneId:
         """Add a root, with all spans that are known below it."""
         self._traces[id(trace)] = trace
         self.named(trace)
-        for span_id in (
-            *(trace.opened or ()),
-            *(trace.nodes or ()),
-            *(trace.outlived.spans if trace.outlived is not None else ()),
-        ):
+        for span_id in (*(trace.opened or ()), *(trace.nodes or ())):
             self._put(span_id, trace)
 
     def named(self, trace: Trace) -> None:

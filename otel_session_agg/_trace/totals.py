@@ -1,11 +1,7 @@
 """What spans and their calls add up to: at an open span, in a session, in a trace.
 
-A span belongs to the session that it names itself, else to that of its nearest ancestor, else to
-its trace's.  What an ancestor names is known when it ends, after its children; so counts that no
-session has yet move up with the spans that end.  Session ids are strong or weak: strong ones are
-set for sessions; weak ones are those of conversations and threads, which frameworks set by
-themselves, on sub-agents too.  Of strong ids the nearest counts, of weak ones the outermost; a
-strong id beats a weak one.
+What an ancestor states of the session is known when it ends, mostly after its children; so counts
+that no session has yet move up with the spans that end (``session_key`` has the rules).
 """
 
 from __future__ import annotations
@@ -16,8 +12,7 @@ from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.output_text import Short
-from otel_session_agg._trace.call import SETTLED, Call, has_usage
-from otel_session_agg._trace.duplicates import WINDOW
+from otel_session_agg._trace.call import Call
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 
@@ -82,6 +77,17 @@ class EventCounts:
         if reading.has_feedback:
             self.feedback = True
 
+    def add_plain(self, span: SpanData, kind: Kind) -> None:
+        """Count one span that states nothing but its kind and its session."""
+        self.num_events += 1
+        if kind is _TOOL:
+            self.num_tools += 1
+        start_ns, end_ns = span.start_ns, span.end_ns
+        if self.start_ns is None or start_ns < self.start_ns:
+            self.start_ns = start_ns
+        if self.end_ns is None or end_ns > self.end_ns:
+            self.end_ns = end_ns
+
     def add_root(self, span: SpanData, reading: Reading) -> None:
         """Add a root that is no event: its time, its feedback, and what no span below it states.
 
@@ -116,18 +122,12 @@ class EventCounts:
 
 
 class Node(EventCounts):
-    """What is attached to a span that has not ended.
+    """What is attached to a span that has not ended: the counts of spans below it."""
 
-    These are the counts of ended spans below it that have no session yet, the calls that these
-    spans reported, and flags for what the calls mean to spans above.
-    """
-
-    __slots__ = ("calls", "flags", "weak")
+    __slots__ = ("weak",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.flags = 0
-        self.calls: list[Call] = []
         self.weak: dict[str, EventCounts] | None = None
         """Counts by weak session id, as long as no ancestor states a better one."""
 
@@ -136,8 +136,6 @@ class Node(EventCounts):
         target.merge(self)
         for counts in (self.weak or {}).values():
             target.merge(counts)
-        EventCounts.__init__(self)
-        self.weak = None
 
     def merge_below(self, below: Node) -> None:
         """Add the counts of a descendant that has ended."""
@@ -149,24 +147,6 @@ class Node(EventCounts):
         """Return the counts of a weak session id, to be added to."""
         self.weak = self.weak or {}
         return self.weak.get(session) or self.weak.setdefault(session, EventCounts())
-
-    def with_calls(self, calls: list[Call], flags: int) -> Node:
-        """Add the calls of a descendant that has ended, and return the node itself."""
-        self.flags |= flags
-        if not self.calls:
-            self.calls = calls
-        elif calls:
-            self.calls += calls
-            if len(self.calls) > 2 * WINDOW:
-                self._prune()
-        return self
-
-    def _prune(self) -> None:
-        """Drop calls that lost or are settled."""
-        if any(call.settled for call in self.calls):
-            self.flags |= SETTLED
-        # a call comes again with each repeat
-        self.calls = [call for call in dict.fromkeys(self.calls) if call.alive]
 
 
 class CallTotals:
@@ -237,8 +217,10 @@ class CallTotals:
         if call.recorded_pusd is not None:
             self.recorded += 1
             self.cost_pusd += call.recorded_pusd
-        elif call.usage_counts and has_usage(call.usage):
-            cost = price(call)
+        elif call.usage_counts:
+            if not call.is_priced:
+                call.cost_pusd, call.is_priced = price(call), True
+            cost = call.cost_pusd
             if cost is None:
                 self.unpriced += 1
             else:

@@ -17,8 +17,10 @@ Any other step raises.  A trace whose root is not known leaves while it is ``OPE
 
 The tree
 --------
-Of an open span its id and its parent are kept, and what is attached to it (``node``).  ``folding``
-attaches ended spans and decides which calls count; ``trace_totals`` reads the totals.
+Of an open span its id and its parent are kept, and what is attached to it (``node``): the counts of
+ended spans below it.  Of an ended span the call that it reported is kept (``trace_calls``), and the
+span itself only as a place above calls.  ``folding`` puts ended spans in; ``trace_totals`` decides
+which calls count, whenever it is asked, and reads the totals.
 """
 
 from __future__ import annotations
@@ -29,12 +31,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 from otel_session_agg._collections.deadlines import Deadline
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.attribution import SessionAttribution
-from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.duplicates import Window
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
-from otel_session_agg._trace.outlived import Outlived
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.totals import Node
+from otel_session_agg._trace.trace_calls import TraceCalls
 
 P = TypeVar("P")
 """What the entry point hands in with an ended span, and gets back."""
@@ -61,10 +61,10 @@ class Trace:
     """One session root, from its start to the last late span below it."""
 
     __slots__ = (
-        "above_id", "attribution", "deadline", "demoted_id", "first", "has_changed", "is_part",
-        "is_sampled", "lacks", "next", "nodes", "num_unpriced", "opened", "outlived", "partial",
+        "above_id", "attribution", "calls", "deadline", "demoted_id", "first", "has_changed",
+        "is_part", "is_sampled", "lacks", "next", "nodes", "num_unpriced", "opened", "partial",
         "payload", "reported", "root", "root_id", "root_reading", "root_span", "shares_id", "state",
-        "trace_id", "window", "written",
+        "trace_id", "written",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, root_id: int | None) -> None:
@@ -96,14 +96,12 @@ class Trace:
         # the tree
         self.opened: dict[int, int | None] | None = None
         """Open spans below the root, and their parents."""
-        self.outlived: Outlived | None = None
-        """Spans that ended before those below them; kept from the first call on."""
         self.root: Node | None = None
         """What is attached to the root."""
         self.nodes: dict[int, Node] | None = None
         """What is attached to spans that are open, or that are known only as a parent."""
-        self.window: Window | None = None
-        """The calls that can still be corrected."""
+        self.calls: TraceCalls | None = None
+        """The calls that can still be decided about."""
         self.attribution = SessionAttribution()
         self.lacks = 0
         """What dropped attributes of its spans may hold: ``LACKS_FIGURES``, ``LACKS_SESSION``."""
@@ -176,8 +174,8 @@ class Trace:
         if opened is None:
             opened = self.opened = {}
         opened[span_id] = parent_id
-        if self.outlived is not None:
-            self.outlived.began(parent_id)
+        if self.calls is not None and span_id in self.calls.awaited:
+            self.calls.moved = True  # it was only named before
         self.has_changed = True  # it may name a session
         return len(opened)
 
@@ -185,8 +183,8 @@ class Trace:
         """Put the open root below its parent, which takes its place."""
         span_id = self.demoted_id = self.root_id or 0
         self.opened = {span_id: root_id, **(self.opened or {})}
-        if self.outlived is not None:
-            self.outlived.began(root_id)
+        if self.calls is not None:
+            self.calls.moved = True
         if self.root is not None:
             self.nodes = {**(self.nodes or {}), span_id: self.root}
             self.root = None
@@ -202,10 +200,8 @@ class Trace:
         return list(islice(self.opened or (), how_many))
 
     def is_open(self, span_id: int) -> bool:
-        """Return whether a span below the root is open, or waits for open spans below it."""
-        return (self.opened is not None and span_id in self.opened) or (
-            self.outlived is not None and span_id in self.outlived.spans
-        )
+        """Return whether a span below the root is open."""
+        return self.opened is not None and span_id in self.opened
 
     def holds(self, span_id: int) -> bool:
         """Return whether a span is the root, is open below it, or has something attached."""
@@ -239,10 +235,6 @@ class Trace:
         return [self.root, *below] if self.root is not None else [*below]
 
     # -- totals -----------------------------------------------------------------------------
-
-    def recent_calls(self) -> list[Call]:
-        """Return the calls that count and can still be corrected."""
-        return self.window.calls() if self.window is not None else []
 
     def feedback(self) -> None:
         """Record that feedback was given."""

@@ -13,7 +13,7 @@ Rules
    kind that the root was read as, and one that it has stays.
 4. The tables of ``conventions/`` read the summed names as usage and recorded cost of the root.
    That counts nothing twice: leaf wins, and a container's recorded cost only stands for calls that
-   have none (``_trace/nesting.py``).  A span that names a model and no kind becomes a model event
+   have none (``_trace/resolve.py``).  A span that names a model and no kind becomes a model event
    by tokens beside it: as a root it is to be taken for a call from the first.
 5. The application's own metadata goes to the backend's place for free properties, a name that is
    taken there one level deeper, so that two names never become one.  Other names that a table does

@@ -185,7 +185,7 @@ class TestMemory:
         assert len(memory.grow_root(engine, (spans.child(0, number, call=False) for number in range(20)), 10)) == 2
         [trace] = engine.roots
         assert not trace.nodes
-        assert trace.window is None
+        assert trace.calls is None
         assert memory.bytes_per_trace(10, open_children=1, tools=2, calls=2) > 0
 
 

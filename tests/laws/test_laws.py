@@ -245,26 +245,6 @@ def _timed(spans: list[_Span]) -> list[_Span]:
     return [replace(span, start_ns=times[span.span_id][0], end_ns=times[span.span_id][1]) for span in spans]
 
 
-@st.composite
-def plain_trees(draw: st.DrawFn) -> list[_Span]:
-    """Trees whose models all state usage, and whose containers do so only where no model is above them.
-
-    Where more is missing, and no start was seen, a parent that ended before its children was decided upon without them.
-    """
-    spans = draw(trees())
-    by_id = {span.span_id: span for span in spans}
-    plain = []
-    for span in spans:
-        above = by_id.get(span.parent_id or 0)
-        while above is not None and above.kind is not Kind.MODEL:
-            above = by_id.get(above.parent_id or 0)
-        if span.kind is Kind.MODEL:
-            plain.append(replace(span, tokens=span.tokens or (span.span_id, 1)))
-        else:
-            plain.append(replace(span, tokens=span.tokens if above is None else None))
-    return plain
-
-
 def _played(spans: list[_Span]) -> _Harness:
     """All starts and ends in order of time."""
     harness = _Harness()
@@ -328,13 +308,59 @@ class TestLeafWins:
             harness.end(span)
         assert _reference(spans) == harness.totals()
 
-    @given(plain_trees())
+    @given(trees())
     def test_ends_only_parents_first(self, spans: list[_Span]) -> None:
         """The root is open; below it, parents end before their children, and nobody saw a start."""
         harness = _Harness()
         harness.start(spans[0])
         for span in [*spans[1:], spans[0]]:
             harness.end(span)
+        assert _reference(spans) == harness.totals()
+
+    @given(trees(), st.randoms(use_true_random=False))
+    def test_some_starts(self, spans: list[_Span], random: Any) -> None:
+        """Of spans that end in any order, before or after their parents, some starts were seen and others not."""
+        harness = _Harness()
+        harness.start(spans[0])
+        for span in spans[1:]:
+            if random.random() < 0.5:
+                harness.start(span)
+        for span in [*random.sample(spans[1:], len(spans) - 1), spans[0]]:
+            harness.end(span)
+        assert _reference(spans) == harness.totals()
+
+    @given(trees(), st.randoms(use_true_random=False))
+    def test_late(self, spans: list[_Span], random: Any) -> None:
+        """Whatever ends after the root left, the totals are corrected to what they would have been."""
+        harness = _Harness()
+        for span in spans:
+            harness.start(span)
+        order = random.sample(spans[1:], len(spans) - 1)
+        before = random.randint(0, len(order))
+        for span in [*order[:before], spans[0]]:
+            harness.end(span)
+        harness.tick(100.0)
+        (trace,) = harness.released
+        harness.rollup(trace)
+        for span in order[before:]:
+            harness.end(span)
+            if random.random() < 0.5:
+                harness.rollup(trace)
+        assert _reference(spans) == harness.totals()
+
+    @given(trees(), st.randoms(use_true_random=False))
+    def test_asked(self, spans: list[_Span], random: Any) -> None:
+        """Asking for totals at any time changes nothing of what comes out."""
+        harness = _Harness()
+        for span in spans:
+            harness.start(span)
+        trace = harness.engine.roots.root(_TRACE, _ROOT)
+        assert trace is not None
+        for span in random.sample(spans[1:], len(spans) - 1):
+            harness.end(span)
+            if random.random() < 0.5:
+                harness.rollup(trace)
+        harness.end(spans[0])
         assert _reference(spans) == harness.totals()
 
     @given(trees(), st.data())

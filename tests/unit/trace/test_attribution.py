@@ -13,9 +13,9 @@ from opentelemetry.trace import set_span_in_context
 
 from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings, session
 from otel_session_agg._trace import attribution, cross_trace
-from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Corrected, Released, Trace
+from otel_session_agg._trace.trace_calls import MAX_CALLS
 from otel_session_agg.testing import RecordingExporter
 from tests.support.deadlines import release_due
 from tests.unit.trace.test_engine import CHAT, data, new
@@ -247,7 +247,7 @@ class TestBatch:
 
     def test_window(self) -> None:
         """A session of more calls than are kept open for corrections has all of them."""
-        number = WINDOW + 20
+        number = MAX_CALLS + 20
         rows: Rows = [(1, None, {}), (2, 1, {**AGENT, **strong("a")}), (3, 1, {**AGENT, **strong("b")})]
         rows += [(4 + index, 2 + index % 2, {**CHAT, **strong("ab"[index % 2])}) for index in range(2 * number)]
         assert {"a": (number + 1, number * TOKENS), "b": (number + 1, number * TOKENS)} == found(*ended(rows))

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import SessionRecord, SessionSpanProcessor, Settings
 from otel_session_agg._trace import cross_trace
-from otel_session_agg._trace.duplicates import WINDOW
+from otel_session_agg._trace.trace_calls import MAX_CALLS
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 from tests.support.apps import CALL, PRICES
 
@@ -159,7 +159,7 @@ class TestOneCall:
 
     def test_long_trace(self, app: _App) -> None:
         """Of a trace with more calls than can be corrected, all are remembered."""
-        ids = [f"r-{number}" for number in range(WINDOW + 10)]
+        ids = [f"r-{number}" for number in range(MAX_CALLS + 10)]
         times: dict[str, Any] = {"start_ns": 1_000_000_000, "end_ns": 1_100_000_000}
         steps = [
             make_span(

@@ -15,10 +15,10 @@ from otel_session_agg._reasons import DUPLICATE, NO_START, OPEN_ROOTS
 from otel_session_agg._settings import Settings
 from otel_session_agg._trace import cross_trace, traces_by_session
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.duplicates import WINDOW
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.left_traces import MAX_COMPLETE, MAX_REMEMBERED
 from otel_session_agg._trace.trace import Released
+from otel_session_agg._trace.trace_calls import MAX_CALLS
 
 CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
@@ -143,8 +143,8 @@ class TestRecentCalls:
         for span_id in range(3, 2003):
             engine.ended(data(span_id, 2, CHAT), "call", 0, out)
         [trace] = engine.roots
-        assert trace.nodes is not None
-        assert len(trace.nodes[2].calls) <= 2 * WINDOW
+        assert trace.calls is not None
+        assert len(trace.calls.calls) <= MAX_CALLS
         engine.ended(data(2, 1, {**CHAT, "gen_ai.operation.name": "invoke_agent"}), "agent", 0, out)
         engine.ended(data(1, None), "root", 0, out)
         assert [(2000, 22000)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]

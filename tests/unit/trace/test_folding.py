@@ -10,7 +10,7 @@ import pytest
 
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._reading import span as reading
-from otel_session_agg._trace.outlived import MAX_WAITING
+from otel_session_agg._trace.settling import MAX_WAITING
 from otel_session_agg._trace.trace import Trace
 from tests.support.deadlines import release_due
 from tests.support.folding import Row, folded
@@ -152,7 +152,7 @@ class TestEnd:
         assert [(2, 1, 100)] == [(r.num_events, r.num_model_events, r.prompt_tokens) for r in rollups(engine, out)]
 
     def test_given_up(self) -> None:
-        """What waits for a span that is given up waits no longer."""
+        """A span that is given up holds nothing back: what ended above it counts, and nothing is attached to it."""
         engine, out = new()
         trace = engine.started(1, ROOT, None, out)
         assert trace is not None
@@ -161,23 +161,23 @@ class TestEnd:
         engine.ended(stream(2, 100, chat(100))[0], "outer", 0.0, out)
         engine._folding.give_up(trace, [3])
         assert not trace.nodes
-        assert trace.window is not None
-        assert 1 == len(trace.window.calls())
+        rollup = engine.totals.rollup(trace)
+        assert (1, 1, 100) == (rollup.num_events, rollup.num_model_events, rollup.prompt_tokens)
 
     def test_bound(self) -> None:
-        """Only so many spans wait, and each call counts once all the same."""
+        """Calls above something open are kept as long as possible, so that each counts once."""
         engine, out = new()
         trace = engine.started(1, ROOT, None, out)
         assert isinstance(trace, Trace)
-        number = MAX_WAITING + 10
+        number = MAX_WAITING
         for index in range(number):
             engine.started(1, 10 + 2 * index, ROOT, out)
             engine.started(1, 11 + 2 * index, 10 + 2 * index, out)
         pairs = [stream(10 + 2 * index, 1000 + index, chat(1000 + index)) for index in range(number)]
         for outer, _ in pairs:
             engine.ended(outer, "outer", 0.0, out)
-        assert trace.outlived is not None
-        assert MAX_WAITING == len(trace.outlived.spans)
+        assert trace.calls is not None
+        assert MAX_WAITING == len(trace.calls.calls)
         for _, inner in pairs:
             engine.ended(inner, "inner", 0.0, out)
         engine.ended(data(ROOT, None), "root", 0.0, out)
