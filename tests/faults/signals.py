@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -56,6 +57,20 @@ class Alarms:
         return False
 
 
+class Swallowed(logging.Handler):
+    """Counts what the SDK catches and logs: exceptions inside exporters, and while a context is detached."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        super().__init__()
+        self.number = 0
+        self._kind = kind
+        logging.getLogger("opentelemetry").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a record."""
+        self.number += record.exc_info is not None and record.exc_info[0] is self._kind
+
+
 def interrupted(what: str, kind: str, rounds: int, seed: int, *, threads: bool) -> None:
     """Alarms in the middle of questions, flushes or spans."""
     if not threads:
@@ -63,7 +78,8 @@ def interrupted(what: str, kind: str, rounds: int, seed: int, *, threads: bool) 
     chance = random.Random(seed)  # noqa: S311 -- to be repeated
     exporter = Kept()
     traced = Traced(exporter)
-    alarms = Alarms(chance, {"soft": SoftLimit, "ctrl-c": KeyboardInterrupt, "exit": SystemExit}[kind], 0.002)
+    raises = {"soft": SoftLimit, "ctrl-c": KeyboardInterrupt, "exit": SystemExit}[kind]
+    alarms, swallowed = Alarms(chance, raises, 0.002), Swallowed(raises)
     ended: list[str] = []
     for number in range(rounds):
         with session(str(number)), traced.tracer.start_as_current_span(str(number)):
@@ -88,7 +104,7 @@ def interrupted(what: str, kind: str, rounds: int, seed: int, *, threads: bool) 
     say(
         [
             alarms.raised,
-            alarms.heard,
+            alarms.heard + swallowed.number,
             once,
             live,
             is_flushed,

@@ -90,7 +90,7 @@ def asynchronous() -> None:
 
     async def main() -> None:
         _work(_Traced())
-        while True:
+        while True:  # noqa: ASYNC110 -- nothing but the signal is waited for
             await asyncio.sleep(_WAIT_SECONDS)
 
     asyncio.run(main())
