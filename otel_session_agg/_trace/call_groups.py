@@ -1,8 +1,9 @@
 """Group the calls of an open trace by what may have to do with each other.
 
-Somebody who asks for totals after each call (a budget, live mode) must not pay for all calls each
-time.  Two calls can only influence each other when one is the nearest above the other, when they
-have the same response id, or when they are of different scopes and at the same time (``resolve``).
+Asking for totals after each call, as budgets and live mode do, must not cost a pass over all calls
+each time.  Two calls can only influence each other when one is the nearest above the other, when
+they have the same response id, or when they are of different scopes and at the same time
+(``resolve``).
 So it is enough to decide again about the groups that something new belongs to.
 """
 
@@ -131,7 +132,7 @@ class CallGroups:
 
 
 class LiveTotals:
-    """Totals of the calls of an open trace, between two times that somebody asks for them.
+    """Totals of the calls of an open trace, between two times that they are asked for.
 
     Calls that were not decided about lately are in ``resting``; the others are in ``moving``.
     """
@@ -140,7 +141,7 @@ class LiveTotals:
 
     def __init__(self, resting: dict[SessionKey, CallTotals]) -> None:
         self.groups: CallGroups | None = None
-        """Made when somebody asks again."""
+        """Made when totals are asked for again."""
         self.resting = resting
         self.moving: dict[Group, None] = {}
 

@@ -1,4 +1,4 @@
-"""Decide which calls of a trace count, and add them up: when somebody asks, or too many are kept.
+"""Decide which calls of a trace count, and add them up: when asked, or when too many are kept.
 
 How it works
 ------------

@@ -6,7 +6,7 @@ How it works
 * Counts are attached to the nearest open ancestor and move up when that ends, so the state is
   bounded by the open spans and the recent calls.
 * On the way up ``attribution`` decides to which session they belong.  Which calls count is decided
-  when somebody asks for totals, not here.
+  when totals are asked for, not here.
 * Counts are also attached to parents that are not known (these end without a start, or later than
   their children); nothing waits for those.
 * A child that ends after its parent climbs up by what ``EndedSpans`` remembers.  The path is then

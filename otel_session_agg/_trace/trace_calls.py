@@ -87,7 +87,7 @@ class TraceCalls:
         self.moved = False
         """Whether what is above calls may be other than when they were decided about."""
         self.live: LiveTotals | None = None
-        """What is remembered between two times that somebody asks for totals."""
+        """What is remembered between two times that totals are asked for."""
         self.elsewhere: list[tuple[int, Call, int]] | None = None
         """What is known from other traces: the span of a report, their call, what to do."""
         self.repeated: Recent[str, Call] | None = None

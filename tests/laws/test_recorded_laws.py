@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
+from otel_session_agg._model.span import Kind, Reading, Usage
 from tests.recording.verdict import recordings
-from tests.support.folding import NOTHING, folded, joined, made_cases, rows
+from tests.support.folding import NOTHING, Row, Totals, folded, joined, made_cases, rows
 from tests.support.replay import Case, cases_in
 
 _JOINED = 150
@@ -37,6 +38,36 @@ class TestJoined:
         chosen = Random(seed).sample(_cases(), _JOINED)  # noqa: S311 -- a repeatable choice
         apart = sum((folded(rows(case)) for case in chosen), start=NOTHING)
         assert apart == folded(joined(chosen, gap_ns))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(6))
+    def test_below_agents(self, seed: int) -> None:
+        """The same where every second trace is below an agent that states the sum of its tokens."""
+        chosen = Random(seed).sample(_cases(), _JOINED)  # noqa: S311 -- a repeatable choice
+        apart = [folded(rows(case)) for case in chosen]
+        told, number = joined(chosen, _SECOND_NS), len(chosen) // 2
+        totals = sum(apart, start=NOTHING)
+        assert totals._replace(events=totals.events + number) == folded(_below_agents(told, chosen, apart))
+
+
+def _below_agents(told: list[Row], cases: list[Case], totals: list[Totals]) -> list[Row]:
+    """Put the spans of every second case below an agent of their own; ``told``: of all cases, in order."""
+    found: list[Row] = []
+    first = 0
+    for index, (case, its) in enumerate(zip(cases, totals, strict=True)):
+        part = told[first : first + len(case["spans"])]
+        first += len(part)
+        if index % 2:
+            agent_id = 1_000_000 + index
+            part = [(span._replace(parent_id=agent_id) if span.parent_id == 1 else span, states) for span, states in part]
+            begin, end = min(span.start_ns for span, _ in part), max(span.end_ns for span, _ in part)
+            agent = part[0][0]._replace(
+                span_id=agent_id, parent_id=1, scope_name="agents", span_kind="INTERNAL", start_ns=begin - 1, end_ns=end + 1
+            )
+            tokens = (its.prompt_tokens, its.completion_tokens, its.total_tokens)
+            part.append((agent, Reading(Kind.AGENT, Usage(*tokens) if any(tokens) else None)))
+        found += part
+    return found
 
 
 _ORDERS = 5

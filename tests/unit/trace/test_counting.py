@@ -214,3 +214,45 @@ class TestSessions:
         [trace] = [item.trace for item in out if isinstance(item, Released)]
         found = engine.totals.rollups(trace)
         assert {"a": (3, 11)} == {name: (one.num_events, one.total_tokens) for name, one in found.items() if one.num_events}
+
+
+class TestTwoTraces:
+    """A call that two traces report."""
+
+    def test_passed_again(self) -> None:
+        """What the trace in which it counts learned of it holds however often its calls are decided about again."""
+        engine, out = new()
+        one = engine.started(1, ROOT, None, out)
+        assert one is not None
+        named = {**CHAT, "gen_ai.response.id": "r"}
+        engine.ended(data(2, ROOT, named, scope_name="framework", start_ns=10, end_ns=90), "call", 0.0, out)
+        fuller = {**named, "gen_ai.usage.cache_read.input_tokens": 4}
+        engine.started(2, 5, None, out)
+        engine.ended(data(5, None, fuller, trace_id=2, scope_name="client", start_ns=20, end_ns=80), "root", 0.0, out)
+        assert [(0, None)] == [(rollup.num_model_events, rollup.total_tokens) for rollup in rollups(engine, out)]
+        for span_id in (3, 4):
+            engine.ended(data(span_id, ROOT, CHAT, scope_name="framework", start_ns=200, end_ns=300), "call", 0.0, out)
+            for _ in range(2):
+                got = engine.totals.rollup(one)
+                assert (span_id - 1, 11 * (span_id - 1), 4) == (got.num_model_events, got.total_tokens, got.cache_read_tokens)
+        engine.ended(data(ROOT, None), "root", 0.0, out)
+        got = engine.totals.rollup(one)
+        assert (3, 33, 4) == (got.num_model_events, got.total_tokens, got.cache_read_tokens)
+
+    def test_counts_in_the_later(self) -> None:
+        """The same where the trace in which it does not count is asked again."""
+        engine, out = new()
+        for trace_id, scope in ((1, "framework"), (2, "client")):
+            engine.started(trace_id, ROOT, None, out)
+            engine.started(trace_id, 3, ROOT, out)
+            named = {**CHAT, "gen_ai.response.id": "r"}
+            engine.ended(data(2, ROOT, named, trace_id=trace_id, scope_name=scope, start_ns=10, end_ns=90), "call", 0.0, out)
+        for trace_id in (1, 2):
+            engine.ended(data(ROOT, None, trace_id=trace_id), "root", 0.0, out)
+        engine.drain("force_flush", out)
+        traces = [item.trace for item in out if isinstance(item, Released)]
+        assert 11 == sum(engine.totals.rollup(trace).total_tokens or 0 for trace in traces)
+        for trace_id in (1, 2):
+            engine.ended(data(3, ROOT, CHAT, trace_id=trace_id, start_ns=200, end_ns=300), "late", 0.0, out)
+        for _ in range(2):
+            assert 33 == sum(engine.totals.rollup(trace).total_tokens or 0 for trace in traces)
