@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from otel_session_agg._model.span import Terms
 
-__all__ = ["card_of", "find_card", "find_host", "find_quote"]
+__all__ = ["card_of", "find_host", "find_quote"]
 
 
 class _Unit(NamedTuple):
@@ -130,29 +130,6 @@ def find_quote(  # noqa: PLR0913 -- everything that a price depends on
         if alike:
             return None
     return None
-
-
-def find_card(  # noqa: PLR0913 -- everything that a price depends on
-    snapshot: DataSnapshot,
-    models: Iterable[str],
-    at_ns: int,
-    *,
-    provider: str | None,
-    server_address: str | None,
-    service_tier: str | None,
-    terms: Terms | None = None,
-) -> Card | None:
-    """Return the rate card, valid at a time, of the first model that the table has, or ``None``.
-
-    Raises:
-        LookupError, ValueError, OverflowError: The table or the time is malformed.
-
-    """
-    found = find_quote(
-        snapshot, models, at_ns, provider=provider, server_address=server_address,
-        service_tier=service_tier, terms=terms,
-    )  # fmt: skip
-    return None if found is None else card_of(*found)
 
 
 def _find_row(snapshot: DataSnapshot, seller: str | None, name: str) -> Row | str | None:

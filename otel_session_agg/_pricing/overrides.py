@@ -21,14 +21,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypedDict
 
 from otel_session_agg._exceptions import SettingsError
-from otel_session_agg._pricing.providers import canonical_provider
+from otel_session_agg._pricing.model_names import readings
+from otel_session_agg._pricing.providers import canonical_provider, clean
 from otel_session_agg._pricing.rate_card import RateCard
 from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ModelPrice", "Overrides", "PriceTier"]
+__all__ = ["ModelPrice", "Overrides", "PriceTier", "names_of"]
 
 _Number = float | Decimal | str
 
@@ -80,20 +81,36 @@ EACH = frozenset({"request", "web_search"})
 """Prices for each one, not for a million."""
 
 
-class _Override(NamedTuple):
+def names_of(provider: str | None, model: str) -> list[str]:
+    """Return all names that an override may have for a model, with and without its provider."""
+    names = [clean(model)]
+    providers = [clean(provider or ""), canonical_provider(provider)]
+    for seller, name in readings(provider, model):
+        names.append(name)
+        if canonical_provider(provider) is None:
+            providers.append(seller)
+    return [*dict.fromkeys([*names, *(f"{p}/{name}" for p in providers if p for name in names)])]
+
+
+class Override(NamedTuple):
+    """A price of the user's own, and the glob that it is for."""
+
     key: str
     patterns: tuple[re.Pattern[str], ...]
     card: RateCard
 
     @property
     def literals(self) -> int:
+        """Return the number of characters that stand for themselves."""
         return len(self.key) - self.wildcards
 
     @property
     def wildcards(self) -> int:
+        """Return the number of wildcards."""
         return self.key.count("*") + self.key.count("?")
 
     def matches(self, names: Iterable[str]) -> bool:
+        """Return whether the glob stands for one of these names."""
         return any(pattern.fullmatch(name) for name in names for pattern in self.patterns)
 
 
@@ -119,8 +136,8 @@ class Overrides:
         """Globs in the order in which they are tried."""
         return tuple(override.key for override in (*self._specific, *self._catch_all))
 
-    def find(self, names_by_model: Sequence[Sequence[str]]) -> RateCard | None:
-        """Return the card for the first model that has one.
+    def find(self, names_by_model: Sequence[Sequence[str]]) -> Override | None:
+        """Return the price of the first model that has one.
 
         Args:
             names_by_model: For each model, best first, all of its names, in lower case.
@@ -130,7 +147,7 @@ class Overrides:
             for names in names_by_model:
                 for override in overrides:
                     if override.matches(names):
-                        return override.card
+                        return override
         return None
 
 
@@ -139,13 +156,13 @@ def _refuse(where: str, value: object, allowed: str) -> NoReturn:
     raise SettingsError(text)
 
 
-def _override(key: object, value: object) -> _Override:
+def _override(key: object, value: object) -> Override:
     if not isinstance(key, str) or not key.strip():
         allowed = 'a glob over "model" or "provider/model", like "gpt-4o*" or "azure/*"'
         _refuse("prices key", key, allowed)
     glob = key.strip().lower()
     patterns = tuple(_pattern(spelling) for spelling in _spellings(glob))
-    return _Override(glob, patterns, _card(f"prices[{key!r}]", value))
+    return Override(glob, patterns, _card(f"prices[{key!r}]", value))
 
 
 def _spellings(glob: str) -> tuple[str, ...]:

@@ -28,11 +28,21 @@ from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import CALLS, Usage
-from otel_session_agg._pricing.catalogue import find_card
+from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import with_output_type
-from otel_session_agg._pricing.model_names import readings
-from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier
-from otel_session_agg._pricing.providers import canonical_provider, clean
+from otel_session_agg._pricing.origins import (
+    BROKEN,
+    NO_MODEL,
+    NO_NAME,
+    NO_TIME,
+    OWN,
+    TOO_LONG,
+    Origin,
+    Priced,
+    origin_of,
+)
+from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier, names_of
+from otel_session_agg._pricing.providers import clean
 from otel_session_agg._pricing.rate_card import Card, UnknownCard, Window
 from otel_session_agg._pricing.regions import shortened
 from otel_session_agg._threads.imports import imports
@@ -73,7 +83,8 @@ not tried again."""
 
 _UNKNOWN = UnknownCard()
 
-_Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
+Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
+"""Provider, models, server address, service tier, further terms."""
 
 
 class PriceBook:
@@ -92,7 +103,7 @@ class PriceBook:
         self, overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None
     ) -> None:
         self._overrides = Overrides({} if overrides is None else overrides)
-        self._cards: Recent[_Key, tuple[Card, ...]] = Recent(MAX_CARDS)
+        self._cards: Recent[Key, tuple[Card, ...]] = Recent(MAX_CARDS)
         self._get_snapshot: Callable[[], DataSnapshot] | None = None
         self._snapshot: DataSnapshot | None = None
         self._table_failed = False
@@ -196,41 +207,48 @@ class PriceBook:
         self._cards = Recent(MAX_CARDS)
         self._snapshot = get_snapshot()
 
-    def _remembered(self, key: _Key, at_ns: int) -> Card:
+    def _remembered(self, key: Key, at_ns: int) -> Card:
         """Return the card for a key that has no young one valid at this time; remember it."""
         cards = self._cards.get(key) or ()
         for card in cards:
             if card.window[0] <= at_ns < card.window[1]:
                 break
         else:
-            card = self._found(key, at_ns)
+            card = self.find(key, at_ns).card
             cards = (card, *cards[: MAX_WINDOWS - 1])
         texts = (key[0], *key[1], key[2], key[3], *(key[4] or ()))
         if all(len(text or "") <= MAX_NAME_LENGTH for text in texts):
             self._cards.put(key, cards)
         return card
 
-    def _found(self, key: _Key, at_ns: int) -> Card:
+    def find(self, key: Key, at_ns: int) -> Priced:
+        """Return the card that calls are priced by at a time, and the entry that it is from."""
         provider, models, server_address, service_tier, terms = key
+        if server_address is not None and server_address.count("/") > _BASE_SLASHES:
+            server_address = shortened(server_address)
         cut = [model[:MAX_NAME_LENGTH] for model in models if model]
         named = [model for model in cut if clean(model)]
         own = self._overrides.find([names_of(provider, model) for model in named or [""]])
         if own is not None:
-            return own
-        is_too_long = any(len(model or "") > MAX_NAME_LENGTH for model in models)
-        if self._table_failed or not named or is_too_long:
-            return _UNKNOWN
+            return Priced(own.card, Origin(OWN, own.key))
+        if any(len(model or "") > MAX_NAME_LENGTH for model in models):
+            return Priced(_UNKNOWN, TOO_LONG)
+        if self._table_failed or not named:
+            return Priced(_UNKNOWN, BROKEN if named else NO_NAME)
         try:
             with imports:  # genai-prices has imports of its own, deep inside
-                card = find_card(
+                found = find_quote(
                     self._loaded_snapshot(), named, at_ns, provider=provider,
                     server_address=server_address, service_tier=service_tier, terms=terms,
                 )  # fmt: skip
+                if found is None:
+                    return Priced(_UNKNOWN, NO_MODEL)
+                card = card_of(*found)
+                return Priced(card, origin_of(found[0], card))
         except OverflowError:  # not a time
-            return UnknownCard(Window(at_ns, at_ns + 1))
+            return Priced(UnknownCard(Window(at_ns, at_ns + 1)), NO_TIME)
         except _TABLE_FAILURES:
-            return _UNKNOWN
-        return card or _UNKNOWN
+            return Priced(_UNKNOWN, BROKEN)
 
     def _loaded_snapshot(self) -> DataSnapshot:
         if self._snapshot is None:
@@ -244,17 +262,6 @@ class PriceBook:
                 raise
             self._get_snapshot = get_snapshot
         return self._snapshot
-
-
-def names_of(provider: str | None, model: str) -> list[str]:
-    """Return all names that an override may have for a model, with and without its provider."""
-    names = [clean(model)]
-    providers = [clean(provider or ""), canonical_provider(provider)]
-    for seller, name in readings(provider, model):
-        names.append(name)
-        if canonical_provider(provider) is None:
-            providers.append(seller)
-    return [*dict.fromkeys([*names, *(f"{p}/{name}" for p in providers if p for name in names)])]
 
 
 def cost_of(prices: PriceBook, call: Call) -> int | None:

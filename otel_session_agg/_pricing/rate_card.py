@@ -165,9 +165,7 @@ class RateCard:
             audio_read, image_in, image_out, searches, other_models,
         ) = usage  # fmt: skip
         if prompt is None or completion is None:
-            sides = known_sides(
-                usage, prices_input=self._prices_input, prices_output=self._prices_output
-            )
+            sides = self.sides(usage)
             if sides is None:
                 return None
             prompt, completion = sides
@@ -213,6 +211,25 @@ class RateCard:
         cost, rest = divmod(amount, scale)
         return cost + 1 if 2 * rest + (cost & 1) > scale else cost
 
+    def sides(self, usage: Usage) -> tuple[int, int] | None:
+        """Return the prompt and the completion that are priced, or ``None`` if one is unknown."""
+        return known_sides(
+            usage, prices_input=self._prices_input, prices_output=self._prices_output
+        )
+
+    def table(self, prompt: int) -> tuple[int | None, Mapping[str, Fraction]]:
+        """Return the prices of a call with so long a prompt, and the bound of their tier."""
+        found: tuple[int | None, Mapping[str, Fraction]] = (None, self.prices)
+        for above, prices in self.tiers:
+            if prompt > above:
+                found = (above, prices)
+        return found
+
+    @property
+    def search_once(self) -> bool:
+        """Whether all searches of a call cost as much as one."""
+        return self._search_once
+
     def cost_of_sum_pusd(self, usage: Usage, num_calls: int | None) -> int | None:
         """Return the cost of the sum of several calls; ``None`` calls are an unknown number."""
         if num_calls == 1:
@@ -220,9 +237,7 @@ class RateCard:
         if self._search_once and usage.web_searches:
             return None
         if self._tiers:
-            sides = known_sides(
-                usage, prices_input=self._prices_input, prices_output=self._prices_output
-            )
+            sides = self.sides(usage)
             if sides is None or sides[0] > self._tiers[0][0]:
                 return None  # any of the calls may have crossed the bound, or none
         if not self._request:

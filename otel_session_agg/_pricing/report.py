@@ -6,30 +6,23 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
-from importlib import metadata
 from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import Terms
 from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import demands
-from otel_session_agg._pricing.overrides import EACH, TOKENS_PER_PRICE, Overrides
-from otel_session_agg._pricing.price_book import names_of
+from otel_session_agg._pricing.origins import NO_MODEL, OWN, origin_of, table_version
+from otel_session_agg._pricing.overrides import EACH, TOKENS_PER_PRICE, Overrides, names_of
 from otel_session_agg._pricing.rate_card import ALWAYS, RateCard, Window
 from otel_session_agg._untrusted.formatting import exact_usd, printable
 from otel_session_agg._untrusted.values import PUSD_PER_USD
 
 __all__ = ["PriceQuery", "PriceReport", "as_json", "as_text", "report_price"]
 
-_TABLE = "genai-prices"
 _ORDER = ("input", "output", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h")
 """Prices that are shown first."""
+_ONLY_TABLE = "only genai-prices itself can apply its prices"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_NO_MODEL = (
-    "neither your own prices nor genai-prices have such a model; "
-    "one whose name only begins alike is another model"
-)
-_NO_TERMS = "genai-prices has the model, but no price under these terms"
-_NO_UNIT = "genai-prices sells it by units that no span states, such as hours, pages or characters"
 
 
 class PriceQuery(NamedTuple):
@@ -75,35 +68,30 @@ def report_price(query: PriceQuery, own: Mapping[str, Any] | None = None) -> Pri
     """
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 -- 0.4 s, when needed
 
-    version = metadata.version(_TABLE)
-    card = Overrides(own or {}).find([names_of(query.provider, query.model)])
-    if card is not None:
-        prices, tiers = _usd(card.prices), _tiers(card)
-        return PriceReport(query, "own", "your own prices", version, prices, tiers)
+    version = table_version()
+    override = Overrides(own or {}).find([names_of(query.provider, query.model)])
+    if override is not None:
+        prices, tiers = _usd(override.card.prices), _tiers(override.card)
+        return PriceReport(query, OWN, "your own prices", version, prices, tiers)
     at_ns = (query.at - _EPOCH) // timedelta(microseconds=1) * 1000
     found = find_quote(
         get_snapshot(), [query.model], at_ns, provider=query.provider,
         server_address=query.server_address, service_tier=query.service_tier, terms=Terms(),
     )  # fmt: skip
     if found is None:
-        return PriceReport(query, None, _NO_MODEL, version, {})
+        return PriceReport(query, None, NO_MODEL.text, version, {})
     quote, terms = found
     priced = card_of(quote, terms)
+    origin = origin_of(quote, priced)
     if not isinstance(priced, RateCard):
-        reason = _NO_TERMS if quote.prices is None else _NO_UNIT
+        reason = _ONLY_TABLE if origin.table is not None else origin.text
         return PriceReport(query, None, reason, version, {}, valid=_valid(quote.window))
-    row = f"{quote.row.model.id} of {quote.row.provider.id}"
     needs = demands(quote.row.model.id, quote.prices or {}, terms.output_type, terms.name)
     return PriceReport(
-        query,
-        "correction" if quote.source else _TABLE,
-        f"{row}, corrected by {quote.source}" if quote.source else row,
-        version,
-        _usd(priced.prices),
-        _tiers(priced),
+        query, origin.table, origin.text, version, _usd(priced.prices), _tiers(priced),
         _valid(quote.window),
         () if needs is None else (*needs.stated, *(f"{name} = 0" for name in needs.absent)),
-    )
+    )  # fmt: skip
 
 
 def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
@@ -176,7 +164,7 @@ def _lines(report: PriceReport) -> Iterator[str]:
         yield f"No price is known: {report.source} (genai-prices {report.version})."
         return
     table = f"genai-prices {report.version}: {report.source}"
-    yield f"Price from {'your own prices' if report.table == 'own' else table}"
+    yield f"Price from {'your own prices' if report.table == OWN else table}"
     since, until = (f"{moment:%Y-%m-%d %H:%M}" if moment else None for moment in report.valid)
     if since or until:
         edges = [("since", since), ("until", until)]

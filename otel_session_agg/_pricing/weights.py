@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from otel_session_agg._model.span import Usage
 
 __all__ = [
+    "CELLS",
     "INPUT_NAMES",
     "INPUT_PARTS",
     "OUTPUT_NAMES",
     "Weights",
     "cells_of",
     "known_sides",
+    "price_name",
     "weights_of",
 ]
 
@@ -49,7 +51,7 @@ OUTPUT_NAMES = frozenset({"output", "audio_output", "image_output", "reasoning"}
 INPUT_PARTS = frozenset({"audio_prompt_tokens", "image_prompt_tokens"})
 """Parts of the prompt that a card can need; the rest are parts of the completion."""
 
-_CELLS = (
+CELLS = (
     "input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "audio_cache_read",
     "output", "audio_output", "image_input", "image_output",
 )  # fmt: skip
@@ -61,11 +63,14 @@ completion, cached audio; then the cells without a rate; then weights of images 
 completion."""
 
 
+def price_name(prices: Mapping[str, Fraction], name: str) -> str | None:
+    """Return the name of the price that a kind of token pays: its own, else the best stand-in."""
+    return next((one for one in (name, *_STANDS_IN.get(name, ())) if one in prices), None)
+
+
 def _rate(prices: Mapping[str, Fraction], name: str) -> Fraction | None:
-    for candidate in (name, *_STANDS_IN.get(name, ())):
-        if candidate in prices:
-            return prices[candidate]
-    return None
+    paid = price_name(prices, name)
+    return None if paid is None else prices[paid]
 
 
 def weights_of(prices: Mapping[str, Fraction], scale: int, *, complete: bool) -> Weights:
@@ -78,7 +83,7 @@ def weights_of(prices: Mapping[str, Fraction], scale: int, *, complete: bool) ->
     read, write, audio = rate("cache_read"), rate("cache_write_5m"), rate("audio_input")
     lacking: tuple[int, ...] = ()
     if not complete:
-        lacking = tuple(i for i, name in enumerate(_CELLS) if _rate(prices, name) is None)
+        lacking = tuple(i for i, name in enumerate(CELLS) if _rate(prices, name) is None)
     return (
         plain,
         out,

@@ -136,13 +136,13 @@ class TestBounds:
         monkeypatch.setattr(price_book, "MAX_CARDS", 4)
         book = PriceBook({"*": {"input": 1}})
         found: list[Any] = []
-        original = book._found
+        original = book.find
 
         def watched(key: Any, at_ns: int) -> Any:
             found.append(key[1])
             return original(key, at_ns)
 
-        monkeypatch.setattr(book, "_found", watched)
+        monkeypatch.setattr(book, "find", watched)
         for number in range(20):
             cost_in(book, "steady")
             cost_in(book, f"m{number}")
