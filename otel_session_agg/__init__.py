@@ -4,6 +4,8 @@ from otel_session_agg._api.budget import Budget, BudgetExceeded, BudgetUnknown
 from otel_session_agg._api.feedback import current_rollup, record_feedback
 from otel_session_agg._api.session import end_session, session
 from otel_session_agg._exceptions import SessionAggError, SettingsError, StoreError
+from otel_session_agg._explain.explain import explain
+from otel_session_agg._explain.explanation import Explanation
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
@@ -18,6 +20,7 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "BudgetUnknown",
+    "Explanation",
     "ModelPrice",
     "PriceBook",
     "RecordUnsampled",
@@ -33,6 +36,7 @@ __all__ = [
     "SummaryExporter",
     "current_rollup",
     "end_session",
+    "explain",
     "open_store",
     "record_feedback",
     "session",

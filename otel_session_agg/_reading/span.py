@@ -79,9 +79,10 @@ _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
 # a global is read twenty times faster than an enum's member
 _MODEL, _EMBEDDING, _AGENT, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT, Kind.RETRIEVER
 
-_INDEX = Index(CONVENTIONS)
-_SCOPES = Scopes(_INDEX)
-_KNOWN_SCOPES = _SCOPES.known
+INDEX = Index(CONVENTIONS)
+"""What keys mean."""
+_SCOPES = Scopes(INDEX)
+"""What the keys of spans meant so far, for each scope."""
 _IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
 """Readings that state a kind and a session: by kind, the ids of a session and of a conversation as
 stated, and whether there is only the latter."""
@@ -94,12 +95,12 @@ _NOTHING_IGNORED: tuple[str, ...] = ()
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
-def read(span: SpanData) -> Reading:
+def read(span: SpanData, scopes: Scopes = _SCOPES) -> Reading:
     """Return what one ended span states; never raise, whatever the attributes hold."""
     attributes = span.attributes
-    scope = _KNOWN_SCOPES.get((span.scope_name, span.scope_version))
+    scope = scopes.known.get((span.scope_name, span.scope_version))
     if scope is None:
-        scope = _SCOPES.get(span.scope_name, span.scope_version)
+        scope = scopes.get(span.scope_name, span.scope_version)
     if scope.has_events and span.events:
         attributes = scope.with_events(attributes, span.events)
     plan = scope.plan(attributes)
@@ -257,7 +258,7 @@ def _name(position: int, keys: tuple[str, ...], attributes: Mapping[str, Any]) -
 
 
 def _event_feedback(span: SpanData) -> bool:
-    return any(event.name in _INDEX.feedback_events for event in span.events)
+    return any(event.name in INDEX.feedback_events for event in span.events)
 
 
 class Reader:

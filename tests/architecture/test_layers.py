@@ -29,7 +29,10 @@ ROOMS: Mapping[str, frozenset[str]] = {
         ]
     ),
     **{name: frozenset({name}) for name in ("_threads", "_model", "conventions", "stores", "_reading", "_spans", "testing")},
-    **{name: frozenset({name}) for name in ("_trace", "_pricing", "_sharing", "_api", "_sessions", "_writing", "_sdk")},
+    **{
+        name: frozenset({name})
+        for name in ("_trace", "_pricing", "_explain", "_sharing", "_api", "_sessions", "_writing", "_sdk")
+    },
     "the package itself": frozenset({""}),
     "_cli": frozenset({"_cli", "__main__"}),
 }
@@ -38,7 +41,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
 _IMPURE = frozenset(
     {"opentelemetry", "time", "threading", "socket", "http", "urllib", "ssl", "asyncio", "random", "httpx", "requests"}
 )
-_PURE = frozenset({"ground", "_model", "conventions", "_reading", "_trace", "_pricing", "_sessions"})
+_PURE = frozenset({"ground", "_model", "conventions", "_reading", "_trace", "_pricing", "_explain", "_sessions"})
 """Rooms without SDK, clock, thread or I/O."""
 _EXCEPT = {"_pricing.regions": "urllib.parse takes an address apart; nothing is sent"}
 _MAX_LINES = 300

@@ -131,7 +131,7 @@ class Reader(NamedTuple):
 @cache
 def keys() -> tuple[str, ...]:
     """All keys that are read."""
-    index = reading._INDEX
+    index = reading.INDEX
     asked = (
         key
         for row in index.emitters
@@ -143,7 +143,7 @@ def keys() -> tuple[str, ...]:
 @cache
 def scopes() -> tuple[str, ...]:
     """Scopes that are read in ways of their own, by their names or by what these begin with."""
-    index = reading._INDEX
+    index = reading.INDEX
     named = (getattr(entry.row, "scopes", ()) for entries in index.entries.values() for entry in entries)
     return tuple(
         sorted({"", *(scope for row in index.emitters for scope in row.scopes), *(scope for found in named for scope in found)})
@@ -154,7 +154,7 @@ def scopes() -> tuple[str, ...]:
 def readers() -> tuple[Reader, ...]:
     """One key for each way of reading."""
     found: dict[object, Reader] = {}
-    for key, entries in reading._INDEX.entries.items():
+    for key, entries in reading.INDEX.entries.items():
         for entry in entries:
             row = entry.row
             how = [

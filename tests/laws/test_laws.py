@@ -556,7 +556,7 @@ class TestLaw6:
         assert 1 == harness.engine.open
 
 
-KEYS = [*sorted(reading._INDEX.entries), "trace.annotations.x", "evaluations.y", "unknown.key"]
+KEYS = [*sorted(reading.INDEX.entries), "trace.annotations.x", "evaluations.y", "unknown.key"]
 
 
 class TestLaw7:
@@ -565,8 +565,8 @@ class TestLaw7:
     @settings(max_examples=300)
     @given(
         st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=12),
-        st.text(max_size=5) | st.sampled_from(sorted(reading._INDEX.named_spans)),
-        st.sampled_from(sorted({scope for row in reading._INDEX.emitters for scope in row.scopes})),
+        st.text(max_size=5) | st.sampled_from(sorted(reading.INDEX.named_spans)),
+        st.sampled_from(sorted({scope for row in reading.INDEX.emitters for scope in row.scopes})),
         st.booleans(),
     )
     def test_garbage(self, attributes: dict[str, Any], name: str, scope: str, failed: bool) -> None:  # noqa: FBT001 -- generated

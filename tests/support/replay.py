@@ -119,6 +119,11 @@ def replay(case: Case, processor: Callable[[SimpleSpanProcessor], SessionSpanPro
 
 def replay_rootless(case: Case) -> list[ReadableSpan]:
     """Play a case as it stands, with the traces and roots that it has; returns the roots as they were exported."""
+    return [span for span in replay_traces(case) if span.parent is None]
+
+
+def replay_traces(case: Case) -> list[ReadableSpan]:
+    """Play a case as it stands, with the traces and roots that it has; returns all spans as they were exported."""
     exporter = InMemorySpanExporter()
     ids = _Ids()
     provider = _provider(case, exporter, ids)
@@ -133,7 +138,7 @@ def replay_rootless(case: Case) -> list[ReadableSpan]:
     _play(provider, list(_steps(spans)), place)
     exported = _exported(provider, exporter)
     assert len(spans) == len(exported)
-    return [span for span in exported if span.parent is None]
+    return exported
 
 
 def _provider(

@@ -12,6 +12,7 @@ from otel_session_agg import (
     Budget,
     BudgetExceeded,
     BudgetUnknown,
+    Explanation,
     ModelPrice,
     PriceBook,
     Rollup,
@@ -23,6 +24,7 @@ from otel_session_agg import (
     SettingsError,
     current_rollup,
     end_session,
+    explain,
     open_store,
     record_feedback,
     session,
@@ -45,6 +47,14 @@ error: Exception = SettingsError("x")
 settings: Settings = Settings.from_mapping({"max_open_roots": "10"})
 span: ReadableSpan = make_span("chat", attributes={"gen_ai.operation.name": "chat"})
 roots: tuple[ReadableSpan, ...] = RecordingExporter().roots
+explanation: Explanation = explain(roots, prices={"gpt-*": {"input": 1, "output": 2}})
+why: tuple[str, str, int, bool, float | None] = (
+    str(explanation),
+    explanation.to_json(),
+    explanation.rollup.cost_pusd,
+    explanation.spans[0].counts,
+    explanation.spans[0].cost_usd,
+)
 now: float = FakeClock(1.0)()
 
 

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 import pytest
 
 from otel_session_agg import conventions
-from otel_session_agg._reading.span import _INDEX
+from otel_session_agg._reading.span import INDEX
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import (
     COSTS,
@@ -91,14 +91,14 @@ class TestIndex:
     )
     def test_lists(self, meanings: tuple[int, ...], name: str) -> None:
         """Keys are asked in the order of the list."""
-        rows = [row for entries in _INDEX.entries.values() for row in entries if row.meaning in meanings]
+        rows = [row for entries in INDEX.entries.values() for row in entries if row.meaning in meanings]
         keys = [key for item in ORDERS[name] for key in ((item,) if isinstance(item, str) else item)]  # type: ignore[attr-defined]
         assert sorted(keys) == sorted(row.key for row in rows)
         assert keys == [row.key for row in sorted(rows, key=lambda row: (row.precedence, keys.index(row.key)))]
 
     def test_kinds(self) -> None:
         """Keys of kinds are asked in the order of the list, with the names of spans among them."""
-        rows = [row for entries in _INDEX.entries.values() for row in entries if row.meaning == Meaning.KIND]
+        rows = [row for entries in INDEX.entries.values() for row in entries if row.meaning == Meaning.KIND]
         asked = {row.precedence: row.row.place or row.key for row in rows}  # type: ignore[attr-defined]
         assert [place for place in KINDS if place not in {SPAN_NAMES, WRONG_KIND_NAMES}] == [asked[n] for n in sorted(asked)]
         assert len(rows) == len(asked)
@@ -106,7 +106,7 @@ class TestIndex:
     def test_conventions(self) -> None:
         """Keys of all other meanings are asked convention by convention."""
         own = {Meaning.SESSION, Meaning.USER, Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.KIND}
-        rows = [row for entries in _INDEX.entries.values() for row in entries if row.meaning not in own]
+        rows = [row for entries in INDEX.entries.values() for row in entries if row.meaning not in own]
         numbers = [row.convention for row in sorted(rows, key=lambda row: row.precedence)]
         assert sorted(numbers) == numbers
         assert len(rows) == len({row.precedence for row in rows})

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from otel_session_agg._reading.span import _INDEX
+from otel_session_agg._reading.span import INDEX
 from tests.support.replay import CASES, cases_in
 
 LEFT_OUT = {
@@ -50,7 +50,7 @@ class TestRecordedKeys:
 
     def test_all_are_known(self) -> None:
         """No key is overlooked."""
-        unknown = recorded() - _INDEX.entries.keys()
+        unknown = recorded() - INDEX.entries.keys()
         assert [] == sorted(key for key in unknown if not any(re.fullmatch(pattern, key) for pattern in LEFT_OUT))
 
     @pytest.mark.parametrize("pattern", LEFT_OUT)
@@ -61,4 +61,4 @@ class TestRecordedKeys:
     @pytest.mark.parametrize("pattern", LEFT_OUT)
     def test_left_out_is_not_read(self, pattern: str) -> None:
         """Nothing is read that is said to be left out."""
-        assert set() == {key for key in recorded() if re.fullmatch(pattern, key)} & _INDEX.entries.keys()
+        assert set() == {key for key in recorded() if re.fullmatch(pattern, key)} & INDEX.entries.keys()

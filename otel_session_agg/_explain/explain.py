@@ -1,0 +1,73 @@
+"""``explain()``: why the totals of a set of spans are what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otel_session_agg import attributes as n
+from otel_session_agg._explain.counted import SpanKey, count_spans
+from otel_session_agg._explain.explanation import Explanation
+from otel_session_agg._explain.rows import SpanExplanation
+from otel_session_agg._explain.tree import Link, branches
+from otel_session_agg._explain.verdicts import verdicts
+from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._pricing.overrides import ModelPrice
+from otel_session_agg._pricing.price_book import PriceBook
+from otel_session_agg._reading.plan import Scopes
+from otel_session_agg._reading.span import INDEX, Reader, read
+from otel_session_agg._spans.given import EndedSpan, data_of
+
+__all__ = ["explain"]
+
+_WRITTEN = n.RESERVED | {n.DURATION}
+"""Attributes of an exported root that are not its own; some would mean something else there."""
+
+
+def explain(
+    spans: Iterable[EndedSpan],
+    *,
+    prices: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None = None,
+) -> Explanation:
+    """Explain the totals of spans: which calls count, what each costs, and which keys say so.
+
+    The sum is what a processor writes for these spans.
+
+    Args:
+        spans: Ended spans of whole traces, in any order, as an in-memory exporter has them.
+        prices: Your own prices, as the processor has them.
+
+    """
+    book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
+    scopes = Scopes(INDEX)
+    reader = Reader(lambda span: read(span, scopes))
+    rows: dict[SpanKey, tuple[SpanData, Reading]] = {}
+    links: list[Link] = []
+    num_repeated = num_unreadable = 0
+    for one in spans:
+        found = data_of(one)
+        if found is None:
+            num_unreadable += 1
+            continue
+        data, parent_id = _as_made(found[0]), found[1]
+        key = (data.trace_id, data.span_id)
+        if key in rows:
+            num_repeated += 1
+        elif data.scope_name != n.OUR_SCOPE:  # records repeat the totals
+            rows[key] = (data, reader.read(data))
+            links.append(Link(key, (data.trace_id, parent_id or 0), data.start_ns))
+    counted = count_spans(rows, book)
+    decided = verdicts(counted.calls, book)
+    explained = tuple(
+        SpanExplanation(number, branch, rows[branch.key], decided.get(branch.key), scopes)
+        for number, branch in enumerate(branches(links), 1)
+    )
+    return Explanation(explained, counted.rollup, counted.sessions, num_repeated, num_unreadable)
+
+
+def _as_made(span: SpanData) -> SpanData:
+    """Return a span without the totals that a processor has written on it."""
+    if n.ROLLUP not in span.attributes:
+        return span
+    kept = {key: value for key, value in span.attributes.items() if key not in _WRITTEN}
+    return span._replace(attributes=kept)

@@ -1,0 +1,1 @@
+"""Why totals are what they are."""
