@@ -1,6 +1,7 @@
 """Session totals for LLM applications, added to spans inside any OpenTelemetry pipeline."""
 
 from otel_session_agg._api.budget import Budget, BudgetExceeded, BudgetUnknown
+from otel_session_agg._api.explain_session import explain_session
 from otel_session_agg._api.feedback import current_rollup, record_feedback
 from otel_session_agg._api.session import end_session, session
 from otel_session_agg._exceptions import SessionAggError, SettingsError, StoreError
@@ -37,6 +38,7 @@ __all__ = [
     "current_rollup",
     "end_session",
     "explain",
+    "explain_session",
     "open_store",
     "record_feedback",
     "session",

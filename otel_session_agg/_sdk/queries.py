@@ -15,6 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._api.context import Label, labels_around
 from otel_session_agg._api.owners import owners_of
+from otel_session_agg._explain.explanation import Explanation
+from otel_session_agg._explain.in_memory import explain_traces
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._sdk.parts import Given
 from otel_session_agg._sdk.worker import SpanWorker
@@ -35,6 +37,7 @@ class SessionQueries:
         self.span_worker = span_worker
         self._guard = span_worker.guard
         self._is_live = given.is_live
+        self._prices = given.prices
         self._is_shared = given.store is not None
         self._sees_blocks = self._is_shared and given.batch_seconds is None
         """Whether other processes learn of ``session()`` blocks.
@@ -81,6 +84,18 @@ class SessionQueries:
                 lambda reads, now: reads.begin(session_id, labels, siblings, now),
             )
         return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
+
+    def explain_session(self, session_id: str) -> Explanation | None:
+        """Return why a session's totals are what they are; ``None`` when it is not known here."""
+
+        def look(manager: SessionManager, now: float) -> Explanation | None:
+            rollup = manager.totals(session_id, now)
+            if rollup is None:
+                return None
+            traces = manager.unfinished(session_id)
+            return explain_traces(session_id, traces, rollup, self._prices)
+
+        return self.span_worker.ask_manager(look)
 
     def share(self, session_id: str) -> Rollup | None:
         """Return its share of a session: what no other of this process without a store has."""

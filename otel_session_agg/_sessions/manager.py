@@ -205,6 +205,10 @@ class SessionManager:
         session = self.lifecycle.get(session_id)
         return session.totals.rollup if session is not None else None
 
+    def unfinished(self, session_id: str) -> list[Trace]:
+        """Return the traces of a session whose totals can still change."""
+        return self._traces.of(session_id)
+
     def _check_budgets(self, session_id: str, now: float) -> None:
         """Note whether a session has used more than a budget by now."""
         if self.budgets.check(session_id, self.totals(session_id, now)):

@@ -92,7 +92,7 @@ class SessionAttribution:
         """Return users and metadata by session id; ``None``: no session is known."""
         found: dict[str | None, SessionTotals] = {}
         for key, labels in (self.labels or {}).items():
-            session = self._resolved(key)
+            session = self.resolved(key)
             found[session] = found[session] + labels.totals if session in found else labels.totals
         return found
 
@@ -153,7 +153,7 @@ class SessionAttribution:
         if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
             # one session or none, as nearly always
             whole = Totals(nodes[0], self._all_call_totals(calls))
-            return {self._resolved(NO_SESSION): whole.rollup(self.session, text)}
+            return {self.resolved(NO_SESSION): whole.rollup(self.session, text)}
         found = self._totals(nodes, calls)
         return {name: totals.rollup(self.session, text) for name, totals in found.items()}
 
@@ -169,7 +169,7 @@ class SessionAttribution:
             counts += [((session, True), its) for session, its in (node.weak or {}).items()]
         settled = self.settled_calls or {}
         keys = [*(key for key, _ in counts), *settled, *calls]
-        names = {key: self._resolved(key) for key in keys or (NO_SESSION,)}
+        names = {key: self.resolved(key) for key in keys or (NO_SESSION,)}
         found = {name: Totals() for name in dict.fromkeys(names.values())}
         for key, its in counts:
             found[names[key]].counts.merge(its)
@@ -191,7 +191,7 @@ class SessionAttribution:
         """Return whether a session is kept apart: there may be too many strong ones."""
         return key[1] or key[0] in (self.counts_by_session or ())
 
-    def _resolved(self, key: SessionKey) -> str | None:
+    def resolved(self, key: SessionKey) -> str | None:
         """Return the session that counts for what a span states, by strength and by the root."""
         session, is_weak = key if self._is_apart(key) else NO_SESSION
         if session is not None and not is_weak:

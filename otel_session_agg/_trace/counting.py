@@ -30,7 +30,7 @@ _NONE_OPEN: Mapping[int, int | None] = {}
 _NO_CALLS: Mapping[SessionKey, CallTotals] = {}
 
 
-def _top_id(trace: Trace) -> int | None:
+def top_id(trace: Trace) -> int | None:
     """Return the root if it has ended: all that ends from now on is below it."""
     return trace.root_id if trace.root_span is not None else None
 
@@ -54,7 +54,7 @@ class Counting:
 
     def _pass(self, trace: Trace, calls: TraceCalls) -> tuple[Tree, dict[Call, Above]]:
         """Decide about all calls; return where they are, and what is above each."""
-        tree = Tree(calls.calls, calls.places, trace.opened, _top_id(trace))
+        tree = Tree(calls.calls, calls.places, trace.opened, top_id(trace))
         outer = resolve(calls.calls.values(), tree, calls.marks or ())
         if calls.elsewhere is not None:
             calls.know_again()
@@ -92,7 +92,7 @@ class Counting:
 
     def _decide_again(self, trace: Trace, calls: TraceCalls, live: LiveTotals) -> None:
         """Decide about the groups that new calls belong to."""
-        tree = Tree(calls.calls, calls.places, trace.opened, _top_id(trace))
+        tree = Tree(calls.calls, calls.places, trace.opened, top_id(trace))
         new, calls.new = dict.fromkeys(calls.new), []
         groups = live.groups
         if groups is None:
@@ -130,7 +130,7 @@ class Counting:
         return found
 
     def _sessions(self, trace: Trace, calls: TraceCalls) -> CallSessions:
-        return CallSessions(calls.calls, calls.places, trace.opened or _NONE_OPEN, _top_id(trace))
+        return CallSessions(calls.calls, calls.places, trace.opened or _NONE_OPEN, top_id(trace))
 
     def session_of(self, trace: Trace, call: Call) -> str | None:
         """Return the session that is stated for a call, if any."""
@@ -146,7 +146,7 @@ class Counting:
         calls = trace.calls
         if calls is None:
             return
-        if not keep and not trace.opened and calls.awaited <= {_top_id(trace)}:
+        if not keep and not trace.opened and calls.awaited <= {top_id(trace)}:
             self._settle_all(trace, calls)
             return
         tree, outer = self._pass(trace, calls)

@@ -25,6 +25,7 @@ from otel_session_agg import (
     current_rollup,
     end_session,
     explain,
+    explain_session,
     open_store,
     record_feedback,
     session,
@@ -48,6 +49,7 @@ settings: Settings = Settings.from_mapping({"max_open_roots": "10"})
 span: ReadableSpan = make_span("chat", attributes={"gen_ai.operation.name": "chat"})
 roots: tuple[ReadableSpan, ...] = RecordingExporter().roots
 explanation: Explanation = explain(roots, prices={"gpt-*": {"input": 1, "output": 2}})
+remembered: Explanation | None = explain_session("chat-42")
 why: tuple[str, str, int, bool, float | None] = (
     str(explanation),
     explanation.to_json(),
