@@ -61,8 +61,8 @@ class Engine(SpanCounts):
     """All session roots of a process.
 
     ``read`` turns a span into a reading, ``price`` returns a call's cost, ``text`` makes an output
-    readable.  A trace whose root is not known waits ``rootless_seconds`` for it, else as long as a
-    root waits.
+    readable.  A trace whose root is not known waits ``rootless_seconds`` for it, else, where starts
+    are seen, as long as a root waits.
     """
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
@@ -82,7 +82,7 @@ class Engine(SpanCounts):
         )
         self._deadlines: PhaseDeadlines[Trace] = deadlines.of(Phase.LINGERING)
         self.ended_spans = EndedSpans()
-        self.roots = TraceTable(self.ended_spans)
+        self.roots = TraceTable(self.ended_spans, sees_starts=rootless_seconds is None)
         self.traces_by_session = TracesBySession(self.roots.keeps)
         self._folding = Folding(self.ended_spans, price)
         self._recent_calls = RecentCalls(self._folding.counting)

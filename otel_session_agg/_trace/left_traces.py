@@ -1,8 +1,8 @@
 """Session roots that left recently: how many are remembered, and those of one trace id.
 
-Late spans are expected where something was open when the root left, so such traces are remembered
-longer.  What is remembered is what the garbage collector goes through again and again, on whichever
-thread it runs.
+Late spans are expected where something was open when the root left, or where starts are not seen,
+so such traces are remembered longer.  What is remembered is what the garbage collector goes through
+again and again, on whichever thread it runs.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from otel_session_agg._trace.trace import Trace
 
 MAX_REMEMBERED = 8192
-"""Traces that left while something below them was open: a minute of a busy process."""
+"""Traces that left while something below them was, or may have been, open.
 
-MAX_COMPLETE = 2048
-"""Traces that left with all that had begun: seconds of a busy process."""
+They are a minute of a busy process.
+"""
+
+MAX_COMPLETE = 512
+"""Traces that left with all that had begun: a second of a busy process."""
 
 _MAX_SAME_ID = 4
 """Roots of one trace that are remembered beside the one that left last.

@@ -20,9 +20,12 @@ from otel_session_agg._trace.trace import OPEN, Trace
 
 
 class TraceTable:
-    """All session roots of a process, each a ``Trace``, by trace id."""
+    """All session roots of a process, each a ``Trace``, by trace id.
 
-    def __init__(self, ended_spans: EndedSpans) -> None:
+    ``sees_starts``: whether it is known of a root that leaves what is open below it.
+    """
+
+    def __init__(self, ended_spans: EndedSpans, *, sees_starts: bool = True) -> None:
         self.tops = TopRoots()
         """Roots whose parent will not be seen."""
         self._ended_spans = ended_spans
@@ -32,7 +35,8 @@ class TraceTable:
         """All roots of the trace ids that have, or had, several at once."""
         self._parked = ParkedRoots()
         self._incomplete: Recent[int, Trace] = Recent(MAX_REMEMBERED // 2)
-        self._complete: Recent[int, Trace] = Recent(MAX_COMPLETE // 2)
+        max_complete = MAX_COMPLETE if sees_starts else MAX_REMEMBERED
+        self._complete: Recent[int, Trace] = Recent(max_complete // 2)
         self.waiting: dict[Trace, None] = {}
         """Those with a deadline: their root has ended or is not known; the first comes first."""
         self.num_open = 0

@@ -33,9 +33,9 @@ def price(call: Call) -> int:
     return 0 if call.usage is None else call.usage.total_tokens or 0
 
 
-def new() -> tuple[Engine, list[object]]:
+def new(rootless_seconds: float | None = None) -> tuple[Engine, list[object]]:
     """An engine, and where it puts what leaves."""
-    return Engine(Settings(), reading.read, price, Deadlines(), text=str), []
+    return Engine(Settings(), reading.read, price, Deadlines(), rootless_seconds, text=str), []
 
 
 def data(span_id: int, parent_id: int | None, attributes: dict[str, Any] | None = None, **more: Any) -> SpanData:
@@ -308,6 +308,15 @@ class TestSessions:
             engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
         found = [engine.roots.find(trace_id, 1) for trace_id in (1, 2, 3, MAX_COMPLETE + 2)]
         assert [1, None, MAX_COMPLETE + 2] == [trace and trace.trace_id for trace in (found[0], found[1], found[3])]
+        engine.ended(data(2, 1, CHAT), "late", 0, out)
+        assert (1, 0) == (engine.late, engine.open)
+
+    def test_without_starts_nothing_is_known_to_be_complete(self) -> None:
+        """Where only ends are seen, spans may be open below any root that left: a late one finds it as long as any other."""
+        engine, out = new(rootless_seconds=60.0)
+        for trace_id in range(1, MAX_COMPLETE + 3):
+            engine.started(trace_id, 1, None, out)
+            engine.ended(data(1, None, trace_id=trace_id), "root", 0, out)
         engine.ended(data(2, 1, CHAT), "late", 0, out)
         assert (1, 0) == (engine.late, engine.open)
 
