@@ -6,6 +6,8 @@ when more spans have ended; nothing else changes a call in between.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from otel_session_agg._model.span import CALLS, Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 from otel_session_agg._trace.rules import Rule
@@ -178,3 +180,17 @@ class Call:
         while call.lost_to is not None:
             call = call.lost_to
         return call
+
+
+def winners(calls: Iterable[Call]) -> dict[Call, Call]:
+    """Return the calls that count for others, without going along a chain of these twice."""
+    found: dict[Call, Call] = {}
+    for call in calls:
+        path, at = [], call
+        while at.lost_to is not None and at not in found:
+            path.append(at)
+            at = at.lost_to
+        winner = found.get(at, at)
+        for one in (*path, call):
+            found[one] = winner
+    return found

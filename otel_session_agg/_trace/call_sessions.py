@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call import Call, winners
 from otel_session_agg._trace.rules import MERGED
 from otel_session_agg._trace.session_key import NO_SESSION, SessionKey, within
 from otel_session_agg._trace.tree import Place
@@ -33,12 +33,13 @@ class CallSessions:
         """
         found = {call: self._at(call.span_id) for call in calls if call.lost_to is None}
         stated: dict[Call, tuple[bool, int, int, SessionKey]] = {}
-        for call in calls:
-            if call.lost_to is not None and call.rule in MERGED:
-                winner, session = call.winner(), self._at(call.span_id)
-                if winner in found and session[0] is not None:
-                    row = (session[1], call.span_start_ns, call.span_id, session)
-                    stated[winner] = min(row, stated.get(winner, row))
+        merged = [call for call in calls if call.lost_to is not None and call.rule in MERGED]
+        counting = winners(merged) if merged else {}
+        for call in merged:
+            winner, session = counting[call], self._at(call.span_id)
+            if winner in found and session[0] is not None:
+                row = (session[1], call.span_start_ns, call.span_id, session)
+                stated[winner] = min(row, stated.get(winner, row))
         for winner, (is_weak, _, _, session) in stated.items():
             known = found[winner]
             if known[0] is None or (known[1] and not is_weak):

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call import Call, winners
 from otel_session_agg._trace.tree import Above, Mark, Tree
 
 _TOOL, _EMBEDDING, _MODEL = Kind.TOOL, Kind.EMBEDDING, Kind.MODEL
 
 MAX_WAITING = 1024
-"""Calls that are kept although there are too many, because something below them is open.
+"""Calls up to which those are kept that something is open below; then half as many are.
 
 A stream may outlive the spans above it, and what those state is known better then.  More concurrent
 calls were never seen.
@@ -35,6 +35,27 @@ def oldest(
     ``outer``: the nearest call above each.  The oldest come first, and those with something open
     below last: these may only be settled if there are very many, or if none is to be left.
     """
+    leaders = _leaders(outer)
+    groups: dict[Call, list[Call]] = {}
+    for call, leader in leaders.items():
+        groups.setdefault(leader, []).append(call)
+    above_open = [tree.above(span_id)[0] for span_id in opened]
+    waiting = {leaders[above] for above in above_open if above is not None}
+    ages = {one: (one in waiting, max(c.end_ns for c in group)) for one, group in groups.items()}
+    left, num_waiting = len(outer), sum(len(groups[one]) for one in waiting)
+    if not keep:
+        num_waiting = 0
+    elif num_waiting > MAX_WAITING:
+        num_waiting = MAX_WAITING // 2
+    for one in sorted(groups, key=lambda one: ages[one]):
+        if left <= (num_waiting if one in waiting else keep):
+            break
+        left -= len(groups[one])
+        yield from groups[one]
+
+
+def _leaders(outer: Mapping[Call, Above]) -> dict[Call, Call]:
+    """Return one call of its group for each: the same for all of a group."""
     leader = {call: call for call in outer}
 
     def find(call: Call) -> Call:
@@ -47,19 +68,7 @@ def oldest(
         for other in (above, call.lost_to, call.figures_at):
             if other is not None and other in leader:
                 leader[find(call)] = find(other)
-    groups: dict[Call, list[Call]] = {}
-    for call in outer:
-        groups.setdefault(find(call), []).append(call)
-    waiting = {
-        find(above) for above in (tree.above(span_id)[0] for span_id in opened) if above is not None
-    }
-    ages = {one: (one in waiting, max(c.end_ns for c in group)) for one, group in groups.items()}
-    left, num_waiting = len(leader), MAX_WAITING if keep else 0
-    for one in sorted(groups, key=lambda one: ages[one]):
-        if left <= (num_waiting if one in waiting else keep):
-            break
-        left -= len(groups[one])
-        yield from groups[one]
+    return {call: find(call) for call in outer}
 
 
 def marks_of(
@@ -90,13 +99,29 @@ def marks_of(
 
     for mark in before:
         put(mark.parent_id, mark.call, is_behind=mark.is_behind_tool)
+    tops, counting = _outermost(gone, outer), winners(gone)
     for call in gone:
-        winner, at, is_behind = call.winner(), call, False
-        if winner.is_fee:
-            continue
-        above, is_tool = outer[at]
-        while above is not None:
-            at, is_behind = above, is_behind or is_tool or above.kind is _TOOL
-            above, is_tool = outer[at]
-        put(at.parent_id, winner, is_behind=is_behind)
+        if not counting[call].is_fee:
+            top, is_behind = tops[call]
+            put(top.parent_id, counting[call], is_behind=is_behind)
     return list(marks.values())
+
+
+def _outermost(calls: Iterable[Call], outer: Mapping[Call, Above]) -> dict[Call, tuple[Call, bool]]:
+    """Return the outermost call above each, and whether a tool is on the way."""
+    found: dict[Call, tuple[Call, bool]] = {}
+    for call in calls:
+        path: list[tuple[Call, bool]] = []
+        at = call
+        while at not in found:
+            above, is_tool = outer[at]
+            if above is None:
+                found[at] = (at, False)
+            else:
+                path.append((at, is_tool or above.kind is _TOOL))
+                at = above
+        top, is_behind = found[at]
+        for one, is_cut in reversed(path):
+            is_behind = is_behind or is_cut
+            found[one] = (top, is_behind)
+    return found

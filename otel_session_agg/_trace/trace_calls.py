@@ -25,6 +25,7 @@ from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.merging import absorb
 from otel_session_agg._trace.rules import Rule
 from otel_session_agg._trace.same_call import one_call
+from otel_session_agg._trace.settling import MAX_WAITING
 from otel_session_agg._trace.tree import Mark, Place
 
 MAX_CALLS = 256
@@ -226,5 +227,7 @@ class TraceCalls:
                 at = place.parent_id
             self._await(at, around)
         self.live = None
-        self._calls_full = max(MAX_CALLS, len(self.calls) + MAX_CALLS - KEPT_CALLS)
+        left = len(self.calls)
+        # so many more that a call takes part in few passes
+        self._calls_full = max(MAX_CALLS, min(2 * left, MAX_WAITING), left + MAX_CALLS - KEPT_CALLS)
         self._places_full = max(MAX_PLACES, 2 * len(self.places))
