@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from otel_session_agg._explain.columns import MAX_CHARS, MAX_NOTES, WIDTH, Columns, padded, wrapped
-from otel_session_agg._explain.notes import PriceNote, ReadNote, TotalOfPart, rate_text
+from otel_session_agg._explain.notes import PriceNote, ReadNote, rate_text
 from otel_session_agg._explain.shown import BOLD, DIM, PLAIN, Line
 from otel_session_agg._pricing.overrides import EACH
-from otel_session_agg._pricing.price_parts import WHOLE
+from otel_session_agg._pricing.price_parts import WHOLE, PricePart
 from otel_session_agg._untrusted.formatting import counted
 
 __all__ = ["price_lines", "read_lines"]
@@ -32,7 +32,7 @@ def price_lines(notes: Sequence[PriceNote], columns: Columns) -> Iterator[Line]:
         yield [(f"    ... and {counted(len(notes) - MAX_NOTES, 'more price')}", DIM)]
 
 
-def _part(part: TotalOfPart, columns: Columns) -> str:
+def _part(part: PricePart, columns: Columns) -> str:
     rate = "" if part.name == WHOLE else rate_text(part)
     unit = " each" if part.name in EACH else ""
     name = part.name.replace("_", " ")

@@ -13,7 +13,7 @@ from otel_session_agg._explain.rows import SpanExplanation
 from otel_session_agg._explain.verdicts import COMPUTED, RECORDED, UNKNOWN, Verdict
 from otel_session_agg._pricing.origins import OWN, TABLE
 from otel_session_agg._pricing.overrides import EACH
-from otel_session_agg._pricing.price_parts import WHOLE, PriceOfCall
+from otel_session_agg._pricing.price_parts import WHOLE, PriceOfCall, PricePart
 from otel_session_agg._pricing.rate_card import ALWAYS, Window
 from otel_session_agg._untrusted.formatting import exact_usd, short
 from otel_session_agg._untrusted.values import PUSD_PER_USD, plain
@@ -21,7 +21,6 @@ from otel_session_agg._untrusted.values import PUSD_PER_USD, plain
 __all__ = [
     "PriceNote",
     "ReadNote",
-    "TotalOfPart",
     "price_notes",
     "rate_text",
     "read_notes",
@@ -135,26 +134,14 @@ def _also(stated: Stated) -> str:
     return f" (also {_key(stated.also[0])})" if stated.also else ""
 
 
-class TotalOfPart(NamedTuple):
-    """One part of a price, over all calls that have this price."""
-
-    name: str
-    number: int
-    rate_pusd: Fraction
-
-    @property
-    def cost_pusd(self) -> Fraction:
-        """The exact cost in picodollars."""
-        return self.number * self.rate_pusd
-
-
 class PriceNote(NamedTuple):
     """Calls that are priced alike, or for one reason not at all."""
 
     number: int
     title: str
     num_calls: int
-    parts: tuple[TotalOfPart, ...]
+    parts: tuple[PricePart, ...]
+    """The parts of all of them, with what is alike added up."""
     cost_pusd: int | None
     """The sum of their costs; ``None``: unknown."""
 
@@ -197,9 +184,9 @@ def _note(number: int, alike: Sequence[Verdict], version: str) -> PriceNote:
                 key = (part.name, part.rate_pusd)
                 totals[key] = totals.get(key, 0) + part.number
     rows = sorted(totals.items(), key=lambda item: _PLACES.get(item[0][0], len(_PLACES)))
-    parts = tuple(TotalOfPart(name, number, rate) for (name, rate), number in rows)
+    parts = tuple(PricePart(name, number, rate) for (name, rate), number in rows)
     if wholes:
-        parts = (*parts, TotalOfPart(WHOLE, 1, wholes))
+        parts = (*parts, PricePart(WHOLE, 1, wholes))
     costs = [verdict.cost_pusd for verdict in alike if verdict.cost_pusd is not None]
     cost = sum(costs) if len(costs) == len(alike) else None
     return PriceNote(number, _title(alike[0], version), len(alike), parts, cost)
@@ -248,7 +235,7 @@ def usd_text(pusd: int | Fraction, decimals: int) -> str:
     return f"{sign}{text[:-decimals]}.{text[-decimals:]}" if decimals else f"{sign}{text}"
 
 
-def rate_text(part: TotalOfPart) -> str:
+def rate_text(part: PricePart) -> str:
     """Return the price of a part: USD for a million tokens, or for each."""
     times = 1 if part.name in EACH else _MILLION
     usd = Fraction(part.rate_pusd) * times / PUSD_PER_USD
