@@ -1,7 +1,8 @@
 """A call, as the span that reports it states it, and what a pass over its trace decides about it.
 
 ``resolve`` decides.  Everything that it decides is undone by ``reset``, so it can be asked again
-when more spans have ended; nothing else changes a call in between.
+when more spans have ended.  What is known from other traces is put in again after each pass
+(``trace_calls``).
 """
 
 from __future__ import annotations
@@ -175,19 +176,19 @@ class Call:
             self.lose(to, rule)
 
     def winner(self) -> Call:
-        """Return the call that counts for this one."""
+        """Return the call of this trace that the report is of; another trace may count it."""
         call = self
-        while call.lost_to is not None:
+        while call.lost_to is not None and call.rule is not Rule.TRACE:
             call = call.lost_to
         return call
 
 
 def winners(calls: Iterable[Call]) -> dict[Call, Call]:
-    """Return the calls that count for others, without going along a chain of these twice."""
+    """Return the winner of each call, without going along a chain of these twice."""
     found: dict[Call, Call] = {}
     for call in calls:
         path, at = [], call
-        while at.lost_to is not None and at not in found:
+        while at.lost_to is not None and at.rule is not Rule.TRACE and at not in found:
             path.append(at)
             at = at.lost_to
         winner = found.get(at, at)

@@ -151,7 +151,7 @@ class Counting:
             return
         tree, outer = self._pass(trace, calls)
         gone = dict.fromkeys(oldest(outer, trace.opened or _NONE_OPEN, tree, keep))
-        trace.attribution.settle(self._sum(trace, calls, gone))
+        self._add_for_good(trace, calls, gone)
         num_open = len(trace.opened or ())
         marks = marks_of(gone, calls.marks or (), outer, tree, num_open)
         calls.drop(gone, marks, (trace.trace_id, trace.root_id, trace.opened, self._ended_spans))
@@ -161,7 +161,14 @@ class Counting:
     def _settle_all(self, trace: Trace, calls: TraceCalls) -> None:
         """Add all calls up: nothing can come above them any more."""
         self.decide(trace)
-        trace.attribution.settle(self._sum(trace, calls, calls.calls.values()))
+        self._add_for_good(trace, calls, calls.calls.values())
         for call in calls.calls.values():
             call.settled = True
         trace.calls = None
+
+    def _add_for_good(self, trace: Trace, calls: TraceCalls, gone: Collection[Call]) -> None:
+        """Add calls up; their sessions stay known to other traces that report them, too."""
+        trace.attribution.settle(self._sum(trace, calls, gone))
+        if trace.attribution.session is not None:
+            for call, session in self._sessions(trace, calls).of(gone).items():
+                call.session, call.session_is_weak = session

@@ -121,6 +121,7 @@ class RecentCalls:
         """
         calls = trace.calls
         if calls is None:
+            self.forget(trace)
             return 0
         self._counting.decide(trace)
         left_out = self._leave_out(trace, calls) if self._is_mixed else 0

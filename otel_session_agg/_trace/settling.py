@@ -30,10 +30,10 @@ MAX_MARKS = 256
 def oldest(
     outer: Mapping[Call, Above], opened: Iterable[int], tree: Tree, keep: int
 ) -> Iterator[Call]:
-    """Yield calls that may be settled, whole groups, until ``keep`` are left.
+    """Yield calls that may be settled, whole groups, until ``keep`` others are left.
 
-    ``outer``: the nearest call above each.  The oldest come first, and those with something open
-    below last: these may only be settled if there are very many, or if none is to be left.
+    ``outer``: the nearest call above each.  The oldest come first.  Those with something open
+    below may only be settled if there are very many, or if none is to be left.
     """
     leaders = _leaders(outer)
     groups: dict[Call, list[Call]] = {}
@@ -42,16 +42,14 @@ def oldest(
     above_open = [tree.above(span_id)[0] for span_id in opened]
     waiting = {leaders[above] for above in above_open if above is not None}
     ages = {one: (one in waiting, max(c.end_ns for c in group)) for one, group in groups.items()}
-    left, num_waiting = len(outer), sum(len(groups[one]) for one in waiting)
-    if not keep:
-        num_waiting = 0
-    elif num_waiting > MAX_WAITING:
-        num_waiting = MAX_WAITING // 2
+    num_waiting = sum(len(groups[one]) for one in waiting)
+    left = {False: len(outer) - num_waiting, True: num_waiting}
+    most = {False: keep, True: MAX_WAITING // 2 if num_waiting > MAX_WAITING else num_waiting}
     for one in sorted(groups, key=lambda one: ages[one]):
-        if left <= (num_waiting if one in waiting else keep):
-            break
-        left -= len(groups[one])
-        yield from groups[one]
+        is_waiting = one in waiting
+        if not keep or left[is_waiting] > most[is_waiting]:
+            left[is_waiting] -= len(groups[one])
+            yield from groups[one]
 
 
 def _leaders(outer: Mapping[Call, Above]) -> dict[Call, Call]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from otel_session_agg._trace import same_call
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.rules import Rule
 from otel_session_agg._trace.trace import Trace
 
 Figures = tuple["int | None", "int | None"]
@@ -22,9 +21,7 @@ class Sighting(NamedTuple):
     @property
     def call(self) -> Call | None:
         """The call of this trace that the report is of, once that was decided."""
-        call = self.report
-        while call.lost_to is not None and call.rule is not Rule.TRACE:
-            call = call.lost_to
+        call = self.report.winner()
         return call if call.lost_to is None else None
 
     def begins(self, call: Call) -> bool:

@@ -29,14 +29,17 @@ from otel_session_agg._trace.settling import MAX_WAITING
 from otel_session_agg._trace.tree import Mark, Place
 
 MAX_CALLS = 256
-"""Calls of a trace that can still be decided about.
+"""Calls of a trace that can still be decided about; more while something is open below them.
 
 Reports of one call end within milliseconds of each other and late descendants within seconds; 256
 calls are minutes of an agent's work.
 """
 
 KEPT_CALLS = 64
-"""Calls that are left when some were settled: few enough that this is seldom done."""
+"""Calls that are left when some were settled, beside those that something is open below.
+
+They are few enough that this is seldom done.
+"""
 
 MAX_PLACES = 1024
 """Places above the calls of a trace: beyond that calls are settled, too."""

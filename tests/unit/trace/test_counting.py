@@ -239,6 +239,43 @@ class TestTwoTraces:
         got = engine.totals.rollup(one)
         assert (3, 33, 4) == (got.num_model_events, got.total_tokens, got.cache_read_tokens)
 
+    def test_left_out_again(self) -> None:
+        """What another trace counts stays left out, however often totals are asked for while other calls end."""
+        engine, out = new()
+        one = engine.started(1, ROOT, None, out)
+        assert one is not None
+        named = {**CHAT, "gen_ai.response.id": "r"}
+        engine.ended(data(2, ROOT, named, scope_name="framework", start_ns=10, end_ns=90), "call", 0.0, out)
+        engine.started(2, 5, None, out)
+        inside = {**named, "session.id": "s"}
+        engine.ended(data(5, None, inside, trace_id=2, scope_name="client", start_ns=20, end_ns=80), "root", 0.0, out)
+        two = next(item.trace for item in out if isinstance(item, Released))
+        assert 1 == engine.totals.rollup(two).num_model_events
+        for number in range(1, 5):
+            start = 200 * number
+            later = data(number + 10, ROOT, CHAT, scope_name="framework", start_ns=start, end_ns=start + 50)
+            engine.ended(later, "call", 0.0, out)
+            for _ in range(2):
+                found = [engine.totals.rollup(trace).num_model_events for trace in (one, two)]
+                assert number + 1 == sum(found)
+
+    def test_settled_in_the_session_of_an_ancestor(self) -> None:
+        """A call of a trace that has left is in the session of the agent above it, for another trace that reports it, too."""
+        engine, out = new()
+        engine.started(1, ROOT, None, out)
+        for agent, session in ((2, "a"), (3, "b")):
+            engine.started(1, agent, ROOT, out)
+            call, start = {**CHAT, "gen_ai.response.id": session}, 100 * agent
+            engine.ended(data(agent + 2, agent, call, scope_name="framework", start_ns=start, end_ns=start + 80), "c", 0.0, out)
+            engine.ended(data(agent, ROOT, {"session.id": session}, start_ns=start - 5, end_ns=start + 90), "a", 0.0, out)
+        engine.ended(data(ROOT, None, start_ns=1, end_ns=500), "root", 0.0, out)
+        again = {**CHAT, "gen_ai.response.id": "b", "session.id": "b"}
+        assert 2 == sum(rollup.num_model_events for rollup in rollups(engine, out))
+        out.clear()
+        engine.started(2, ROOT, None, out)
+        engine.ended(data(ROOT, None, again, trace_id=2, scope_name="client", start_ns=310, end_ns=370), "root", 0.0, out)
+        assert [0] == [rollup.num_model_events for rollup in rollups(engine, out)]
+
     def test_counts_in_the_later(self) -> None:
         """The same where the trace in which it does not count is asked again."""
         engine, out = new()

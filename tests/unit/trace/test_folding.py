@@ -161,8 +161,31 @@ class TestEnd:
         engine.ended(stream(2, 100, chat(100))[0], "outer", 0.0, out)
         engine._folding.give_up(trace, [3])
         assert not trace.nodes
+        assert not trace.opened
         rollup = engine.totals.rollup(trace)
         assert (1, 1, 100) == (rollup.num_events, rollup.num_model_events, rollup.prompt_tokens)
+
+    @pytest.mark.parametrize("num_open", [65, 101, 255])
+    def test_calls_beside_open_ones(self, num_open: int) -> None:
+        """However many streams are open, the second report of a call beside them is recognised."""
+        engine, out = new()
+        engine.started(1, ROOT, None, out)
+        for outer in range(10, 10 + 2 * num_open, 2):
+            engine.started(1, outer, ROOT, out)
+            engine.started(1, outer + 1, outer, out)
+        for outer in range(10, 10 + 2 * num_open, 2):
+            engine.ended(data(outer, ROOT, chat(outer), scope_name="outer", start_ns=10, end_ns=100 + outer), "c", 0.0, out)
+        for number in range(400):
+            start = 1000 * (1 + number)
+            for beside, scope in enumerate("ab"):
+                span = data(
+                    9000 + 2 * number + beside, ROOT, chat(5000 + number), scope_name=scope, start_ns=start, end_ns=start + 50
+                )
+                engine.ended(span, "c", 0.0, out)
+        engine.ended(data(ROOT, None), "root", 0.0, out)
+        engine.drain("force_flush", out)
+        (rollup,) = rollups(engine, out)
+        assert num_open + 400 == rollup.num_model_events
 
     def test_bound(self) -> None:
         """Calls above something open are kept as long as possible, so that each counts once."""
