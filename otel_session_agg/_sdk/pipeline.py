@@ -122,7 +122,7 @@ class Pipeline:
         self._is_live = is_live
         self._has_siblings = has_siblings
         self.taken = Taken()
-        """What came out of the fold that is going on, or was interrupted."""
+        """What came out of ``take``, or of the fold that is going on or was interrupted."""
         self.leaving: deque[ReadableSpan] = deque()
         """Roots with totals, spans of session records, and all other spans, in order."""
         self._ending: Released | None = None
@@ -218,7 +218,7 @@ class Pipeline:
                 and not (leaving and leaving[-1].context is root.context)
             ):
                 leaving.append(self._written(ready[0], root))
-            trace.payload = None
+            trace.payload = trace.written = None
             del ready[0]
 
     def _written(self, ready: ReleasedRoot, root: ReadableSpan) -> ReadableSpan:

@@ -407,9 +407,13 @@ class TestLiveMode:
         live.call(below(root))
         root.end()
         before = dict(live.attributes("request"))
+        context = root.get_span_context()
         late.end()
         live.flush()
         assert before == live.attributes("request")
+        trace_of_root = live.span_worker.pipeline.engine.roots.find(context.trace_id, context.span_id)
+        assert trace_of_root is not None
+        assert trace_of_root.written is None  # which has the root's attributes
         assert 15 == before["metadata.total_tokens"]
         assert [] == caplog.messages
 
