@@ -12,9 +12,11 @@ __all__ = ["explain_session"]
 def explain_session(session_id: object) -> Explanation | None:
     """Explain the totals of a session so far, as far as this process remembers its calls.
 
-    These are the calls of traces that are open, or that late spans can still change; earlier ones
-    are one row.  Names and attributes of ended spans are not remembered: ``explain`` of exported
-    spans shows more.  ``None`` when the session is not known here.
+    These are the calls of traces that are open, or that late spans can still change; earlier ones,
+    and those of other processes, are one row.  Of several processors in this process, that with
+    the most events is explained, without what others counted.  Names and attributes of ended spans
+    are not remembered: ``explain`` of exported spans shows more.  ``None`` when the session is not
+    known here.
 
     Raises:
         ValueError: the id is longer than 1024 characters.

@@ -37,6 +37,9 @@ def explain(
         spans: Ended spans of whole traces, in any order, as an in-memory exporter has them.
         prices: Your own prices, as the processor has them.
 
+    Raises:
+        SettingsError: a key or a price of ``prices`` is not allowed.
+
     """
     book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
     scopes = Scopes(INDEX)

@@ -39,7 +39,7 @@ class Explanation:
     """Spans that cannot be read at all."""
 
     earlier: Rollup | None = None
-    """Of a session in memory, the totals of calls that are not remembered one by one."""
+    """Of a session in memory, the totals of calls that are not remembered here one by one."""
 
     @property
     def cost_usd(self) -> float | None:
@@ -47,7 +47,11 @@ class Explanation:
         return self.rollup.cost_usd
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON; long texts of spans are shortened."""
+        """Return everything as plain values for JSON; long texts of spans are shortened.
+
+        Names that end in ``_pusd`` are picodollars (1e-12 USD).  They are whole, but of a part of
+        a price a fraction is a text: ``1/10``.
+        """
         return as_dict(self.spans, self.rollup, self.sessions, self._left_out(), self.earlier)
 
     def to_json(self, indent: int | None = 2) -> str:

@@ -55,7 +55,7 @@ def lines_of(
     if more:
         lines.append(_more(more, columns))
     if earlier is not None:
-        lines += _sum("earlier calls, settled:", earlier, columns, PLAIN)
+        lines += _sum("calls not remembered here:", earlier, columns, PLAIN)
     lines.append([("─" * WIDTH, DIM)])
     lines += _sum("sum of", rollup, columns, BOLD)
     lines += _session_lines(sessions, columns)

@@ -46,7 +46,7 @@ def read_lines(reads: Mapping[int, ReadNote]) -> Iterator[Line]:
     yield []
     yield [("read by", BOLD)]
     for note in list(notes.values())[:MAX_NOTES]:
-        for number, text in enumerate(wrapped(["; ".join(note.pieces)], WIDTH - 5, MAX_CHARS * 3)):
+        for number, text in enumerate(wrapped(note.pieces, WIDTH - 5, MAX_CHARS * 3)):
             yield [(f"{note.letter if not number else '':>3} {text}", DIM)]
     if len(notes) > MAX_NOTES:
         yield [(f"    ... and {counted(len(notes) - MAX_NOTES, 'more set')} of keys", DIM)]

@@ -31,7 +31,7 @@ def as_dict(
 ) -> dict[str, Any]:
     """Return an explanation as plain values.
 
-    ``sum`` and ``sessions`` have the totals, ``cost_pusd`` is in whole picodollars (1e-12 USD).
+    ``sum`` and ``sessions`` have the totals, ``cost_pusd`` is in picodollars (1e-12 USD).
     ``earlier``: of calls that are no rows.  ``spans`` have what each span states, by which keys,
     and what became of its call.
     """
@@ -100,7 +100,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "cost_source": verdict.cost_source,
         "price": None if verdict.price is None else _price(verdict.price),
         "rule": verdict.rule,
-        "why": verdict.why("the other span") or None,
+        "why": verdict.why(None if verdict.other is None else "the other span") or None,
         "other": None if verdict.other is None else _key(verdict.other),
         "gave": list(verdict.gave),
         "has_from": [{**_key(key), "gave": list(gave)} for key, gave in verdict.has_from],

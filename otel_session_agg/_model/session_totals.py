@@ -19,6 +19,7 @@ from otel_session_agg._model.merges import (
     MAX,
     SUM,
     Rule,
+    added_by,
     merged,
     rules_of,
     values_of,
@@ -155,12 +156,7 @@ class SessionTotals:
     """Roots that begin a trace that is not sampled, so not exported and not in members."""
 
     def __add__(self, other: SessionTotals) -> SessionTotals:
-        return SessionTotals(
-            *[
-                merge(mine, its)
-                for merge, mine, its in zip(_MERGERS, values(self), values(other), strict=True)
-            ]
-        )
+        return SessionTotals(*_added(self, other))
 
     def since(self, before: SessionTotals) -> SessionTotals:
         """Return what to add to totals that contain ``before`` so that they contain this."""
@@ -212,7 +208,7 @@ class SessionTotals:
 RULES = rules_of(SessionTotals)
 """The rules of all fields by name."""
 
-_MERGERS = tuple(rule.merge for rule in RULES.values())
+_added = added_by(RULES)
 _LESS = tuple(rule.less for rule in RULES.values())
 values = values_of(SessionTotals)
 """Return the values of all fields, of these totals or of those that grow."""

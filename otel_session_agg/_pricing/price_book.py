@@ -214,14 +214,14 @@ class PriceBook:
             if card.window[0] <= at_ns < card.window[1]:
                 break
         else:
-            card = self.find(key, at_ns).card
+            card = self._find(key, at_ns).card
             cards = (card, *cards[: MAX_WINDOWS - 1])
         texts = (key[0], *key[1], key[2], key[3], *(key[4] or ()))
         if all(len(text or "") <= MAX_NAME_LENGTH for text in texts):
             self._cards.put(key, cards)
         return card
 
-    def find(self, key: Key, at_ns: int) -> Priced:
+    def _find(self, key: Key, at_ns: int) -> Priced:
         """Return the card that calls are priced by at a time, and the entry that it is from."""
         provider, models, server_address, service_tier, terms = key
         if server_address is not None and server_address.count("/") > _BASE_SLASHES:

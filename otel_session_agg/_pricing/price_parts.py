@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from otel_session_agg._model.span import CALLS, Usage
 from otel_session_agg._pricing.modalities import with_output_type
-from otel_session_agg._pricing.origins import Origin, Priced
+from otel_session_agg._pricing.origins import OWN, Origin, Priced
 from otel_session_agg._pricing.price_book import Key, PriceBook, cost_of
 from otel_session_agg._pricing.rate_card import ALWAYS, Card, RateCard, Window
 from otel_session_agg._pricing.weights import CELLS, cells_of, price_name
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["WHOLE", "CallPrices", "PriceOfCall", "PricePart"]
 
-_OTHER_BOOK = Origin("own", "the application's own price book")
+_OTHER_BOOK = Origin(OWN, "of the application's price book")
 WHOLE = "whole call"
 """The name of the only part of a price that cannot be taken apart."""
 _OUTPUT, _REASONING, _REQUEST, _SEARCH = "output", "reasoning", "request", "web_search"
 
 
 class PricePart(NamedTuple):
-    """A kind of token, or of charge, of one call."""
+    """A kind of token, or of charge, of one call or of several alike."""
 
     name: str
     """As the user's own prices name it: ``input``, ``cache_read``, ``request`` ..."""
@@ -107,7 +107,7 @@ class CallPrices:
         for priced in known:
             if priced.card.window.from_ns <= call.start_ns < priced.card.window.until_ns:
                 return priced
-        known.append(self.prices.find(key, call.start_ns))
+        known.append(self.prices._find(key, call.start_ns))  # noqa: SLF001 -- as counting does
         return known[-1]
 
 

@@ -87,7 +87,7 @@ _IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSI
 """Readings that state a kind and a session: by kind, the ids of a session and of a conversation as
 stated, and whether there is only the latter."""
 _NAMES: dict[str, str] = {}
-"""Names that are valid as they stand; also so that the calls of a window share them."""
+"""Names that are valid as they stand; also so that the calls that are kept share them."""
 _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
 _NO_NAMES: list[str | None] = [None] * len(NAMES)
 _NO_EFFECTS: Effects = frozenset()

@@ -51,7 +51,10 @@ _REMEMBERED_SECONDS = 60.0
 """How long it is remembered that writing was slow."""
 
 _REMEMBERED_SHARE = 0.8
-"""How much of that is left after a write that was not: connecting is slow once."""
+"""How much of that is left after a write that was not slow: connecting is slow once.
+
+Of the time to connect so much is left after any write.
+"""
 
 
 class StoreQueue:

@@ -2,7 +2,7 @@
 
 Measures: bytes per open trace (``tracemalloc``: every object of ours, the engine's tables included; ids and attribute values
 belong to the application's own spans) with nothing below it, with open children, with 13 ended children that tell of no call, and with
-10 more that do, which the bounded window of recent calls keeps.  Then one root with a million children: rate and resident memory
+10 more that do, which are kept up to a bound.  Then one root with a million children: rate and resident memory
 per 100,000.  Then 100,000 open roots: the longest pause of the garbage collector's oldest generation, as spans below them end.
 
 Run: ``python -m tests.benchmarks.memory [--roots 100000] [--children 1000000] [--only trace root pauses]``
@@ -77,7 +77,7 @@ def end_child(engine: Engine, span: SpanData) -> None:
 
 
 def check(children: int = 50) -> None:
-    """Totals below two roots are right, however many of the calls fell out of the window."""
+    """Totals below two roots are right, however many of the calls were settled."""
     engine, spans = new_engine(2), Spans()
     open_roots(engine, 2)
     for number in range(children):
@@ -138,9 +138,9 @@ def _report_trace(roots: int) -> None:
     remembered = bytes_per_trace(few, tools=13)
     say(f"  with 13 ended below it, no calls:       {remembered:8.0f} bytes ({remembered - bytes_per_trace(few):+.0f})")
     calls = bytes_per_trace(few, tools=13, calls=10)
-    say(f"  and 10 model calls, in the window:      {calls:8.0f} bytes ({(calls - remembered) / 10:.0f} a call)")
+    say(f"  and 10 model calls, all kept:           {calls:8.0f} bytes ({(calls - remembered) / 10:.0f} a call)")
     full = bytes_per_trace(max(1, roots // 1000), calls=2000)
-    say(f"  with 2000 model calls, window full:     {full:8.0f} bytes")
+    say(f"  with 2000 model calls, as many kept as may be:{full:8.0f} bytes")
 
 
 # -- a million children ---------------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def _report_pauses(roots: int) -> None:
     engine, spans = new_engine(roots), Spans()
     open_roots(engine, roots)
     say(f"pause with nothing open {empty:.0f} ms, with {roots} roots open {longest_pause():.0f} ms")
-    for call, words in ((False, "tools"), (True, "model calls, kept in windows")):
+    for call, words in ((False, "tools"), (True, "model calls, kept up to a bound")):
         for number in range(1, 6):
             for trace in range(roots):
                 end_child(engine, spans.child(trace, number + 10 * call, call=call))

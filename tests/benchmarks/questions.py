@@ -8,7 +8,7 @@ store and with SQLite and Valkey.
 
 Run: ``python -m tests.benchmarks.questions [--only totals ...] [--against REVISION ...]``
 
-Read: medians; the versions take turns.  Each answer is checked before it is timed.
+Read: medians; the versions take turns.  Totals, live totals and what arrives are checked.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ def flush(library: Library, roots: int, rounds: int = _ROUNDS) -> tuple[float, f
     )
     with _pipeline(processor) as tracer:
         opened = [tracer.start_span("root") for _ in range(roots)]
-        processor.force_flush()
+        if not processor.force_flush():
+            message = "it did not finish"
+            raise AssertionError(message)
         taken = [1e3 * _seconds(processor.force_flush) for _ in range(rounds)]
         for span in opened:
             span.end()
@@ -143,7 +145,9 @@ def flush(library: Library, roots: int, rounds: int = _ROUNDS) -> tuple[float, f
 
 def same_id(library: Library, roots: int) -> tuple[float]:
     """Process CPU of one root in microseconds, with so many of one trace id open at once."""
-    processor = library.api.SessionSpanProcessor(BatchSpanProcessor(Null()))
+    exporter = Null()
+    exporter.keep = True
+    processor = library.api.SessionSpanProcessor(BatchSpanProcessor(exporter))
     with _pipeline(processor) as tracer:
         repeats = max(1, 1000 // roots)
         begin = time.process_time_ns()
@@ -152,7 +156,11 @@ def same_id(library: Library, roots: int) -> tuple[float]:
             for span in opened:
                 span.end()
             processor.force_flush()
-        return ((time.process_time_ns() - begin) / (roots * repeats) / _NS_PER_US,)
+        each = (time.process_time_ns() - begin) / (roots * repeats) / _NS_PER_US
+    if len(exporter.spans) != roots * repeats:
+        message = f"{len(exporter.spans)} roots left, not {roots * repeats}"
+        raise AssertionError(message)
+    return (each,)
 
 
 def _remote(trace_id: int, span_id: int) -> Any:

@@ -175,7 +175,7 @@ class TestMemory:
     """State."""
 
     def test_totals(self) -> None:
-        """Totals are right with the window overflowing, too."""
+        """Totals are right with more calls than are kept, too."""
         memory.check(600)
 
     def test_measures(self) -> None:

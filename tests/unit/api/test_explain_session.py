@@ -62,7 +62,7 @@ class TestExplainSession:
         assert (1, _COST_PUSD) == (explanation.earlier.num_model_events, explanation.earlier.cost_pusd)
         shown = sum(row.verdict.cost_pusd or 0 for row in explanation.spans if row.verdict is not None)
         assert explanation.rollup.cost_pusd == shown + explanation.earlier.cost_pusd == 2 * _COST_PUSD
-        assert "earlier calls, settled: 1 model call: 1,000 in, 100 out" in str(explanation)
+        assert "calls not remembered here: 1 model call: 1,000 in, 100 out" in str(explanation)
         assert explanation.to_dict()["earlier"]["cost_pusd"] == _COST_PUSD
 
     def test_only_its_own(self, provider: TracerProvider) -> None:

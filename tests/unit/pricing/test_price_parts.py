@@ -186,9 +186,9 @@ class TestOnce:
         found: list[Any] = []
 
         class Book(PriceBook):
-            def find(self, key: Any, at_ns: int) -> Any:
+            def _find(self, key: Any, at_ns: int) -> Any:
                 found.append(key)
-                return super().find(key, at_ns)
+                return super()._find(key, at_ns)
 
         prices = CallPrices(Book({"*": {"input": 1, "output": 1}}))
         for _ in range(3):

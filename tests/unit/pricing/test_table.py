@@ -136,13 +136,13 @@ class TestBounds:
         monkeypatch.setattr(price_book, "MAX_CARDS", 4)
         book = PriceBook({"*": {"input": 1}})
         found: list[Any] = []
-        original = book.find
+        original = book._find
 
         def watched(key: Any, at_ns: int) -> Any:
             found.append(key[1])
             return original(key, at_ns)
 
-        monkeypatch.setattr(book, "find", watched)
+        monkeypatch.setattr(book, "_find", watched)
         for number in range(20):
             cost_in(book, "steady")
             cost_in(book, f"m{number}")
