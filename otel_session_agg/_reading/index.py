@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._precedence import (
+    AGENT_NAMES,
     COSTS,
     GENERIC_COSTS,
     KINDS,
@@ -20,7 +21,14 @@ from otel_session_agg.conventions._precedence import (
     WEAK_SESSIONS,
     WRONG_KIND_NAMES,
 )
-from otel_session_agg.conventions._schema import Convention, Emitter, Events, Meaning, NamedSpans
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Emitter,
+    Events,
+    Meaning,
+    NamedSpans,
+    SpanNames,
+)
 
 _LISTS: tuple[tuple[str, int], ...] = (
     ("prompt", Meaning.PROMPT),
@@ -56,6 +64,9 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("tool", Meaning.TOOL),
     ("agent", Meaning.AGENT),
     ("metadata", Meaning.METADATA),
+    ("tool_name", Meaning.TOOL_NAME),
+    ("entity_name", Meaning.ENTITY_NAME),
+    ("chain_agent", Meaning.CHAIN_AGENT),
 )
 
 
@@ -76,6 +87,7 @@ _RANKED: tuple[tuple[str, int, dict[str, int]], ...] = (
     ("cost_parts", Meaning.COST_PART, _COST_ORDER),
     ("session", Meaning.SESSION, _positions((*SESSIONS, *WEAK_SESSIONS))),
     ("user", Meaning.USER, _positions(USERS)),
+    ("agent_name", Meaning.AGENT_NAME, _positions(AGENT_NAMES)),
 )
 _TEXTS = (
     ("texts", Meaning.USAGE_TEXT),
@@ -83,9 +95,11 @@ _TEXTS = (
     ("session_texts", Meaning.SESSION_TEXT),
     ("conversation_texts", Meaning.CONVERSATION_TEXT),
     ("user_texts", Meaning.USER_TEXT),
+    ("agent_texts", Meaning.AGENT_TEXT),
     ("billed", Meaning.BILLED),
     ("fees", Meaning.FEE),
     ("terms", Meaning.TERM),
+    ("first_tokens", Meaning.FIRST_TOKEN),
 )
 
 
@@ -131,6 +145,7 @@ class Index:
         self.named_spans: dict[str, list[tuple[NamedSpans, Kind]]] = {}
         self.emitters: list[Emitter] = []
         self.events: list[Events] = []
+        self.span_names: list[SpanNames] = []
         self.feedback_prefixes: tuple[str, ...] = ()
         self.feedback_events: frozenset[str] = frozenset()
         self.silent: set[str] = set()
@@ -175,6 +190,7 @@ class Index:
                 self.named_spans[name].sort(key=lambda row: precedence_of(row[0]))
         self.emitters.extend(convention.emitters)
         self.events.extend(convention.events)
+        self.span_names.extend(convention.span_names)
         self.feedback_prefixes += convention.feedback_prefixes
         self.feedback_events |= frozenset(convention.feedback_events)
 

@@ -14,12 +14,14 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from otel_session_agg._model.span import AnyAttributes, Kind, Reading, SpanEvent
 from otel_session_agg._reading.emitters import applies_to, depends_on_values, united
+from otel_session_agg._reading.entity_names import EntityNames, SpanNaming
 from otel_session_agg._reading.index import Index, KeyMeaning, keys_of, precedence_of
 from otel_session_agg._reading.plain_counts import PlainCounts, plain_counts
+from otel_session_agg._reading.plan_memory import PlanMemory
 from otel_session_agg._reading.sessions import SessionKeys, UserKeys, session_keys, user_keys
 from otel_session_agg.conventions._schema import Effect, Emitter, Meaning
 
@@ -39,16 +41,6 @@ meaning are looked at."""
 
 MAX_PLAN_CHARS = 4096
 """The same for all keys of a span together; 48 real ones have half of that."""
-
-_MAX_BYTES = 32_000_000
-"""Memory of all sets of keys together; a few hundred are in use, of about 10 kB each."""
-
-_PLAN_BYTES = 4096
-_KEY_BYTES = 64
-"""Memory of a set and of each of its keys, without the names."""
-
-_CHAR_BYTES = 4
-"""Memory of a character, at most."""
 
 PARTS = (
     Meaning.CACHE_READ, Meaning.CACHE_WRITE, Meaning.CACHE_WRITE_5M, Meaning.CACHE_WRITE_1H,
@@ -89,22 +81,22 @@ class ReadingPlan:
     """
 
     __slots__ = (
-        "billed", "effects", "emitters", "entries", "error_types", "families", "feedback",
-        "has_cost", "has_usage", "is_more_than_session", "kind_by_keys", "kind_memo", "kinds",
-        "model_texts", "names", "names_model", "one_kind_key", "outputs", "parts", "plain",
-        "plain_counts", "session", "states_cost", "terms", "texts", "user",
+        "billed", "effects", "emitters", "entities", "entries", "error_types", "families",
+        "feedback", "first_tokens", "has_cost", "has_usage", "is_more_than_session", "kind_by_keys",
+        "kind_memo", "kinds", "model_texts", "names", "names_model", "one_kind_key", "outputs",
+        "parts", "plain", "plain_counts", "session", "states_cost", "terms", "texts", "user",
     )  # fmt: skip
 
     def __init__(
         self,
         entries: Mapping[int, Sequence[KeyMeaning]],
         emitters: tuple[Emitter, ...],
-        scope: str,
+        naming: SpanNaming,
         *,
         feedback: bool,
     ) -> None:
         self.entries = entries
-        read = _read_in(scope, entries)
+        read = _read_in(naming.scope, entries)
         self.emitters = emitters
         """Rows that apply, as far as keys, scope and version decide."""
         self.effects = None if any(map(depends_on_values, emitters)) else united(emitters)
@@ -130,6 +122,7 @@ class ReadingPlan:
         self.has_cost = not _COSTS.isdisjoint(entries)
         self.billed = tuple(read.get(Meaning.BILLED, ()))
         self.states_cost = self.has_cost or bool(self.billed)
+        self.first_tokens = tuple(read.get(Meaning.FIRST_TOKEN, ()))
         self.terms = tuple(read.get(Meaning.TERM, ()))
         self.names_model = not MODEL_NAMES.isdisjoint(entries)
         self.names = tuple(
@@ -139,6 +132,7 @@ class ReadingPlan:
         )
         self.session: SessionKeys | None = session_keys(read, emitters)
         self.user: UserKeys | None = user_keys(read)
+        self.entities = EntityNames(read, naming)
         self.outputs = keys_of(entries, Meaning.OUTPUT)
         self.error_types = keys_of(entries, Meaning.ERROR_TYPE)
         self.feedback = feedback or Meaning.FEEDBACK in entries
@@ -150,9 +144,9 @@ class ReadingPlan:
         """The keys state more than kind and session, and names, which only model calls need."""
         is_more = self.is_more_than_session or self.session is not None
         self.plain: Reading | None = None
-        if not is_more and not self.kinds and self.kind_by_keys is not None:
-            self.plain = PLAIN[self.kind_by_keys]
-        """The reading, if the keys state nothing but a kind."""
+        if not is_more and not self.kinds and self.kind_by_keys is Kind.SPAN:
+            self.plain = PLAIN[Kind.SPAN]
+        """The reading, if the keys state nothing."""
 
 
 def _kind_by_keys(entries: Mapping[int, Sequence[KeyMeaning]]) -> Kind | None:
@@ -185,22 +179,6 @@ def _families(entries: Mapping[int, Sequence[KeyMeaning]]) -> tuple[Family, ...]
     return tuple((number, tuple(row.items())) for number, row in sorted(families.items()))
 
 
-class PlanMemory:
-    """The memory that remembered sets of keys take, with their plans."""
-
-    def __init__(self, forget: Callable[[], object]) -> None:
-        """``forget`` drops all of them; it is called when there are too many."""
-        self._forget = forget
-        self._used_bytes = 0
-
-    def add(self, keys: Collection[str]) -> None:
-        """Count the memory of one more set of keys."""
-        self._used_bytes += _PLAN_BYTES + _KEY_BYTES * len(keys) + _CHAR_BYTES * sum(map(len, keys))
-        if self._used_bytes > _MAX_BYTES:
-            self._used_bytes = 0
-            self._forget()
-
-
 class Scope:
     """One instrumentation scope at one version: the rows that apply to it, the plans of its spans.
 
@@ -211,7 +189,6 @@ class Scope:
         self, index: Index, name: str, version: str, memory: PlanMemory | None = None
     ) -> None:
         self._index = index
-        self._name = name
         self._memory = memory or PlanMemory(bool)
         self._emitters = tuple(row for row in index.emitters if applies_to(row, name, version))
         self._events = next((row for row in index.events if name.startswith(row.scopes)), None)
@@ -226,6 +203,7 @@ class Scope:
             if first is not None:
                 row, kind = first
                 self.named[span_name] = (precedence_of(row), kind, row.need_usage)
+        self._naming = SpanNaming(index.span_names, name)
         self.has_endings = any(name.startswith(".") for name in self.named)
         self._plans: dict[object, ReadingPlan] = {}
 
@@ -277,7 +255,7 @@ class Scope:
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
         self._memory.add(present)  # which may forget this scope
-        plan = self._plans[name] = ReadingPlan(entries, emitters, self._name, feedback=feedback)
+        plan = self._plans[name] = ReadingPlan(entries, emitters, self._naming, feedback=feedback)
         return plan
 
 

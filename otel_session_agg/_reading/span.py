@@ -31,13 +31,14 @@ from otel_session_agg._model.span import (
 )
 from otel_session_agg._reading.cost import read_cost
 from otel_session_agg._reading.emitters import Effects, effects_of
+from otel_session_agg._reading.first_token import read_first_token
 from otel_session_agg._reading.index import Index
+from otel_session_agg._reading.kept_readings import named_reading, reading_in_session
 from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.outcome import read_error, read_output
 from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, PLAIN, ReadingPlan, Scopes
 from otel_session_agg._reading.sessions import (
-    SessionKeys,
     name_in_text,
     read_session,
     read_user,
@@ -45,20 +46,13 @@ from otel_session_agg._reading.sessions import (
 from otel_session_agg._reading.terms import read_terms
 from otel_session_agg._reading.tokens import read_usage
 from otel_session_agg._reasons import DROPPED
-from otel_session_agg._untrusted.values import (
-    MAX_TEXT_CHARS,
-    first_text,
-)
+from otel_session_agg._untrusted.values import first_text, text
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._schema import Effect, Meaning
 
 MAX_BEGUN = 65_536
 """Open spans inside ``session()`` blocks that are remembered, about 250 bytes each: more than a
 process has open, so only those that never end, or are never handed in, are forgotten."""
-
-MAX_IN_SESSIONS = 4096
-"""Readings that are kept of spans that state only their session: about 1 kB each at most, and a
-span of another session costs no more than if none were kept."""
 
 MAX_NAMES = 4096
 """Names of providers, models, tiers and servers that are kept: a process has a few dozen."""
@@ -77,15 +71,13 @@ CARRYING_SCOPES = tuple(
 
 _CONTAINERS = frozenset({Kind.AGENT, Kind.CHAIN})
 # a global is read twenty times faster than an enum's member
-_MODEL, _EMBEDDING, _AGENT, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.AGENT, Kind.RETRIEVER
+_MODEL, _EMBEDDING, _RETRIEVER = Kind.MODEL, Kind.EMBEDDING, Kind.RETRIEVER
+_TOOL, _AGENT, _CHAIN = Kind.TOOL, Kind.AGENT, Kind.CHAIN
 
 INDEX = Index(CONVENTIONS)
 """What keys mean."""
 _SCOPES = Scopes(INDEX)
 """What the keys of spans meant so far, for each scope."""
-_IN_SESSIONS: Recent[tuple[Kind, str, str, bool], Reading] = Recent(MAX_IN_SESSIONS // 2)
-"""Readings that state a kind and a session: by kind, the ids of a session and of a conversation as
-stated, and whether there is only the latter."""
 _NAMES: dict[str, str] = {}
 """Names that are valid as they stand; also so that the calls that are kept share them."""
 _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
@@ -115,34 +107,17 @@ def read(span: SpanData, scopes: Scopes = _SCOPES) -> Reading:
             kind = plan.kind_by_keys
     if kind is None:
         kind = read_kind(scope, plan, attributes, span.name)
-    if kind is _MODEL:
-        return _read(span, plan, attributes, kind, billed=False)
-    billed = kind is _EMBEDDING or (plan.names_model and is_billed(plan, attributes))
-    if billed or span.failed or span.events or plan.is_more_than_session:
+    is_call = kind is _MODEL
+    billed = kind is _EMBEDDING or (
+        plan.names_model and not is_call and is_billed(plan, attributes)
+    )
+    if is_call or billed or span.failed or span.events or plan.is_more_than_session:
         return _read(span, plan, attributes, kind, billed=billed)
-    return PLAIN[kind] if plan.session is None else _in_session(plan.session, attributes, kind)
-
-
-def _in_session(keys: SessionKeys, attributes: Mapping[str, Any], kind: Kind) -> Reading:
-    """Return the reading of a span that states its kind and its session, as most spans of one do.
-
-    Readings of the last sessions are kept.
-    """
-    key, weak_key = keys.pair
-    value = attributes[key] if key is not None else None
-    beside = attributes[weak_key] if weak_key is not None else ""
-    if not type(value) is type(beside) is str or len(value) + len(beside) > MAX_TEXT_CHARS:
-        return _with_session(kind, *read_session(keys, attributes))
-    name = (kind, value, beside, not keys.strong)
-    reading = _IN_SESSIONS.get(name)
-    if reading is None:
-        reading = _with_session(kind, *read_session(keys, attributes))
-        _IN_SESSIONS.put(name, reading)
-    return reading
-
-
-def _with_session(kind: Kind, session: str | None, is_weak: bool) -> Reading:  # noqa: FBT001
-    return Reading(kind, session_id=session, session_is_weak=is_weak, is_plain=True)
+    session = plan.session
+    if kind is _TOOL or kind is _AGENT or (kind is _CHAIN and plan.entities.on_chain):
+        name = plan.entities.name(attributes, kind, span.name)
+        return named_reading(session, attributes, kind, name)
+    return PLAIN[kind] if session is None else reading_in_session(session, attributes, kind)
 
 
 def _read(
@@ -155,7 +130,7 @@ def _read(
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak, user, metadata = None, False, None, None
     if plan.session is not None:
-        in_session = _in_session(plan.session, attributes, kind)
+        in_session = reading_in_session(plan.session, attributes, kind)
         session, is_weak = in_session.session_id, in_session.session_is_weak
     if plan.user is not None:
         user, metadata = read_user(plan.user, attributes)
@@ -182,6 +157,8 @@ def _read(
     else:
         effects = _NO_EFFECTS
     provider, response_model, request_model, response_id, tier, address = names
+    tool, agent = _entity(span, plan, attributes, kind)
+    first_token = _first_token(span, plan, attributes) if kind is _MODEL else None
     ends_early = unsure_output = unsure_usage = misplaced = False
     if effects:
         ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
@@ -193,9 +170,26 @@ def _read(
             kind, usage, provider, response_model, request_model, response_id, recorded, tier,
             address, session, output, error, feedback, num_calls, ends_early, unsure_output,
             unsure_usage, misplaced, is_weak, ignored, 0, user, metadata, terms, billed,
-            False,
+            False, tool, agent, first_token,
         ),
     )  # fmt: skip
+
+
+def _entity(
+    span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind
+) -> tuple[str | None, str | None]:
+    """Return the names of the tool and of the agent that a span states."""
+    if kind is _TOOL:
+        return plan.entities.name(attributes, kind, span.name), None
+    names = plan.entities
+    if kind is _AGENT or (kind is _CHAIN and names.on_chain):
+        return None, names.name(attributes, kind, span.name)
+    return None, names.agent_of_call(attributes) if names.on_call and kind in CALLS else None
+
+
+def _first_token(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> int | None:
+    rows = plan.first_tokens
+    return read_first_token(rows, attributes, span) if rows or span.events else None
 
 
 def _figures(
@@ -236,8 +230,11 @@ def _names(
     found: list[str | None] = [None, None, None, None, None, None]
     for position, keys in plan.names:
         value = attributes[keys[0]]
-        name = _NAMES.get(value) if type(value) is str and position != _RESPONSE_ID else None
-        found[position] = name or _name(position, keys, attributes)
+        if position == _RESPONSE_ID:  # of few uses, so it is not kept
+            found[position] = text(value) or first_text(keys, attributes)
+        else:
+            name = _NAMES.get(value) if type(value) is str else None
+            found[position] = name or _name(keys, attributes)
     if plan.model_texts and found[2] is None:
         found[1] = name_in_text(plan.model_texts, attributes, found[1])
     if not plan.terms:
@@ -247,10 +244,10 @@ def _names(
     return found, terms
 
 
-def _name(position: int, keys: tuple[str, ...], attributes: Mapping[str, Any]) -> str | None:
-    """Return the first name under these keys; keep it, unless it is one of few uses."""
+def _name(keys: tuple[str, ...], attributes: Mapping[str, Any]) -> str | None:
+    """Return the first name under these keys; keep it."""
     name, value = first_text(keys, attributes), attributes[keys[0]]
-    if position != _RESPONSE_ID and name is not None and type(value) is str and value == name:
+    if name is not None and type(value) is str and value == name:
         if len(_NAMES) >= MAX_NAMES:
             _NAMES.clear()
         _NAMES[name] = name

@@ -83,6 +83,17 @@ class Meaning:
     """Text that contains the name of the user."""
     METADATA: Final = 53
     """An object in JSON with what else the application states of the session."""
+    TOOL_NAME: Final = 54
+    AGENT_NAME: Final = 55
+    """The name of an agent, on its own span or on that of a call which it makes."""
+    ENTITY_NAME: Final = 56
+    """The name of what the span is about: of a tool on one of a tool."""
+    FIRST_TOKEN: Final = 57
+    """When the first token of a model call came."""
+    AGENT_TEXT: Final = 58
+    """Text that contains the name of an agent."""
+    CHAIN_AGENT: Final = 59
+    """The name of an agent on a chain of it."""
 
 
 class Effect:

@@ -3,16 +3,16 @@
 A span may state one thing under several keys: an application uses two SDKs, or an instrumentation
 writes old and new names.  The first key with a valid value wins.  For most meanings (models,
 providers, tokens, outputs, terms ...) the order is that of ``CONVENTIONS``, and within a convention
-that of its table.  Kinds, session ids, users and costs have orders of their own below, because one
-vendor's keys may come both before and after another's.
+that of its table.  Kinds, session ids, users, agents and costs have orders of their own below,
+because one vendor's keys may come both before and after another's.
 
 In general a key that an application sets by hand comes before one that an instrumentation writes,
 a vendor's own key before one that several vendors share, and a key that says what it means before
 one that may mean anything.
 
-A new convention needs a place in ``CONVENTIONS``, and each of its keys for a kind, session, user or
-cost a place in that list; ``tests/unit/conventions/test_precedence.py`` says which is missing.  A
-key without a place is asked last.
+A new convention needs a place in ``CONVENTIONS``, and each of its keys for a kind, session, user,
+agent or cost a place in that list; ``tests/unit/conventions/test_precedence.py`` says which is
+missing.  A key without a place is asked last.
 """
 
 from __future__ import annotations
@@ -221,6 +221,20 @@ USERS: tuple[str, ...] = (
     "mastra.metadata.userId",
 )
 """Keys of the user of a session, in the order of the same vendors' sessions."""
+
+AGENT_NAMES: tuple[str, ...] = (
+    "crewai.agent.role",  # beside it, CrewAI writes a hash as GenAI's name of an agent
+    "agent.name",
+    "gen_ai.agent.name",
+    "agent_name",
+    "voltagent.agent.name",
+    "lk.agent_name",
+    "ai.telemetry.functionId",
+    "traceloop.association.properties.lc_agent_name",
+    "langsmith.metadata.lc_agent_name",
+    "langfuse.observation.metadata.lc_agent_name",
+)
+"""Keys of the agent, on its own spans and on those of calls."""
 
 COSTS: tuple[str | tuple[str, ...], ...] = (
     "langfuse.observation.cost_details",

@@ -1,7 +1,7 @@
 """The types that convention tables are made of: rows of data, no behaviour.
 
 Keys of one field stand in order of precedence, but for those that have a place in an order over all
-conventions: kinds, costs, session ids and users (``_precedence.py``).
+conventions: kinds, costs, session ids, users and agents (``_precedence.py``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import FirstToken
 from otel_session_agg.conventions._meanings import Effect, Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey, TermKey, TermText
 
@@ -23,6 +24,7 @@ __all__ = [
     "Meaning",
     "NameText",
     "NamedSpans",
+    "SpanNames",
     "Text",
 ]
 
@@ -113,6 +115,22 @@ class NamedSpans:
     """Their attributes name another kind, which is wrong: the name decides first."""
     need_usage: bool = False
     """Only spans that state usage have the kind; others are plain spans."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanNames:
+    """How spans of tools and agents are named: what is left is the name of the tool or agent."""
+
+    before: tuple[str, ...] = ()
+    """What stands before that name."""
+    after: tuple[str, ...] = ()
+    """What stands after it."""
+    nameless: tuple[str, ...] = ()
+    """Whole names that name no tool or agent, also where a key states them."""
+    scopes: tuple[str, ...] = ()
+    """Only on spans of these scopes (prefixes); empty: of any."""
+    nameless_before: tuple[str, ...] = ()
+    """How names begin that go on with something else, such as the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +240,17 @@ class Convention:
     content: tuple[str, ...] = ()
     tool: tuple[str, ...] = ()
     agent: tuple[str, ...] = ()
+    tool_name: tuple[str, ...] = ()
+    agent_name: tuple[str, ...] = ()
+    """Keys of the agent, also on calls; they have a place in ``_precedence.py``."""
+    chain_agent: tuple[str, ...] = ()
+    """Those of the same keys that state the agent on chains, too, and not the chain's own name."""
+    agent_texts: tuple[NameText, ...] = ()
+    """Read last on agents, calls and chains; the first group is JSON without its quotes."""
+    entity_name: tuple[str, ...] = ()
+    """Keys of the name of what a span is about, for tools and agents; asked last."""
+    span_names: tuple[SpanNames, ...] = ()
+    first_tokens: tuple[FirstToken, ...] = ()
+    first_token_events: tuple[str, ...] = ()
+    """Names of events, the first of which is at the first token of a model call."""
     emitters: tuple[Emitter, ...] = ()

@@ -7,6 +7,7 @@ after tools.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import SECONDS, FirstToken
 from otel_session_agg.conventions._schema import Convention, Kinds
 
 _KINDS = {
@@ -25,4 +26,8 @@ TABLE = Convention(
     kinds=(Kinds("agentops.span.kind", _KINDS),),
     cost=("gen_ai.usage.total_cost",),
     output=("agentops.entity.output",),
+    entity_name=("agentops.entity.name",),
+    # recorded: also as an event, which comes later
+    first_tokens=(FirstToken("gen_ai.streaming.time_to_first_token", SECONDS),),
+    first_token_events=("first_token_received",),
 )

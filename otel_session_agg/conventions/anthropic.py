@@ -7,7 +7,15 @@ the cached part, Claude Code's bare ``input_tokens`` does not.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, NamedSpans
+from otel_session_agg.conventions._first_token_rows import MILLISECONDS, FirstToken
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Effect,
+    Emitter,
+    Kinds,
+    NamedSpans,
+    SpanNames,
+)
 from otel_session_agg.conventions._term_rows import TermKey
 
 _TYPES = {"llm_request": Kind.MODEL, "interaction": Kind.AGENT, "tool": Kind.TOOL}
@@ -35,6 +43,10 @@ TABLE = Convention(
     request_model=("model",),
     terms=(TermKey("speed", "speed", only=frozenset({"fast", "normal", "standard"})),),
     session=("anthropic.session.id",),
+    tool_name=("tool_name",),
+    span_names=(SpanNames(nameless=("claude_code.tool", "claude_code.interaction")),),
+    # report: Claude Code's spans of requests have it
+    first_tokens=(FirstToken("ttft_ms", MILLISECONDS),),
     emitters=(
         Emitter(
             scopes=("",),

@@ -8,7 +8,8 @@ the GenAI names.  Copilot's ``github.copilot.cost`` is no money and is not read.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, NamedSpans
+from otel_session_agg.conventions._first_token_rows import MILLISECONDS, FirstToken
+from otel_session_agg.conventions._schema import Convention, NamedSpans, SpanNames
 
 TABLE = Convention(
     name="command_lines",
@@ -25,4 +26,7 @@ TABLE = Convention(
         "codex.turn.token_usage.reasoning_output_tokens",
         "codex.usage.reasoning_output_tokens",
     ),
+    span_names=(SpanNames(nameless=("session_task.turn",)),),
+    # source: the attribute names of Copilot Chat
+    first_tokens=(FirstToken("copilot_chat.time_to_first_token", MILLISECONDS),),
 )

@@ -26,6 +26,7 @@ TABLE = Convention(
     request_model=("genkit:name",),
     session=("genkit:sessionId",),
     output=("genkit:output",),
+    entity_name=("genkit:name",),
     emitters=(
         Emitter(
             scopes=("",),

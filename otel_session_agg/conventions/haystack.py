@@ -8,7 +8,14 @@ calls.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Kinds, NamedSpans, NameText, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Kinds,
+    NamedSpans,
+    NameText,
+    SpanNames,
+    Text,
+)
 
 _COMPONENTS = {
     "generator": Kind.MODEL,
@@ -42,4 +49,11 @@ TABLE = Convention(
         NameText(key, r'"meta": \{(?:[^{}]|\{[^{}]*\})*?"model": "([^"\\]+)"') for key in _OUTPUTS
     ),
     output=_OUTPUTS,
+    tool_name=("haystack.tool.name",),
+    entity_name=("haystack.component.name",),
+    span_names=(
+        SpanNames(
+            nameless=("haystack.agent.run", "haystack.agent.step.tool", "haystack.component.run"),
+        ),
+    ),
 )

@@ -20,4 +20,5 @@ TABLE = Convention(
     user=("honeyhive_user_properties.user_id", "honeyhive_user_id"),
     output=("honeyhive_outputs.result", "honeyhive_outputs"),
     feedback_prefixes=("honeyhive_feedback.",),
+    entity_name=("honeyhive_event_name",),
 )

@@ -7,6 +7,7 @@ overlap.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import INSTANT, FirstToken
 from otel_session_agg.conventions._schema import Convention, Kinds, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
@@ -44,4 +45,7 @@ TABLE = Convention(
     input=("langfuse.observation.input",),
     output=("langfuse.observation.output", "langfuse.trace.output"),
     content=("langfuse.observation.input", "langfuse.observation.output"),
+    agent_name=("langfuse.observation.metadata.lc_agent_name",),
+    chain_agent=("langfuse.observation.metadata.lc_agent_name",),
+    first_tokens=(FirstToken("langfuse.observation.completion_start_time", INSTANT),),
 )

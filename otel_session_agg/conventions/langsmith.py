@@ -62,4 +62,7 @@ TABLE = Convention(
     ),
     user=("langsmith.metadata.user_id",),
     feedback_prefixes=("langsmith.feedback.",),
+    agent_name=("langsmith.metadata.lc_agent_name",),
+    chain_agent=("langsmith.metadata.lc_agent_name",),
+    entity_name=("langsmith.trace.name",),
 )

@@ -6,6 +6,7 @@ Source: its extractors and cost service; recordings of 1.4.0.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import INSTANT, FirstToken
 from otel_session_agg.conventions._schema import Convention, Kinds, NameText, Text
 from otel_session_agg.conventions._term_rows import BilledText
 
@@ -40,4 +41,5 @@ TABLE = Convention(
     output=("langwatch.output",),
     feedback=("langwatch.reserved.evaluations",),
     feedback_prefixes=("langwatch.evaluation.",),
+    first_tokens=(FirstToken("langwatch.timestamps", INSTANT, member="first_token_at"),),
 )

@@ -6,6 +6,7 @@ Source: its exporter; ``model_generation`` holds the sum of its ``model_step`` c
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import INSTANT, FirstToken
 from otel_session_agg.conventions._schema import Convention, Kinds, NameText, Text
 
 _TYPES = {
@@ -30,4 +31,5 @@ TABLE = Convention(
     model_texts=(NameText("mastra.metadata.modelMetadata", r'"modelId":"([^"\\]+)"'),),
     session=("mastra.metadata.threadId",),
     user=("mastra.metadata.userId",),
+    first_tokens=(FirstToken("mastra.completion_start_time", INSTANT),),
 )

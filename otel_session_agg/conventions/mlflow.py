@@ -6,7 +6,7 @@ Source: its OTel translators; recordings of mlflow-skinny 3.17.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Kinds, Text
+from otel_session_agg.conventions._schema import Convention, Kinds, SpanNames, Text
 
 _TYPES = {
     "llm": Kind.MODEL,
@@ -42,4 +42,18 @@ TABLE = Convention(
     input=("mlflow.spanInputs",),
     output=("mlflow.spanOutputs",),
     content=("mlflow.spanInputs", "mlflow.spanOutputs"),
+    # recorded: 3.17 names the method of the framework
+    span_names=(
+        SpanNames(
+            nameless=(
+                "Agent.run",
+                "Agent.run_stream",
+                "AgentRunner.run",
+                "AgentRunner.run_streamed",
+            ),
+            scopes=("mlflow.",),
+        ),
+    ),
+    # recorded: of each chunk, and of each token of LangChain
+    first_token_events=("mlflow.chunk.item.0", "new_token"),
 )

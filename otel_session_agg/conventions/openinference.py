@@ -15,6 +15,7 @@ from otel_session_agg.conventions._schema import (
     Meaning,
     NamedSpans,
     NameText,
+    SpanNames,
     Text,
 )
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
@@ -269,4 +270,31 @@ TABLE = Convention(
         "llm.prompts",
     ),
     emitters=EMITTERS,
+    tool_name=("tool.name", "tool_call.function.name"),
+    agent_name=("agent.name",),
+    # recorded: 0.1.80 writes the metadata of LangChain's run there, which names the agent
+    agent_texts=(
+        NameText("metadata", r'"lc_agent_name": ?"((?:[^"\\]|\\.){1,1024})"', scopes=_LANGCHAIN),
+    ),
+    entity_name=("graph.node.name",),
+    # recorded: AG2, agno, autogen, CrewAI, DSPy, LlamaIndex and smolagents add the method
+    span_names=(
+        SpanNames(
+            after=(
+                "._execute_core",
+                ".on_messages_stream",
+                ".on_messages",
+                ".generate_reply",
+                ".initiate_chat",
+                ".__call__",
+                ".acall",
+                ".call",
+                ".arun",
+                ".run",
+            ),
+            nameless=("Agent.run", "Agent.arun", "Team.run", "Team.arun"),
+            scopes=("openinference.", "@arizeai/openinference"),
+        ),
+    ),
+    first_token_events=("First Token Stream Event",),
 )

@@ -6,7 +6,7 @@ price of the model.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Convention, Effect, Emitter
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, SpanNames
 
 TABLE = Convention(
     name="openlit",
@@ -18,6 +18,10 @@ TABLE = Convention(
     cost=("gen_ai.usage.cost",),
     session=("coding_agent.session.id",),
     user=("gen_ai.request.user",),
+    # recorded: 1.45 names the steps of an agent there
+    span_names=(
+        SpanNames(nameless_before=("invoke_agent ",), scopes=("openlit.instrumentation.crewai",)),
+    ),
     emitters=(
         Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),

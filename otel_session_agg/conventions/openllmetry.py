@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._operations import OPERATIONS
-from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, NameText, Text
+from otel_session_agg.conventions._schema import (
+    Convention,
+    Effect,
+    Emitter,
+    Kinds,
+    NameText,
+    SpanNames,
+    Text,
+)
 
 _KINDS = {"agent": Kind.AGENT, "tool": Kind.TOOL}
 _WRAPPERS = {"workflow": Kind.CHAIN, "task": Kind.CHAIN}
@@ -71,6 +79,22 @@ TABLE = Convention(
     input=("traceloop.entity.input",),
     output=("traceloop.entity.output",),
     content=("gen_ai.prompt.0.role", "gen_ai.completion.0.role"),
+    agent_name=("crewai.agent.role", "traceloop.association.properties.lc_agent_name"),
+    # recorded: as GenAI's name of an agent, 0.62.4 writes the name of any chain
+    chain_agent=("traceloop.association.properties.lc_agent_name",),
+    entity_name=("traceloop.entity.name", "crewai.crew.name"),
+    span_names=(
+        # recorded: agno's agent without a name is ``None.agent``
+        SpanNames(after=(".agent", ".tool"), nameless=("None.agent", "crewai.workflow")),
+        # recorded: 0.62.4 states this of the tools and calls of any agent
+        SpanNames(
+            nameless=("OpenAI Agent",), scopes=("opentelemetry.instrumentation.openai_agents",)
+        ),
+        # CrewAI's own spans
+        SpanNames(nameless=("execute agent", "call tool"), scopes=("crewai",)),
+    ),
+    # of each chunk; the second is older
+    first_token_events=("gen_ai.content.completion.chunk", "llm.content.completion.chunk"),
     emitters=(
         Emitter(
             scopes=("opentelemetry.instrumentation.langchain",),

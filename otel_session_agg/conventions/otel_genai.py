@@ -8,6 +8,12 @@ tables of their own families.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import (
+    MILLISECONDS,
+    NANOSECONDS,
+    SECONDS,
+    FirstToken,
+)
 from otel_session_agg.conventions._operations import OPERATIONS
 from otel_session_agg.conventions._schema import (
     Convention,
@@ -15,6 +21,7 @@ from otel_session_agg.conventions._schema import (
     Emitter,
     Kinds,
     NamedSpans,
+    SpanNames,
     Text,
 )
 from otel_session_agg.conventions._term_rows import USAGE_TERMS, BilledText, TermKey, TermText
@@ -166,6 +173,26 @@ TABLE = Convention(
     ),
     tool=("gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.tool.call.arguments"),
     agent=("gen_ai.agent.name", "gen_ai.agent.id"),
+    tool_name=("gen_ai.tool.name",),
+    agent_name=("gen_ai.agent.name",),
+    span_names=(
+        SpanNames(
+            before=("execute_tool ", "invoke_agent ", "create_agent "),
+            nameless=("execute_tool", "invoke_agent", "create_agent"),
+        ),
+    ),
+    first_tokens=(
+        FirstToken("gen_ai.response.time_to_first_chunk", SECONDS),
+        # the metric's name; recorded: AI SDK 7 and pydantic-ai 2.68 write it as an attribute
+        FirstToken("gen_ai.client.operation.time_to_first_chunk", SECONDS),
+        # recorded: OpenLIT 1.45 writes seconds, Strands 1.62 whole milliseconds
+        FirstToken("gen_ai.server.time_to_first_token", MILLISECONDS, scopes=("strands",)),
+        FirstToken("gen_ai.server.time_to_first_token", SECONDS),
+        # source: vLLM's and SGLang's span attributes
+        FirstToken("gen_ai.latency.time_to_first_token", SECONDS),
+        # documentation: Sentry's registry has it in seconds, Alibaba Cloud writes nanoseconds
+        FirstToken("gen_ai.response.time_to_first_token", SECONDS, whole=NANOSECONDS),
+    ),
     emitters=(
         Emitter(
             scopes=(

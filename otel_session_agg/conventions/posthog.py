@@ -7,6 +7,7 @@ part unless the flag states otherwise.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._first_token_rows import SECONDS, FirstToken
 from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, TermText
 
@@ -40,6 +41,8 @@ TABLE = Convention(
     user=("posthog.distinct_id", "$ai_user_id"),
     output=("$ai_output_choices",),
     content=("$ai_input", "$ai_output_choices"),
+    # documentation of its generation events
+    first_tokens=(FirstToken("$ai_time_to_first_token", SECONDS),),
     emitters=(
         Emitter(
             scopes=("",),

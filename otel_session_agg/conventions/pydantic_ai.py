@@ -14,6 +14,7 @@ from otel_session_agg.conventions._schema import (
     Emitter,
     NamedSpans,
     NameText,
+    SpanNames,
     Text,
 )
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
@@ -85,6 +86,11 @@ TABLE = Convention(
     ),
     output=("final_result",),
     agent=("agent_name",),
+    agent_name=("agent_name",),
+    span_names=(
+        SpanNames(nameless=("agent run", "running tool"), scopes=("pydantic-ai",)),
+        SpanNames(before=("Turn {turn} for agent ",), scopes=("logfire.openai_agents",)),
+    ),
     emitters=(
         Emitter(
             scopes=("pydantic-ai",),

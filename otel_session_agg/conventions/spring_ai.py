@@ -10,4 +10,5 @@ from otel_session_agg.conventions._schema import Convention
 TABLE = Convention(
     name="spring_ai",
     session=("spring.ai.chat.client.conversation.id",),
+    tool_name=("spring.ai.tool.definition.name",),
 )

@@ -3,11 +3,13 @@
 Source: Langfuse reads every key below ``gen_ai.usage.`` as a name of its usage details, so
 applications write the names of their provider's usage object there, some below ``llm.usage.``.
 Semantic Kernel's first versions wrote ``gen_ai.response.prompt_tokens``.  A key that another
-convention has belongs to that one.
+convention has belongs to that one.  The times to the first token are spellings that applications
+made up.
 """
 
 from __future__ import annotations
 
+from otel_session_agg.conventions._first_token_rows import MILLISECONDS, SECONDS, FirstToken
 from otel_session_agg.conventions._schema import Convention, Meaning
 from otel_session_agg.conventions._usage_fields import NAMES
 
@@ -33,4 +35,12 @@ TABLE: Convention = Convention(
     audio_completion=_keys(Meaning.AUDIO_COMPLETION),
     audio_cache_read=_keys(Meaning.AUDIO_CACHE_READ),
     tool_prompt=_keys(Meaning.TOOL_PROMPT),
+    first_tokens=(
+        *(
+            FirstToken(f"{prefix}.time_to_first_token_ms", MILLISECONDS)
+            for prefix in ("gen_ai.response", "gen_ai.server", "llm")
+        ),
+        FirstToken("gen_ai.server.ttft", SECONDS),
+        FirstToken("llm.time_to_first_token", SECONDS),
+    ),
 )

@@ -15,7 +15,8 @@ counts would prove that.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, Text
+from otel_session_agg.conventions._first_token_rows import MILLISECONDS, FirstToken
+from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Kinds, SpanNames, Text
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
 _OPERATIONS = {
@@ -102,6 +103,25 @@ TABLE = Convention(
     output=("ai.response.text", "ai.response.object", "ai.toolCall.result", "stream.response.text"),
     content=("ai.prompt.messages", "ai.response.text", "stream.prompt.messages"),
     tool=("ai.toolCall.id",),
+    tool_name=("ai.toolCall.name",),
+    # recorded: 7 writes it as GenAI's name of an agent
+    agent_name=("ai.telemetry.functionId",),
+    span_names=(
+        SpanNames(
+            nameless=(
+                "ai.toolCall", "ai.generateText", "ai.streamText", "ai.generateObject",
+                "ai.streamObject",
+            ),
+        ),
+        # recorded: 7 names the model there
+        SpanNames(nameless_before=("invoke_agent ",), scopes=("gen_ai",)),
+    ),
+    first_tokens=(
+        FirstToken("ai.response.msToFirstChunk", MILLISECONDS),
+        # recorded: OpenInference's processor for the AI SDK, 2.8, moves it there
+        FirstToken("metadata.ai.response.msToFirstChunk", MILLISECONDS),
+    ),
+    first_token_events=("ai.stream.firstChunk",),
     emitters=(
         Emitter(
             scopes=("",),

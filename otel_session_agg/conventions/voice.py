@@ -6,6 +6,7 @@ Source: their telemetry modules.  ``lk.llm_metrics`` repeats the span's own coun
 
 from __future__ import annotations
 
+from otel_session_agg.conventions._first_token_rows import SECONDS, FirstToken
 from otel_session_agg.conventions._schema import Convention, Meaning, Text
 
 TABLE = Convention(
@@ -19,4 +20,8 @@ TABLE = Convention(
     ),
     session=("conversation.id", "lk.job_id"),
     output=("lk.response.text",),
+    tool_name=("lk.function_tool.name",),
+    agent_name=("lk.agent_name",),
+    # source: LiveKit's attribute names; reports of Pipecat's spans
+    first_tokens=(FirstToken("lk.response.ttft", SECONDS), FirstToken("metrics.ttfb", SECONDS)),
 )

@@ -30,4 +30,6 @@ TABLE = Convention(
     cache_read=("usage.cached_tokens",),
     reasoning=("usage.reasoning_tokens",),
     session=("voltagent.conversation_id",),
+    agent_name=("voltagent.agent.name",),
+    entity_name=("entity.name",),
 )

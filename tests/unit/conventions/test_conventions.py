@@ -64,6 +64,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "output": lambda event: event.output == "7",
     "error_type": lambda event: event.error == "7",
     "feedback": lambda event: event.has_feedback,
+    "agent_name": lambda event: event.agent_name == "7",
 }
 """How it shows that the value 7 of a key was read as this field."""
 _PARTS = ("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "reasoning", "audio_prompt", "audio_completion",
@@ -80,6 +81,8 @@ _OTHER_FIELDS = {
     "tool",
     "agent",
 }
+_OF_TOOLS = {"tool_name", "entity_name"}
+_OF_CHAINS = {"chain_agent"}
 _INDIRECT = [
     pytest.param(field, key, id=f"{table.name}-{field}-{key}")
     for table in CONVENTIONS
@@ -93,7 +96,7 @@ class TestEveryKey:
 
     def test_fields(self) -> None:
         """No list of keys is left out here."""
-        assert {name for name, *_ in (*_LISTS, *_RANKED)} == _FIELDS.keys() | _OTHER_FIELDS
+        assert {name for name, *_ in (*_LISTS, *_RANKED)} == _FIELDS.keys() | _OTHER_FIELDS | _OF_TOOLS | _OF_CHAINS
 
     @pytest.mark.parametrize("field", _FIELDS)
     def test_read(self, field: str) -> None:
@@ -108,6 +111,18 @@ class TestEveryKey:
             attributes |= {"llm.token_count.prompt": 100, "llm.token_count.completion": 100}
         is_text = field in {"output", "metadata"} and not key.startswith("openai.response")
         return {**attributes, key: "7" if is_text else 7}
+
+    @pytest.mark.parametrize(
+        "key", [key for table in CONVENTIONS for field in sorted(_OF_TOOLS) for key in getattr(table, field)]
+    )
+    def test_names_of_tools(self, key: str) -> None:
+        """A key of a name is read on the spans of tools."""
+        assert "x" == read({"openinference.span.kind": "tool", key: "x"}).tool_name
+
+    @pytest.mark.parametrize("table", [table for table in CONVENTIONS if table.chain_agent], ids=lambda table: table.name)
+    def test_agents_of_chains(self, table: Convention) -> None:
+        """A key that is read on chains is read on calls, too."""
+        assert set(table.chain_agent) <= set(table.agent_name)
 
     @pytest.mark.parametrize(("field", "key"), _INDIRECT)
     def test_read_indirectly(self, field: str, key: str) -> None:

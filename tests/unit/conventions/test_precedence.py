@@ -12,6 +12,7 @@ from otel_session_agg import conventions
 from otel_session_agg._reading.span import INDEX
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import (
+    AGENT_NAMES,
     COSTS,
     GENERIC_COSTS,
     KINDS,
@@ -28,6 +29,7 @@ ORDERS: dict[str, Sequence[object]] = {
     "KINDS": KINDS,
     "SESSIONS and WEAK_SESSIONS": (*SESSIONS, *WEAK_SESSIONS),
     "USERS": USERS,
+    "AGENT_NAMES": AGENT_NAMES,
     "COSTS and GENERIC_COSTS": (*COSTS, *GENERIC_COSTS),
 }
 
@@ -38,6 +40,7 @@ def _places(table: Convention) -> dict[str, list[object]]:
         "KINDS": [row.place or row.key for row in table.kinds],
         "SESSIONS and WEAK_SESSIONS": [*table.session],
         "USERS": [*table.user],
+        "AGENT_NAMES": [*table.agent_name],
         "COSTS and GENERIC_COSTS": [*table.cost, *table.cost_text, *([table.cost_parts] if table.cost_parts else [])],
     }
 
@@ -86,6 +89,7 @@ class TestIndex:
         [
             ((Meaning.SESSION,), "SESSIONS and WEAK_SESSIONS"),
             ((Meaning.USER,), "USERS"),
+            ((Meaning.AGENT_NAME,), "AGENT_NAMES"),
             ((Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART), "COSTS and GENERIC_COSTS"),
         ],
     )
@@ -105,7 +109,15 @@ class TestIndex:
 
     def test_conventions(self) -> None:
         """Keys of all other meanings are asked convention by convention."""
-        own = {Meaning.SESSION, Meaning.USER, Meaning.COST, Meaning.COST_TEXT, Meaning.COST_PART, Meaning.KIND}
+        own = {
+            Meaning.SESSION,
+            Meaning.USER,
+            Meaning.AGENT_NAME,
+            Meaning.COST,
+            Meaning.COST_TEXT,
+            Meaning.COST_PART,
+            Meaning.KIND,
+        }
         rows = [row for entries in INDEX.entries.values() for row in entries if row.meaning not in own]
         numbers = [row.convention for row in sorted(rows, key=lambda row: row.precedence)]
         assert sorted(numbers) == numbers

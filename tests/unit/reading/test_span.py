@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 import pytest
 
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION, Kind, Reading, SpanData, SpanEvent, Usage
+from otel_session_agg._reading import kept_readings
 from otel_session_agg._reading import span as reading
+from otel_session_agg._reading.entity_names import SpanNaming
+from otel_session_agg._reading.kept_readings import MAX_KEPT
 from otel_session_agg._reading.plan import ReadingPlan
-from otel_session_agg._reading.span import MAX_IN_SESSIONS, MAX_NAMES, Reader
+from otel_session_agg._reading.span import MAX_NAMES, Reader
 from otel_session_agg.conventions._schema import Effect, Emitter
 from tests.support.apps import CALL
 
@@ -111,15 +114,15 @@ class TestInSession:
                 assert (kind, *expected) == (found.kind, *session(found))
 
     def test_kept(self) -> None:
-        """The reading of such a span is made once for each kind and session."""
+        """The reading of such a span is made once for each kind, name and session."""
         first = reading.read(span({**self.TOOL, "session.id": "kept"}))
         assert first is reading.read(span({**self.TOOL, "session.id": "kept", "app.key": 1}))
-        assert Reading(Kind.TOOL, session_id="kept", is_plain=True) == first
+        assert Reading(Kind.TOOL, session_id="kept", is_plain=True, tool_name="chat") == first
 
     def test_more(self) -> None:
         """A failure, an output, a user or an event are read, too."""
         plain = span({**self.TOOL, "session.id": "more"})
-        assert reading.read(plain) == Reading(Kind.TOOL, session_id="more", is_plain=True)
+        assert reading.read(plain) == Reading(Kind.TOOL, session_id="more", is_plain=True, tool_name="chat")
         assert "error" == reading.read(plain._replace(failed=True)).error
         assert "u" == reading.read(span({**plain.attributes, "user.id": "u"})).user_id
         assert "o" == reading.read(span({**plain.attributes, "output.value": "o"})).output
@@ -152,9 +155,11 @@ class TestInSession:
 
     def test_bound(self) -> None:
         """Readings are kept up to a bound."""
-        for number in range(MAX_IN_SESSIONS):
+        for number in range(MAX_KEPT):
             assert f"s-{number}" == reading.read(span({"session.id": f"s-{number}"})).session_id
-        assert len(reading._IN_SESSIONS.young) + len(reading._IN_SESSIONS._old) <= MAX_IN_SESSIONS
+            assert f"t-{number}" == reading.read(span({"gen_ai.tool.name": f"t-{number}"})).tool_name
+        for kept in (kept_readings._IN_SESSIONS, kept_readings._NAMED):
+            assert len(kept.young) + len(kept._old) <= MAX_KEPT
 
 
 class TestNames:
@@ -222,7 +227,7 @@ class TestFields:
             (Effect.UNSURE_USAGE, Reading(Kind.MODEL, unsure_usage=True)),
             (Effect.MISPLACED, Reading(Kind.MODEL, misplaced=True)),
         ):
-            plan = ReadingPlan({}, (Emitter(("",), "a test", effects={effect}),), "", feedback=False)
+            plan = ReadingPlan({}, (Emitter(("",), "a test", effects={effect}),), SpanNaming((), ""), feedback=False)
             assert expected == reading._read(span({}), plan, {}, Kind.MODEL, billed=False)
 
 
