@@ -5,7 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from otel_session_agg._model.rollup import At, Rollup
+from otel_session_agg._model.detail_sums import sum_of_details
+from otel_session_agg._model.details import NO_DETAILS, Details
+from otel_session_agg._model.dimensions import (
+    Dimension,
+    DimensionValue,
+    dimension_of,
+    is_same,
+    merged_dimensions,
+)
+from otel_session_agg._model.rollup import NOTHING, At, Rollup
 from otel_session_agg._model.session_totals import (
     MAX_LINKS,
     MAX_TRACES,
@@ -18,9 +27,17 @@ from otel_session_agg._model.session_totals import (
     merged_metadata,
     values,
 )
+from otel_session_agg._model.turns import Turn, dearest
+from otel_session_agg.attributes import USER_ID
 
-_KEPT = tuple(name for name in RULES if name not in {"members", "traces"})
+_KEPT = tuple(name for name in RULES if name not in {"members", "rollup", "traces"})
 """Fields that are kept as they are in a value."""
+
+_MAX_DETAILS = 4
+"""Details of roots that wait to be added up at once, about 3 kB each.
+
+They are added when there are so many, or when somebody asks.
+"""
 
 
 class GrowingTotals:
@@ -29,18 +46,21 @@ class GrowingTotals:
     Not thread-safe.  ``totals`` is the value of the moment, made once per change.
     """
 
-    __slots__ = ("_earliest", "_frozen", "_members", "trace_ids", *_KEPT)
+    __slots__ = ("_details", "_earliest", "_frozen", "_members", "_rollup", "trace_ids", *_KEPT)
 
     # the types of those that change here
-    rollup: Rollup
     num_open: int
     more_traces: int
     num_roots: int
+    num_repeats: int
     root_ns: int
     num_parts: int
     part_ns: int
     user: At | None
     metadata: Mapping[str, Labelled]
+    dimensions: Mapping[str, Dimension]
+    dearest_turn: Turn | None
+    first_input: At | None
     last_began_ns: int
     is_budget_exceeded: bool
     last_root: LastRoot | None
@@ -54,14 +74,35 @@ class GrowingTotals:
             setattr(self, name, getattr(totals, name))
         self.trace_ids = dict.fromkeys(sorted(totals.traces))
         """Trace ids, in the order of arrival."""
+        self._rollup = totals.rollup
+        self._details: list[Details] = []
+        """Details that are not in the rollup yet."""
         self._earliest = list(totals.members)
         self._members: tuple[Member, ...] | None = totals.members
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
         """Add totals over more events."""
-        self.rollup += rollup
+        if self._rollup is NOTHING:
+            self._rollup = rollup
+        else:
+            self._rollup = self._rollup.plus_counts(rollup)
+            if rollup.details is not NO_DETAILS:
+                self._details.append(rollup.details)
+                if len(self._details) >= _MAX_DETAILS:
+                    self._add_details()
         self._frozen = None
+
+    @property
+    def rollup(self) -> Rollup:
+        """The totals over events."""
+        if self._details:
+            self._add_details()
+        return self._rollup
+
+    def _add_details(self) -> None:
+        details = sum_of_details([self._rollup.details, *self._details])
+        self._rollup, self._details = self._rollup.with_details(details), []
 
     def add_root(
         self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True
@@ -87,6 +128,28 @@ class GrowingTotals:
             self.num_unsampled += not is_sampled
         self._frozen = None
 
+    def add_repeats(self, number: int) -> None:
+        """Add roots of traces whose calls all count in other traces."""
+        self.num_repeats += number
+        self._frozen = None
+
+    def add_turn(self, turn: Turn) -> bool:
+        """Note what a turn has used by now; return whether that changes anything."""
+        found = dearest(self.dearest_turn, turn)
+        if found == self.dearest_turn:
+            return False
+        self.dearest_turn, self._frozen = found, None
+        return True
+
+    def is_first_input(self, time_ns: int, span_id: int) -> bool:
+        """Return whether an input is earlier than that which is known."""
+        known = self.first_input
+        return known is None or (time_ns, span_id) < (known.time_ns, known.span_id)
+
+    def add_first_input(self, first_input: At) -> None:
+        """Set the first input of the session."""
+        self.first_input, self._frozen = first_input, None
+
     def exported(self, root: LastRoot) -> None:
         """Note that a root that has left is exported."""
         if self.last_root is None or self.last_root < root:
@@ -105,16 +168,43 @@ class GrowingTotals:
             self._frozen = None
         return is_new
 
-    def add_labels(self, labels: SessionTotals) -> bool:
-        """Add user and metadata; return whether anything of it is new."""
-        user, metadata = (
+    def add_labels(self, labels: SessionTotals, *, has_user: bool = False) -> bool:
+        """Add user, metadata and dimensions; return whether anything of it is new.
+
+        ``has_user``: whether the user is a dimension, too.
+        """
+        user, metadata, dimensions = (
             first_user(self.user, labels.user),
             merged_metadata(self.metadata, labels.metadata),
+            merged_dimensions(self.dimensions, labels.dimensions),
         )
-        if user == self.user and metadata == self.metadata:
+        one = dimension_of(labels.user) if has_user and labels.user is not None else None
+        if one is not None:
+            dimensions = merged_dimensions(dimensions, {USER_ID: one})
+        if user == self.user and metadata == self.metadata and dimensions is self.dimensions:
             return False
         self.user, self.metadata, self._frozen = user, metadata, None
+        self.dimensions = dimensions
         return True
+
+    def add_dimensions(
+        self, values: Mapping[str, DimensionValue], time_ns: int, span_id: int
+    ) -> int:
+        """Add what one root states; return how many of its dimensions have another value here."""
+        known, num_others, is_new = self.dimensions, 0, False
+        for name, value in values.items():
+            before = known.get(name)
+            if before is None:
+                is_new = True
+                continue
+            is_new = is_new or time_ns <= before.time_ns
+            # values of one resource are the same objects
+            if value is not before.value and not is_same(value, before.value):
+                num_others += 1
+        if is_new:
+            new = {name: Dimension(time_ns, span_id, value) for name, value in values.items()}
+            self.dimensions, self._frozen = merged_dimensions(known, new), None
+        return num_others
 
     def began(self, start_ns: int) -> None:
         """Note the start of a root or a ``session()`` block."""

@@ -104,18 +104,22 @@ def rules_of(totals: type) -> dict[str, Rule]:
 
 
 def by_slots(totals: type) -> Callable[..., None]:
-    """Return an ``__init__`` for frozen totals that sets each field through its slot.
+    """Return an ``__init__`` for frozen totals that takes a third of the time of the usual one.
 
     No field may have a factory.
 
-    The one that a frozen data class has sets it by its name, which takes nearly twice as long.
+    Fields of a frozen data class can only be set by a call for each.  So while they are set, the
+    new object is of a class with the same slots that is not frozen.
     """
     names = [one.name for one in fields(totals)]
-    known: dict[str, Any] = {f"set_{name}": getattr(totals, name).__set__ for name in names}
-    known.update({f"default_{one.name}": one.default for one in fields(totals)})
+    known: dict[str, Any] = {f"default_{one.name}": one.default for one in fields(totals)}
+    known["Unfrozen"] = type(totals.__name__, totals.__bases__, {"__slots__": names})
+    known["Totals"], known["become"] = totals, object.__dict__["__class__"].__set__
     head = ", ".join(f"{name}=default_{name}" for name in names)
-    body = "\n".join(f"    set_{name}(self, {name})" for name in names)
-    exec(f"def __init__(self, {head}):\n{body}", known)  # noqa: S102 -- as ``dataclass`` does it
+    lines = ["become(self, Unfrozen)", *(f"self.{name} = {name}" for name in names)]
+    body = "\n    ".join([*lines, "self.__class__ = Totals"])
+    text = f"def __init__(self, {head}):\n    {body}"
+    exec(text, known)  # noqa: S102 -- as ``dataclass`` does it
     made: Callable[..., None] = known["__init__"]
     made.__qualname__, made.__module__ = f"{totals.__qualname__}.__init__", totals.__module__
     made.__annotations__ = {one.name: one.type for one in fields(totals)}
@@ -123,6 +127,14 @@ def by_slots(totals: type) -> Callable[..., None]:
 
 
 _SYMBOLS = {add: "+", or_: "|"}
+_OF_TWO: dict[Callable[[Any, Any], Any], Callable[[Any, Any], Any]] = {
+    _maybe: add,
+    _min: min,
+    _max: max,
+}
+"""What merges two values that are both stated."""
+_SAME = frozenset({_union, _min, _max})
+"""Merges of two equal values that are the same value."""
 
 
 def added_by(rules: dict[str, Rule]) -> Callable[[Any, Any], tuple[Any, ...]]:
@@ -130,10 +142,13 @@ def added_by(rules: dict[str, Rule]) -> Callable[[Any, Any], tuple[Any, ...]]:
 
     Nearly all fields are whole numbers or not stated; for these no function is called.
     """
-    known = {f"merge_{name}": rule.merge for name, rule in rules.items()}
+    known = {f"merge_{name}": _OF_TWO.get(rule.merge, rule.merge) for name, rule in rules.items()}
     rows = [
         f"a.{name} {_SYMBOLS[rule.merge]} b.{name}"
         if rule.merge in _SYMBOLS
+        else f"a.{name} if b.{name} is None else b.{name} if a.{name} is None"
+        f" else a.{name} if a.{name} == b.{name} else merge_{name}(a.{name}, b.{name})"
+        if rule.merge in _SAME
         else f"a.{name} if b.{name} is None else b.{name} if a.{name} is None"
         f" else merge_{name}(a.{name}, b.{name})"
         for name, rule in rules.items()

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from otel_session_agg._model.detailed import Detailed
+from otel_session_agg._model.details import DETAILS, NO_DETAILS, Details
+from otel_session_agg._model.details_text import detail_rows, time_split
 from otel_session_agg._model.merges import (
     ANY,
     FIRST,
@@ -19,6 +22,7 @@ from otel_session_agg._model.merges import (
     MIN,
     SUM,
     UNION,
+    Rule,
     added_by,
     by_slots,
     merged,
@@ -30,7 +34,6 @@ from otel_session_agg._untrusted.formatting import (
     as_repr,
     counted,
     dollars,
-    duration,
     short,
 )
 from otel_session_agg._untrusted.values import PUSD_PER_USD
@@ -45,7 +48,7 @@ class At(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Rollup:
+class Rollup(Detailed):
     """Totals over a set of events (of one session root, or of a whole session)."""
 
     num_events: int = merged(SUM, 0)
@@ -79,11 +82,21 @@ class Rollup:
     output: At | None = merged(LATEST)
     error: At | None = merged(LATEST)
     session: At | None = merged(FIRST)
+    details: Details = merged(DETAILS, NO_DETAILS)
+    """What the totals are made of, and where the time went; empty when ``breakdown`` is off."""
 
     def __add__(self, other: Rollup) -> Rollup:
         if self is NOTHING:  # as the first of a session is added to
             return other
         return Rollup(*_added(self, other))
+
+    def plus_counts(self, other: Rollup) -> Rollup:
+        """Return the sum, but with the details of this one only."""
+        return Rollup(*_added_counts(self, other))
+
+    def with_details(self, details: Details) -> Rollup:
+        """Return the same with other details."""
+        return Rollup(*(*values(self)[:-1], details))
 
     @property
     def cost_usd(self) -> float | None:
@@ -120,6 +133,7 @@ class Rollup:
         ``prompt_tokens`` includes cache reads and writes, ``completion_tokens`` reasoning.
         ``start_time_unix_ns`` and ``end_time_unix_ns`` are whole nanoseconds since the Unix epoch.
         ``models`` is sorted.  ``output`` and ``error`` are the last ones, ``session_id`` the first.
+        ``by_model``, ``by_agent`` and ``by_tool`` are the rows by name.
         """
         return {
             "cost_usd": self.cost_usd,
@@ -128,6 +142,7 @@ class Rollup:
             "start_time_unix_ns": self.start_ns,
             "end_time_unix_ns": self.end_ns,
             "duration_ms": self.duration_ms,
+            **self.details_to_dict(),
             "models": sorted(self.models),
             "output": _value(self.output),
             "error": _value(self.error),
@@ -146,7 +161,7 @@ class Rollup:
         return Rollup(
             *[
                 less(now, then)
-                for less, now, then in zip(_LESS, _values(self), _values(before), strict=True)
+                for less, now, then in zip(_LESS, values(self), values(before), strict=True)
             ]
         )
 
@@ -158,17 +173,23 @@ def duration_ms(start_ns: int | None, end_ns: int | None) -> float | None:
 
 def facts_of(rollup: Rollup) -> list[str]:
     """Return the totals in words for one line, the cost first."""
-    rows = (row for row in rows_of(rollup) if row[0] != "output")  # no output: lines go to logs
+    rows = (row for row in _rows(rollup) if row[0] != "output")  # no output: lines go to logs
     return [
         value if name in _NAMELESS else f"{name} {short(value, _MAX_WORDS)}" for name, value in rows
     ]
 
 
 def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
+    """Return the totals, and what they are made of, as names and values for a table."""
+    return [*_rows(rollup), *detail_rows(rollup)]
+
+
+def _rows(rollup: Rollup) -> list[tuple[str, str]]:
     """Return the totals as names and values for people; of zeros only tokens and events."""
     parts = [f"{getattr(rollup, name)} {word}" for name, word in _PARTS if getattr(rollup, name)]
     is_known = rollup.total_tokens is not None or not rollup.num_model_events
     tokens = counted(rollup.total_tokens or 0, "token") if is_known else "unknown tokens"
+    lasted_ms = rollup.duration_ms
     counts = ((name, word, getattr(rollup, field)) for name, field, word in _COUNTED)
     rows = [
         (
@@ -181,7 +202,7 @@ def rows_of(rollup: Rollup) -> list[tuple[str, str]]:
             for name, word, number in counts
             if number or name == "events"
         ),
-        ("duration", duration(rollup.duration_ms) if rollup.duration_ms is not None else None),
+        ("duration", None if lasted_ms is None else time_split(lasted_ms, rollup)),
         ("feedback", "feedback" if rollup.has_feedback else None),
         ("models", ", ".join(sorted(rollup.models)) or None),
         ("output", _value(rollup.output)),
@@ -196,15 +217,16 @@ def _value(at: At | None) -> str | None:
 
 
 Rollup.__init__ = by_slots(Rollup)  # type: ignore[method-assign]
-_RULES = rules_of(Rollup)
-_added = added_by(_RULES)
-_LESS = tuple(rule.less for rule in _RULES.values())
-_values = values_of(Rollup)
+RULES = rules_of(Rollup)
+_added = added_by(RULES)
+_added_counts = added_by({**RULES, "details": Rule("kept", lambda mine, _: mine)})
+_LESS = tuple(rule.less for rule in RULES.values())
+values = values_of(Rollup)
 _MAX_WORDS = 80
 """Characters of names and errors in a line."""
 _PLAIN = tuple(
     name
-    for name, rule in _RULES.items()
+    for name, rule in RULES.items()
     if rule in {SUM, MAYBE, ANY}
     and name not in {"num_computed", "num_recorded", "cost_pusd", "num_winners"}
 )

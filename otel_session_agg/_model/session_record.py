@@ -9,8 +9,10 @@ from typing import Any
 
 from otel_session_agg._model.rollup import Rollup, facts_of, rows_of
 from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._reasons import OPEN_TRACES
 from otel_session_agg._untrusted.formatting import as_html, as_repr, duration, short
+from otel_session_agg.attributes import USER_ID
 
 __all__ = ["SessionRecord"]
 
@@ -45,6 +47,36 @@ class SessionRecord:
     def num_traces(self) -> int:
         """Traces of the session; a trace over several processes counts once."""
         return self.totals.num_traces
+
+    @property
+    def num_turns(self) -> int:
+        """Turns of the session: traces that begin in it, without repeats of others' calls."""
+        return self.totals.num_turns
+
+    @property
+    def first_input(self) -> str | None:
+        """The first input, as text; ``None`` also where ``outputs`` is off."""
+        return self.totals.first_input.value if self.totals.first_input is not None else None
+
+    @property
+    def last_output(self) -> str | None:
+        """The last output, as text; ``None`` also where ``outputs`` is off."""
+        return self.rollup.output.value if self.rollup.output is not None else None
+
+    @property
+    def average_turn_cost_usd(self) -> float | None:
+        """Known cost for each turn, USD; ``None`` when it is not known."""
+        return self.totals.average_turn_cost_usd
+
+    @property
+    def average_turn_tokens(self) -> float | None:
+        """Tokens for each turn; ``None`` when they are not known."""
+        return self.totals.average_turn_tokens
+
+    @property
+    def dearest_turn(self) -> Turn | None:
+        """The turn that cost most, with its trace id; ``None`` when no cost is known."""
+        return self.totals.dearest_turn
 
     @property
     def num_unsampled_traces(self) -> int:
@@ -85,6 +117,11 @@ class SessionRecord:
     def metadata(self) -> Mapping[str, str | bool | int | float]:
         """Metadata that the application stated about the session."""
         return {name: label.value for name, label in self.totals.metadata.items()}
+
+    @property
+    def dimensions(self) -> Mapping[str, str | bool | int | float]:
+        """What the session is grouped by: values of the names in the setting ``dimensions``."""
+        return self.totals.dimension_values
 
     @property
     def members(self) -> tuple[tuple[int, int], ...]:
@@ -134,7 +171,13 @@ class SessionRecord:
             "end_reason": self.end_reason,
             "user_id": self.user_id,
             "metadata": self.totals.metadata_as_json(),
+            "dimensions": dict(self.dimensions),
             "num_traces": self.num_traces,
+            "num_turns": self.num_turns,
+            "first_input": self.first_input,
+            "average_turn_cost_usd": self.average_turn_cost_usd,
+            "average_turn_tokens": self.average_turn_tokens,
+            "dearest_turn": _turn_as_dict(self.dearest_turn),
             "num_unsampled_traces": self.num_unsampled_traces,
             "average_trace_latency_ms": self.average_trace_latency_ms,
             "is_partial": self.is_partial,
@@ -166,7 +209,7 @@ class SessionRecord:
             ("revision", str(self.revision)),
             ("ended by", self.end_reason),
             ("user", self.user_id),
-            *((f"metadata.{name}", str(value)) for name, value in sorted(self.metadata.items())),
+            *((f"metadata.{name}", str(value)) for name, value in sorted(self._labels().items())),
             ("traces", str(self.num_traces)),
             (
                 "unsampled traces",
@@ -177,6 +220,23 @@ class SessionRecord:
         ]
         return [(name, short(value)) for name, value in rows if value is not None]
 
+    def _labels(self) -> Mapping[str, str | bool | int | float]:
+        """Return metadata and dimensions, as they are written below ``metadata.``."""
+        found = {**self.metadata, **self.dimensions}
+        found.pop(USER_ID, None)
+        return found
+
     @property
     def _digest(self) -> bytes:
         return sha256(f"{self.revision}\0{self.session_id}".encode(errors="surrogatepass")).digest()
+
+
+def _turn_as_dict(turn: Turn | None) -> dict[str, Any] | None:
+    """Return a turn as plain values for JSON."""
+    if turn is None:
+        return None
+    return {
+        "cost_usd": turn.cost_usd,
+        "total_tokens": turn.total_tokens,
+        "trace_id": f"{turn.trace_id:032x}",
+    }

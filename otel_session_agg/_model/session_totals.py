@@ -13,8 +13,15 @@ from math import isfinite
 from operator import add, or_
 from typing import Any, NamedTuple
 
+from otel_session_agg._model.dimensions import (
+    Dimension,
+    DimensionValue,
+    merged_dimensions,
+    values_of,
+)
 from otel_session_agg._model.merges import (
     ANY,
+    FIRST,
     LATEST,
     MAX,
     SUM,
@@ -22,9 +29,12 @@ from otel_session_agg._model.merges import (
     added_by,
     merged,
     rules_of,
-    values_of,
 )
+from otel_session_agg._model.merges import values_of as fields_of
 from otel_session_agg._model.rollup import NOTHING, At, Rollup
+from otel_session_agg._model.turns import DEAREST, Turn
+from otel_session_agg._untrusted.values import PUSD_PER_USD
+from otel_session_agg.attributes import USER_ID
 
 MAX_LINKS = 128
 """Roots that a session record links to.
@@ -112,6 +122,8 @@ USER = Rule("user", first_user)
 """The first that the application stated, else the first that a span stated."""
 METADATA = Rule("metadata", merged_metadata)
 """By name the value with the later time; the value that sorts last decides a tie."""
+DIMENSIONS = Rule("dimensions", merged_dimensions)
+"""By name the value with the earlier time, as ``FIRST``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,8 @@ class SessionTotals:
     """Session roots that are exported, the earliest first."""
     num_roots: int = merged(SUM, 0)
     """Roots that begin a trace."""
+    num_repeats: int = merged(SUM, 0)
+    """Those of traces whose calls all count in other traces: they are no turns."""
     root_ns: int = merged(SUM, 0)
     """Their durations, nanoseconds."""
     num_parts: int = merged(SUM, 0)
@@ -142,6 +156,12 @@ class SessionTotals:
     """The user of the session."""
     metadata: Mapping[str, Labelled] = merged(METADATA, factory=dict)
     """Metadata of the session by name."""
+    dimensions: Mapping[str, Dimension] = merged(DIMENSIONS, factory=dict)
+    """What the session is grouped by, by name; ``dimension_values`` is to be read."""
+    dearest_turn: Turn | None = merged(DEAREST)
+    """Of the turns whose cost is known, that which costs most."""
+    first_input: At | None = merged(FIRST)
+    """The input of the first span that has one, where outputs are kept."""
     last_began_ns: int = merged(MAX, 0)
     """When the last root or ``session()`` block began: Unix nanoseconds, by its host's clock."""
     is_budget_exceeded: bool = merged(ANY, default=False)
@@ -173,9 +193,25 @@ class SessionTotals:
         return len(self.traces) + self.more_traces
 
     @property
+    def num_turns(self) -> int:
+        """Number of turns: traces that begin in the session and do not only repeat others."""
+        return max(0, self.num_roots - self.num_repeats)
+
+    @property
     def user_id(self) -> str | None:
-        """The user of the session."""
-        return self.user.value if self.user is not None else None
+        """The user of the session; where no span and no block states one, that of a resource."""
+        if self.user is not None:
+            return self.user.value
+        stated = self.dimensions.get(USER_ID)
+        return stated.value if stated is not None and isinstance(stated.value, str) else None
+
+    @property
+    def dimension_values(self) -> dict[str, DimensionValue]:
+        """The values of all dimensions by name; the user is the same as ``user_id``."""
+        found = values_of(self.dimensions)
+        if self.user is not None and USER_ID in found:
+            found[USER_ID] = self.user.value
+        return found
 
     def metadata_as_json(self) -> dict[str, str | bool | int | float | None]:
         """Return the metadata by name; numbers that JSON does not know are ``None``."""
@@ -184,6 +220,20 @@ class SessionTotals:
             name: None if isinstance(value, float) and not isfinite(value) else value
             for name, value in values.items()
         }
+
+    @property
+    def average_turn_cost_usd(self) -> float | None:
+        """Known cost for each turn, USD; ``None`` when it is not known, or there is no turn."""
+        rollup, number = self.rollup, self.num_turns
+        if not number or rollup.is_empty or rollup.cost_usd is None:
+            return None
+        return rollup.cost_pusd / (number * PUSD_PER_USD)  # rounded once
+
+    @property
+    def average_turn_tokens(self) -> float | None:
+        """Tokens for each turn; ``None`` when no call states them, or there is no turn."""
+        tokens, number = self.rollup.total_tokens, self.num_turns
+        return tokens / number if number and tokens is not None else None
 
     @property
     def are_on_root(self) -> bool:
@@ -210,5 +260,5 @@ RULES = rules_of(SessionTotals)
 
 _added = added_by(RULES)
 _LESS = tuple(rule.less for rule in RULES.values())
-values = values_of(SessionTotals)
+values = fields_of(SessionTotals)
 """Return the values of all fields, of these totals or of those that grow."""

@@ -110,10 +110,12 @@ class Terms(NamedTuple):
 
 
 class SpanEvent(NamedTuple):
-    """A timed event on a span; only name and attributes are read."""
+    """A timed event on a span."""
 
     name: str
     attributes: AnyAttributes
+    time_ns: int = 0
+    """0: unknown."""
 
 
 class SpanData(NamedTuple):
@@ -189,4 +191,14 @@ class Reading(NamedTuple):
     An embedding, a reranker, speech, an agent that is known to make calls.
     """
     is_plain: bool = False
-    """Whether it states nothing but its kind, which is not a model's, and perhaps its session."""
+    """Whether it states nothing but its kind, which is not a model's, and perhaps its session.
+
+    A tool or agent has a name as well, and a chain that of its agent.
+    """
+    tool_name: str | None = None
+    """Of a tool: its name, as stated by a key or by the span's name; at most 128 characters."""
+    agent_name: str | None = None
+    """Of an agent: its name, found in the same way; of a call or chain: the agent that its keys
+    state."""
+    first_token_ns: int | None = None
+    """Of a model call: from its start to the first token or part of the answer."""

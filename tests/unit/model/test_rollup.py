@@ -13,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.breakdown import Breakdown, BreakdownRow
+from otel_session_agg._model.coverage import Coverage
+from otel_session_agg._model.details import Details, FirstToken
+from otel_session_agg._model.latencies import Latencies
 from otel_session_agg._model.merges import MAX_MODELS, rules_of
 from otel_session_agg._model.rollup import At
+from tests.support.details import DETAILS
 
 _WHOLE = st.integers(0, 2**70)
 _MAYBE = st.none() | _WHOLE
@@ -28,6 +33,7 @@ BY_RULE: dict[str, st.SearchStrategy[Any]] = {
     "union": st.frozensets(st.integers(0, 60).map(lambda number: f"model-{number:02}"), max_size=MAX_MODELS),
     "latest": st.none() | _AT,
     "first": st.none() | _AT,
+    "details": DETAILS,
 }
 ROLLUPS = st.builds(Rollup, **{field.name: BY_RULE[field.metadata["merge"].name] for field in fields(Rollup)})
 
@@ -152,6 +158,7 @@ class TestToDict:
 
     def test_names(self) -> None:
         """Every field is there, with its unit in the name; money and times are no bare numbers."""
+        row = BreakdownRow(num_calls=1, prompt_tokens=3, total_tokens=3, cost_pusd=663_000_000, num_priced=1)
         rollup = Rollup(
             num_events=2,
             num_computed=1,
@@ -162,7 +169,16 @@ class TestToDict:
             end_ns=2_500_000,
             models=frozenset({"b", "a"}),
             error=At(1, 2, "no"),
+            details=Details(
+                by_model=Breakdown({"a": row}),
+                model_time=Coverage.of([(1_000_000, 1_500_000)]),
+                busy_time=Coverage.of([(1_000_000, 1_500_000), (2_000_000, 2_500_000)]),
+                latencies=Latencies.of([500_000]),
+                first_token=FirstToken(1_000_000, 1, 200_000),
+                first_answer_ns=1_300_000,
+            ),
         )
+        spent = {"cost_usd": 0.000663, "prompt_tokens": 3, "total_tokens": 3, "duration_ms": 0.0}
         assert {
             "cost_usd": 0.000663,
             "cost_source": "computed",
@@ -181,6 +197,21 @@ class TestToDict:
             "start_time_unix_ns": 1_000_000,
             "end_time_unix_ns": 2_500_000,
             "duration_ms": 1.5,
+            "model_duration_ms": 0.5,
+            "tool_duration_ms": None,
+            "busy_duration_ms": 1.0,
+            "idle_duration_ms": 0.5,
+            "longest_gap_ms": 0.5,
+            "are_durations_exact": True,
+            "time_to_first_token_ms": 0.2,
+            "time_to_first_response_ms": 0.3,
+            "model_latency_p50_ms": pytest.approx(0.5, rel=0.01),
+            "model_latency_p95_ms": pytest.approx(0.5, rel=0.01),
+            "model_latency_p99_ms": pytest.approx(0.5, rel=0.01),
+            "by_model": {"a": {"num_calls": 1, **spent}},
+            "by_agent": {"none": {"num_calls": 1, **spent}},
+            "by_tool": {"none": {"num_calls": 0, **spent}},
+            "by_dimension": {},
             "models": ["a", "b"],
             "output": None,
             "error": "no",

@@ -6,8 +6,10 @@ import json
 from math import nan
 
 from otel_session_agg import Rollup, SessionRecord
+from otel_session_agg._model.dimensions import Dimension
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, Member, SessionTotals
+from otel_session_agg._model.turns import Turn
 from tests.unit.ground.test_formatting import HOSTILE
 
 ROLLUP = Rollup(
@@ -37,6 +39,9 @@ RECORD = SessionRecord(
         root_ns=830_000_000,
         user=At(1, 0, "ada"),
         metadata={"plan": Labelled(1, "pro"), "share": Labelled(1, nan)},
+        dearest_turn=Turn(500_000_000, 5, 3000),
+        first_input=At(1, 1, "why?"),
+        dimensions={"user.id": Dimension(1, 7, "bob"), "service.name": Dimension(1, 7, "shop")},
     ),
 )
 
@@ -54,7 +59,13 @@ class TestToDict:
             "end_reason": "idle",
             "user_id": "ada",
             "metadata": {"plan": "pro", "share": None},
+            "dimensions": {"user.id": "ada", "service.name": "shop"},
             "num_traces": 2,
+            "num_turns": 2,
+            "first_input": "why?",
+            "average_turn_cost_usd": ROLLUP.cost_pusd / 2e12,
+            "average_turn_tokens": 1865.0,
+            "dearest_turn": {"cost_usd": 0.0005, "total_tokens": 3000, "trace_id": f"{5:032x}"},
             "num_unsampled_traces": 0,
             "average_trace_latency_ms": 415.0,
             "is_partial": True,
@@ -75,8 +86,8 @@ class TestRepresentation:
     def test_line(self) -> None:
         """A line says what it is about, without what users wrote."""
         assert (
-            "<SessionRecord session chat-7, revision 2, ended by idle, user ada, metadata.plan pro, metadata.share nan, traces 2,"
-            " average trace latency 415 ms, is partial (open_traces), 0.000663 USD (computed), 3730 tokens (3500 prompt, 230 completion),"
+            "<SessionRecord session chat-7, revision 2, ended by idle, user ada, metadata.plan pro, metadata.service.name shop,"
+            " metadata.share nan, traces 2, average trace latency 415 ms, is partial (open_traces), 0.000663 USD (computed), 3730 tokens (3500 prompt, 230 completion),"
             " 3 events, 2 model calls, 415 ms, models a, b>"
         ) == repr(RECORD)
 
@@ -89,6 +100,8 @@ class TestRepresentation:
     def test_hostile(self) -> None:
         """Nothing that others wrote is markup or moves a cursor."""
         labels = {HOSTILE: Labelled(1, HOSTILE)}
-        record = SessionRecord(HOSTILE, 1, "idle", SessionTotals(user=At(1, 0, HOSTILE), metadata=labels))
+        dimensions = {HOSTILE: Dimension(1, 1, HOSTILE)}
+        totals = SessionTotals(user=At(1, 0, HOSTILE), metadata=labels, dimensions=dimensions)
+        record = SessionRecord(HOSTILE, 1, "idle", totals)
         assert repr(record).isprintable()
         assert "<script>" not in record._repr_html_()

@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.breakdown import ROWS
+from otel_session_agg._model.coverage import MOMENTS
+from otel_session_agg._model.details import DETAIL_RULES, Details
+from otel_session_agg._model.dimensions import Dimension
 from otel_session_agg._model.growing_totals import GrowingTotals
+from otel_session_agg._model.latencies import BUCKETS
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import (
     MAX_LABELS,
@@ -24,6 +29,8 @@ from otel_session_agg._model.session_totals import (
     Member,
     SessionTotals,
 )
+from otel_session_agg._model.turns import Turn
+from tests.support.details import DETAILS
 from tests.unit.model.test_rollup import ROLLUPS
 
 _WHOLE = st.integers(0, 2**70)
@@ -37,6 +44,9 @@ LABELS = st.builds(
     | st.floats(allow_nan=False)
     | st.integers(-(2**63) + 1, 2**63 - 1),
 )
+DIMENSIONS = st.builds(
+    Dimension, _FEW, _FEW, st.sampled_from(["a", "b", True, False, 0, 1, 1.0, 0.5]) | st.integers(-(2**63) + 1, 2**63 - 1)
+)
 _BY_RULE = {
     "totals": ROLLUPS,
     "sum": _WHOLE,
@@ -46,6 +56,9 @@ _BY_RULE = {
     "earliest": st.sets(MEMBERS, max_size=6).map(lambda members: tuple(sorted(members))),
     "user": st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
     "metadata": st.dictionaries(st.sampled_from("abcd"), LABELS, max_size=4),
+    "dimensions": st.dictionaries(st.sampled_from(["user.id", "tenant", "a", "b"]), DIMENSIONS, max_size=4),
+    "dearest": st.none() | st.builds(Turn, _FEW, _TRACE_IDS, st.none() | _FEW),
+    "first": st.none() | st.builds(At, _FEW, _FEW, st.sampled_from("ab")),
     "latest": st.none() | st.builds(LastRoot, _FEW, _TRACE_IDS, st.integers(0, 2**64 - 1)),
 }
 TOTALS = st.builds(SessionTotals, **{name: _BY_RULE[rule.name] for name, rule in RULES.items()})
@@ -103,6 +116,7 @@ class TestFields:
         [
             ({"num_open": 1, "more_traces": 2}, {"num_open": 3, "more_traces": 4}, {"num_open": 4, "more_traces": 6}),
             ({"num_roots": 1, "root_ns": 2}, {"num_roots": 3, "root_ns": 4}, {"num_roots": 4, "root_ns": 6}),
+            ({"num_repeats": 1}, {"num_repeats": 2}, {"num_repeats": 3}),
             ({"num_parts": 1, "part_ns": 2}, {"num_parts": 3, "part_ns": 4}, {"num_parts": 4, "part_ns": 6}),
             ({"traces": frozenset({1, 2})}, {"traces": frozenset({2, 3})}, {"traces": frozenset({1, 2, 3})}),
             ({"rollup": Rollup(num_events=1)}, {"rollup": Rollup(num_events=2)}, {"rollup": Rollup(num_events=3)}),
@@ -220,7 +234,7 @@ class TestAverageTraceMs:
         assert expected == totals.average_trace_ms
 
 
-_EXTREMES = ("start_ns", "end_ns", "models", "has_feedback", "output", "error", "session")
+_EXTREMES = ("start_ns", "end_ns", "models", "has_feedback", "output", "error", "session", "details")
 
 
 class TestSince:
@@ -232,6 +246,17 @@ class TestSince:
         told = before + now.since(before)
         sums = [field.name for field in fields(Rollup) if field.name not in _EXTREMES]
         assert [getattr(now, name) or 0 for name in sums] == [getattr(told, name) or 0 for name in sums]
+
+    @given(DETAILS, DETAILS)
+    def test_restores_details(self, before: Details, now: Details) -> None:
+        """So are the rows as a whole, the times and the latencies; a name may have lost its row to another."""
+        told = before + now.since(before)
+        for name, rule in DETAIL_RULES.items():
+            expected, found = getattr(now, name), getattr(told, name)
+            if rule is ROWS:
+                assert expected.total == found.total
+            elif rule in (MOMENTS, BUCKETS):
+                assert expected == found
 
     @given(ROLLUPS, ROLLUPS)
     def test_what_came(self, before: Rollup, more: Rollup) -> None:
