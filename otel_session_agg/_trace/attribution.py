@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.labels import Labels
 from otel_session_agg._trace.session_key import NO_SESSION, SessionKey
-from otel_session_agg._trace.totals import CallTotals, EventCounts, Node, Text, Totals, short
+from otel_session_agg._trace.totals import EventCounts, Node, Text, Totals, short
 
 MAX_SESSIONS = 1024
 """Sessions that are kept apart below one root; spans of further ones count in the trace's own.
@@ -60,7 +61,7 @@ class SessionAttribution:
             if known.value != session:
                 self.conflicts += 1
             elif known.time_ns < start_ns and is_weak == (self.first is None):
-                return  # as nearly always: an earlier span has stated it
+                return
         at = At(start_ns, span_id, session)
         if is_weak:
             self.first_weak = at if self.first_weak is None else min(at, self.first_weak)
@@ -70,12 +71,15 @@ class SessionAttribution:
 
     def note_span(self, span: SpanData, reading: Reading) -> None:
         """Note the session id that an ended span states."""
-        self.note(
-            span.start_ns,
-            span.span_id,
-            str(reading.session_id),
-            is_weak=reading.session_is_weak,
-        )
+        known, session, is_weak = self.session, reading.session_id, reading.session_is_weak
+        if (
+            known is not None
+            and known.value == session
+            and is_weak == (self.first is None)
+            and known.time_ns < span.start_ns
+        ):
+            return  # as nearly always: an earlier span has stated it
+        self.note(span.start_ns, span.span_id, str(session), is_weak=is_weak)
 
     def label(self, span: SpanData, reading: Reading) -> None:
         """Collect the user or metadata that a span states."""
@@ -147,15 +151,26 @@ class SessionAttribution:
     # -- totals -----------------------------------------------------------------------------
 
     def rollups(
-        self, nodes: Sequence[Node], calls: Mapping[SessionKey, CallTotals], text: Text
+        self,
+        nodes: Sequence[Node],
+        calls: Mapping[SessionKey, CallTotals],
+        text: Text,
+        *,
+        breakdown: bool,
     ) -> dict[str | None, Rollup]:
-        """Return the totals by session, with those of ``calls``; nothing is changed."""
+        """Return the totals by session; nothing is changed.
+
+        ``calls``: totals of all calls, also of those that are settled, by session as stated.
+        """
         if self.counts_by_session is None and len(nodes) == 1 and nodes[0].weak is None:
             # one session or none, as nearly always
-            whole = Totals(nodes[0], self._all_call_totals(calls))
-            return {self.resolved(NO_SESSION): whole.rollup(self.session, text)}
-        found = self._totals(nodes, calls)
-        return {name: totals.rollup(self.session, text) for name, totals in found.items()}
+            whole = Totals(nodes[0], _sum([*calls.values()]))
+            name = self.resolved(NO_SESSION)
+            return {name: whole.rollup(self.session, text, breakdown=breakdown)}
+        found: dict[str | None, Rollup] = {}
+        for name, totals in self._totals(nodes, calls).items():
+            found[name] = totals.rollup(self.session, text, breakdown=breakdown)
+        return found
 
     def _totals(
         self, nodes: Sequence[Node], calls: Mapping[SessionKey, CallTotals]
@@ -167,25 +182,16 @@ class SessionAttribution:
             if node.num_events or node.feedback or node.start_ns is not None:
                 counts.append((NO_SESSION, node))
             counts += [((session, True), its) for session, its in (node.weak or {}).items()]
-        settled = self.settled_calls or {}
-        keys = [*(key for key, _ in counts), *settled, *calls]
+        keys = [*(key for key, _ in counts), *calls]
         names = {key: self.resolved(key) for key in keys or (NO_SESSION,)}
-        found = {name: Totals() for name in dict.fromkeys(names.values())}
+        rows: dict[str | None, list[CallTotals]] = {name: [] for name in names.values()}
+        for key, totals in calls.items():
+            rows[names[key]].append(totals)
+        sums = {name: _sum(parts) for name, parts in rows.items()}
+        found = {name: Totals(EventCounts(), totals) for name, totals in sums.items()}
         for key, its in counts:
-            found[names[key]].counts.merge(its)
-        for key, totals in (*settled.items(), *calls.items()):
-            found[names[key]].calls.merge(totals)
+            found[names[key]].counts.plus(its)
         return found
-
-    def _all_call_totals(self, calls: Mapping[SessionKey, CallTotals]) -> CallTotals:
-        """Return the totals of all calls, for a trace that has one session or none."""
-        rows = [*(self.settled_calls or {}).values(), *calls.values()]
-        if len(rows) == 1:
-            return rows[0]
-        totals = CallTotals()
-        for row in rows:
-            totals.merge(row)
-        return totals
 
     def _is_apart(self, key: SessionKey) -> bool:
         """Return whether a session is kept apart: there may be too many strong ones."""
@@ -200,3 +206,13 @@ class SessionAttribution:
             return self.root[0]
         own = self.session.value if self.session is not None else None
         return own if session is None or self.first is not None else session
+
+
+def _sum(rows: Sequence[CallTotals]) -> CallTotals:
+    """Return the sum of totals, which are not changed; of one only, itself."""
+    if len(rows) == 1:
+        return rows[0]
+    totals = rows[0].copied() if rows else CallTotals()
+    for row in rows[1:]:
+        totals.merge(row)
+    return totals

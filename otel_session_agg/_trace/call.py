@@ -37,23 +37,42 @@ def reports_call(reading: Reading) -> bool:
 
 
 _STATED = (
-    "covered", "end_ns", "failed", "model_events", "provider", "recorded_pusd", "request_models",
-    "response_id", "response_models", "scopes", "server_address", "service_tier", "silent",
-    "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage", "usage_counts",
+    "covered", "end_ns", "failed", "first_token_ns", "model_events", "provider", "recorded_pusd",
+    "request_models", "response_id", "response_models", "scopes", "server_address", "service_tier",
+    "silent", "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage",
+    "usage_counts",
 )  # fmt: skip
 """Fields that are merged when two reports are of one call."""
+
+
+MAX_ALONE = 1024
+"""Names of scopes and models that are kept: a process has a few dozen."""
+
+_ALONE: dict[str, tuple[str, ...]] = {}
+"""Names as tuples of one, which calls share, as the garbage collector goes through each tuple."""
+
+
+def alone(name: str) -> tuple[str, ...]:
+    """Return a name as a tuple of one."""
+    found = _ALONE.get(name)
+    if found is None:
+        if len(_ALONE) >= MAX_ALONE:
+            _ALONE.clear()
+        found = _ALONE[name] = (name,)
+    return found
 
 
 class Call:
     """What a span reports of a call, and what was decided about it."""
 
     __slots__ = (
-        "cost_pusd", "covered", "end_ns", "failed", "figures_at", "gave", "is_changed", "is_leaf",
-        "is_priced", "is_server_side", "kind", "lost_to", "misplaced", "model_events", "parent_id",
-        "provider", "reading", "recorded_pusd", "request_models", "response_id", "response_models",
-        "rule", "scope", "scopes", "server_address", "service_tier", "session", "session_is_weak",
-        "settled", "silent", "span_end_ns", "span_id", "span_start_ns", "start_ns", "strong",
-        "terms", "unsure_output", "unsure_usage", "usage", "usage_counts",
+        "cost_pusd", "covered", "end_ns", "failed", "figures_at", "first_token_ns", "gave",
+        "is_changed", "is_leaf", "is_priced", "is_server_side", "kind", "lost_to", "misplaced",
+        "model_events", "parent_id", "provider", "reading", "recorded_pusd", "request_models",
+        "response_id", "response_models", "rule", "scope", "scopes", "server_address",
+        "service_tier", "session", "session_is_weak", "settled", "silent", "span_end_ns", "span_id",
+        "span_start_ns", "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage",
+        "usage_counts",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, reading: Reading) -> None:
@@ -93,14 +112,15 @@ class Call:
         """Whether its cost is included in another call's."""
         self.failed = reading.error is not None
         self.start_ns, self.end_ns = self.span_start_ns, self.span_end_ns
-        self.scopes: tuple[str, ...] = (self.scope,)
+        self.first_token_ns = (
+            None if reading.first_token_ns is None else self.span_start_ns + reading.first_token_ns
+        )
+        """When its first token came, nanoseconds since the Unix epoch."""
+        self.scopes = alone(self.scope)
         self.response_id, self.provider = reading.response_id, reading.provider
-        self.response_models: tuple[str, ...] = (
-            (reading.response_model,) if reading.response_model else ()
-        )
-        self.request_models: tuple[str, ...] = (
-            (reading.request_model,) if reading.request_model else ()
-        )
+        answered, requested = reading.response_model, reading.request_model
+        self.response_models = alone(answered) if answered else ()
+        self.request_models = alone(requested) if requested else ()
         self.service_tier, self.server_address = reading.service_tier, reading.server_address
         self.terms = reading.terms
         self.unsure_output, self.unsure_usage = reading.unsure_output, reading.unsure_usage

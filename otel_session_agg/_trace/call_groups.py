@@ -10,12 +10,12 @@ So it is enough to decide again about the groups that something new belongs to.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 
 from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.same_call import SOON_NS
 from otel_session_agg._trace.session_key import SessionKey
-from otel_session_agg._trace.totals import CallTotals
 from otel_session_agg._trace.tree import Tree
 
 _MAX_MOVING = 8
@@ -137,13 +137,15 @@ class LiveTotals:
     Calls that were not decided about lately are in ``resting``; the others are in ``moving``.
     """
 
-    __slots__ = ("groups", "moving", "resting")
+    __slots__ = ("groups", "moving", "resting", "whole")
 
     def __init__(self, resting: dict[SessionKey, CallTotals]) -> None:
         self.groups: CallGroups | None = None
         """Made when totals are asked for again."""
         self.resting = resting
         self.moving: dict[Group, None] = {}
+        self.whole: Mapping[SessionKey, CallTotals] | None = None
+        """The sum of both; ``None``: it may have changed."""
 
     def touch(self, groups: Iterable[Group]) -> bool:
         """Note groups that are decided about; return whether some of their calls rested."""

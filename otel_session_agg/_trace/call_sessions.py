@@ -22,7 +22,7 @@ class CallSessions:
     ) -> None:
         """Start with nothing found; the session of the root holds for the whole trace."""
         self._calls, self._places, self._opened = calls, places, opened
-        self._found: dict[int, SessionKey] = {} if top_id is None else {top_id: NO_SESSION}
+        self._found: dict[int | None, SessionKey] = {} if top_id is None else {top_id: NO_SESSION}
         """By span id."""
 
     def of(self, calls: Collection[Call]) -> dict[Call, SessionKey]:
@@ -31,12 +31,12 @@ class CallSessions:
         Where none, or only a weak one, is stated for a call, another report of it may state one: a
         strong one first, then that of the report that began first.
         """
-        found = {call: self._at(call.span_id) for call in calls if call.lost_to is None}
+        found = {call: self._of(call) for call in calls if call.lost_to is None}
         stated: dict[Call, tuple[bool, int, int, SessionKey]] = {}
         merged = [call for call in calls if call.lost_to is not None and call.rule in MERGED]
         counting = winners(merged) if merged else {}
         for call in merged:
-            winner, session = counting[call], self._at(call.span_id)
+            winner, session = counting[call], self._of(call)
             if winner in found and session[0] is not None:
                 row = (session[1], call.span_start_ns, call.span_id, session)
                 stated[winner] = min(row, stated.get(winner, row))
@@ -45,6 +45,16 @@ class CallSessions:
             if known[0] is None or (known[1] and not is_weak):
                 found[winner] = session
         return found
+
+    def _of(self, call: Call) -> SessionKey:
+        """Return the session of a call's span; a strong one that it states is the nearest."""
+        if call.session is not None and not call.session_is_weak:
+            return call.session, False
+        above = self._found.get(call.parent_id)
+        if above is None or call.span_id in self._found:
+            return self._at(call.span_id)
+        own = (call.session, call.session_is_weak)
+        return own if above[0] is None else within(own, above)
 
     def _at(self, span_id: int) -> SessionKey:
         """Return the session of a span."""
@@ -68,6 +78,6 @@ class CallSessions:
                 path.append((at, NO_SESSION))
                 at = self._opened.get(at)
         for at, own in reversed(path):
-            session = own if session is NO_SESSION else within(own, session)
+            session = own if session[0] is None else within(own, session)
             self._found[at] = session
         return session

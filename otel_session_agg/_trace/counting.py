@@ -13,20 +13,26 @@ How it works
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 
 from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_callers import CallCallers
 from otel_session_agg._trace.call_groups import CallGroups, LiveTotals
 from otel_session_agg._trace.call_sessions import CallSessions
+from otel_session_agg._trace.call_totals import CallTotals, Price
+from otel_session_agg._trace.caller import NO_CALLER, Caller
+from otel_session_agg._trace.duplicates import are_all_different
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.resolve import resolve
 from otel_session_agg._trace.session_key import NO_SESSION, SessionKey
 from otel_session_agg._trace.settling import marks_of, oldest
-from otel_session_agg._trace.totals import CallTotals, Price
 from otel_session_agg._trace.trace import LEFT, Trace
 from otel_session_agg._trace.trace_calls import TraceCalls
 from otel_session_agg._trace.tree import Above, Tree
 
 _NONE_OPEN: Mapping[int, int | None] = {}
+_is_changed = attrgetter("is_changed")
+_NO_CALLERS: Mapping[Call, Caller] = {}
 _NO_CALLS: Mapping[SessionKey, CallTotals] = {}
 
 
@@ -35,22 +41,71 @@ def top_id(trace: Trace) -> int | None:
     return trace.root_id if trace.root_span is not None else None
 
 
-class Counting:
-    """Decides about the calls of all traces of an engine; ``price`` returns a call's cost."""
+def root_caller(trace: Trace, *, is_waited_for: bool) -> Caller:
+    """Return the agent or tool that the root is.
 
-    def __init__(self, price: Price, ended_spans: EndedSpans) -> None:
+    ``is_waited_for``: until it has ended, its id stands for both.
+    """
+    reading, root_id = trace.root_reading, trace.root_id
+    if reading is not None:
+        if reading.agent_name is None and reading.tool_name is None:
+            return NO_CALLER
+        return reading.agent_name, reading.tool_name
+    return (root_id, root_id) if is_waited_for and root_id is not None else NO_CALLER
+
+
+def _both(
+    many: Mapping[SessionKey, CallTotals], few: dict[SessionKey, CallTotals]
+) -> dict[SessionKey, CallTotals]:
+    """Return the sums of two by session; only ``few`` is changed."""
+    for session, totals in many.items():
+        if session in few:
+            both = totals.copied()
+            both.merge(few[session])
+            few[session] = both
+        else:
+            few[session] = totals
+    return few
+
+
+def _add(
+    found: dict[SessionKey, CallTotals], more: Mapping[SessionKey, CallTotals]
+) -> dict[SessionKey, CallTotals]:
+    """Add totals by session to others, which are returned."""
+    for session, totals in more.items():
+        if session in found:
+            found[session].merge(totals)
+        else:
+            found[session] = totals
+    return found
+
+
+class Counting:
+    """Decides about the calls of all traces of an engine.
+
+    ``price`` returns a call's cost.  ``breakdown``: whether totals are broken down.
+    """
+
+    def __init__(self, price: Price, ended_spans: EndedSpans, *, breakdown: bool = True) -> None:
         self.price = price
+        self.breakdown = breakdown
         self._ended_spans = ended_spans
 
     def decide(self, trace: Trace) -> None:
         """Decide about the calls of a trace, if something has changed since the last time."""
         calls = trace.calls
-        if calls is not None and (calls.new or calls.moved):
-            calls.live = None
-            if calls.is_single:  # as in many traces: it counts as it is
-                calls.new, calls.moved = [], False
-            else:
-                self._pass(trace, calls)
+        if calls is None or not (calls.new or calls.moved):
+            return
+        calls.live, reports = None, calls.calls.values()
+        if (
+            (len(reports) == 1 or (not calls.may_nest and are_all_different(reports)))
+            and calls.marks is None
+            and calls.elsewhere is None
+            and not any(map(_is_changed, reports))
+        ):  # as in most traces: each counts with what its span states
+            calls.new, calls.moved = [], False
+        else:
+            self._pass(trace, calls)
 
     def _pass(self, trace: Trace, calls: TraceCalls) -> tuple[Tree, dict[Call, Above]]:
         """Decide about all calls; return where they are, and what is above each."""
@@ -64,31 +119,41 @@ class Counting:
     # -- totals -----------------------------------------------------------------------------
 
     def totals(self, trace: Trace) -> Mapping[SessionKey, CallTotals]:
-        """Return the totals of the calls that count and are not settled, by session."""
-        calls = trace.calls
-        if calls is None:
-            return _NO_CALLS
-        if trace.state < LEFT:
+        """Return the totals of the calls that count, by session; they are not to be changed."""
+        calls, settled = trace.calls, trace.attribution.settled_calls
+        if calls is not None and trace.state < LEFT:
             return self._live_totals(trace, calls)
+        if settled is not None and self.breakdown:
+            self._name_ended(trace, settled)
+        if calls is None:
+            return _NO_CALLS if settled is None else settled
         self.decide(trace)
-        return self._sum(trace, calls, calls.calls.values())
+        found = self._sum(trace, calls, calls.calls.values())
+        return found if settled is None else _both(settled, found)
 
     def _live_totals(self, trace: Trace, calls: TraceCalls) -> Mapping[SessionKey, CallTotals]:
         live = calls.live
         if live is None or calls.moved:
             self.decide(trace)
-            resting = self._sum(trace, calls, calls.calls.values())
-            calls.live = LiveTotals(resting)
-            return resting
-        if calls.new:
+            live = calls.live = LiveTotals(self._resting(trace, calls, calls.calls.values()))
+        elif calls.new:
             self._decide_again(trace, calls, live)
-        moving = self._sum(trace, calls, live.moving_calls())
-        for session, totals in live.resting.items():
-            if session in moving:
-                moving[session].merge(totals)
-            else:
-                moving[session] = totals
-        return moving
+        elif live.whole is not None:
+            return live.whole
+        if self.breakdown:
+            self._name_ended(trace, live.resting)
+        live.whole = live.resting
+        if live.moving:
+            live.whole = _both(live.resting, self._sum(trace, calls, live.moving_calls()))
+        return live.whole
+
+    def _resting(
+        self, trace: Trace, calls: TraceCalls, reports: Collection[Call]
+    ) -> dict[SessionKey, CallTotals]:
+        """Return new totals of calls that rest, and of those that are settled."""
+        settled = trace.attribution.settled_calls or {}
+        found = {session: totals.copied() for session, totals in settled.items()}
+        return _add(found, self._sum(trace, calls, reports, trace.opened or _NONE_OPEN))
 
     def _decide_again(self, trace: Trace, calls: TraceCalls, live: LiveTotals) -> None:
         """Decide about the groups that new calls belong to."""
@@ -107,30 +172,83 @@ class Counting:
         if live.touch(touched):
             moving = set(live.moving_calls())
             rest = [call for call in calls.calls.values() if call not in moving]
-            live.resting = self._sum(trace, calls, rest)
-        for session, totals in self._sum(trace, calls, live.come_to_rest()).items():
-            if session in live.resting:
-                live.resting[session].merge(totals)
-            else:
-                live.resting[session] = totals
+            live.resting = self._resting(trace, calls, rest)
+        if at_rest := live.come_to_rest():
+            _add(live.resting, self._sum(trace, calls, at_rest, trace.opened or _NONE_OPEN))
 
     def _sum(
-        self, trace: Trace, calls: TraceCalls, reports: Collection[Call]
+        self,
+        trace: Trace,
+        calls: TraceCalls,
+        reports: Collection[Call],
+        waited_for: Mapping[int, int | None] = _NONE_OPEN,
     ) -> dict[SessionKey, CallTotals]:
-        """Return the totals of those of some calls that count, by the session that is stated."""
+        """Return the totals of those of some calls that count, by the session that is stated.
+
+        ``reports``: all reports of these.  ``waited_for``: open spans; what they may have made is
+        kept until their names are known.
+        """
+        sessions = self._sessions_of(trace, calls, reports)
+        callers = _NO_CALLERS
+        if self.breakdown:
+            top = root_caller(trace, is_waited_for=False)
+            callers = self._callers_of(calls, reports, waited_for, (trace.root_id, top))
+        return self._sum_of(sessions, callers) or {NO_SESSION: CallTotals()}
+
+    def _sum_of(
+        self, sessions: Mapping[Call, SessionKey], callers: Mapping[Call, Caller]
+    ) -> dict[SessionKey, CallTotals]:
+        """Return the totals of calls that count, by session."""
         found: dict[SessionKey, CallTotals] = {}
-        if trace.attribution.session is None:
-            found[NO_SESSION] = totals = CallTotals()
-            for call in reports:
-                if call.lost_to is None:
-                    totals.add(call, self.price)
-            return found
-        for call, session in self._sessions(trace, calls).of(reports).items():
-            (found.get(session) or found.setdefault(session, CallTotals())).add(call, self.price)
+        unnamed = NO_CALLER if self.breakdown else None
+        for call, session in sessions.items():
+            totals = found.get(session) or found.setdefault(session, CallTotals())
+            totals.add(call, self.price, callers.get(call, unnamed))
         return found
+
+    @staticmethod
+    def _callers_of(
+        calls: TraceCalls,
+        reports: Collection[Call],
+        waited_for: Mapping[int, int | None],
+        top: tuple[int | None, Caller],
+    ) -> Mapping[Call, Caller]:
+        """Return the agents and tools that made calls, where there may be any."""
+        if calls.has_callers or top[1] != NO_CALLER or not calls.awaited.isdisjoint(waited_for):
+            return CallCallers(calls.calls, calls.places, waited_for, top).of(reports)
+        return _NO_CALLERS
+
+    def _name_ended(self, trace: Trace, added_up: Mapping[SessionKey, CallTotals]) -> None:
+        """Give calls that are added up to agents and tools whose names have become known."""
+        root_id, opened = trace.root_id, trace.opened or _NONE_OPEN
+        is_root_open = trace.root_span is None
+        waiting = [
+            one.details
+            for one in added_up.values()
+            if one.details is not None
+            and one.details.has_open
+            and any(
+                at not in opened and not (is_root_open and at == root_id)
+                for at in one.details.open_callers()
+            )
+        ]
+        if waiting:
+            calls = trace.calls or TraceCalls()
+            top = (root_id, root_caller(trace, is_waited_for=True))
+            callers = CallCallers(calls.calls, calls.places, opened, top)
+            for details in waiting:
+                details.name_open(callers.at)
 
     def _sessions(self, trace: Trace, calls: TraceCalls) -> CallSessions:
         return CallSessions(calls.calls, calls.places, trace.opened or _NONE_OPEN, top_id(trace))
+
+    def _sessions_of(
+        self, trace: Trace, calls: TraceCalls, reports: Collection[Call]
+    ) -> Mapping[Call, SessionKey]:
+        """Return the sessions that are stated for those of some calls that count."""
+        if trace.attribution.session is None:
+            return {call: NO_SESSION for call in reports if call.lost_to is None}
+        return self._sessions(trace, calls).of(reports)
 
     def session_of(self, trace: Trace, call: Call) -> str | None:
         """Return the session that is stated for a call, if any."""
@@ -168,7 +286,14 @@ class Counting:
 
     def _add_for_good(self, trace: Trace, calls: TraceCalls, gone: Collection[Call]) -> None:
         """Add calls up; their sessions stay known to other traces that report them, too."""
-        trace.attribution.settle(self._sum(trace, calls, gone))
-        if trace.attribution.session is not None:
-            for call, session in self._sessions(trace, calls).of(gone).items():
+        attribution, callers = trace.attribution, _NO_CALLERS
+        if self.breakdown:
+            if attribution.settled_calls is not None:
+                self._name_ended(trace, attribution.settled_calls)
+            top = (trace.root_id, root_caller(trace, is_waited_for=True))
+            callers = self._callers_of(calls, gone, trace.opened or _NONE_OPEN, top)
+        sessions = self._sessions_of(trace, calls, gone)
+        attribution.settle(self._sum_of(sessions, callers))
+        if attribution.session is not None:
+            for call, session in sessions.items():
                 call.session, call.session_is_weak = session

@@ -96,9 +96,8 @@ class RecentCalls:
     def note(self, trace: Trace, calls: TraceCalls) -> None:
         """Note the calls that a trace has reported since the last time."""
         fresh, calls.fresh = calls.fresh, []
-        _, before = self.traces.get(id(trace), (trace, 0))
-        number = len(calls.calls)
-        self.number += number - before
+        known, number = self.traces.get(id(trace)), len(calls.calls)
+        self.number += number if known is None else number - known[1]
         self.traces[id(trace)] = (trace, number)
         while self.number > MAX_RECENT_CALLS:
             _, (oldest, number) = self.traces.popitem(last=False)
@@ -110,8 +109,7 @@ class RecentCalls:
 
     def forget(self, trace: Trace) -> None:
         """Stop counting the calls of a trace."""
-        _, number = self.traces.pop(id(trace), (trace, 0))
-        self.number -= number
+        self.number -= self.traces.pop(id(trace), (trace, 0))[1]
 
     def close(self, trace: Trace) -> int:
         """Leave out calls of a leaving trace that count in another one; return how many.
@@ -125,11 +123,13 @@ class RecentCalls:
             return 0
         self._counting.decide(trace)
         left_out = self._leave_out(trace, calls) if self._is_mixed else 0
+        if calls.elsewhere is not None:  # as seldom
+            trace.has_repeats = calls.has_left_out
         if not trace.opened:
             for call in calls.calls.values():
                 if call.lost_to is None and call.usage_counts and not call.strong:
                     return left_out
-            self.forget(trace)
+            self.number -= self.traces.pop(id(trace), (trace, 0))[1]  # as ``forget`` does
             self._counting.settle(trace)
         return left_out
 

@@ -41,28 +41,25 @@ from otel_session_agg._reasons import (
     SHUTDOWN,
 )
 from otel_session_agg._settings import Settings
+from otel_session_agg._trace.call_totals import Price
 from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.ended_spans import EndedSpans
 from otel_session_agg._trace.folding import Folding
-from otel_session_agg._trace.totals import Price, Text, no_text
+from otel_session_agg._trace.totals import Text, no_text
 from otel_session_agg._trace.trace import ENDED, LEFT, OPEN, Corrected, Out, P, Released, Trace
 from otel_session_agg._trace.trace_table import TraceTable
 from otel_session_agg._trace.trace_totals import TraceTotals
 from otel_session_agg._trace.traces_by_session import TracesBySession
 
 _SHARE = 100
-"""On a bound, one in this many open roots or spans is let go at once.
-
-Finding the oldest then costs nothing per span.
-"""
+"""On a bound, one in this many roots or spans is let go: finding the oldest costs little then."""
 
 
 class Engine(SpanCounts):
     """All session roots of a process.
 
-    ``read`` turns a span into a reading, ``price`` returns a call's cost, ``text`` makes an output
-    readable.  A trace whose root is not known waits ``rootless_seconds`` for it, else, where starts
-    are seen, as long as a root waits.
+    ``read`` reads a span, ``price`` prices a call, ``text`` makes an output readable.  A trace
+    without a root waits ``rootless_seconds`` for it, else, where starts are seen, as long as one.
     """
 
     def __init__(  # noqa: PLR0913 -- what the pipeline has
@@ -84,7 +81,7 @@ class Engine(SpanCounts):
         self.ended_spans = EndedSpans()
         self.roots = TraceTable(self.ended_spans, sees_starts=rootless_seconds is None)
         self.traces_by_session = TracesBySession(self.roots.keeps)
-        self._folding = Folding(self.ended_spans, price)
+        self._folding = Folding(self.ended_spans, price, settings)
         self._recent_calls = RecentCalls(self._folding.counting)
         self.totals = TraceTotals(self._folding, self._recent_calls, self, text)
 
@@ -158,21 +155,23 @@ class Engine(SpanCounts):
         ``reading``: of a span that was read already.
         """
         self.received += 1
-        if self.roots.tops.by_span or span.carried_parent_id is not None:
+        trace_id, parent_id = span.trace_id, span.parent_id
+        if parent_id is None or self.roots.tops.by_span:
             span = self.roots.as_it_began(span)
-        if span.parent_id is None:
-            self._root_ended(span, payload, now, out, reading)
-            return
+            parent_id = span.parent_id
+            if parent_id is None:
+                self._root_ended(span, payload, now, out, reading)
+                return
         out.append(payload)
-        trace = self.roots.find(span.trace_id, span.parent_id)
+        trace = self.roots.find(trace_id, parent_id)
         if trace is None:
-            if self.roots.is_parked(span.trace_id):
+            if self.roots.is_parked(trace_id):
                 self.ignored[OPEN_ROOTS] += 1
                 return
-            trace = self._opened(Trace(span.trace_id, None), out)
+            trace = self._opened(Trace(trace_id, None), out)
             self._wait(trace, now + self._rootless_seconds)
         is_open = trace.opened is not None and span.span_id in trace.opened
-        if not is_open and self.ended_spans.get(span.trace_id, span.span_id) is not None:
+        if not is_open and self.ended_spans.get(trace_id, span.span_id) is not None:
             self.ignored[DUPLICATE] += 1
             return
         self._fold(trace, span, reading or self.reading_of(span))
@@ -185,14 +184,15 @@ class Engine(SpanCounts):
             self._release(trace, out)
 
     def _fold(self, trace: Trace, span: SpanData, reading: Reading) -> None:
-        self._folding.ended(trace, span, reading)
+        if not (reading.is_plain and self._folding.ended_plain(trace, span, reading)):
+            self._folding.ended(trace, span, reading)
+            if trace.calls is not None and trace.calls.fresh:
+                self._recent_calls.note(trace, trace.calls)
         self.folded += 1
         if trace.shares_id:
             self.roots.ended(trace, span.parent_id)
         if reading.session_id is not None or trace.attribution.session is not None:
             self.traces_by_session.folded(reading.session_id, trace)
-        if trace.calls is not None and trace.calls.fresh:
-            self._recent_calls.note(trace, trace.calls)
         if trace.root_id is None:
             trace.note_first(span)
 
@@ -278,7 +278,7 @@ class Engine(SpanCounts):
                 parts.append(Released(trace))
             else:
                 out.insert(0, Released(trace))  # a root that begins a trace sums up its parts
-            self.ended_spans.add(span, reading)
+            self.ended_spans.add(span.trace_id, span.span_id, span.parent_id, reading)
             self.released[trace.partial or COMPLETE] += 1
         if trace.opened:
             self.traces_by_session.lingers(trace)

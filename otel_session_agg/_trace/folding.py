@@ -19,11 +19,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from otel_session_agg._model.span import Kind, Reading, SpanData
+from otel_session_agg._settings import Settings
 from otel_session_agg._trace.call import Call, reports_call
+from otel_session_agg._trace.call_totals import Price
+from otel_session_agg._trace.caller import caller_of
 from otel_session_agg._trace.counting import Counting
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.session_key import NO_SESSION, SessionKey, within
-from otel_session_agg._trace.totals import EventCounts, Node, Price
+from otel_session_agg._trace.totals import EventCounts, Node
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._trace.trace_calls import TraceCalls
 from otel_session_agg._trace.tree import Place
@@ -42,39 +45,38 @@ _NONE: Mapping[int, object] = {}
 class Folding:
     """Folds the ended spans of all traces of an engine; ``price`` returns a call's cost."""
 
-    def __init__(self, ended_spans: EndedSpans, price: Price) -> None:
+    def __init__(self, ended_spans: EndedSpans, price: Price, settings: Settings) -> None:
         self.ended_spans = ended_spans
-        self.counting = Counting(price, ended_spans)
+        self.counting = Counting(price, ended_spans, breakdown=settings.breakdown)
+        self.breakdown_by = settings.breakdown_by
 
     def ended(self, trace: Trace, span: SpanData, reading: Reading) -> None:
         """Fold a span that ended below the root."""
-        if reading.is_plain and self._ended_plain(trace, span, reading):
-            return
         trace.has_changed = True
         trace.lacks |= reading.lacks
         if reading.user_id is not None or reading.metadata is not None:
             trace.attribution.label(span, reading)
-        self.ended_spans.add(span, reading)
-        span_id, was_open = span.span_id, False
+        span_id, parent_id, was_open = span.span_id, span.parent_id, False
+        session = self.ended_spans.add(trace.trace_id, span_id, parent_id, reading)
         if trace.opened and span_id in trace.opened:
             was_open = True
             del trace.opened[span_id]
         self._keep(trace, span, reading, was_open=was_open)
         node = trace.nodes.pop(span_id, None) if trace.nodes else None
-        session = NO_SESSION
-        if reading.session_id is not None:
-            session = (reading.session_id, reading.session_is_weak)
-            trace.attribution.note_span(span, reading)
-        parent_id = span.parent_id
+        is_stated = session[0] is not None
         found = trace.nodes.get(parent_id) if trace.nodes and parent_id is not None else None
         if found is not None:  # most have something attached already
             above = found
         else:
             above, session = self._above(trace, parent_id, session)
+        if is_stated:
+            trace.attribution.note_span(span, reading)
         counts: EventCounts = above
-        if session is not NO_SESSION:
+        if session[0] is not None:
             counts = trace.attribution.counts_for(session, above)
         counts.add(span, reading)
+        if reading.kind is _TOOL and self.counting.breakdown:
+            counts.add_tool(span, reading)
         if node is None:  # a leaf, as nearly all are
             return
         if counts is above:
@@ -82,7 +84,7 @@ class Folding:
         else:
             node.move_counts_to(counts)
 
-    def _ended_plain(self, trace: Trace, span: SpanData, reading: Reading) -> bool:
+    def ended_plain(self, trace: Trace, span: SpanData, reading: Reading) -> bool:
         """Fold a span that states nothing but its kind and its session, as most spans do.
 
         Return whether it could be done in this one step: nothing is below it, its parent is open.
@@ -101,32 +103,32 @@ class Folding:
             else:
                 return False
         trace.has_changed = True
-        self.ended_spans.add(span, reading)
+        session = self.ended_spans.add(trace.trace_id, span_id, parent_id, reading)
         if opened:
             opened.pop(span_id, None)
-        session = reading.session_id
-        if session is None:
-            above.add_plain(span, reading.kind)
-            return True
-        trace.attribution.note_span(span, reading)
-        key = (session, reading.session_is_weak)
-        trace.attribution.counts_for(key, above).add_plain(span, reading.kind)
+        counts: EventCounts = above
+        if session[0] is not None:
+            trace.attribution.note_span(span, reading)
+            counts = trace.attribution.counts_for(session, above)
+        counts.add_plain(span, reading.kind)
+        if reading.kind is _TOOL and self.counting.breakdown:
+            counts.add_tool(span, reading)
         return True
 
     def _keep(self, trace: Trace, span: SpanData, reading: Reading, *, was_open: bool) -> None:
         """Keep the call that a span reports, or where the span is if there are calls below it."""
         calls = trace.calls
         if reading.kind is _MODEL or reports_call(reading):
+            call = Call(span, reading)
             if calls is None:
                 calls = trace.calls = TraceCalls()
-            call = Call(span, reading)
             if calls.repeated is None or not calls.repeats(call):
                 calls.add(call, (trace.trace_id, trace.root_id, trace.opened, self.ended_spans))
         elif calls is None or span.span_id not in calls.awaited:
             return
         if span.span_id in calls.awaited:
             session = (reading.session_id, reading.session_is_weak)
-            place = Place(span.parent_id, reading.kind is _TOOL, session)
+            place = Place(span.parent_id, reading.kind is _TOOL, session, caller_of(reading))
             around = (trace.trace_id, trace.root_id, trace.opened, self.ended_spans)
             calls.put(span.span_id, place, around, was_open=was_open)
         if calls.is_full:
@@ -138,6 +140,7 @@ class Folding:
             trace.calls = trace.calls or TraceCalls()
             around = (trace.trace_id, trace.root_id, trace.opened, self.ended_spans)
             trace.calls.add(Call(span, reading), around)
+            trace.calls.may_nest = True  # it is above all of them
 
     def _above(
         self, trace: Trace, parent_id: int | None, session: SessionKey
@@ -151,7 +154,7 @@ class Folding:
         node = trace.root if at is None else trace.node(at)
         if node is None:
             node = trace.root = Node()
-        return node, session if outer is NO_SESSION else within(session, outer)
+        return node, session if outer[0] is None else within(session, outer)
 
     def _climb(self, trace: Trace, parent_id: int | None) -> tuple[int | None, SessionKey]:
         """Find the span that counts are attached to, ``None`` for the root.
@@ -200,7 +203,7 @@ class Folding:
             node = trace.nodes.pop(span_id, None) if trace.nodes else None
             if node is not None:
                 above, session = self._above(trace, parent_id, NO_SESSION)
-                if session is NO_SESSION:
+                if session[0] is None:
                     above.merge_below(node)
                 else:
                     node.move_counts_to(trace.attribution.counts_for(session, above))

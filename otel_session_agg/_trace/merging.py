@@ -44,6 +44,8 @@ def absorb(call: Call, other: Call, rule: Rule, *, is_sum: bool = False) -> None
     call.silent = (
         (call.silent or other.silent) and not call.usage_counts and call.recorded_pusd is None
     )
+    if call.first_token_ns is None and not is_sum:
+        call.first_token_ns = other.first_token_ns
     call.start_ns = min(call.start_ns, other.start_ns)
     call.end_ns = max(call.end_ns, other.end_ns)
     call.is_changed, call.is_priced = True, False

@@ -18,8 +18,10 @@ class Reported:
         "is_double",
         "num_on_root",
         "num_published",
+        "repeats_in",
         "session_id",
         "totals",
+        "turn",
     )
 
     def __init__(self) -> None:
@@ -31,6 +33,10 @@ class Reported:
         """The session of the whole trace, with its parts in other processes, once known."""
         self.num_on_root = 0
         """Number of events that its session knows to be in the totals on the root."""
+        self.turn: Rollup | None = None
+        """The totals of the turn that its session knows; ``None``: it is none, or not yet."""
+        self.repeats_in: str | None = None
+        """The session that knows that the trace only repeats calls of other traces."""
         self.num_published = 0
         """Number of times that it was written to a store."""
         self.is_carried = False

@@ -14,6 +14,7 @@ SessionKey = tuple["str | None", bool]
 """A session id, if one is stated, and whether it is weak."""
 
 NO_SESSION: Final[SessionKey] = (None, False)
+"""To be compared by its value: in compiled code a tuple has no identity."""
 
 
 def within(inner: SessionKey, outer: SessionKey) -> SessionKey:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import At, Rollup
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.output_text import Short
-from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_totals import CallTotals
+from otel_session_agg._trace.tool_details import ToolDetails
+from otel_session_agg._trace.trace_details import details_of
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
-
-Price = Callable[[Call], "int | None"]
-"""Return the cost of a call in picodollars, or ``None`` when it is unknown."""
 
 Text = Callable[[object], "str | None"]
 """Make a raw output readable; return ``None`` when there is no text or it is not wanted."""
@@ -45,6 +45,7 @@ class EventCounts:
         "num_tools",
         "output",
         "start_ns",
+        "tools",
     )
 
     def __init__(self) -> None:
@@ -55,6 +56,8 @@ class EventCounts:
         self.output: tuple[int, int, object] | None = None
         """End, span id and raw output of the last span to end that has one."""
         self.error: At | None = None
+        self.tools: ToolDetails | None = None
+        """What its tools did; ``None``: there were none, or nothing is broken down."""
 
     def add(self, span: SpanData, reading: Reading) -> None:
         """Count one span."""
@@ -88,6 +91,11 @@ class EventCounts:
         if self.end_ns is None or end_ns > self.end_ns:
             self.end_ns = end_ns
 
+    def add_tool(self, span: SpanData, reading: Reading) -> None:
+        """Break down a tool that is counted."""
+        self.tools = self.tools or ToolDetails()
+        self.tools.add(span, reading)
+
     def add_root(self, span: SpanData, reading: Reading) -> None:
         """Add a root that is no event: its time, its feedback, and what no span below it states.
 
@@ -104,7 +112,7 @@ class EventCounts:
             self.output = (span.end_ns, span.span_id, reading.output)
 
     def merge(self, other: EventCounts) -> None:
-        """Add the counts of another."""
+        """Add the counts of another, which is not used any more: its tools are taken over."""
         self.num_events += other.num_events
         self.num_tools += other.num_tools
         self.num_errors += other.num_errors
@@ -119,6 +127,17 @@ class EventCounts:
             self.output = other.output
         if other.error is not None:
             self.error = other.error if self.error is None else max(self.error, other.error)
+        if other.tools is not None:
+            if self.tools is None:
+                self.tools = other.tools
+            else:
+                self.tools.merge(other.tools)
+
+    def plus(self, other: EventCounts) -> None:
+        """Add the counts of another, which is still used."""
+        if self.tools is not None and other.tools is not None:
+            self.tools = self.tools.copied()  # it may be another's own
+        self.merge(other)
 
 
 class Node(EventCounts):
@@ -149,97 +168,15 @@ class Node(EventCounts):
         return self.weak.get(session) or self.weak.setdefault(session, EventCounts())
 
 
-class CallTotals:
-    """Totals over calls; costs in picodollars (``_pusd``)."""
-
-    __slots__ = (
-        "cache_read_tokens", "cache_write_tokens", "completion_tokens", "computed", "cost_pusd",
-        "models", "num_models", "prompt_tokens", "reasoning_tokens", "recorded", "total_tokens",
-        "unpriced", "winners",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.num_models = self.winners = self.cost_pusd = self.computed = self.recorded = (
-            self.unpriced
-        ) = 0
-        self.prompt_tokens: int | None = None
-        self.completion_tokens: int | None = None
-        self.total_tokens: int | None = None
-        self.cache_read_tokens = self.cache_write_tokens = self.reasoning_tokens = 0
-        self.models: set[str] = set()
-
-    def add(self, call: Call, price: Price) -> None:
-        """Add one call, and price it: this happens once for each call."""
-        self.num_models += call.model_events
-        usage = call.usage
-        if call.usage_counts and usage is not None:
-            self.winners += 1
-            if usage.prompt_tokens is not None:
-                self.prompt_tokens = usage.prompt_tokens + (self.prompt_tokens or 0)
-            if usage.completion_tokens is not None:
-                self.completion_tokens = usage.completion_tokens + (self.completion_tokens or 0)
-            self.total_tokens = (usage.total_tokens or 0) + (self.total_tokens or 0)
-            self.cache_read_tokens += usage.cache_read_tokens or 0
-            self.cache_write_tokens += usage.cache_write_tokens or 0
-            self.reasoning_tokens += usage.reasoning_tokens or 0
-        models = call.response_models or call.request_models
-        if (
-            models
-            and (call.usage_counts or call.model_events or call.silent)
-            and models[0] not in self.models
-        ):
-            self.models.add(models[0])
-            if len(self.models) > 2 * MAX_MODELS:
-                self.models = set(sorted(self.models)[:MAX_MODELS])
-        if not call.covered:
-            self._add_cost(call, price)
-
-    def merge(self, other: CallTotals) -> None:
-        """Add the totals of another."""
-        self.num_models += other.num_models
-        self.winners += other.winners
-        self.computed += other.computed
-        self.recorded += other.recorded
-        self.unpriced += other.unpriced
-        self.cost_pusd += other.cost_pusd
-        self.models = set(sorted(self.models | other.models)[: 2 * MAX_MODELS])
-        if other.prompt_tokens is not None:
-            self.prompt_tokens = other.prompt_tokens + (self.prompt_tokens or 0)
-        if other.completion_tokens is not None:
-            self.completion_tokens = other.completion_tokens + (self.completion_tokens or 0)
-        if other.total_tokens is not None:
-            self.total_tokens = other.total_tokens + (self.total_tokens or 0)
-        self.cache_read_tokens += other.cache_read_tokens
-        self.cache_write_tokens += other.cache_write_tokens
-        self.reasoning_tokens += other.reasoning_tokens
-
-    def _add_cost(self, call: Call, price: Price) -> None:
-        if call.recorded_pusd is not None:
-            self.recorded += 1
-            self.cost_pusd += call.recorded_pusd
-        elif call.usage_counts:
-            if not call.is_priced:
-                call.cost_pusd, call.is_priced = price(call), True
-            cost = call.cost_pusd
-            if cost is None:
-                self.unpriced += 1
-            else:
-                self.computed += 1
-                self.cost_pusd += cost
-        elif (call.model_events or call.silent) and not call.failed:
-            self.unpriced += 1  # it was answered, so it cost something, but no span states how much
-
-
 class Totals:
     """What spans counted and what their calls came to: of one session in a trace."""
 
     __slots__ = ("calls", "counts")
 
-    def __init__(self, counts: EventCounts | None = None, calls: CallTotals | None = None) -> None:
-        self.counts = counts or EventCounts()
-        self.calls = calls or CallTotals()
+    def __init__(self, counts: EventCounts, calls: CallTotals) -> None:
+        self.counts, self.calls = counts, calls
 
-    def rollup(self, session: At | None, text: Text) -> Rollup:
+    def rollup(self, session: At | None, text: Text, *, breakdown: bool) -> Rollup:
         """Return the totals as a value; ``session``: that of the trace."""
         counts, calls = self.counts, self.calls
         output = counts.output
@@ -269,4 +206,7 @@ class Totals:
             else None,
             error=counts.error,
             session=session,
+            details=details_of(counts.start_ns, counts.end_ns, counts.tools, calls.details)
+            if breakdown
+            else NO_DETAILS,
         )

@@ -29,7 +29,10 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_session_agg._collections.deadlines import Deadline
+from otel_session_agg._model.dimensions import DimensionValue
 from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._reading.dimensions import NO_ROOT, NONE, Values
+from otel_session_agg._reading.input_text import RawInput
 from otel_session_agg._trace.attribution import SessionAttribution
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.reported import Reported
@@ -46,6 +49,8 @@ ENDED: Final = 2
 LEFT: Final = 3
 FOLDED: Final = 4
 CLOSED: Final = 5
+_MAX_STATED = 1024
+"""Dimensions that blocks in one trace state: of 64 sessions, all that they may state."""
 _NAMES = ("open", "parked", "ended", "left", "folded", "closed")
 _NEXT = {
     OPEN: (ENDED, PARKED, LEFT),
@@ -61,13 +66,16 @@ class Trace:
     """One session root, from its start to the last late span below it."""
 
     __slots__ = (
-        "above_id", "attribution", "calls", "deadline", "demoted_id", "first", "has_changed",
-        "is_part", "is_sampled", "lacks", "next", "nodes", "num_unpriced", "opened", "partial",
-        "payload", "reported", "root", "root_id", "root_reading", "root_span", "shares_id", "state",
-        "trace_id", "written",
+        "above_id", "added_to", "attribution", "block", "calls", "deadline", "demoted_id",
+        "dimensions", "first", "first_input", "has_changed", "has_repeats", "is_part", "is_sampled",
+        "lacks", "next", "nodes", "num_unpriced", "opened", "partial", "payload", "reported",
+        "root", "root_id", "root_reading", "root_span", "shares_id", "state", "stated", "trace_id",
+        "written",
     )  # fmt: skip
 
-    def __init__(self, trace_id: int, root_id: int | None) -> None:
+    def __init__(  # noqa: PLR0915 -- one for each field
+        self, trace_id: int, root_id: int | None
+    ) -> None:
         self.state = OPEN
         self.trace_id = trace_id
         self.root_id = root_id
@@ -93,6 +101,12 @@ class Trace:
         self.root_reading: Reading | None = None
         self.payload: object = None
         """What the entry point handed in for the root; handed back when the root leaves."""
+        self.dimensions = NO_ROOT
+        """What the root and its resource state, once it has ended."""
+        self.first_input: RawInput | None = None
+        """The first input in the trace, until its root has left, where inputs are kept."""
+        self.stated: dict[tuple[str, str], DimensionValue] | None = None
+        """What ``session()`` blocks around its spans state, by session and dimension."""
         # the tree
         self.opened: dict[int, int | None] | None = None
         """Open spans below the root, and their parents."""
@@ -107,11 +121,16 @@ class Trace:
         """What dropped attributes of its spans may hold: ``LACKS_FIGURES``, ``LACKS_SESSION``."""
         self.num_unpriced = 0
         """Number of calls without a known cost that are counted."""
+        self.has_repeats = False
+        """Whether a call of it counts in another trace, which reports it, too."""
         self.has_changed = False
         """Whether its totals may be others than when they were read while its root waited."""
         # what others know of it
         self.reported: Reported | None = None
         """What sessions and stores know of it; ``None``: nothing."""
+        # both until `TracesBySession` removes it: the session and the block that came last
+        self.added_to: str | None = None
+        self.block: object = None
         self.written: Any = None
         """What `_writing/` has written on the root while it is open."""
 
@@ -175,7 +194,7 @@ class Trace:
             opened = self.opened = {}
         opened[span_id] = parent_id
         if self.calls is not None and span_id in self.calls.awaited:
-            self.calls.moved = True  # it was only named before
+            self.calls.move()  # it was only named before
         self.has_changed = True  # it may name a session
         return len(opened)
 
@@ -184,7 +203,7 @@ class Trace:
         span_id = self.demoted_id = self.root_id or 0
         self.opened = {span_id: root_id, **(self.opened or {})}
         if self.calls is not None:
-            self.calls.moved = True
+            self.calls.move()
         if self.root is not None:
             self.nodes = {**(self.nodes or {}), span_id: self.root}
             self.root = None
@@ -233,6 +252,23 @@ class Trace:
         """Return the nodes of the root and of the spans below it."""
         below = self.nodes.values() if self.nodes is not None else ()
         return [self.root, *below] if self.root is not None else [*below]
+
+    def state_dimensions(self, session_id: str, values: Values) -> None:
+        """Note what a ``session()`` block around a span states; of several the first counts."""
+        stated = self.stated = self.stated or {}
+        if len(stated) < _MAX_STATED:
+            for name, value in values.items():
+                stated.setdefault((session_id, name), value)
+
+    def dimensions_of(self, session_id: str | None, *, is_own: bool) -> Values:
+        """Return what the root states of a session; ``is_own``: the root belongs to it."""
+        if self.stated is None and not self.dimensions.of_root:  # as nearly always
+            return self.dimensions.of_resource
+        found = {**self.dimensions.of_resource, **(self.dimensions.of_root if is_own else NONE)}
+        if self.stated is not None:
+            rows = self.stated.items()
+            found.update({name: value for (of, name), value in rows if of == session_id})
+        return found
 
     # -- totals -----------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Kind
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_groups import LiveTotals
+from otel_session_agg._trace.caller import NO_CALLER, caller_of
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.merging import absorb
 from otel_session_agg._trace.rules import Rule
@@ -71,8 +72,8 @@ class TraceCalls:
     """The calls of one trace that can still be decided about."""
 
     __slots__ = (
-        "_calls_full", "_places_full", "awaited", "calls", "elsewhere", "fresh",
-        "live", "marks", "moved", "new", "places", "repeated",
+        "_calls_full", "_places_full", "awaited", "calls", "elsewhere", "fresh", "has_callers",
+        "live", "marks", "may_nest", "moved", "new", "places", "repeated",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -84,12 +85,16 @@ class TraceCalls:
         """Parents of calls, places and marks that have not ended, or are not known."""
         self.marks: list[Mark] | None = None
         """What is left of settled calls."""
+        self.has_callers = False
+        """Whether an agent or a tool with a name was at or above a call."""
         self.fresh: list[Call] = []
         """Calls that are not in the index over all traces yet."""
         self.new: list[Call] = []
         """Calls that were not decided about yet."""
         self.moved = False
         """Whether what is above calls may be other than when they were decided about."""
+        self.may_nest = False
+        """Whether a call may be above another: as long as it is false, none is."""
         self.live: LiveTotals | None = None
         """What is remembered between two times that totals are asked for."""
         self.elsewhere: list[tuple[int, Call, int]] | None = None
@@ -110,13 +115,6 @@ class TraceCalls:
         return len(self.calls) >= self._calls_full or len(self.places) >= self._places_full
 
     @property
-    def is_single(self) -> bool:
-        """Whether there is one call, and nothing that could change it."""
-        if len(self.calls) != 1 or self.marks is not None or self.elsewhere is not None:
-            return False
-        return not next(iter(self.calls.values())).is_changed
-
-    @property
     def num_kept(self) -> int:
         """How many calls are kept when some have to be settled."""
         num_calls = len(self.calls)
@@ -128,8 +126,10 @@ class TraceCalls:
         self.calls[span_id] = call
         self.fresh.append(call)
         self.new.append(call)
+        if call.reading.agent_name is not None or call.reading.tool_name is not None:
+            self.has_callers = True
         if span_id in self.awaited:
-            call.is_leaf = False
+            call.is_leaf, self.may_nest = False, True
             self.awaited.discard(span_id)
         if parent_id not in self.awaited:
             self._await(parent_id, around)
@@ -139,18 +139,36 @@ class TraceCalls:
         self.awaited.discard(span_id)
         if span_id in self.calls:
             return
-        self.places[span_id] = place
-        if not was_open or place.is_tool or place.session[0] is not None:
+        self._place(span_id, place)
+        if (
+            not was_open
+            or place.session[0] is not None
+            or (place.is_tool and not self._is_below_open(place.parent_id, around))
+        ):
             self.moved = True
         if place.parent_id not in self.awaited:
             self._await(place.parent_id, around)
+
+    @staticmethod
+    def _is_below_open(parent_id: int | None, around: Around) -> bool:
+        """Return whether all spans above are open, so that none of them reports a call yet."""
+        _, root_id, opened, _ = around
+        for _ in range(MAX_CLIMB):
+            if parent_id is None or parent_id == root_id:
+                return True
+            if opened is None or parent_id not in opened:
+                return False
+            parent_id = opened[parent_id]
+        return False
 
     def _await(self, span_id: int | None, around: Around) -> None:
         """Await a span and all open ones above it; keep the places of ended spans above it."""
         trace_id, root_id, opened, ended_spans = around
         for _ in range(MAX_CLIMB):
-            if span_id is None or span_id in self.awaited or span_id in self:
+            if span_id is None or span_id in self.awaited or span_id in self.places:
                 return
+            if span_id in self.calls:
+                break
             if opened is not None and span_id in opened:
                 self.awaited.add(span_id)
                 span_id = opened[span_id]
@@ -159,8 +177,19 @@ class TraceCalls:
             if link is None:
                 self.awaited.add(span_id)
                 return
-            self.places[span_id] = Place(link[1], link[2], link[3])
+            self._place(span_id, Place(*link[1:]))
             span_id = link[1]
+        self.may_nest = True  # also where it was not followed to its end
+
+    def move(self) -> None:
+        """Note that spans above calls are at another place than was known."""
+        self.moved = self.may_nest = True
+
+    def _place(self, span_id: int, place: Place) -> None:
+        self.places[span_id] = place
+        if self.live is not None:
+            self.live.whole = None
+        self.has_callers = self.has_callers or place.caller != NO_CALLER
 
     def link(self, span_id: int) -> Place | None:
         """Return where a kept span is, and what it states."""
@@ -168,7 +197,7 @@ class TraceCalls:
         if call is None:
             return self.places.get(span_id)
         session = (call.session, call.session_is_weak)
-        return Place(call.parent_id, call.kind is _TOOL, session)
+        return Place(call.parent_id, call.kind is _TOOL, session, caller_of(call.reading))
 
     def repeats(self, call: Call) -> bool:
         """Return whether a report is of a settled call whose response id is repeated for ever."""
@@ -185,6 +214,11 @@ class TraceCalls:
     def leave_out(self, call: Call, other: Call) -> None:
         """Let a call count in another trace, whose call it is, too."""
         self._note(call, other, _LEFT_OUT)
+
+    @property
+    def has_left_out(self) -> bool:
+        """Whether a call counts in another trace."""
+        return any(what == _LEFT_OUT for _, _, what in self.elsewhere or ())
 
     def learn(self, call: Call, other: Call) -> None:
         """Let a call know what the report of another trace states, which is left out there."""

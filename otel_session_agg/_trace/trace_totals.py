@@ -9,21 +9,23 @@ are folded: only then is it known which trace a call counts in that two of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add, attrgetter
 
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Kind
+from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._model.span_counts import SpanCounts
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
-from otel_session_agg._reasons import OTHER_TRACE
+from otel_session_agg._reasons import COMPLETE, OTHER_TRACE, SESSION_CONFLICT
 from otel_session_agg._trace.cross_trace import RecentCalls
+from otel_session_agg._trace.dimension_rows import with_dimensions
 from otel_session_agg._trace.folding import Folding
 from otel_session_agg._trace.totals import Node, Text, no_text, short
 from otel_session_agg._trace.trace import CLOSED, FOLDED, LEFT, Corrected, P, Released, Trace
 
 _UNPRICED = attrgetter("num_unpriced_events")
+_TOOL = Kind.TOOL
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 
 
@@ -38,6 +40,7 @@ class TraceTotals:
         self._recent_calls = recent_calls
         self._counts = counts
         self.text = text
+        self._breakdown_by = folding.breakdown_by
 
     def rollups(
         self, trace: Trace, *, above: bool = True, with_output: bool = True
@@ -47,22 +50,32 @@ class TraceTotals:
         ``above``: as sessions see them, where a root in the middle of a trace counts as an event.
         ``with_output``: the last output is made readable, else it is left out.
         """
-        if LEFT <= trace.state < CLOSED:
-            self.fold_roots((Released(trace),))
-            trace.close()
-            if left_out := self._recent_calls.close(trace):
-                self._counts.unread[OTHER_TRACE] += left_out
+        self.close(trace)
         nodes = trace.attached()
-        if above:
+        if above and trace.root_span is not None and trace.root_span.is_part:
             nodes += _root_as_event(trace)
         text = self.text if with_output else no_text
         calls = self._counting.totals(trace)
-        rollups = trace.attribution.rollups(nodes, calls, text)
+        breakdown = self._counting.breakdown
+        rollups = trace.attribution.rollups(nodes, calls, text, breakdown=breakdown)
+        if self._breakdown_by and breakdown:
+            rollups = {
+                name: with_dimensions(trace, name, rollup, self._breakdown_by)
+                for name, rollup in rollups.items()
+            }
         if trace.state >= LEFT:
             unpriced = sum(map(_UNPRICED, rollups.values()))
             self._counts.unpriced += max(0, unpriced - trace.num_unpriced)
             trace.num_unpriced = max(trace.num_unpriced, unpriced)
         return rollups
+
+    def close(self, trace: Trace) -> None:
+        """Decide about the calls of a trace that has left, once: its totals are to be read."""
+        if LEFT <= trace.state < CLOSED:
+            self.fold_roots((Released(trace),))
+            trace.close()
+            if left_out := self._recent_calls.close(trace):
+                self._counts.unread[OTHER_TRACE] += left_out
 
     def rollup(self, trace: Trace, *, above: bool = False) -> Rollup:
         """Return the totals of a trace over all of its sessions, as its root sees them."""
@@ -76,12 +89,10 @@ class TraceTotals:
         text = self.text if with_output else no_text
         span, reading = trace.root_span, trace.root_reading
         if span is not None and reading is not None:
-            trace.root_span = span._replace(
-                name="",
-                scope_name=span.scope_name[:MAX_SCOPE_CHARS],
-                attributes={},
-                events=(),
-                status_description=None,
+            scope_name = span.scope_name[:MAX_SCOPE_CHARS]
+            # without name, attributes, events and error; ``_replace`` takes four times as long
+            trace.root_span = SpanData(
+                "", *span[1:5], scope_name, *span[6:9], {}, (), span.failed, None, *span[13:]
             )
             if reading.output is not None or reading.metadata is not None:
                 output = short(reading.output, text) if reading.output is not None else None
@@ -89,6 +100,34 @@ class TraceTotals:
         trace.attribution.shorten_outputs(trace.attached(), text)
 
     # -- roots ------------------------------------------------------------------------------
+
+    def whole(
+        self, spans: Sequence[SpanData], readings: Sequence[Reading], payload: object
+    ) -> Trace:
+        """Fold a trace that is whole, with its root; it has left, and no more of it may come.
+
+        ``spans``: all of their trace id, as `in_order_of_ends` returns them, with their readings.
+        """
+        root, folding, counts = spans[-1], self._folding, self._counts
+        trace = Trace(root.trace_id, root.span_id)
+        if len(spans) > 1:
+            trace.opened = {span.span_id: span.parent_id for span in spans}
+            del trace.opened[root.span_id]
+        for span, reading in zip(spans, readings, strict=True):
+            if span is not root and not (
+                reading.is_plain and folding.ended_plain(trace, span, reading)
+            ):
+                folding.ended(trace, span, reading)
+        trace.end(root, readings[-1], payload)
+        trace.leave()
+        self.fold_roots((Released(trace),))
+        counts.opened += 1
+        counts.received += len(spans)
+        counts.folded += len(spans)
+        counts.released[COMPLETE] += 1
+        if trace.attribution.conflicts:
+            counts.unread[SESSION_CONFLICT] += trace.attribution.conflicts
+        return trace
 
     def fold_roots(self, leaving: Iterable[Released | Corrected | P]) -> None:
         """Fold the roots of all traces that leave at once, before the totals of one are read."""
@@ -116,6 +155,8 @@ class TraceTotals:
             trace.attribution.root = (reading.session_id, reading.session_is_weak)
         if reading.kind in _ROOT_IS_EVENT:
             root.add(span, reading)
+            if reading.kind is _TOOL and self._counting.breakdown:
+                root.add_tool(span, reading)
         else:
             root.add_root(span, reading)
 

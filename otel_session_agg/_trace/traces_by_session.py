@@ -35,6 +35,9 @@ class TracesBySession:
 
     def add(self, session_id: str, trace: Trace) -> None:
         """Add a trace to a session."""
+        if trace.added_to == session_id:
+            return  # as nearly always
+        trace.added_to = session_id
         traces = self._traces.get(session_id)
         if traces is None:
             if len(self._traces) >= self._sweep_at:
@@ -57,6 +60,7 @@ class TracesBySession:
 
     def remove(self, trace: Trace) -> None:
         """Remove a trace that is finished from its sessions."""
+        trace.added_to = trace.block = None
         for session_id in trace.attribution.names():
             traces = self._traces.get(session_id)
             if traces is not None:
@@ -92,7 +96,9 @@ class TracesBySession:
         traces = self._traces.get(session_id)
         if traces is None:
             return []
-        traces.difference_update([trace for trace in traces if not self._keeps(trace)])
+        for trace in [trace for trace in traces if not self._keeps(trace)]:
+            trace.added_to = trace.block = None
+            traces.discard(trace)
         if not traces:
             self._drop(session_id)
         return list(traces)

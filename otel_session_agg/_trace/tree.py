@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.caller import NO_CALLER, Caller
 from otel_session_agg._trace.session_key import NO_SESSION, SessionKey
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
@@ -18,6 +19,8 @@ class Place(NamedTuple):
     parent_id: int | None
     is_tool: bool = False
     session: SessionKey = NO_SESSION
+    caller: Caller = NO_CALLER
+    """The agent or tool that it is."""
 
 
 class Mark(NamedTuple):
@@ -73,6 +76,9 @@ class Tree:
         call = self._calls.get(span_id)
         if call is not None:
             return (call, False)
+        known = self._found.get(span_id)
+        if known is not None:
+            return known
         path: list[tuple[int, bool]] = []
         found = self._top
         at: int | None = span_id

@@ -69,7 +69,10 @@ def _row(span: dict[str, Any], ids: dict[str, int], index: int, number: int) -> 
         span.get("start_ns", _EPOCH_NS + index * 1_000_000),
         span.get("end_ns", _EPOCH_NS + (2 * number - index) * 1_000_000),
         {key: value for key, value in span["attributes"].items() if value is not None},
-        tuple(SpanEvent(event.get("name", ""), event.get("attributes") or {}) for event in span.get("events") or ()),
+        tuple(
+            SpanEvent(event.get("name", ""), event.get("attributes") or {}, event.get("time_ns") or 0)
+            for event in span.get("events") or ()
+        ),
         status.get("code") == "ERROR",
         status.get("description"),
     )
@@ -77,7 +80,12 @@ def _row(span: dict[str, Any], ids: dict[str, int], index: int, number: int) -> 
 
 
 def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: bool = False) -> Totals:
-    """The totals of a root with these spans below it.
+    """The totals of a root with these spans below it; the arguments are those of ``folded_rollup``."""
+    return _totals(folded_rollup(told, ends, is_asked=is_asked))
+
+
+def folded_rollup(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: bool = False) -> Rollup:
+    """The rollup of a root with these spans below it.
 
     ``ends``: the order in which they end, as places in ``told``; all have started by then.  ``None``: in order of time.
     ``is_asked``: totals are asked for after each end.
@@ -100,7 +108,7 @@ def folded(told: Sequence[Row], ends: Iterable[int] | None = None, *, is_asked: 
             engine.started(_TRACE, data.span_id, data.parent_id, out)
     engine.ended(root, root, 0.0, out)
     assert Released(trace) in out
-    return _totals(engine.totals.rollup(trace))
+    return engine.totals.rollup(trace)
 
 
 def _by_time(told: Sequence[Row]) -> list[tuple[int, int]]:

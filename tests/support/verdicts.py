@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import Kind, Reading, SpanData, Usage
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.totals import CallTotals
+from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.verdicts import Verdict, calls_of, verdicts
 from tests.support.folding import Row
 

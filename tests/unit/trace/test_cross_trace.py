@@ -43,6 +43,20 @@ class _App:
         roots = [span.attributes or {} for span in self.sent.roots if span.name != "session"]
         return [tuple(attributes.get(f"metadata.{name}") for name in _FIGURES) for attributes in roots]
 
+    def turns(self) -> list[tuple[Any, ...]]:
+        """Turns and traces of each session, the averages of turns, and the model events."""
+        self.processor.shutdown()
+        return [
+            (
+                record.num_turns,
+                record.num_traces,
+                record.average_turn_cost_usd,
+                record.average_turn_tokens,
+                record.rollup.num_model_events,
+            )
+            for record in self.records
+        ]
+
     def told(self) -> dict[str, int | None]:
         """What each session has used when the process ends."""
         self.processor.shutdown()
@@ -229,6 +243,71 @@ class TestTwoCalls:
         """Of calls that are made at once, each counts, and each once."""
         app.batch(*(call(number, "client") for number in range(1, 9)), *(call(number, "framework") for number in range(11, 19)))
         assert 8 == sum(events for _, events, _ in app.totals())
+
+
+class TestTurns:
+    """Which traces are turns of their session."""
+
+    @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+    def test_repeat(self, app: _App, order: tuple[int, int]) -> None:
+        """A trace that only repeats a call of another one is none, and is a trace all the same."""
+        spans = [call(1, "a", session__id="s", **ID), call(2, "b", session__id="s", **ID)]
+        app.batch(*[spans[number - 1] for number in order])
+        assert [(1, 2, 20.0, 15.0, 1)] == app.turns()
+
+    @pytest.mark.parametrize("number", [1, 4])
+    def test_many(self, app: _App, number: int) -> None:
+        """So it is with each of many."""
+        for at in range(1, number + 1):
+            named = {"gen_ai__response__id": f"r-{at}", "session__id": "s"}
+            app.batch(call(2 * at, "a", at=1000 * at, **named), call(2 * at + 1, "b", at=1000 * at, **named))
+        assert [(number, 2 * number, 20.0, 15.0, number)] == app.turns()
+
+    def test_without_call(self, app: _App) -> None:
+        """A trace that makes no call is one: its answer was cached, or it failed before."""
+        app.batch(call(1, "a", session__id="s", **ID), call(2, "b", session__id="s", **ID))
+        app.batch(make_span("request", trace_id=3, span_id=3, attributes={"session.id": "s"}))
+        assert [(2, 3, 10.0, 7.5, 1)] == app.turns()
+
+    def test_call_of_its_own(self, app: _App) -> None:
+        """A trace that repeats one call and makes another is one."""
+        root = make_span(
+            "request", trace_id=2, span_id=7, attributes={"session.id": "s"}, start_ns=1_000_000_000, end_ns=9_000_000_000
+        )
+        children = [_below(root, 8, call(2, "b", **ID)), _below(root, 9, call(2, "b", at=1000, gen_ai__response__id="r-2"))]
+        app.batch(*children, root, call(1, "a", at=0, session__id="s", **ID))
+        assert [(2, 2, 20.0, 15.0, 2)] == app.turns()
+
+    def test_late_call(self, app: _App) -> None:
+        """A late call makes a turn of it."""
+        first, second = call(1, "a", session__id="s", **ID), call(2, "b", session__id="s", **ID)
+        app.batch(first, second)
+        left_out = next(span for span in (first, second) if _total(app, span) == 0)
+        app.batch(_below(left_out, 77, call(3, "c", at=5000, gen_ai__response__id="r-2")))
+        assert [(2, 2, 20.0, 15.0, 2)] == app.turns()
+
+
+def _below(parent: ReadableSpan, span_id: int, span: ReadableSpan) -> ReadableSpan:
+    """The same span below another one."""
+    assert parent.context is not None
+    assert span.instrumentation_scope is not None
+    return make_span(
+        span.name,
+        trace_id=parent.context.trace_id,
+        span_id=span_id,
+        parent_id=parent.context.span_id,
+        scope=span.instrumentation_scope.name,
+        attributes=dict(span.attributes or {}),
+        start_ns=span.start_time or 0,
+        end_ns=span.end_time or 0,
+    )
+
+
+def _total(app: _App, span: ReadableSpan) -> object:
+    """The tokens on a root that has left."""
+    assert span.context is not None
+    roots = [root for root in app.sent.roots if root.context and root.context.span_id == span.context.span_id]
+    return (roots[0].attributes or {}).get("metadata.total_tokens")
 
 
 class TestSessions:

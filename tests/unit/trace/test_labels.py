@@ -11,6 +11,7 @@ import pytest
 
 from otel_session_agg import end_session, session
 from otel_session_agg._cli.sessions import list_sessions
+from otel_session_agg._history.sources import Selection
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.sessions import metadata_in
 from otel_session_agg._reading.span import read
@@ -195,11 +196,11 @@ class TestStore:
                 app.trace(1, **attributes)
             app.flush()
             app.provider.shutdown()
-        rows = json.loads(list_sessions(url, form="json", sort="session", where=None, limit=None).text)
+        rows = json.loads(list_sessions(url, "json", Selection(sort="session")).text)
         assert [("a", "ada", {"plan": "pro"}), ("b", "bob", {"plan": "free"})] == [
             (row["session"], row["user"], row["metadata"]) for row in rows
         ]
         for where in ("user = bob", 'metadata = \'{"plan": "free"}\''):
-            told = list_sessions(url, form="table", sort="metadata", where=where, limit=None)
+            told = list_sessions(url, "table", Selection(sort="metadata", where=where))
             assert ["b"] == [line.split()[-1] for line in told.text.splitlines()]
-        assert '"{""plan"": ""pro""}"' in list_sessions(url, form="csv", sort="session", where=None, limit=None).text
+        assert '"{""plan"": ""pro""}"' in list_sessions(url, "csv", Selection(sort="session")).text
