@@ -19,17 +19,18 @@ How many traces of a session are open comes in as ``num_open``, time as ``now``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from otel_session_agg._collections.deadlines import Deadlines, Phase, PhaseDeadlines
-from otel_session_agg._model.growing_totals import GrowingTotals
-from otel_session_agg._model.rollup import At, Rollup
-from otel_session_agg._model.session_totals import STATED, Labelled, LastRoot, SessionTotals
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reasons import IDLE, LATE, MAX_AGE, SHUTDOWN
 from otel_session_agg._sessions.endings import Endings
+from otel_session_agg._sessions.gains import add_of_whole, add_root
 from otel_session_agg._sessions.session import Session
-from otel_session_agg._sessions.session_delta import Gain, NewRoot, SessionDelta
+from otel_session_agg._sessions.session_delta import Gain, SessionDelta
 from otel_session_agg._settings import Settings
+from otel_session_agg.attributes import USER_ID
 
 
 class SessionLifecycle:
@@ -59,6 +60,9 @@ class SessionLifecycle:
         """Whether the caller is to `forget` sessions."""
         self.forgotten: list[Session] = []
         """Sessions that are no longer in memory; the caller empties the list."""
+        self._has_user = USER_ID in settings.dimensions
+        self.num_conflicts = 0
+        """Dimensions of roots with another value than their session has; the caller's."""
         self.unwritten: dict[str, None] = {}
         """Sessions with something new for the store, in the order it came; the caller's."""
 
@@ -91,7 +95,9 @@ class SessionLifecycle:
         growing = session.growing() if delta.is_double else (grown,)
         is_changed = root is not None or gain.rollup is not None
         if root is not None:
-            _add_root(session, growing, root, is_sampled=delta.trace.is_sampled)
+            self.num_conflicts += add_root(
+                session, growing, root, is_sampled=delta.trace.is_sampled
+            )
             if delta.was_record:  # what is new goes into the next record
                 session.revision, session.end_reason = 1, LATE
                 self._check_later(session, now + self._settings.linger_seconds)
@@ -99,14 +105,10 @@ class SessionLifecycle:
             for one in growing:
                 one.add_rollup(gain.rollup)
         if gain.labels is not None:
-            is_changed = grown.add_labels(gain.labels) or is_changed
-        on_root = gain.on_root
-        if on_root is not None:  # which makes no new record
-            num_events, has_feedback = on_root
-            for one in growing:
-                is_new = one.stands_on_root(num_events, has_feedback=has_feedback)
-                if is_new and one is grown:
-                    self.unwritten[session.session_id] = None
+            is_new = grown.add_labels(gain.labels, has_user=self._has_user)
+            is_changed = is_new or is_changed
+        if add_of_whole(growing, gain, self._settings.max_output_chars):
+            self.unwritten[session.session_id] = None  # but this makes no new record
         if is_changed:
             self._set_changed(session)
 
@@ -136,26 +138,13 @@ class SessionLifecycle:
         self._set_changed(session)
         return session
 
-    def add_label(
-        self,
-        session_id: str,
-        now: float,
-        at_ns: int,
-        user_id: str | None,
-        metadata: Mapping[str, str | bool | int | float],
-    ) -> None:
-        """Add the user and the metadata that a ``session()`` block states.
+    def add_labels(self, session_id: str, now: float, at_ns: int, labels: SessionTotals) -> None:
+        """Add what a ``session()`` block states.
 
         ``at_ns``: when it began, nanoseconds since the Unix epoch.
         """
         session = self.begin_root(session_id, now, at_ns)
-        if user_id is not None or metadata:
-            session.grown.add_labels(
-                SessionTotals(
-                    user=At(at_ns, STATED, user_id) if user_id is not None else None,
-                    metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
-                )
-            )
+        session.grown.add_labels(labels, has_user=self._has_user)
 
     def add_feedback(self, session_id: str, now: float) -> None:
         """Note that feedback was given for a session."""
@@ -278,15 +267,3 @@ class SessionLifecycle:
         session.cancel_deadline()  # it was for the idle time
         is_changed, session.changed = session.changed, False
         self._endings.ended(session, reason, num_open, is_changed=is_changed)
-
-
-def _add_root(
-    session: Session, growing: tuple[GrowingTotals, ...], root: NewRoot, *, is_sampled: bool
-) -> None:
-    """Add a root that has left; ``is_sampled``: it is exported."""
-    member, end_ns, is_part = root
-    session.grown.began(member.start_ns)
-    for one in growing:
-        one.add_root(member, end_ns, is_part=is_part, is_sampled=is_sampled)
-    if is_sampled:
-        session.grown.exported(LastRoot(end_ns, member.trace_id, member.span_id))

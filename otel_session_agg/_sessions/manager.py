@@ -68,7 +68,7 @@ class SessionManager:
         self._claims, self._publisher = side.claims, side.publisher
         self._traces = engine.traces_by_session
         self.sessions = KnownSessions(
-            settings, process, guard, deadlines, side.endings, self._traces, settles_seconds
+            settings, process, guard, deadlines, side.endings, engine, settles_seconds
         )
         self.lifecycle, self.budgets = self.sessions.lifecycle, self.sessions.budgets
         self.accounts = self.sessions.accounts
@@ -162,14 +162,12 @@ class SessionManager:
     def begin_in_block(
         self, trace: Trace | None, span_id: int, start_ns: int, label: Label, now: float
     ) -> None:
-        """Register a span that began inside a ``session()`` block.
-
-        ``trace``: the trace of the span; ``None``: the span is not seen.
-        """
+        """Register a span that began inside a ``session()`` block; ``trace``: its own, if seen."""
         if trace is not None:
             if is_published_elsewhere(trace):
                 self.sessions.touch(label, now)
                 return
+            trace.block = label  # further spans of the block need not be registered
             if trace.attribution.first is None:
                 trace.attribution.note(start_ns, span_id, label.session_id, is_weak=False)
             self._traces.add(label.session_id, trace)
@@ -177,7 +175,7 @@ class SessionManager:
                 self._report(trace, now)
                 self.accounts.switch(trace, label=label)
         is_root = trace is not None and trace.root_id == span_id
-        self.sessions.begin_in_block(label, start_ns, now, is_root=is_root)
+        self.sessions.begin_in_block(label, start_ns, now, trace, is_root=is_root)
 
     def update_block(self, item: Block | tuple[None, Label], at_ns: int, now: float) -> None:
         """Count a ``session()`` block as entered or left, or register a span that is not seen."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import LACKS_FIGURES, LACKS_SESSION
+from otel_session_agg._reading.dimensions import NONE, Values
 from otel_session_agg._reasons import DROPPED
 from otel_session_agg._sessions.session_delta import SessionDelta
 from otel_session_agg._sharing.keys import SlotWrite
@@ -34,6 +35,8 @@ class ReleasedRoot(NamedTuple):
     """Its session has used more than a budget."""
     labels: SessionTotals = NO_LABELS
     """The user and the metadata of its session."""
+    dimensions: Values = NONE
+    """What its session is grouped by."""
 
 
 class Release(NamedTuple):

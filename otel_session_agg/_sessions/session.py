@@ -5,7 +5,10 @@ A `Session` belongs to a `SessionLifecycle` and is changed under the lock of its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from otel_session_agg._collections.deadlines import Deadline
+from otel_session_agg._model.dimensions import Dimension, merged_dimensions
 from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.encoding import SessionTotalsEncoder
@@ -100,6 +103,15 @@ class Session:
         if grown.user is None and not grown.metadata:
             return None
         return SessionTotals(user=grown.user, metadata=grown.metadata)
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """The dimensions that are known here."""
+        found = self.grown.dimensions
+        for others in (self.inherited, self.remote_totals):
+            if others is not None and others.dimensions:
+                found = merged_dimensions(found, others.dimensions)
+        return found
 
     @property
     def totals(self) -> SessionTotals:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._model.turns import Turn, has_calls, turn_of
+from otel_session_agg._reading.dimensions import NO_ROOT, NONE, Values
+from otel_session_agg._reading.input_text import RawInput
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
@@ -22,6 +25,8 @@ class NewRoot(NamedTuple):
     end_ns: int
     is_part: bool
     """It does not begin the trace, or the session has only some of its spans."""
+    dimensions: Values = NONE
+    """What it states of the session."""
 
 
 class OnRoot(NamedTuple):
@@ -42,6 +47,12 @@ class Gain(NamedTuple):
     labels: SessionTotals | None = None
     """The user and the metadata that spans state, for a session that is in memory."""
     on_root: OnRoot | None = None
+    turn: Turn | None = None
+    """What the trace has used by now, if it begins in the session."""
+    first_input: RawInput | None = None
+    """The first input of the trace, which is in the session as a whole."""
+    num_repeats: int = 0
+    """1 if the trace only repeats calls of other traces; -1 if by now it does not."""
 
 
 class SessionDelta(NamedTuple):
@@ -89,15 +100,12 @@ def take_delta(  # noqa: PLR0913 -- what is known of a trace
     reported.totals = after
     labels = _labels(trace, reported.session_id) if trace.attribution.labels else {}
     gains = [
-        Gain(
-            name,
-            _new(before.get(name), after.get(name)),
-            roots.get(name),
-            labels.get(name),
-            _on_root(trace, reported, on_root) if on_root is not None and name == own_id else None,
-        )
+        Gain(name, _new(before.get(name), after.get(name)), roots.get(name), labels.get(name))
         for name in _names(own_id, after, before, roots, labels)
     ]
+    if own_id is not None:
+        at = next(at for at, gain in enumerate(gains) if gain.session_id == own_id)
+        gains[at] = _of_whole(trace, reported, gains[at], on_root)
     return SessionDelta(trace, gains, is_late, is_double=reported.is_double)
 
 
@@ -148,7 +156,9 @@ def _new_roots(
             (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
         )
         member = Member(start_ns, trace.trace_id, first[1])
-        found[session_id] = NewRoot(member, end_ns, is_part or not is_whole)
+        has_dimensions = trace.dimensions is not NO_ROOT or trace.stated is not None
+        values = trace.dimensions_of(session_id, is_own=is_whole) if has_dimensions else NONE
+        found[session_id] = NewRoot(member, end_ns, is_part or not is_whole, values)
     return found
 
 
@@ -159,6 +169,48 @@ def _labels(trace: Trace, whole_id: str | None) -> dict[str, SessionTotals]:
         for name, labels in trace.attribution.labelled().items()
         if (session_id := name or whole_id) is not None
     }
+
+
+def _of_whole(trace: Trace, reported: Reported, gain: Gain, on_root: Rollup | None) -> Gain:
+    """Return what the session of the whole trace gets, with what concerns its root and input."""
+    turn = _turn(trace, reported, gain, on_root)  # which notes what the trace has used
+    return Gain(
+        *gain[:4],
+        _on_root(trace, reported, on_root) if on_root is not None else None,
+        turn,
+        trace.first_input,
+        _num_repeats(reported, gain.session_id) if trace.has_repeats else 0,
+    )
+
+
+def _turn(trace: Trace, reported: Reported, gain: Gain, on_root: Rollup | None) -> Turn | None:
+    """Return what a trace that begins in its session has used, if that is new."""
+    span = trace.root_span
+    if span is None or span.is_part or not trace.has_left:
+        return None
+    before, is_whole = reported.turn, reported.totals.keys() <= {gain.session_id}
+    if on_root is not None and is_whole:  # with the parts in other processes
+        rollup = on_root
+    elif before is None or on_root is not None:
+        rollup = reported.totals.get(gain.session_id, NOTHING)
+    else:
+        rollup = before if gain.rollup is None else before + gain.rollup
+    if rollup is before:
+        return None
+    reported.turn = rollup
+    return turn_of(trace.trace_id, rollup)
+
+
+def _num_repeats(reported: Reported, session_id: str) -> int:
+    """Return what to add to the traces of a session that only repeat calls of other traces.
+
+    Such a trace has reported calls, and all of them count in other traces.
+    """
+    if reported.turn is None:  # it has not left, or does not begin here
+        return 0
+    is_repeat = not any(map(has_calls, (reported.turn, *reported.totals.values())))
+    before, reported.repeats_in = reported.repeats_in, session_id if is_repeat else None
+    return is_repeat - (before == session_id)
 
 
 def _on_root(trace: Trace, reported: Reported, rollup: Rollup) -> OnRoot | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from otel_session_agg._model.dimensions import Dimension, dimension_value, is_same
 from otel_session_agg._model.merges import (
     ANY,
     FIRST,
@@ -35,7 +36,10 @@ from otel_session_agg._model.session_totals import (
     Member,
     SessionTotals,
 )
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._reasons import SESSION_ENDS
+from otel_session_agg._setting_rules import MAX_DIMENSIONS
+from otel_session_agg._sharing.details_form import details_in
 from otel_session_agg._sharing.parts import Part, Recorded
 from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, FLAGS, TRACE_BYTES, VERSION
 from otel_session_agg._untrusted.values import MAX_WHOLE
@@ -43,8 +47,8 @@ from otel_session_agg._untrusted.values import MAX_WHOLE
 T = TypeVar("T")
 
 _HEX = frozenset("0123456789abcdef")
-_MAX_BYTES = 1_000_000
-"""Bytes of one value: ten times the largest that is ever written."""
+MAX_BYTES = 1_000_000
+"""Bytes of one value in a store: ten times the largest that is ever written."""
 
 _MAX_SUM = 10**30
 """No process writes larger sums: a million USD in picodollars is 10**18."""
@@ -65,14 +69,14 @@ class MalformedError(ValueError):
 # -- totals --------------------------------------------------------------------------------
 
 
-def decode(value: bytes) -> SessionTotals:
+def decode(value: bytes, *, max_bytes: int = MAX_BYTES) -> SessionTotals:
     """Decode the totals of a session.
 
     Raises:
         MalformedError: another version wrote it, or another program.
 
     """
-    return _checked(value, _totals)
+    return _checked(value, _totals, max_bytes)
 
 
 def decode_part(value: bytes) -> Part:
@@ -85,8 +89,8 @@ def decode_recorded(value: bytes) -> Recorded:
     return _checked(value, _recorded)
 
 
-def _checked(value: bytes, read: Callable[[dict[str, Any]], T]) -> T:
-    if not isinstance(value, bytes) or len(value) > _MAX_BYTES:
+def _checked(value: bytes, read: Callable[[dict[str, Any]], T], max_bytes: int = MAX_BYTES) -> T:
+    if not isinstance(value, bytes) or len(value) > max_bytes:
         message = f"no bytes, or too many of them: {value!r:.40}"
         raise MalformedError(message)
     try:
@@ -112,20 +116,27 @@ def _totals(row: dict[str, Any]) -> SessionTotals:
     plain: dict[str, Any] = {name: _whole("count", row.get(name, 0)) for name in COUNTS}
     plain.update({name: _expect(bool, row.get(name, False)) for name in FLAGS})
     return SessionTotals(
-        rollup=_rollup(row["rollup"]),
+        rollup=_rollup(row["rollup"], row.get("details", {})),
         traces=frozenset(int.from_bytes(trace, "big") for trace in traces),
         members=tuple(sorted(members)[:MAX_LINKS]),
         user=_at(row["user"]) if row.get("user") is not None else None,
         metadata=dict(known[:MAX_LABELS]),
+        dimensions=_dimensions(row.get("dimensions", {})),
+        dearest_turn=_turn(row["dearest_turn"]) if row.get("dearest_turn") is not None else None,
+        first_input=_at(row["first_input"]) if row.get("first_input") is not None else None,
         last_root=LastRoot(*_root(row["last_root"])) if row.get("last_root") is not None else None,
         **plain,
     )
 
 
 def _part(row: dict[str, Any]) -> Part:
-    rollups = _expect(list, row["parts"])
+    parts = _expect(list, row["parts"])
+    details = _expect(list, row.get("details", [{}] * len(parts)))
     return Part(
-        rollups={_text_or_none(session): _rollup(rollup) for session, rollup in rollups},
+        rollups={
+            _text_or_none(session): _rollup(rollup, its)
+            for (session, rollup), its in zip(parts, details, strict=True)
+        },
         is_open=_expect(bool, row["open"]),
         root=_expect(bool, row["root"]),
         session_id=_text_or_none(row["session"]),
@@ -145,11 +156,12 @@ def _recorded(row: dict[str, Any]) -> Recorded:
     )
 
 
-def _rollup(row: dict[str, Any]) -> Rollup:
+def _rollup(row: dict[str, Any], details: object) -> Rollup:
     if not row.keys() <= DEFAULTS.keys():
         message = f"unknown fields {sorted(row.keys() - DEFAULTS.keys())}"
         raise MalformedError(message)
-    return Rollup(**{name: _READERS[_RULES[name]](value) for name, value in row.items()})
+    known = {name: _READERS[_RULES[name]](value) for name, value in row.items()}
+    return Rollup(**known, details=details_in(details))
 
 
 # -- checks --------------------------------------------------------------------------------
@@ -208,6 +220,28 @@ def _label(value: Any) -> Labelled | None:
         message = f"no label: {stated!r:.40}"
         raise MalformedError(message)
     return Labelled(_whole("time", time_ns), stated)
+
+
+def _turn(row: Any) -> Turn:
+    """Return what a turn has used."""
+    cost_pusd, trace_id, total_tokens = row
+    tokens = None if total_tokens is None else _whole("number", total_tokens)
+    return Turn(_whole("number", cost_pusd), _id(trace_id, 32), tokens)
+
+
+def _dimensions(row: Any) -> dict[str, Dimension]:
+    """Return dimensions; older versions wrote none, and there are never more than so many."""
+    found = {name: _dimension(one) for name, one in _expect(dict, row).items()}
+    return {name: found[name] for name in sorted(found)[:MAX_DIMENSIONS]}
+
+
+def _dimension(row: Any) -> Dimension:
+    time_ns, span_id, stated = row
+    value = dimension_value(stated)
+    if value is None or not is_same(value, stated):
+        message = f"no value of a dimension: {stated!r:.40}"
+        raise MalformedError(message)
+    return Dimension(_whole("time", time_ns), _whole("count", span_id), value)
 
 
 def _models(value: object) -> frozenset[str]:

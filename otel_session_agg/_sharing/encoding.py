@@ -10,9 +10,11 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
+from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.growing_totals import GrowingTotals
 from otel_session_agg._model.rollup import NOTHING, Rollup
 from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._sharing.details_form import details_out
 from otel_session_agg._sharing.parts import Part, Recorded
 from otel_session_agg._sharing.stored_form import COUNTS, DEFAULTS, FLAGS, TRACE_BYTES, VERSION
 
@@ -26,7 +28,7 @@ _JSON = json.JSONEncoder(separators=(",", ":"))
 def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
     """Encode the totals of a session.
 
-    ``texts``: whether the last output and the text of the last error are in it.
+    ``texts``: whether the first input, the last output and the text of the last error are in it.
     """
     return SessionTotalsEncoder().encode(GrowingTotals(totals), texts=texts)
 
@@ -50,7 +52,8 @@ class SessionTotalsEncoder:
     def encode(self, grown: GrowingTotals, *, texts: bool = True) -> bytes:
         """Encode the totals, always of the same object.
 
-        ``texts``: whether the last output and the text of the last error are in it.
+        ``texts``: whether the first input, the last output and the text of the last error are in
+        it.
         """
         new = list(islice(reversed(grown.trace_ids), len(grown.trace_ids) - self._num_traces))
         rest = self._rest + _packed(reversed(new))
@@ -73,6 +76,8 @@ def _totals_out(
     texts: bool,  # noqa: FBT001 -- handed through
 ) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
+    if totals.rollup.details != NO_DETAILS:
+        row["details"] = details_out(totals.rollup.details)
     for name in _PLAIN:
         value = getattr(totals, name)
         if value:
@@ -84,12 +89,26 @@ def _totals_out(
         row["user"] = list(totals.user)
     if totals.metadata:
         row["metadata"] = {name: list(label) for name, label in totals.metadata.items()}
+    row.update(_parts_out(totals, texts))
     # these are long and need no quoting
     more = b',"traces":"%b"' % traces if traces else b""
     joined = ",".join(roots).encode()
     if joined:
         more += b',"members":[%b]' % joined
     return _out(row)[:-1] + more + b"}"
+
+
+def _parts_out(totals: GrowingTotals, texts: bool) -> dict[str, Any]:  # noqa: FBT001 -- as above
+    """Return dimensions, and what turns were asked and have used; 0.4 wrote none of these."""
+    row: dict[str, Any] = {}
+    if totals.dearest_turn is not None:
+        cost_pusd, trace_id, total_tokens = totals.dearest_turn
+        row["dearest_turn"] = [cost_pusd, f"{trace_id:032x}", total_tokens]
+    if totals.first_input is not None and texts:
+        row["first_input"] = list(totals.first_input)
+    if totals.dimensions:
+        row["dimensions"] = {name: list(one) for name, one in totals.dimensions.items()}
+    return row
 
 
 def _packed(trace_ids: Iterable[int]) -> bytes:
@@ -103,18 +122,23 @@ def _root_out(root: Member) -> str:
 def encode_part(part: Part, *, texts: bool = True) -> bytes:
     """Encode a part of a trace.
 
-    ``texts``: whether the last output and the text of the last error are in it.
+    ``texts``: whether the first input, the last output and the text of the last error are in it.
     """
     rollups = [[session, _rollup_out(rollup, texts)] for session, rollup in part.rollups.items()]
-    row = {
+    row: dict[str, Any] = {
         "parts": rollups,
         "open": part.is_open,
         "root": part.root,
         "session": part.session_id,
         "seq": part.seq,
     }
-    more: dict[str, Any] = {"included": part.included} if part.included else {}
-    return _out({**row, **more, "unsampled": True} if part.is_unsampled else {**row, **more})
+    if part.included:
+        row["included"] = part.included
+    if part.is_unsampled:
+        row["unsampled"] = True
+    if any(rollup.details != NO_DETAILS for rollup in part.rollups.values()):
+        row["details"] = [details_out(rollup.details) for rollup in part.rollups.values()]
+    return _out(row)
 
 
 def encode_recorded(recorded: Recorded) -> bytes:

@@ -24,5 +24,8 @@ COUNTS = tuple(f.name for f in fields(SessionTotals) if type(f.default) is int)
 FLAGS = tuple(f.name for f in fields(SessionTotals) if type(f.default) is bool)
 """The fields of a session that are true or false; those that are false are left out."""
 
-DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup)}
-"""The fields of a rollup; those that have their default are left out."""
+DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Rollup) if f.name != "details"}
+"""The fields of a rollup; those that have their default are left out.
+
+Its details stand beside it, where versions that do not know them pass them over.
+"""

@@ -26,6 +26,7 @@ from otel_session_agg.stores.base import SessionStore, Stored
 _BATCH = 256
 """Keys in one call to the store: a few milliseconds."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 Value = str | bool | int | float | datetime | tuple[str, ...] | None
@@ -42,6 +43,8 @@ class StoredSession:
     """Whether its record was made, and nothing came since."""
     revision: int
     """The revision of the last record; 0 when there was none."""
+    end_reason: str | None = None
+    """Why it has ended; ``None``: it has not, or that is not known."""
 
     @property
     def rollup(self) -> Rollup:
@@ -100,12 +103,12 @@ class SessionReader:
         recorded = self._reader.recorded(key, stored)
         if not parts:
             return None
-        return StoredSession(
-            session_id,
-            sum(parts.values(), SessionTotals()),
-            has_ended=recorded is not None and recorded.version == stored.version,
-            revision=recorded.revision if recorded is not None else 0,
-        )
+        totals = sum(parts.values(), SessionTotals())
+        if recorded is None:
+            return StoredSession(session_id, totals, has_ended=False, revision=0)
+        has_ended = recorded.version == stored.version
+        reason = (recorded.reason or None) if has_ended else None
+        return StoredSession(session_id, totals, has_ended, recorded.revision, reason)
 
 
 # -- columns -------------------------------------------------------------------------------
@@ -155,9 +158,9 @@ def _known(values: Rollup | SessionTotals, name: str) -> Value:
     return value
 
 
-def _metadata(totals: SessionTotals) -> str | None:
-    values = dict(sorted(totals.metadata_as_json().items()))
-    return json.dumps(values, ensure_ascii=False) if values else None
+def json_object(values: Mapping[str, str | bool | int | float | None]) -> str | None:
+    """Return values by name as an object in JSON; ``None``: there are none."""
+    return _JSON.encode(dict(sorted(values.items()))) if values else None
 
 
 COLUMNS: Mapping[str, Column] = {
@@ -188,14 +191,21 @@ COLUMNS: Mapping[str, Column] = {
     "avg_trace_latency": Column(
         Form.NUMBER, lambda session: _known(session.totals, "average_trace_ms")
     ),
-    "metadata": Column(Form.TEXT, lambda session: _metadata(session.totals)),
+    "metadata": Column(Form.TEXT, lambda session: json_object(session.totals.metadata_as_json())),
+    "dimensions": Column(Form.TEXT, lambda session: json_object(session.totals.dimension_values)),
+    "turns": Column(Form.NUMBER, lambda session: session.totals.num_turns),
+    "average_turn_cost": Column(
+        Form.NUMBER, lambda session: _known(session.totals, "average_turn_cost_usd")
+    ),
+    "end_reason": Column(Form.TEXT, lambda session: session.end_reason),
 }
 """By name, in the order in which they are shown; cost in USD, durations in milliseconds.
 
 ``state`` is ``open`` or ``ended``; ``revision`` is that of the last session record, 0 before the
 first one; ``unpriced`` counts the billable events whose cost is unknown and therefore not in
 ``cost``; ``open_roots`` counts roots that had not ended, or were released before everything below
-them had; ``metadata`` is an object in JSON.
+them had; ``turns`` are the traces that begin in a session; ``metadata`` and ``dimensions`` are
+objects in JSON.
 """
 
 

@@ -21,6 +21,7 @@ from otel_session_agg._sessions.accounts import Accounts
 from otel_session_agg.stores import MemoryStore, open_store
 from otel_session_agg.testing import RecordingExporter
 from tests.support.apps import CALL, DEADLINE_SECONDS, App, alone
+from tests.support.servers import wait_until
 from tests.unit.api.test_budget import Told
 
 MIDNIGHT_NS = int(datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()) * 10**9
@@ -282,7 +283,8 @@ class TestBounds:
         for number in range(10):
             with session(f"s{number}") as block:
                 block.rollup(wait_seconds=0.1)
-        assert 3 == len(processor._span_worker.pipeline.manager.lifecycle)
+        lifecycle = processor._span_worker.pipeline.manager.lifecycle
+        wait_until(lambda: 3 == len(lifecycle))
         processor.shutdown()
 
     def test_without_a_store(self, make: Callable[..., App]) -> None:

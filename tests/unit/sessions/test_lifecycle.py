@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from otel_session_agg import Rollup, SessionRecord, Settings
 from otel_session_agg._collections.deadlines import Deadlines
-from otel_session_agg._model.session_totals import Member, SessionTotals
+from otel_session_agg._model.rollup import At
+from otel_session_agg._model.session_totals import STATED, Labelled, Member, SessionTotals
 from otel_session_agg._reasons import MAX_SESSIONS
 from otel_session_agg._sessions.endings import Endings, EndsHere, EndsInStore
 from otel_session_agg._sessions.lifecycle import SessionLifecycle
@@ -53,6 +54,14 @@ class Books:
         gain = Gain(session_id, root=NewRoot(Member(0, trace_id, 1), 3, is_part=False))
         self.lifecycle.apply(SessionDelta(self._traces[trace_id], [gain]), now)
         self._make_room()
+
+    def stated(self, session_id: str, at_ns: int, user_id: str | None, metadata: Mapping[str, str | int]) -> None:
+        """A block states a user and metadata."""
+        labels = SessionTotals(
+            user=At(at_ns, STATED, user_id) if user_id is not None else None,
+            metadata={name: Labelled(at_ns, value) for name, value in metadata.items()},
+        )
+        self.lifecycle.add_labels(session_id, 0, at_ns, labels)
 
     def feedback(self, session_id: str, now: float) -> None:
         """Somebody liked it."""
@@ -394,9 +403,9 @@ class TestLabel:
     def test_record(self) -> None:
         """The first user and the latest labels stand in the record."""
         books = Books()
-        books.lifecycle.add_label("s", 0, 1, "ann", {"plan": "free", "n": 1})
-        books.lifecycle.add_label("s", 0, 2, "bob", {"plan": "pro"})
-        books.lifecycle.add_label("s", 0, 3, None, {})
+        books.stated("s", 1, "ann", {"plan": "free", "n": 1})
+        books.stated("s", 2, "bob", {"plan": "pro"})
+        books.stated("s", 3, None, {})
         books.pass_until(IDLE)
         [record] = books.endings.records
         assert ("ann", {"plan": "pro", "n": 1}) == (record.user_id, record.metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,11 +46,53 @@ def at(app: App, start_ms: int, end_ms: int, *, call_ms: tuple[int, int] | None 
     return root
 
 
+class TestBreakdownBy:
+    """What a session came to for each user and tenant."""
+
+    def test_each_trace_for_its_own(self, make: Callable[..., App]) -> None:
+        """Each trace counts for its own user and tenant, also one that is known only below the root; the rows add up."""
+        app = make(breakdown_by=("user.id", "tenant"))
+        for user, tenant, number in (("ada", "acme", 1), ("bob", "acme", 2), (None, None, 3)):
+            with session("s", user_id=user, metadata={"tenant": tenant} if tenant else None):
+                root = app.tracer.start_span("request")
+                for _ in range(number):
+                    app.tracer.start_span("chat", below(root), attributes=CALL).end()
+                root.end()
+        root = app.tracer.start_span("request", attributes={"session.id": "s"})
+        app.tracer.start_span("chat", below(root), attributes={**CALL, "user.id": "eve"}).end()
+        root.end()
+        end_session("s")
+        app.provider.force_flush()
+        rollup = app.records[0].rollup
+        found = {name: {value: row.num_calls for value, row in rows.items()} for name, rows in rollup.by_dimension.items()}
+        assert {"user.id": {"ada": 1, "bob": 2, "eve": 1, "none": 3}, "tenant": {"acme": 3, "none": 4}} == found
+        assert [rollup.by_model.total] * 2 == [rows.total for rows in rollup.by_dimension.values()]
+        record = next(span.attributes or {} for span in app.exporter.spans if span.name == "session")
+        assert {"acme": 3, "none": 4} == {
+            name: row["calls"] for name, row in json.loads(str(record["metadata.by_tenant"])).items()
+        }
+        assert "metadata.by_user.id" in record
+
+    def test_late(self, make: Callable[..., App]) -> None:
+        """A late span corrects the rows."""
+        app = make(breakdown_by=("tenant",), linger_seconds=0)
+        root = app.tracer.start_span("request", attributes={"session.id": "s", "tenant": "acme"})
+        late = app.tracer.start_span("chat", below(root), attributes=CALL)
+        root.end()
+        app.provider.force_flush()
+        late.end()
+        end_session("s")
+        app.provider.force_flush()
+        rollup = app.records[-1].rollup
+        assert {"acme": rollup.by_model.total} == dict(rollup.by_dimension["tenant"])
+
+
 class TestRecordSpan:
     """The span named ``session``."""
 
-    def test_attributes(self, app: App) -> None:
+    def test_attributes(self, make: Callable[..., App]) -> None:
         """It answers what is asked of a session: traces, cost, tokens, duration, average latency, events, and who and why."""
+        app = make(breakdown=False)
         with session("s", user_id="u", metadata={"plan": "pro"}):
             for number, (start, end) in enumerate(((1000, 2000), (5000, 8000))):
                 root = app.tracer.start_span("request", start_time=start * 1_000_000)
@@ -78,8 +121,15 @@ class TestRecordSpan:
             "session.id": "s",
             "user.id": "u",
             "metadata.plan": "pro",
+            "metadata.service.name": "shop",
             "metadata.rollup": "session",
             "metadata.num_traces": 2,
+            "metadata.num_turns": 2,
+            "metadata.average_turn_cost": 20.0,
+            "metadata.average_turn_tokens": 15.0,
+            "metadata.dearest_turn_cost": 20.0,
+            "metadata.dearest_turn_tokens": 15,
+            "metadata.dearest_turn_trace_id": f"{max(ids(root)[0] for root in app.named('request')):032x}",
             "metadata.num_events": 4,
             "metadata.num_model_events": 2,
             "metadata.num_tool_events": 2,

@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.breakdown import Breakdown, BreakdownRow
+from otel_session_agg._model.coverage import Coverage
+from otel_session_agg._model.details import Details, FirstToken
+from otel_session_agg._model.dimensions import Dimension
 from otel_session_agg._model.growing_totals import GrowingTotals
+from otel_session_agg._model.latencies import Latencies
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import (
@@ -26,7 +31,9 @@ from otel_session_agg._model.session_totals import (
     Member,
     SessionTotals,
 )
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._reasons import SESSION_ENDS
+from otel_session_agg._setting_rules import MAX_DIMENSIONS
 from otel_session_agg._sharing.decoding import MalformedError, decode, decode_part, decode_recorded
 from otel_session_agg._sharing.encoding import SessionTotalsEncoder, encode, encode_part, encode_recorded, error_type
 from otel_session_agg._sharing.parts import Part, Recorded
@@ -78,17 +85,32 @@ _FULL = SessionTotals(
         output=At(9, 1, "hi"),
         error=At(8, 2, "no"),
         session=At(1, 3, "s"),
+        details=Details(
+            by_model=Breakdown({"a": BreakdownRow(1, prompt_tokens=7), "other": BreakdownRow(2, duration_ns=5)}),
+            by_agent=Breakdown({"none": BreakdownRow(3)}),
+            by_tool=Breakdown({"t": BreakdownRow(1, 1)}),
+            model_time=Coverage.of([(at, at + 5) for at in range(0, 1000, 10)]),
+            tool_time=Coverage.of([(1, 9), (5, 7)]),
+            busy_time=Coverage.of([(0, 9)]),
+            latencies=Latencies.of([10**9, 2 * 10**9]),
+            first_token=FirstToken(1, 2, 3),
+            first_answer_ns=4,
+        ),
     ),
     num_open=1,
     traces=frozenset({1, 2**128 - 1}),
     more_traces=2,
     members=(Member(1, 2, 3), Member(4, 2**128 - 1, 2**64 - 1)),
     num_roots=2,
+    num_repeats=1,
     root_ns=11,
     num_parts=1,
     part_ns=5,
     user=At(1, 0, "u"),
     metadata={"plan": Labelled(1, "pro"), "n": Labelled(2, 3), "share": Labelled(3, 0.5), "is_new": Labelled(4, value=True)},
+    dimensions={"tenant": Dimension(1, 2**64 - 1, "acme"), "n": Dimension(2, 0, 3), "on": Dimension(3, 1, value=True)},
+    dearest_turn=Turn(5, 2**128 - 1, 7),
+    first_input=At(1, 3, "why?"),
     last_began_ns=12,
     is_budget_exceeded=True,
     last_root=LastRoot(9, 2**128 - 1, 3),
@@ -264,7 +286,15 @@ class TestMalformed:
                 read(value)
 
 
-_WRONG: list[object] = [None, True, -1, 1.0, "1", [], {}, [1], {"a": 1}, "", float("nan")]
+_ID = f"{1:032x}"
+_WRONG_TURNS: list[Any] = [
+    *(("dearest_turn", wrong) for wrong in ["a", 1, {}, [1, "a", 2], [1.0, _ID, 2], [1, _ID]]),
+    *(("dearest_turn", [1, _ID, wrong]) for wrong in ["a", True, 1.0, 10**31]),
+    *(("first_input", wrong) for wrong in ["a", 1, [1, 2], [1, 2, None], [-1, 2, "a"], [1, 2.0, "a"]]),
+]
+_NEW: dict[str, Any] = {"dimensions": {}, "dearest_turn": None, "first_input": None}
+"""Fields that version 0.4 did not write, with their defaults."""
+_WRONG: list[Any] = [None, True, -1, 1.0, "1", [], {}, [1], {"a": 1}, "", float("nan")]
 _IDS: list[object] = [
     "0" * 31,
     "0" * 33,
@@ -321,6 +351,48 @@ class TestWrongFields:
         """A slot may take back what another slot of its process had told."""
         back = SessionTotals(Rollup(num_events=-1, cost_pusd=-5, prompt_tokens=-3))
         assert back == decode(encode(back))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            None,
+            [],
+            "a",
+            {"a": "b"},
+            {"a": [1, 2]},
+            {"a": [1, 2, None]},
+            {"a": [1, 2, ["b"]]},
+            {"a": [-1, 2, "b"]},
+            {"a": [1, -2, "b"]},
+            {"a": [1.0, 2, "b"]},
+            {"a": [1, True, "b"]},
+            {"a": [1, 2, ""]},
+            {"a": [1, 2, " b"]},
+            {"a": [1, 2, "b" * 129]},
+            {"a": [1, 2, 2**63]},
+            {"a": [1, 2, float("nan")]},
+        ],
+    )
+    def test_dimensions(self, wrong: object) -> None:
+        """Dimensions are times, ids of spans and values as they are written, and nothing else."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), "dimensions": wrong}))
+
+    @pytest.mark.parametrize(("name", "wrong"), _WRONG_TURNS)
+    def test_turns(self, name: str, wrong: object) -> None:
+        """What a turn has used and what the first was asked have their own form."""
+        with pytest.raises(MalformedError):
+            decode(_bytes({**_row(encode(_FULL)), name: wrong}))
+
+    def test_many_dimensions(self) -> None:
+        """Of more dimensions than are ever written those that sort first are read."""
+        row = {**_row(encode(_FULL)), "dimensions": {f"n{number:03}": [1, 2, "b"] for number in reversed(range(200))}}
+        assert [f"n{number:03}" for number in range(MAX_DIMENSIONS)] == list(decode(_bytes(row)).dimensions)
+
+    def test_older(self) -> None:
+        """What an older version wrote has neither dimensions nor turns, and is read."""
+        row = {name: value for name, value in _row(encode(_FULL)).items() if name not in _NEW}
+        assert replace(_FULL, **_NEW) == decode(_bytes(row))
 
     @pytest.mark.parametrize("wrong", [None, 1, 0, "true", [], {}, ["a"]])
     def test_flag(self, wrong: object) -> None:
@@ -549,4 +621,7 @@ class TestOlderVersion:
         assert json.loads(self.PART) == json.loads(encode_part(decode_part(self.PART)))
         assert json.loads(self.ROOT) == json.loads(encode_part(decode_part(self.ROOT)))
         assert json.loads(self.RECORD) == json.loads(encode_recorded(decode_recorded(self.RECORD)))
-        assert {field.name for field in fields(Rollup)} <= self.FIELDS
+        assert {field.name for field in fields(Rollup)} - {"details"} <= self.FIELDS
+        rollup = json.loads(encode(_FULL))["rollup"]
+        part = json.loads(encode_part(_FULL_PART._replace(rollups={None: _FULL.rollup})))["parts"][0][1]
+        assert rollup.keys() | part.keys() <= self.FIELDS

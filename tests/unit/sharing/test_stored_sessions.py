@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import Rollup
+from otel_session_agg._model.dimensions import Dimension
 from otel_session_agg._model.merges import MAYBE, SUM
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
@@ -145,8 +146,8 @@ class TestColumns:
         )
         user, traces = At(1, 1, "u"), frozenset({1, 2})
         totals = SessionTotals(rollup, num_open=6, user=user, traces=traces, more_traces=3, num_roots=5, root_ns=1500 * MS)
-        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")})
-        row = read_row(StoredSession("s", totals, has_ended=True, revision=8))
+        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")}, dimensions={"user.id": Dimension(1, 1, "x")})
+        row = read_row(StoredSession("s", totals, has_ended=True, revision=8, end_reason="idle"))
         start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
         assert {
             "session": "s",
@@ -154,6 +155,10 @@ class TestColumns:
             "revision": 8,
             "user": "u",
             "metadata": '{"plan": "pro"}',
+            "dimensions": '{"user.id": "u"}',
+            "turns": 5,
+            "average_turn_cost": 0.0003,
+            "end_reason": "idle",
             "cost": 0.0015,
             "cost_source": "computed",
             "unpriced": 1,
@@ -236,8 +241,8 @@ class TestOrdered:
         counts: dict[str, Any] = {field.name: 1 for field in fields(Rollup) if field.metadata["merge"] in {SUM, MAYBE}}
         rollup = Rollup(**counts, has_feedback=True, start_ns=5 * MS, end_ns=10 * MS, models=frozenset({"m"}))
         totals = SessionTotals(rollup, num_open=1, num_roots=1, root_ns=1, more_traces=1, user=At(1, 1, "u"))
-        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")})
-        high = StoredSession("b", totals, has_ended=False, revision=1)
+        totals += SessionTotals(metadata={"plan": Labelled(1, "pro")}, dimensions={"tenant": Dimension(1, 1, "x")})
+        high = StoredSession("b", totals, has_ended=False, revision=1, end_reason="idle")
         rows = [read_row(low), read_row(high)]
         if column == "cost":
             assert (0.0, "mixed") == (rows[0]["cost"], rows[1]["cost_source"])
