@@ -44,7 +44,14 @@ if TYPE_CHECKING:
 
     from otel_session_agg._model.span import Terms
 
-__all__ = ["card_of", "find_host", "find_quote"]
+__all__ = ["TABLE_FAILURES", "card_of", "find_host", "find_quote"]
+
+TABLE_FAILURES = (
+    ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, SyntaxError,
+    TypeError, ValueError,
+)  # fmt: skip
+"""Errors of a broken or incompatible price table.  Its prices are then unknown; that is remembered,
+not tried again."""
 
 
 class _Unit(NamedTuple):

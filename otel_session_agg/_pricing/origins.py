@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,8 +61,12 @@ BROKEN = Origin(None, "the price table cannot be read")
 NO_TIME = Origin(None, "the time of its call is out of range")
 
 
+@cache
 def table_version() -> str:
-    """Return the version of genai-prices, or an empty text where its metadata was left out."""
+    """Return the version of genai-prices, or an empty text where its metadata was left out.
+
+    To look it up reads a file, which takes milliseconds: each price of a session names it.
+    """
     try:
         return metadata.version(TABLE)
     except metadata.PackageNotFoundError:

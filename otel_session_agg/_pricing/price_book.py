@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import CALLS, Usage
-from otel_session_agg._pricing.catalogue import card_of, find_quote
+from otel_session_agg._pricing.catalogue import TABLE_FAILURES, card_of, find_quote
 from otel_session_agg._pricing.modalities import with_output_type
 from otel_session_agg._pricing.origins import (
     BROKEN,
@@ -74,13 +74,6 @@ _MAX_KEYS, _MAX_KEY_CHARS, _MAX_ROWS = 8, 40, 100
 _BASE_SLASHES = 4
 """Slashes of a base address, ``https://host/v1/``; longer ones are those of calls."""
 
-_TABLE_FAILURES = (
-    ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, SyntaxError,
-    TypeError, ValueError,
-)  # fmt: skip
-"""Errors of a broken or incompatible price table.  Its prices are then unknown; that is remembered,
-not tried again."""
-
 _UNKNOWN = UnknownCard()
 
 Key = tuple["str | None", "tuple[str, ...]", "str | None", "str | None", "Terms | None"]
@@ -93,6 +86,8 @@ class PriceBook:
     Args:
         overrides: Prices in USD per million tokens by a glob over ``model`` or ``provider/model``;
             see ``ModelPrice``.
+        at_ns: Price every call as of this time, nanoseconds since the Unix epoch; ``None``: as of
+            its own.
 
     Raises:
         SettingsError: A key or price is malformed.
@@ -100,9 +95,13 @@ class PriceBook:
     """
 
     def __init__(
-        self, overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None
+        self,
+        overrides: Mapping[str, ModelPrice | Mapping[str, Any]] | None = None,
+        *,
+        at_ns: int | None = None,
     ) -> None:
         self._overrides = Overrides({} if overrides is None else overrides)
+        self.at_ns = at_ns
         self._cards: Recent[Key, tuple[Card, ...]] = Recent(MAX_CARDS)
         self._get_snapshot: Callable[[], DataSnapshot] | None = None
         self._snapshot: DataSnapshot | None = None
@@ -168,6 +167,8 @@ class PriceBook:
         num_calls: int | None,
     ) -> int | None:
         """Return the cost of a call, as ``cost_pusd``."""
+        if self.at_ns is not None:
+            at_ns = self.at_ns
         get_snapshot = self._get_snapshot
         if get_snapshot is not None and get_snapshot() is not self._snapshot:
             self._use_snapshot(get_snapshot)
@@ -247,7 +248,7 @@ class PriceBook:
                 return Priced(card, origin_of(found[0], card))
         except OverflowError:  # not a time
             return Priced(UnknownCard(Window(at_ns, at_ns + 1)), NO_TIME)
-        except _TABLE_FAILURES:
+        except TABLE_FAILURES:
             return Priced(_UNKNOWN, BROKEN)
 
     def _loaded_snapshot(self) -> DataSnapshot:
@@ -257,7 +258,7 @@ class PriceBook:
                 from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
                 self._snapshot = get_snapshot()
-            except _TABLE_FAILURES:
+            except TABLE_FAILURES:
                 self._table_failed = True
                 raise
             self._get_snapshot = get_snapshot

@@ -103,11 +103,12 @@ class CallPrices:
         key = (
             call.provider, call.models, call.server_address, call.service_tier, call.terms
         )  # fmt: skip
+        at_ns = getattr(self.prices, "at_ns", None) or call.start_ns  # a user's own book has none
         known = self._found.setdefault(key, [])
         for priced in known:
-            if priced.card.window.from_ns <= call.start_ns < priced.card.window.until_ns:
+            if priced.card.window.from_ns <= at_ns < priced.card.window.until_ns:
                 return priced
-        known.append(self.prices._find(key, call.start_ns))  # noqa: SLF001 -- as counting does
+        known.append(self.prices._find(key, at_ns))  # noqa: SLF001 -- as counting does
         return known[-1]
 
 

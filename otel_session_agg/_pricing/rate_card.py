@@ -24,6 +24,7 @@ The rules of a card:
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -45,14 +46,28 @@ if TYPE_CHECKING:
 __all__ = ["ALWAYS", "Card", "RateCard", "UnknownCard", "Window"]
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
 class Window(NamedTuple):
     """The times that a card is valid for: ``from_ns <= at_ns < until_ns``, Unix nanoseconds."""
 
     from_ns: int
     until_ns: int
 
+    def moments(self) -> tuple[datetime | None, datetime | None]:
+        """Return both in UTC; ``None`` where it is open, or at no time that there can be."""
+        return _moment(self.from_ns), _moment(self.until_ns)
+
 
 ALWAYS = Window(-(1 << 100), 1 << 100)
+
+
+def _moment(edge_ns: int) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(microseconds=edge_ns // 1000)
+    except OverflowError:
+        return None
 
 
 class Card(Protocol):

@@ -13,7 +13,7 @@ from otel_session_agg._pricing.catalogue import card_of, find_quote
 from otel_session_agg._pricing.modalities import demands
 from otel_session_agg._pricing.origins import NO_MODEL, OWN, origin_of, table_version
 from otel_session_agg._pricing.overrides import EACH, TOKENS_PER_PRICE, Overrides, names_of
-from otel_session_agg._pricing.rate_card import ALWAYS, RateCard, Window
+from otel_session_agg._pricing.rate_card import RateCard
 from otel_session_agg._untrusted.formatting import exact_usd, printable
 from otel_session_agg._untrusted.values import PUSD_PER_USD
 
@@ -85,11 +85,11 @@ def report_price(query: PriceQuery, own: Mapping[str, Any] | None = None) -> Pri
     origin = origin_of(quote, priced)
     if not isinstance(priced, RateCard):
         reason = _ONLY_TABLE if origin.table is not None else origin.text
-        return PriceReport(query, None, reason, version, {}, valid=_valid(quote.window))
+        return PriceReport(query, None, reason, version, {}, valid=quote.window.moments())
     needs = demands(quote.row.model.id, quote.prices or {}, terms.output_type, terms.name)
     return PriceReport(
         query, origin.table, origin.text, version, _usd(priced.prices), _tiers(priced),
-        _valid(quote.window),
+        quote.window.moments(),
         () if needs is None else (*needs.stated, *(f"{name} = 0" for name in needs.absent)),
     )  # fmt: skip
 
@@ -103,13 +103,6 @@ def _usd(prices: Mapping[str, Fraction]) -> dict[str, float]:
 
 def _tiers(card: RateCard) -> tuple[tuple[int, Mapping[str, float]], ...]:
     return tuple((above, _usd(prices)) for above, prices in card.tiers)
-
-
-def _valid(window: Window) -> tuple[datetime | None, datetime | None]:
-    def moment(edge: int, open_edge: int) -> datetime | None:
-        return None if edge == open_edge else _EPOCH + timedelta(microseconds=edge // 1000)
-
-    return moment(window.from_ns, ALWAYS.from_ns), moment(window.until_ns, ALWAYS.until_ns)
 
 
 def as_json(report: PriceReport) -> str:
