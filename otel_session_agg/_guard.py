@@ -41,11 +41,12 @@ _OF_SPANS = frozenset(
     {
         "a late span", "counting an unsampled span", "ending a trace", "ending traces",
         "finding a parent", "folding", "folding on the application thread", "forwarding",
-        "reading a span", "reading totals", "releasing", "sessions", "stamping a span",
-        "writing a root", "writing a session record", "writing on an open root",
+        "reading a span", "reading totals", "releasing", "sending a notification", "sessions",
+        "stamping a span", "telling which sessions changed", "writing a root",
+        "writing a session record", "writing on an open root",
     }
 )  # fmt: skip
-"""Places that handle contents of spans.
+"""Places that handle contents of spans, or secrets of addresses.
 
 Error texts quote these, so only the type of an error is logged, and where it was raised.
 """

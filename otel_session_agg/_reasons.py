@@ -37,6 +37,8 @@ OTHER_TRACE = "told_in_another_trace"
 """Unread: a call that another trace reports, too, and in which it is counted."""
 SESSION_CONFLICT = "session_id_conflict"
 """Unread: a session id that differs from the first of its trace."""
+DIMENSION_CONFLICT = "dimension_conflict"
+"""Unread: of a root's dimensions, one with another value than its session has."""
 
 NO_ROOT = "no_root"
 """Released: no root came for the spans that were kept, so there is none to write on."""

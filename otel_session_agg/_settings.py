@@ -4,80 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
+from otel_session_agg import _setting_rules as rules
+from otel_session_agg import attributes as n
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._guard import Guard, warn
 from otel_session_agg._untrusted.masked import masked
-from otel_session_agg._untrusted.values import flag
 
 _logger = logging.getLogger("otel_session_agg")
 _warned = Guard(_logger)
 """Warns of unknown variables once per process, however often the environment is read."""
-
-_Rule = tuple[Callable[[object], Any], str]
-"""How a value is read (``None``: it is not allowed), and a text that names the allowed ones."""
-
-
-def _whole(value: object) -> int | None:
-    if (
-        isinstance(value, str)
-        and len(value) <= _MAX_CHARS
-        and value.strip().isascii()
-        and value.strip().isdigit()
-    ):
-        value = int(value.strip())
-    return value if type(value) is int and 1 <= value <= _MOST else None
-
-
-def _seconds(most: float) -> _Rule:
-    """Return the rule for seconds from 0 to ``most``."""
-
-    def read(value: object) -> float | None:
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return None
-        return float(value) if 0 <= value <= most else None
-
-    return read, f"seconds from 0 to {most:.0f}"
-
-
-def _url(value: object) -> str | None:
-    return value.strip() if isinstance(value, str) and "://" in value else None
-
-
-def _name(value: object) -> str | None:
-    return (value.strip() or None) if isinstance(value, str) and len(value) <= _MAX_CHARS else None
-
-
-def _names(value: object) -> tuple[str, ...] | None:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (tuple, list)) or not all(
-        isinstance(name, str) and len(name) <= _MAX_CHARS for name in names
-    ):
-        return None
-    found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
-    return found if len(found) <= _MAX_NAMES else None
-
-
-def _records(value: object) -> bool | Literal["auto"] | None:
-    return "auto" if isinstance(value, str) and value.strip().lower() == "auto" else flag(value)
-
-
-def _profiles(value: object) -> tuple[str, ...] | None:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
-        return None
-    found = tuple(dict.fromkeys(name.strip() for name in names))
-    return found if found and set(found) <= set(PROFILE_NAMES) else None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
@@ -88,7 +29,7 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     ]
     ends = {name.removeprefix(_PREFIX): name for name in known}
     close = {
-        name: get_close_matches(name.removeprefix(_PREFIX)[:_MAX_CHARS], ends, 1, _CLOSE)
+        name: get_close_matches(name.removeprefix(_PREFIX)[: rules.MAX_CHARS], ends, 1, _CLOSE)
         for name in unknown
     }
     return {name: ends[found[0]] if found else None for name, found in close.items()}
@@ -122,7 +63,7 @@ def given_variables(environ: Mapping[str, str]) -> list[Given]:
 
 def _shown(value: object) -> str:
     """Return a value for an error's text; Python refuses to write out very long integers."""
-    if isinstance(value, int) and abs(value) > _MOST**9:
+    if isinstance(value, int) and abs(value) > rules.MOST**9:
         return "a huge number"
     return repr(masked(value) if isinstance(value, str) else value)[:_MAX_SHOWN]
 
@@ -131,46 +72,31 @@ _PREFIX = "OTEL_PYTHON_SESSION_AGG_"
 _MAX_UNKNOWN = 20
 _CLOSE = 0.6
 """How similar an unknown name must be to a known one to suggest that; ``difflib``'s default."""
-_MAX_CHARS = 40
-_MAX_NAMES = 8
 _MAX_SHOWN = 200
-_MOST = 10**9
-_HOUR = 3600.0
-_MONTH = 31 * 24 * _HOUR
-PROFILE_NAMES = ("default", "honeyhive", "phoenix", "posthog")
-"""Sets of attribute names in which roots and records can be written."""
 
-_WHOLE: _Rule = (_whole, f"a whole number from 1 to {_MOST}")
-_FLAG: _Rule = (flag, "true or false")
-_NAMES: _Rule = (
-    _names,
-    f"at most {_MAX_NAMES} names of at most {_MAX_CHARS} characters, by commas",
-)
-_RECORDS: _Rule = (_records, "auto, true or false")
-_URL: _Rule = (_url, "a URL such as memory://, sqlite:///file or redis://host:6379/0")
-_NAME: _Rule = (_name, f"a name of at most {_MAX_CHARS} characters")
-_PROFILES: _Rule = (_profiles, f"one or more of {', '.join(PROFILE_NAMES)}")
-
-_RULES: Mapping[str, tuple[str, _Rule]] = {
-    "linger_seconds": (env.OTEL_PYTHON_SESSION_AGG_LINGER, _seconds(_HOUR)),
-    "max_open_roots": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS, _WHOLE),
-    "max_open_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS, _WHOLE),
-    "max_queue_size": (env.OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE, _WHOLE),
-    "max_held_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS, _WHOLE),
-    "outputs": (env.OTEL_PYTHON_SESSION_AGG_OUTPUTS, _FLAG),
-    "max_output_chars": (env.OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS, _WHOLE),
-    "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, _FLAG),
-    "profiles": (env.OTEL_PYTHON_SESSION_AGG_PROFILES, _PROFILES),
-    "store": (env.OTEL_PYTHON_SESSION_AGG_STORE, _URL),
-    "store_outputs": (env.OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS, _FLAG),
-    "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, _seconds(_MONTH)),
-    "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, _seconds(_MONTH)),
-    "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, _RECORDS),
-    "metric_attributes": (env.OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES, _NAMES),
-    "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, _WHOLE),
-    "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, _FLAG),
-    "handle_sigterm": (env.OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM, _FLAG),
-    "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, _NAME),
+_RULES: Mapping[str, tuple[str, rules.Rule]] = {
+    "linger_seconds": (env.OTEL_PYTHON_SESSION_AGG_LINGER, rules.SECONDS_OF_HOUR),
+    "max_open_roots": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_ROOTS, rules.WHOLE),
+    "max_open_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_OPEN_SPANS, rules.WHOLE),
+    "max_queue_size": (env.OTEL_PYTHON_SESSION_AGG_MAX_QUEUE_SIZE, rules.WHOLE),
+    "max_held_spans": (env.OTEL_PYTHON_SESSION_AGG_MAX_HELD_SPANS, rules.WHOLE),
+    "outputs": (env.OTEL_PYTHON_SESSION_AGG_OUTPUTS, rules.FLAG),
+    "max_output_chars": (env.OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS, rules.WHOLE),
+    "breakdown": (env.OTEL_PYTHON_SESSION_AGG_BREAKDOWN, rules.FLAG),
+    "breakdown_by": (env.OTEL_PYTHON_SESSION_AGG_BREAKDOWN_BY, rules.DIMENSIONS),
+    "prices_update": (env.OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE, rules.FLAG),
+    "profiles": (env.OTEL_PYTHON_SESSION_AGG_PROFILES, rules.PROFILES),
+    "store": (env.OTEL_PYTHON_SESSION_AGG_STORE, rules.URL),
+    "store_outputs": (env.OTEL_PYTHON_SESSION_AGG_STORE_OUTPUTS, rules.FLAG),
+    "session_idle_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_IDLE, rules.SECONDS_OF_MONTH),
+    "session_max_seconds": (env.OTEL_PYTHON_SESSION_AGG_SESSION_MAX, rules.SECONDS_OF_MONTH),
+    "session_records": (env.OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS, rules.RECORDS),
+    "dimensions": (env.OTEL_PYTHON_SESSION_AGG_DIMENSIONS, rules.DIMENSIONS),
+    "metric_attributes": (env.OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES, rules.NAMES),
+    "max_sessions": (env.OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS, rules.WHOLE),
+    "trust_baggage": (env.OTEL_PYTHON_SESSION_AGG_TRUST_BAGGAGE, rules.FLAG),
+    "handle_sigterm": (env.OTEL_PYTHON_SESSION_AGG_HANDLE_SIGTERM, rules.FLAG),
+    "exporter": (env.OTEL_PYTHON_SESSION_AGG_EXPORTER, rules.NAME),
 }
 """Environment variable and rule by field."""
 
@@ -204,6 +130,16 @@ class Settings:
     """Whether the last output is written; it may contain what users wrote."""
     max_output_chars: int = 4_096
     """Characters of the last output that are written."""
+    breakdown: bool = True
+    """Whether totals are split by model, agent and tool, and times and latencies are measured.
+
+    What is split has names of models, agents and tools, which may come from users.
+    """
+    breakdown_by: tuple[str, ...] = ()
+    """Dimensions whose values totals are split by, too, such as ``user.id`` or a name of metadata.
+
+    Each trace counts for its own value, so a session of several users has a row for each.
+    """
     prices_update: bool = False
     """Whether genai-prices may refresh its prices from the network.
 
@@ -230,10 +166,29 @@ class Settings:
     ``True`` for every session, ``False`` for none, ``"auto"`` for those whose totals are not on a
     root: of more than one trace, or changed after the root had left.
     """
+    dimensions: tuple[str, ...] = (
+        n.USER_ID,
+        "service.name",
+        "service.version",
+        "deployment.environment.name",
+        "gen_ai.agent.name",
+    )
+    """What a session carries as its own, to group and filter by; at most 16 names.
+
+    Found in ``session(metadata=)``, else on session roots, else on their resource.  The first value
+    in a session wins; of texts the first 128 characters are kept.
+    """
     metric_attributes: tuple[str, ...] = ()
-    """Metadata names of sessions that become metric attributes; each should have few values."""
+    """Names of sessions' metadata and dimensions that become metric attributes.
+
+    Each should have few values.  With ``gen_ai.response.model`` among them, cost and tokens of each
+    model are measured.
+    """
     max_sessions: int = 10_000
-    """Sessions kept in memory, about 3 kB each; beyond that the least recently used one ends."""
+    """Sessions kept in memory; beyond that the least recently used one ends.
+
+About 7 kB each after one turn and 32 kB after twenty; without ``breakdown`` 4 to 9 kB.
+"""
     trust_baggage: bool = False
     """Whether a session id that arrives in W3C baggage is trusted.
 

@@ -79,6 +79,74 @@ PARTIAL = "metadata.partial"
 PARTIAL_REASON = "metadata.partial_reason"
 """string, with ``metadata.partial``: why the root could not wait."""
 
+BY_MODEL = "metadata.by_model"
+"""string, only with model calls: what each model came to, as a JSON object of rows by name.
+
+A row has ``calls``, ``cost`` (USD, absent when unknown), ``prompt_tokens``, ``completion_tokens``,
+``total_tokens``, ``cache_read_tokens``, ``cache_write_tokens``, ``reasoning_tokens``, ``errors``,
+``unpriced`` (calls without a known cost) and ``duration`` (milliseconds, added up).  Counts of 0
+are left out, but for the calls.  At most 16 names; ``other`` is all further ones, ``none`` what has
+no name.  The rows add up to the totals.
+"""
+
+BY_AGENT = "metadata.by_agent"
+"""string, only with named agents: what the calls of each agent came to, see ``BY_MODEL``.
+
+A call belongs to the nearest agent above it; ``none`` has the calls below no agent, too.
+"""
+
+BY_TOOL = "metadata.by_tool"
+"""string, only with named tools: calls of each tool, see ``BY_MODEL``.
+
+Tokens and cost are those of the model calls that a tool made; ``none`` has those that no tool made.
+"""
+
+BY_DIMENSION_PREFIX = "metadata.by_"
+"""Prefix of strings, on session records: rows by the values of a dimension, see ``BY_MODEL``.
+
+``metadata.by_user.id`` has a row for each user, if ``user.id`` is in the setting ``breakdown_by``.
+"""
+
+MODEL_DURATION = "metadata.model_duration"
+"""double, milliseconds, only with model calls: time in which at least one of them ran."""
+
+TOOL_DURATION = "metadata.tool_duration"
+"""double, milliseconds, only with tools: time in which at least one of them ran."""
+
+BUSY_DURATION = "metadata.busy_duration"
+"""double, milliseconds: time in which at least one trace ran; on roots only where something was
+idle."""
+
+IDLE_DURATION = "metadata.idle_duration"
+"""double, milliseconds: time between traces, in which nothing ran; on roots only when not 0."""
+
+LONGEST_GAP = "metadata.longest_gap"
+"""double, milliseconds, only when not 0: the longest time between two traces."""
+
+TIME_TO_FIRST_TOKEN = "metadata.time_to_first_token"  # noqa: S105 -- no secret
+"""double, milliseconds: of the first model call whose span states it."""
+
+TIME_TO_FIRST_RESPONSE = "metadata.time_to_first_response"
+"""double, milliseconds: from the start until a model call first answered.
+
+It answers with its first token if its span states that, else when it ends.
+"""
+
+MODEL_LATENCY_P50 = "metadata.model_latency_p50"
+"""double, milliseconds: median duration of the model calls, right to 1 %.
+
+On roots only with more than one call, as the other percentiles.
+"""
+
+MODEL_LATENCY_P95 = "metadata.model_latency_p95"
+"""double, milliseconds: 95th percentile of the durations of the model calls, right to 1 %."""
+
+MODEL_LATENCY_P99 = "metadata.model_latency_p99"
+"""double, milliseconds: 99th percentile of the durations of the model calls, right to 1 %."""
+
+DURATIONS_EXACT = "metadata.durations_exact"
+"""bool, only when false: some time in which several things ran may have been counted twice."""
+
 USER_ID = "user.id"
 """string: the user of the session, if known."""
 
@@ -96,6 +164,27 @@ NUM_UNSAMPLED_TRACES = "metadata.num_unsampled_traces"
 
 AVERAGE_TRACE_LATENCY = "metadata.avg_trace_latency"
 """double, milliseconds, on session records: average duration of the roots of its traces."""
+
+NUM_TURNS = "metadata.num_turns"
+"""int, on session records: turns of the session, which are the traces that begin in it."""
+
+FIRST_INPUT = "metadata.first_input"
+"""string, on session records: the first input, at most ``max_output_chars`` long."""
+
+AVERAGE_TURN_COST = "metadata.average_turn_cost"
+"""double, USD, on session records: the known cost for each turn."""
+
+AVERAGE_TURN_TOKENS = "metadata.average_turn_tokens"
+"""double, on session records: the tokens for each turn."""
+
+DEAREST_TURN_COST = "metadata.dearest_turn_cost"
+"""double, USD, on session records: the known cost of the turn that cost most."""
+
+DEAREST_TURN_TOKENS = "metadata.dearest_turn_tokens"
+"""int, on session records: its tokens."""
+
+DEAREST_TURN_TRACE_ID = "metadata.dearest_turn_trace_id"
+"""string, on session records: its trace id, 32 hexadecimal digits."""
 
 END_REASON = "metadata.end_reason"
 """string, on session records: why the session ended."""
@@ -154,10 +243,31 @@ EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 OUR_SCOPE = "otel_session_agg"
 """Instrumentation scope of the spans that this library makes itself; these are no events."""
 
+ALERT_LOG = "session_agg.alert"
+"""Event name of the log record about an alert."""
+
+ALERT_ID = "session_agg.alert.id"
+"""string: of the notification; the same each time that it is sent."""
+
+ALERT_RULE = "session_agg.alert.rule"
+"""string: name of the rule."""
+
+ALERT_STATE = "session_agg.alert.state"
+"""string: ``triggered`` or ``resolved``."""
+
+ALERT_SEGMENT = "session_agg.alert.segment"
+"""string, only if the rule divides sessions: the segment."""
+
+ALERT_FIGURE_PREFIX = "session_agg.alert.figure."
+"""Prefix of what was found: int or double; USD, milliseconds or percent."""
+
+BREAKDOWNS = (BY_MODEL, BY_AGENT, BY_TOOL)
+"""Names whose value is a JSON object of rows."""
+
 KEPT_WHEN_SET = frozenset({DURATION, SESSION_ID})
 """Names whose value is kept when it was set by hand on the root."""
 
-LEFT_WHEN_UNKNOWN = frozenset({OUTPUTS, ERROR})
+LEFT_WHEN_UNKNOWN = frozenset({OUTPUTS, ERROR, FIRST_INPUT})
 """Reserved names whose value, set by hand on the root, is kept when there is none to write.
 
 Applications use these names, too.
@@ -169,7 +279,12 @@ RESERVED = frozenset(
         COMPLETION_TOKENS, START_TIME, END_TIME, OUTPUTS, ERROR, CACHE_READ_TOKENS,
         CACHE_WRITE_TOKENS, REASONING_TOKENS, NUM_TOOL_EVENTS, NUM_ERRORS, NUM_UNPRICED_EVENTS,
         MODELS, COST_SOURCE, PARTIAL, PARTIAL_REASON, BUDGET_EXCEEDED, NUM_TRACES,
-        NUM_UNSAMPLED_TRACES, AVERAGE_TRACE_LATENCY, END_REASON, REVISION, ROLLUP,
+        NUM_UNSAMPLED_TRACES, AVERAGE_TRACE_LATENCY, END_REASON, REVISION, ROLLUP, *BREAKDOWNS,
+        MODEL_DURATION, TOOL_DURATION, BUSY_DURATION, IDLE_DURATION, LONGEST_GAP,
+        TIME_TO_FIRST_TOKEN, TIME_TO_FIRST_RESPONSE, MODEL_LATENCY_P50, MODEL_LATENCY_P95,
+        MODEL_LATENCY_P99, DURATIONS_EXACT,
+        NUM_TURNS, FIRST_INPUT, AVERAGE_TURN_COST, AVERAGE_TURN_TOKENS, DEAREST_TURN_COST,
+        DEAREST_TURN_TOKENS, DEAREST_TURN_TRACE_ID,
     }
 )  # fmt: skip
 """Names of this library: a value set by a user is overwritten, with one warning per name."""

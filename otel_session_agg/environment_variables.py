@@ -56,6 +56,22 @@ OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_CHARS = "OTEL_PYTHON_SESSION_AGG_MAX_OUTPUT_C
 Characters of the last output that are written.  Default: 4096
 """
 
+OTEL_PYTHON_SESSION_AGG_BREAKDOWN = "OTEL_PYTHON_SESSION_AGG_BREAKDOWN"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_BREAKDOWN
+
+Whether totals are split by model, agent and tool, and times and latencies are measured (``true`` or
+``false``).  Default: true
+"""
+
+OTEL_PYTHON_SESSION_AGG_BREAKDOWN_BY = "OTEL_PYTHON_SESSION_AGG_BREAKDOWN_BY"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_BREAKDOWN_BY
+
+Dimensions whose values totals are split by, too, separated by commas, such as ``user.id,tenant``.
+Default: none
+"""
+
 OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE = "OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_PRICES_UPDATE
@@ -110,12 +126,22 @@ Whether a span named ``session`` is exported when a session has ended: ``true`` 
 changed after the root had left.  Default: auto
 """
 
+OTEL_PYTHON_SESSION_AGG_DIMENSIONS = "OTEL_PYTHON_SESSION_AGG_DIMENSIONS"
+"""
+.. envvar:: OTEL_PYTHON_SESSION_AGG_DIMENSIONS
+
+What a session carries as its own, to group and filter by: names of attributes of roots and
+resources and of sessions' metadata, separated by commas, or ``none``.
+Default: user.id,service.name,service.version,deployment.environment.name,gen_ai.agent.name
+"""
+
 OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES = "OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES"
 """
 .. envvar:: OTEL_PYTHON_SESSION_AGG_METRIC_ATTRIBUTES
 
-Names of sessions' metadata that become attributes of metrics, separated by commas, such as
-``plan,tenant``.  Default: none
+Names of sessions' metadata and dimensions that become attributes of metrics, separated by commas,
+such as ``plan,service.name``; with ``gen_ai.response.model``, cost and tokens of each model are
+measured.  Default: none
 """
 
 OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS = "OTEL_PYTHON_SESSION_AGG_MAX_SESSIONS"

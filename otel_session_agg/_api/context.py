@@ -68,6 +68,7 @@ class _Use:
 
     def __init__(self) -> None:
         self.any_label = False
+        self.any_budget = False
         self.hooks: list[Callable[[], object]] = []
         """Functions that ``with_label`` calls once, before it sets a label."""
 
@@ -135,6 +136,7 @@ def _of_baggage(session_id: str) -> Label:
 def with_label(label: Label) -> Context:
     """Return the current context with a label, and the id in baggage if it propagates."""
     use.any_label = True
+    use.any_budget = use.any_budget or label.budget is not None
     while use.hooks:
         use.hooks.pop()()
     context = set_value(LABEL_KEY, label)

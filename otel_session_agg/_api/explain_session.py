@@ -5,6 +5,7 @@ from __future__ import annotations
 from otel_session_agg._api.context import given_id
 from otel_session_agg._api.registry import aggregators
 from otel_session_agg._explain.explanation import Explanation
+from otel_session_agg._explain.in_memory import explain_remembered
 
 __all__ = ["explain_session"]
 
@@ -13,10 +14,10 @@ def explain_session(session_id: object) -> Explanation | None:
     """Explain the totals of a session so far, as far as this process remembers its calls.
 
     These are the calls of traces that are open, or that late spans can still change; earlier ones,
-    and those of other processes, are one row.  Of several processors in this process, that with
-    the most events is explained, without what others counted.  Names and attributes of ended spans
-    are not remembered: ``explain`` of exported spans shows more.  ``None`` when the session is not
-    known here.
+    and those of other processes, are one row.  Of several processors in this process without a
+    store, all that they share is explained, else that with the most events.  Names and attributes
+    of ended spans are not remembered: ``explain`` of exported spans shows more.  ``None`` when the
+    session is not known here.
 
     Raises:
         ValueError: the id is longer than 1024 characters.
@@ -25,9 +26,5 @@ def explain_session(session_id: object) -> Explanation | None:
     name = given_id(session_id)
     if name is None:
         return None
-    found = [one.explain_session(name) for one in aggregators()]
-    return max(
-        (explanation for explanation in found if explanation is not None),
-        key=lambda explanation: explanation.rollup.num_events,
-        default=None,
-    )
+    parts = [part for one in aggregators() if (part := one.remembered(name)) is not None]
+    return explain_remembered(name, parts) if parts else None

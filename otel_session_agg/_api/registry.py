@@ -12,7 +12,7 @@ from weakref import WeakSet
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._api.context import Label
-from otel_session_agg._explain.explanation import Explanation
+from otel_session_agg._explain.in_memory import Remembered
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._threads.locks import all_of
 
@@ -57,8 +57,8 @@ class RegisteredAggregator(Protocol):
         """Return the totals of an account at this moment; ``whose``: its owner."""
         ...
 
-    def explain_session(self, session_id: str) -> Explanation | None:
-        """Return why a session's totals are what they are; ``None`` when it is not known here."""
+    def remembered(self, session_id: str) -> Remembered | None:
+        """Return what it remembers of a session; ``None`` when it is not known here."""
         ...
 
     def trace_rollup(self, trace_id: int, span_id: int) -> Rollup | None:

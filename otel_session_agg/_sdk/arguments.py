@@ -13,10 +13,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from otel_session_agg import environment_variables as env
 from otel_session_agg._exceptions import StoreError
 from otel_session_agg._guard import warn
-from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._sdk.aggregator import Aggregator
 from otel_session_agg._settings import Settings
-from otel_session_agg._untrusted.formatting import as_html, as_repr
+from otel_session_agg._untrusted.formatting import as_html, as_repr, called
 from otel_session_agg.stores._open import shared_store
 from otel_session_agg.stores.base import SessionStore
 
@@ -146,27 +145,9 @@ def settings_of(given: Settings | Mapping[str, Any] | None) -> Settings:
         return given
     if not isinstance(given, Mapping):
         _refuse(
-            f"settings must be Settings(...) or a mapping of names to values, not {_called(given)}"
+            f"settings must be Settings(...) or a mapping of names to values, not {called(given)}"
         )
     return Settings.from_mapping(given)
-
-
-def prices_of(given: PriceBook | Mapping[str, ModelPrice | Mapping[str, Any]] | None) -> PriceBook:
-    """Return a price book as it is, or made of overrides.
-
-    Raises:
-        SettingsError: a key or price of the mapping is malformed.
-        TypeError: it is something else.
-
-    """
-    if given is None or isinstance(given, Mapping):
-        return PriceBook(given)
-    if isinstance(given, type) or not hasattr(given, "cost_pusd"):
-        _refuse(
-            "prices must be a PriceBook(...) or a mapping of models to prices,"
-            f" not {_called(given)}"
-        )
-    return given
 
 
 def store_of(given: SessionStore | str | None, settings: Settings) -> SessionStore | None:
@@ -186,7 +167,7 @@ def store_of(given: SessionStore | str | None, settings: Settings) -> SessionSto
     ):
         _refuse(
             "store must be a URL such as sqlite:///file or redis://host:6379/0, or a store,"
-            f" not {_called(given)}"
+            f" not {called(given)}"
         )
     try:
         return shared_store(settings.store if given is None else given)
@@ -198,7 +179,3 @@ def store_of(given: SessionStore | str | None, settings: Settings) -> SessionSto
             raise
         warn(_logger, "%s: %s; memory:// is used", env.OTEL_PYTHON_SESSION_AGG_STORE, error)
         return None
-
-
-def _called(given: object) -> str:
-    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__

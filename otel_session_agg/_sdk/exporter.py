@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._pricing.given import prices_of
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._sdk.aggregator import Aggregator
@@ -22,7 +23,6 @@ from otel_session_agg._sdk.arguments import (
     AddsTotals,
     check_exporter,
     named,
-    prices_of,
     settings_of,
     store_of,
 )

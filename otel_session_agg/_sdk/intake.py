@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import repeat
+from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -31,10 +32,22 @@ from otel_session_agg._trace.assembler import TraceAssembler
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Out, Released, Trace
 
-Start = tuple[Span] | tuple[Span, Label] | Top
-Queue = deque["Start | tuple[None, Label] | Block | ReadableSpan"]
-"""Started spans (each with the label around it, if there is one), labels alone, entered and left
+Child = tuple[int, int, int]
+"""The ids of the trace, the span and the parent of one that started below an open span.
+
+The span itself would live until this is taken: nearly all starts are such, and the garbage
+collector passes over a tuple of numbers.
+"""
+ChildInBlock = tuple[int, int, int, Label, "int | None"]
+"""The same with the ``session()`` block around the span, and when it started."""
+_MayBeRoot = tuple[Span] | tuple[Span, Label] | Top
+_Other = _MayBeRoot | tuple[None, Label] | Block
+Start = Child | ChildInBlock | _MayBeRoot
+Queue = deque["Child | ChildInBlock | _Other | ReadableSpan"]
+"""Started spans (with the label around them, if there is one), labels alone, entered and left
 blocks, and ended spans, in the order in which they happened."""
+
+_CHILD = len(("trace", "span", "parent"))
 
 
 class Intake:
@@ -79,34 +92,55 @@ class Intake:
     def _take(self, queue: Queue, now: float, out: Out[ReadableSpan]) -> bool:
         started, ended = self._engine.started, self._first.ended
         for _ in self._turns:
-            item = self._item = queue[0]
-            self._before = len(out)
+            item: Any = queue[0]  # ``Queue`` says what it may be
+            self._item = item
             queue.popleft()
             if not isinstance(item, tuple):
+                self._before = len(out)
                 self._resource = self._resource or item.resource
                 if self._assembler is not None and is_unsampled(item):
                     self.note_top(item)
                 if scopes and self._assembler is None:  # else batches come out of order
                     self._manager.before_fold(span_data(item), now)
                 ended(span_data(item), item, now, out)
-            elif (span := item[0]) is None:
-                # a label
-                self._manager.update_block(item, time.time_ns(), now)  # type: ignore[arg-type]
+            elif type(item[0]) is int:
+                trace = started(item[0], item[1], item[2], out)
+                if len(item) > _CHILD:
+                    self._in_block(trace, item[0], item[1], item[4], item[3], now)
             else:
-                trace_id, span_id, parent_id = ids_of(span)
-                if parent_id is None:
-                    trace = self._root_started(span, out)
-                elif type(item) is Top:
-                    trace = self._top_started(span, parent_id, out)
-                else:
-                    trace = started(trace_id, span_id, parent_id, out)
-                if len(item) > 1:
-                    self.reader.began(trace_id, span_id, item[1].session_id, item[1].around)
-                    self._manager.begin_in_block(
-                        trace, span_id, nanoseconds(span.start_time), item[1], now
-                    )
+                self._take_other(item, now, out)
             self._item = None
         return True
+
+    def _take_other(self, item: _Other, now: float, out: Out[ReadableSpan]) -> None:
+        """Take the start of a span that may be a root, or a label or block alone."""
+        span = item[0]
+        if span is None:
+            self._manager.update_block(item, time.time_ns(), now)  # type: ignore[arg-type]
+            return
+        trace_id, span_id, parent_id = ids_of(span)
+        if parent_id is None:
+            trace = self._root_started(span, out)
+        elif type(item) is Top:
+            trace = self._top_started(span, parent_id, out)
+        else:
+            trace = self._engine.started(trace_id, span_id, parent_id, out)
+        if len(item) > 1:
+            self._in_block(trace, trace_id, span_id, span.start_time, item[1], now)
+
+    def _in_block(  # noqa: PLR0913 -- what is known of the start
+        self,
+        trace: Trace | None,
+        trace_id: int,
+        span_id: int,
+        start: object,
+        label: Label,
+        now: float,
+    ) -> None:
+        """Note that a span started inside a ``session()`` block."""
+        self.reader.began(trace_id, span_id, label.session_id, label.around)
+        if trace is None or trace.block is not label or scopes:  # else another span was registered
+            self._manager.begin_in_block(trace, span_id, nanoseconds(start), label, now)
 
     def _root_started(self, span: Span, out: Out[ReadableSpan]) -> Trace | None:
         context = span.context

@@ -16,13 +16,39 @@ from weakref import WeakKeyDictionary, WeakSet
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 
+from otel_session_agg._collections.recent import Recent
+from otel_session_agg._model.breakdown import NO_ROWS, Breakdown
+from otel_session_agg._model.latencies import NO_LATENCIES, Latencies, middle_ns
 from otel_session_agg._model.session_record import SessionRecord
-from otel_session_agg._sdk.instruments import COUNTERS, GAUGES, HISTOGRAMS, PREFIX, Numbers, Read
+from otel_session_agg._sdk.instruments import (
+    CALL_DURATION,
+    COUNTERS,
+    GAUGES,
+    HISTOGRAMS,
+    MODEL,
+    MODEL_COUNTERS,
+    PREFIX,
+    Numbers,
+    Read,
+)
 from otel_session_agg._sdk.metric_labels import MetricLabels
 from otel_session_agg._sdk.worker import SpanWorker
 from otel_session_agg._spans.scope import SCHEMA_URL, version
 from otel_session_agg._threads.locks import all_of
-from otel_session_agg.attributes import OUR_SCOPE
+from otel_session_agg.attributes import METADATA_PREFIX, OUR_SCOPE
+
+_MAX_REMEMBERED = 1_000
+"""Sessions of which is remembered what was measured, about 1 kB each; twice as many at most.
+
+Those that end again are mostly chats that go on within the day.
+"""
+
+_MAX_RECORDED = 10_000
+"""Calls of one session that are measured, each by itself as OpenTelemetry's API has it.
+
+That takes a tenth of a second of the callbacks' thread.  Of more calls the same share of each
+duration is.
+"""
 
 
 class _Instruments:
@@ -34,9 +60,14 @@ class _Instruments:
         self.retired: dict[str, Counter[str]] = {}
         """Final counts of processors that were shut down, by instrument: counters never fall."""
         self.histograms = {
-            name: _histogram(meter, PREFIX + f"session.{name}", *row)
-            for name, row in HISTOGRAMS.items()
+            name: _histogram(meter, PREFIX + f"session.{name}", unit, description, boundaries)
+            for name, unit, description, boundaries, _ in HISTOGRAMS
         }
+        self.call_duration = _histogram(meter, PREFIX + CALL_DURATION[0], *CALL_DURATION[1:])
+        self.by_model = [
+            (meter.create_counter(PREFIX + name, unit, description), read)
+            for name, unit, description, read in MODEL_COUNTERS
+        ]
         self._labels = MetricLabels()
         self._lock = threading.Lock()
         for name, unit, key, description, read in COUNTERS:
@@ -48,11 +79,20 @@ class _Instruments:
                 PREFIX + name, [partial(self._gauged, read)], unit, description
             )
 
-    def attributes(self, record: SessionRecord, names: tuple[str, ...]) -> dict[str, str | bool]:
-        """Return the attributes of what is measured of a session."""
+    def labels(
+        self, record: SessionRecord, names: tuple[str, ...], model: str | None = None
+    ) -> dict[str, str]:
+        """Return the attributes that a session's metadata and dimensions, and a model, give."""
+        if not names:
+            return {}
+        values = {**record.metadata, **record.dimensions}
+        if model is not None:
+            values[MODEL] = model
         with self._lock:
-            labels = self._labels.of(record.metadata, names) if names else {}
-        return {**labels, "end_reason": record.end_reason, "partial": record.is_partial}
+            labels = self._labels.of(values, names)
+        if model is not None:
+            labels[MODEL] = labels.pop(METADATA_PREFIX + MODEL)
+        return labels
 
     def retire(self, span_worker: SpanWorker) -> None:
         """Keep the final counts of a processor that is shut down, and forget it."""
@@ -109,6 +149,8 @@ class Meters:
     ) -> None:
         """``metadata_names``: names of the metadata that become attributes."""
         self._metadata_names = metadata_names
+        self._measured: Recent[str, tuple[Latencies, Breakdown]] = Recent(_MAX_REMEMBERED)
+        """What was measured of sessions that have ended; only the callbacks' thread uses it."""
         provider = metrics.get_meter_provider() if provider is None else provider
         with _lock:
             self._instruments = _instruments.get(provider) or _instruments.setdefault(
@@ -118,24 +160,49 @@ class Meters:
         self._instruments.span_workers.add(span_worker)
 
     def ended(self, record: SessionRecord) -> None:
-        """Measure a session that has ended; later revisions of its record are not measured."""
-        if record.revision > 1:
+        """Measure a session that has ended; of later revisions of its record only new calls."""
+        labels = self._instruments.labels(record, self._metadata_names)
+        if record.revision == 1:
+            attributes: dict[str, str | bool] = {
+                **labels,
+                "end_reason": record.end_reason,
+                "partial": record.is_partial,
+            }
+            for name, _, _, _, read in HISTOGRAMS:
+                value = read(record)
+                if value is not None:
+                    self._instruments.histograms[name].record(value, attributes)
+        self._measure_calls(record, labels)
+
+    def _measure_calls(self, record: SessionRecord, labels: Mapping[str, str]) -> None:
+        """Measure the calls of a session that were not measured when it ended before."""
+        details = record.rollup.details
+        before = self._measured.get(record.session_id) if record.revision > 1 else _NOTHING
+        self._measured.put(record.session_id, (details.latencies, details.by_model))
+        if before is None:  # another process has, or it is long ago
             return
-        rollup, into = record.rollup, self._instruments.histograms
-        measured: dict[str, float | None] = {
-            "cost": None if rollup.is_empty else rollup.cost_usd,
-            "tokens": rollup.total_tokens or 0,
-            "duration": None if rollup.duration_ms is None else rollup.duration_ms / 1000,
-            "traces": record.num_traces,
-            "events": rollup.num_events,
-        }
-        attributes = self._instruments.attributes(record, self._metadata_names)
-        for name, value in measured.items():
-            if value is not None:
-                into[name].record(value, attributes)
+        new = details.latencies.since(before[0])
+        share = max(1.0, new.num_calls / _MAX_RECORDED)
+        for bucket, count in new.counts:
+            seconds = middle_ns(bucket) / 1e9
+            for _ in range(round(count / share)):  # none, when calls were taken back
+                self._instruments.call_duration.record(seconds, labels)
+        if MODEL in self._metadata_names:
+            self._measure_models(record, details.by_model.since(before[1]))
+
+    def _measure_models(self, record: SessionRecord, rows: Breakdown) -> None:
+        """Count what models came to."""
+        for model, row in rows.items():
+            attributes = self._instruments.labels(record, self._metadata_names, model)
+            for counter, read in self._instruments.by_model:
+                if (value := read(row)) > 0:
+                    counter.add(value, attributes)
 
     def stop(self) -> None:
         """Keep the counts of the processor, which is shut down."""
         span_worker = self._span_worker()
         if span_worker is not None:
             self._instruments.retire(span_worker)
+
+
+_NOTHING = NO_LATENCIES, NO_ROWS

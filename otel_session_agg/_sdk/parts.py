@@ -57,10 +57,10 @@ def build_pipeline(given: Given, wake: Callable[[], object] = lambda: None) -> P
     guard, deadlines = Guard(_logger), Deadlines()
     process = f"{os.getpid():x}-{uuid4().hex[:16]}"
     root_writer = RootWriter(Naming(settings))
-    reader = Reader(root_writer.inputs.noting(reading.read))
+    reader = Reader(reading.read)
     engine = Engine(
         settings,
-        reader.read,
+        root_writer.inputs.noting(reader.read),
         _CallPrices(given.prices, guard).cost_of,
         deadlines,
         None if batch_seconds is None else settings.session_idle_seconds,
@@ -120,11 +120,7 @@ class _CallPrices:
         cost = self._guard.call("pricing", cost_of, self._prices, call)
         if cost is None:
             named = call.models[0] if call.models else "a model without a name"
-            self._unpriced.once(
-                "unpriced",
-                named,
-                "no price is known for %s (provider %s): its cost is left out",
-                named,
-                call.provider,
-            )
+            provider = f" (provider {call.provider})" if call.provider else ""
+            text = "no price is known for %s%s: its cost is left out"
+            self._unpriced.once("unpriced", named, text, named, provider)
         return cost

@@ -55,6 +55,7 @@ from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._reasons import SHUTDOWN, STOPPING
 from otel_session_agg._sdk.intake import Intake, Queue
+from otel_session_agg._sdk.root_facts import RootFacts
 from otel_session_agg._sdk.taken import Taken, followed
 from otel_session_agg._sessions.manager import SessionManager
 from otel_session_agg._sessions.released_root import ReleasedRoot
@@ -116,6 +117,7 @@ class Pipeline:
     ) -> None:
         self.process, self.guard, self.deadlines, self.intake, self.assembler = parts[:5]
         self.engine, self.manager, self._root_writer, self.store_worker = parts[5:]
+        self._root_facts = RootFacts(self.manager.sessions.dimensions, self._root_writer.inputs)
         self._live_writer = LiveWriter(self._root_writer)
         self._session_records = settings.session_records
         self._on_record = on_record
@@ -194,13 +196,14 @@ class Pipeline:
                     self.manager.release_unchanged(item.trace)
                 self.add_roots()
             elif out.at not in repeated:
+                self._root_facts.note_input(item.trace)
                 self.guard.call("a late span", self.manager.late_span_ended, item.trace, now)
         self.taken = Taken()
         self._ending = None
 
     def _left_root(self, trace: Trace, now: float) -> bool:
-        context = trace.payload.context if isinstance(trace.payload, ReadableSpan) else None
-        trace.is_sampled = context is None or context.trace_flags.sampled
+        self._root_facts.note(trace)
+        self._root_facts.note_input(trace)
         self.manager.root_ended(trace, now)
         return True
 
@@ -218,7 +221,7 @@ class Pipeline:
                 and not (leaving and leaving[-1].context is root.context)
             ):
                 leaving.append(self._written(ready[0], root))
-            trace.payload = trace.written = None
+            self._root_facts.forget(trace)
             del ready[0]
 
     def _written(self, ready: ReleasedRoot, root: ReadableSpan) -> ReadableSpan:
@@ -234,12 +237,8 @@ class Pipeline:
             if self._on_record is not None:
                 self.manager.budgets.calls.append(partial(self._on_record, record))
             if self._is_exported(record):
-                span = self.guard.call(
-                    "writing a session record",
-                    self._root_writer.record,
-                    record,
-                    self.intake.resource(),
-                )
+                write, resource = self._root_writer.record, self.intake.resource()
+                span = self.guard.call("writing a session record", write, record, resource)
                 if span is not None:
                     self.leaving.append(span)
             del records[0]
@@ -283,6 +282,7 @@ class Pipeline:
         root = trace.payload if trace is not None else None
         if trace is None or not isinstance(root, Span) or not root.is_recording():
             return
+        self._root_facts.note(trace)
         sessions = self.manager.sessions
         session = sessions.of(trace)
         self._live_writer.write(
@@ -290,6 +290,7 @@ class Pipeline:
             root,
             self.manager.root_release.totals_of(trace),
             sessions.labels_of(trace, session),
+            sessions.dimensions_of(trace, session),
             is_exceeded=sessions.is_exceeded(session),
         )
 

@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from otel_session_agg._api.context import LABEL_KEY, Label, stamp, stamped, use
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._pricing.given import prices_of
 from otel_session_agg._pricing.price_book import ModelPrice, PriceBook
 from otel_session_agg._reasons import AFTER_SHUTDOWN
 from otel_session_agg._sdk.aggregator import Aggregator
@@ -26,7 +27,6 @@ from otel_session_agg._sdk.arguments import (
     AddsTotals,
     check_processor_or_exporter,
     named,
-    prices_of,
     settings_of,
     store_of,
 )
@@ -129,21 +129,28 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             queue = span_worker.queue
             context = current_context() if parent_context is None else parent_context
             above: Any = context.get(_SPAN_KEY)  # as the SDK finds it
-            try:  # the cheapest way to ask: without calls, see parents.py
-                comes = above is None or (
-                    above._span_processor is span._span_processor  # noqa: SLF001
-                    and above._end_time is None  # noqa: SLF001
-                )
-            except AttributeError:  # no span of the SDK
-                comes = False
+            comes = above is None
             item: Start = (span,)
+            try:  # the cheapest way to ask: without calls, see parents.py
+                if (
+                    not comes
+                    and above._span_processor is span._span_processor  # noqa: SLF001
+                    and above._end_time is None  # noqa: SLF001
+                ):
+                    comes = True
+                    own: Any = span._context  # noqa: SLF001
+                    parent: Any = span._parent  # noqa: SLF001
+                    if parent is above._context:  # noqa: SLF001
+                        item = own[0], own[1], parent[1]
+            except (AttributeError, TypeError):  # no span of the SDK
+                comes = False
             if use.any_label:
                 label: Any = context.get(LABEL_KEY)
                 if label is not None and self._guard.call("stamping a span", stamp, span, label):
-                    item = (span, label)
+                    item = (span, label) if len(item) == 1 else (*item, label, span.start_time)
             queue.append(item if comes else self._below(item, span, parent_context))
             if (self._is_shared and not span_worker.awake) or len(queue) >= self._max_queue_size:
-                self._queued(span_worker, item)
+                self._queued(span_worker, span, item)
         elif not span_worker.is_shut_down and not (self._is_live and is_own_span(span)):
             self._started(span_worker, span, parent_context)
         if self._calls_on_start:
@@ -158,11 +165,11 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
             )
         item: Start = (span,) if label is None else (span, label)
         span_worker.queue.append(self._below(item, span, parent_context))
-        self._queued(span_worker, item)
+        self._queued(span_worker, span, item)
 
-    def _queued(self, span_worker: SpanWorker, item: Start) -> None:
+    def _queued(self, span_worker: SpanWorker, span: Span, item: Start) -> None:
         """Wake the worker for a start that other processes have to know of; make room."""
-        parent = item[0].parent
+        parent = span.parent
         if (
             self._is_shared
             and not span_worker.awake
@@ -174,11 +181,10 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
 
     def _below(self, item: Start, span: Span, parent_context: Context | None) -> Start:
         """Return what is queued of a started span: a ``Top`` when its parent will not come."""
-        return (
-            Top(item)
-            if self._guard.call("finding a parent", is_top, span, parent_context)
-            else item
-        )
+        if not self._guard.call("finding a parent", is_top, span, parent_context):
+            return item
+        self._span_worker.has_tops = True
+        return Top(item)
 
     def _on_ending(self, span: Span) -> None:
         if self._calls_on_ending:
@@ -199,7 +205,7 @@ class SessionSpanProcessor(SpanProcessor, AddsTotals):
         else:  # shutting down
             span_worker.queue.append(span)
         if not span_worker.awake:
-            self._guard.call("waking the worker", span_worker.wake_worker)
+            self._guard.call("waking the worker", span_worker.span_ended, span)
         elif len(span_worker.queue) >= self._max_queue_size:
             self._guard.call("folding on the application thread", span_worker.fold_when_full)
 

@@ -15,8 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg._api.context import Label, labels_around
 from otel_session_agg._api.owners import owners_of
-from otel_session_agg._explain.explanation import Explanation
-from otel_session_agg._explain.in_memory import explain_traces
+from otel_session_agg._explain.in_memory import Remembered, remembered
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._sdk.parts import Given
 from otel_session_agg._sdk.worker import SpanWorker
@@ -85,15 +84,15 @@ class SessionQueries:
             )
         return self.span_worker.ask_manager(lambda manager, now: manager.totals(session_id, now))
 
-    def explain_session(self, session_id: str) -> Explanation | None:
-        """Return why a session's totals are what they are; ``None`` when it is not known here."""
+    def remembered(self, session_id: str) -> Remembered | None:
+        """Return what is remembered of a session; ``None`` when it is not known here."""
 
-        def look(manager: SessionManager, now: float) -> Explanation | None:
-            rollup = manager.totals(session_id, now)
-            if rollup is None:
+        def look(manager: SessionManager, now: float) -> Remembered | None:
+            rollup, session = manager.totals(session_id, now), manager.lifecycle.get(session_id)
+            if rollup is None or session is None:
                 return None
-            traces = manager.unfinished(session_id)
-            return explain_traces(session_id, traces, rollup, self._prices)
+            totals = rollup, session.share.rollup if self.joins else None
+            return remembered(session_id, manager.unfinished(session_id), totals, self._prices)
 
         return self.span_worker.ask_manager(look)
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_session_agg import attributes as n
 from otel_session_agg._sharing.stored_sessions import time_of
 from otel_session_agg._spans.received import nanoseconds
-from otel_session_agg._untrusted.formatting import counted, dollars, duration, short
+from otel_session_agg._untrusted.formatting import counted, dollars, short, split_duration
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -21,6 +21,12 @@ __all__ = ["SummaryExporter"]
 
 _MAX_NAME_CHARS = 60
 _MAX_ERROR_CHARS = 120
+_PARTS = (
+    ("models", n.MODEL_DURATION),
+    ("tools", n.TOOL_DURATION),
+    ("idle", n.IDLE_DURATION),
+)
+"""Parts of a duration that are shown."""
 
 
 class SummaryExporter(SpanExporter):
@@ -68,7 +74,7 @@ def line(span: ReadableSpan) -> str:
         _cost(attributes),
         counted(_number(attributes, n.TOTAL_TOKENS), "token"),
         counted(_number(attributes, n.NUM_MODEL_EVENTS), "call"),
-        duration(_number(attributes, n.DURATION) if n.DURATION in attributes else None),
+        _times(attributes),
         *(
             [counted(_number(attributes, n.NUM_TRACES), "trace")]
             if n.NUM_TRACES in attributes
@@ -92,6 +98,12 @@ def _cost(attributes: Mapping[str, Any]) -> str:
         if unpriced and cost is not None
         else known
     )
+
+
+def _times(attributes: Mapping[str, Any]) -> str:
+    """Return the duration, and how much of it models and tools took."""
+    total_ms = _number(attributes, n.DURATION) if n.DURATION in attributes else None
+    return split_duration(total_ms, ((word, _number(attributes, name)) for word, name in _PARTS))
 
 
 def _wrong(attributes: Mapping[str, Any]) -> list[str]:

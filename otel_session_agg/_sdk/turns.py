@@ -15,6 +15,10 @@ from otel_session_agg._threads.suppress import suppressed
 GATHER_SECONDS = 0.02
 """How long the worker waits after waking, so that a burst is one batch."""
 
+LATER_SECONDS = 1.0
+"""How long it waits for a root after the first span that ended below one: nothing needs that span
+sooner, and each time that a thread wakes costs as much as forty spans."""
+
 _LOOK_AGAIN_SECONDS = 60.0
 """How often an idle worker looks whether its ``SpanWorker`` still exists."""
 
@@ -46,9 +50,16 @@ class TurnWorker(Background):
 
         ``gathers``: soon, so that what comes until then is in the same turn; else at once.
         """
+        return self._put(_nothing if gathers else _at_once)
+
+    def wake_later(self) -> bool:
+        """Let the thread take a turn after a while, or when woken; return whether there is one."""
+        return self._put(_later)
+
+    def _put(self, job: Job) -> bool:
         is_there = self.begin()
         if is_there:
-            self._jobs.put(_nothing if gathers else _at_once)
+            self._jobs.put(job)
         return is_there
 
     def do(self, job: Job, until: float) -> bool:
@@ -73,6 +84,10 @@ def _nothing() -> None:
     """Wake the worker: a job with nothing to do."""
 
 
+def _later() -> None:
+    """Wake the worker after a while: a job with nothing to do."""
+
+
 def _at_once() -> None:
     """Wake the worker, and end its wait for more."""
 
@@ -87,9 +102,12 @@ def _take_turns(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None])
     sleep = GATHER_SECONDS  # then a turn: the thread before may have died with a wake in hand
     worker = None
     while True:
+        due = time.monotonic() + sleep
         job = next_of(jobs, sleep)
+        if job is _later:
+            job = _other(jobs, min(due, time.monotonic() + LATER_SECONDS), _later)
         if job is _nothing:
-            job = _gathered(jobs)
+            job = _other(jobs, time.monotonic() + GATHER_SECONDS, _nothing, _later)
         mine = span_worker()
         worker = worker or (mine.worker if mine is not None else None)
         if mine is None or mine.is_shut_down or mine.worker is not worker:
@@ -101,11 +119,10 @@ def _take_turns(span_worker: weakref.ref[Turned], jobs: SimpleQueue[Job | None])
         del mine, job
 
 
-def _gathered(jobs: SimpleQueue[Job | None]) -> Job | None:
-    """Wait a moment, so that a burst is one batch; stop at a job that a caller waits for."""
-    until = time.monotonic() + GATHER_SECONDS
+def _other(jobs: SimpleQueue[Job | None], until: float, *ignored: Job) -> Job | None:
+    """Wait until a monotonic time, so that a burst is one batch; stop at a job of another sort."""
     while (left := until - time.monotonic()) > 0:
         job = next_of(jobs, left)
-        if job is not _nothing:
+        if job not in ignored:
             return job
     return None

@@ -5,10 +5,10 @@ Before this: ``processor.py`` and ``exporter.py``; then: ``pipeline.py``, ``held
 How it works
 ------------
 The application's threads only append to one queue: a started span in a tuple, an ended one as it
-is.  One daemon worker wakes at the first ended span, waits a moment to gather a batch, folds what
-is there under a lock and forwards it outside the lock, until nothing is left; then it sleeps until
-the next deadline.  When the queue is full, the thread that appends folds what is there itself; it
-never forwards, so it never waits for I/O.
+is.  One daemon worker wakes when a root has ended, or a while after another span has, waits a
+moment to gather a batch, folds what is there under a lock and forwards it outside the lock, until
+nothing is left; then it sleeps until the next deadline.  When the queue is full, the thread that
+appends folds what is there itself; it never forwards, so it never waits for I/O.
 
 * A span is appended when it starts and when it ends, so the queue has them in that order, whatever
   the threads do.
@@ -37,7 +37,9 @@ from typing import Any, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_session_agg._api.context import use
 from otel_session_agg._guard import Guard
+from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._sdk.callbacks import CallbackThread
 from otel_session_agg._sdk.held import HandOn, HeldSpans
@@ -107,6 +109,10 @@ class SpanWorker:
         self.worker = TurnWorker(self, self.guard)
         self.awake = False
         """Whether the worker was woken and has not come to rest since."""
+        self.is_patient = False
+        """Whether it waits a while for a root to end before it folds what has ended."""
+        self.has_tops = False
+        """Whether there were roots whose parent is in this process and will not come."""
 
     def wake_worker(self) -> None:
         """Let the worker take a turn.
@@ -120,6 +126,33 @@ class SpanWorker:
             self.fold_when_full()
         if is_new and self._settings.handle_sigterm:
             stopping.install()  # a forked process may have set handlers of its own since
+
+    def span_ended(self, span: ReadableSpan) -> None:
+        """Wake the worker, which rests, for an ended span; later if nothing waits for that span.
+
+        What may: the export of a root, a budget, other processes.
+        """
+        parent, pipeline = span.parent, self.pipeline
+        if (
+            parent is None
+            or parent.is_remote
+            or self.has_tops
+            or pipeline.engine.roots.waiting
+            or pipeline.store_worker is not None
+            or use.any_budget
+            or scopes
+            or len(self.queue) >= _BATCH
+        ):
+            self.wake_worker()
+        elif not self.is_patient:
+            self.wake_later()
+
+    def wake_later(self) -> None:
+        """Let the worker take a turn when a root has ended, or after a while."""
+        if self.worker.thread is None:
+            self.wake_worker()
+        else:
+            self.is_patient = self.worker.wake_later()
 
     def _wake_for_results(self) -> None:
         """Let the worker take what came from the store, which is a batch already."""
@@ -183,6 +216,7 @@ class SpanWorker:
 
     def turn(self) -> float | None:
         """Take one turn; return how many seconds to sleep, ``None`` for until the next wake."""
+        self.is_patient = False  # first: what ends from now on may come too late for this turn
         goes_on = not self.is_shut_down
         while goes_on:
             with self.fold_lock:

@@ -1,38 +1,36 @@
-"""The first input of each trace, for profiles that show it.
+"""The first input of each trace, for session records and for profiles that show it on roots.
 
-Of each trace the input of the span that began first is kept, as readable text, in a bounded memory;
-nothing is kept where no profile shows it, or where outputs are switched off.
+Of each trace the input of the span that began first is kept as it is, in a bounded memory; it
+becomes readable text when it is asked for.  Nothing is kept where outputs are switched off.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Reading, SpanData
-from otel_session_agg._reading.output_text import readable
+from otel_session_agg._reading.input_text import MAX_JSON_CHARS, RawInput, input_text
 from otel_session_agg._reading.span import INPUTS
 from otel_session_agg._untrusted.values import plain_text
 
 MAX_REMEMBERED = 2048
-"""Traces whose input is remembered: seconds of a busy process, by default at most 4,096 characters
-each."""
+"""Traces whose input is remembered: an input is dropped with its root, so these are open ones."""
 
-_MAX_JSON_CHARS = 100_000
-"""Characters of JSON that is parsed; of a longer text the beginning is taken as it is."""
+MAX_CHARS = 4_000_000
+"""Characters of all inputs together: 2,000 characters for each trace, or 40 of the longest."""
 
-_USER_ROLES = ("user", "human")
+_KEYS = frozenset(INPUTS)
 
 
 class Inputs:
     """The first inputs of traces."""
 
     def __init__(self, max_chars: int) -> None:
-        """``max_chars``: the longest text that is kept; 0: none is kept."""
+        """``max_chars``: the longest text that is shown; 0: none is kept."""
         self._max_chars = max_chars
-        self._first: Recent[int, tuple[tuple[int, int, int], str]] = Recent(MAX_REMEMBERED // 2)
+        self._first: dict[int, tuple[tuple[int, int, int], str]] = {}
+        """Start, end and span id of the first span, and its input; the oldest trace first."""
+        self._num_chars = 0
 
     def noting(self, read: Callable[[SpanData], Reading]) -> Callable[[SpanData], Reading]:
         """Return ``read`` with ``note`` in front of it, if inputs are kept."""
@@ -40,7 +38,8 @@ class Inputs:
             return read
 
         def noted(span: SpanData) -> Reading:
-            self.note(span)
+            if not _KEYS.isdisjoint(span.attributes):
+                self.note(span)
             return read(span)
 
         return noted
@@ -55,42 +54,32 @@ class Inputs:
             ),
             None,
         )
-        if raw is None:
+        if not raw or raw.isspace():
             return
         began, known = (span.start_ns, -span.end_ns, span.span_id), self._first.get(span.trace_id)
         if known is None or began < known[0]:
-            shown = _input_text(raw, self._max_chars)
-            if shown is not None:
-                self._first.put(span.trace_id, (began, shown))
+            self.drop(span.trace_id)
+            kept = raw if len(raw) <= MAX_JSON_CHARS else raw[: self._max_chars]
+            self._first[span.trace_id] = began, kept
+            self._num_chars += len(kept)
+            while self._num_chars > MAX_CHARS or len(self._first) > MAX_REMEMBERED:
+                self.drop(next(iter(self._first)))
 
-    def of(self, trace_id: int, since_ns: int = 0) -> str | None:
+    def drop(self, trace_id: int) -> None:
+        """Forget the input of a trace."""
+        known = self._first.pop(trace_id, None)
+        if known is not None:
+            self._num_chars -= len(known[1])
+
+    def raw(self, trace_id: int, since_ns: int = 0) -> RawInput | None:
         """Return the first input of a trace; ``None`` if its span began before ``since_ns``."""
         known = self._first.get(trace_id)
-        return known[1] if known is not None and known[0][0] >= since_ns else None
+        if known is None or known[0][0] < since_ns:
+            return None
+        (start_ns, _, span_id), raw = known
+        return RawInput(start_ns, span_id, raw)
 
-
-def _input_text(raw: str, max_chars: int) -> str | None:
-    """Return the text of the last message of a user, else that of the whole input."""
-    if raw.lstrip()[:1] in ("{", "[") and len(raw) <= _MAX_JSON_CHARS:
-        try:
-            message = _last_of_user(json.loads(raw))
-        except (ValueError, RecursionError):
-            message = None
-        if message is not None:
-            return readable(json.dumps(message), max_chars)
-    return readable(raw if len(raw) <= _MAX_JSON_CHARS else raw[:max_chars], max_chars)
-
-
-def _last_of_user(value: object) -> Mapping[str, Any] | None:
-    """Return the last message of a user, without its role.
-
-    ``readable`` takes it for an output, and in outputs messages of users are passed over.
-    """
-    if isinstance(value, Mapping):
-        value = value.get("messages")
-    found = (
-        [one for one in value if isinstance(one, Mapping) and one.get("role") in _USER_ROLES]
-        if isinstance(value, list)
-        else []
-    )
-    return {name: part for name, part in found[-1].items() if name != "role"} if found else None
+    def of(self, trace_id: int, since_ns: int = 0) -> str | None:
+        """Return the text of the first input of a trace; ``None`` as `raw` does."""
+        found = self.raw(trace_id, since_ns)
+        return input_text(found.raw, self._max_chars) if found is not None else None

@@ -12,14 +12,17 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.trace import Span
 
 from otel_session_agg import attributes as n
+from otel_session_agg._model.details import NO_DETAILS, Details
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import Reading
+from otel_session_agg._reading.dimensions import Values
 from otel_session_agg._reading.span import read
 from otel_session_agg._sessions.released_root import why_lacking
 from otel_session_agg._spans.received import attributes_of, nanoseconds, span_data
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._writing import rollup_attributes
+from otel_session_agg._writing.detail_attributes import detail_attributes
 from otel_session_agg._writing.naming import Attributes
 from otel_session_agg._writing.root_writer import (
     RootWriter,
@@ -36,6 +39,8 @@ oldest."""
 
 _DEFAULT_LIMIT = 128
 """The SDK's own limit of attributes on one span."""
+
+_NO_ROWS = "{}"
 
 _FIRST = (
     n.NUM_UNPRICED_EVENTS,
@@ -60,6 +65,9 @@ class OpenRoot(NamedTuple):
     """The attributes that count as set by hand."""
     reading: Reading | None
     """What the root itself says; ``None``: no name depends on that."""
+    details: Details = NO_DETAILS
+    detailed: Attributes = {}  # noqa: RUF012 -- never changed
+    """What these details were written as, in the names of the ``default`` profile."""
 
 
 class LiveWriter:
@@ -69,8 +77,15 @@ class LiveWriter:
         self._root_writer = root_writer
         self._naming = root_writer.naming
 
-    def write(
-        self, trace: Trace, root: Span, rollup: Rollup, labels: SessionTotals, *, is_exceeded: bool
+    def write(  # noqa: PLR0913 -- what is known of a root
+        self,
+        trace: Trace,
+        root: Span,
+        rollup: Rollup,
+        labels: SessionTotals,
+        dimensions: Values,
+        *,
+        is_exceeded: bool,
     ) -> None:
         """Write the totals so far on a root that is still open."""
         own, before = attributes_of(root), trace.written
@@ -85,13 +100,14 @@ class LiveWriter:
             written.pop(n.COST, None)
         if is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
-        written.update(session_labels(labels, before.by_hand))
+        written.update(session_labels(labels, dimensions, before.by_hand))
+        max_chars = getattr(getattr(root, "_limits", None), "max_span_attribute_length", None)
+        detailed = before.detailed
+        if rollup.details != before.details:
+            detailed = _detailed(rollup, began_ns, detailed, max_chars)
+        written.update(detailed)
         self._root_writer.add_kind(written, before.reading, own, root)
-        totals = in_metadata(
-            self._fitting(root, own, written, before),
-            own,
-            getattr(getattr(root, "_limits", None), "max_span_attribute_length", None),
-        )
+        totals = in_metadata(self._fitting(root, own, written, before), own, max_chars)
         if not before.totals.keys() <= totals.keys():
             for name, value in before.totals.items():
                 if name not in totals and type(value) is int:
@@ -99,14 +115,19 @@ class LiveWriter:
         changed = {name: value for name, value in totals.items() if own.get(name) != value}
         if changed:
             root.set_attributes(changed)
-        trace.written = OpenRoot({**own, **changed}, totals, before.by_hand, before.reading)
+        trace.written = OpenRoot(
+            {**own, **changed}, totals, before.by_hand, before.reading, rollup.details, detailed
+        )
 
     def _found(self, root: Span, own: Mapping[str, Any], before: OpenRoot | None) -> OpenRoot:
         """Find out about a root on which something was set since the last time."""
         totals = before.totals if before is not None else {}
         others = {name: value for name, value in own.items() if totals.get(name) != value}
         reading = None if self._naming.is_default else read(span_data(root))
-        return OpenRoot(own, totals, set_by_hand(root, others), reading)
+        found = OpenRoot(own, totals, set_by_hand(root, others), reading)
+        if before is None:
+            return found
+        return found._replace(details=before.details, detailed=before.detailed)
 
     def _fitting(
         self, root: Span, own: Mapping[str, Any], written: Attributes, found: OpenRoot
@@ -132,3 +153,19 @@ class LiveWriter:
                 " has no room for all totals",
             )
         return {name: value for name, value in named.items() if name not in new[room:]}
+
+
+def _detailed(
+    rollup: Rollup, began_ns: int | None, before: Attributes, max_chars: int | None
+) -> Attributes:
+    """Return what totals are made of, for a root that began at a time and is still open.
+
+    A text that the SDK would cut is left out, as its beginning is no JSON; rows that are gone are
+    none, since an attribute cannot be removed from a span.
+    """
+    found: Attributes = {
+        name: value
+        for name, value in detail_attributes(rollup, began_ns=began_ns).items()
+        if max_chars is None or not isinstance(value, str) or len(value) <= max_chars
+    }
+    return {**{name: _NO_ROWS for name in n.BREAKDOWNS if name in before}, **found}

@@ -38,8 +38,8 @@ class Naming:
         backends = [PROFILES[profile] for profile in settings.profiles if profile != DEFAULT]
         self.has_kind = any(backend.has_kind for backend in backends)
         """Whether the kind of a root or record and its input are written, too."""
-        self.input_chars = settings.max_output_chars if self.has_kind and settings.outputs else 0
-        """Characters of the input that are written; 0: it is not."""
+        self.input_chars = settings.max_output_chars if settings.outputs else 0
+        """Characters of the first input that are kept; 0: it is not."""
         self._kept = frozenset[str]().union(
             *(names_in(profile, _MAY_STAY) for profile in settings.profiles),
             *(backend.kept for backend in backends),

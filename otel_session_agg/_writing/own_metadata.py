@@ -12,13 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_session_agg import attributes as n
+from otel_session_agg._spans.own_metadata import object_of
 from otel_session_agg._writing.rollup_attributes import AttributeValue
-
-OWN_METADATA = "metadata"
-"""The attribute; OpenInference writes JSON."""
-
-_MAX_CHARS = 100_000
-"""Characters of JSON that is read and written anew: ten times what frameworks put there."""
 
 _PREFIX = len(n.METADATA_PREFIX)
 _COST = n.COST[_PREFIX:]
@@ -36,7 +31,7 @@ def with_totals(
     if not any(name.startswith(n.METADATA_PREFIX) for name in written):
         return None
     if isinstance(own, str):
-        found = _object(own)
+        found = object_of(own)
         # in ASCII: halves of pairs could not be sent
         return None if found is None else json.dumps(_merged(found, written))
     return _merged(own, written) if isinstance(own, Mapping) else None
@@ -49,13 +44,3 @@ def _merged(own: Mapping[str, Any], written: Mapping[str, AttributeValue]) -> di
         **{name: value for name, value in own.items() if name != _COST},
         **{name[_PREFIX:]: value for name, value in new.items() if name in n.RESERVED},
     }
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    if len(text) > _MAX_CHARS or not text.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -75,7 +75,10 @@ class Target:
     convert: Callable[[AttributeValue], AttributeValue | None] | None = None
     """Returns the value in the backend's unit, ``None`` when it has none; default: as it is."""
     is_summed: bool = False
-    """Whether the backend sums it over model and embedding events: not on a root that is one."""
+    """Whether the backend sums or averages it over model and embedding events.
+
+    So it is not written on a root that is one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +119,27 @@ def _seconds(value: AttributeValue) -> AttributeValue | None:
     )
 
 
+def _free(prefix: str) -> dict[str, Target]:
+    """Return the place of each total below ``metadata.`` among a backend's free properties."""
+    at = len(n.METADATA_PREFIX)
+    return {
+        name: Target(prefix + name[at:])
+        for name in n.RESERVED
+        if name.startswith(n.METADATA_PREFIX)
+    }
+
+
 _HONEYHIVE_METADATA = "honeyhive_metadata."
 _HONEYHIVE = {
-    # registry: honeyhive_metadata_aggregates.yaml; they are in no sum, and on session events
+    # the free metadata bucket.  Of these, registry: honeyhive_metadata_aggregates.yaml has
+    # num_events, num_model_events and has_feedback; they are in no sum, and on session events
     # HoneyHive's own win
-    n.NUM_EVENTS: Target("honeyhive_metadata.num_events"),
-    n.NUM_MODEL_EVENTS: Target("honeyhive_metadata.num_model_events"),
-    n.HAS_FEEDBACK: Target("honeyhive_metadata.has_feedback"),
+    **_free(_HONEYHIVE_METADATA),
     # the documented aggregates of sessions; on model events they are a call's, and summed
     n.COST: Target("honeyhive_metadata.cost", is_summed=True),
     n.TOTAL_TOKENS: Target("honeyhive_metadata.total_tokens", is_summed=True),
     n.PROMPT_TOKENS: Target("honeyhive_metadata.prompt_tokens", is_summed=True),
     n.COMPLETION_TOKENS: Target("honeyhive_metadata.completion_tokens", is_summed=True),
-    n.CACHE_READ_TOKENS: Target("honeyhive_metadata.cache_read_tokens"),
-    n.CACHE_WRITE_TOKENS: Target("honeyhive_metadata.cache_write_tokens"),
     n.REASONING_TOKENS: Target("honeyhive_metadata.reasoning_tokens", is_summed=True),
     # the root fields start_time and end_time are the span's own; milliseconds here as there
     n.START_TIME: Target("honeyhive_metadata.start_time"),
@@ -144,21 +154,8 @@ _HONEYHIVE = {
     n.SESSION_ID: Target("honeyhive.session_id"),
     # SDK: the user_id among the user_properties of enrich_span
     n.USER_ID: Target("honeyhive_user_properties.user_id"),
-    # the free metadata bucket
-    n.NUM_TOOL_EVENTS: Target("honeyhive_metadata.num_tool_events"),
-    n.NUM_ERRORS: Target("honeyhive_metadata.num_errors"),
-    n.NUM_UNPRICED_EVENTS: Target("honeyhive_metadata.num_unpriced_events"),
-    n.MODELS: Target("honeyhive_metadata.models"),
-    n.COST_SOURCE: Target("honeyhive_metadata.cost_source"),
-    n.PARTIAL: Target("honeyhive_metadata.partial"),
-    n.PARTIAL_REASON: Target("honeyhive_metadata.partial_reason"),
-    n.BUDGET_EXCEEDED: Target("honeyhive_metadata.budget_exceeded"),
-    n.NUM_TRACES: Target("honeyhive_metadata.num_traces"),
-    n.NUM_UNSAMPLED_TRACES: Target("honeyhive_metadata.num_unsampled_traces"),
-    n.AVERAGE_TRACE_LATENCY: Target("honeyhive_metadata.avg_trace_latency"),
-    n.END_REASON: Target("honeyhive_metadata.end_reason"),
-    n.REVISION: Target("honeyhive_metadata.revision"),
-    n.ROLLUP: Target("honeyhive_metadata.rollup"),
+    # registry: honeyhive_metadata_latency.yaml, milliseconds; on model events a call's own
+    n.TIME_TO_FIRST_TOKEN: Target("honeyhive_metadata.time_to_first_token_ms", is_summed=True),
 }
 
 _HONEYHIVE_OWN = frozenset(
@@ -178,13 +175,17 @@ _PHOENIX = {
     **{name: Target(name) for name in n.RESERVED | n.KEPT_WHEN_SET | {n.USER_ID}},
     # OpenInference: what is shown as the output of a trace and, from the last trace, of a session
     n.OUTPUTS: Target("output.value"),
+    n.FIRST_INPUT: Target(n.INPUT),
 }
 
 _POSTHOG = {
+    # PostHog has no word for most
+    **_free("ai_session_"),
     # attribute-mapping.ts leaves both as they are; the session groups traces, the output state is
     # shown with the trace
     n.SESSION_ID: Target("$ai_session_id"),
     n.OUTPUTS: Target("$ai_output_state"),
+    n.FIRST_INPUT: Target("$ai_input_state"),
     # rust/capture/src/otel/identity.rs: read on spans before user.id, becomes the event's person
     n.USER_ID: Target("posthog.distinct_id"),
     # USD; summed over $ai_generation and $ai_embedding events only
@@ -198,29 +199,28 @@ _POSTHOG = {
     n.REASONING_TOKENS: Target("$ai_reasoning_tokens", is_summed=True),
     # seconds, as of $ai_trace events
     n.DURATION: Target("$ai_latency", _seconds),
-    n.AVERAGE_TRACE_LATENCY: Target("ai_session_avg_trace_latency", _seconds),
+    **{
+        name: Target(f"ai_session_{name.removeprefix(n.METADATA_PREFIX)}", _seconds)
+        for name in (
+            n.AVERAGE_TRACE_LATENCY,
+            n.MODEL_DURATION,
+            n.TOOL_DURATION,
+            n.BUSY_DURATION,
+            n.IDLE_DURATION,
+            n.LONGEST_GAP,
+            n.TIME_TO_FIRST_RESPONSE,
+            n.MODEL_LATENCY_P50,
+            n.MODEL_LATENCY_P95,
+            n.MODEL_LATENCY_P99,
+        )
+    },
+    # posthog.com/docs/ai-engineering/traces-generations: seconds; of $ai_generation events
+    n.TIME_TO_FIRST_TOKEN: Target("$ai_time_to_first_token", _seconds, is_summed=True),
     # after $ai_error
     n.ERROR: Target("ai_session_error"),
     # milliseconds since the epoch
     n.START_TIME: Target("ai_session_start_time"),
     n.END_TIME: Target("ai_session_end_time"),
-    # PostHog has no word for these
-    n.NUM_EVENTS: Target("ai_session_num_events"),
-    n.NUM_MODEL_EVENTS: Target("ai_session_num_model_events"),
-    n.NUM_TOOL_EVENTS: Target("ai_session_num_tool_events"),
-    n.NUM_ERRORS: Target("ai_session_num_errors"),
-    n.NUM_UNPRICED_EVENTS: Target("ai_session_num_unpriced_events"),
-    n.NUM_TRACES: Target("ai_session_num_traces"),
-    n.NUM_UNSAMPLED_TRACES: Target("ai_session_num_unsampled_traces"),
-    n.HAS_FEEDBACK: Target("ai_session_has_feedback"),
-    n.MODELS: Target("ai_session_models"),
-    n.COST_SOURCE: Target("ai_session_cost_source"),
-    n.PARTIAL: Target("ai_session_partial"),
-    n.PARTIAL_REASON: Target("ai_session_partial_reason"),
-    n.BUDGET_EXCEEDED: Target("ai_session_budget_exceeded"),
-    n.END_REASON: Target("ai_session_end_reason"),
-    n.REVISION: Target("ai_session_revision"),
-    n.ROLLUP: Target("ai_session_rollup"),
 }
 
 PROFILES: Mapping[str, Profile] = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import attrgetter
 
 from otel_session_agg import attributes as n
+from otel_session_agg._model.dimensions import DimensionValue
 from otel_session_agg._model.rollup import Rollup, duration_ms
 from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._untrusted.values import MAX_WHOLE, encodable
+from otel_session_agg._writing.detail_attributes import detail_attributes
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
@@ -77,16 +81,40 @@ def attributes(
     }
 
 
+def dimension_attributes(dimensions: Mapping[str, DimensionValue]) -> dict[str, DimensionValue]:
+    """Return dimensions below ``metadata.``, and the user under its own name."""
+    return {
+        name if name == n.USER_ID else n.METADATA_PREFIX + name: value
+        for name, value in dimensions.items()
+    }
+
+
+def _dearest(turn: Turn | None) -> dict[str, AttributeValue | None]:
+    if turn is None:
+        return {}
+    return {
+        n.DEAREST_TURN_COST: turn.cost_usd,
+        n.DEAREST_TURN_TOKENS: turn.total_tokens,
+        n.DEAREST_TURN_TRACE_ID: f"{turn.trace_id:032x}",
+    }
+
+
 def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
     """Return the attributes of the span that is a session record."""
     more: dict[str, AttributeValue | None] = {
         n.METADATA_PREFIX + name: value for name, value in record.metadata.items()
     }
+    more.update(dimension_attributes(record.dimensions))
     more.update(
         {
             n.SESSION_ID: record.session_id,
             n.USER_ID: record.user_id,
             n.NUM_TRACES: record.num_traces,
+            n.NUM_TURNS: record.num_turns or None,
+            n.FIRST_INPUT: record.first_input,
+            n.AVERAGE_TURN_COST: record.average_turn_cost_usd,
+            n.AVERAGE_TURN_TOKENS: record.average_turn_tokens,
+            **_dearest(record.dearest_turn),
             n.NUM_UNSAMPLED_TRACES: record.num_unsampled_traces or None,
             n.AVERAGE_TRACE_LATENCY: record.average_trace_latency_ms,
             n.END_REASON: record.end_reason,
@@ -94,7 +122,10 @@ def record_attributes(record: SessionRecord) -> dict[str, AttributeValue]:
             n.BUDGET_EXCEEDED: True if record.is_budget_exceeded else None,
         }
     )
-    values = attributes(record.rollup, record.partial_reason, over=n.OF_SESSION)
+    values = {
+        **attributes(record.rollup, record.partial_reason, over=n.OF_SESSION),
+        **detail_attributes(record.rollup, is_record=True),
+    }
     if record.rollup.is_empty:
         values = {name: value for name, value in values.items() if name not in _LEFT_OUT_WHEN_EMPTY}
     found = {**values, **{name: value for name, value in more.items() if value is not None}}

@@ -12,21 +12,25 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_session_agg import attributes as n
 from otel_session_agg._guard import Guard
+from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import CALLS, Kind, Reading
+from otel_session_agg._reading.dimensions import Values
 from otel_session_agg._sessions.released_root import ReleasedRoot
 from otel_session_agg._spans.made import RootSpan, made_span, sampled_context
+from otel_session_agg._spans.own_metadata import OWN_METADATA
 from otel_session_agg._spans.received import (
     attributes_of,
     is_copied_session,
     nanoseconds,
 )
 from otel_session_agg._writing import rollup_attributes
+from otel_session_agg._writing.detail_attributes import detail_attributes
 from otel_session_agg._writing.inputs import Inputs
 from otel_session_agg._writing.naming import Attributes, Naming
-from otel_session_agg._writing.own_metadata import OWN_METADATA, with_totals
+from otel_session_agg._writing.own_metadata import with_totals
 
 warned = Guard(logging.getLogger("otel_session_agg"))
 """Warns of each name once per process, however many processors there are."""
@@ -65,14 +69,18 @@ class RootWriter:
         """Return a copy of a root that leaves, with its totals."""
         own = attributes_of(root)
         existing = set_by_hand(root, own)
+        labels = session_labels(ready.labels, ready.dimensions, existing)
+        reading = ready.trace.root_reading
+        of_call = reading is not None and is_call(reading)
         over = n.OF_PART if ready.is_carried else n.OF_TRACE
         written = rollup_attributes.attributes(rollup, ready.why_partial, over=over)
+        if rollup.details is not NO_DETAILS:
+            written.update(detail_attributes(rollup))
         if ready.is_exceeded:
             written[n.BUDGET_EXCEEDED] = True
-        written.update(session_labels(ready.labels, existing))
-        reading = ready.trace.root_reading
-        self.add_kind(written, reading, existing, root)
-        of_call = reading is not None and is_call(reading)
+        written.update(labels)
+        if self.naming.has_kind:
+            self._add_kind(written, reading, existing, self._first_input(root))
         named, replaced = self.naming.on_root(written, existing, is_call=of_call)
         for name in replaced:
             warned.once(
@@ -82,7 +90,9 @@ class RootWriter:
                 name,
             )
         stays = {name: own[name] for name in own if name not in replaced} if replaced else own
-        return RootSpan(root, {**stays, **in_metadata(named, existing)})
+        if OWN_METADATA in existing:
+            named = in_metadata(named, existing)
+        return RootSpan(root, {**stays, **named})
 
     def _first_input(self, root: ReadableSpan) -> str | None:
         """Return the first input in a root or below it, where it is written."""
@@ -98,10 +108,8 @@ class RootWriter:
         root: ReadableSpan,
     ) -> None:
         """Add kind and input of a root, where the settings have names for them."""
-        naming = self.naming
-        if naming.has_kind or naming.input_chars:
-            first_input = self._first_input(root) if naming.input_chars else None
-            self._add_kind(written, reading, own, first_input)
+        if self.naming.has_kind:
+            self._add_kind(written, reading, own, self._first_input(root))
 
     def _add_kind(
         self,
@@ -115,9 +123,7 @@ class RootWriter:
         A root that may yet turn out to be a call gets no kind.
         """
         kind = reading.kind if reading is not None else Kind.CHAIN
-        if self.naming.has_kind and not (
-            kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)
-        ):
+        if not (kind is Kind.SPAN and any(name.startswith(_OF_CALLS) for name in own)):
             written[n.SPAN_KIND] = _SPAN_KINDS.get(kind, _CHAIN)
         if first_input is not None:
             written[n.INPUT] = first_input
@@ -130,9 +136,8 @@ class RootWriter:
         are attributes.
         """
         written = rollup_attributes.record_attributes(record)
-        self._add_kind(
-            written, None, {}, self.inputs.of(record.members[0][0]) if record.members else None
-        )
+        if self.naming.has_kind:
+            self._add_kind(written, None, {}, record.first_input)
         at_ns = record.rollup.end_ns or time.time_ns()  # nothing but feedback, perhaps
         return made_span(
             n.SESSION_SPAN,
@@ -164,13 +169,16 @@ def _is_logfires(root: ReadableSpan) -> bool:
     return scope is not None and str(scope.name).partition(".")[0] == _LOGFIRE
 
 
-def session_labels(labels: SessionTotals, existing: Mapping[str, Any]) -> Attributes:
-    """Return user and metadata of the session, as far as the root has no values of its own."""
-    if labels.user is None and not labels.metadata:
+def session_labels(
+    labels: SessionTotals, dimensions: Values, existing: Mapping[str, Any]
+) -> Attributes:
+    """Return user, metadata and dimensions of the session, unless the root has its own."""
+    if labels.user is None and not labels.metadata and not dimensions:
         return {}
     labelled: Attributes = {
         n.METADATA_PREFIX + name: label.value for name, label in labels.metadata.items()
     }
+    labelled.update(rollup_attributes.dimension_attributes(dimensions))
     if labels.user is not None:
         labelled[n.USER_ID] = labels.user.value
     return {

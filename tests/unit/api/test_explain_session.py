@@ -28,6 +28,21 @@ def provider() -> Iterator[TracerProvider]:
     found.shutdown()
 
 
+@pytest.fixture
+def another() -> Iterator[TracerProvider]:
+    """Another provider, with a processor of its own."""
+    found = TracerProvider(shutdown_on_exit=False)
+    found.add_span_processor(SessionSpanProcessor(RecordingExporter()))
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def another_processor(provider: TracerProvider) -> None:
+    """Another processor of the provider."""
+    provider.add_span_processor(SessionSpanProcessor(RecordingExporter()))
+
+
 class TestExplainSession:
     """A session that runs."""
 
@@ -87,6 +102,34 @@ class TestExplainSession:
         assert explanation is not None
         assert explanation.earlier is not None
         assert 400 == explanation.rollup.num_model_events == explanation.earlier.num_model_events + len(explanation.spans)
+
+    def test_several_processors(self, provider: TracerProvider, another: TracerProvider) -> None:
+        """Processors of several providers share the session: the calls of each are explained, and add up to all of it."""
+        with session("several-1") as chat:
+            for one, number in ((provider, 2), (another, 3)):
+                with one.get_tracer("a").start_as_current_span("earlier"):
+                    one.get_tracer("a").start_span("chat", attributes=_CALL).end()
+                with one.get_tracer("a").start_as_current_span("request"):
+                    for _ in range(number):
+                        one.get_tracer("a").start_span("chat", attributes=_CALL).end()
+                    explanation = explain_session("several-1")
+                    rollup = chat.rollup()
+        assert explanation is not None
+        assert explanation.earlier is not None
+        assert rollup == explanation.rollup
+        shown = sum(row.verdict.cost_pusd or 0 for row in explanation.spans if row.verdict is not None)
+        assert 7 * _COST_PUSD == explanation.rollup.cost_pusd == shown + explanation.earlier.cost_pusd
+
+    @pytest.mark.usefixtures("another_processor")
+    def test_same_spans(self, provider: TracerProvider) -> None:
+        """Spans that two processors see are explained once."""
+        tracer = provider.get_tracer("a")
+        with session("same-1") as chat, tracer.start_as_current_span("request"):
+            tracer.start_span("chat", attributes=_CALL).end()
+            explanation = explain_session("same-1")
+            assert explanation is not None
+            assert chat.rollup() == explanation.rollup
+        assert (1, _COST_PUSD, None) == (len(explanation.spans), explanation.rollup.cost_pusd, explanation.earlier)
 
     @pytest.mark.usefixtures("provider")
     def test_unknown(self) -> None:

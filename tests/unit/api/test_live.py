@@ -417,8 +417,9 @@ class TestLiveMode:
         assert 15 == before["metadata.total_tokens"]
         assert [] == caplog.messages
 
-    def test_changes_only(self, live: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_changes_only(self, make: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> None:
         """What is the same as before is not written again, also when something else was set on the root meanwhile."""
+        live = make(live=True, breakdown=False)
         root = live.tracer.start_span("request", start_time=1_000_000_000)
         written: list[Any] = []
         set_attributes = root.set_attributes

@@ -12,14 +12,29 @@ from typing import Any
 import pytest
 from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoint, InMemoryMetricReader, Metric, Sum
+from opentelemetry.sdk.metrics.export import (
+    ExponentialHistogramDataPoint,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    InMemoryMetricReader,
+    Metric,
+    Sum,
+)
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from otel_session_agg import PriceBook, SessionRecord, current_rollup, end_session, record_feedback, session
+from otel_session_agg import PriceBook, Rollup, SessionRecord, current_rollup, end_session, record_feedback, session
+from otel_session_agg._model.breakdown import Breakdown, BreakdownRow
+from otel_session_agg._model.details import Details
+from otel_session_agg._model.latencies import Latencies
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sdk import instruments, metrics
+from otel_session_agg._sdk.instruments import MODEL
 from otel_session_agg._sdk.metric_labels import MAX_VALUES
 from otel_session_agg._spans.scope import SCHEMA_URL
 from otel_session_agg.stores import MemoryStore
 from tests.support.apps import CALL, App, alone, below, in_threads
+from tests.support.details import DETAILED, START_NS
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -31,10 +46,10 @@ def documented() -> dict[str, tuple[str, str, frozenset[str]]]:
     """Kind, unit and attributes by instrument, as the table of the documentation has them."""
     rows: dict[str, tuple[str, str, frozenset[str]]] = {}
     for line in (instruments.__doc__ or "").splitlines():
-        if line.startswith("``otel_session_agg."):
-            name, kind, unit, *rest = line.split(maxsplit=3)
-            attributes = rest[0].split("``")[1::2] if rest else []
-            rows[name.strip("`")] = (kind, unit, frozenset(attributes))
+        name, kind, unit, *rest = [*line.split(maxsplit=3), "", "", ""][:4]
+        if name.startswith("``") and kind in _KINDS:
+            attributes = rest[0].split("``")[1::2]
+            rows[_PREFIX + name.strip("`")] = (kind, unit, frozenset(attributes))
     return rows
 
 
@@ -90,12 +105,12 @@ def make(monkeypatch: pytest.MonkeyPatch, meter: Meter) -> Iterator[Callable[...
 
 
 def busy(make: Callable[..., App]) -> App:
-    """An application in which everything has happened that is counted."""
+    """An application in which everything has happened that is counted, and a session has ended that says all of itself."""
 
     def bad(_: SessionRecord) -> None:
         raise LookupError
 
-    app = make(store=MemoryStore(), on_session=bad, max_held_spans=2)
+    app = make(store=MemoryStore(), on_session=bad, max_held_spans=2, metric_attributes=MODEL)
     with session("s", user_id="u", metadata={"plan": "pro"}):
         root = app.tracer.start_span("request")
         late = app.tracer.start_span("chat", below(root), attributes={**CALL, "gen_ai.request.model": "nobody-knows"})
@@ -108,7 +123,16 @@ def busy(make: Callable[..., App]) -> App:
     app.processor.on_end(late)  # type: ignore[arg-type]  # twice
     end_session("s")
     app.flush()
+    measure(app, DETAILED)
     return app
+
+
+def measure(app: App, details: Details, revision: int = 1, session_id: str = "detailed") -> None:
+    """Measure a session made of these details, as when it has ended."""
+    rollup = Rollup(num_events=1, num_computed=1, start_ns=START_NS, end_ns=START_NS + 2 * 10**9, details=details)
+    meters = app.processor._aggregator._meters
+    assert meters is not None
+    meters.ended(SessionRecord(session_id, revision, "idle", SessionTotals(rollup)))
 
 
 class TestTable:
@@ -142,7 +166,8 @@ class TestTable:
             for point in metric.data.data_points:
                 attributes = dict(point.attributes or {})
                 assert documented()[name][2] == attributes.keys()
-                assert not {"s", "another", "u", "pro", "m", "nobody-knows", "request"} & {str(v) for v in attributes.values()}
+                models = set() if name.startswith(f"{_PREFIX}models.") else {"m", "nobody-knows", "gpt-4o-mini"}
+                assert not {"s", "another", "u", "pro", "request", *models} & {str(v) for v in attributes.values()}
 
     def test_bounded(self, make: Callable[..., App], meter: Meter) -> None:
         """Many sessions, users, models and traces make no more time series."""
@@ -207,6 +232,133 @@ class TestBuckets:
 
         made: object = metrics._histogram(Old("old"), "n", "s", "d", (1.0,))
         assert ("n", "s", "d") == made
+
+
+def details_of(*durations_ms: int) -> Details:
+    """Details with model calls of these durations."""
+    return Details(latencies=Latencies.of(ms * 10**6 for ms in durations_ms))
+
+
+class TestTimes:
+    """Where the time of sessions went."""
+
+    def test_session(self, make: Callable[..., App], meter: Meter) -> None:
+        """Times are measured in seconds, and only those that are known."""
+        app = make()
+        measure(app, DETAILED)
+        measure(app, Details(), session_id="empty")
+        expected = {
+            "model_duration": 1.2,
+            "tool_duration": 0.1,
+            "busy_duration": 1.6,
+            "idle_duration": 0.4,
+            "time_to_first_token": 0.12,
+            "time_to_first_response": 0.12,
+        }
+        assert expected == {name: pytest.approx(meter.number(f"session.{name}")) for name in expected}
+        assert dict.fromkeys(expected, 1) == {name: meter.count(f"session.{name}") for name in expected}
+
+    def test_call_boundaries(self, make: Callable[..., App], meter: Meter) -> None:
+        """Durations of calls have the boundaries of the semantic conventions."""
+        measure(make(), DETAILED)
+        for name in ("calls.duration", "session.time_to_first_token"):
+            (point,) = meter.metrics()[_PREFIX + name].data.data_points
+            assert isinstance(point, HistogramDataPoint)
+            assert (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92) == tuple(
+                point.explicit_bounds
+            )
+
+
+class TestCalls:
+    """Durations of model calls."""
+
+    def test_each_once(self, make: Callable[..., App], meter: Meter) -> None:
+        """When a session ends again, only the calls that came since are measured; what was taken back stays."""
+        app = make()
+        measure(app, details_of(100, 200))
+        measure(app, details_of(100, 200, 200, 300), revision=2)
+        assert 4 == meter.count("calls.duration")
+        assert meter.number("calls.duration") == pytest.approx(0.8, rel=0.01)
+        measure(app, details_of(100, 200, 200), revision=3)
+        measure(app, details_of(100, 200, 200), session_id="another")
+        assert 7 == meter.count("calls.duration")
+
+    def test_ended_elsewhere(self, make: Callable[..., App], meter: Meter) -> None:
+        """What was measured before is not known of a session that ended first in another process."""
+        app = make()
+        measure(app, details_of(100, 200), revision=2)
+        assert 0 == meter.count("calls.duration")
+        measure(app, details_of(100, 200, 300), revision=3)
+        assert 1 == meter.count("calls.duration")
+
+    def test_many(self, make: Callable[..., App], meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of too many calls in one session a share is measured, the same of all durations."""
+        monkeypatch.setattr(metrics, "_MAX_RECORDED", 40)
+        measure(make(), details_of(*[100] * 300, *[1000] * 100))
+        assert 40 == meter.count("calls.duration")
+        assert meter.number("calls.duration") == pytest.approx(30 * 0.1 + 10 * 1.0, rel=0.01)
+
+    def test_exponential(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As an exponential histogram, p95 is right to a few percent, whatever the durations."""
+        reader = InMemoryMetricReader()
+        view = View(instrument_name=f"{_PREFIX}calls.duration", aggregation=ExponentialBucketHistogramAggregation())
+        provider = MeterProvider([reader], views=[view], shutdown_on_exit=False)
+        durations_ms = [20 + number * number // 40 for number in range(1000)]  # 20 ms to 25 s
+        with alone(monkeypatch) as make:
+            measure(make(more={"meter_provider": provider}), details_of(*durations_ms))
+        data = reader.get_metrics_data()
+        assert data is not None
+        found = [metric for one in data.resource_metrics for s in one.scope_metrics for metric in s.metrics]
+        (metric,) = (one for one in found if one.name == f"{_PREFIX}calls.duration")
+        (point,) = metric.data.data_points
+        assert isinstance(point, ExponentialHistogramDataPoint)
+        assert 1000 == point.count
+        assert quantile(point, 0.95) == pytest.approx(sorted(durations_ms)[950] / 1000, rel=0.05)
+        provider.shutdown()
+
+
+def quantile(point: ExponentialHistogramDataPoint, share: float) -> float:
+    """A quantile of an exponential histogram: the middle of the bucket that it is in."""
+    base = 2.0 ** (2.0**-point.scale)
+    seen = 0
+    for index, count in enumerate(point.positive.bucket_counts, start=point.positive.offset):
+        seen += count
+        if seen > share * point.count:
+            return float((base**index + base ** (index + 1)) / 2)
+    raise AssertionError
+
+
+class TestModels:
+    """Cost and tokens by model."""
+
+    def rows(self, meter: Meter, name: str) -> dict[Any, Any]:
+        """What was counted, by model."""
+        metric = meter.metrics().get(f"{_PREFIX}models.{name}")
+        points = metric.data.data_points if metric is not None else ()
+        return {(point.attributes or {})[MODEL]: getattr(point, "value", None) for point in points}
+
+    def test_off(self, make: Callable[..., App], meter: Meter) -> None:
+        """Without the setting, nothing is measured by model."""
+        measure(make(), DETAILED)
+        assert ({}, {}) == (self.rows(meter, "cost"), self.rows(meter, "tokens"))
+
+    def test_on(self, make: Callable[..., App], meter: Meter) -> None:
+        """With it, what is known is, and each call once."""
+        app = make(metric_attributes=f"plan,{MODEL}")
+        measure(app, DETAILED)
+        assert {"gpt-4o-mini": 0.000663} == self.rows(meter, "cost")
+        assert {"gpt-4o-mini": 95, "larger": 25} == self.rows(meter, "tokens")
+        measure(app, DETAILED + DETAILED, revision=2)
+        assert {"gpt-4o-mini": 190, "larger": 50} == self.rows(meter, "tokens")
+
+    def test_bounded(self, make: Callable[..., App], meter: Meter) -> None:
+        """Of too many models the first keep their names, the others are one."""
+        app = make(metric_attributes=MODEL)
+        for number in range(MAX_VALUES + 20):
+            rows = Breakdown({f"model-{number}": BreakdownRow(num_calls=1, total_tokens=10)})
+            measure(app, Details(by_model=rows), session_id=str(number))
+        found = self.rows(meter, "tokens")
+        assert (MAX_VALUES + 1, 200) == (len(found), found["other"])
 
 
 class TestMetadata:

@@ -715,7 +715,7 @@ class TestFaults:
         assert "metadata.cost" not in actual
         assert [
             "pricing failed: ZeroDivisionError: division by zero",
-            "no price is known for m (provider None): its cost is left out",
+            "no price is known for m: its cost is left out",
         ] == (caplog.messages)
 
     @pytest.mark.parametrize("cost", [1.5, "1", None])

@@ -39,6 +39,14 @@ class TestLine:
                 "answer  chat-42  0.000663 USD  3730 tokens  2 calls  415 ms",
             ),
             (
+                root(cost=0.1, duration=2000.0, model_duration=1200.0, tool_duration=300.0),
+                "answer  0.100000 USD  0 tokens  0 calls  2.0 s (models 1.2 s, tools 300 ms)",
+            ),
+            (
+                root(cost=0.1, duration=7_200_000.0, tool_duration=0.0, idle_duration=3_600_000.0),
+                "answer  0.100000 USD  0 tokens  0 calls  2 h 0 min (idle 1 h 0 min)",
+            ),
+            (
                 root(num_unpriced_events=1, total_tokens=1, num_model_events=1, duration=0.5),
                 "answer  unknown cost  1 token  1 call  0.5 ms",
             ),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_session_agg import session
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._reading.span import read
-from otel_session_agg._writing.inputs import MAX_REMEMBERED, Inputs
+from otel_session_agg._writing.inputs import MAX_CHARS, MAX_REMEMBERED, Inputs
 from tests.support.apps import App, below
 
 
@@ -68,6 +68,17 @@ class TestInputs:
             inputs.note(span(trace_id=trace_id, input_value="x"))
         assert inputs.of(1) is None
         assert inputs.of(3 * MAX_REMEMBERED - 1) == "x"
+
+    def test_bounded_chars(self) -> None:
+        """However long they are, all together have few characters, and dropped ones have none."""
+        inputs = Inputs(100)
+        for trace_id in range(1, 200):
+            inputs.note(span(trace_id=trace_id, input_value="x" * 99_999))
+        kept = [trace_id for trace_id in range(1, 200) if inputs.raw(trace_id) is not None]
+        assert list(range(200 - MAX_CHARS // 99_999, 200)) == kept
+        for trace_id in kept:
+            inputs.drop(trace_id)
+        assert 0 == inputs._num_chars
 
     def test_off(self) -> None:
         """Where none is shown, spans are read as ever."""

@@ -13,7 +13,8 @@ from otel_session_agg import attributes as n
 from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.span import read
-from otel_session_agg._settings import PROFILE_NAMES, Settings
+from otel_session_agg._setting_rules import PROFILE_NAMES
+from otel_session_agg._settings import Settings
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Released
 from otel_session_agg._writing.profiles import DEFAULT, PROFILES, RESERVED_BY_PROFILE, named, names_in
@@ -44,8 +45,29 @@ _DEFAULT: dict[str, AttributeValue] = {
     "metadata.num_unsampled_traces": 2,
     "metadata.avg_trace_latency": 250.0,
     "metadata.end_reason": "idle",
+    "metadata.num_turns": 5,
+    "metadata.average_turn_cost": 0.3,
+    "metadata.average_turn_tokens": 24.0,
+    "metadata.dearest_turn_cost": 0.75,
+    "metadata.dearest_turn_tokens": 60,
+    "metadata.dearest_turn_trace_id": "0a",
+    "metadata.first_input": "Two and two?",
     "metadata.revision": 7,
     "metadata.rollup": "session",
+    "metadata.by_model": '{"a":{"calls":4,"duration":900.0}}',
+    "metadata.by_agent": '{"planner":{"calls":4,"duration":900.0}}',
+    "metadata.by_tool": '{"search":{"calls":2,"duration":100.0}}',
+    "metadata.model_duration": 750.0,
+    "metadata.tool_duration": 100.0,
+    "metadata.busy_duration": 1000.0,
+    "metadata.idle_duration": 876.5,
+    "metadata.longest_gap": 500.0,
+    "metadata.time_to_first_token": 125.0,
+    "metadata.time_to_first_response": 150.0,
+    "metadata.model_latency_p50": 200.0,
+    "metadata.model_latency_p95": 300.0,
+    "metadata.model_latency_p99": 400.0,
+    "metadata.durations_exact": False,
     "metadata.plan": "pro",
     "start_time": 1_790_000_000_123,
     "end_time": 1_790_000_002_000,
@@ -80,8 +102,29 @@ _HONEYHIVE: dict[str, AttributeValue] = {
     "honeyhive_metadata.num_unsampled_traces": 2,
     "honeyhive_metadata.avg_trace_latency": 250.0,
     "honeyhive_metadata.end_reason": "idle",
+    "honeyhive_metadata.num_turns": 5,
+    "honeyhive_metadata.average_turn_cost": 0.3,
+    "honeyhive_metadata.average_turn_tokens": 24.0,
+    "honeyhive_metadata.dearest_turn_cost": 0.75,
+    "honeyhive_metadata.dearest_turn_tokens": 60,
+    "honeyhive_metadata.dearest_turn_trace_id": "0a",
+    "honeyhive_metadata.first_input": "Two and two?",
     "honeyhive_metadata.revision": 7,
     "honeyhive_metadata.rollup": "session",
+    "honeyhive_metadata.by_model": '{"a":{"calls":4,"duration":900.0}}',
+    "honeyhive_metadata.by_agent": '{"planner":{"calls":4,"duration":900.0}}',
+    "honeyhive_metadata.by_tool": '{"search":{"calls":2,"duration":100.0}}',
+    "honeyhive_metadata.model_duration": 750.0,
+    "honeyhive_metadata.tool_duration": 100.0,
+    "honeyhive_metadata.busy_duration": 1000.0,
+    "honeyhive_metadata.idle_duration": 876.5,
+    "honeyhive_metadata.longest_gap": 500.0,
+    "honeyhive_metadata.time_to_first_token_ms": 125.0,
+    "honeyhive_metadata.time_to_first_response": 150.0,
+    "honeyhive_metadata.model_latency_p50": 200.0,
+    "honeyhive_metadata.model_latency_p95": 300.0,
+    "honeyhive_metadata.model_latency_p99": 400.0,
+    "honeyhive_metadata.durations_exact": False,
     "honeyhive_metadata.plan": "pro",
     "honeyhive_metadata.start_time": 1_790_000_000_123,
     "honeyhive_metadata.end_time": 1_790_000_002_000,
@@ -115,8 +158,29 @@ _POSTHOG: dict[str, AttributeValue] = {
     "ai_session_num_unsampled_traces": 2,
     "ai_session_avg_trace_latency": 0.25,
     "ai_session_end_reason": "idle",
+    "ai_session_num_turns": 5,
+    "ai_session_average_turn_cost": 0.3,
+    "ai_session_average_turn_tokens": 24.0,
+    "ai_session_dearest_turn_cost": 0.75,
+    "ai_session_dearest_turn_tokens": 60,
+    "ai_session_dearest_turn_trace_id": "0a",
+    "$ai_input_state": "Two and two?",
     "ai_session_revision": 7,
     "ai_session_rollup": "session",
+    "ai_session_by_model": '{"a":{"calls":4,"duration":900.0}}',
+    "ai_session_by_agent": '{"planner":{"calls":4,"duration":900.0}}',
+    "ai_session_by_tool": '{"search":{"calls":2,"duration":100.0}}',
+    "ai_session_model_duration": 0.75,
+    "ai_session_tool_duration": 0.1,
+    "ai_session_busy_duration": 1.0,
+    "ai_session_idle_duration": 0.8765,
+    "ai_session_longest_gap": 0.5,
+    "$ai_time_to_first_token": 0.125,
+    "ai_session_time_to_first_response": 0.15,
+    "ai_session_model_latency_p50": 0.2,
+    "ai_session_model_latency_p95": 0.3,
+    "ai_session_model_latency_p99": 0.4,
+    "ai_session_durations_exact": False,
     "ai_session_metadata_plan": "pro",
     "ai_session_start_time": 1_790_000_000_123,
     "ai_session_end_time": 1_790_000_002_000,
@@ -127,7 +191,8 @@ _POSTHOG: dict[str, AttributeValue] = {
     "posthog.distinct_id": "u1",
 }
 _PHOENIX: dict[str, AttributeValue] = {
-    **{name: value for name, value in _DEFAULT.items() if name != "outputs"},
+    **{name: value for name, value in _DEFAULT.items() if name not in {"outputs", "metadata.first_input"}},
+    "input.value": "Two and two?",
     "output.value": "Four.",
 }
 
@@ -147,9 +212,11 @@ _SUMMED = frozenset(
         "honeyhive_metadata.completion_tokens", "honeyhive_metadata.output_tokens", "honeyhive_metadata.total_tokens",
         "honeyhive_metadata.cache_read_input_tokens", "honeyhive_metadata.cache_write_input_tokens",
         "honeyhive_metadata.reasoning_tokens",
+        # of a call, as both document it
+        "$ai_time_to_first_token", "honeyhive_metadata.time_to_first_token_ms",
     }
 )  # fmt: skip
-"""What a backend adds up over the model and embedding events of a session."""
+"""What a backend adds up or averages over the model and embedding events of a session."""
 
 _COUNTED = frozenset({"$ai_is_error", "$ai_error"})
 """What a backend counts on events of every kind."""
@@ -373,7 +440,7 @@ class TestReserved:
                 "honeyhive",
                 {"honeyhive.session_id", "honeyhive_duration_ms", "honeyhive_user_properties.user_id", "honeyhive_metadata.plan"},
             ),
-            ("phoenix", {"session.id", "duration", "user.id", "metadata.plan", "output.value"}),
+            ("phoenix", {"session.id", "duration", "user.id", "metadata.plan", "input.value", "output.value"}),
             ("posthog", {"$ai_session_id", "$ai_latency", "posthog.distinct_id", "ai_session_metadata_plan"}),
         ],
     )

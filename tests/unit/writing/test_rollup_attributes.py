@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from otel_session_agg import Rollup
@@ -9,7 +10,9 @@ from otel_session_agg import attributes as n
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._model.session_totals import Labelled, SessionTotals
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._writing.rollup_attributes import attributes, record_attributes
+from tests.support.details import DETAILED
 
 _FULL = Rollup(
     num_events=9,
@@ -74,11 +77,13 @@ class TestAttributes:
 
     def test_names(self) -> None:
         """Every reserved name is written, on roots or on records, and none that a backend would sum again."""
-        record = SessionRecord(
-            "s", 2, "idle", SessionTotals(_FULL, num_open=1, num_roots=1, num_unsampled=1, is_budget_exceeded=True)
+        totals = SessionTotals(
+            replace(_FULL, details=DETAILED), num_open=1, num_roots=1, num_unsampled=1, is_budget_exceeded=True
         )
+        totals += SessionTotals(dearest_turn=Turn(5, 6, 7), first_input=At(1, 2, "why?"))
+        record = SessionRecord("s", 2, "idle", totals)
         written = {**_WRITTEN, **record_attributes(record)}
-        assert written.keys() == n.RESERVED | n.KEPT_WHEN_SET
+        assert written.keys() == n.RESERVED | n.KEPT_WHEN_SET | {"metadata.by_tenant"}
         assert not any(name.startswith(("gen_ai.", "llm.")) for name in _WRITTEN)
 
     def test_halves_of_characters(self) -> None:
