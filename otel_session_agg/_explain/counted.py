@@ -7,7 +7,7 @@ while it still has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
@@ -19,10 +19,10 @@ from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reasons import SHUTDOWN
 from otel_session_agg._settings import Settings
 from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.engine import Engine
-from otel_session_agg._trace.totals import CallTotals
+from otel_session_agg._trace.steps import steps
 from otel_session_agg._trace.trace import Corrected, Out, Released, Trace
-from otel_session_agg._trace.unrooted import downwards
 
 SpanKey = tuple[int, int]
 """Trace id and span id."""
@@ -54,7 +54,7 @@ def count_spans(rows: Mapping[SpanKey, tuple[SpanData, Reading]], prices: PriceB
     engine = Engine(settings, read, partial(cost_of, prices), Deadlines())
     out: Out[None] = []
     calls: dict[SpanKey, Call] = {}
-    for is_end, span in _steps(span for span, _ in rows.values()):
+    for is_end, span in steps(span for span, _ in rows.values()):
         if is_end:
             engine.ended(span, None, 0.0, out)
             trace = engine.roots.find(span.trace_id, span.span_id)
@@ -81,18 +81,6 @@ def count_spans(rows: Mapping[SpanKey, tuple[SpanData, Reading]], prices: PriceB
 def _reports(trace: Trace | None) -> Mapping[int, Call]:
     """Return the reports of calls that a trace can still decide about."""
     return {} if trace is None or trace.calls is None else trace.calls.calls
-
-
-def _steps(spans: Iterable[SpanData]) -> list[tuple[bool, SpanData]]:
-    """Return starts and ends in the order of their times; of equal ones, outer spans are longer."""
-    by_trace: dict[int, dict[int, SpanData]] = {}
-    for span in spans:
-        by_trace.setdefault(span.trace_id, {})[span.span_id] = span
-    inner = [span for one in by_trace.values() for span in downwards(one)]
-    starts = [(span.start_ns, 0, place, span) for place, span in enumerate(inner)]
-    ends = [(max(span.start_ns, span.end_ns), 1, -place, span) for place, span in enumerate(inner)]
-    steps = sorted(starts + ends, key=lambda step: step[:3])
-    return [(bool(is_end), span) for _, is_end, _, span in steps]
 
 
 def _traces(out: Out[None]) -> list[Trace]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from otel_session_agg import attributes as n
 from otel_session_agg._explain.counted import SpanKey, count_spans
 from otel_session_agg._explain.explanation import Explanation
 from otel_session_agg._explain.rows import SpanExplanation
 from otel_session_agg._explain.tree import Link, branches
 from otel_session_agg._explain.verdicts import verdicts
 from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._pricing.given import prices_of
 from otel_session_agg._pricing.overrides import ModelPrice
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reading.plan import Scopes
 from otel_session_agg._reading.span import INDEX, Reader, read
-from otel_session_agg._spans.given import EndedSpan, data_of
+from otel_session_agg._spans.given import EndedSpan, as_made, data_of, is_own
 
 __all__ = ["explain"]
-
-_WRITTEN = n.RESERVED | {n.DURATION}
-"""Attributes of an exported root that are not its own; some would mean something else there."""
 
 
 def explain(
@@ -39,9 +36,16 @@ def explain(
 
     Raises:
         SettingsError: a key or a price of ``prices`` is not allowed.
+        TypeError: ``prices`` is something else.
 
     """
-    book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
+    return explained(spans, prices_of(prices))
+
+
+def explained(
+    spans: Iterable[EndedSpan], book: PriceBook, *, ignores_recorded: bool = False
+) -> Explanation:
+    """Explain spans as `explain` does; ``ignores_recorded``: costs that spans state."""
     scopes = Scopes(INDEX)
     reader = Reader(lambda span: read(span, scopes))
     rows: dict[SpanKey, tuple[SpanData, Reading]] = {}
@@ -52,12 +56,16 @@ def explain(
         if found is None:
             num_unreadable += 1
             continue
-        data, parent_id = _as_made(found[0]), found[1]
+        data, parent_id = as_made(found[0]), found[1]
         key = (data.trace_id, data.span_id)
         if key in rows:
             num_repeated += 1
-        elif data.scope_name != n.OUR_SCOPE:  # records repeat the totals
-            rows[key] = (data, reader.read(data))
+        elif not is_own(data):
+            reading = reader.read(data)
+            rows[key] = (
+                data,
+                reading._replace(recorded_pusd=None) if ignores_recorded else reading,
+            )
             links.append(Link(key, (data.trace_id, parent_id or 0), data.start_ns))
     counted = count_spans(rows, book)
     decided = verdicts(counted.calls, book)
@@ -66,11 +74,3 @@ def explain(
         for number, branch in enumerate(branches(links), 1)
     )
     return Explanation(explained, counted.rollup, counted.sessions, num_repeated, num_unreadable)
-
-
-def _as_made(span: SpanData) -> SpanData:
-    """Return a span without the totals that a processor has written on it."""
-    if n.ROLLUP not in span.attributes:
-        return span
-    kept = {key: value for key, value in span.attributes.items() if key not in _WRITTEN}
-    return span._replace(attributes=kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._explain.lines import lines_of
@@ -40,11 +40,17 @@ class Explanation:
 
     earlier: Rollup | None = None
     """Of a session in memory, the totals of calls that are not remembered here one by one."""
+    depth: int | None = None
+    """How many levels of spans are shown one by one; ``None``: all."""
 
     @property
     def cost_usd(self) -> float | None:
         """Known cost, USD; ``None`` when every billable event is unpriced."""
         return self.rollup.cost_usd
+
+    def to_depth(self, depth: int | None) -> Explanation:
+        """Return the same, shown to a depth: 1 is what begins; deeper spans are added up."""
+        return replace(self, depth=depth)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values for JSON; long texts of spans are shortened.
@@ -62,7 +68,10 @@ class Explanation:
         return {"repeated": self.num_repeated, "unreadable": self.num_unreadable}
 
     def _lines(self) -> list[Line]:
-        return lines_of(self.spans, self.rollup, self.sessions, self._left_out(), self.earlier)
+        left_out = self._left_out()
+        return lines_of(
+            self.spans, self.rollup, self.sessions, left_out, self.earlier, depth=self.depth
+        )
 
     def __str__(self) -> str:
         return as_text(self._lines())

@@ -2,37 +2,64 @@
 
 Of ended spans only these calls are remembered, without names and attributes; earlier ones are added
 up for good.  So a call is shown by its model, and the earlier ones are the rest of the totals.
+Several processors without a store share a session: what each remembers is put together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import NamedTuple
 
 from otel_session_agg._explain.counted import SpanKey, figures_of
 from otel_session_agg._explain.explanation import Explanation
 from otel_session_agg._explain.rows import SpanExplanation
 from otel_session_agg._explain.tree import Link, branches
-from otel_session_agg._explain.verdicts import verdicts
-from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import SpanData
+from otel_session_agg._explain.verdicts import Verdict, verdicts
+from otel_session_agg._model.rollup import NOTHING, Rollup
+from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_sessions import CallSessions
+from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.counting import top_id
 from otel_session_agg._trace.session_key import NO_SESSION
-from otel_session_agg._trace.totals import CallTotals
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._trace.tree import Tree
 
-__all__ = ["explain_traces"]
+__all__ = ["Remembered", "explain_remembered", "remembered"]
 
 
-def explain_traces(
-    session_id: str, traces: Iterable[Trace], rollup: Rollup, prices: PriceBook
-) -> Explanation:
-    """Return why a session's totals are what they are, as far as it is remembered.
+class RememberedCall(NamedTuple):
+    """What a processor remembers of one call."""
 
-    ``traces``: those of the session that can change, all decided about.  ``rollup``: its totals.
+    link: Link
+    row: tuple[SpanData, Reading]
+    verdict: Verdict
+    figures: CallTotals
+
+
+class Remembered(NamedTuple):
+    """What one processor remembers of a session."""
+
+    calls: Mapping[SpanKey, RememberedCall]
+    rollup: Rollup
+    """The session's totals."""
+    share: Rollup | None
+    """Those that no other processor of this process has; ``None``: its sessions are not shared."""
+
+
+def remembered(
+    session_id: str,
+    traces: Iterable[Trace],
+    totals: tuple[Rollup, Rollup | None],
+    prices: PriceBook,
+) -> Remembered:
+    """Return the calls of a session that are remembered, as they are decided about now.
+
+    ``traces``: those of the session that can change, all decided about.  ``totals``: of the
+    session, and the processor's share of them.
     """
     calls: dict[SpanKey, Call] = {}
     links: list[Link] = []
@@ -43,19 +70,43 @@ def explain_traces(
             parent = None if above is None else (trace.trace_id, above.span_id)
             links.append(Link(key, parent, call.span_start_ns))
     decided = verdicts(calls, prices)
+    return Remembered(
+        {
+            link.key: RememberedCall(
+                link,
+                (_span(link.key, calls[link.key]), calls[link.key].reading),
+                decided[link.key],
+                figures_of(calls[link.key], prices),
+            )
+            for link in links
+        },
+        *totals,
+    )
+
+
+def explain_remembered(session_id: str, parts: Sequence[Remembered]) -> Explanation:
+    """Return why a session's totals are what they are, as far as that is remembered.
+
+    ``parts``: of all processors of this process.  The totals are those with the most events, or the
+    sum of their shares if that has more.
+    """
+    fullest = max(parts, key=lambda part: part.rollup.num_events)
+    sharing = [part for part in parts if part.share is not None]
+    shared = reduce(add, filter(None, (part.share for part in sharing)), NOTHING)
+    if shared.num_events > fullest.rollup.num_events:
+        return _explained(session_id, sharing, shared)
+    return _explained(session_id, [fullest], fullest.rollup)
+
+
+def _explained(session_id: str, parts: Iterable[Remembered], rollup: Rollup) -> Explanation:
+    calls = {key: call for part in parts for key, call in part.calls.items()}
     rows = tuple(
-        SpanExplanation(
-            number,
-            branch,
-            (_span(branch.key, calls[branch.key]), calls[branch.key].reading),
-            decided[branch.key],
-            None,
-        )
-        for number, branch in enumerate(branches(links), 1)
+        SpanExplanation(number, branch, calls[branch.key].row, calls[branch.key].verdict, None)
+        for number, branch in enumerate(branches(call.link for call in calls.values()), 1)
     )
     known = CallTotals()
     for call in calls.values():
-        known.merge(figures_of(call, prices))
+        known.merge(call.figures)
     return Explanation(rows, rollup, {session_id: rollup}, earlier=_rest(rollup, known))
 
 

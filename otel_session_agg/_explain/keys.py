@@ -50,13 +50,17 @@ def _of_reading(name: str) -> Callable[[Reading], Any]:
 
 _NAMES = (
     "kind", "recorded_pusd", "response_model", "request_model", "provider", "response_id",
-    "service_tier", "session_id", "user_id", "error", "ignored",
+    "service_tier", "session_id", "user_id", "tool_name", "agent_name", "first_token_ns", "error",
+    "ignored",
 )  # fmt: skip
 FIELDS: Mapping[str, Callable[[Reading], Any]] = {
     **{name: _of_usage(name) for name in Usage._fields},
     **{name: _of_reading(name) for name in _NAMES},
 }
 """What can be stated, and how to get it from a reading."""
+
+_OF_ENTITIES = frozenset(("tool_name", "agent_name"))
+"""What the name of a span may state, too."""
 
 _SILENT = {name: get(Reading(Kind.SPAN)) for name, get in FIELDS.items()}
 
@@ -147,13 +151,22 @@ def stated_by(span: SpanData, scopes: Scopes) -> dict[str, Stated]:
         for name in names:
             if FIELDS[name](reading) != values[name]:
                 found[name].append(key)
-    stated = {
-        name: Stated(tuple(keys)) if keys else _together(one, name, values[name])
-        for name, keys in found.items()
-    }
-    return {
-        name: row if name == "kind" else _beside(row, one.of_kinds) for name, row in stated.items()
-    }
+    stated: dict[str, Stated] = {}
+    for name, keys in found.items():
+        if name in _OF_ENTITIES:
+            stated[name] = _of_entity(one, name, values[name], keys)
+        else:
+            row = Stated(tuple(keys)) if keys else _together(one, name, values[name])
+            stated[name] = row if name == "kind" else _beside(row, one.of_kinds)
+    return stated
+
+
+def _of_entity(one: _Span, name: str, value: object, keys: Sequence[str]) -> Stated:
+    """Return the keys of a tool's or agent's name; what names its kind does not state it."""
+    of_kinds = one.of_kinds - {NAME}
+    if of_kinds.issuperset(keys):
+        return _together(one, name, value, of_kinds)
+    return Stated(tuple(key for key in keys if key not in one.of_kinds) or (NAME,))
 
 
 def _beside(stated: Stated, of_kinds: frozenset[str]) -> Stated:
@@ -164,13 +177,13 @@ def _beside(stated: Stated, of_kinds: frozenset[str]) -> Stated:
     return Stated(keys, tuple(key for key in stated.also if key not in of_kinds))
 
 
-def _together(one: _Span, name: str, value: object) -> Stated:
-    """Return the keys of what no single key changes."""
+def _together(one: _Span, name: str, value: object, kept: frozenset[str] = frozenset()) -> Stated:
+    """Return the keys of what no single key changes; ``kept`` are never left out."""
     get = FIELDS[name]
     sets: list[tuple[str, ...]] = []
     gone: frozenset[str] = frozenset()
     while len(sets) <= _MAX_MORE and get(one.without(gone)) == value:
-        rest = [key for key in one.keys if key not in gone]
+        rest = [key for key in one.keys if key not in gone and key not in kept]
         left_out = _unneeded(lambda keys: get(one.without(keys)) == value, rest, gone)
         keys = tuple(key for key in rest if key not in left_out)
         if not keys:

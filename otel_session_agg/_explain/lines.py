@@ -23,9 +23,9 @@ from otel_session_agg._explain.rows import SpanExplanation
 from otel_session_agg._explain.shown import BOLD, DIM, PLAIN, WARN, Line
 from otel_session_agg._explain.verdicts import ELSEWHERE, UNKNOWN
 from otel_session_agg._model.rollup import Rollup
-from otel_session_agg._model.span import Usage
+from otel_session_agg._model.span import CALLS, Usage
 from otel_session_agg._pricing.origins import table_version
-from otel_session_agg._untrusted.formatting import counted, printable, short
+from otel_session_agg._untrusted.formatting import counted, duration, printable, short
 
 __all__ = ["MAX_SHOWN", "lines_of"]
 
@@ -33,25 +33,32 @@ MAX_SHOWN = 200
 """Spans that are shown; of more, only how many there are and what they cost."""
 
 _MAX_ID = 60
+_MS = 1_000_000
 _NAME, _KIND, _NOTE = 34, 10, 5
 
 
-def lines_of(
+def lines_of(  # noqa: PLR0913 -- all that is known
     rows: Sequence[SpanExplanation],
     rollup: Rollup,
     sessions: Mapping[str | None, Rollup],
     left_out: Mapping[str, int],
     earlier: Rollup | None = None,
+    *,
+    depth: int | None = None,
 ) -> list[Line]:
-    """Return an explanation as lines."""
-    shown, more = rows[:MAX_SHOWN], rows[MAX_SHOWN:]
+    """Return an explanation as lines; ``depth``: levels of spans that are shown."""
+    tops = [row for row in rows if depth is None or row.branch.depth < depth]
+    shown, more = tops[:MAX_SHOWN], rows[tops[MAX_SHOWN].number - 1 :] if tops[MAX_SHOWN:] else ()
     reads = read_notes(shown)
     prices, by_price = price_notes(rows, table_version())
     columns = columns_of(rows, rollup)
     lines: list[Line] = [_title(rows, sessions), _header(columns)]
-    for row in shown:
+    ends = [*(row.number for row in (*shown[1:], *more[:1])), len(rows) + 1]
+    for row, end in zip(shown, ends, strict=False):
         note = _marks(reads.get(row.number), by_price.get(row.number))
         lines += _row(row, columns, note)
+        if below := rows[row.number : end - 1]:
+            lines.append(_more(below, columns, below=True))
     if more:
         lines.append(_more(more, columns))
     if earlier is not None:
@@ -92,7 +99,7 @@ def _marks(read: ReadNote | None, price: int | None) -> str:
 def _row(row: SpanExplanation, columns: Columns, note: str) -> Iterator[Line]:
     verdict = row.verdict
     style = DIM if verdict is not None and not verdict.counts else PLAIN
-    name = f"{row.number:>3} {_glyphs(row)}{printable(row.name[:MAX_CHARS])}"
+    name = f"{row.number:>3} {_glyphs(row.branch.lasts)}{printable(row.name[:MAX_CHARS])}"
     cost, cost_style = _cost(row, columns)
     room = WIDTH - _NAME - _KIND - _NOTE - columns.cost * bool(cost)
     first, *rest = wrapped(_texts(row, columns), room - 1) or [""]
@@ -107,8 +114,7 @@ def _row(row: SpanExplanation, columns: Columns, note: str) -> Iterator[Line]:
         yield [(f"{'':<{_NAME + _KIND}}{text}", style)]
 
 
-def _glyphs(row: SpanExplanation) -> str:
-    lasts = row.branch.lasts
+def _glyphs(lasts: Sequence[bool]) -> str:
     if not lasts:
         return ""
     return "".join("  " if last else "│ " for last in lasts[:-1]) + ("└ " if lasts[-1] else "├ ")
@@ -125,8 +131,10 @@ def _cost(row: SpanExplanation, columns: Columns) -> tuple[str, str]:
 
 def _texts(row: SpanExplanation, columns: Columns) -> Sequence[str]:
     """Return what is said of a span."""
-    texts: list[str] = []
-    verdict = row.verdict
+    reading, verdict = row.reading, row.verdict
+    name = reading.tool_name or reading.agent_name
+    is_call = reading.kind in CALLS
+    texts = [short(name, _MAX_ID)] if name and not is_call and name not in row.name else []
     if verdict is not None:
         if verdict.usage is not None:
             texts.append(_figures(verdict.usage))
@@ -141,10 +149,12 @@ def _texts(row: SpanExplanation, columns: Columns) -> Sequence[str]:
             for key, gave in verdict.has_from[:MAX_NOTES]
             if gave
         ]
-    if row.reading.error is not None:
-        texts.append(f"failed: {short(row.reading.error, _MAX_ID)}")
-    if row.reading.ignored:
-        reasons = dict.fromkeys(reason.replace("_", " ") for reason in row.reading.ignored)
+    if reading.first_token_ns is not None:
+        texts.append(f"first token {duration(reading.first_token_ns / _MS)}")
+    if reading.error is not None:
+        texts.append(f"failed: {short(reading.error, _MAX_ID)}")
+    if reading.ignored:
+        reasons = dict.fromkeys(reason.replace("_", " ") for reason in reading.ignored)
         texts.append(f"ignored: {', '.join(reasons)}")
     return texts
 
@@ -172,9 +182,11 @@ def _side(tokens: int | None, parts: Sequence[tuple[str, int | None]]) -> str:
     return f"{count} ({', '.join(words)})" if words else count
 
 
-def _more(rows: Sequence[SpanExplanation], columns: Columns) -> Line:
+def _more(rows: Sequence[SpanExplanation], columns: Columns, *, below: bool = False) -> Line:
     cost = sum(row.verdict.cost_pusd or 0 for row in rows if row.verdict is not None)
-    text = f"    ... and {counted(len(rows), 'more span')}"
+    number = counted(len(rows), "span" if below else "more span")
+    glyphs = _glyphs((*rows[0].branch.lasts[:-1], True))
+    text = f"    {glyphs}... {number} below" if below else f"    ... and {number}"
     return [(f"{text:<{WIDTH - columns.cost}}{columns.usd(cost)}", PLAIN)]
 
 

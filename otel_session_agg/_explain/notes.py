@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from fractions import Fraction
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from otel_session_agg._explain.keys import Stated
 from otel_session_agg._explain.rows import SpanExplanation
 from otel_session_agg._explain.verdicts import COMPUTED, RECORDED, UNKNOWN, Verdict
-from otel_session_agg._pricing.origins import OWN, TABLE
+from otel_session_agg._pricing.origins import OWN, TABLE, table_version
 from otel_session_agg._pricing.overrides import EACH
 from otel_session_agg._pricing.price_parts import WHOLE, PriceOfCall, PricePart
-from otel_session_agg._pricing.rate_card import ALWAYS, Window
+from otel_session_agg._pricing.rate_card import Window
 from otel_session_agg._untrusted.formatting import exact_usd, short
 from otel_session_agg._untrusted.values import PUSD_PER_USD, plain
 
@@ -22,6 +22,7 @@ __all__ = [
     "PriceNote",
     "ReadNote",
     "price_notes",
+    "price_title",
     "rate_text",
     "read_notes",
     "usd_text",
@@ -39,6 +40,8 @@ _PLACES = {name: place for place, name in enumerate(_PARTS)}
 """The order in which parts of a price are shown."""
 
 _FIELDS: Mapping[str, str] = {
+    "tool_name": "tool name",
+    "agent_name": "agent name",
     "prompt_tokens": "input",
     "completion_tokens": "output",
     "total_tokens": "total",
@@ -61,6 +64,7 @@ _FIELDS: Mapping[str, str] = {
     "service_tier": "service tier",
     "session_id": "session",
     "user_id": "user",
+    "first_token_ns": "first token",
     "error": "error",
     "ignored": "ignored",
 }
@@ -192,6 +196,11 @@ def _note(number: int, alike: Sequence[Verdict], version: str) -> PriceNote:
     return PriceNote(number, _title(alike[0], version), len(alike), parts, cost)
 
 
+def price_title(verdict: Verdict) -> str:
+    """Return the entry by which a call is priced, or why its cost is unknown."""
+    return _title(verdict, table_version())
+
+
 def _title(verdict: Verdict, version: str) -> str:
     price = verdict.price
     if verdict.cost_source == RECORDED:
@@ -217,12 +226,9 @@ def _entry(price: PriceOfCall, version: str) -> str:
 
 def _valid(window: Window) -> str:
     edges = [
-        f"{word} {_EPOCH + timedelta(microseconds=edge // 1000):%Y-%m-%d %H:%M}"
-        for word, edge, opened in (
-            ("since", window.from_ns, ALWAYS.from_ns),
-            ("until", window.until_ns, ALWAYS.until_ns),
-        )
-        if edge != opened
+        f"{word} {moment:%Y-%m-%d %H:%M}"
+        for word, moment in zip(("since", "until"), window.moments(), strict=True)
+        if moment is not None
     ]
     return f", {' '.join(edges)} UTC".replace(" 00:00", "") if edges else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,6 @@ from otel_session_agg._explain.verdicts import Verdict
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind
 from otel_session_agg._pricing.price_parts import PriceOfCall
-from otel_session_agg._pricing.rate_card import ALWAYS
 from otel_session_agg._untrusted.formatting import short
 
 __all__ = ["as_dict"]
@@ -112,14 +111,14 @@ def _key(key: SpanKey) -> dict[str, str]:
 
 
 def _price(price: PriceOfCall) -> dict[str, Any]:
-    window = price.window
+    since, until = price.window.moments()
     return {
         "table": price.origin.table,
         "entry": short(price.origin.text),
         "reason": price.reason or None,
         "above_tokens": price.above_tokens,
-        "valid_from": _moment(window.from_ns, ALWAYS.from_ns),
-        "valid_until": _moment(window.until_ns, ALWAYS.until_ns),
+        "valid_from": since.isoformat() if since is not None else None,
+        "valid_until": until.isoformat() if until is not None else None,
         "parts": [
             {
                 "name": part.name,
@@ -135,12 +134,3 @@ def _price(price: PriceOfCall) -> dict[str, Any]:
 def _exact(amount: Fraction) -> int | str:
     """Return a whole number as such, any other amount as a fraction."""
     return amount.numerator if amount.denominator == 1 else str(amount)
-
-
-def _moment(edge: int, opened: int) -> str | None:
-    if edge == opened:
-        return None
-    try:
-        return (_EPOCH + timedelta(microseconds=edge // 1000)).isoformat()
-    except OverflowError:  # of a call at no time
-        return None

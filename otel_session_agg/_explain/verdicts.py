@@ -12,7 +12,7 @@ from otel_session_agg._pricing.price_parts import CallPrices, PriceOfCall
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.rules import MERGED, Rule
 
-__all__ = ["COMPUTED", "ELSEWHERE", "RECORDED", "UNKNOWN", "Verdict", "verdicts"]
+__all__ = ["COMPUTED", "ELSEWHERE", "RECORDED", "UNKNOWN", "Verdict", "verdicts", "why_not"]
 
 COMPUTED, RECORDED, UNKNOWN = "computed", "recorded", "unknown"
 ELSEWHERE = "in another call's"
@@ -79,11 +79,24 @@ class Verdict(NamedTuple):
         """
         if self.rule is None:
             return ""
-        other = other or _SETTLED
-        if self.counts:
-            return f"a model call, whose figures are in {other}"
-        words = _WORDS[Rule(self.rule)].format(other=other)
-        return f"{words}; gave it {', '.join(self.gave)}" if self.gave else words
+        words = why_not(self.rule, other, counts=self.counts)
+        has_given = self.gave and not self.counts
+        return f"{words}; gave it {', '.join(self.gave)}" if has_given else words
+
+
+def why_not(rule: str, other: str | None, *, counts: bool = False) -> str:
+    """Return in words why a call does not count, or not all of it.
+
+    Args:
+        rule: The rule by which it does not, a name of ``Rule``.
+        other: How to name the span whose call counts; ``None``: calls that are added up already.
+        counts: Whether it counts, without figures of its own.
+
+    """
+    other = other or _SETTLED
+    if counts:
+        return f"a model call, whose figures are in {other}"
+    return _WORDS[Rule(rule)].format(other=other)
 
 
 def verdicts(calls: Mapping[SpanKey, Call], prices: PriceBook) -> dict[SpanKey, Verdict]:

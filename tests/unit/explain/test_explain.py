@@ -180,6 +180,16 @@ class TestVerdicts:
         assert "a call without figures" in str(explanation)
 
 
+class TestPrices:
+    """What may be given as prices."""
+
+    @pytest.mark.parametrize("prices", [[("m", 1)], "gpt-4o", PriceBook])
+    def test_neither(self, prices: Any) -> None:
+        """Anything that is neither a price book nor a mapping is refused, as by a processor."""
+        with pytest.raises(TypeError, match=r"^prices must be a PriceBook\(\.\.\.\) or a mapping of models to prices, not "):
+            explain([], prices=prices)
+
+
 class TestInput:
     """Spans as they come."""
 

@@ -51,6 +51,25 @@ class TestStatedBy:
         """A kind that follows from a span's name is stated by it."""
         assert (NAME,) == _stated({}, name="invocation", scope="gcp.vertex.agent")["kind"].keys
 
+    def test_names(self) -> None:
+        """A name of a tool or agent is stated by its key, else by the name of the span; the kind's key does not state it."""
+        tool = {"openinference.span.kind": "TOOL"}
+        assert Stated(("tool.name",)) == _stated({**tool, "tool.name": "t"})["tool_name"]
+        assert Stated(("tool.name",), (NAME,)) == _stated({**tool, "tool.name": "t"}, name="t")["tool_name"]
+        assert Stated((NAME,)) == _stated(tool, name="execute_tool t")["tool_name"]
+        named = _stated({"haystack.tool.name": "t"}, name="haystack.agent.step.tool")
+        assert ((NAME,), ("haystack.tool.name",)) == (named["kind"].keys, named["tool_name"].keys)
+        assert Stated(("gen_ai.agent.name",)) == _stated(call(**{"gen_ai.agent.name": "a"}))["agent_name"]
+
+    def test_first_token(self) -> None:
+        """The time to the first token is stated by a key, or by an event."""
+        stated = _stated(call(**{"gen_ai.response.time_to_first_chunk": 0}))
+        assert Stated(("gen_ai.response.time_to_first_chunk",)) == stated["first_token_ns"]
+        start = 1_800_000_000 * 10**9
+        event = Event("First Token Stream Event", timestamp=start + 1)
+        found = _stated(call(), events=[event], start_ns=start, end_ns=start + 2)
+        assert Stated((EVENTS,)) == found["first_token_ns"]
+
     def test_error(self) -> None:
         """An error is stated by the status, by an event or by both."""
         failed = Status(StatusCode.ERROR)

@@ -45,7 +45,7 @@ class TestText:
   1 agent                         agent     repeats calls below it, 5 among them                   a
   2 ├ chat <b>                    model     same call as 3: its response id is the same            b
   3 ├ span 3                      model     1,000 in, 100 out                           b1  0.000210
-  4 └ span 4                      tool                                                             c
+  4 └ span 4                      tool      t                                                      c
   5   └ span 5                    model     500 in, 50 out                              d1  0.000105
 ────────────────────────────────────────────────────────────────────────────────────────────────────
     sum of 2 model calls: 1,500 in, 150 out, 1,650 tokens                                   0.000315
