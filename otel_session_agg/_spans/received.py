@@ -21,7 +21,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._reading.span import CARRYING_SCOPES, session_of
-from otel_session_agg._untrusted.values import plain
+from otel_session_agg._untrusted.values import MAX_WHOLE, plain
 from otel_session_agg.attributes import OUR_SCOPE
 
 # globals are read twenty times faster than an enum's members
@@ -58,35 +58,35 @@ def span_data(span: ReadableSpan) -> SpanData:
     """
     if type(span) is not _OWN:
         return _by_properties(span)
-    context, parent, scope = span._context, span._parent, span._instrumentation_scope
-    kind, status = span._kind, span._status
-    attributes, name, start, end = span._attributes, span._name, span._start_time, span._end_time
-    events: Any = span._events
-    if not (
-        type(context) is SpanContext
-        and type(scope) is InstrumentationScope
-        and type(attributes) is BoundedAttributes
-        and type(events) is _BoundedList
-        and type(status) is Status
-        and type(kind) is SpanKind
-        and type(start) is type(end) is int
-        and end >= start > 0
-        and not events._dq
-        and (parent is None or (type(parent) is SpanContext and not parent[2]))
-    ):
-        return _by_properties(span)
-    scope_name, scope_version = scope._name, "" if scope._version is None else scope._version
-    if not type(name) is type(scope_name) is type(scope_version) is str:
-        return _by_properties(span)
-    failed = status._status_code is _ERROR
-    return _new(
-        SpanData,
-        (
-            name, context[0], context[1], None if parent is None else parent[1], kind._name_,
-            scope_name, scope_version, start, end, attributes._dict.copy(), (), failed,
-            status._description if failed else None, None, False, attributes.dropped,
-        ),
-    )  # fmt: skip
+    try:
+        own: Any = span
+        context, parent, scope = own._context, own._parent, own._instrumentation_scope
+        attributes, start, end = own._attributes, own._start_time, own._end_time
+        name, scope_name, scope_version = own._name, scope._name, scope._version
+        if scope_version is None:
+            scope_version = ""
+        if (
+            type(attributes) is BoundedAttributes
+            and type(start) is type(end) is int
+            and MAX_WHOLE >= end >= start > 0
+            and type(name) is type(scope_name) is type(scope_version) is str
+            and not own._events._dq
+            and (parent is None or not parent[2])
+        ):
+            status = own._status
+            failed = status._status_code is _ERROR
+            return _new(
+                SpanData,
+                (
+                    name, context[0], context[1], None if parent is None else parent[1],
+                    own._kind._name_, scope_name, scope_version, start, end,
+                    attributes._dict.copy(), (), failed,
+                    status._description if failed else None, None, False, attributes.dropped,
+                ),
+            )  # fmt: skip
+    except (AttributeError, LookupError, TypeError):
+        pass  # the application made it of other parts than the SDK's
+    return _by_properties(span)
 
 
 def ids_of(span: ReadableSpan) -> tuple[int, int, int | None]:
@@ -165,8 +165,7 @@ def _by_properties(span: ReadableSpan) -> SpanData:
     failed = status.status_code is _ERROR
     events = span.events
     start, end = span.start_time, span.end_time
-    if not type(start) is type(end) is int:
-        start, end = nanoseconds(start), nanoseconds(end)
+    start, end = nanoseconds(start), nanoseconds(end)
     start, end = start or end, end or start
     if end < start:  # noqa: PLR1730 -- the clock was put back meanwhile; ``max`` takes longer
         end = start
@@ -184,7 +183,8 @@ def _by_properties(span: ReadableSpan) -> SpanData:
             end,
             attributes_of(span),
             tuple(
-                SpanEvent(_text(event.name), event.attributes or _NO_ATTRIBUTES) for event in events
+                SpanEvent(_text(event.name), event.attributes or _NO_ATTRIBUTES, _time_of(event))
+                for event in events
             )
             if events
             else (),
@@ -195,6 +195,11 @@ def _by_properties(span: ReadableSpan) -> SpanData:
             span.dropped_attributes,
         ),
     )
+
+
+def _time_of(event: Any) -> int:
+    time = getattr(event, "timestamp", 0)
+    return time if type(time) is int else nanoseconds(time)
 
 
 def _text(name: object) -> str:
@@ -211,12 +216,13 @@ def _text(name: object) -> str:
 def nanoseconds(time: object) -> int:
     """Return a span's time as whole nanoseconds since the Unix epoch; 0 when it is no time.
 
-    Applications pass floats, too.
+    Applications pass floats, too.  A time that no store and no exporter can carry is none.
     """
     try:
-        return int(time)  # type: ignore[call-overload, no-any-return]  # whatever it is
+        found = time if type(time) is int else int(time)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return 0
+    return found if 0 <= found <= MAX_WHOLE else 0
 
 
 def is_own_span(span: ReadableSpan) -> bool:

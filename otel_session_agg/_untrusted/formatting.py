@@ -43,6 +43,16 @@ def usd(amount: float | None) -> str:
     return f"{amount:.6f}" if not 0 < amount <= _MICRO_USD / 2 else f"<{_MICRO_USD:.6f}"
 
 
+def change_usd(amount: float) -> str:
+    """Return a change of an amount in USD, with its sign, without the unit."""
+    return f"+{usd(amount)}" if amount > 0 else usd(amount)
+
+
+def change_percent(percent: float) -> str:
+    """Return a change in percent, with its sign."""
+    return f"{percent:+.1f}%" if percent else "0.0%"
+
+
 def dollars(amount: float | None) -> str:
     """Return an amount in USD, with the unit."""
     return "unknown cost" if usd(amount) == UNKNOWN else f"{usd(amount)} USD"
@@ -72,6 +82,12 @@ def duration(ms: float | None) -> str:
     sign, whole = "-" if ms < 0 else "", round(abs(ms) / _SECOND_MS) * _SECOND_MS
     large, name, small, rest = next(unit for unit in _UNITS_MS if whole >= unit[0])
     return f"{sign}{whole // large} {name} {whole % large // small} {rest}"
+
+
+def split_duration(ms: float | None, parts: Iterable[tuple[str, float | None]]) -> str:
+    """Return a duration and the parts of it that are known and not 0: ``2.0 s (tools 1.5 s)``."""
+    shown = [f"{name} {duration(part)}" for name, part in parts if part]
+    return duration(ms) + (f" ({', '.join(shown)})" if shown else "")
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -116,3 +132,8 @@ def _html(text: str) -> str:
 def as_repr(title: str, facts: Iterable[str]) -> str:
     """Return one line for ``repr``."""
     return printable(f"<{title} {', '.join(facts)}>")
+
+
+def called(given: object) -> str:
+    """Return what an argument of a wrong type is called in an error."""
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__

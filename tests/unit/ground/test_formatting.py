@@ -16,12 +16,15 @@ from otel_session_agg._untrusted.formatting import (
     MAX_CHARS,
     as_html,
     as_repr,
+    change_percent,
+    change_usd,
     counted,
     dollars,
     duration,
     exact_usd,
     milliseconds,
     short,
+    split_duration,
     usd,
 )
 
@@ -51,6 +54,20 @@ class TestFigures:
         """An amount to the millionth; what is not known is not 0, and what is not 0 is not shown as 0."""
         assert expected == dollars(amount)
         assert expected.removesuffix(" USD").replace("unknown cost", "unknown") == usd(amount)
+
+    @pytest.mark.parametrize(
+        ("change", "usd", "percent"),
+        [(0.25, "+0.250000", "+0.2%"), (-8.66, "-8.660000", "-8.7%"), (0.0, "0.000000", "0.0%"), (1e-9, "+<0.000001", "+0.0%")],
+    )
+    def test_changes(self, change: float, usd: str, percent: str) -> None:
+        """Changes have a sign, unless there is none."""
+        assert (usd, percent) == (change_usd(change), change_percent(change))
+
+    def test_parts(self) -> None:
+        """A duration with the parts of it that are known, and not 0."""
+        parts = (("models", 1200.0), ("tools", None), ("idle", 0.0))
+        assert "2.0 s (models 1.2 s)" == split_duration(2000.0, parts)
+        assert ("2.0 s", "unknown duration") == (split_duration(2000.0, parts[1:]), split_duration(None, ()))
 
     def test_exact(self) -> None:
         """All digits of picodollars."""
@@ -144,4 +161,9 @@ class TestOnePlace:
         """No other module rounds a figure for people."""
         rounds = re.compile(r"\{[^{}]*:[^{}]*\.\{?\d?\w*\}?f\}")
         found = {path.name for path in PACKAGE.rglob("*.py") if rounds.search(path.read_text("utf-8"))}
-        assert {"formatting.py", "_settings.py", "pydantic_ai.py"} == found  # bounds of settings, and a name of others' spans
+        assert {
+            "formatting.py",
+            "_numbers.py",
+            "_setting_rules.py",
+            "pydantic_ai.py",
+        } == found  # charts and pages; bounds of settings, and a name of others' spans

@@ -136,6 +136,19 @@ class TestDurations:
         attributes = app.attributes("request")
         assert (1000.0, 2000, 3000) == tuple(attributes[name] for name in ("duration", "start_time", "end_time"))
 
+    @pytest.mark.parametrize(("start", "end"), [(3_000_000_000, 2**63), (3_000_000_000, 2**90), (-5, 3_000_000_000)])
+    def test_impossible(self, start: int, end: int, make: Make) -> None:
+        """A time that cannot be is not known, and the session is in the store with all of its cost."""
+        store = MemoryStore()
+        app = make(store=store)
+        root = app.tracer.start_span("request", Context(), start_time=2_000_000_000, attributes={"session.id": "s"})
+        app.tracer.start_span("chat", set_span_in_context(root, Context()), attributes=CALL, start_time=start).end(end)
+        root.end(4_000_000_000)
+        app.flush()
+        found = SessionReader(store).get("s")
+        assert found is not None
+        assert (20.0, 2000.0, 2000.0) == (found.rollup.cost_usd, found.rollup.duration_ms, app.attributes("request")["duration"])
+
     def test_root_alone(self, make: Make) -> None:
         """Nor has a root with nothing below it."""
         app = make()

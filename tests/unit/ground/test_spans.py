@@ -85,7 +85,7 @@ class TestSpanData:
             end_time=20,
             instrumentation_scope=InstrumentationScope("scope", "1.2"),
         )
-        events = (SpanEvent("e", {"x": 1}), SpanEvent("f", {}))
+        events = (SpanEvent("e", {"x": 1}, 5), SpanEvent("f", {}, span.events[1].timestamp))
         assert SpanData(
             "a", 1, 2, 3, "CLIENT", "scope", "1.2", 10, 20, {"k": "v"}, events, failed=True, status_description="bad"
         ) == (span_data(span))
@@ -96,9 +96,9 @@ class TestSpanData:
         class Span(ReadableSpan):
             @property
             def events(self) -> Sequence[Event]:
-                return (Event("e"),)
+                return (Event("e", timestamp=5),)
 
-        assert (SpanEvent("e", {}),) == span_data(Span("a", _CONTEXT)).events
+        assert (SpanEvent("e", {}, 5),) == span_data(Span("a", _CONTEXT)).events
 
     def test_little(self) -> None:
         """What is not there is empty."""

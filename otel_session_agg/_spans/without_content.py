@@ -1,0 +1,224 @@
+"""Leave out of a span what people and models wrote: prompts, answers, arguments, results, errors.
+
+Everything that the readers of ``_reading/`` use stays, so that the span comes to the same figures.
+It is a list of what is kept, so that an attribute which nobody knows is content:
+
+=========================  =====================================================================
+attribute                  what is kept
+=========================  =====================================================================
+counts, costs, flags       the value, if it is a number, a flag, or the text of one
+names, ids, terms, times   the value, up to 1024 characters
+objects with figures       the figures; see ``scrubbed_text.py``
+whose presence says all    the key
+any other                  numbers and flags
+=========================  =====================================================================
+
+The description of the status, the message of an exception and its stack trace are content; its
+type is not.  Names of spans, tools, agents and models, ids of sessions and users, metadata of
+sessions and the dimensions that are grouped by are not content.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from otel_session_agg._model.span import SpanData, SpanEvent
+from otel_session_agg._reading.emitters import STREAMING_KEYS
+from otel_session_agg._reading.first_token import EVENTS
+from otel_session_agg._reading.index import KeyMeaning
+from otel_session_agg._reading.span import INDEX
+from otel_session_agg._spans.given import as_made
+from otel_session_agg._spans.scrubbed_text import scrubbed
+from otel_session_agg._untrusted.json_text import loaded
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS
+from otel_session_agg.conventions import CONVENTIONS
+from otel_session_agg.conventions._first_token_rows import FirstToken
+from otel_session_agg.conventions._schema import Meaning
+from otel_session_agg.conventions._term_rows import TermKey
+
+_NAMES = frozenset({
+    Meaning.RESPONSE_MODEL, Meaning.REQUEST_MODEL, Meaning.PROVIDER, Meaning.RESPONSE_ID,
+    Meaning.SERVICE_TIER, Meaning.SERVER_ADDRESS, Meaning.ERROR_TYPE, Meaning.SESSION,
+    Meaning.USER, Meaning.COST_CURRENCY, Meaning.TOOL_NAME, Meaning.AGENT_NAME,
+    Meaning.ENTITY_NAME, Meaning.CHAIN_AGENT,
+})  # fmt: skip
+"""Meanings whose values are names or ids."""
+_TEXTS = frozenset({
+    Meaning.USAGE_TEXT, Meaning.MODEL_TEXT, Meaning.SESSION_TEXT, Meaning.CONVERSATION_TEXT,
+    Meaning.USER_TEXT, Meaning.AGENT_TEXT, Meaning.BILLED, Meaning.TERM, Meaning.METADATA,
+    Meaning.COST_TEXT, Meaning.FIRST_TOKEN,
+})  # fmt: skip
+"""Meanings whose values are objects with figures among other things."""
+_PRESENCE = frozenset({
+    Meaning.OUTPUT, Meaning.CONTENT, Meaning.TOOL, Meaning.AGENT, Meaning.FEEDBACK,
+})  # fmt: skip
+"""Meanings that a key has, or whose values are content."""
+
+_MAX_FIGURE_CHARS = 64
+_MAX_ITEMS = 16
+_FIGURE = re.compile(r'["\s]*(?:[-+]?[0-9.eE+-]+|true|false|yes|no|on|off)["\s]*', re.IGNORECASE)
+_NO_FIGURE = "-"
+_TIME = re.compile(r'["\s]*[0-9T:. Z+-]{1,40}["\s]*')
+_KIND = re.compile(r'["\s]*[\w.:/$-]{1,128}(?: [\w.:/$-]{1,64})?["\s]*')
+_BLANKS = frozenset(row.blank for table in CONVENTIONS for row in table.events)
+
+_NAMES_OF_IDS = frozenset(row.key for table in CONVENTIONS for row in table.session_texts) - {
+    "metadata"
+}
+"""Keys whose whole text is an id."""
+_OF_EMITTERS = frozenset(
+    key
+    for table in CONVENTIONS
+    for row in table.emitters
+    for key in (
+        *row.has,
+        *row.lacks,
+        *((row.contains[0],) if row.contains else ()),
+        *((row.matches[0],) if row.matches else ()),
+    )
+)
+"""Keys whose presence, or a part of whose text, shows what an emitter means."""
+_FLAGS = frozenset(STREAMING_KEYS) | {row.unless for table in CONVENTIONS for row in table.fees}
+_OPENINGS: Mapping[str, str] = {"gen_ai.agent.description": "A human user"}
+"""How texts begin that emitters' rows look for."""
+_SHOWN = frozenset({"ai.request.headers.user-agent"})
+"""Texts of programs in which emitters' rows search."""
+
+_EXCEPTION, _EXCEPTION_TYPE = "exception", "exception.type"
+_READ_EVENTS = frozenset(
+    name for table in CONVENTIONS for row in table.events for name in row.names
+)
+"""Events whose attributes are read as if they were the span's."""
+
+
+def without_content(span: SpanData, kept: frozenset[str] = frozenset()) -> SpanData:
+    """Return a span without prompts, answers, arguments, results and other texts of users.
+
+    Args:
+        span: As it was stored; totals that were written on it are left out, too.
+        kept: Attributes that are kept as they are: those that sessions are grouped by.
+
+    """
+    span = as_made(span)
+    return span._replace(
+        attributes=_attributes(span.attributes, span.scope_name, kept),
+        events=[event for one in span.events if (event := _event(one, span.scope_name))],
+        status_description=None,
+    )
+
+
+def _event(event: SpanEvent, scope: str) -> SpanEvent | None:
+    """Return an event without content; ``None``: nothing is read of such events."""
+    if event.name == _EXCEPTION:
+        type_ = event.attributes.get(_EXCEPTION_TYPE)
+        known = isinstance(type_, str) and len(type_) <= MAX_TEXT_CHARS
+        return event._replace(attributes={_EXCEPTION_TYPE: type_} if known else {})
+    if event.name in _READ_EVENTS:
+        return event._replace(attributes=_attributes(event.attributes, scope, frozenset()))
+    if event.name in EVENTS or event.name in INDEX.feedback_events:
+        return event._replace(attributes={})
+    return None
+
+
+def _attributes(found: Mapping[str, Any], scope: str, kept: frozenset[str]) -> dict[str, Any]:
+    left: dict[str, Any] = {}
+    for key, value in found.items():
+        if key in kept or (isinstance(value, str) and value in _BLANKS):
+            left[key] = value
+        elif key in INDEX.entries:
+            left[key] = _known(key, value, scope)
+        elif key.startswith(INDEX.feedback_prefixes):
+            left[next(one for one in INDEX.feedback_prefixes if key.startswith(one))] = ""
+        elif isinstance(value, (bool, int, float)) and len(key) <= MAX_TEXT_CHARS:
+            left[key] = value
+        elif key in _OF_EMITTERS or key in _FLAGS:
+            left[key] = _other(key, value)
+    return left
+
+
+def _known(key: str, value: Any, scope: str) -> Any:
+    """Return what is kept of an attribute whose key has a meaning."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    entries = INDEX.entries[key]
+    meanings = {entry.meaning for entry in entries}
+    if Meaning.KIND in meanings:
+        return _word(value)
+    if Meaning.SERVER_ADDRESS in meanings and isinstance(value, str):
+        value = value.partition("?")[0]  # a query may hold anything
+    if not meanings.isdisjoint(_NAMES) or key in _NAMES_OF_IDS or _is_term(entries):
+        return _name(value)
+    if meanings == {Meaning.FIRST_TOKEN} and isinstance(value, str) and _TIME.fullmatch(value):
+        return value
+    texts = meanings & _TEXTS
+    if texts and any(_is_read(entry, scope) for entry in entries if entry.meaning in texts):
+        return _scrubbed(value, texts)
+    if Meaning.FIRST_TOKEN not in meanings and meanings <= _PRESENCE | _TEXTS:
+        return _other(key, value)
+    return _figure(value)
+
+
+def _is_term(entries: Sequence[KeyMeaning]) -> bool:
+    """Return whether a value is a term, and no object with some."""
+    return any(isinstance(entry.row, TermKey) for entry in entries)
+
+
+def _is_read(entry: KeyMeaning, scope: str) -> bool:
+    """Return whether something is read in a text on spans of this scope."""
+    if isinstance(entry.row, FirstToken) and not entry.row.member:
+        return False
+    return scope.startswith(getattr(entry.row, "scopes", ()) or ("",))
+
+
+def _word(value: Any) -> Any:
+    """Return what names a kind; nothing else has so few words."""
+    return value if isinstance(value, str) and _KIND.fullmatch(value) else _NO_FIGURE
+
+
+def _name(value: Any) -> Any:
+    """Return a name; a longer one is none, but for its beginning, which names a tool or agent."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT_CHARS else value[: MAX_TEXT_CHARS + 1]
+    return _figure(value)
+
+
+def _figure(value: Any) -> Any:
+    """Return a value that is a number or a flag, or a short list of such; else one that is none."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        is_short = len(value) <= _MAX_FIGURE_CHARS
+        if not value or value.isspace():
+            return ""
+        return value if is_short and _FIGURE.fullmatch(value) else _NO_FIGURE
+    if isinstance(value, (list, tuple)) and len(value) <= _MAX_ITEMS:
+        return [_figure(one) for one in value if not isinstance(one, (list, tuple, dict))]
+    return _NO_FIGURE
+
+
+def _other(key: str, value: Any) -> Any:
+    """Return what is kept of a text of which a part may be looked for."""
+    if not isinstance(value, str):
+        return ""
+    if key in _SHOWN:
+        return value[:MAX_TEXT_CHARS]
+    if key in _FLAGS:
+        return _figure(value)
+    opening = _OPENINGS.get(key, "")
+    return opening if opening and value.startswith(opening) else ""
+
+
+def _scrubbed(value: Any, meanings: Iterable[int]) -> Any:
+    keeps_all, is_metadata = Meaning.COST_TEXT in meanings, Meaning.METADATA in meanings
+    if isinstance(value, str):
+        return scrubbed(value, keeps_all=keeps_all, is_metadata=is_metadata)
+    if isinstance(value, (Mapping, list, tuple)):
+        try:
+            text = json.dumps(value, default=lambda _: None)
+            return loaded(scrubbed(text, keeps_all=keeps_all, is_metadata=is_metadata))
+        except (ValueError, TypeError, RecursionError):
+            return _NO_FIGURE
+    return _NO_FIGURE
