@@ -1,0 +1,1 @@
+"""Files of spans: formats in, ``SpanData`` out, and OTLP with totals back."""

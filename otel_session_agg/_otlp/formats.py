@@ -1,0 +1,95 @@
+"""The table of formats, and which of them a file has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from otel_session_agg._otlp import (
+    csv_rows,
+    exports,
+    framing,
+    json_pieces,
+    otlp,
+    parquet,
+    protobuf_pieces,
+)
+from otel_session_agg._otlp.batches import HEAD_BYTES, Format, Frame, Report
+from otel_session_agg._otlp.json_frames import json_frames
+from otel_session_agg._otlp.records import decode_json
+from otel_session_agg._otlp.sources import Source
+
+_ALL = (
+    Format(
+        "otlp-json", "OTLP, one JSON document", otlp.is_document, json_pieces.documents, otlp.decode
+    ),
+    Format("otlp-jsonl", "OTLP, JSON lines", otlp.is_lines, json_pieces.lines, otlp.decode),
+    Format(
+        "otlp-protobuf",
+        "OTLP, a protobuf message",
+        otlp.is_single,
+        protobuf_pieces.message,
+        otlp.decode,
+    ),
+    Format(
+        "otlp-protobuf-delimited",
+        "OTLP, messages with their size in 4 bytes before them",
+        otlp.is_sized,
+        framing.sized,
+        otlp.decode,
+    ),
+    Format(
+        "otlp-protobuf-varint",
+        "OTLP, messages with their size as a varint before them",
+        otlp.is_varint_sized,
+        framing.varint_sized,
+        otlp.decode,
+    ),
+    *(
+        Format(
+            export.name,
+            export.title,
+            partial(exports.looks_like, export.name),
+            json_frames,
+            partial(decode_json, export.read),
+        )
+        for export in exports.EXPORTS
+    ),
+    Format("csv", "CSV of one of these", csv_rows.looks_like, csv_rows.frames, csv_rows.decode),
+    Format(
+        "parquet",
+        "Parquet of one of these",
+        parquet.looks_like,
+        parquet.frames,
+        partial(decode_json, exports.read_any),
+    ),
+)
+
+FORMATS: Mapping[str, Format] = {row.name: row for row in _ALL}
+"""By name, in the order in which they are tried."""
+
+
+def detected(head: bytes) -> Format | None:
+    """Return the format of a file that begins like this; ``None``: it is in none."""
+    return next((row for row in _ALL if row.looks_like(head)), None)
+
+
+def frames(
+    source: Source, report: Report, name: str | None = None
+) -> Iterator[tuple[Format, Frame]]:
+    """Yield the frames of a file, with its format.
+
+    Args:
+        source: The file.
+        report: Gets what cannot be read.
+        name: The name of the format; ``None``: it is detected.
+
+    """
+    with source.open(report) as stream:
+        head = stream.peek(HEAD_BYTES)
+        found = detected(head) if name is None else FORMATS[name]
+        if found is not None:
+            for frame in found.frames(stream, report):
+                yield found, frame
+        elif head:
+            report("", "is in no known format")
