@@ -1,0 +1,190 @@
+"""What the columns of tables are made of: types, names, meanings, and how they are read.
+
+Values are handed to DuckDB in arrays of numpy, one for each column: four times as fast as in lists,
+ten times as fast as row by row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from enum import Enum
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from otel_session_agg._untrusted.values import encodable
+
+_MAX_INT = 2**63 - 1
+_NO_INT, _NO_FLAG = -(2**63), -1
+"""What stands for an unknown value in arrays that cannot hold one; no value is one of these."""
+_MAX_DECIMAL = 10**38 - 1
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+# -- types -----------------------------------------------------------------------------------------
+
+
+def _texts(values: list[Any]) -> list[Any]:
+    if "".join(filter(None, values)).isascii():
+        return values
+    return [value if value is None else encodable(value) for value in values]
+
+
+def _lists_of_texts(values: list[Any]) -> list[Any]:
+    return [value if value is None else json.dumps(_texts(list(value))) for value in values]
+
+
+def _whole(values: list[Any]) -> list[int]:
+    return [_NO_INT if value is None or abs(value) > _MAX_INT else value for value in values]
+
+
+def _flags(values: list[Any]) -> list[int]:
+    return [_NO_FLAG if value is None else int(value) for value in values]
+
+
+def _picodollars(values: list[Any]) -> list[str | None]:
+    return [None if value is None or abs(value) > _MAX_DECIMAL else str(value) for value in values]
+
+
+class Form(NamedTuple):
+    """How values of a type get into a column."""
+
+    sql: str
+    """The type of the column."""
+    array: str
+    """The type of the array of numpy in which they are handed over."""
+    packed: Callable[[list[Any]], list[Any]]
+    """Returns what is in the array; what the type cannot hold is unknown."""
+    unpacked: str
+    """The expression that makes the value of an element of the array."""
+
+
+class ColumnType(Enum):
+    """The types that columns have."""
+
+    TEXT = Form("VARCHAR", "object", _texts, "{}")
+    TEXTS = Form("VARCHAR[]", "object", _lists_of_texts, """from_json({}, '["VARCHAR"]')""")
+    OBJECT = Form("JSON", "object", _texts, "{}::JSON")
+    """An object in JSON."""
+    COUNT = Form("BIGINT", "int64", _whole, f"nullif({{}}, {_NO_INT})")
+    NUMBER = Form("DOUBLE", "float64", list, "{}")
+    FLAG = Form("BOOLEAN", "int8", _flags, f"nullif({{}}, {_NO_FLAG})::BOOLEAN")
+    TIME = Form("TIMESTAMP", "int64", _whole, f"make_timestamp(nullif({{}}, {_NO_INT}))")
+    """UTC; read as whole microseconds since the Unix epoch."""
+    USD = Form(
+        "DECIMAL(38, 12)",
+        "object",
+        _picodollars,
+        "({}::DECIMAL(38, 0) * 0.000000000001::DECIMAL(13, 12))::DECIMAL(38, 12)",
+    )
+    """Read as whole picodollars: no digit is ever rounded."""
+
+
+class Column(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    type: ColumnType
+    meaning: str
+    """With the unit, and what an unknown value means."""
+    read: Callable[[Any], Any]
+    """Reads it from a value of the table; ``None``: it is not known."""
+    derived: str = ""
+    """The SQL expression that it always is; it is not read then."""
+
+    def values(self, rows: Sequence[Any]) -> list[Any]:
+        """Return what is handed to DuckDB for these rows."""
+        return self.type.value.packed(list(map(self.read, rows)))
+
+
+class Table(NamedTuple):
+    """A table: what a row is, and its columns."""
+
+    name: str
+    meaning: str
+    columns: Sequence[Column]
+
+    @property
+    def stored(self) -> list[Column]:
+        """The columns that are written; the others are derived from them."""
+        return [column for column in self.columns if not column.derived]
+
+    @property
+    def by_name(self) -> Mapping[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+
+# -- readers that several tables share -------------------------------------------------------------
+
+
+def in_milliseconds(ns: int | None) -> int | None:
+    """Return a time in nanoseconds as microseconds, to the millisecond."""
+    return None if ns is None else ns // 1_000_000 * 1000
+
+
+def naive(time: datetime) -> datetime:
+    """Return a time as DuckDB has it: in UTC, without saying so."""
+    return time if time.tzinfo is None else time.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def hex_id(number: int | None, digits: int) -> str | None:
+    """Return a trace id (32 digits) or span id (16) as OpenTelemetry writes it."""
+    return None if number is None else f"{number:0{digits}x}"
+
+
+def known_pusd(cost_pusd: int, num_priced: int, num_unpriced: int) -> int | None:
+    """Return a cost; ``None``: all that it would be the cost of is unpriced."""
+    return None if num_unpriced and not num_priced else cost_pusd
+
+
+TOKENS: Mapping[str, str] = {
+    "tokens": "tokens, all kinds",
+    "prompt_tokens": "prompt tokens, with those read from and written to caches",
+    "completion_tokens": "completion tokens, with those of reasoning",
+    "cache_read_tokens": "prompt tokens read from a cache",
+    "cache_write_tokens": "prompt tokens written to a cache",
+    "reasoning_tokens": "completion tokens of reasoning",
+}
+"""The columns of tokens, with their meanings."""
+
+
+def token_columns(of: str) -> tuple[Column, ...]:
+    """Return the columns of tokens, read from the attribute of this name, such as ``usage``."""
+    return tuple(
+        Column(
+            name,
+            ColumnType.COUNT,
+            meaning,
+            attrgetter(f"{of}.{'total_tokens' if name == 'tokens' else name}"),
+        )
+        for name, meaning in TOKENS.items()
+    )
+
+
+def _derived(name: str, meaning: str, form: str) -> Column:
+    return Column(
+        name,
+        ColumnType.TEXT,
+        f"{meaning} in which it began, UTC",
+        lambda _: None,
+        f"strftime(start_time, {literal(form)})",
+    )
+
+
+PERIODS = (
+    _derived("day", "day (2026-01-31)", "%Y-%m-%d"),
+    _derived("hour", "hour (2026-01-31T12:00Z)", "%Y-%m-%dT%H:00Z"),
+    _derived("month", "month (2026-01)", "%Y-%m"),
+)
+"""The time in which something began; for tables with a ``start_time``."""

@@ -1,0 +1,146 @@
+"""Add up the parts of sessions: those that are stale, or those that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
+from operator import itemgetter
+
+from otel_session_agg._history.database import Connection, HistoryError, transaction
+from otel_session_agg._history.prepared import Arrays, arrays_of_sessions, session_of
+from otel_session_agg._history.writing import delete_sessions, insert_sessions
+from otel_session_agg._model.session_sums import sum_of_totals
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._sharing.decoding import MalformedError, decode
+from otel_session_agg._sharing.encoding import encode
+from otel_session_agg._untrusted.values import encodable
+
+_AT_ONCE = 50_000
+"""Parts of the sessions that are recounted in one transaction: some 100 MB."""
+_ROWS = 1000
+"""Parts that are read, or added up, at once."""
+_MAX_BYTES = 256 * 1024 * 1024
+"""Bytes of a part: names and texts in files may be long."""
+
+Parts = Sequence[tuple[str, Sequence[str]]]
+"""Sessions by name, each with all of its parts."""
+Counted = Mapping[str, Arrays]
+"""Rows of sessions, by the names of tables."""
+Run = Callable[[Callable[[Parts], Counted], Iterable[Parts]], Iterable[Counted]]
+"""Calls a function for each value and returns the results, as ``map`` does."""
+
+
+def recount(connection: Connection, run: Run = map) -> int:
+    """Recount all stale sessions, some in each transaction; return how many there were.
+
+    ``run`` may call the function in other processes.
+    """
+    number = 0
+    while names := _stale(connection):
+        cursor = connection.cursor()  # reads while the other one writes
+        with transaction(connection):
+            delete_sessions(connection, names)
+            for rows in run(counted, _chunks(_parts_of(cursor, names))):
+                insert_sessions(connection, rows)
+            connection.execute(
+                "DELETE FROM internal.stale WHERE session IN (SELECT unnest(?::VARCHAR[]))",
+                [names],
+            )
+        cursor.close()
+        number += len(names)
+    return number
+
+
+def counted(parts: Parts) -> Counted:
+    """Return the rows of some sessions."""
+    return arrays_of_sessions(
+        [session_of(name, _sum(map(_decoded, texts))) for name, texts in parts]
+    )
+
+
+def session_totals(connection: Connection, session_id: str) -> SessionTotals | None:
+    """Return the totals of a session; ``None``: there is no such session."""
+    parts = _parts_of(connection, [encodable(session_id)])
+    return next((totals for _, totals in _summed(parts)), None)
+
+
+def all_totals(connection: Connection) -> Iterator[tuple[str, SessionTotals]]:
+    """Return all sessions with their totals, sorted by name."""
+    return _summed(
+        connection.execute("SELECT session, totals FROM internal.parts ORDER BY session")
+    )
+
+
+def traces_of(connection: Connection, session_id: str) -> list[int]:
+    """Return the ids of the traces that have a part in a session."""
+    rows = connection.execute(
+        "SELECT DISTINCT trace_id FROM internal.parts WHERE session = ? ORDER BY trace_id",
+        [encodable(session_id)],
+    ).fetchall()
+    return [int(trace_id, 16) for (trace_id,) in rows]
+
+
+def _stale(connection: Connection) -> list[str]:
+    """Return stale sessions, one at least and not more than have so many parts."""
+    rows = connection.execute(
+        "SELECT session FROM (SELECT session, sum(n) OVER (ORDER BY session) - n AS before FROM"
+        " (SELECT stale.session, count(parts.session) AS n"
+        " FROM (SELECT DISTINCT session FROM internal.stale) AS stale"
+        " LEFT JOIN internal.parts AS parts USING (session) GROUP BY stale.session))"
+        " WHERE before < ?",
+        [_AT_ONCE],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _parts_of(connection: Connection, names: Sequence[str]) -> Connection:
+    return connection.execute(
+        "SELECT session, totals FROM internal.parts"
+        " WHERE session IN (SELECT unnest(?::VARCHAR[])) ORDER BY session",
+        [names],
+    )
+
+
+def _by_session(rows: Connection) -> Iterator[tuple[str, Iterator[str]]]:
+    """Return sessions by name with their parts, which are read as they are asked for."""
+    found = chain.from_iterable(iter(lambda: rows.fetchmany(_ROWS), []))
+    for name, parts in groupby(found, itemgetter(0)):
+        yield name, map(itemgetter(1), parts)
+
+
+def _summed(rows: Connection) -> Iterator[tuple[str, SessionTotals]]:
+    for name, texts in _by_session(rows):
+        yield name, _sum(map(_decoded, texts))
+
+
+def _chunks(rows: Connection) -> Iterator[Parts]:
+    """Return sessions with their parts, about as many parts at a time as are added up at once."""
+    chunk: list[tuple[str, Sequence[str]]] = []
+    number = 0
+    for name, texts in _by_session(rows):
+        some = list(islice(texts, _ROWS))
+        if len(some) == _ROWS:  # more than are passed on
+            some = [encode(_sum(map(_decoded, chain(some, texts)))).decode()]
+        chunk.append((name, some))
+        number += len(some)
+        if number >= _ROWS:
+            yield chunk
+            chunk, number = [], 0
+    if chunk:
+        yield chunk
+
+
+def _decoded(text: str) -> SessionTotals:
+    try:
+        return decode(text.encode(), max_bytes=_MAX_BYTES)
+    except MalformedError:
+        message = "the history is damaged: a part of a session cannot be read"
+        raise HistoryError(message) from None
+
+
+def _sum(parts: Iterator[SessionTotals]) -> SessionTotals:
+    """Return the sum of parts, of which some are in memory at a time."""
+    sums: list[SessionTotals] = []
+    while some := list(islice(parts, _ROWS)):
+        sums.append(sum_of_totals(some))
+    return sum_of_totals(sums)

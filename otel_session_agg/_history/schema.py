@@ -1,0 +1,102 @@
+"""What is in a file: the tables of users, the parts of sessions, and the version of all that.
+
+============  ====================================================================================
+``parts``     what one trace adds to one session, encoded; a session is what its parts add up to
+``stale``     sessions with parts that are not in ``sessions`` yet
+``versions``  the versions that the file has had; the last one is that of the file
+============  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from otel_session_agg._history.columns import Column, Table, literal, quoted
+from otel_session_agg._history.database import Connection, HistoryError, transaction
+from otel_session_agg._history.tables import SESSION_PARTS, TABLES
+
+INTERNAL = "internal"
+"""The schema with the tables that are no user's business."""
+
+
+def _create(connection: Connection) -> None:
+    """Create all tables."""
+    for table in (*TABLES, SESSION_PARTS):
+        connection.execute(create_table(table))
+        connection.execute(f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}")
+        for column in table.columns:
+            name = f"{table.name}.{quoted(column.name)}"
+            connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
+    connection.execute("CREATE TABLE internal.stale (session VARCHAR)")
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create,)
+"""What makes a file of each version one of the next; the first makes one of an empty file.
+
+The first creates what is declared now: what a later one adds may be there already.
+"""
+
+
+def create_table(table: Table) -> str:
+    """Return the statement that creates a table."""
+    return f"CREATE TABLE {table.name} ({', '.join(map(_declared, table.columns))})"
+
+
+def _declared(column: Column) -> str:
+    derived = f" GENERATED ALWAYS AS ({column.derived}) VIRTUAL" if column.derived else ""
+    return f"{quoted(column.name)} {column.type.value.sql}{derived}"
+
+
+def migrate(
+    connection: Connection,
+    migrations: Sequence[Callable[[Connection], None]] = MIGRATIONS,
+) -> None:
+    """Bring a file to the version of this program, in one transaction.
+
+    Raises:
+        HistoryError: it is another program's, or of a newer version.
+
+    """
+    version = version_of(connection)
+    check_version(version, len(migrations))
+    if version == len(migrations):
+        return
+    with transaction(connection):
+        if not version:
+            connection.execute("CREATE SCHEMA internal")
+            connection.execute("CREATE TABLE internal.versions (version INTEGER)")
+        for number, change in enumerate(migrations[version:], start=version + 1):
+            change(connection)
+            connection.execute("INSERT INTO internal.versions VALUES (?)", [number])
+
+
+def check_version(version: int, known: int = len(MIGRATIONS)) -> None:
+    """Raise a `HistoryError` if a file is of a newer version."""
+    if version > known:
+        message = (
+            f"the history is of a newer version ({version}) of this program, which reads up to"
+            f" {known}: upgrade otel-session-agg"
+        )
+        raise HistoryError(message)
+
+
+def version_of(connection: Connection) -> int:
+    """Return the version of a file; 0: there is nothing in it.
+
+    Raises:
+        HistoryError: it is another program's.
+
+    """
+    found = {
+        f"{schema}.{name}"
+        for schema, name in connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables"
+        ).fetchall()
+    }
+    if f"{INTERNAL}.versions" not in found:
+        if found:
+            message = "the history cannot be used: it has tables of another program"
+            raise HistoryError(message)
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM internal.versions").fetchone()
+    return int(row[0]) if row else 0

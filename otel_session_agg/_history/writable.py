@@ -1,0 +1,83 @@
+"""`WritableHistory`: what is written to a history, whoever holds its connections."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from otel_session_agg._history.database import Connection, transaction
+from otel_session_agg._history.prepared import Prepared, arrays_of_sessions, prepared
+from otel_session_agg._history.readable import ReadableHistory
+from otel_session_agg._history.recounting import Run, recount
+from otel_session_agg._history.retention import forget_before
+from otel_session_agg._history.span_tables import StoredSpan
+from otel_session_agg._history.writing import insert_sessions, write
+from otel_session_agg._model.replayed import ReplayedCall, ReplayedTrace, SessionPart
+from otel_session_agg._sharing.stored_sessions import StoredSession
+
+_SESSIONS = 5000
+"""Sessions that are written at once."""
+
+T = TypeVar("T")
+
+
+class WritableHistory(ReadableHistory):
+    """A history that can be written; everything may raise `HistoryError`."""
+
+    @abstractmethod
+    def _write(self, action: Callable[[Connection], T]) -> T:
+        """Do something on the connection that writes; return what it returns."""
+
+    def add(
+        self,
+        parts: Iterable[SessionPart],
+        traces: Iterable[ReplayedTrace],
+        calls: Iterable[ReplayedCall],
+        spans: Iterable[StoredSpan] = (),
+    ) -> None:
+        """Write everything of some traces, or nothing of it; replace what is there of them.
+
+        Sessions are right after `recount`.
+        """
+        self.add_prepared(prepared(parts, traces, calls, spans))
+
+    def add_prepared(self, given: Prepared) -> None:
+        """Write as `add` does what was made ready, perhaps by another process."""
+        self._write(partial(_add, given=given))
+
+    def add_sessions(self, sessions: Sequence[StoredSession]) -> None:
+        """Write sessions that are known as a whole; none of them may be there."""
+        for at in range(0, len(sessions), _SESSIONS):
+            rows = arrays_of_sessions(sessions[at : at + _SESSIONS])
+            self._write(partial(insert_sessions, rows=rows))
+
+    def recount(self, run: Run = map) -> int:
+        """Add up the sessions that have changed; return how many there were.
+
+        ``run`` calls a function for each of many values, as ``map`` does; it may do so in other
+        processes.
+        """
+        return self._write(partial(recount, run=run))
+
+    def forget_before(self, time: datetime) -> int:
+        """Delete the sessions that ended before a time, and their traces.
+
+        Return how many there were.  A trace stays as long as one of its sessions does.
+        """
+        self.recount()
+        return self._write(partial(_forget, time=time))
+
+
+def _add(connection: Connection, given: Prepared) -> None:
+    with transaction(connection):
+        write(connection, given)
+
+
+def _forget(connection: Connection, time: datetime) -> int:
+    with transaction(connection):
+        number = forget_before(connection, time)
+    connection.execute("CHECKPOINT")  # so that the space is used again
+    return number
