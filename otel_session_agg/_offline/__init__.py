@@ -1,0 +1,1 @@
+"""Stored traces: count them again, price them again, explain them."""

@@ -1,0 +1,267 @@
+"""Count whole traces by the engine, as a processor does that has seen all of their spans.
+
+Traces come one after the other as they began, each with all of its spans, in any order; spans that
+are there twice count once.  A call that two traces report counts in one of them, so results are
+read when all traces of a batch have come.  No clock, thread or file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import NamedTuple
+
+from otel_session_agg._collections.deadlines import Deadlines
+from otel_session_agg._history.span_tables import FEEDBACK, StoredSpan
+from otel_session_agg._model.replayed import ReplayedCall, ReplayedTrace, SessionPart
+from otel_session_agg._model.rollup import Rollup
+from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._model.span import Reading, SpanData
+from otel_session_agg._offline.call_rows import CallRows
+from otel_session_agg._offline.options import Options
+from otel_session_agg._offline.root_attributes import OnRoot, RootAttributes
+from otel_session_agg._offline.source_spans import Resource, SourceSpan, each_once
+from otel_session_agg._offline.trace_parts import Rollups, add_parts, parts_of, sums_of, trace_of
+from otel_session_agg._pricing.price_book import PriceBook, cost_of
+from otel_session_agg._reading.dimensions import DimensionReader
+from otel_session_agg._reading.output_text import readable
+from otel_session_agg._reading.span import Reader
+from otel_session_agg._reasons import SHUTDOWN
+from otel_session_agg._sessions.session import Session
+from otel_session_agg._spans.given import as_made
+from otel_session_agg._trace.engine import Engine
+from otel_session_agg._trace.steps import steps
+from otel_session_agg._trace.totals import no_text
+from otel_session_agg._trace.trace import Corrected, Out, Released, Trace
+from otel_session_agg._trace.whole_trace import in_order_of_ends
+from otel_session_agg._writing.inputs import Inputs
+
+_UNBOUNDED = 10**9
+"""Everything is open at once here, so the bounds of a process do not apply."""
+
+_APART_NS = 1_000_000_000
+"""Nanoseconds between two traces that do not report one call: reports end within milliseconds."""
+
+_START, _END = attrgetter("start_ns"), attrgetter("end_ns")
+
+
+_Stored = Mapping[int, SourceSpan]
+"""Spans of a trace as they were stored, by id."""
+
+
+class CountedTrace(NamedTuple):
+    """What one trace came to."""
+
+    trace: ReplayedTrace
+    parts: list[SessionPart]
+    calls: list[ReplayedCall]
+    """Empty where they are not wanted."""
+    on_roots: list[OnRoot]
+    """Empty where they are not wanted."""
+    spans: list[StoredSpan]
+    """Empty where they are not wanted."""
+    rows: CallRows | None
+
+
+class Feedback(NamedTuple):
+    """Feedback that was given outside of any trace."""
+
+    part: SessionPart
+    """What its session gets of it."""
+    span: StoredSpan
+
+
+class _Entry(NamedTuple):
+    """A trace that was counted."""
+
+    trace_id: int
+    num_spans: int
+    name: str
+    """Of the span that begins it, as far as is known."""
+    start_ns: int
+    """Of that span."""
+    end_ns: int
+    roots: list[Trace]
+    """The engine's traces of this id."""
+    calls: CallRows | None
+    spans: list[StoredSpan]
+
+
+class TraceCounter:
+    """Counts a batch of traces.
+
+    Args:
+        options: What is wanted; bounds on what is open do not apply.
+        prices: Prices of calls.
+
+    """
+
+    def __init__(self, options: Options, prices: PriceBook) -> None:
+        self._options, self._prices = options, prices
+        settings = replace(options.settings, max_open_roots=_UNBOUNDED, max_open_spans=_UNBOUNDED)
+        self._max_chars = settings.max_output_chars if settings.outputs else 0
+        self._inputs = Inputs(self._max_chars)
+        self._read = Reader(self._inputs.noting(options.reads)).read
+        names = dict.fromkeys((*settings.dimensions, *settings.breakdown_by))
+        self._dimensions = DimensionReader(tuple(names))
+        self._roots = RootAttributes(settings) if options.with_roots else None
+        text = partial(readable, max_chars=self._max_chars) if self._max_chars else no_text
+        self._engine = Engine(
+            settings, self._read, partial(cost_of, prices), Deadlines(), text=text
+        )
+        self._entries: list[_Entry] = []
+        self._open: list[tuple[int, int]] = []
+        """When entries end whose calls another trace may report, and their places; a heap."""
+        self._feedback: list[SourceSpan] = []
+        """Feedback that was given outside of any trace."""
+
+    def add(self, spans: Iterable[SourceSpan]) -> None:
+        """Add a trace: all of its spans."""
+        stored, feedback = each_once(spans := list(spans))
+        if not stored:
+            self._feedback += feedback
+            return
+        made = {span_id: as_made(row.span) for span_id, row in stored.items()}
+        self._close_before(min(map(_START, made.values())))
+        calls = CallRows() if self._options.with_calls else None
+        ordered = in_order_of_ends(made)
+        if ordered is None:
+            roots, readings = self._one_by_one(made, stored, calls)
+        else:
+            roots, readings = self._whole(ordered, stored, calls)
+        kept = []
+        if self._options.with_spans:
+            kept = [_kept(row, readings[span_id].kind.value) for span_id, row in stored.items()]
+            kept += [_kept(row, FEEDBACK) for row in feedback]
+        for root in roots:
+            if feedback:
+                root.feedback()
+            self._note_root(root)
+            if self._roots is not None and root.root_span is not None:
+                own = stored[root.root_span.span_id].span
+                self._roots.note(own, (row.span for row in spans))
+        if calls is not None:
+            calls.add_roots(roots)
+        is_root = ordered is not None and not ordered[-1].is_part
+        first = ordered[-1] if ordered and is_root else min(made.values(), key=_begins)
+        end_ns = max(map(_END, made.values()))
+        heappush(self._open, (end_ns, len(self._entries)))
+        begin = first.trace_id, len(made), first.name, first.start_ns
+        self._entries.append(_Entry(*begin, end_ns, roots, calls, kept))
+        self._inputs.drop(first.trace_id)
+
+    def _whole(
+        self, spans: list[SpanData], stored: _Stored, calls: CallRows | None
+    ) -> tuple[list[Trace], dict[int, Reading]]:
+        """Count a trace whose spans nest, as they ended."""
+        found = {span.span_id: self._engine.reading_of(span) for span in spans}
+        resource = stored[spans[-1].span_id].resource
+        trace = self._engine.totals.whole(spans, [*found.values()], resource)
+        if calls is not None:
+            for span in spans:
+                calls.add(span, found[span.span_id], trace)
+        return [trace], found
+
+    def _one_by_one(
+        self, spans: Mapping[int, SpanData], stored: _Stored, calls: CallRows | None
+    ) -> tuple[list[Trace], dict[int, Reading]]:
+        """Count any trace, by the starts and ends of its spans."""
+        engine, found = self._engine, {}
+        out: Out[Resource] = []
+        for is_end, span in steps(spans.values()):
+            if not is_end:
+                engine.started(
+                    span.trace_id, span.span_id, span.parent_id, out, span.carried_parent_id
+                )
+                continue
+            reading = found[span.span_id] = engine.reading_of(span)
+            engine.ended(span, stored[span.span_id].resource, 0.0, out, reading)
+            if calls is not None:
+                calls.add(span, reading, engine.roots.find(span.trace_id, span.span_id))
+        engine.drain(SHUTDOWN, out)
+        engine.totals.fold_roots(out)
+        return _traces(out), found
+
+    def _note_root(self, trace: Trace) -> None:
+        """Note what a root says beside its totals."""
+        if isinstance(trace.payload, Resource) and trace.root_span is not None:
+            attributes = trace.root_span.attributes
+            trace.dimensions = self._dimensions.of_root(attributes, trace.payload)
+        start_ns = trace.root_span.start_ns if trace.root_span is not None else 0
+        trace.first_input = self._inputs.raw(trace.trace_id, start_ns)
+        if trace.root_span is not None:
+            trace.root_span = trace.root_span._replace(attributes={}, events=())
+
+    def _close_before(self, start_ns: int) -> None:
+        """Close what ended before a trace began: the engine knows a bounded number of calls."""
+        while self._open and self._open[0][0] + _APART_NS < start_ns:
+            self._close(self._entries[heappop(self._open)[1]])
+
+    def _close(self, entry: _Entry) -> None:
+        """Decide about the calls of a trace, which another one may report, too."""
+        for root in entry.roots:
+            self._engine.totals.close(root)
+
+    def feedback(self) -> Iterator[Feedback]:
+        """Yield feedback that was given outside of any trace, where it is of a session."""
+        for row in self._feedback:
+            session_id = self._read(row.span).session_id
+            if session_id is not None:
+                totals = SessionTotals(rollup=Rollup(has_feedback=True))
+                part = SessionPart(row.span.trace_id, session_id, totals)
+                yield Feedback(part, _kept(row, FEEDBACK, session_id))
+
+    def _rollups(self) -> Iterator[tuple[_Entry, Rollups]]:
+        """Decide about all calls; yield each trace with the totals of its roots."""
+        for entry in self._entries:
+            self._close(entry)
+        for entry in self._entries:
+            yield entry, [(root, self._engine.totals.rollups(root)) for root in entry.roots]
+
+    @property
+    def num_spans(self) -> int:
+        """Number of spans that were counted; of several that are the same, one."""
+        return sum(entry.num_spans for entry in self._entries)
+
+    def sessions(self) -> list[SessionPart]:
+        """Return what each session gets of all traces; call this or `results`, once."""
+        found: dict[str, Session] = {}
+        for entry, rollups in self._rollups():
+            add_parts(found, rollups, sums_of(entry.trace_id, rollups), self._max_chars)
+        return [SessionPart(0, name, session.own) for name, session in found.items()]
+
+    def results(self) -> Iterator[CountedTrace]:
+        """Yield what the traces came to; call this or `sessions`, once."""
+        for entry, rollups in self._rollups():
+            sums = sums_of(entry.trace_id, rollups)
+            session_id = sums.session_id
+            parts = parts_of(entry.trace_id, rollups, sums, self._max_chars)
+            facts = entry.name, entry.start_ns, entry.end_ns, entry.num_spans
+            trace = trace_of(sums, facts, entry.roots, parts)
+            calls: list[ReplayedCall] = []
+            on_roots: list[OnRoot] = []
+            if entry.calls is not None:
+                calls = entry.calls.rows(entry.roots, session_id, self._prices)
+            if self._roots is not None:
+                own = next((part.totals for part in parts if part.session_id == session_id), None)
+                on_roots = self._roots.of(sums, own)
+            spans = [span._replace(session_id=session_id) for span in entry.spans]
+            yield CountedTrace(trace, parts, calls, on_roots, spans, entry.calls)
+
+
+def _kept(row: SourceSpan, kind: str, session_id: str = "") -> StoredSpan:
+    return StoredSpan(row.span, row.resource.attributes, session_id, kind)
+
+
+def _begins(span: SpanData) -> tuple[bool, int, int, int]:
+    """Sort spans so that the one that begins the trace is first."""
+    return span.parent_id is not None or span.is_part, span.start_ns, -span.end_ns, span.span_id
+
+
+def _traces(out: Out[Resource]) -> list[Trace]:
+    """Return the traces that left, each once."""
+    left = (item.trace for item in out if isinstance(item, (Released, Corrected)))
+    return list({id(trace): trace for trace in left}.values())
