@@ -1,0 +1,131 @@
+"""Send requests from the journal to the process that counts, not more than it has room for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from otel_session_agg._live.journal import Journal, Place
+from otel_session_agg._live.process import (
+    CountingProcess,
+    Finish,
+    ProcessEndedError,
+    Request,
+    ToProcess,
+    Written,
+)
+from otel_session_agg._live.state import State
+from otel_session_agg._live.suspects import Sent
+
+WINDOW_BYTES = 32 * 1024 * 1024
+"""Requests that the process has and has not counted: some 100 MB of its memory."""
+
+_WAIT_SECONDS = 1.0
+
+
+class Feeder:
+    """What is sent to the process, and in which order; `run` is for a thread of its own."""
+
+    def __init__(self, journal: Journal, state: State) -> None:
+        self._journal, self._state = journal, state
+        self._process: CountingProcess | None = None
+        self._answers: deque[ToProcess] = deque()
+        self._places: deque[Place] = deque()
+        """Requests that were read from the journal's list, to be sent."""
+        self._last = 0
+        """The last request that was taken from it."""
+        self._sent_bytes = 0
+        """Bytes that the process has and has not counted."""
+        self._sent = Sent(0, None)
+        self._alone_until = 0
+        self._has_started = self._has_finished = False
+
+    @property
+    def sent(self) -> Sent:
+        """What the process has got."""
+        return self._sent
+
+    def begin(self, process: CountingProcess, done: int, alone_until: int = 0) -> None:
+        """Send all requests after this one to a new process; up to another one, one by one."""
+        with self._state.changed:
+            self._process, self._last, self._sent_bytes = process, done, 0
+            self._sent, self._alone_until, self._has_started = Sent(0, None), alone_until, False
+            self._answers.clear()
+            self._places.clear()
+            self._has_finished = False
+            self._state.waits(self._journal.num_bytes)
+            self._state.changed.notify_all()
+
+    def started(self) -> None:
+        """Note that the process has started: what ends it now is what it gets."""
+        with self._state.changed:
+            self._has_started = True
+            self._state.changed.notify_all()
+
+    def answer(self, *messages: ToProcess) -> None:
+        """Send messages before further requests."""
+        with self._state.changed:
+            self._answers.extend(messages)
+            self._state.changed.notify_all()
+
+    def counted(self, num_bytes: int, done: int) -> None:
+        """Note that so much, and all requests up to this one, are counted and written."""
+        with self._state.changed:
+            self._answers.append(Written())
+            self._sent_bytes -= num_bytes
+            if self._sent.alone is not None and self._sent.alone <= done:
+                self._sent = self._sent._replace(alone=None)
+            self._state.changed.notify_all()
+
+    def run(self) -> bool:
+        """Send what there is to send, until nothing more comes."""
+        while True:
+            with self._state.changed:
+                if self._state.is_finished:
+                    return True
+                process = self._process
+                messages = list(self._next())
+                if not messages:
+                    self._state.changed.wait(_WAIT_SECONDS)
+                    continue
+            self._send(process, messages)
+
+    def _next(self) -> Iterable[ToProcess | Place]:
+        """Return what is to be sent now."""
+        if self._answers:
+            answers, self._answers = self._answers, deque()
+            return answers
+        if not self._places:
+            self._places.extend(self._journal.after(self._last))
+            self._last = self._places[-1].number if self._places else self._last
+        if self._places and self._may_send(self._places[0]):
+            place = self._places.popleft()
+            self._sent_bytes += place.size
+            self._sent = Sent(place.number, place.number if self._is_alone(place) else None)
+            return (place,)
+        if not self._places and self._state.is_closing and not self._has_finished:
+            self._has_finished = True
+            return (Finish(),)
+        return ()
+
+    def _may_send(self, place: Place) -> bool:
+        if self._sent.alone is not None:
+            return False
+        return self._has_started if self._is_alone(place) else self._sent_bytes < WINDOW_BYTES
+
+    def _is_alone(self, place: Place) -> bool:
+        return place.number <= self._alone_until
+
+    def _send(self, process: CountingProcess | None, messages: Iterable[ToProcess | Place]) -> None:
+        for message in messages:
+            if isinstance(message, Place):
+                sent: ToProcess = Request(
+                    message.number, self._journal.read(message), self._is_alone(message)
+                )
+            else:
+                sent = message
+            try:
+                if process is not None:
+                    process.send(sent)
+            except ProcessEndedError:
+                return  # who receives finds out, and begins anew

@@ -1,0 +1,280 @@
+"""Requests on disk, in the order in which they came, until their spans are counted.
+
+How it works
+------------
+* Files of a folder are appended to, one after the other; each has the number of its first request
+  in its name.  A request is written with its number, its size and a checksum.
+* What `append` has written survives the end of this process at once, and a loss of power when
+  `sync` was called after it.
+* `release` says up to which request all is counted; files that have nothing later are deleted.
+* `set_aside` moves one request into a folder of its own, where it stays: it is not counted.
+* What a crash has left half written at the end of a file is not read, and was not acknowledged.
+
+Requests may have prompts in them: only the owner of the files may read them.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
+
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._files import sync_folder
+from otel_session_agg._otlp.otlp import is_json
+from otel_session_agg._untrusted.formatting import printable
+
+FILE_BYTES = 16 * 1024 * 1024
+"""A file that is larger is followed by another one."""
+
+_FILE_SECONDS = 5.0
+"""A file that is older is deleted when all of it is counted: it may have prompts in it."""
+
+_SUFFIX = ".requests"
+_MAGIC = b"otel-session-agg requests 1\n"
+_HEAD = struct.Struct("<QII")
+"""Number, size and checksum of a request."""
+_MAX_BYTES = 1 << 30
+"""No request is that large: what says so is damaged."""
+
+
+class Place(NamedTuple):
+    """Where a request is."""
+
+    number: int
+    path: Path
+    position: int
+    size: int
+
+
+class Journal:
+    """The requests that are not counted yet; its methods may be called by any thread."""
+
+    def __init__(self, folder: Path, *, file_bytes: int = FILE_BYTES) -> None:
+        """Open a folder, which is created if it is not there.
+
+        Raises:
+            SessionAggError: it cannot be used.
+
+        """
+        self._folder, self._file_bytes = folder, file_bytes
+        self._lock = Lock()
+        self._file: int | None = None
+        self._size = 0
+        """Of the file that is appended to."""
+        self._path, self._begun_at = folder, 0.0
+        self._is_dirty = False
+        self.places: deque[Place] = deque()
+        """Requests that are not released."""
+        self.damaged: list[Path] = []
+        """Files with something that cannot be read."""
+        self.num_bytes = 0
+        """Bytes of requests that are not released."""
+        self._folder_aside = folder.with_name(f"{folder.name}.aside")
+        self.aside: list[Path] = []
+        """Requests that were set aside, by this process or an earlier one, as files."""
+        self._files: deque[Path] = deque()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.aside += sorted(self._folder_aside.glob("*"))
+            for path in sorted(folder.glob(f"*{_SUFFIX}")):
+                self._recover(path)
+        except OSError as error:
+            message = f"{printable(str(folder))} cannot be used: {error.strerror}"
+            raise SessionAggError(message) from None
+        self.last = self.places[-1].number if self.places else self._last_name()
+        """The number of the last request."""
+
+    def _last_name(self) -> int:
+        return max((int(path.stem) - 1 for path in self._files), default=0)
+
+    def _recover(self, path: Path) -> None:
+        """Find the requests in a file that an earlier process has left."""
+        self._files.append(path)
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                self.damaged.append(path)
+                return
+            while head := file.read(_HEAD.size):
+                if len(head) < _HEAD.size:
+                    return  # half written
+                number, size, checksum = _HEAD.unpack(head)
+                position = file.tell()
+                content = file.read(size) if size <= _MAX_BYTES else b""
+                if len(content) < size or zlib.crc32(content, number & 0xFFFFFFFF) != checksum:
+                    if file.read(1):
+                        self.damaged.append(path)
+                    return
+                self.places.append(Place(number, path, position, size))
+                self.num_bytes += size
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def append(self, content: bytes) -> int:
+        """Write a request; return its number.
+
+        Raises:
+            OSError: it cannot be written, and nothing of it is.
+
+        """
+        with self._lock:
+            number = self.last + 1
+            file = self._file_for(number)
+            checksum = zlib.crc32(content, number & 0xFFFFFFFF)
+            data = _HEAD.pack(number, len(content), checksum) + content
+            try:
+                written = os.write(file, data)
+                while written < len(data):
+                    written += os.write(file, memoryview(data)[written:])
+            except OSError:
+                self._cut()
+                raise
+            position = self._size + _HEAD.size
+            self._size += len(data)
+            self._is_dirty = True
+            self.places.append(Place(number, self._path, position, len(content)))
+            self.num_bytes += len(content)
+            self.last = number
+            return number
+
+    def _cut(self) -> None:
+        """Remove what was half written, or leave the file, which cannot be trusted any more."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                os.ftruncate(file, self._size)
+            finally:
+                os.close(file)
+
+    def _file_for(self, number: int) -> int:
+        if self._file is None or self._size >= self._file_bytes:
+            self._end_file()
+            path = self._folder / f"{number:020d}{_SUFFIX}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+            self._file = os.open(path, flags, 0o600)
+            self._path, self._size, self._begun_at = path, 0, monotonic()
+            if path not in self._files:
+                self._files.append(path)
+            os.write(self._file, _MAGIC)
+            self._size = len(_MAGIC)
+            sync_folder(self._folder)
+        return self._file
+
+    def _end_file(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+    def sync(self) -> None:
+        """Make all that was written survive a loss of power.
+
+        Raises:
+            OSError: that is not possible.
+
+        """
+        with self._lock:
+            if not self._is_dirty or self._file is None:
+                return
+            self._is_dirty = False
+            file = os.dup(self._file)
+        try:
+            os.fsync(file)  # outside the lock: others write meanwhile
+        except OSError:
+            self._is_dirty = True
+            raise
+        finally:
+            os.close(file)
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def read(self, place: Place) -> bytes:
+        """Return a request.
+
+        Raises:
+            OSError: it cannot be read.
+
+        """
+        with place.path.open("rb") as file:
+            return os.pread(file.fileno(), place.size, place.position)
+
+    def after(self, number: int) -> Iterator[Place]:
+        """Yield the requests after a number that are there now."""
+        with self._lock:
+            found = [place for place in self.places if place.number > number]
+        return iter(found)
+
+    def is_empty(self) -> bool:
+        """Return whether all requests are released."""
+        return not self.places
+
+    # -- setting aside ----------------------------------------------------------------------------
+
+    def set_aside(self, number: int) -> Path:
+        """Move a request out of the journal, to a file of its own; return that.
+
+        `replay` reads it, as it is what was sent.
+
+        Raises:
+            OSError: it cannot be moved, and is where it was.
+
+        """
+        with self._lock:
+            [place] = [place for place in self.places if place.number == number]
+            content = self.read(place)
+            path = self._write_aside(content)
+            self.places.remove(place)
+            self.num_bytes -= place.size
+            self.aside.append(path)
+            return path
+
+    def _write_aside(self, content: bytes) -> Path:
+        self._folder_aside.mkdir(mode=0o700, exist_ok=True)
+        ending = ".json" if is_json(content.lstrip()[:1]) else ".pb"
+        names = {path.stem for path in self._folder_aside.iterdir()}
+        number = next(at for at in count(1) if f"request-{at}" not in names)
+        path = self._folder_aside / f"request-{number}{ending}"
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(file, "wb") as opened:  # noqa: PTH123 -- it is open already
+                opened.write(content)
+                opened.flush()
+                os.fsync(file)
+        except OSError:
+            path.unlink()
+            raise
+        sync_folder(self._folder_aside)
+        return path
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def release(self, number: int) -> None:
+        """Forget the requests up to this one: all that came of them is in the history."""
+        with self._lock:
+            while self.places and self.places[0].number <= number:
+                self.num_bytes -= self.places.popleft().size
+            needed = {self.places[0].path} if self.places else set()
+            if not self.places and monotonic() - self._begun_at > _FILE_SECONDS:
+                self._end_file()  # the next request begins another one
+            if self._file is not None:
+                needed.add(self._path)
+            while self._files and self._files[0] not in needed:
+                self._files.popleft().unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file that is appended to; delete the folder if nothing is left in it."""
+        with self._lock:
+            self._end_file()
+            if not self.places:
+                while self._files:
+                    self._files.popleft().unlink(missing_ok=True)
+                self._folder.rmdir()

@@ -1,0 +1,185 @@
+"""What the threads of a counter share: how much waits, what is wrong, what was counted."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Condition
+from typing import NamedTuple
+
+from otel_session_agg._exceptions import SessionAggError
+
+OPEN_SECONDS = 120.0
+"""A session counts as open so long after its last span came."""
+
+_MAX_OPEN = 10_000
+"""Open sessions that are known; of more, those that got spans last."""
+
+_RATE_SECONDS = 10.0
+"""The time over which the rate is taken."""
+
+_MOST_RETRY_SECONDS = 30.0
+
+
+HISTORY, JOURNAL, PROCESS = "history", "journal", "process"
+"""Where something can be wrong."""
+
+_REFUSING = frozenset({HISTORY, JOURNAL})
+"""What has to be right for requests to be accepted: the process is replaced soon."""
+
+
+class BusyError(SessionAggError):
+    """Nothing more is accepted now; the text says why."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        """Say after how many seconds it is worth to try again."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Status(NamedTuple):
+    """How counting goes."""
+
+    spans_accepted: int
+    spans_rejected: int
+    """Those that could not be read."""
+    requests_refused: int
+    """Those that were to be sent again later."""
+    spans_counted: int
+    """Of those that were accepted, by this process: those whose totals are in the history."""
+    spans_per_second: float
+    """Counted in the last ten seconds."""
+    backlog_bytes: int
+    """Of requests that were accepted and not counted yet."""
+    fault: str | None
+    """What is wrong now; nothing is accepted meanwhile if it says so."""
+    last_fault: str | None
+    """What was wrong last."""
+    requests_aside: int
+    """Those that ended the process that counts each time, and so are not counted."""
+    last_aside: str | None
+    """The file with the last of them; the others are beside it."""
+    history_bytes: int
+    open_sessions: Mapping[str, float]
+    """Sessions that got spans lately, with the Unix time of the last ones."""
+
+
+class State:
+    """Numbers and faults; all is guarded by ``changed``, which is notified when there is news."""
+
+    def __init__(self, max_backlog_bytes: int) -> None:
+        self.changed = Condition()
+        self._max_backlog_bytes = max_backlog_bytes
+        self.is_closing = self.is_finished = False
+        self._faults: dict[str, str] = {}
+        self._last_fault: str | None = None
+        self._accepted = self._rejected = self._refused = self._counted = 0
+        self._backlog_bytes = 0
+        self._rates: deque[tuple[float, int, int]] = deque()
+        """When rows were written, of how many spans and bytes."""
+        self._open: OrderedDict[str, float] = OrderedDict()
+
+    # -- accepting --------------------------------------------------------------------------------
+
+    def check_room(self, size: int) -> None:
+        """Raise `BusyError` if a request of this size is not to be accepted now."""
+        with self.changed:
+            why = next((what for place, what in self._faults.items() if place in _REFUSING), None)
+            if self.is_closing:
+                why = "the server is being stopped"
+            if why is None and self._backlog_bytes + size <= self._max_backlog_bytes:
+                return
+            if why is None and self._backlog_bytes <= 0:
+                return  # one request may be larger than what may wait
+            self._refused += 1
+            raise BusyError(why or "too much waits to be counted", self._retry_seconds())
+
+    def _retry_seconds(self) -> float:
+        """Return after how long half of what waits is counted, about."""
+        _, rate = self._rate()
+        if not rate:
+            return 5.0
+        return min(max(self._backlog_bytes / rate / 2, 1.0), _MOST_RETRY_SECONDS)
+
+    def accepted(self, num_spans: int, num_rejected: int, size: int) -> None:
+        """Note a request; ``size``: of what is to be counted."""
+        with self.changed:
+            self._accepted += num_spans
+            self._rejected += num_rejected
+            self._backlog_bytes += size
+            self.changed.notify_all()
+
+    def refused(self) -> None:
+        """Note a request that is to be sent again later."""
+        with self.changed:
+            self._refused += 1
+
+    # -- counting ---------------------------------------------------------------------------------
+
+    def waits(self, size: int) -> None:
+        """Note how much waits, after another process began to count."""
+        with self.changed:
+            self._backlog_bytes = size
+
+    def counted(self, num_spans: int, size: int, sessions: Iterable[str]) -> None:
+        """Note that spans are in the history."""
+        now, unix = time.monotonic(), time.time()
+        with self.changed:
+            self._counted += num_spans
+            self._backlog_bytes -= size
+            self._rates.append((now, num_spans, size))
+            for name in sessions:
+                self._open[name] = unix
+                self._open.move_to_end(name)
+            while len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)
+            self.changed.notify_all()
+
+    def _rate(self) -> tuple[float, float]:
+        """Return spans and bytes a second."""
+        since = time.monotonic() - _RATE_SECONDS
+        while self._rates and self._rates[0][0] < since:
+            self._rates.popleft()
+        spans = sum(number for _, number, _ in self._rates)
+        return spans / _RATE_SECONDS, sum(size for _, _, size in self._rates) / _RATE_SECONDS
+
+    # -- faults -----------------------------------------------------------------------------------
+
+    def fault(self, place: str, what: str | None) -> None:
+        """Note what is wrong somewhere; ``None``: it is right again."""
+        with self.changed:
+            if what is None:
+                self._faults.pop(place, None)
+            else:
+                self._faults[place] = self._last_fault = what
+            self.changed.notify_all()
+
+    def note(self, what: str) -> None:
+        """Note something that was wrong."""
+        with self.changed:
+            self._last_fault = what
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    def status(self, history_bytes: int, aside: Sequence[Path]) -> Status:
+        """Return how counting goes."""
+        since = time.time() - OPEN_SECONDS
+        with self.changed:
+            while self._open and next(iter(self._open.values())) < since:
+                self._open.popitem(last=False)
+            return Status(
+                self._accepted,
+                self._rejected,
+                self._refused,
+                self._counted,
+                self._rate()[0],
+                max(self._backlog_bytes, 0),
+                next(iter(self._faults.values()), None),
+                self._last_fault,
+                len(aside),
+                str(aside[-1]) if aside else None,
+                history_bytes,
+                dict(self._open),
+            )

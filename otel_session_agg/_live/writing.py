@@ -1,0 +1,219 @@
+"""Write what was counted to the history, say what it has of traces, forget what is old."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TypeVar
+
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._history.database import HistoryError
+from otel_session_agg._history.readable import ReadableHistory
+from otel_session_agg._history.shared import SharedHistory
+from otel_session_agg._live.changes import Changes
+from otel_session_agg._live.counting import Rows, Stored
+from otel_session_agg._live.feeding import Feeder
+from otel_session_agg._live.journal import Journal
+from otel_session_agg._live.process import (
+    CountingProcess,
+    Finished,
+    Given,
+    ProcessEndedError,
+    Recall,
+    Started,
+    Wanted,
+)
+from otel_session_agg._live.state import HISTORY, PROCESS, State
+from otel_session_agg._live.suspects import Suspects
+from otel_session_agg._offline.options import Options
+from otel_session_agg._untrusted.formatting import printable
+
+_AGAIN_SECONDS = 1.0
+"""After how long something is tried again that failed."""
+
+_MOST_AGAIN_SECONDS = 30.0
+"""The same when it has failed often."""
+
+_LOOK_SECONDS = 0.5
+"""How often it is looked at what there is to do beside writing."""
+
+_FORGET_SECONDS = 3600.0
+"""How often sessions are forgotten."""
+
+T = TypeVar("T")
+
+_KNOWN = """
+SELECT DISTINCT trace_id FROM internal.parts WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))
+"""
+
+
+_LATEST = "SELECT trace_id, spans FROM traces ORDER BY end_time DESC LIMIT ?"
+_MAX_LATEST = 5_000
+"""Spans of traces that ended last: a second's work."""
+
+
+def latest_spans(history: ReadableHistory) -> Stored:
+    """Return the spans of the traces that ended last, whose calls others may report, too."""
+    found, number = [], 0
+    for trace_id, num_spans in history.rows(_LATEST, [_MAX_LATEST]):
+        number += num_spans
+        if number > _MAX_LATEST:
+            break
+        found.append(int(trace_id, 16))
+    return list(history.stored_spans(found)) if found else []
+
+
+class RowWriter:
+    """Receives from the process that counts; `run` is for a thread of its own."""
+
+    def __init__(  # noqa: PLR0913 -- all that it connects
+        self,
+        history: SharedHistory,
+        options: Options,
+        journal: Journal,
+        feeder: Feeder,
+        state: State,
+        changes: Changes,
+        keep_days: float | None,
+    ) -> None:
+        self._history, self._options, self._journal = history, options, journal
+        self._feeder, self._state, self._changes = feeder, state, changes
+        self._keep = timedelta(days=keep_days) if keep_days is not None else None
+        self._forget_at = time.monotonic()
+        self._process: CountingProcess | None = None
+        self._done = 0
+        self._suspects = Suspects()
+
+    @property
+    def process(self) -> CountingProcess | None:
+        """The process that counts now."""
+        return self._process
+
+    def run(self) -> bool:
+        """Write what comes, until all is counted or it is to stop."""
+        while not self._state.is_finished:
+            try:
+                process = self._process or self._begin()
+                message = process.receive(_LOOK_SECONDS)
+            except ProcessEndedError:
+                self._ended()
+                continue
+            if isinstance(message, Wanted):
+                self._give(message.trace_ids)
+            elif isinstance(message, Rows):
+                self._write(message)
+            elif isinstance(message, Started):
+                self._feeder.started()
+            elif isinstance(message, Finished):
+                self._finish()
+            else:
+                self._journal.release(self._done)  # which deletes what is old enough by now
+                self._forget()
+        return True
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    # -- the process ------------------------------------------------------------------------------
+
+    def _begin(self) -> CountingProcess:
+        self._process = CountingProcess(self._options)
+        self._feeder.begin(self._process, self._done, self._suspects.alone_until)
+        latest = self._in_the_end(partial(latest_spans, self._history))
+        self._feeder.answer(Recall(latest or ()))
+        return self._process
+
+    def _ended(self) -> None:
+        """Begin anew when the process was killed: nothing is lost, the journal has it."""
+        self.close()
+        guilty = self._suspects.ended(self._feeder.sent)
+        self._state.fault(PROCESS, "the process that counts was killed; another one is started")
+        if guilty is not None:
+            self._set_aside(guilty)
+        seconds = _AGAIN_SECONDS * 2 ** max(self._suspects.num_ends - 1, 0)
+        self._wait(min(seconds, _MOST_AGAIN_SECONDS))
+        self._state.fault(PROCESS, None)
+
+    def _set_aside(self, number: int) -> None:
+        """Do without a request that ends the process each time."""
+        try:
+            path = self._journal.set_aside(number)
+        except OSError as error:  # it is tried again
+            self._state.note(f"a request cannot be set aside: {error.strerror}")
+        else:
+            self._state.note(
+                "a request ends the process that counts each time it comes: it was set aside as"
+                f" {printable(str(path))}"
+            )
+
+    def _finish(self) -> None:
+        with self._state.changed:
+            self._state.is_finished = True
+            self._state.changed.notify_all()
+
+    def _wait(self, seconds: float) -> None:
+        with self._state.changed:
+            self._state.changed.wait_for(lambda: self._state.is_finished, seconds)
+
+    # -- the history ------------------------------------------------------------------------------
+
+    def _give(self, trace_ids: Sequence[int]) -> None:
+        """Answer with all spans that the history has of traces."""
+        stored = self._in_the_end(partial(self._stored, trace_ids))
+        if stored is not None:
+            self._feeder.answer(Given(trace_ids, stored))
+
+    def _stored(self, trace_ids: Sequence[int]) -> Stored:
+        known = self._history.rows(_KNOWN, [[f"{trace_id:032x}" for trace_id in trace_ids]])
+        if not known:
+            return []
+        return list(self._history.stored_spans([int(trace_id, 16) for (trace_id,) in known]))
+
+    def _write(self, rows: Rows) -> None:
+        sessions = rows.prepared.sessions
+        if self._in_the_end(partial(self._add, rows)) is None:
+            return
+        self._done = rows.done
+        self._suspects.counted(rows.done)
+        self._state.counted(rows.num_new, rows.share, sessions)
+        self._journal.release(rows.done)
+        self._feeder.counted(rows.share, rows.done)
+        self._changes.add(sessions)
+
+    def _add(self, rows: Rows) -> bool:
+        if rows.prepared.trace_ids:
+            self._history.add_prepared(rows.prepared)
+            self._history.recount()
+        return True
+
+    def _in_the_end(self, ask: Callable[[], T]) -> T | None:
+        """Return what the history answers, as soon as it does; ``None``: it is to stop before."""
+        while not self._state.is_finished:
+            try:
+                found = ask()
+            except HistoryError as error:  # noqa: PERF203 -- each attempt by itself
+                self._failed(error)
+            else:
+                self._state.fault(HISTORY, None)
+                return found
+        return None
+
+    def _failed(self, error: SessionAggError) -> None:
+        """Accept nothing while the history cannot be used, and try again."""
+        self._state.fault(HISTORY, str(error))
+        self._wait(_AGAIN_SECONDS)
+
+    def _forget(self) -> None:
+        """Delete sessions that are older than they are to be kept."""
+        if self._keep is None or time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + _FORGET_SECONDS
+        try:
+            self._history.forget_before(datetime.now(timezone.utc) - self._keep)
+        except HistoryError as error:
+            self._failed(error)
