@@ -1,0 +1,170 @@
+"""Rules and what fired: states, a preview of a new rule, paused and muted rules.
+
+Everything that changes something goes by callbacks, which are POSTs.  Where notifications go is
+only in the file of the server: nothing here shows or sets an address.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ALL, Input, Output, ctx, dcc, html, no_update
+from dash import State as Given
+
+from otel_session_agg._alerts.engine import AlertEngine
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._page.alert_parts import (
+    FIELDS,
+    fired_table,
+    form,
+    previewed,
+    rules_table,
+    said,
+)
+from otel_session_agg._page.parts import aria, chip, message, page_title, panel
+from otel_session_agg._page.services import Services
+from otel_session_agg._page.threads import on_thread
+from otel_session_agg._page.views import Csv, View
+from otel_session_agg._views.address import State, parse
+from otel_session_agg._views.reads import Reads
+
+__all__ = ["VIEW"]
+
+_REFRESH_MS = 5000
+_MUTE_SECONDS = 3600.0
+_MAX_FIRED = 100
+_MAX_EXPORTED = 1000
+_COLUMNS = (
+    "fired_at", "resolved_at", "state", "rule", "severity", "target", "segment", "reason",
+    "outcome", "sessions",
+)  # fmt: skip
+
+
+def _engine(services: Services) -> AlertEngine | None:
+    found = services.more.get("alerts")
+    return found if isinstance(found, AlertEngine) else None
+
+
+def _layout(state: State, services: Services) -> Any:
+    engine = _engine(services)
+    if engine is None:
+        return html.Div([page_title("Alerts"), message("This server checks no rules")])
+    return html.Div(
+        [
+            dcc.Interval(id="alerts-tick", interval=_REFRESH_MS),
+            html.Div(id="alerts-said", **aria(live="polite")),
+            html.Div(_now(engine, state), id="alerts-now", className="stack"),
+            panel("A new rule", "tried on the history before it is kept", form(engine.channels())),
+        ]
+    )
+
+
+def _now(engine: AlertEngine, state: State) -> list[Any]:
+    """Return what changes by itself: the rules and what fired."""
+    rules, fired = engine.rules(), engine.fired(_MAX_FIRED)
+    number = sum(rule["state"] == "triggered" for rule in rules)
+    chips = [chip(f"{number} triggered", "bad" if number else "good")]
+    for channel in engine.channels():
+        waits = channel["waiting"]
+        text = f"{channel['name']} ({channel['kind']})" + (f": {waits} wait" if waits else "")
+        chips.append(chip(text, "warn" if waits else "plain", "where notifications go"))
+    problem = engine.problem
+    return [
+        page_title("Alerts", chips),
+        message("Rules are not checked at the moment", problem, "bad") if problem else None,
+        panel("Rules", "checked when sessions change", rules_table(rules)),
+        panel("What fired", "the latest first", fired_table(fired, state)),
+    ]
+
+
+def _csv(state: State, history: Reads, services: Services) -> Csv:  # noqa: ARG001  of all views
+    engine = _engine(services)
+    fired = engine.fired(_MAX_EXPORTED) if engine is not None else []
+    rows = [
+        [tuple(one[name]) if name == "sessions" else one[name] for name in _COLUMNS]
+        for one in fired
+    ]
+    return Csv(_COLUMNS, rows)
+
+
+def _act(engine: AlertEngine, action: str, rule: str) -> str:
+    """Do what a button says; return what was done."""
+    if action == "mute":
+        engine.mute(rule, _MUTE_SECONDS)
+    else:
+        {
+            "pause": engine.pause,
+            "resume": engine.resume,
+            "unmute": engine.unmute,
+            "delete": engine.delete,
+        }[action](rule)
+    return {
+        "pause": "It is not checked any more",
+        "resume": "It is checked again",
+        "mute": "Nobody is notified for an hour",
+        "unmute": "Notifications are sent again",
+        "delete": "It is deleted; what it found stays",
+    }[action]
+
+
+def _register(app: Any, services: Services) -> None:
+    @app.callback(
+        Output("alerts-now", "children"),
+        Output("alerts-said", "children"),
+        Input("alerts-tick", "n_intervals"),
+        Input({"type": "alert", "action": ALL, "rule": ALL}, "n_clicks"),
+        Given("state", "data"),
+        prevent_initial_call=True,
+    )
+    @on_thread
+    def act(_: int | None, clicks: list[int | None], given: dict[str, str] | None) -> Any:
+        engine, asked = _engine(services), ctx.triggered_id
+        if engine is None or (not isinstance(asked, str) and not any(clicks)):
+            return no_update, no_update
+        found: Any = no_update
+        if not isinstance(asked, str) and asked is not None:
+            try:
+                found = said(asked["rule"], _act(engine, asked["action"], asked["rule"]))
+            except SessionAggError as error:
+                found = said(asked["rule"], str(error), "bad")
+        return _now(engine, _state_of(given)), found
+
+    @app.callback(
+        Output("alerts-preview", "children"),
+        Output("alerts-now", "children", allow_duplicate=True),
+        Input("alerts-try", "n_clicks"),
+        Input("alerts-save", "n_clicks"),
+        Given("state", "data"),
+        *(Given(f"alerts-{name}", "value") for name in FIELDS),
+        prevent_initial_call=True,
+    )
+    @on_thread
+    def make(
+        _try: int | None, _save: int | None, given: dict[str, str] | None, *values: Any
+    ) -> Any:
+        engine = _engine(services)
+        if engine is None or ctx.triggered_id is None:
+            return no_update, no_update
+        fields = dict(zip(FIELDS, values, strict=True))
+        return _made(engine, fields, _state_of(given), is_kept=ctx.triggered_id == "alerts-save")
+
+
+def _made(engine: AlertEngine, fields: dict[str, Any], state: State, *, is_kept: bool) -> Any:
+    """Try a rule, and keep it where that is asked for; return what is shown."""
+    name = str(fields.pop("name") or "").strip()
+    rule = {str(fields.pop("kind")): str(fields.pop("condition") or "").strip()}
+    rule |= {key: value for key, value in fields.items() if value not in (None, "")}
+    try:
+        if not is_kept:
+            return previewed(engine.preview(rule), state), no_update
+        engine.save(name, rule)
+    except SessionAggError as error:
+        return said("The rule is not understood", str(error), "bad"), no_update
+    return said(name, "It is kept, and checked from now on"), _now(engine, state)
+
+
+def _state_of(given: dict[str, str] | None) -> State:
+    return parse((given or {}).get("path"), (given or {}).get("search"))
+
+
+VIEW = View("alerts", "Alerts", _layout, _register, _csv)

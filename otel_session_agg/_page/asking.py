@@ -1,0 +1,98 @@
+"""What the parts of a view ask the history; what several of them need is asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from otel_session_agg._page.memo import Memo
+from otel_session_agg._page.services import Services
+from otel_session_agg._views.address import State
+from otel_session_agg._views.figures import (
+    Figures,
+    PeriodFigures,
+    figures_by_period,
+    figures_of,
+    period_for_times,
+)
+from otel_session_agg._views.outlier_flags import Norms, norms_of, num_outliers, segment_of
+from otel_session_agg._views.ranges import Shown, is_covered, shown
+from otel_session_agg._views.reads import Reads
+from otel_session_agg._views.selected import selected
+from otel_session_agg.analysis._periods import Period
+from otel_session_agg.analysis._source import Source
+
+__all__ = ["before_of", "figures_at", "period_at", "periods_at", "source_at"]
+
+_T = TypeVar("_T")
+_MEMO = Memo()
+_SLOW_MEMO = Memo(30.0)
+"""What is normal hardly changes."""
+
+
+def _once(
+    what: str, state: State, history: Reads, services: Services, ask: Callable[[Shown], _T]
+) -> _T:
+    """Return the answer to a question about what a state selects."""
+    key = (what, id(services), state.where, state.since, state.until)
+    return _MEMO.get(key, lambda: ask(shown(state, history, services.now())))
+
+
+def source_at(state: State, history: Reads, services: Services) -> Source:
+    """Return the sessions that a state selects."""
+    return selected(history, shown(state, history, services.now()).selection)
+
+
+def figures_at(state: State, history: Reads, services: Services) -> Figures:
+    """Return the figures of what a state selects."""
+    return _once(
+        "figures", state, history, services,
+        lambda _: figures_of(source_at(state, history, services), services.open_sessions),
+    )  # fmt: skip
+
+
+def before_of(state: State, history: Reads, services: Services) -> Figures | None:
+    """Return the figures of the time before, as long; ``None``: the history has not all of it."""
+
+    def ask(found: Shown) -> Figures | None:
+        before = found.before
+        if before is None or not is_covered(history, before):
+            return None
+        return figures_of(selected(history, before))
+
+    return _once("before", state, history, services, ask)
+
+
+def period_at(state: State, history: Reads, services: Services) -> Period | None:
+    """Return the period in which the sessions are shown; ``None``: there are none."""
+    return _once(
+        "period", state, history, services,
+        lambda _: period_for_times(source_at(state, history, services)),
+    )  # fmt: skip
+
+
+def periods_at(
+    state: State, history: Reads, services: Services
+) -> tuple[Period, list[PeriodFigures]] | None:
+    """Return the figures of each period; ``None``: there are no sessions."""
+
+    def ask(_: Shown) -> tuple[Period, list[PeriodFigures]] | None:
+        period = period_at(state, history, services)
+        if period is None:
+            return None
+        return period, figures_by_period(source_at(state, history, services), period)
+
+    return _once("periods", state, history, services, ask)
+
+
+def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int | None]:
+    """Return what is normal among the sessions that a state selects, and how many stand out."""
+    segment = segment_of(state.by)
+    key = ("norms", id(services), state.where, state.since, state.until, segment)
+
+    def ask() -> tuple[Norms, int | None]:
+        sessions = source_at(state, history, services)
+        norms = norms_of(sessions, segment)
+        return norms, num_outliers(sessions, norms)
+
+    return _SLOW_MEMO.get(key, ask)

@@ -1,0 +1,234 @@
+// What the page does by itself: the address as the state, themes of figures, dragging, completion.
+(function () {
+  "use strict";
+  const none = () => window.dash_clientside.no_update;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  function themeOf(search) {
+    const given = new URLSearchParams(search || "").get("theme");
+    return given === "light" || given === "dark" ? given : dark.matches ? "dark" : "light";
+  }
+
+  // Colours of the light theme to those of the dark one, as the page states them.
+  let pairs = null;
+  function darkOf(color) {
+    if (pairs === null) {
+      const text = getComputedStyle(document.documentElement).getPropertyValue("--pairs");
+      const found = text.replace(/['"\s]*$|^['"\s]*/g, "").split(",").map((pair) => pair.trim().split(/\s+/));
+      pairs = new Map(found);
+    }
+    return pairs.get(color) || color;
+  }
+  function themed(value) {
+    if (typeof value === "string") return value[0] === "#" ? darkOf(value) : value;
+    if (Array.isArray(value)) return value.map(themed);
+    if (value && typeof value === "object") {
+      if (value.bdata !== undefined) return value;
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, themed(one)]));
+    }
+    return value;
+  }
+
+  function triggered() {
+    const context = window.dash_clientside.callback_context;
+    return context.triggered.length ? context.triggered[0] : null;
+  }
+  function chartOf(charts) {
+    const one = triggered();
+    if (!one) return null;
+    let key;
+    try { key = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).chart; } catch (error) { return null; }
+    const chart = charts.find((given) => given && given.key === key);
+    return chart ? { chart, value: one.value } : null;
+  }
+  function changed(search) {
+    return search === window.location.search ? none() : search;
+  }
+  function written(fields) {
+    const text = fields.toString();
+    return text ? "?" + text : "";
+  }
+  function iso(text) {
+    return String(text).trim().replace(" ", "T").replace(/(\.\d{3})\d*$/, "$1").replace(/\.0+$/, "") + "Z";
+  }
+  function figure(number) {
+    return Number(number.toPrecision(4)).toString();
+  }
+
+  let chosen = null;
+
+  // What a grid keeps in the address without that the view is shown again.
+  const own = ["theme", "sort", "cols"];
+  function shownBy(search) {
+    const fields = new URLSearchParams(search || "");
+    own.forEach((name) => fields.delete(name));
+    return written(fields);
+  }
+  function announce() {
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+  function go(href) {
+    window.history.pushState({}, "", href);
+    announce();
+    window.scrollTo(0, 0);
+  }
+  function keep(name, value) {
+    const fields = new URLSearchParams(window.location.search);
+    if ((fields.get(name) || "") === value) return;
+    value ? fields.set(name, value) : fields.delete(name);
+    window.history.replaceState({}, "", window.location.pathname + written(fields));
+    announce();
+  }
+  function sessionHref(id) {
+    const fields = new URLSearchParams(window.location.search);
+    ["sort", "cols", "only"].forEach((name) => fields.delete(name));
+    fields.set("id", id);
+    return "/session" + written(fields);
+  }
+
+  const components = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  components.SessionLink = function (props) {
+    if (!props.data) return null;
+    const href = sessionHref(props.data.id);
+    return window.React.createElement("a", {
+      href: href,
+      title: props.value,
+      onClick: function (event) {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+        event.preventDefault();
+        go(href);
+      },
+    }, props.value);
+  };
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    explorer: {
+      state: function (path, search, before) {
+        // Links were made before the theme was chosen: it stays, and is in the address.
+        const given = new URLSearchParams(search || "").get("theme");
+        chosen = given || chosen;
+        if (chosen && !given) setTimeout(() => keep("theme", chosen), 0);
+        const now = { path: path || "/", search: search || "", shown: shownBy(search) };
+        return before && before.path === now.path && before.shown === now.shown ? none() : now;
+      },
+      tick: function (number) {
+        return !number || document.hidden ? none() : number;
+      },
+      theme: function (search) {
+        const theme = themeOf(search);
+        document.body.dataset.agThemeMode = theme;
+        return [theme, theme];
+      },
+      controls: function (submitted, range, by, clicks, where) {
+        const one = triggered();
+        if (!one || one.value === null || one.value === undefined) return none();
+        const fields = new URLSearchParams(window.location.search);
+        const control = one.prop_id.split(".")[0];
+        if (control === "where") {
+          if (!one.value) return none();
+          const input = document.getElementById("where");  // what is there now, whatever has come through
+          where = input ? input.value : where;
+          where && where.trim() ? fields.set("where", where.trim()) : fields.delete("where");
+        } else if (control === "range") {
+          const shown = document.getElementById("range");
+          if (range === "given" || (shown && range === shown.dataset.shown && !fields.has("from"))) return none();
+          fields.set("from", range);
+          fields.delete("to");
+        } else if (control === "by") {
+          if (by === (fields.get("by") || "model")) return none();
+          fields.set("by", by);
+        } else {
+          if (!clicks) return none();
+          fields.set("theme", themeOf(window.location.search) === "dark" ? "light" : "dark");
+        }
+        return changed(written(fields));
+      },
+      complete: function (text, names) {
+        const typed = text || "";
+        const word = (typed.match(/[A-Za-z_][\w.]*$/) || [""])[0];
+        if (!word || !names) return [];
+        const low = word.toLowerCase();
+        const before = typed.slice(0, typed.length - word.length);
+        if ((before.match(/'/g) || []).length % 2) return [];
+        return names.filter((name) => name.toLowerCase().includes(low) && name !== word)
+          .sort((a, b) => a.toLowerCase().indexOf(low) - b.toLowerCase().indexOf(low))
+          .slice(0, 12).map((name) => before + name + " ");
+      },
+      draw: function (drawn, theme, chart) {
+        if (!drawn) return [none(), none(), none(), none()];
+        const said = drawn.error || drawn.empty;
+        const classes = "chart" + (drawn.error ? " error" : said ? " empty" : "") + (chart.opens ? " opens" : "");
+        if (said) return [{ data: [], layout: {} }, classes, said, none()];
+        const shown = theme === "dark" ? themed(drawn.figure) : drawn.figure;
+        const layout = Object.assign({}, shown.layout, { autosize: true, dragmode: chart.drag.length ? "zoom" : false });
+        const axes = Object.keys(layout).filter((name) => /^[xy]axis/.test(name));
+        for (const name of axes) {
+          const isDragged = chart.drag.some((pair) => name.startsWith(pair[0]));
+          layout[name] = Object.assign({}, layout[name], { fixedrange: !isDragged });
+        }
+        return [{ data: shown.data, layout: layout }, classes, "", drawn.note || chart.note];
+      },
+      drag: function (all, charts) {
+        const found = chartOf(charts);
+        if (!found || !found.value) return none();
+        const fields = new URLSearchParams(window.location.search);
+        const conditions = [];
+        let isChanged = false;
+        for (const [axis, column] of found.chart.drag) {
+          let low = found.value[axis + "axis.range[0]"], high = found.value[axis + "axis.range[1]"];
+          if (low === undefined || high === undefined) continue;
+          isChanged = true;
+          if (column === "start_time") {
+            fields.set("from", iso(low));
+            fields.set("to", iso(high));
+          } else {
+            const scale = column === "duration" ? 1000 : 1;
+            low = Math.pow(10, Number(low)) * scale;
+            high = Math.pow(10, Number(high)) * scale;
+            conditions.push(`${column} >= ${figure(low)} and ${column} < ${figure(high)}`);
+          }
+        }
+        if (!isChanged) return none();
+        if (conditions.length) {
+          const before = (fields.get("where") || "").trim();
+          fields.set("where", [...(before ? [/\bor\b/i.test(before) ? `(${before})` : before] : []), ...conditions].join(" and "));
+        }
+        return changed(written(fields));
+      },
+      open: function (all, charts) {
+        const found = chartOf(charts);
+        if (!found || !found.value || !found.chart.opens) return none();
+        const point = found.value.points && found.value.points[0];
+        const id = point && Array.isArray(point.customdata) ? point.customdata[0] : null;
+        if (typeof id !== "string") return none();
+        go(sessionHref(id));
+        return none();
+      },
+      gridState: function (request) {
+        const sort = ((request && request.sortModel) || []).map((one) => (one.sort === "desc" ? "-" : "") + one.colId).join(",");
+        keep("sort", sort === "-cost" ? "" : sort);
+        return none();
+      },
+      gridColumns: function (shown, columns) {
+        keep("cols", ["session", ...shown.filter((name) => name !== "session")].join(","));
+        return columns.map((one) => ({ colId: one.field, hide: one.field !== "session" && one.field !== "flag" && !shown.includes(one.field) }));
+      },
+      gridSelected: function (rows) {
+        const number = (rows || []).length;
+        return [number ? `Export ${number} selected` : "Export selected", !number];
+      },
+    },
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Enter" && event.target.classList && event.target.classList.contains("ag-cell")) {
+      const link = event.target.querySelector("a[href]");
+      if (link) link.click();
+    }
+    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
+    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const where = document.getElementById("where");
+      if (where) { event.preventDefault(); where.focus(); }
+    }
+  });
+})();

@@ -1,0 +1,50 @@
+// What buttons of views do by themselves.
+(function () {
+  "use strict";
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    views: {
+      go: function () {
+        const none = window.dash_clientside.no_update;
+        const one = window.dash_clientside.callback_context.triggered[0];
+        if (!one || !one.value) return none;
+        let to;
+        try { to = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).to; } catch (error) { return none; }
+        const theme = new URLSearchParams(window.location.search).get("theme");
+        const fields = new URLSearchParams(to);
+        if (theme) fields.set("theme", theme);
+        const search = "?" + fields.toString();
+        return search === window.location.search ? none : search;
+      },
+      png: function () {
+        const none = window.dash_clientside.no_update;
+        const one = window.dash_clientside.callback_context.triggered[0];
+        if (!one || !one.value || !window.Plotly) return none;
+        let key;
+        try { key = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).chart; } catch (error) { return none; }
+        const id = JSON.stringify({ chart: key, type: "graph" });
+        const place = document.getElementById(id);
+        const plot = place && place.querySelector(".js-plotly-plot");
+        const title = place && place.closest(".panel") && place.closest(".panel").querySelector("h2");
+        const name = (title ? title.textContent : "chart").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) || "chart";
+        if (plot) window.Plotly.downloadImage(plot, { format: "png", scale: 2, width: plot.offsetWidth, height: plot.offsetHeight, filename: name });
+        return none;
+      },
+      field: function () {
+        const none = window.dash_clientside.no_update;
+        const fields = new URLSearchParams(window.location.search);
+        let isChanged = false;
+        for (const one of window.dash_clientside.callback_context.triggered) {
+          let id;
+          try { id = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))); } catch (error) { continue; }
+          const before = fields.has(id.key) ? fields.get(id.key) : id.default;
+          const now = one.value === null || one.value === undefined ? "" : String(one.value).trim();
+          if (now === before || !id.key) continue;
+          now ? fields.set(id.key, now) : fields.delete(id.key);
+          if (id.key === "key") { fields.delete("a"); fields.delete("b"); }
+          isChanged = true;
+        }
+        return isChanged ? "?" + fields.toString() : none;
+      },
+    },
+  });
+})();

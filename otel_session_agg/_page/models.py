@@ -1,0 +1,9 @@
+"""What sessions came to under each model."""
+
+from __future__ import annotations
+
+from otel_session_agg._page.named import view_by
+
+__all__ = ["VIEW"]
+
+VIEW = view_by("model", "models", "Models")

@@ -1,0 +1,184 @@
+"""The views of users, models, tools and agents: what sessions came to under each name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from otel_session_agg._history.columns import literal
+from otel_session_agg._page.asking import period_at, source_at
+from otel_session_agg._page.named_figures import calls_figure
+from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
+from otel_session_agg._page.parts import link, message, page_title, panel
+from otel_session_agg._page.services import Services
+from otel_session_agg._page.tables import Head, table
+from otel_session_agg._page.views import Csv, View
+from otel_session_agg._untrusted.formatting import duration, short
+from otel_session_agg._views.address import State
+from otel_session_agg._views.named import SORTS, Named, cost_by_period, dearest, named
+from otel_session_agg._views.reads import Reads
+from otel_session_agg.analysis._figures import over_time_figure, split_figure
+from otel_session_agg.analysis._numbers import exact, money
+from otel_session_agg.analysis._source import NONE
+
+__all__ = ["cost_over_time", "dearest_of", "most_called", "view_by"]
+
+_MAX_ROWS = 200
+_MAX_EXPORTED = 100_000
+_MAX_CHARS = 80
+_MAX_BARS = 12
+_MAX_COLORS = 8
+_TIME = (("x", "start_time"),)
+_FIELDS = Named._fields
+
+
+def cost_over_time(key: str | None) -> Drawing:
+    """Return what draws the cost of each period by a key; ``None``: by that of the state."""
+
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        period = period_at(state, history, services)
+        if period is None:
+            return Drawn(None)
+        by = key or state.by or "model"
+        rows = cost_by_period(source_at(state, history, services), by, _MAX_COLORS, period)
+        if not rows:
+            return Drawn(None, empty="No cost is known")
+        return Drawn(over_time_figure(rows, period), f"each {period.name}, by {short(by, 30)}, USD")
+
+    return draw
+
+
+def dearest_of(key: str) -> Drawing:
+    """Return what draws the known cost under each of the dearest names."""
+
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        rows = dearest(source_at(state, history, services), key, _MAX_BARS)
+        if not rows:
+            return Drawn(None, empty=f"There is no {key}")
+        return Drawn(split_figure(rows))
+
+    return draw
+
+
+def most_called(key: str) -> Drawing:
+    """Return what draws how often each tool was called; what no tool made is left out."""
+
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        found = named(source_at(state, history, services), key, "calls", _MAX_BARS)
+        rows = [row for row in found.rows if row.name != NONE and row.calls]
+        if not rows:
+            return Drawn(None, empty=f"No {key} was called")
+        return Drawn(calls_figure(rows))
+
+    return draw
+
+
+def view_by(key: str, name: str, title: str) -> View:
+    """Return the view by ``model``, ``agent``, ``tool`` or ``user``."""
+    charts = (
+        Chart(f"{name}-time", f"Cost by {key}", cost_over_time(key), drag=_TIME),
+        Chart(f"{name}-dearest", f"The dearest {name}", dearest_of(key), "USD"),
+    )
+
+    def layout(state: State, services: Services) -> Any:
+        with services.reader() as history:
+            sessions = source_at(state, history, services)
+            found = named(sessions, key, state.more.get("sort", "cost"), _MAX_ROWS)
+        if not found.rows:
+            return html.Div([page_title(title), message("No sessions here")])
+        more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
+        rows = [_cells(row, key, state) for row in found.rows]
+        return html.Div(
+            [
+                page_title(title),
+                html.Div([chart(one) for one in charts], className="grid"),
+                panel(title, f"{found.total:,}{more}; a session counts for each of its {name}",
+                      table(_heads(key, state), rows, title)),
+            ]
+        )  # fmt: skip
+
+    def csv(state: State, history: Reads, services: Services) -> Csv:
+        sort = state.more.get("sort", "cost")
+        found = named(source_at(state, history, services), key, sort, _MAX_EXPORTED)
+        return Csv([key, *_FIELDS[1:]], found.rows)
+
+    def register(_app: Any, _services: Services) -> None:
+        register_charts(charts)
+
+    return View(name, title, layout, register, csv)
+
+
+def _heads(key: str, state: State) -> list[Head]:
+    sort = state.more.get("sort", "cost")
+    is_part = key != "user"
+
+    def by(name: str, title: str, meaning: str = "") -> Head:
+        href = state.with_more(sort=name).href()
+        is_sorted = name == (sort if sort in SORTS else "cost")
+        return Head(title, name != "name", href, is_sorted, meaning)
+
+    return [
+        by("name", key.capitalize()),
+        by("cost", "Cost USD", "known cost; with a plus: calls without a price"),
+        Head("Cost / session", is_number=True),
+        by("sessions", "Sessions"),
+        by("calls", "Calls", "model calls" if key != "tool" else "calls of the tool"),
+        by("tokens", "Tokens"),
+        Head("From a cache", is_number=True, meaning="share of prompt tokens"),
+        by("errors", "Errors"),
+        Head("Time / call" if is_part else "Median duration", is_number=True),
+        by("last", "Last session, UTC"),
+    ]
+
+
+def _cells(row: Named, key: str, state: State) -> list[Any]:
+    cached = row.cache_share
+    return [
+        link(short(row.name, _MAX_CHARS), _sessions_of(row.name, key, state), title=row.name[:400]),
+        html.Span(
+            "unknown" if row.cost is None else money(row.cost) + (" +" if row.unpriced else ""),
+            title=_about_cost(row),
+        ),
+        money(row.average_cost),
+        f"{row.sessions:,}",
+        f"{row.calls:,}",
+        f"{row.tokens:,}",
+        "" if cached is None else f"{cached:.0%}",
+        html.Span(
+            f"{row.errors:,}" + (f" ({row.error_share:.1%})" if row.error_share else ""),
+            className="bad-text" if row.errors else "dead",
+        ),
+        _time(row, key),
+        "" if row.last is None else f"{row.last:%Y-%m-%d %H:%M}",
+    ]
+
+
+def _time(row: Named, key: str) -> str:
+    if not row.duration:
+        return ""
+    if key == "user":
+        return duration(row.duration)
+    return duration(row.duration / row.calls) if row.calls else ""
+
+
+def _about_cost(row: Named) -> str:
+    known = "no cost is known" if row.cost is None else f"{exact(row.cost)} USD"
+    return known + (f", and {row.unpriced:,} calls without a price" if row.unpriced else "")
+
+
+_CONDITIONS = {
+    "model": "list_contains(models, {0})",
+    "user": "user = {0}",
+}
+"""What finds the sessions of a name; those of a tool or agent have no column."""
+
+
+def _sessions_of(name: str, key: str, state: State) -> str:
+    """Return where the sessions of a name are shown; of a tool or agent: all of them."""
+    form = _CONDITIONS.get(key)
+    if form is None:
+        return state.going_to("sessions").href()
+    condition = "user IS NULL" if (key, name) == ("user", "none") else form.format(literal(name))
+    where = condition if state.where is None else f"({state.where}) and {condition}"
+    return State("sessions", where, state.since, state.until, state.by, state.theme).href()

@@ -1,0 +1,183 @@
+"""The charts of the overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from otel_session_agg._page.asking import norms_at, periods_at, source_at
+from otel_session_agg._page.named import cost_over_time, dearest_of, most_called
+from otel_session_agg._page.panels import Chart, Drawing, Drawn
+from otel_session_agg._page.services import Services
+from otel_session_agg._views.address import State
+from otel_session_agg._views.figures import PeriodFigures
+from otel_session_agg._views.outlier_flags import reasons_of, segment_of, standing_out
+from otel_session_agg._views.reads import Reads
+from otel_session_agg.analysis._charts import points_at
+from otel_session_agg.analysis._distributions import (
+    METRICS,
+    cost_against_duration,
+    distribution_of,
+)
+from otel_session_agg.analysis._figures import figure
+from otel_session_agg.analysis._outliers import find_outliers
+from otel_session_agg.analysis._panels import _left_out as left_out
+from otel_session_agg.analysis._periods import Period
+from otel_session_agg.analysis._spread_figures import against_figure, distribution_figure
+from otel_session_agg.analysis._style import color
+from otel_session_agg.analysis._style import line as line_style
+
+__all__ = ["CHARTS"]
+
+_MAX_OUTLIERS = 100
+_TIME = (("x", "start_time"),)
+_NOTHING = Drawn(None)
+_FORMATS = {
+    "minute": "%a %d %b, %H:%M", "hour": "%a %d %b, %H:%M", "day": "%a %d %b %Y",
+    "week": "week from %d %b %Y", "month": "%B %Y", "year": "%Y",
+}  # fmt: skip
+
+
+Line = tuple[str, str, Callable[[PeriodFigures], float | None]]
+"""Name, colour, and the value of a period; unknown ones are gaps."""
+
+
+def _over_time(
+    kind: str, lines: tuple[Line, ...], axis: dict[str, Any], hover: str, **more: Any
+) -> Drawing:
+    """Return what draws figures of each period as lines or stacked bars."""
+
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        found = periods_at(state, history, services)
+        if found is None:
+            return _NOTHING
+        period, rows = found
+        return Drawn(
+            figure(
+                [_series(kind, line, rows, hover) for line in lines],
+                hovermode="x unified",
+                barmode="stack",
+                bargap=0.22,
+                showlegend=len(lines) > 1,
+                xaxis={"type": "date", "hoverformat": _FORMATS[period.name]},
+                yaxis={"rangemode": "tozero", **axis},
+                **more,
+            ),
+            _each(period),
+        )
+
+    return draw
+
+
+def _each(period: Period) -> str:
+    return f"each {period.name}"
+
+
+def _series(kind: str, line: Line, rows: list[PeriodFigures], hover: str) -> dict[str, Any]:
+    name, key, value = line
+    series: dict[str, Any] = {
+        "name": name,
+        "x": [row.start.isoformat(timespec="minutes") for row in rows],
+        "y": [value(row) for row in rows],
+        "hovertemplate": hover,
+    }
+    if kind == "bar":
+        return {**series, "type": "bar", "marker": {"color": color(key)}}
+    return {**series, **line_style(series["y"], color(key))}
+
+
+def _seconds(name: str) -> Callable[[PeriodFigures], float | None]:
+    def value(row: PeriodFigures) -> float | None:
+        found = getattr(row.figures, f"{name}_duration")
+        return None if found is None else found / 1000
+
+    return value
+
+
+def _uncached(row: PeriodFigures) -> float:
+    return (row.figures.prompt_tokens or 0) - row.figures.cache_read_tokens
+
+
+def _distribution(name: str) -> Drawing:
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        found = distribution_of(source_at(state, history, services), METRICS[name])
+        if not found.counts:
+            return Drawn(None, empty=f"No {name} is known")
+        return Drawn(distribution_figure(found), f"{left_out(found)}; drag to filter")
+
+    return draw
+
+
+def _against(state: State, history: Reads, services: Services) -> Drawn:
+    sessions = source_at(state, history, services)
+    cells = cost_against_duration(sessions)
+    if not cells:
+        return Drawn(None, empty="No session has a known cost and a duration")
+    segment = segment_of(state.by)
+    if segment is None:
+        norms, _ = norms_at(state, history, services)
+        ids = standing_out(sessions, norms, _MAX_OUTLIERS)
+        reasons = reasons_of(sessions, ids, norms, None)
+    else:
+        outliers = find_outliers(sessions, segment, _MAX_OUTLIERS)
+        reasons = {one.session: one.reason for one in outliers}
+    return Drawn(against_figure(cells, points_at(sessions, reasons)))
+
+
+_SHARE = {"tickformat": ".0%", "range": [0, None]}
+
+CHARTS = (
+    Chart("cost", "Cost", cost_over_time(None), drag=_TIME),
+    Chart(
+        "duration", "Session duration",
+        _over_time("line", (
+            ("p50", "series-1", _seconds("p50")), ("p95", "series-3", _seconds("p95")),
+            ("p99", "series-2", _seconds("p99")),
+        ), {"ticksuffix": " s"}, "%{y:,.1~f} s"),
+        drag=_TIME,
+    ),
+    Chart("spread-cost", "Cost of a session", _distribution("cost"), drag=(("x", "cost"),)),
+    Chart(
+        "against", "Cost against duration", _against, "click an outlier to open it",
+        drag=(("x", "duration"), ("y", "cost")), opens=True,
+    ),
+    Chart(
+        "tokens", "Tokens",
+        _over_time("bar", (
+            ("prompt", "series-1", _uncached),
+            ("prompt from a cache", "series-5", lambda row: row.figures.cache_read_tokens),
+            ("completion", "series-2", lambda row: row.figures.completion_tokens),
+        ), {"tickformat": "~s"}, "%{y:,}"),
+        drag=_TIME,
+    ),
+    Chart(
+        "sessions", "Sessions",
+        _over_time("bar", (
+            ("without errors", "series-1",
+             lambda row: row.figures.sessions - row.figures.sessions_failed),
+            ("with errors", "bad", lambda row: row.figures.sessions_failed),
+        ), {"tickformat": ","}, "%{y:,}"),
+        drag=_TIME,
+    ),
+    Chart("by-model", "Cost by model", dearest_of("model"), "USD"),
+    Chart("by-tool", "Tools", most_called("tool"), "calls"),
+    Chart(
+        "cache", "Prompt tokens from a cache",
+        _over_time("line", (("share", "series-5", lambda row: row.figures.cache_share),),
+                   _SHARE, "%{y:.1%}"),
+        drag=_TIME,
+    ),
+    Chart(
+        "errors", "Sessions with errors and with feedback",
+        _over_time("line", (
+            ("with errors", "bad", lambda row: row.figures.error_share),
+            ("with feedback", "series-3", lambda row: row.figures.feedback_share),
+        ), _SHARE, "%{y:.1%}"),
+        drag=_TIME,
+    ),
+    Chart(
+        "spread-duration", "Duration of a session", _distribution("duration"),
+        drag=(("x", "duration"),),
+    ),
+    Chart("spread-tokens", "Tokens of a session", _distribution("tokens"), drag=(("x", "tokens"),)),
+)  # fmt: skip

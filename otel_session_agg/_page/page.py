@@ -1,0 +1,187 @@
+"""`build_page`: the page as a part of the server's application.
+
+Dash has an application of its own below the server's, after all other routes, so that nothing it
+adds (hooks, routes) touches ingestion or the API.  The path of every view leads to the same page,
+whose script reads the address.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from dash import Dash, Input, Output, State, no_update
+from dash.backends._fastapi import FastAPIDashServer
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._history.sources import Selection
+from otel_session_agg._page import cards, exporting, grids, panels, shell
+from otel_session_agg._page.parts import message
+from otel_session_agg._page.services import Services
+from otel_session_agg._page.styles import index_page
+from otel_session_agg._page.threads import on_thread
+from otel_session_agg._page.views import View, views
+from otel_session_agg._views import address
+from otel_session_agg._views.names import Names, names_of
+from otel_session_agg._views.ranges import shown_range
+
+__all__ = ["build_page"]
+
+_LOGGER = logging.getLogger(__name__)
+_NAMES_SECONDS = 20.0
+
+
+def build_page(app: FastAPI, services: Services) -> Dash:
+    """Add the page to an application, after all of its other routes: it answers for the rest.
+
+    Its scripts and styles are of the same origin, and no inline script is but those whose hashes
+    ``csp_hashes()`` of what is returned states; styles are made in attributes, too.
+
+    Args:
+        app: The application of the server.
+        services: Where the page reads, and what the server can do.
+
+    """
+    dash = _dash(services)
+    app.mount("/", _Addresses(dash.server))
+    return dash
+
+
+class _Backend(FastAPIDashServer):
+    """Dash's own, without a web socket, which no callback of the page uses."""
+
+    websocket_capability = False
+
+    @staticmethod
+    def create_app(name: str = "", config: dict[str, Any] | None = None) -> FastAPI:  # noqa: ARG004
+        """Return the application that has the routes of the page, and no other."""
+        return FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+
+def _dash(services: Services) -> Dash:
+    dash = Dash(
+        __name__,
+        backend=_Backend,
+        on_error=_failed,
+        assets_folder=str(Path(__file__).with_name("assets")),
+        index_string=index_page(),
+        title="otel-session-agg",
+        update_title="",
+        suppress_callback_exceptions=True,
+        add_log_handler=False,
+        enable_mcp=False,
+        compress=False,
+    )
+    dash.layout = shell.shell(is_live=services.is_live)
+    _register(dash, services)
+    shell.register(dash, services)
+    panels.register(dash, services)
+    cards.register(dash, services)
+    grids.register(dash, services)
+    exporting.register(dash, services)
+    for view in views().values():
+        view.register(dash, services)
+    return dash
+
+
+def _failed(error: Exception) -> None:
+    """Log what a callback raised; the browser shows what is there."""
+    _LOGGER.error("a callback of the page failed", exc_info=error)
+
+
+def _not_shown(error: Exception) -> tuple[Any, Any, Any]:
+    """Return what is said in the place of a view; header and navigation stay."""
+    _failed(error)
+    said = message("This could not be shown", "The log of the server says why.", "bad")
+    return no_update, no_update, said
+
+
+class _Addresses:
+    """Answer the paths of all views with the one page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].strip("/") in views():
+            scope = {**scope, "path": "/", "raw_path": b"/"}
+        await self._app(scope, receive, send)
+
+
+class _KnownNames:
+    """The names of a history, asked for now and then."""
+
+    def __init__(self, services: Services) -> None:
+        self._services, self._lock = services, Lock()
+        self._names, self._until = Names((), ()), float("-inf")
+
+    def get(self) -> Names:
+        """Return the names, which may be some seconds old."""
+        now = self._services.now().timestamp()
+        with self._lock:
+            if now < self._until:
+                return self._names
+            self._until = now + _NAMES_SECONDS
+        with self._services.reader() as history:
+            self._names = names_of(history)
+        return self._names
+
+
+def _register(dash: Any, services: Services) -> None:
+    """Register what shows the state: the header, the navigation and the view."""
+    known = _KnownNames(services)
+
+    @dash.callback(
+        Output("header", "children"),
+        Output("sidebar", "children"),
+        Output("view", "children"),
+        Input("state", "data"),
+        State("theme", "data"),
+        on_error=_not_shown,
+    )
+    @on_thread
+    def show(given: dict[str, str] | None, _theme: object) -> tuple[Any, Any, Any]:
+        if given is None:
+            return no_update, no_update, no_update
+        state = address.parse(given.get("path"), given.get("search"))
+        return _shown(state, services, known)
+
+
+def _shown(state: address.State, services: Services, known: _KnownNames) -> tuple[Any, Any, Any]:
+    sidebar, is_live = shell.sidebar(state), services.is_live
+    try:
+        names = known.get()
+        with services.reader() as history:
+            automatic = shown_range(history, services.now())
+            error = _error_of(state, history)
+        head = shell.header(state, names, automatic, error, is_live=is_live)
+        if error is not None:
+            return head, sidebar, message("The filter is not understood", error, "bad")
+        view = views().get(state.view)
+        if view is None:
+            return head, sidebar, message("There is no such view")
+        return head, sidebar, _layout(view, state, services)
+    except SessionAggError as error:
+        head = shell.header(state, Names((), ()), "all", None, is_live=is_live)
+        return head, sidebar, message("The history cannot be read", str(error), "bad")
+
+
+def _layout(view: View, state: address.State, services: Services) -> Any:
+    try:
+        return view.layout(state, services)
+    except SessionAggError as error:
+        return message("This cannot be shown", str(error), "bad")
+
+
+def _error_of(state: address.State, history: Any) -> str | None:
+    if state.where is None:
+        return None
+    try:
+        history.filtered(Selection(where=state.where))
+    except SessionAggError as error:
+        return str(error)
+    return None

@@ -1,0 +1,39 @@
+"""What the page is given by the server that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from otel_session_agg._views.live import Status
+from otel_session_agg._views.reads import Reads
+
+__all__ = ["Services"]
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where views read, and what the server can do."""
+
+    reader: Callable[[], AbstractContextManager[Reads]]
+    """Lends the history to one question; called from worker threads, several at once."""
+    is_live: bool = False
+    """Whether spans are received, so that figures change."""
+    status: Callable[[], Status] | None = None
+    """How the server is; ``None``: it receives nothing."""
+    now: Callable[[], datetime] = field(default=_now)
+    """The time, in UTC."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """What single views need beside it, by the name of the view."""
+
+    @property
+    def open_sessions(self) -> Mapping[str, float]:
+        """The sessions that are known to be open: when their last span came, as Unix time."""
+        return self.status().open_sessions if self.status is not None else {}

@@ -1,0 +1,205 @@
+"""What is around every view: header, navigation, and the address as the state of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html
+
+from otel_session_agg._page.parts import aria, link
+from otel_session_agg._page.services import Services
+from otel_session_agg._page.views import navigation
+from otel_session_agg._views import address
+from otel_session_agg._views.names import Names
+
+__all__ = ["header", "register", "shell", "sidebar"]
+
+_RANGES = {
+    "1h": "last hour",
+    "6h": "last 6 hours",
+    "24h": "last 24 hours",
+    "7d": "last 7 days",
+    "14d": "last 14 days",
+    "30d": "last 30 days",
+    "90d": "last 90 days",
+    "all": "all time",
+}
+_PARENTS = {"session": "sessions"}
+"""Views that the navigation has under another one."""
+_REFRESH_MS = 30_000
+"""How often a page that is looked at asks for its figures again, where these change."""
+_GIVEN = "given"
+"""The value of the range that is stated by times."""
+
+
+def shell(*, is_live: bool) -> Any:
+    """Return the page without a view."""
+    return dmc.MantineProvider(
+        id="provider",
+        theme={"primaryColor": "indigo", "fontFamily": "var(--font)", "defaultRadius": "sm"},
+        children=[
+            dcc.Location(id="address", refresh="callback-nav"),
+            dcc.Store(id="state"),
+            dcc.Store(id="theme"),
+            dcc.Store(id="tick"),
+            dcc.Interval(id="pulse", interval=_REFRESH_MS, disabled=not is_live),
+            dcc.Download(id="download"),
+            html.A("Skip to the view", href="#view", className="skip"),
+            html.Header(id="header", children=_brand(is_live=False)),
+            html.Div(
+                [
+                    html.Nav(id="sidebar", **aria(label="Views")),
+                    html.Main(id="view", tabIndex="-1"),
+                ],
+                className="columns",
+            ),
+        ],
+    )
+
+
+def _brand(*, is_live: bool) -> list[Any]:
+    badge = html.Span(
+        [html.Span(className="dot"), "LIVE" if is_live else "STORED"],
+        className=f"badge {'live' if is_live else ''}",
+        title="Spans are received, figures change" if is_live else "Figures of stored traces",
+    )
+    return [html.Span("otel-session-agg", className="brand"), badge]
+
+
+def sidebar(state: address.State) -> list[Any]:
+    """Return the links to all views, with the same filter."""
+    shown = _PARENTS.get(state.view, state.view)
+    return [
+        html.Span(
+            link(
+                view.title,
+                state.going_to(view.name).href(),
+                className="nav-link" + (" active" if view.name == shown else ""),
+            ),
+            **aria(current="page" if view.name == shown else "false"),
+        )
+        for view in navigation()
+    ]
+
+
+def header(
+    state: address.State, names: Names, shown_range: str, error: str | None, *, is_live: bool
+) -> list[Any]:
+    """Return the controls; they show the state.
+
+    ``shown_range``: what the view shows when the address says nothing; ``error``: what is wrong
+    with the condition.
+    """
+    return [
+        *_brand(is_live=is_live),
+        html.Div(_where(state, error), className="where"),
+        _times(state, shown_range),
+        _groups(state, names.groups),
+        html.Button("Export CSV", id="export", className="button", type="button"),
+        html.Button(
+            "◐", id="switch", className="button icon", type="button", title="Light or dark",
+            **aria(label="Switch between light and dark"),
+        ),
+        dcc.Store(id="completions", data=list(names.columns)),
+    ]  # fmt: skip
+
+
+def _where(state: address.State, error: str | None) -> Any:
+    return dmc.Autocomplete(
+        id="where",
+        value=state.where or "",
+        data=[],
+        debounce=False,
+        placeholder="filter: cost > 0.10 and service.name = checkout-bot",
+        leftSection=html.Span("⌕", **aria(hidden="true")),
+        error=error,
+        limit=12,
+        maxDropdownHeight=320,
+        inputProps={"aria-label": "Filter"},
+        attributes={"input": {"aria-label": "Filter", "spellCheck": "false"}},
+        n_submit=0,
+    )
+
+
+def _times(state: address.State, shown_range: str) -> Any:
+    data = [{"value": value, "label": label} for value, label in _RANGES.items()]
+    value = state.since if state.since in _RANGES else shown_range
+    if (state.since and state.since not in _RANGES) or state.until is not None:
+        value = _GIVEN
+        data.insert(0, {"value": _GIVEN, "label": _given(state)})
+    return dmc.Select(
+        id="range", data=data, value=value, allowDeselect=False, checkIconPosition="right",
+        className="control", attributes={"input": {"aria-label": "Time"}},
+    )  # fmt: skip
+
+
+def _given(state: address.State) -> str:
+    until = "" if state.until is None else f"{state.until:%d %b %H:%M}"
+    since = (state.since or "").replace("T", " ").removesuffix("Z")
+    return f"{since[5:16]} to {until or 'now'}" if since else f"until {until}"
+
+
+def _groups(state: address.State, groups: Sequence[str]) -> Any:
+    value = state.by or "model"
+    names = list(dict.fromkeys([*groups, value]))
+    return dmc.Select(
+        id="by",
+        data=[{"value": name, "label": f"group by {name}"} for name in names],
+        value=value, allowDeselect=False, checkIconPosition="right", searchable=True,
+        className="control", attributes={"input": {"aria-label": "Group by"}},
+    )  # fmt: skip
+
+
+def register(app: Any, services: Services) -> None:  # noqa: ARG001
+    """Register what keeps the address, the controls and the theme together, in the browser."""
+    run = app.clientside_callback
+    run(
+        ClientsideFunction("explorer", "state"),
+        Output("state", "data"),
+        Input("address", "pathname"),
+        Input("address", "search"),
+        State("state", "data"),
+    )
+    run(
+        ClientsideFunction("explorer", "tick"),
+        Output("tick", "data"),
+        Input("pulse", "n_intervals"),
+    )
+    run(
+        ClientsideFunction("explorer", "theme"),
+        Output("provider", "forceColorScheme"),
+        Output("theme", "data"),
+        Input("address", "search"),
+    )
+    run(
+        ClientsideFunction("explorer", "controls"),
+        Output("address", "search"),
+        Input("where", "n_submit"),
+        Input("range", "value"),
+        Input("by", "value"),
+        Input("switch", "n_clicks"),
+        State("where", "value"),
+        prevent_initial_call=True,
+    )
+    run(
+        ClientsideFunction("explorer", "complete"),
+        Output("where", "data"),
+        Input("where", "value"),
+        State("completions", "data"),
+    )
+    run(
+        ClientsideFunction("explorer", "drag"),
+        Output("address", "search", allow_duplicate=True),
+        Input({"type": "graph", "chart": ALL}, "relayoutData"),
+        State({"type": "chart", "chart": ALL}, "data"),
+        prevent_initial_call=True,
+    )
+    run(
+        ClientsideFunction("explorer", "open"),
+        Output("address", "href", allow_duplicate=True),
+        Input({"type": "graph", "chart": ALL}, "clickData"),
+        State({"type": "chart", "chart": ALL}, "data"),
+        prevent_initial_call=True,
+    )

@@ -1,0 +1,67 @@
+"""Which views there are: each is one module of this room, with the value ``VIEW``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from otel_session_agg._page.services import Services
+from otel_session_agg._views.address import State
+from otel_session_agg._views.reads import Reads
+
+__all__ = ["Csv", "View", "navigation", "views"]
+
+_MODULES = (
+    "overview", "sessions", "session", "charts", "compare", "users", "models", "tools", "agents",
+    "alerts", "live",
+)  # fmt: skip
+"""The modules, in the order of the navigation; one that is not there is left out."""
+
+
+class Csv(NamedTuple):
+    """A table to export: values as they are, the escaping is the page's."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+
+def _nothing(_app: Any, _services: Services) -> None:
+    """Register no callbacks."""
+
+
+class View(NamedTuple):
+    """A view: the page below the header, for a state."""
+
+    name: str
+    """In the address: ``/name``."""
+    title: str
+    layout: Callable[[State, Services], Any]
+    """Returns the components; called on a worker thread for every state, after its condition was
+    checked.  What takes long belongs into panels or callbacks."""
+    register: Callable[[Any, Services], None] = _nothing
+    """Registers the callbacks of the view with the Dash application, once."""
+    csv: Callable[[State, Reads, Services], Csv] | None = None
+    """Returns what *Export CSV* writes; ``None``: what the view of sessions does."""
+    is_in_navigation: bool = True
+
+
+@cache
+def views() -> Mapping[str, View]:
+    """Return the views that there are, by name, in their order."""
+    return {view.name: view for view in _found()}
+
+
+def _found() -> Iterator[View]:
+    package = __package__ or ""
+    for name in _MODULES:
+        if find_spec(f"{package}.{name}") is not None:
+            view: View = import_module(f"{package}.{name}").VIEW
+            yield view
+
+
+def navigation() -> list[View]:
+    """Return the views that the navigation shows."""
+    return [view for view in views().values() if view.is_in_navigation]

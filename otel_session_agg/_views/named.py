@@ -1,0 +1,173 @@
+"""What sessions came to under each model, tool, agent, user or value of a dimension.
+
+A session is in one row for each of its names, so that the sessions of rows do not add up to all;
+calls, tokens and costs do.  The breakdown has one row for each session and name, so that
+names are only counted, never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from otel_session_agg.analysis._periods import Period
+from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source, check_key, name_of
+from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
+
+__all__ = ["SORTS", "Named", "cost_by_period", "dearest", "named"]
+
+
+class Named(NamedTuple):
+    """What sessions came to under one name; costs in USD, durations in milliseconds."""
+
+    name: str
+    sessions: int
+    calls: int
+    """Model calls; of a tool: its own calls."""
+    errors: int
+    """Calls that failed; of users and dimensions: spans."""
+    tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    cache_read_tokens: int
+    cost: Decimal | None
+    """Of what is known; ``None``: nothing is."""
+    sessions_priced: int
+    """Sessions of whose cost here something is known."""
+    unpriced: int
+    """Calls whose cost is unknown."""
+    duration: float | None
+    """In all its calls; of users and dimensions: the median session."""
+    last: datetime | None
+    """When the last of its sessions began, in UTC without saying so."""
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """The known cost for each session of whose cost something is known."""
+        return None if self.cost is None else self.cost / max(self.sessions_priced, 1)
+
+    @property
+    def cache_share(self) -> float | None:
+        """The share of prompt tokens that were read from a cache."""
+        return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else None
+
+    @property
+    def error_share(self) -> float | None:
+        """Errors for each call."""
+        return self.errors / self.calls if self.calls else None
+
+
+_SUM = "coalesce(sum({0}), 0)::BIGINT"
+_TOKENS = ", ".join(
+    f"{_SUM.format(name)} AS {name}"
+    for name in ("tokens", "prompt_tokens", "completion_tokens", "cache_read_tokens")
+)
+_OF_PARTS = f"""
+SELECT coalesce(name, '{NONE}') AS called, count(*) AS sessions, {_SUM.format("calls")} AS calls,
+       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost, count(cost),
+       {_SUM.format("unpriced")} AS unpriced, sum(duration) AS duration, max(start_time) AS last
+FROM breakdown WHERE kind = ? GROUP BY called
+"""
+_OF_SESSIONS = f"""
+SELECT {{name}} AS called, count(*) AS sessions, {_SUM.format("model_events")} AS calls,
+       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost, count(cost),
+       {_SUM.format("unpriced")} AS unpriced, median(duration) AS duration,
+       max(start_time) AS last
+FROM sessions GROUP BY called
+"""
+_SORTED = "SELECT *, count(*) OVER () FROM ({rows}) ORDER BY {order} NULLS LAST, called LIMIT ?"
+_DEAREST = """
+SELECT called, sessions, calls, tokens, unpriced, cost FROM ({rows})
+ORDER BY called = 'other', cost DESC NULLS LAST, sessions DESC, called LIMIT ?
+"""
+SORTS: Mapping[str, str] = {
+    "cost": "cost DESC",
+    "sessions": "sessions DESC",
+    "calls": "calls DESC",
+    "tokens": "tokens DESC",
+    "errors": "errors DESC",
+    "last": "last DESC",
+    "name": "called ASC",
+}
+"""By what rows are sorted, by name."""
+
+
+def _rows_by(key: str) -> tuple[str, list[object]]:
+    """Return the query for the rows, and its parameters."""
+    if key in BREAKDOWNS:
+        return _OF_PARTS, [key]
+    name, parameters = name_of(key)
+    return _OF_SESSIONS.format(name=name), parameters
+
+
+class Listed(NamedTuple):
+    """The rows of a view, and how many there are in all."""
+
+    rows: list[Named]
+    total: int
+
+
+def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> Listed:
+    """Return the rows by a key: ``model``, ``agent``, ``tool``, ``user`` or a dimension.
+
+    Args:
+        sessions: what is selected.
+        key: what is grouped by.
+        sort: a key of `SORTS`; of any other value: the cost.
+        limit: rows that are returned, the first ones.
+
+    Raises:
+        SessionAggError: there is no such key.
+
+    """
+    check_key(sessions, key, *BREAKDOWNS)
+    rows, parameters = _rows_by(key)
+    sql = _SORTED.format(rows=rows, order=SORTS.get(sort, SORTS["cost"]))
+    found = sessions.rows(sql, [*parameters, limit])
+    return Listed([Named(*row[:-1]) for row in found], found[0][-1] if found else 0)
+
+
+def dearest(sessions: Source, key: str, limit: int) -> list[NamedTotals]:
+    """Return the dearest names; unlike `analysis`, nothing is said about the others."""
+    check_key(sessions, key, *BREAKDOWNS)
+    rows, parameters = _rows_by(key)
+    return [
+        NamedTotals(*row) for row in sessions.rows(_DEAREST.format(rows=rows), [*parameters, limit])
+    ]
+
+
+# -- over time -------------------------------------------------------------------------------------
+
+_OVER_TIME = """
+WITH parts AS MATERIALIZED (
+    SELECT called, date_trunc(?, start_time) AS period, sum(cost) AS cost, count(*) AS number
+    FROM (SELECT {name} AS called, start_time, cost FROM {table}) GROUP BY called, period
+),
+top AS (
+    SELECT called, row_number() OVER (ORDER BY sum(cost) DESC NULLS LAST, sum(number) DESC, called)
+           AS place
+    FROM parts WHERE called <> 'other' GROUP BY called
+    QUALIFY place <= ?
+)
+SELECT period, coalesce(top.called, 'other') AS shown, sum(cost)
+FROM parts LEFT JOIN top USING (called) WHERE period IS NOT NULL AND cost IS NOT NULL
+GROUP BY period, shown ORDER BY min(place) NULLS LAST, period
+"""
+
+
+def cost_by_period(sessions: Source, key: str, limit: int, period: Period) -> list[PeriodCost]:
+    """Return the known cost of the dearest names in each period, the dearest name first.
+
+    All others together are ``other``.
+    """
+    check_key(sessions, key, *BREAKDOWNS)
+    table, parameters = "sessions", list[object]()
+    if key in BREAKDOWNS:
+        name, table = f"coalesce(name, '{NONE}')", f"breakdown WHERE kind = '{key}'"
+    else:
+        name, parameters = name_of(key)
+    sql = _OVER_TIME.format(name=name, table=table)
+    rows = sessions.rows(sql, [period.name, *parameters, limit])
+    return [PeriodCost(*row) for row in rows]

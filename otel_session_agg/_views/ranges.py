@@ -1,0 +1,61 @@
+"""The time that is shown: as stated, or the one that has something to show."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from otel_session_agg._history.sources import Selection
+from otel_session_agg._views.address import RANGES, State, Times
+from otel_session_agg._views.reads import Reads
+
+__all__ = ["Shown", "is_covered", "shown", "shown_range"]
+
+_PREFERRED = "14d"
+_LAST = "SELECT max(start_time) FROM sessions"
+_FIRST = "SELECT min(start_time) FROM sessions"
+
+
+class Shown(NamedTuple):
+    """What a view shows: the sessions of a time that meet a condition."""
+
+    selection: Selection
+    before: Selection | None
+    """The same for the time before, as long as that; ``None``: it has no bounds."""
+    times: Times
+
+
+def shown_range(history: Reads, now: datetime) -> str:
+    """Return the range when none is stated: two weeks, or all when these have no sessions."""
+    [(last,)] = history.rows(_LAST)
+    if last is None or now - RANGES[_PREFERRED] < last.replace(tzinfo=timezone.utc):
+        return _PREFERRED
+    return "all"
+
+
+def is_covered(history: Reads, period: Selection) -> bool:
+    """Return whether a history goes back to the first tenth of a period.
+
+    If not, what is missing of the period was never received, or is deleted: sums over it are no
+    measure for those of another one.
+    """
+    [(first,)] = history.rows(_FIRST)
+    if first is None or period.since is None or period.until is None:
+        return False
+    tenth = (period.until - period.since) / 10
+    return bool(first.replace(tzinfo=timezone.utc) <= period.since + tenth)
+
+
+def shown(state: State, history: Reads, now: datetime) -> Shown:
+    """Return what a state selects, and what it is compared with."""
+    if state.since is None and state.until is None:
+        state = State(where=state.where, since=shown_range(history, now))
+    times = state.times(now)
+    selection = Selection(where=state.where, since=times.since, until=times.until)
+    if times.since is None:
+        return Shown(selection, None, times)
+    length = (times.until or now) - times.since
+    if not timedelta() < length <= times.since - datetime(1, 1, 2, tzinfo=timezone.utc):
+        return Shown(selection, None, times)
+    before = selection._replace(since=times.since - length, until=times.since)
+    return Shown(selection, before, times)

@@ -1,0 +1,113 @@
+"""Which two selections of sessions an address compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._history.columns import literal
+from otel_session_agg._history.sources import Filtered, Selection
+from otel_session_agg._untrusted.formatting import short
+from otel_session_agg._views.address import State
+from otel_session_agg._views.measures import SCOPES, key_of
+from otel_session_agg._views.ranges import shown
+from otel_session_agg._views.reads import Reads
+
+__all__ = ["MODES", "Sides", "segment_values", "sides_of"]
+
+MODES: Mapping[str, str] = MappingProxyType(
+    {"period": "Periods", "segment": "Segments, versions", "filter": "Filters"}
+)
+"""How the sides are stated, with titles."""
+DEFAULT_KEY = "service.version"
+_MAX_VALUES = 100
+_MAX_CHARS = 60
+
+
+class Sides(NamedTuple):
+    """Two selections, and what they are called."""
+
+    a: Filtered
+    b: Filtered
+    name_a: str
+    name_b: str
+
+
+def sides_of(state: State, history: Reads, now: datetime) -> Sides:
+    """Return what an address compares: ``b`` with ``a``.
+
+    Raises:
+        SettingsError: it does not say what; the text says how it could.
+
+    """
+    mode = state.more.get("mode", "period")
+    found = shown(state, history, now)
+    if mode == "segment":
+        return _segments(state, history, found.selection)
+    if mode == "filter":
+        a, b = (state.more.get(name, "").strip() for name in ("a", "b"))
+        if not a and not b:
+            message = "write a condition for one side, or for both: user = ada"
+            raise SettingsError(message)
+        names = [short(one, _MAX_CHARS) or "all sessions" for one in (a, b)]
+        of_a, of_b = (history.filtered(_narrowed(found.selection, one)) for one in (a, b))
+        return Sides(of_a, of_b, names[0], names[1])
+    if found.before is None:
+        message = "all time has no time before it: choose the last days, or two times"
+        raise SettingsError(message)
+    of_a, of_b = history.filtered(found.before), history.filtered(found.selection)
+    return Sides(of_a, of_b, _period(found.before, now), _period(found.selection, now))
+
+
+def _segments(state: State, history: Reads, selection: Selection) -> Sides:
+    """Return the sessions with one value of a key, and with another."""
+    key = state.more.get("key", DEFAULT_KEY)
+    expression = key_of(SCOPES["sessions"], key)
+    a, b = _chosen(state, history, selection, key)
+    found = history.filtered(selection)
+    sides = [
+        Filtered(
+            f"(SELECT * FROM {found.sql} WHERE {expression} = {literal(value)})", found.parameters
+        )
+        for value in (a, b)
+    ]
+    return Sides(sides[0], sides[1], short(a, _MAX_CHARS), short(b, _MAX_CHARS))
+
+
+def _period(selection: Selection, now: datetime) -> str:
+    since, until = selection.since, selection.until or now
+    return f"{since:%d %b %H:%M} to {until:%d %b %H:%M}" if since else f"until {until:%d %b}"
+
+
+def _narrowed(selection: Selection, condition: str) -> Selection:
+    more = [condition] if condition else []
+    return selection._replace(where=[*selection.conditions, *more])
+
+
+def _chosen(state: State, history: Reads, selection: Selection, key: str) -> tuple[str, str]:
+    """Return the values of both sides: those of the address, else the two most frequent ones."""
+    a, b = state.more.get("a"), state.more.get("b")
+    if a is None or b is None:
+        values = segment_values(history, selection, key)
+        free = [value for value in values if value not in {a, b}]
+        a = free.pop(0) if a is None and free else a
+        b = free.pop(0) if b is None and free else b
+    if a is None or b is None:
+        message = f"there are no two values of {short(key, _MAX_CHARS)!r} to compare"
+        raise SettingsError(message)
+    return a, b
+
+
+def segment_values(history: Reads, selection: Selection, key: str) -> list[str]:
+    """Return the most frequent values that sessions have for a key."""
+    found = history.filtered(selection)
+    rows = history.rows(
+        f"SELECT {key_of(SCOPES['sessions'], key)} AS value, count(*) FROM {found.sql}"
+        " GROUP BY value HAVING value IS NOT NULL ORDER BY count(*) DESC, value"
+        f" LIMIT {_MAX_VALUES}",
+        found.parameters,
+    )
+    return [value for value, _ in rows]

@@ -1,0 +1,93 @@
+"""The view of alerts in Chromium: its buttons and its form, and hostile ids that stay text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from otel_session_agg._alerts.engine import AlertEngine
+from otel_session_agg._alerts.rules_file import read_rules
+from otel_session_agg._history.shared import SharedHistory
+from otel_session_agg._page.services import Services
+from tests.support.alerted import NOW, stored
+from tests.support.browser import IN_BROWSER, browser
+from tests.unit.page.test_in_browser import AXE, origin
+
+__all__ = ["browser", "origin"]  # fixtures
+
+pytestmark = IN_BROWSER
+_HOSTILE = "<img src=x onerror=alert(1)>\u202e"
+_RULES = """
+rules:
+  dear: {session: cost > 0.10}
+  slow: {aggregate: p95(duration) > 20 s, by: user}
+"""
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """A page with rules, in place of the one of the package."""
+    with SharedHistory() as history:
+        history.add_sessions([stored(_HOSTILE, cost=1), stored("slow", seconds=40, user=_HOSTILE)])
+        engine = AlertEngine(read_rules(_RULES), history.reading, clock=lambda: NOW)
+        engine.start()
+        assert engine.check()
+        yield Services(history.reading, more={"alerts": engine})
+        assert engine.close()
+
+
+@pytest.fixture
+def page(browser: Any, origin: str) -> Iterator[Any]:
+    """The view; nothing may be wrong in the browser's log."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda _: said.append("a dialog"))
+    page.goto(f"{origin}/alerts")
+    page.wait_for_selector("text=What fired")
+    yield page
+    page.close()
+    assert [] == said
+
+
+class TestAlerts:
+    """As somebody uses it."""
+
+    def test_hostile(self, page: Any) -> None:
+        """An id is a text with a link to its session."""
+        link = page.get_by_role("link", name="<img src=x onerror=alert(1)>").first
+        assert "/session?id=%3Cimg" in link.get_attribute("href")
+        assert 0 == page.locator("img[src=x]").count()
+
+    def test_buttons(self, page: Any) -> None:
+        """A rule is paused, resumed, muted and unmuted, and the page says so."""
+        for before, after in (("Pause", "Resume"), ("Resume", "Pause"), ("Mute 1 h", "Unmute"), ("Unmute", "Mute 1 h")):
+            page.click(f"button[aria-label='{before}: slow']")
+            page.wait_for_selector(f"button[aria-label='{after}: slow']")
+
+    def test_new_rule(self, page: Any) -> None:
+        """A rule is tried, kept and deleted; what is wrong is said."""
+        page.fill("#alerts-name", "mine")
+        page.fill("#alerts-condition", "cots > 0.5")
+        page.click("#alerts-try")
+        page.wait_for_selector("text=there is no column 'cots'")
+        page.fill("#alerts-condition", "cost > 0.5")
+        page.click("#alerts-try")
+        page.wait_for_selector("text=It would have fired 1 time")
+        page.click("#alerts-save")
+        page.click("button[aria-label='Delete: mine']")
+        page.wait_for_selector("button[aria-label='Delete: mine']", state="detached")
+
+    @pytest.mark.skipif(AXE is None, reason="AXE_CORE does not name the script of axe-core")
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_accessible(self, page: Any, origin: str, theme: str) -> None:
+        """Nothing that axe finds."""
+        page.goto(f"{origin}/alerts?theme={theme}")
+        page.wait_for_selector("text=What fired")
+        with open(str(AXE), encoding="utf-8") as file:  # noqa: PTH123 -- a name from the environment
+            page.evaluate(file.read())
+        found = page.evaluate("axe.run(document.querySelector('#view')).then(found => found.violations)")
+        assert [] == [(one["id"], [node["html"][:100] for node in one["nodes"][:3]]) for one in found]

@@ -1,0 +1,127 @@
+"""The view of alerts: what it shows, and what its buttons do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("dash")
+
+from otel_session_agg._alerts.engine import AlertEngine
+from otel_session_agg._alerts.rules_file import read_rules
+from otel_session_agg._history.shared import SharedHistory
+from otel_session_agg._page import alerts
+from otel_session_agg._page.services import Services
+from otel_session_agg._views.address import State
+from tests.support.alerted import NOW, stored
+
+_HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e=1+1"
+_RULES = """
+channels: {hook: {webhook: "http://localhost:1/hidden", secret: hidden}}
+rules:
+  dear: {session: cost > 0.10, notify: []}
+  slow: {aggregate: p95(duration) > 20 s, by: user, notify: []}
+"""
+_STATE = State(view="alerts")
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    """A page with rules of which two hold."""
+    with SharedHistory() as history:
+        history.add_sessions([stored(_HOSTILE, cost=1), stored("slow", seconds=40, user=_HOSTILE)])
+        engine = AlertEngine(read_rules(_RULES), history.reading, clock=lambda: NOW)
+        engine.start()
+        assert engine.check()
+        yield Services(history.reading, more={"alerts": engine})
+        assert engine.close()
+        deadline = time.monotonic() + 20
+        thread = engine._thread.thread
+        assert thread is not None
+        thread.join(deadline - time.monotonic())
+
+
+def _engine(services: Services) -> AlertEngine:
+    engine: AlertEngine = services.more["alerts"]
+    return engine
+
+
+def _shown(component: Any) -> str:
+    """As it is sent to the browser."""
+    from dash._utils import to_json  # noqa: PLC0415 -- as Dash does
+
+    return json.dumps(json.loads(str(to_json(component))))  # type: ignore[no-untyped-call]
+
+
+def _new(**values: Any) -> dict[str, Any]:
+    return {"name": "mine", "kind": "session", "condition": "cost > 0.5", "notify": [], **values}
+
+
+class TestShown:
+    """What is on the page."""
+
+    def test_rules_and_fired(self, services: Services) -> None:
+        """Rules, states, and what fired with links; hostile ids are text, addresses and secrets are nowhere."""
+        shown = _shown(alerts.VIEW.layout(_STATE, services))
+        assert all(word in shown for word in ("2 triggered", "p95(duration) > 20 s", "cost 1 USD", "p95(duration) 40.0 s"))
+        assert "hidden" not in shown
+        assert "dangerously" not in shown
+        assert "\\\\u202e" in shown
+        assert "/session?id=%3Cscript%3E" in shown
+        assert "localhost" not in shown
+
+    def test_nothing(self, services: Services) -> None:
+        """A server without rules says so."""
+        shown = _shown(alerts.VIEW.layout(_STATE, Services(services.reader)))
+        assert "This server checks no rules" in shown
+
+    def test_csv(self, services: Services) -> None:
+        """What fired, as a table."""
+        assert alerts.VIEW.csv is not None
+        with services.reader() as history:
+            found = alerts.VIEW.csv(_STATE, history, services)
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        assert {("dear", _HOSTILE), ("slow", _HOSTILE)} == {(row["rule"], row["target"]) for row in rows}
+
+
+class TestDone:
+    """What buttons do."""
+
+    @pytest.mark.parametrize(
+        ("action", "state"), [("pause", "paused"), ("resume", "triggered"), ("mute", "muted"), ("unmute", "triggered")]
+    )
+    def test_actions(self, services: Services, action: str, state: str) -> None:
+        """Each changes the state of its rule, and says what it did."""
+        assert alerts._act(_engine(services), action, "dear")
+        assert state == next(rule["state"] for rule in _engine(services).rules() if rule["name"] == "dear")
+
+    def test_new_rule(self, services: Services) -> None:
+        """It is tried, and nothing is kept; then it is kept, and deleted."""
+        engine = _engine(services)
+        tried, _ = alerts._made(engine, _new(), _STATE, is_kept=False)
+        assert "It would have fired 1 time, with 1 notifications." in _shown(tried)
+        assert ["dear", "slow"] == [rule["name"] for rule in engine.rules()]
+        kept, _ = alerts._made(engine, _new(), _STATE, is_kept=True)
+        assert "It is kept" in _shown(kept)
+        assert ["dear", "mine", "slow"] == sorted(rule["name"] for rule in engine.rules())
+        alerts._act(engine, "delete", "mine")
+        assert ["dear", "slow"] == [rule["name"] for rule in engine.rules()]
+
+    @pytest.mark.parametrize(
+        ("values", "says"),
+        [
+            ({"condition": "cots > 1"}, "there is no column 'cots'"),
+            ({"name": "", "condition": "cost > 1"}, "a name has 1 to 100 characters"),
+            ({"notify": ["elsewhere"]}, "there is no channel 'elsewhere'"),
+            ({"over": "1 h"}, "a rule of kind session has"),
+            ({"kind": "webhook"}, "exactly one of the keys"),
+        ],
+    )
+    def test_refused(self, services: Services, values: dict[str, Any], says: str) -> None:
+        """What is wrong is said beside the form."""
+        found, _ = alerts._made(_engine(services), _new(**values), _STATE, is_kept=True)
+        assert says in json.loads(_shown(found))["props"]["children"][1]["props"]["children"]

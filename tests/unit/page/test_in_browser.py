@@ -1,0 +1,234 @@
+"""The page in Chromium, where it and Playwright are installed.
+
+With ``AXE_CORE`` set to the script of axe-core, accessibility is checked, too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_session_agg._page.services import Services
+from tests.support.browser import IN_BROWSER, SECONDS, browser, wait_for
+
+__all__ = ["browser"]  # a fixture
+
+pytestmark = IN_BROWSER
+VIEWS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
+AXE = os.environ.get("AXE_CORE")
+READY = "document.querySelector('#view > *') && !document.querySelector('.chart.loading, .card.loading')"
+HARMLESS = "AG Grid"
+
+
+@pytest.fixture(scope="module")
+def origin(services: Services) -> Iterator[str]:
+    """Where the page is served, with the policy that a server sends."""
+    import uvicorn  # noqa: PLC0415 -- only where a browser is
+    from fastapi import FastAPI  # noqa: PLC0415
+    from starlette.middleware.base import BaseHTTPMiddleware  # noqa: PLC0415
+
+    from otel_session_agg._page.page import build_page  # noqa: PLC0415
+
+    app = FastAPI()
+    hashes = " ".join(build_page(app, services).csp_hashes())
+    policy = (
+        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
+        " font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
+    )
+
+    async def guarded(request: Any, answer: Any) -> Any:
+        response = await answer(request)
+        response.headers["content-security-policy"] = policy
+        return response
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=guarded)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+class Opened:
+    """A page that is open, and what it did that it should not have done."""
+
+    def __init__(self, browser: Any, origin: str, address: str, **options: Any) -> None:
+        self.origin = origin
+        self.page = browser.new_page(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.page.set_default_timeout(1000 * SECONDS)
+        self.complaints: list[str] = []
+        self.page.on("console", lambda said: self._complain(said.text) if said.type in {"error", "warning"} else None)
+        self.page.on("pageerror", lambda error: self._complain(str(error)))
+        self.page.on("dialog", lambda dialog: self._complain(dialog.message))
+        self.page.on("request", lambda asked: None if self._is_own(asked.url) else self._complain(asked.url))
+        self.page.goto(origin + address)
+        self.wait(READY)
+
+    def _is_own(self, url: str) -> bool:
+        return url.startswith((self.origin, "data:", "blob:"))
+
+    def _complain(self, text: str) -> None:
+        if not text.startswith(HARMLESS):
+            self.complaints.append(text)
+
+    def wait(self, condition: str) -> None:
+        """Wait until a condition holds."""
+        wait_for(self.page, condition)
+
+    def __call__(self, script: str) -> Any:
+        """What a script returns."""
+        return self.page.evaluate(script)
+
+    @property
+    def search(self) -> str:
+        """The address after its question mark."""
+        return str(self("decodeURIComponent(location.search.replaceAll('+', ' '))"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_views(browser: Any, origin: str, view: str, theme: str) -> None:
+    """Every view in both themes and at any width: drawn, nothing sticks out, nothing is complained of or asked of others."""
+    opened = Opened(browser, origin, f"/{view}", color_scheme=theme)
+    assert theme == opened("document.documentElement.dataset.mantineColorScheme")
+    for width in (400, 800, 1400, 2000):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.wait(f"document.documentElement.scrollWidth <= {width}")
+    assert [] == opened("[...document.querySelectorAll('.chart.error, .message.bad')].map(one => one.innerText)")
+    assert "page" == opened("document.querySelector('.nav-link.active').parentElement.ariaCurrent")
+    assert [] == opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.skipif(AXE is None, reason="AXE_CORE is not set")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_accessible(browser: Any, origin: str, view: str, theme: str) -> None:
+    """Axe finds nothing serious."""
+    opened = Opened(browser, origin, f"/{view}", color_scheme=theme)
+    opened(Path(AXE or "").read_text("utf-8") + "; 0")
+    found = opened("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    assert [] == [
+        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+    opened.page.close()
+
+
+def test_filter(browser: Any, origin: str) -> None:
+    """A condition is typed, completed and in the address; a wrong one is explained beside it."""
+    opened = Opened(browser, origin, "/overview")
+    opened.page.keyboard.press("/")
+    opened.page.keyboard.type("cos")
+    option = ".mantine-Autocomplete-option"
+    opened.page.wait_for_selector(option)
+    assert "cost " in opened(f"[...document.querySelectorAll('{option}')].map(one => one.textContent)")
+    opened.page.fill("#where", "cost > 0.01")
+    opened.page.keyboard.press("Enter")
+    opened.wait("location.search.includes('where')")
+    assert "?where=cost > 0.01" == opened.search
+    opened.wait("(document.querySelector('.card .value') || {innerText: '400'}).innerText !== '400'")
+    opened.page.fill("#where", "nope = 1")
+    opened.page.keyboard.press("Enter")
+    opened.wait("document.querySelector('.message.bad')")
+    assert "there is no column nope" in opened.page.inner_text(".message.bad").replace("'", "")
+    opened.page.go_back()
+    opened.wait("!document.querySelector('.message.bad')")
+    opened.page.close()
+
+
+def test_controls(browser: Any, origin: str) -> None:
+    """Time, group and theme are in the address, stay in other views, and are there after a reload."""
+    opened = Opened(browser, origin, "/overview", color_scheme="light")
+    opened.page.click("#range")
+    opened.page.click(".mantine-Select-option:has-text('all time')")
+    opened.wait("location.search === '?from=all'")
+    opened.wait(READY)
+    opened.page.click("#by")
+    opened.page.click(".mantine-Select-option:has-text('service.name')")
+    opened.wait("location.search.includes('by=service.name')")
+    opened.wait("document.querySelector('.chart')?.innerText.includes('checkout-bot')")
+    opened.page.click("#switch")
+    opened.wait("document.documentElement.dataset.mantineColorScheme === 'dark'")
+    opened.page.click(".nav-link:has-text('Sessions')")
+    opened.wait("location.pathname === '/sessions'")
+    opened.page.reload()
+    opened.wait(READY)
+    assert ("?from=all&by=service.name&theme=dark", "dark") == (
+        opened.search, opened("document.documentElement.dataset.mantineColorScheme"),
+    )  # fmt: skip
+    assert [] == opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.parametrize(("chart", "said"), [("duration", "from="), ("spread-cost", "where=cost >="), ("against", "duration >=")])
+def test_drag(browser: Any, origin: str, chart: str, said: str) -> None:
+    """Dragging over a chart filters what all charts show, and is in the address."""
+    opened = Opened(browser, origin, "/overview")
+    drag = opened.page.locator(f"""[id='{{"chart":"{chart}","type":"graph"}}'] .nsewdrag""").first
+    drag.scroll_into_view_if_needed()
+    box = drag.bounding_box()
+    mouse = opened.page.mouse
+    mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
+    mouse.up()
+    opened.wait("location.search.length > 1")
+    assert said in opened.search
+    opened.wait(READY)
+    opened.wait("(document.querySelector('.card .value') || {innerText: '400'}).innerText !== '400'")
+    assert [] == opened.complaints
+    opened.page.close()
+
+
+def test_grid(browser: Any, origin: str) -> None:
+    """Sessions are sorted and filtered by the server; the session is opened with the keyboard."""
+    opened = Opened(browser, origin, "/sessions")
+    opened.page.wait_for_selector(".ag-row a")
+    first = "[...document.querySelectorAll('.ag-row[row-index=\"0\"] [col-id=tokens]')].map(one => one.innerText)[0]"
+    opened.page.click(".ag-header-cell[col-id=tokens] .ag-header-cell-text")
+    opened.page.click(".ag-header-cell[col-id=tokens] .ag-header-cell-text")
+    opened.wait(f"location.search.includes('sort=-tokens') && {first} === '213,208'")
+    opened.page.locator(".ag-row[row-index='0'] .ag-cell[col-id=session]").click(position={"x": 150, "y": 10})
+    opened.page.keyboard.press("Enter")
+    opened.wait("location.pathname === '/session'")
+    assert "id=chat-0299" in opened.search
+    opened.page.close()
+
+
+def test_export(browser: Any, origin: str) -> None:
+    """What is shown can be had as a file, in which nothing is a formula."""
+    opened = Opened(browser, origin, "/users")
+    with opened.page.expect_download() as download:
+        opened.page.click("#export")
+    text = Path(download.value.path()).read_text("utf-8")
+    assert text.startswith("user,sessions,calls")
+    assert "\n'=cmd()," in text.replace("\r\n", "\n")
+    opened.page.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/overview?where=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E",
+        "/overview?by=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/sessions?sort=%22%3E%3Cscript%3E&cols=%3Cb%3E,,&id=%3Cb%3E",
+        "/models?sort=__proto__&theme=%22%3E",
+    ],
+)
+def test_hostile_address(browser: Any, origin: str, address: str) -> None:
+    """Whatever is in an address is text."""
+    opened = Opened(browser, origin, address)
+    assert 0 == opened("document.querySelectorAll('main img, main script, main b').length")
+    assert [] == opened.complaints
+    opened.page.close()

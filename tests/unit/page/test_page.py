@@ -1,0 +1,196 @@
+"""The page without a browser: its routes, its views and its callbacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import pytest
+from dash import html
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from plotly.utils import PlotlyJSONEncoder
+
+from otel_session_agg._history.database import HistoryError
+from otel_session_agg._history.history import History
+from otel_session_agg._page.asking import figures_at
+from otel_session_agg._page.exporting import exported
+from otel_session_agg._page.grids import rows_at
+from otel_session_agg._page.page import build_page
+from otel_session_agg._page.parts import link, message
+from otel_session_agg._page.services import Services
+from otel_session_agg._page.views import views
+from otel_session_agg._views.address import parse
+from otel_session_agg._views.grid import Wanted
+from otel_session_agg._views.live import Status
+from tests.support.session_tables import HOSTILE
+
+OURS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
+
+
+def _json(component: object) -> str:
+    return json.dumps(component, cls=PlotlyJSONEncoder)
+
+
+@pytest.fixture(scope="module")
+def client(services: Services) -> TestClient:
+    """A client of an application with a route of its own and the page."""
+    app = FastAPI()
+    app.get("/api/v1/ping")(lambda: "pong")
+    build_page(app, services)
+    return TestClient(app)
+
+
+class TestRoutes:
+    """What the page answers."""
+
+    @pytest.mark.parametrize("path", ["/", *(f"/{name}" for name in OURS)])
+    def test_views(self, client: TestClient, path: str) -> None:
+        """Every view is the one page, whose script reads the address; only scripts with a hash are in it."""
+        found = client.get(path, params={"where": "<script>alert(1)</script>"})
+        assert (200, True) == (found.status_code, found.headers["content-type"].startswith("text/html"))
+        assert "alert(1)" not in found.text
+
+    @pytest.mark.parametrize("path", ["/nope", "/overview/more", "/_dash-ws-callback", "/api/v1/nope", "/assets/../page.py"])
+    def test_others(self, client: TestClient, path: str) -> None:
+        """There is no other page."""
+        assert 404 == client.get(path).status_code
+
+    def test_own(self, client: TestClient) -> None:
+        """Routes of the server are before it."""
+        assert '"pong"' == client.get("/api/v1/ping").text
+
+    def test_state_is_not_changed_by_get(self, client: TestClient) -> None:
+        """Callbacks are not asked by GET."""
+        assert 405 == client.get("/_dash-update-component").status_code
+
+    def test_assets(self, client: TestClient) -> None:
+        """Styles and scripts come from here."""
+        text = client.get("/overview").text
+        assert "explorer.js" in text
+        assert "http://" not in text
+        assert "https://" not in text
+
+
+def _shown(client: TestClient, path: str, search: str = "") -> Any:
+    output = "..header.children...sidebar.children...view.children.."
+    ids = [{"id": name, "property": "children"} for name in ("header", "sidebar", "view")]
+    body = {
+        "output": output,
+        "outputs": ids,
+        "inputs": [{"id": "state", "property": "data", "value": {"path": path, "search": search}}],
+        "state": [{"id": "theme", "property": "data", "value": "light"}],
+        "changedPropIds": ["state.data"],
+    }
+    return client.post("/_dash-update-component", json=body).json()["response"]
+
+
+class TestShown:
+    """What the address shows."""
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_views(self, client: TestClient, name: str) -> None:
+        """Each view has a heading, and the navigation says which it is."""
+        found = _shown(client, f"/{name}")
+        assert '"H1"' in json.dumps(found["view"])
+        assert 1 == json.dumps(found["sidebar"]).count('"nav-link active"')
+
+    def test_condition(self, client: TestClient) -> None:
+        """A wrong condition is explained in the view and beside it."""
+        found = _shown(client, "/overview", "?where=nope+%3D+1")
+        assert "there is no column" in json.dumps(found["view"])
+        assert "there is no column" in json.dumps(found["header"])
+
+    def test_unknown_view(self, client: TestClient) -> None:
+        """So is an address of none."""
+        assert "There is no such view" in json.dumps(_shown(client, "/nothing")["view"])
+
+    def test_links_keep_the_state(self, client: TestClient) -> None:
+        """Other views show the same sessions."""
+        found = json.dumps(_shown(client, "/overview", "?where=cost+%3E+0&from=7d")["sidebar"])
+        assert "/sessions?where=cost+%3E+0&from=7d" in found
+
+    def test_hostile_names(self, client: TestClient) -> None:
+        """A hostile name is a text, and its link leads to a condition with it as a text."""
+        found = json.dumps(_shown(client, "/models")["view"])
+        assert "dangerously" not in found
+        assert "/sessions?where=list_contains%28models%2C+%27%3C%2Fscript%3E" in found
+
+
+class TestFaults:
+    """A history that cannot be read."""
+
+    def test_message(self, services: Services) -> None:
+        """It is said what is wrong, in all views, and the header stays."""
+
+        @contextmanager
+        def broken() -> Iterator[Any]:
+            message = "the file is locked"
+            raise HistoryError(message)
+            yield
+
+        app = FastAPI()
+        build_page(app, replace(services, reader=broken))
+        found = _shown(TestClient(app), "/overview")
+        assert "the file is locked" in json.dumps(found["view"])
+        assert "otel-session-agg" in json.dumps(found["header"])
+
+
+class TestExported:
+    """*Export CSV*."""
+
+    @pytest.mark.parametrize(
+        ("name", "first"), [("overview", "session,"), ("models", "model,sessions"), ("users", "user,sessions")]
+    )
+    def test_rows(self, services: Services, name: str, first: str) -> None:
+        """The rows of the view, and none of them begins with a formula."""
+        text = exported(parse(f"/{name}", "?from=all"), services)
+        assert text.startswith(first)
+        assert not [line for line in text.splitlines() if line.startswith("=")]
+
+    def test_filter(self, services: Services, sessions: History) -> None:
+        """Only what is selected."""
+        text = exported(parse("/sessions", "?from=all&where=cost+%3E+0.01"), services)
+        [(number,)] = sessions.rows("SELECT count(*) FROM sessions WHERE cost > 0.01")
+        assert number + 1 == len(text.splitlines())
+
+
+class TestParts:
+    """Foreign text in components."""
+
+    def test_text(self) -> None:
+        """It is a child or an attribute, as it is."""
+        made = html.Div([message(HOSTILE, HOSTILE, "bad"), link(HOSTILE, "/session?id=x")])
+        assert json.dumps(HOSTILE) in _json(made)
+
+    def test_views_are_known_once(self) -> None:
+        """The list is made once."""
+        assert views() is views()
+
+
+class TestRunning:
+    """Sessions that a server knows to be open, although their traces have ended."""
+
+    def test_everywhere(self, services: Services) -> None:
+        """The grid, the totals and the view of such a session say that it runs; of others they do not."""
+        with services.reader() as history:
+            [(session,), (other,)] = history.rows("SELECT session FROM sessions WHERE state = 'ended' ORDER BY session LIMIT 2")
+            live = replace(services, status=lambda: _status({session: 0.0}))
+            state = parse("/sessions", "from=all")
+            running = [figures_at(state, history, found).running for found in (services, live)]
+        assert running[0] + 1 == running[1]
+        rows, _ = rows_at(state, Wanted(only=[session, other]), live)
+        assert {session: "running", other: "ended"} == {row["id"]: row["state"] for row in rows["rowData"]}
+        for one, said in ((session, "running"), (other, "ended")):
+            shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
+            assert f'"{said}"' in _json(shown)
+
+
+def _status(open_sessions: Mapping[str, float]) -> Status:
+    """What a server says of itself."""
+    return cast("Status", SimpleNamespace(open_sessions=open_sessions, fault=None))
