@@ -12,7 +12,10 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from otel_session_agg._cli.help_texts import DEMO_HELP, DOCTOR_HELP, SESSIONS_HELP
+from otel_session_agg._cli import options as o
+from otel_session_agg._cli.demo_command import add_demo
+from otel_session_agg._cli.help_texts import DOCTOR_HELP, SESSIONS_HELP
+from otel_session_agg._cli.offline_commands import add_offline_commands
 from otel_session_agg._cli.prices import show_price
 from otel_session_agg._cli.sessions import Output, list_sessions, show_session, store_url
 from otel_session_agg._exceptions import SessionAggError
@@ -41,6 +44,8 @@ def main() -> None:
         sys.exit(
             _NEEDS_EXTRA.format(error=error, extra="demo" if "demo" in sys.argv[1:2] else "cli")
         )
+    if sys.stdout is None:
+        sys.exit(_fail("standard output is closed"))
     app(prog_name=DISTRIBUTION)
 
 
@@ -51,7 +56,6 @@ def _app() -> typer.Typer:
     app = typer.Typer(
         help="Session totals for OpenTelemetry traces of LLM applications.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
 
@@ -68,22 +72,22 @@ def _app() -> typer.Typer:
     ) -> None:
         del version  # its callback has done the work
 
-    @app.command(help=DEMO_HELP)
-    def demo(
-        endpoint: str | None = typer.Option(
-            None,
-            metavar="URL",
-            help="Send to your own OTLP/HTTP backend too: http://host:4318,"
-            " or the full URL of its traces endpoint."
-            " Headers are taken from OTEL_EXPORTER_OTLP_HEADERS.",
-        ),
-    ) -> None:
-        raise typer.Exit(_demo(endpoint))
-
+    add_demo(app, _attempted, _demo)
     _add_session_commands(app)
     _add_doctor(app)
     _add_prices(app)
+    add_offline_commands(app, _attempted)
     return app
+
+
+def _attempted(command: Callable[[], int]) -> int:
+    """Call a command; return its exit code, or print what it raised."""
+    try:
+        return command()
+    except SessionAggError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
 
 
 def _add_session_commands(app: typer.Typer) -> None:
@@ -98,36 +102,30 @@ def _add_session_commands(app: typer.Typer) -> None:
     def sessions(  # noqa: PLR0913  one for each option
         *,
         store: str | None = typer.Option(None, metavar="URL", help=store_help),
-        # typer's way to give a default
-        as_json: bool = typer.Option(
-            False,  # noqa: FBT003
-            "--json",
-            help="Print a JSON array of objects.",
-        ),
-        as_csv: bool = typer.Option(
-            False,  # noqa: FBT003
-            "--csv",
-            help="Print CSV with a header.",
-        ),
-        sort: str = typer.Option(
-            "-end_time", metavar="COLUMN", help="Ascending; with a minus before it descending."
-        ),
-        where: str | None = typer.Option(
-            None,
-            metavar="CONDITION",
-            help="For example 'cost > 0.10 and user = \"Ann Lee\"'; joined by and,"
-            " with < <= > >= = !=.",
-        ),
-        limit: int | None = typer.Option(None, metavar="N", min=1, help="Print the first N only."),
+        where: str | None = o.where(),
+        group_by: str | None = o.group_by(),
+        columns: str | None = o.columns(),
+        sort: str | None = o.sort(),
+        limit: int | None = o.limit(),
+        since: str | None = o.since(),
+        until: str | None = o.until(),
+        as_json: bool = o.option(False, "--json", text="Print JSON."),  # noqa: FBT003
+        as_csv: bool = o.option(False, "--csv", text="Print CSV."),  # noqa: FBT003
     ) -> None:
-        form = "json" if as_json else "csv" if as_csv else "table"
-        if as_json and as_csv:
-            raise typer.Exit(_fail("Give --json or --csv, not both."))
-        raise typer.Exit(
-            _run_on_store(
-                store, partial(list_sessions, form=form, sort=sort, where=where, limit=limit)
+        def run() -> int:
+            form = o.forms_of(as_json=as_json, as_csv=as_csv)
+            selection = o.selection_of(
+                where=where,
+                group_by=group_by,
+                columns=columns,
+                sort=sort,
+                limit=limit,
+                since=since,
+                until=until,
             )
-        )
+            return _run_on_store(store, partial(list_sessions, form=form, selection=selection))
+
+        raise typer.Exit(_attempted(run))
 
     @app.command()
     def session(

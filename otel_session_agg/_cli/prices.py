@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, time, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._offline.prices_file import moment_of
 from otel_session_agg._pricing.report import PriceQuery, PriceReport, as_json, as_text, report_price
 
 __all__ = ["show_price"]
@@ -50,21 +51,10 @@ def _moment(text: str | None) -> datetime:
     if text is None:
         return datetime.now(timezone.utc)
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        return datetime.combine(day, time(), timezone.utc)
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return moment_of(text).astimezone(timezone.utc)
+    except (OverflowError, SettingsError):
         message = f"--at {text!r:.100} is no date; write it like 2026-05-31 or 2026-05-31T16:30"
         raise SettingsError(message) from None
-    return (
-        moment.replace(tzinfo=timezone.utc)
-        if moment.tzinfo is None
-        else moment.astimezone(timezone.utc)
-    )
 
 
 def _own(path: str | None) -> Mapping[str, Any] | None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from otel_session_agg import environment_variables as env
-from otel_session_agg._cli.render import as_csv, as_json, details, one_as_json, table
-from otel_session_agg._cli.where import column_named, condition
+from otel_session_agg._cli.render import details, one_as_json
+from otel_session_agg._cli.selected import write_selected
 from otel_session_agg._exceptions import StoreError
-from otel_session_agg._sharing.stored_sessions import Row, SessionReader, ordered, read_row
+from otel_session_agg._history.history import History
+from otel_session_agg._history.sources import Selection
+from otel_session_agg._settings import Settings, given_variables
+from otel_session_agg._sharing.stored_sessions import SessionReader
 from otel_session_agg._untrusted.formatting import counted, printable, short
 from otel_session_agg._untrusted.masked import masked
 from otel_session_agg.stores import MemoryStore, SqliteStore, open_store
 from otel_session_agg.stores.base import SessionStore
 
+IN_TABLE = ("cost", "tokens", "traces", "events", "errors", "state", "session")
+"""Columns of the table; the session's id is the last, so that it is never cut."""
+_SESSIONS = 5000
+"""Sessions that are read from a store before they are put into tables."""
 _MAX_NAMES = 5
 """How many of the entries that were left out are named."""
 _MAX_NAME_CHARS = 160
@@ -87,35 +96,44 @@ def _missing(path: Path) -> str | None:
 # -- all sessions ---------------------------------------------------------------------------------
 
 
-def list_sessions(
-    url: str, *, form: str, sort: str, where: str | None, limit: int | None
-) -> Output:
-    """Return all sessions of a store that fit, as a ``table``, ``csv`` or ``json``.
+def list_sessions(url: str, form: str, selection: Selection) -> Output:
+    """Return the sessions of a store that are selected, or groups of them.
+
+    ``form``: ``table``, ``csv`` or ``json``.
 
     Raises:
         SessionAggError: an argument is wrong; stores may raise anything else.
 
     """
-    fits = condition(where) if where is not None else _anything
-    column = column_named(sort.removeprefix("-"))
+    selection = selection._replace(labels=_configured_dimensions())
+    text = StringIO(newline="")
+    with History() as history:
+        notes = list(_read(url, history))
+        written = write_selected(text, form, history.select, selection, IN_TABLE, has_total=False)
+    if form != "table":
+        return Output(text.getvalue(), notes)
+    header, _, lines = text.getvalue().partition("\n")
+    notes += _nothing(selection) if not written.total["sessions"] else ()
+    return Output(lines, [*notes, *written.unpriced(), *written.left_out()], header)
+
+
+def _read(url: str, history: History) -> Iterator[str]:
+    """Put the sessions of a store into tables; return what is to be said about it."""
     store = existing_store(url)
     reader = SessionReader(store)
     try:
-        rows = [row for row in map(read_row, reader.all()) if fits(row)]
+        sessions = reader.all()
+        while some := list(islice(sessions, _SESSIONS)):
+            history.add_sessions(some)
     finally:
         store.close()
-    shown = ordered(rows, column, descends=sort.startswith("-"))[:limit]
-    notes = list(_skipped(reader))
-    if form == "json":
-        return Output(as_json(shown), notes)
-    if form == "csv":
-        return Output(as_csv(shown), notes)
-    header, *lines = table(shown)
-    return Output(_text(lines), [*notes, *_remarks(shown, where)], header)
+    yield from _skipped(reader)
 
 
-def _anything(_: Row) -> bool:
-    return True
+def _configured_dimensions() -> tuple[str, ...]:
+    """Return the dimensions that the environment names, else the default ones."""
+    given = {one.name: one.value for one in given_variables(os.environ) if one.value is not None}
+    return Settings(dimensions=given.get("dimensions", Settings().dimensions)).dimensions
 
 
 def _skipped(reader: SessionReader) -> Iterable[str]:
@@ -127,21 +145,12 @@ def _skipped(reader: SessionReader) -> Iterable[str]:
         )
 
 
-def _remarks(rows: Sequence[Row], where: str | None) -> Iterable[str]:
-    if not rows:
-        yield (
-            "no session is in the store"
-            if where is None
-            else "no session in the store fits the condition"
-        )
-    unpriced = sum(bool(row["unpriced"]) for row in rows)
-    if unpriced:
-        one, many = (
-            "session has calls without a known price: its",
-            "sessions have calls without a known price: their",
-        )
-        sessions = counted(unpriced, one, many)
-        yield f"{sessions} cost is that of the other calls, and blank if there are none"
+def _nothing(selection: Selection) -> Iterable[str]:
+    yield (
+        "no session is in the store"
+        if selection.is_everything
+        else "no session in the store fits the condition"
+    )
 
 
 # -- one session ----------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_session_agg._cli.demo.errors import EndpointError
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._otlp.endpoint import traces_url as completed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,26 +26,14 @@ _TIMEOUT_SECONDS = 2.5  # retries included: the demo as a whole is to stay under
 def traces_url(endpoint: str) -> str:
     """Complete the URL to send traces to.
 
-    A URL whose path ends in ``traces`` is taken as it is.  To any other ``/v1/traces`` is appended,
-    as the OTLP specification has it for ``OTEL_EXPORTER_OTLP_ENDPOINT``.
-
     Raises:
         EndpointError: it is not an HTTP URL.
 
     """
     try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # malformed brackets or port
-        usable = False
-    if not usable:
-        message = (
-            f"{endpoint!r} is not an HTTP URL such as"
-            " http://localhost:4318 or https://host/v1/traces"
-        )
-        raise EndpointError(message)
-    path = parts.path.rstrip("/")
-    return urlunsplit(parts._replace(path=path if path.endswith("traces") else f"{path}/v1/traces"))
+        return completed(endpoint)
+    except SettingsError as error:
+        raise EndpointError(str(error)) from None
 
 
 class Backend(SpanExporter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from rich.text import Text
 from otel_session_agg import attributes
 from otel_session_agg._cli.demo import SERVICE_NAME
 from otel_session_agg._cli.demo.agents import RESEARCH
-from otel_session_agg._untrusted.formatting import duration, milliseconds, usd
+from otel_session_agg._untrusted.formatting import counted, duration, milliseconds, usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,13 +107,18 @@ def _one_root(console: Console, outcome: Outcome) -> None:
     roots = [root for root in outcome.roots if _session(root) == RESEARCH]
     for root in roots:
         console.print()
-        console.print("one root span as it arrived", style="bold", soft_wrap=True)
+        console.print(
+            "one root span as it arrived, the rows of its JSON in short",
+            style="bold",
+            soft_wrap=True,
+        )
         console.print(
             f"  {root.name}\n  trace {root.trace_id}  span {root.span_id}", soft_wrap=True
         )
         width = max(len(name) for name in root.attributes)
         for name in sorted(root.attributes, key=lambda name: (name.startswith(_OWN_PREFIX), name)):
-            _attribute(console, f"  {name:<{width}}  ", root.attributes[name])
+            show_one = _rows if name in attributes.BREAKDOWNS else _attribute
+            show_one(console, f"  {name:<{width}}  ", root.attributes[name])
         _write(
             console,
             f"\nThe root itself took {duration((root.end_ns - root.start_ns) / 1e6)};"
@@ -128,6 +134,17 @@ def _attribute(console: Console, head: str, value: object) -> None:
     console.print(f"{head}{lines[0]}", soft_wrap=True)
     for line in lines[1:]:
         console.print(" " * len(head) + line, soft_wrap=True)
+
+
+def _rows(console: Console, head: str, value: object) -> None:
+    """Print the rows of a breakdown, which arrives as JSON, one in each line."""
+    for name, row in json.loads(str(value)).items():
+        facts = [
+            counted(row["calls"], "call"),
+            *([f"{usd(row['cost'])} USD"] if "cost" in row else []),
+        ]
+        console.print(f"{head}{name}: {', '.join(facts)}", soft_wrap=True)
+        head = " " * len(head)
 
 
 def _verdict(console: Console, outcome: Outcome) -> None:

@@ -17,14 +17,19 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode, Tracer, use_span
 
-from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, end_session, open_store, record_feedback, session
+from otel_session_agg import PriceBook, Rollup, SessionSpanProcessor, Settings, end_session, open_store, record_feedback, session
 from otel_session_agg._cli import app
-from otel_session_agg._cli.render import IN_TABLE, as_csv, shown
-from otel_session_agg._model.session_totals import SessionTotals
-from otel_session_agg._sharing.stored_sessions import COLUMNS, StoredSession, read_row
+from otel_session_agg._cli.render import shown
+from otel_session_agg._cli.rows import write_csv
+from otel_session_agg._cli.selected import GROUPS_IN_TABLE
+from otel_session_agg._cli.sessions import IN_TABLE
+from otel_session_agg._history.figures import OF_SESSIONS
+from otel_session_agg._history.rollup_tables import SESSIONS as TABLE
+from otel_session_agg._sharing.stored_sessions import COLUMNS
 from otel_session_agg._untrusted.formatting import exact_usd, printable
 from otel_session_agg.environment_variables import OTEL_PYTHON_SESSION_AGG_STORE as VARIABLE
 from otel_session_agg.stores.base import Slot
@@ -75,8 +80,8 @@ def request(tracer: Tracer, session_id: str, model: str = "m", error: str | None
 def fill(url: str) -> None:
     """Two processors that share a store, as in two processes; one of them leaves a root open."""
     made: list[tuple[SessionSpanProcessor, Tracer]] = []
-    for _ in range(2):
-        provider = TracerProvider(shutdown_on_exit=False)
+    for service in ("shop", "search"):
+        provider = TracerProvider(resource=Resource({"service.name": service}), shutdown_on_exit=False)
         processor = SessionSpanProcessor(
             RecordingExporter(), store=url, prices=PRICES, settings=Settings(profiles=("default",), store_outputs=True)
         )
@@ -205,7 +210,7 @@ class TestSessionsTable:
         assert ["0.000020 30 2 2 0 open half-priced", "15 1 1 0 open unpriced"] == [
             " ".join(line.split()) for line in done.out.splitlines()[1:]
         ]
-        assert done.err.startswith("2 sessions have calls without a known price: their cost is that of the other calls")
+        assert "2 calls have no known price: costs are those of the others\n" == done.err
 
     def test_piped(self, url: str) -> None:
         """In a pipe there are no colours and no cut ids, not even where only ASCII can be written."""
@@ -247,6 +252,13 @@ class TestSortAndLimit:
         times = [row["end_time"] for row in commands.rows("--store", url)]
         assert sorted(times, reverse=True) == times
 
+    def test_times(self, url: str, commands: Commands) -> None:
+        """What began from a time on, and before one."""
+        [now] = {row["start_time"][:10] for row in commands.rows("--store", url)}
+        assert len(SESSIONS) == len(commands.rows("--store", url, "--since", now))
+        assert [] == commands.rows("--store", url, "--until", now)
+        assert "'then' is no date or time" in commands.error("sessions", "--store", url, "--since", "then")
+
     def test_limit(self, url: str, commands: Commands) -> None:
         """The first of them."""
         assert ["dear"] == [row["session"] for row in commands.rows("--store", url, "--sort", "-cost", "--limit", "1")]
@@ -257,6 +269,147 @@ class TestSortAndLimit:
         assert ["dear"] == [row["session"] for row in commands.rows("--store", url, "--where", "cost > 0.10")]
 
 
+@pytest.mark.slow
+class TestColumns:
+    """``sessions --columns``."""
+
+    def test_table(self, url: str, commands: Commands) -> None:
+        """These columns in this order, dimensions and metadata too, by either name."""
+        lines = commands.out(
+            "sessions", "--store", url, "--where", "session = dear", "--columns", "session, service.name,plan,metadata.plan,turns"
+        ).splitlines()
+        assert ["session  service.name  plan  metadata.plan  turns", "dear     shop          pro   pro                2"] == lines
+
+    def test_csv(self, url: str, commands: Commands) -> None:
+        """As CSV, with nothing where a session has no such value."""
+        where = "session >= dear and session < i"
+        out = commands.out(
+            "sessions", "--store", url, "--csv", "--columns", "session,plan,average_turn_cost", "--where", where, "--sort", "session"
+        )  # fmt: skip
+        assert ["session,plan,average_turn_cost", "dear,pro,0.2", "half-priced,pro,0.00001"] == out.splitlines()
+
+    def test_json(self, url: str, commands: Commands) -> None:
+        """As JSON; a session without metadata has none of these."""
+        rows = commands.rows("--store", url, "--columns", "session,plan,end_reason,dimensions")
+        found = {row["session"]: row for row in rows}
+        assert {
+            "session": "cheap",
+            "plan": "pro",
+            "end_reason": "end_session",
+            "dimensions": {"service.name": "shop", "user.id": "Ann Lee"},
+        } == found["cheap"]
+        assert (None, None) == (found["open"]["plan"], found["open"]["end_reason"])
+
+    def test_unknown(self, url: str, commands: Commands) -> None:
+        """A wrong name is told with those that are known, metadata and dimensions too."""
+        said = commands.error("sessions", "--store", url, "--columns", "session,costs")
+        assert said.startswith("there is no column 'costs': use one of session, ")
+        assert all(name in said for name in (", service.name", ", plan", ", deployment.environment.name"))
+
+    def test_dimension_of_setting(self, url: str, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A dimension that is set can be asked for before any session has it."""
+        assert "no column 'tenant'" in commands.error("sessions", "--store", url, "--columns", "tenant")
+        monkeypatch.setenv("OTEL_PYTHON_SESSION_AGG_DIMENSIONS", "tenant")
+        assert [{"tenant": None}] * len(SESSIONS) == commands.rows("--store", url, "--columns", "tenant")
+
+
+@pytest.mark.slow
+class TestGroups:
+    """``sessions --group-by``."""
+
+    def test_table(self, url: str, commands: Commands) -> None:
+        """A line for each group and one with the totals, figures aligned to the right."""
+        out = commands.out("sessions", "--store", url, "--group-by", "user", "--columns", "sessions,tokens,cost,unpriced")
+        assert [
+            "user     sessions  tokens      cost  unpriced",
+            "Ann Lee         7  300105  0.400100         2",
+            "                1      15  0.000020         0",
+            "total           8  300120  0.400120         2",
+        ] == out.splitlines()
+
+    def test_csv(self, url: str, commands: Commands) -> None:
+        """All figures, the cost to the last digit."""
+        out = commands.out("sessions", "--store", url, "--csv", "--group-by", "service.name,end_reason")
+        header, *records = csv.reader(StringIO(out, newline=""))
+        assert ["service.name", "end_reason", *OF_SESSIONS] == header
+        at = header.index("cost")
+        assert [
+            ["search", "", ""],
+            ["shop", "end_session", "0.00002"],
+            ["shop", "", "0.40008"],
+            ["", "", "0.00002"],  # its root is open
+            ["total", "", "0.40012"],
+        ] == [[record[0], record[1], record[at]] for record in records]
+
+    def test_json(self, url: str, commands: Commands) -> None:
+        """The groups and the totals apart."""
+        found = json.loads(commands.out("sessions", "--store", url, "--json", "--group-by", "plan", "--columns", "cost,sessions"))
+        assert {
+            "groups": [{"plan": "pro", "cost": 0.4001, "sessions": 7}, {"plan": None, "cost": 0.00002, "sessions": 1}],
+            "total": {"cost": 0.40012, "sessions": 8},
+        } == found
+
+    def test_figures_of_table(self, url: str, commands: Commands) -> None:
+        """Unless told otherwise, a table has those figures that fit on a screen."""
+        lines = commands.out("sessions", "--store", url, "--group-by", "user").splitlines()
+        assert ["user", *(name for name in GROUPS_IN_TABLE if name != "calls")] == lines[0].split()
+        assert max(map(len, lines)) <= 80
+
+    def test_where(self, url: str, commands: Commands) -> None:
+        """A condition may be on dimensions and metadata."""
+        arguments = ("sessions", "--store", url, "--json", "--group-by", "plan", "--columns", "sessions", "--where")
+        found = commands.out(*arguments, "service.name = shop and metadata.plan = pro")
+        assert {"groups": [{"plan": "pro", "sessions": 6}], "total": {"sessions": 6}} == json.loads(found)
+
+    def test_models(self, url: str, commands: Commands) -> None:
+        """Sessions are split by model, and each has the figures of its calls."""
+        lines = commands.out("sessions", "--store", url, "--group-by", "model").splitlines()
+        assert [
+            "model         sessions  calls  tokens      cost  unpriced  errors",
+            "m                    7      8  300090  0.400120         0       0",
+            "nobody knows         2      2      30                   2       0",
+            "total                8     10  300120  0.400120         2       0",
+        ] == lines
+
+    def test_time(self, url: str, commands: Commands) -> None:
+        """By the day in which a session began."""
+        days = {row["start_time"][:10] for row in commands.rows("--store", url)}
+        found = json.loads(commands.out("sessions", "--store", url, "--json", "--group-by", "day"))
+        assert days == {row["day"] for row in found["groups"]}
+
+    def test_options(self, url: str, commands: Commands) -> None:
+        """A condition chooses sessions, order and limit are those of groups, and the totals are over all groups."""
+        out = commands.out(
+            "sessions", "--store", url, "--json", "--group-by", "user", "--columns", "sessions", "--where", "cost > 0",
+            "--sort", "-cost", "--limit", "1",
+        )  # fmt: skip
+        assert {"groups": [{"user": "Ann Lee", "sessions": 6}], "total": {"sessions": 7}} == json.loads(out)
+
+    def test_nothing(self, url: str, commands: Commands) -> None:
+        """Without sessions there is the row with the totals, and a note."""
+        done = commands.run("sessions", "--store", url, "--group-by", "user", "--where", "cost > 1000", "--columns", "sessions")
+        said = "no session in the store fits the condition\n"
+        assert ([["user", "sessions"], ["total", "0"]], said) == ([line.split() for line in done.out.splitlines()], done.err)
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            (
+                ["--group-by", "models"],
+                "there is no key to group by 'models': use one of session, state, user, cost_source, ",
+            ),
+            (["--group-by", "model,tool"], "sessions can be split by one of model, agent, tool, not by several"),
+            (["--group-by", "model", "--columns", "turns"], "there is no column 'turns': use one of sessions, calls, "),
+            (["--group-by", ""], "there is no key to group by ''"),
+            (["--group-by", "user", "--columns", "models"], "there is no column 'models': use one of sessions, turns, "),
+            (["--group-by", "user", "--sort", "end_time"], "there is no column 'end_time': use one of sessions, turns, "),
+        ],
+    )
+    def test_unknown(self, url: str, arguments: list[str], expected: str, commands: Commands) -> None:
+        """A wrong key or figure is told with those that are known."""
+        assert commands.error("sessions", "--store", url, *arguments).startswith(expected)
+
+
 class TestSessionsJson:
     """``sessions --json``."""
 
@@ -264,7 +417,7 @@ class TestSessionsJson:
         """An object for each session, with all columns; numbers are numbers, what is unknown is null."""
         rows = {row["session"]: row for row in commands.rows("--store", url)}
         assert COSTS == {name: row["cost"] for name, row in rows.items()}
-        assert {tuple(COLUMNS)} == {tuple(row) for row in rows.values()}
+        assert {tuple(TABLE.by_name)} == {tuple(row) for row in rows.values()}
         assert {"cheap": 1} == {name: row["revision"] for name, row in rows.items() if row["state"] == "ended"}
         assert {"open": 1} == {name: row["open_roots"] for name, row in rows.items() if row["open_roots"]}
 
@@ -272,6 +425,11 @@ class TestSessionsJson:
         """All values of one session."""
         [row] = commands.rows("--store", url, "--where", "session = dear")
         times = {name: row.pop(name) for name in ("start_time", "end_time", "duration", "avg_trace_latency")}
+        periods = {name: row.pop(name) for name in ("hour", "day", "month")}
+        assert {"hour": f"{times['start_time'][:13]}:00Z", "day": times["start_time"][:10]}.items() <= periods.items()
+        assert 0 < row.pop("model_duration") < times["duration"]
+        assert 0 < row.pop("tool_duration") < times["duration"]
+        assert 0 < row.pop("idle_duration") < times["duration"]
         assert {
             "session": "dear",
             "metadata": {"odd": None, "plan": "pro"},
@@ -295,6 +453,11 @@ class TestSessionsJson:
             "errors": 1,
             "feedback": True,
             "models": ["m"],
+            "turns": 2,
+            "average_turn_cost": 0.2,
+            "end_reason": None,
+            "dimensions": {"service.name": "shop", "user.id": "Ann Lee"},
+            "error": "boom\x1b[0m",
         } == row
         assert times["start_time"] <= times["end_time"]
         assert all(
@@ -309,8 +472,10 @@ class TestSessionsJson:
 
 def csv_id(session_id: str) -> str:
     """What a reader of CSV finds for an id."""
-    row = read_row(StoredSession(session_id, SessionTotals(), has_ended=False, revision=0))
-    _, [read, *_] = csv.reader(StringIO(as_csv([row]), newline=""))
+    out = StringIO(newline="")
+    write_csv(out, ["session"], [[session_id]], None)
+    out.seek(0)
+    _, [read] = csv.reader(out)
     return read
 
 
@@ -322,7 +487,7 @@ class TestSessionsCsv:
         """A header and a record for each session, as RFC 4180 has them; formulas are no formulas."""
         out = commands.out("sessions", "--store", url, "--csv", "--sort", "session")
         header, *records = csv.reader(StringIO(out, newline=""))
-        assert list(COLUMNS) == header
+        assert list(TABLE.by_name) == header
         assert [printable(name) for name in sorted(SESSIONS)] == [record[0].removeprefix("'") for record in records]
         by_id = {record[0]: dict(zip(header, record, strict=True)) for record in records}
         assert "'" + printable(EVIL) in by_id
@@ -399,11 +564,21 @@ class TestSession:
     def test_json(self, url: str, commands: Commands) -> None:
         """All columns, and what is too long for a list of sessions."""
         one = json.loads(commands.out("session", "dear", "--store", url, "--json"))
-        assert [*COLUMNS, "error", "output", "members", "trace_ids"] == list(one)
+        assert [*COLUMNS, *Rollup().details_to_dict(), "error", "output", "members", "trace_ids"] == list(one)
         assert ({"plan": "pro", "odd": None}, "boom\x1b[0m", None) == (one["metadata"], one["error"], one["output"])
         assert sorted(one["trace_ids"]) == sorted(member["trace_id"] for member in one["members"])
         assert [{"trace_id", "span_id", "start_time"}] * 2 == [set(member) for member in one["members"]]
         assert one["start_time"] == min(member["start_time"] for member in one["members"])
+
+    def test_says_what_it_is_made_of(self, url: str, commands: Commands) -> None:
+        """The text has the times and the dearest of each kind, JSON all of it."""
+        lines = commands.out("session", "half-priced", "--store", url).splitlines()
+        assert {"time", "first response after", "model latency", "model m", "model nobody knows"} <= {
+            re.split(" {2,}", line)[0] for line in lines
+        }
+        assert not [line for line in lines if line.startswith("metadata.user.id")]
+        one = json.loads(commands.out("session", "half-priced", "--store", url, "--json"))
+        assert {"m": 0.00002, "nobody knows": None} == {name: row["cost_usd"] for name, row in one["by_model"].items()}
 
     def test_ended(self, url: str, commands: Commands) -> None:
         """A session that has ended says so, with the revision of its record."""
@@ -484,6 +659,14 @@ class TestArguments:
             "sessions", "--store", url, "--where", "costs > 1"
         )
 
+    def test_sql(self, url: str, commands: Commands) -> None:
+        """What is more than conditions joined by and is SQL, with the same names."""
+        where = "(cost > 0.3 or session in ('open')) and (metadata.plan = 'pro' or service.name is null or true)"
+        assert ["dear", "open"] == [
+            row["session"] for row in commands.rows("--store", url, "--where", where, "--sort", "session")
+        ]
+        assert "one expression" in commands.error("sessions", "--store", url, "--where", "true); DROP TABLE sessions; SELECT (1")
+
     def test_sort(self, url: str, commands: Commands) -> None:
         """So is a wrong column."""
         assert "there is no column 'costs': use one of session, " in commands.error(
@@ -501,7 +684,7 @@ class TestArguments:
     def test_help_names_the_columns(self, commands: Commands) -> None:
         """Whoever asks for help sees what can be sorted by."""
         text = commands.out("sessions", "--help")
-        assert [] == [name for name in COLUMNS if name not in text]
+        assert [] == [name for name in TABLE.by_name if name not in text]
 
     def test_names_the_extra(self, url: str) -> None:
         """Without a package of the extra, the message says what to install."""
