@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -175,6 +176,116 @@ class TestSessionsAndFeedback:
             feedback = "feedback" if record[n.HAS_FEEDBACK] else "no feedback"
             assert told.endswith(f" {total} tokens, {cost} USD, {feedback}")
         assert f"so far: {ran.record('chat-1')[n.TOTAL_TOKENS]} tokens in chat-1" == ran.lines[0]  # type: ignore[index]
+
+
+class TestCostReport:
+    """What finance asks of a store."""
+
+    PROGRAM = "cost_report.py"
+
+    CALLS = (
+        ("ada", "2026-01-12", GPT_4O, 21_000, 900),
+        ("ada", "2026-01-12", GPT_4O_MINI, 4_000, 350),
+        ("ada", "2026-01-13", GPT_4O, 48_000, 2_100),
+        ("ada", "2026-01-13", GPT_4O_MINI, 9_000, 700),
+        ("grace", "2026-01-12", GPT_4O_MINI, 12_000, 640),
+        ("grace", "2026-01-13", GPT_4O_MINI, 2_500, 210),
+        ("grace", "2026-01-13", GPT_4O_MINI, 2_900, 95),
+        ("lin", "2026-01-13", GPT_4O, 6_400, 380),
+        ("lin", "2026-01-13", GPT_4O, 7_100, 420),
+    )
+    """All that have a price: user, day, price, prompt and completion tokens."""
+
+    def _cost_usd(self, *, user: str = "", day: str = "", price: Prices | None = None) -> float:
+        chosen = [call for call in self.CALLS if user in {"", call[0]} and day in {"", call[1]} and price in {None, call[2]}]
+        return sum(call[2].cost_usd(Usage(*call[3:], 0)) for call in chosen)
+
+    def test_groups_are_exact(self, ran: Ran) -> None:
+        """Each user and day has what its calls cost, and so has the total."""
+        rows = re.findall(r"^(ada|grace|lin) +(2026-01-1\d) +\d +([\d.]+)$", ran.stdout, flags=re.MULTILINE)
+        assert {(user, day) for user, day, *_ in self.CALLS} == {(user, day) for user, day, _ in rows}
+        assert [f"{self._cost_usd(user=user, day=day):.6f}" for user, day, _ in rows] == [cost for *_, cost in rows]
+        assert f"total                     6  {self._cost_usd():.6f}" in ran.lines
+
+    def test_csv_is_exact(self, ran: Ran) -> None:
+        """In CSV the costs have all of their digits; rows are sorted by them, and an unknown one is blank."""
+        lines = [line.split(",") for line in ran.lines if line.count(",") > 5]
+        rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+        expected = {
+            ("ada", "gpt-4o"): self._cost_usd(user="ada", price=GPT_4O),
+            ("lin", "gpt-4o"): self._cost_usd(user="lin"),
+            ("grace", "gpt-4o-mini"): self._cost_usd(user="grace"),
+            ("ada", "gpt-4o-mini"): self._cost_usd(user="ada", price=GPT_4O_MINI),
+            ("ada", "our-own-model"): None,
+            ("total", ""): self._cost_usd(),
+        }
+        assert [*expected] == [(row["user"], row["model"]) for row in rows]
+        assert [*expected.values()] == [pytest.approx(float(row["cost"]), rel=1e-12) if row["cost"] else None for row in rows]
+
+    def test_models_are_exact(self, ran: Ran) -> None:
+        """Each model has what its calls cost."""
+        rows = dict(re.findall(r"^(g\S+) +\d+ +\d+ +\d+ +([\d.]+) +0 +0$", ran.stdout, flags=re.MULTILINE))
+        expected = {"gpt-4o": self._cost_usd(price=GPT_4O), "gpt-4o-mini": self._cost_usd(price=GPT_4O_MINI)}
+        assert {name: f"{cost:.6f}" for name, cost in expected.items()} == rows
+
+    def test_readme_shows_it(self, ran: Ran) -> None:
+        """The table on the page of examples is the first one that is printed."""
+        readme = (EXAMPLES / "README.md").read_text("utf-8")
+        command, table = ran.stdout.strip().partition("\n\n")[0].split("\n", 1)
+        assert f"{command}\n{table}\n```" in readme
+
+
+class TestAgentsAndTools:
+    """What a developer asks of agents."""
+
+    PROGRAM = "agents_and_tools.py"
+
+    def _rows(self, ran: Ran) -> dict[tuple[str, str], tuple[int, int, float]]:
+        found = re.findall(r"^(model|agent|tool) +(\S+) +(\d+) calls +(\d+) tokens +([\d.]+) USD", ran.stdout, flags=re.MULTILINE)
+        return {(kind, name): (int(calls), int(tokens), float(cost)) for kind, name, calls, tokens, cost in found}
+
+    def test_rows_are_exact(self, ran: Ran) -> None:
+        """Planner and writer have what their models were called for, and the tool what the writer in it was."""
+        calls = [(call.attributes["llm.model_name"], call_usage(call.attributes)) for call in ran.calls]
+        large = [usage for model, usage in calls if model == "gpt-4o"]
+        (small,) = [usage for model, usage in calls if model == "gpt-4o-mini"]
+        planner = (3, sum(usage.prompt + usage.completion for usage in large), sum(map(GPT_4O.cost_usd, large)))
+        writer = (1, small.prompt + small.completion, GPT_4O_MINI.cost_usd(small))
+        expected = {
+            ("model", "gpt-4o"): planner,
+            ("model", "gpt-4o-mini"): writer,
+            ("agent", "planner"): planner,
+            ("agent", "writer"): writer,
+            ("tool", "find_trains"): (1, 0, 0),
+            ("tool", "write_text"): writer,
+            ("tool", "none"): (0, *planner[1:]),
+        }
+        assert {key: pytest.approx(row, rel=1e-9) for key, row in expected.items()} == self._rows(ran)
+
+    def test_root_has_them(self, ran: Ran) -> None:
+        """The root has the same rows."""
+        totals = ran.totals("invoke_agent planner")
+        for name, key in (("model", n.BY_MODEL), ("agent", n.BY_AGENT), ("tool", n.BY_TOOL)):
+            rows = {row: (one["calls"], one.get("cost", 0)) for row, one in json.loads(totals[key]).items()}
+            assert {
+                row: (calls, pytest.approx(cost)) for (kind, row), (calls, _, cost) in self._rows(ran).items() if kind == name
+            } == rows
+
+    def test_waits(self, ran: Ran) -> None:
+        """The stream states its first token, and all figures of time are within the whole."""
+        waits = {
+            name: float(ms)
+            for name, ms in re.findall(r"^(.+?) {2,}([\d.]+) ms$", ran.stdout, flags=re.MULTILINE)
+            if "USD" not in name
+        }
+        assert 6 == len(waits)
+        assert 0 < min(waits.values())
+        assert max(waits.values()) == waits["all of it"]
+
+    def test_explains(self, ran: Ran) -> None:
+        """The sum of the explanation is the cost of the root."""
+        (cost,) = re.findall(r"^ +sum of 4 model calls: .* ([\d.]+)$", ran.stdout, flags=re.MULTILINE)
+        assert pytest.approx(ran.totals("invoke_agent planner")[n.COST], rel=1e-9) == float(cost)
 
 
 class TestBudgetInAgentLoop:

@@ -63,11 +63,11 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, target_port: int) -> Iterator[Prometheus]:
-    """A server that scrapes this port, with the example's rules."""
+def prometheus(folder: Path, target_port: int, rules: Path = _RULES / "session_cost.rules.yml") -> Iterator[Prometheus]:
+    """A server that scrapes this port, with rules."""
     port = free_port()
     config = folder / "prometheus.yml"
-    config.write_text(_CONFIG.format(rules=_RULES / "session_cost.rules.yml", port=target_port), "utf-8")
+    config.write_text(_CONFIG.format(rules=rules, port=target_port), "utf-8")
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
     process = subprocess.Popen(command, cwd=folder)  # noqa: S603

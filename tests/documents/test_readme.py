@@ -38,7 +38,10 @@ PAGES = [
 ]
 _MAX_BYTES = 20_000
 _MAX_PICTURE_BYTES = 150_000
-_CLOCK = re.compile(r"^(duration|start_time|end_time) = .*$", flags=re.MULTILINE)
+_CLOCK = re.compile(
+    r"""^((?:metadata\.)?(?:\w+_)?(?:duration|time|latency_p\d+|first_response) = |.*"duration":)[\d.e-]+""", flags=re.MULTILINE
+)
+"""What begins a figure that takes another value each time."""
 
 
 class TestCode:
@@ -87,10 +90,11 @@ class TestPages:
         """The README can be read in one go."""
         assert len(README.encode()) < _MAX_BYTES
 
-    def test_picture(self) -> None:
-        """It loads at once; ``python -m tests.documents.picture`` makes it."""
-        (name,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
-        assert (ROOT / name).stat().st_size < _MAX_PICTURE_BYTES
+    def test_pictures(self) -> None:
+        """They load at once; ``python -m tests.documents.picture`` and ``serve_pictures`` make them."""
+        names = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+        assert [".github/session-root.png", "examples/serve/pictures/overview.png"] == names
+        assert all((ROOT / name).stat().st_size < _MAX_PICTURE_BYTES for name in names)
 
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
     def test_links_lead_somewhere(self, path: Path) -> None:
@@ -166,6 +170,8 @@ class TestWrongTotal:
 class TestTables:
     """The tables."""
 
+    SETTINGS = EXAMPLES.read_text(encoding="utf-8").partition("## Settings")[2].partition("## Command line")[0]
+
     def test_attributes(self) -> None:
         """Every name that is written is in a table, those of records only beside the examples."""
         text = README + EXAMPLES.read_text(encoding="utf-8")
@@ -175,13 +181,13 @@ class TestTables:
     def test_settings(self) -> None:
         """Every setting is there with its default."""
         for name in (field.name for field in fields(Settings)):
-            row = next(line for line in README.partition("## Settings")[2].splitlines() if line.startswith(f"| `{name}` |"))
+            row = next(line for line in self.SETTINGS.splitlines() if line.startswith(f"| `{name}` |"))
             value = getattr(Settings(), name)
             default = (",".join(value) if isinstance(value, tuple) else str(value)).lower().removesuffix(".0")
             assert default == row.split("|")[2].strip()
 
     def test_variables(self) -> None:
         """The environment variables are those that follow from the names in the table."""
-        rows = re.findall(r"^\| `(\w+)` \|", README.partition("## Settings")[2].partition("## Limits")[0], flags=re.MULTILINE)
+        rows = re.findall(r"^\| `(\w+)` \|", self.SETTINGS, flags=re.MULTILINE)
         names = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
         assert names == {f"OTEL_PYTHON_SESSION_AGG_{row.upper().removesuffix('_SECONDS')}" for row in rows}
