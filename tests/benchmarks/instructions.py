@@ -26,12 +26,12 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
-from otel_session_agg import SessionSpanProcessor
+from otel_session_agg import SessionSpanProcessor, session
 from otel_session_agg._reading import span as reading
 from otel_session_agg._spans.received import span_data
 
 from ._web_workload import WEB_SPANS, recorded_web, run_web_trace
-from ._workload import SPANS, Null, provider_of, recorded, run_trace, say
+from ._workload import GEN_AI, SPANS, Null, chat_of, conversing, provider_of, recorded, run_trace, say
 from .price import check_folding, fold, folding
 
 SIZES = (20, 60)
@@ -56,8 +56,15 @@ class Workload(NamedTuple):
     recorded: Callable[[int], list[ReadableSpan]]
 
 
+def _run_in_session(tracer: Tracer, trace: int) -> None:
+    with session(chat_of(trace)):
+        run_trace(tracer, trace)
+
+
 LLM = Workload(SPANS, run_trace, recorded)
 WEB = Workload(WEB_SPANS, run_web_trace, recorded_web)
+NAMING = Workload(SPANS, partial(run_trace, dialect=conversing(GEN_AI)), recorded)
+IN_SESSION = Workload(SPANS, _run_in_session, recorded)
 
 
 def _pipeline(workload: Workload, make: Callable[[], SpanProcessor | None]) -> Run:
@@ -91,11 +98,14 @@ def _fold(workload: Workload) -> Run:
     return run
 
 
+_BATCHED: dict[str, Callable[[Workload], Run]] = {
+    "BatchSpanProcessor": partial(_pipeline, make=lambda: BatchSpanProcessor(Null())),
+    "SessionSpanProcessor(BatchSpanProcessor)": partial(_pipeline, make=lambda: SessionSpanProcessor(BatchSpanProcessor(Null()))),
+}
 _STEPS: dict[str, Callable[[Workload], Run]] = {
     "no processor": partial(_pipeline, make=lambda: None),
     "no-op processor": partial(_pipeline, make=SpanProcessor),
-    "BatchSpanProcessor": partial(_pipeline, make=lambda: BatchSpanProcessor(Null())),
-    "SessionSpanProcessor(BatchSpanProcessor)": partial(_pipeline, make=lambda: SessionSpanProcessor(BatchSpanProcessor(Null()))),
+    **_BATCHED,
     "read": _read,
     "fold": _fold,
 }
@@ -103,6 +113,8 @@ _STEPS: dict[str, Callable[[Workload], Run]] = {
 VARIANTS: dict[str, tuple[Workload, Callable[[Workload], Run]]] = {
     **{name: (LLM, step) for name, step in _STEPS.items()},
     **{f"{name}, web": (WEB, step) for name, step in _STEPS.items()},
+    **{f"{name}, a conversation on each span": (NAMING, step) for name, step in _BATCHED.items()},
+    **{f"{name}, in session()": (IN_SESSION, step) for name, step in _BATCHED.items()},
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -14,7 +15,7 @@ from otel_session_agg._reading import span as reading
 from otel_session_agg._spans.received import span_data
 from tests.support.paths import ROOT
 
-from . import burst, collector, growth, instructions, memory, overhead, overload, price, questions, unsampled
+from . import burst, collector, growth, history, instructions, live, memory, overhead, overload, price, questions, unsampled
 from ._libraries import THIS, libraries
 from ._receiver import receiving
 from ._shapes import SHAPES, Shape
@@ -134,6 +135,12 @@ class TestCollector:
         assert 0.0 <= collecting < process
         assert tracked > 0
 
+    def test_passes(self) -> None:
+        """Collections go through something, the most of it young."""
+        young, middle, old = collector.passes(SessionSpanProcessor(BatchSpanProcessor(Null())), 30)
+        assert young > 0.0
+        assert min(middle, old) >= 0.0
+
 
 class TestBurst:
     """An overflowing downstream."""
@@ -208,3 +215,28 @@ class TestInstructions:
     def test_child(self, name: str) -> None:
         """Each variant runs."""
         instructions.child(name, 2)
+
+
+class TestLive:
+    """What is counted while it comes."""
+
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="what a process uses is read there")
+    @pytest.mark.parametrize("over_http", [False, True])
+    def test_measures(self, capsys: pytest.CaptureFixture[str], *, over_http: bool) -> None:
+        """All spans are counted, both processes take time, and what is sent then is seen."""
+        found = live.measure(500, 5, over_http=over_http)
+        assert 500 == found.spans
+        assert 0.0 < found.accepted_seconds <= found.seconds
+        assert 0 < min(found.accepting.peak_bytes, found.counting.peak_bytes)
+        assert 0.0 < min(found.seen_after)
+        live.report(found)
+        assert 4 == capsys.readouterr().out.count("\n")
+
+
+class TestHistory:
+    """What is kept and asked for."""
+
+    @pytest.mark.parametrize("sessions", [None, 3])
+    def test_sums(self, sessions: int | None) -> None:
+        """Sums are right."""
+        assert 4 == len(history.measured(7, sessions))
