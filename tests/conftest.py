@@ -7,10 +7,12 @@ from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from otel_session_agg._api import registry
 from otel_session_agg._model.budget_scopes import scopes
 from otel_session_agg._threads.messages import messages
 from tests.support.apps import DEADLINE_SECONDS, App, alone
@@ -24,9 +26,18 @@ SLOW = frozenset({"benchmarks", "documents", "faults", "laws", "processes", "rec
 """Folders whose tests are all slow."""
 
 
+UNCOVERED = frozenset({"benchmarks", "laws", "recordings"})
+"""Folders whose tests take minutes of the same lines again: coverage would double that, and show nothing new."""
+
+
 @cache  # one path for each test
 def _is_slow(path: Path) -> bool:
     return any(path.is_relative_to(TESTS / name) for name in SLOW)
+
+
+@cache
+def _is_uncovered(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / name) for name in UNCOVERED)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+        if _is_uncovered(item.path):
+            item.add_marker(pytest.mark.no_cover)
 
 
 class Logged:
@@ -76,6 +89,12 @@ def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[Logged]:
     """What is logged."""
     yield Logged(caplog)
     assert messages.flush(time.monotonic() + DEADLINE_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def no_siblings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test know of no processor that another test left behind: it would be asked for totals, and waited for."""
+    monkeypatch.setattr(registry, "_LIVE", WeakSet())
 
 
 @pytest.fixture

@@ -26,8 +26,15 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
 
 from otel_session_agg import PriceBook, Rollup, SessionRecord, SessionSpanProcessor, Settings
+from otel_session_agg._model.breakdown import NO_ROWS, Breakdown, BreakdownRow
+from otel_session_agg._model.by_dimension import NO_DIMENSIONS, ByDimension
+from otel_session_agg._model.coverage import NO_TIME, Coverage
+from otel_session_agg._model.details import Details
+from otel_session_agg._model.dimensions import Dimension
+from otel_session_agg._model.latencies import Latencies
 from otel_session_agg._model.rollup import At
 from otel_session_agg._model.session_totals import MAX_LINKS, Member, SessionTotals
+from otel_session_agg._model.turns import Turn
 from otel_session_agg._sdk import turns, worker
 from otel_session_agg._sharing import store_queue, store_turns
 from otel_session_agg._sharing.decoding import decode
@@ -39,6 +46,13 @@ from otel_session_agg.testing import FakeClock
 _PRICES = PriceBook({"*": {"input": 1_000_000, "output": 2_000_000}})
 """One dollar a token in, two out."""
 _LINGER_SECONDS = 2.0
+_SETTINGS = {
+    "linger_seconds": _LINGER_SECONDS,
+    "session_records": False,
+    "store_outputs": True,
+    "dimensions": ("tenant",),
+    "breakdown_by": ("tenant",),
+}
 _slow = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -67,6 +81,11 @@ class Node(NamedTuple):
     end_ns: int = 0
 
     @property
+    def name(self) -> str:
+        """Its name, which is that of the agent or tool."""
+        return f"n{self.span_id % 4}"
+
+    @property
     def is_root(self) -> bool:
         """It is the root of a trace, or of what one process has of it."""
         return self.parent_id is None or self.is_cut
@@ -82,7 +101,14 @@ class Node(NamedTuple):
             found["llm.token_count.prompt"], found["llm.token_count.completion"] = self.tokens
         if self.output is not None:
             found["output.value"] = self.output
+        if self.is_root:
+            found["tenant"] = self.tenant
         return found
+
+    @property
+    def tenant(self) -> str:
+        """What roots state."""
+        return f"t{self.span_id % 3}"
 
 
 def rollup_of(nodes: Sequence[Node]) -> Rollup:
@@ -109,6 +135,71 @@ def rollup_of(nodes: Sequence[Node]) -> Rollup:
         models=frozenset(f"m{node.span_id % 3}" for node in nodes if node.kind == "model"),
         output=max(outputs, default=None),
         error=max(errors, default=None),
+        details=details_of(nodes),
+    )
+
+
+def details_of(nodes: Sequence[Node]) -> Details:
+    """What these totals are made of, added up by hand.
+
+    A process does not know the agents and tools that are above its part of a trace in another one.
+    """
+    by_id = {node.span_id: node for node in nodes}
+    calls = [node for node in nodes if node.kind == "model"]
+    tools = [node for node in nodes if node.kind == "tool"]
+    rows: dict[str, list[tuple[str, BreakdownRow]]] = {"model": [], "agent": [], "tool": []}
+    parts: dict[int, list[Node]] = {}
+    for node in nodes:
+        parts.setdefault(_path(node, by_id)[-1].span_id, []).append(node)
+    for node in calls:
+        row = _row(node)
+        rows["model"].append((f"m{node.span_id % 3}", row))
+        for kind in ("agent", "tool"):
+            above = next((one for one in _path(node, by_id) if one.kind == kind), None)
+            if above is not None:
+                its = row if kind == "agent" else row._replace(num_calls=0, num_errors=0, duration_ns=0)
+                rows[kind].append((above.name, its))
+    rows["tool"] += [
+        (node.name, BreakdownRow(1, int(node.error is not None), duration_ns=node.end_ns - node.start_ns)) for node in tools
+    ]
+    by_model, by_agent, by_tool = (
+        reduce(add, [Breakdown({name: row}) for name, row in found], Breakdown()) for found in rows.values()
+    )
+    return Details(
+        by_model,
+        by_agent,
+        by_tool,
+        model_time=Coverage.of([(node.start_ns, node.end_ns) for node in calls]),
+        tool_time=Coverage.of([(node.start_ns, node.end_ns) for node in tools]),
+        busy_time=Coverage.of([(min(n.start_ns for n in part), max(n.end_ns for n in part)) for part in parts.values()]),
+        latencies=Latencies.of([node.end_ns - node.start_ns for node in calls]),
+        first_answer_ns=min((node.end_ns for node in calls if node.error is None), default=None),
+        by_dimension=ByDimension(
+            {"tenant": reduce(add, [Breakdown({_path(node, by_id)[-1].tenant: _row(node)}) for node in calls], Breakdown())}
+        ),
+    )
+
+
+def _path(node: Node, by_id: dict[int, Node]) -> list[Node]:
+    """A span and those above it in the same process."""
+    path = [node]
+    while not path[-1].is_root and path[-1].parent_id in by_id:
+        path.append(by_id[path[-1].parent_id or 0])
+    return path
+
+
+def _row(node: Node) -> BreakdownRow:
+    """What a model call counts."""
+    prompt, completion = node.tokens or (0, 0)
+    return BreakdownRow(
+        1,
+        int(node.error is not None),
+        prompt,
+        completion,
+        prompt + completion,
+        cost_pusd=(prompt + 2 * completion) * 10**12,
+        num_priced=1,
+        duration_ns=node.end_ns - node.start_ns,
     )
 
 
@@ -117,6 +208,7 @@ def totals_of(nodes: Sequence[Node]) -> SessionTotals:
     roots = [node for node in nodes if node.parent_id is None]
     parts = [node for node in nodes if node.is_cut]
     members = sorted(Member(node.start_ns, node.trace_id, node.span_id) for node in (*roots, *parts))
+    first = min((node for node in (*roots, *parts)), key=lambda node: (node.start_ns, node.span_id), default=None)
     return SessionTotals(
         rollup_of(nodes),
         traces=frozenset(node.trace_id for node in nodes),
@@ -125,7 +217,15 @@ def totals_of(nodes: Sequence[Node]) -> SessionTotals:
         root_ns=sum(node.end_ns - node.start_ns for node in roots),
         num_parts=len(parts),
         part_ns=sum(node.end_ns - node.start_ns for node in parts),
+        dimensions={"tenant": Dimension(first.start_ns, first.span_id, first.tenant)} if first is not None else {},
     )
+
+
+def dearest_of(nodes: Sequence[Node]) -> Turn | None:
+    """The trace that cost most, found by hand."""
+    by_trace = {node.trace_id: rollup_of([one for one in nodes if one.trace_id == node.trace_id]) for node in nodes}
+    turns = [Turn(one.cost_pusd, trace_id, one.total_tokens) for trace_id, one in by_trace.items() if one.num_computed]
+    return max(turns, key=lambda turn: (turn.cost_pusd, turn.trace_id), default=None)
 
 
 _KINDS = ("model", "model", "tool", "agent", "chain", "retriever")
@@ -256,7 +356,7 @@ class Process:
         self.records: list[SessionRecord] = []
         self.processor = SessionSpanProcessor(
             self.sink,
-            settings=Settings(**{"linger_seconds": _LINGER_SECONDS, "session_records": False, "store_outputs": True, **more}),
+            settings=Settings(**{**_SETTINGS, **more}),
             prices=_PRICES,
             store="memory://" if store is None else store,
             on_session=self.records.append,
@@ -272,7 +372,7 @@ class Process:
     def start(self, node: Node) -> None:
         """A span begins."""
         self._ids.trace_id, self._ids.span_id = node.trace_id, node.span_id
-        span = self._tracer.start_span("s", self._around(node), attributes=node.attributes(), start_time=node.start_ns)
+        span = self._tracer.start_span(node.name, self._around(node), attributes=node.attributes(), start_time=node.start_ns)
         assert isinstance(span, Span)
         self._spans[node.span_id] = span
 
@@ -390,6 +490,18 @@ def play(processes: Sequence[Process], nodes: Sequence[Node], chance: random.Ran
             clock.tick(chance.choice([0.05, 0.5, _LINGER_SECONDS]))
 
 
+def played(nodes: Sequence[Node], chance: random.Random) -> tuple[MemoryStore, list[Process]]:
+    """The store of three processes when all has happened and each was flushed; these."""
+    clock = FakeClock(100.0)
+    with by_hand(clock):
+        store = MemoryStore(clock=clock)
+        processes = [Process(store, clock) for _ in range(3)]
+        play(processes, nodes, chance, clock)
+        for process in chance.sample(processes, len(processes)):
+            process.flush()
+    return store, processes
+
+
 class TestLaw2:
     """Any split over traces, processes and arrival orders gives the same session totals."""
 
@@ -397,13 +509,7 @@ class TestLaw2:
     @given(sessions(), st.randoms(use_true_random=False))
     def test_processes(self, nodes: list[Node], chance: random.Random) -> None:
         """Cut anywhere, in any order, with whatever happens in between: after a flush of each process the totals are exact."""
-        clock = FakeClock(100.0)
-        with by_hand(clock):
-            store = MemoryStore(clock=clock)
-            processes = [Process(store, clock) for _ in range(3)]
-            play(processes, nodes, chance, clock)
-            for process in chance.sample(processes, len(processes)):
-                process.flush()
+        store, processes = played(nodes, chance)
         for session_id in {node.session_id for node in nodes}:
             assert totals_of(of_session(nodes, session_id)) == plain(read(store, session_id), session_id)
             assert root_tells(read(store, session_id), processes) or not read(store, session_id).are_on_root
@@ -424,6 +530,14 @@ class TestLaw2:
                 assert expected == plain(session.own, session.session_id)
                 assert root_tells(session.own, [process]) or not session.own.are_on_root
             assert {node.session_id for node in nodes} == {session.session_id for session in lifecycle}
+
+    @_slow
+    @given(sessions(cuts=False), st.randoms(use_true_random=False))
+    def test_dearest_turn(self, nodes: list[Node], chance: random.Random) -> None:
+        """With each trace in one process, the dearest turn is exact, whatever was late."""
+        store, _ = played(nodes, chance)
+        for session_id in {node.session_id for node in nodes}:
+            assert dearest_of(of_session(nodes, session_id)) == read(store, session_id).dearest_turn
 
     @settings(max_examples=12)
     @given(sessions(), st.randoms(use_true_random=False))
@@ -690,7 +804,14 @@ class TestPartsOfTraces:
         processes[0].flush()
         attributes = processes[0].sink.spans[-1].attributes or {}
         assert (401, 800) == (attributes["metadata.num_events"], attributes["metadata.total_tokens"])
-        assert rollup_of(calls[:1]) == _unnamed(read(store, "s0")).rollup
+        found = _unnamed(read(store, "s0")).rollup
+        expected, details = rollup_of(calls[:1]), found.details
+        found = replace(found, details=replace(details, by_agent=NO_ROWS, by_dimension=expected.details.by_dimension))
+        assert expected == found
+        assert {"tenant": {"none": 1}} == {  # the root is in another session
+            name: {value: row.num_calls for value, row in rows.items()} for name, rows in details.by_dimension.items()
+        }
+        assert {"n2": 1} == {name: row.num_calls for name, row in details.by_agent.items()}  # it ended after they were added up
 
     def test_changes_while_the_root_waits(self, clock: FakeClock) -> None:
         """A part of the same process that left and changes while its root waits is counted once."""
@@ -735,8 +856,11 @@ class TestLive:
 
 
 def _counts(rollup: Rollup | None) -> Rollup:
-    """All but times, which the root has a part in, and texts, which are read when the root leaves."""
-    return replace(rollup or Rollup(), start_ns=None, end_ns=None, output=None, error=None, session=None)
+    """All but times, which the root has a part in, texts, which are read when it leaves, and names of what is open."""
+    details = replace(
+        (rollup or Rollup()).details, busy_time=NO_TIME, by_agent=NO_ROWS, by_tool=NO_ROWS, by_dimension=NO_DIMENSIONS
+    )
+    return replace(rollup or Rollup(), start_ns=None, end_ns=None, output=None, error=None, session=None, details=details)
 
 
 # -- law 5 ------------------------------------------------------------------------------------------------------------------
@@ -869,4 +993,5 @@ def _unnamed(totals: SessionTotals) -> SessionTotals:
         last_root=None,
         root_events=0,
         has_root_feedback=False,
+        dearest_turn=None,
     )

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from otel_session_agg import (
+    AlertRules,
     Budget,
     BudgetExceeded,
     BudgetUnknown,
@@ -33,6 +34,8 @@ from otel_session_agg import (
 from otel_session_agg.testing import FakeClock, RecordingExporter, make_span
 
 by_exporter: SpanProcessor = SessionSpanProcessor(ConsoleSpanExporter())
+alerts: AlertRules = AlertRules.from_yaml("alerts.yaml", state="alerts.sqlite")
+with_alerts = SessionSpanProcessor(ConsoleSpanExporter(), on_session=alerts)
 by_processor = SessionSpanProcessor(
     BatchSpanProcessor(ConsoleSpanExporter()),
     settings=Settings(linger_seconds=1, outputs=False),
@@ -71,9 +74,20 @@ def on_session(record: SessionRecord) -> object:
         record.is_partial,
         record.user_id,
     )
+    turns: tuple[int, str | None, str | None, float | None, float | None] = (
+        record.num_turns,
+        record.first_input,
+        record.last_output,
+        record.average_turn_cost_usd,
+        record.average_turn_tokens,
+    )
+    dearest: tuple[float, int, int | None] | None = None
+    if record.dearest_turn is not None:
+        dearest = record.dearest_turn.cost_usd, record.dearest_turn.trace_id, record.dearest_turn.total_tokens
+    group: str | bool | int | float | None = record.dimensions.get("service.name")
     totals: Rollup = record.rollup
     links: tuple[tuple[int, int], ...] = record.members
-    return figures, totals, links, record.metadata["plan"]
+    return figures, totals, links, record.metadata["plan"], turns, dearest, group
 
 
 def on_exceeded(error: BudgetExceeded) -> tuple[str, float | None, int | None, float | None]:
