@@ -14,11 +14,6 @@ Changed = Callable[[frozenset[str]], object]
 _MAX_IDS = 100_000
 """Ids that wait while a function is slow; further ones are passed on once they change again."""
 
-_TOO_MANY = (
-    "more than %s changed sessions wait to be looked at: rules may miss others, until these change"
-    " again"
-)
-
 
 class Changes:
     """The functions that are called when sessions have changed."""
@@ -45,8 +40,9 @@ class Changes:
             for name in ids:
                 if len(self._ids) < _MAX_IDS or name in self._ids:
                     self._ids.add(name)
-                else:
-                    self._guard.once("changes", "too many", _TOO_MANY, _MAX_IDS)
+                    continue
+                text = "more than %s changed sessions wait; rules miss others until these change"
+                self._guard.once("changes", "too many", text, _MAX_IDS)
             self._more.notify_all()
 
     def _run(self) -> bool:
