@@ -81,8 +81,9 @@ class RuleBook:
             message = "the rule is too long"
             raise SessionAggError(message)
         with self._state.changing() as connection:
-            made = [one for one in settings(connection).values() if one.definition is not None]
-            if len(made) >= _MAX_RULES:
+            said = settings(connection)
+            made = [one for one, setting in said.items() if setting.definition is not None]
+            if name not in made and len(made) >= _MAX_RULES:
                 message = f"there are {_MAX_RULES} rules made on the page: delete one of them"
                 raise SessionAggError(message)
             change(connection, name, definition=text)

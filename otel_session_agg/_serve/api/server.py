@@ -29,6 +29,12 @@ class Mute(Rule):
     seconds: float | None = Field(None, gt=0, description="for so long; null: until it is unmuted")
 
 
+class Kept(Rule):
+    """A rule to keep."""
+
+    rule: dict[str, Any] = Field(description="as it stands in a file of rules")
+
+
 class Trial(BaseModel):
     """A rule to try on the history."""
 
@@ -62,6 +68,18 @@ def fired(
 def preview(given: Given, trial: Trial) -> dict[str, Any]:
     """Return that for the last days."""
     return dict(_alerts(given).preview(trial.rule, trial.days))
+
+
+@router.put("/alerts/rule", status_code=204, summary="Keep a rule, or change one that was kept.")
+def keep(given: Given, kept: Kept) -> None:
+    """Keep a rule beside those of the file, in place of one of its name that was kept before."""
+    _alerts(given).save(kept.name, kept.rule)
+
+
+@router.delete("/alerts/rule", status_code=204, summary="Delete a rule that was kept.")
+def delete(given: Given, name: _Name) -> None:
+    """Delete a rule that is in no file; what it found stays."""
+    _alerts(given).delete(name)
 
 
 @router.post("/alerts/pause", status_code=204, summary="Do not check a rule any more.")

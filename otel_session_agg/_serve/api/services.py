@@ -30,6 +30,12 @@ class Alerts(Protocol):
     def preview(self, rule: Mapping[str, Any], days: int = 7) -> Mapping[str, Any]:
         """Return what a rule would have found."""
 
+    def save(self, name: str, rule: Mapping[str, Any]) -> None:
+        """Keep a rule, in place of one of its name that was kept before."""
+
+    def delete(self, name: str) -> None:
+        """Delete a rule that was kept."""
+
     def pause(self, name: str) -> None:
         """Do not check a rule any more."""
 

@@ -13,6 +13,7 @@ import pytest
 from otel_session_agg import SessionAggError
 from otel_session_agg._alerts import aggregates
 from otel_session_agg._alerts import engine as engine_module
+from otel_session_agg._alerts import rule_book
 from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._alerts.rules_file import NO_RULES, RuleFile, read_rules, rule
 from otel_session_agg._history.database import HistoryError
@@ -201,6 +202,16 @@ class TestSaid:
             engine.delete("mine")
             assert [] == engine.rules()
             assert 1 == len(engine.fired(rule="mine"))
+
+    def test_as_many_as_there_may_be(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With as many rules as there may be one of them can still be changed, and no other can be made."""
+        monkeypatch.setattr(rule_book, "_MAX_RULES", 1)
+        with _running(NO_RULES) as (engine, _):
+            engine.save("mine", {"session": "cost > 2"})
+            engine.save("mine", {"session": "cost > 3"})
+            assert ["cost > 3"] == [rule["text"] for rule in engine.rules()]
+            with pytest.raises(SessionAggError, match="delete one of them"):
+                engine.save("another", {"session": "cost > 2"})
 
     def test_refused(self) -> None:
         """What is wrong is said; rules of the file are changed there."""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._offline.options import Options
@@ -51,6 +52,16 @@ class Rules:
     def preview(self, rule: Mapping[str, Any], days: int = 7) -> Mapping[str, Any]:
         """What was asked for."""
         return {"rule": rule, "days": days}
+
+    def save(self, name: str, rule: Mapping[str, Any]) -> None:
+        """Remember it, or refuse it."""
+        if not rule:
+            raise SettingsError("a rule has exactly one of the keys session")
+        self.done.append(("save", name, rule))
+
+    def delete(self, name: str) -> None:
+        """Remember it."""
+        self.done.append(("delete", name))
 
     def pause(self, name: str) -> None:
         """Remember it."""
@@ -333,6 +344,32 @@ class TestServer:
             assert get(port, f"alerts/{action}", name="r").status in {404, 405}
         assert [("pause", "r"), ("resume", "r"), ("mute", "r", 60.0), ("unmute", "r")] == RULES.done
 
+    def test_kept(self, port: int) -> None:
+        """A rule is kept by PUT and deleted by DELETE; why one is not allowed is said."""
+        RULES.done.clear()
+        kind = {"Content-Type": "application/json"}
+        rule = {"session": "cost > 1"}
+        kept = request(port, "PUT", "/api/v1/alerts/rule", json.dumps({"name": "a/b", "rule": rule}).encode(), kind)
+        gone = request(port, "DELETE", "/api/v1/alerts/rule?name=a/b")
+        assert [204, 204] == [kept.status, gone.status]
+        assert [("save", "a/b", rule), ("delete", "a/b")] == RULES.done
+        refused = request(port, "PUT", "/api/v1/alerts/rule", b'{"name": "r", "rule": {}}', kind)
+        assert (400, "application/problem+json") == (refused.status, refused.headers["content-type"])
+        assert "exactly one of the keys" in json.loads(refused.body)["detail"]
+        assert [422, 422] == [
+            request(port, "DELETE", "/api/v1/alerts/rule").status,
+            request(port, "PUT", "/api/v1/alerts/rule", b"{}", kind).status,
+        ]
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+    def test_kept_by_another_site(self, port: int, method: str) -> None:
+        """A page of another site cannot change rules."""
+        RULES.done.clear()
+        headers = {"Content-Type": "application/json", "Origin": "http://evil.example"}
+        body = b'{"name": "r", "rule": {"session": "cost > 1"}}'
+        assert 403 == request(port, method, "/api/v1/alerts/rule?name=r", body, headers).status
+        assert [] == RULES.done
+
     def test_form(self, port: int) -> None:
         """A form, which a page of any site can send, is not understood."""
         answer = request(port, "POST", "/api/v1/alerts/pause", b'{"name": "r"}', {"Content-Type": "text/plain"})
@@ -371,7 +408,7 @@ class TestSchema:
         assert all(operation["summary"] for path in schema["paths"].values() for operation in path.values())
 
     def test_nothing_changes_by_get(self, port: int) -> None:
-        """What changes something is POST."""
+        """What changes something is no GET."""
         schema = values(port, "openapi.json")
         changing = {path for path, methods in schema["paths"].items() if set(methods) != {"get"}}
-        assert {f"/api/v1/alerts/{name}" for name in ("mute", "unmute", "pause", "resume", "preview")} == changing
+        assert {f"/api/v1/alerts/{name}" for name in ("mute", "unmute", "pause", "resume", "preview", "rule")} == changing
