@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from otel_session_agg import SessionAggError
-from otel_session_agg._alerts import aggregates
+from otel_session_agg._alerts import aggregates, rule_book
 from otel_session_agg._alerts import engine as engine_module
-from otel_session_agg._alerts import rule_book
 from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._alerts.rules_file import NO_RULES, RuleFile, read_rules, rule
 from otel_session_agg._history.database import HistoryError

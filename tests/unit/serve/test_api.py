@@ -56,7 +56,8 @@ class Rules:
     def save(self, name: str, rule: Mapping[str, Any]) -> None:
         """Remember it, or refuse it."""
         if not rule:
-            raise SettingsError("a rule has exactly one of the keys session")
+            message = "a rule has exactly one of the keys session"
+            raise SettingsError(message)
         self.done.append(("save", name, rule))
 
     def delete(self, name: str) -> None:
