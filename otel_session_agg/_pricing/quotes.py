@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_session_agg._model.span import Terms
@@ -30,7 +31,6 @@ from otel_session_agg._pricing.rows import Row, find_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from fractions import Fraction
 
     from genai_prices.types import ModelInfo, PriceVariant, Provider
 
@@ -227,20 +227,20 @@ def _with_fee(
 
 def _all_times(prices: Mapping[str, Any], factor: Decimal | Fraction) -> dict[str, Any]:
     """Return prices with those of tokens multiplied; fees stay."""
-    if not isinstance(factor, Decimal):
-        factor = _EXACT.divide(Decimal(factor.numerator), Decimal(factor.denominator))
+    exact = Fraction(factor)
     return {
-        key: _times(price, factor) if key.endswith("_mtok") else price
+        key: _times(price, exact) if key.endswith("_mtok") else price
         for key, price in prices.items()
     }
 
 
-def _times(price: Any, factor: Decimal) -> Any:
+def _times(price: Any, factor: Fraction) -> Any:
     if isinstance(price, Decimal):
-        return _EXACT.multiply(price, factor)
-    tiers = [(tier, _EXACT.multiply(tier.price, factor)) for tier in price.tiers]
+        product = _EXACT.multiply(price, factor.numerator)
+        return _EXACT.divide(product, Decimal(factor.denominator))
+    tiers = [(tier, _times(tier.price, factor)) for tier in price.tiers]
     return type(price)(
-        base=_EXACT.multiply(price.base, factor),
+        base=_times(price.base, factor),
         tiers=[type(tier)(start=tier.start, price=product) for tier, product in tiers],
     )
 

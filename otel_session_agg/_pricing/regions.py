@@ -1,10 +1,11 @@
 """Find the region in which a model ran, and its price relative to the global endpoint's.
 
 Some sellers charge more when a call is bound to a region, and genai-prices has one price for each
-model, that of the global endpoint (Amazon Bedrock is different: there the region is part of the
-model's id, and the table has both prices).  The region stands in the host or path that was called,
-in the path in front of a model's name, or in a term that the provider states.  A region whose price
-is not known makes the cost unknown: it may be higher.
+model, that of the global endpoint, or of the USA for models on Amazon Bedrock (those of Anthropic
+are different: the table has the prices of all their regions but GovCloud).  The region stands in
+the host or path that was called, in the name of the model or the path in front of it, or in a term
+that the provider states.  A region whose price is not known makes the cost unknown: it may be
+higher.
 """
 
 from __future__ import annotations
@@ -27,11 +28,21 @@ _HOSTS = (
     ("x-ai", re.compile(r"([a-z0-9-]+)\.api\.x\.ai")),
     ("mistral", re.compile(r"api\.([a-z]{2})\.mistral\.ai")),
     ("together", re.compile(r"([a-z]{2})-api\.together\.(?:ai|xyz)")),
+    ("aws", re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")),
+    ("aws", re.compile(r"bedrock-mantle\.([a-z0-9-]+)\.api\.aws")),
 )
 """Hosts of regions, by the seller's id in genai-prices."""
 
 _PATH = re.compile(r"(?:^|/)locations/([a-z0-9-]+)/")
 """Vertex AI's paths, in an address or in front of a model's name."""
+
+_NAMES = (
+    ("aws", re.compile(r"(?:^|[/:])(us-gov|us|eu|apac|ap|au|ca|jp|sa|in)\.[a-z]")),
+    ("aws", re.compile(r"(?:^|/|bedrock:)([a-z]{2}(?:-[a-z]+)+-\d)[/:]")),
+    ("azure", re.compile(r"(?:^|/)(us|eu|apac|us-gov)/")),
+    ("google", _PATH),
+)
+"""Names of models: Bedrock's profiles and ARNs, LiteLLM's routes, and Vertex AI's paths."""
 
 _TENTH = Fraction(11, 10)
 _VERTEX_GEMINI_SINCE = datetime(2026, 7, 1, tzinfo=timezone.utc)
@@ -63,7 +74,34 @@ _BEFORE_OPENAI_UPLIFT = re.compile(
     r"gpt-[34]|o[134]|gpt-5(?:$|[^.\d])|gpt-5\.[0-3]|text-|chatgpt-4o|codex|computer-use|davinci"
     r"|babbage|curie|ada|ft:gpt-[34]|gpt-image-1|gpt-audio|gpt-realtime(?:$|-mini$)|whisper|tts"
 )
+_AMERICAN = frozenset({"us", "us-east-1", "us-east-2", "us-west-2"})
+_GOVCLOUD = frozenset({"us-gov", "us-gov-east-1", "us-gov-west-1"})
+_BEDROCK = "https://aws.amazon.com/bedrock/pricing/"
+_GOVCLOUD_LIST = (
+    "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonBedrock/current/us-gov-west-1/"
+)
+_FIFTH_IN_GOVCLOUD = re.compile(
+    r"regional\.anthropic\.claude-3-|amazon\.nova-(?:pro|lite|micro)|nvidia\.|openai\.gpt-oss-"
+)
 _RULES = (
+    # a fifth more than the global price; the table's regional one is a tenth more
+    _Rule(
+        "aws",
+        re.compile(r"regional\.anthropic\.claude-(?:(?:opus|sonnet|haiku)-(?:4-[5-9]|5)|fable-)"),
+        Fraction(12, 11),
+        _GOVCLOUD_LIST,
+        regions=_GOVCLOUD,
+    ),
+    _Rule("aws", _FIFTH_IN_GOVCLOUD, Fraction(6, 5), _GOVCLOUD_LIST, regions=_GOVCLOUD),
+    _Rule("aws", _ANY, None, _GOVCLOUD_LIST, regions=_GOVCLOUD),
+    _Rule(
+        "aws",
+        re.compile(r"global\.|regional\.(?!amazon\.)"),
+        Fraction(1),
+        f"{_BEDROCK}: the table has a price for each kind of profile",
+    ),
+    _Rule("aws", _ANY, Fraction(1), _BEDROCK, regions=_AMERICAN),
+    _Rule("aws", _ANY, None, f"{_BEDROCK}: Amazon's and open models cost more in some regions"),
     _Rule(
         "google",
         _BEFORE_VERTEX_PREMIUM,
@@ -107,8 +145,8 @@ _RULES = (
 """Prices of regions relative to the global endpoint.  The first row that fits decides; without one,
 the price is unknown."""
 
-_IN_THE_NAME = "aws"
-"""The seller whose regions are part of its models' ids."""
+_STATES_NONE = "aws"
+"""The seller that bills no region that a term of the call states."""
 
 
 _SHORT = re.compile(r"(?:[A-Za-z]+://)?[^/?#]*(?:/client/v4/accounts/[^/?#]*/ai|/[^/?#]*)?")
@@ -149,14 +187,15 @@ def find_region(seller: str, model: str, address: str | None, stated: str | None
         stated: The region that the span states, as the provider names it.
 
     """
-    candidates = [stated.strip().lower()] if stated and seller != _IN_THE_NAME else []
-    if address:
-        host = host_of(address) or ""
-        patterns = [pattern for name, pattern in _HOSTS if name == seller]
-        candidates += [match[1] for pattern in patterns if (match := pattern.fullmatch(host))]
-    if seller == "google":
-        texts = (model.lower(), (address or "").lower())
-        candidates += [match[1] for text in texts if (match := _PATH.search(text))]
+    candidates = [stated.strip().lower()] if stated and seller != _STATES_NONE else []
+    hosts = [pattern for name, pattern in _HOSTS if name == seller]
+    names = [pattern for name, pattern in _NAMES if name == seller]
+    host, name = (host_of(address) or "") if address else "", model.strip().lower()
+    found = [pattern.fullmatch(host) for pattern in hosts]
+    found += [pattern.search(name) for pattern in names]
+    if _PATH in names:
+        found.append(_PATH.search((address or "").lower()))
+    candidates += [match[1] for match in found if match]
     return next((region for region in candidates if region not in _GLOBAL), None)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from otel_session_agg import PriceBook
 from otel_session_agg._model.span import Terms
 from otel_session_agg._pricing.regions import find_region, host_of, seller_of_host, shortened
-from tests.support.price_helpers import cost, usd, utc
+from tests.support.price_helpers import INPUT, cost, usd, utc
 from tests.support.replay import replay
 
 JUNE = utc(2026, 6, 1)
@@ -81,7 +81,51 @@ class TestFactor:
         actual = cost(model, provider="anthropic", terms=Terms(region=geo))
         assert (None if percent is None else base * percent // 100) == actual
 
-    def test_bedrock_has_its_regions_in_the_names(self) -> None:
+    @pytest.mark.parametrize(
+        ("model", "address", "percent"),
+        [
+            ("eu.amazon.nova-pro-v1:0", None, None),
+            ("us.amazon.nova-pro-v1:0", None, 100),
+            ("bedrock/eu-west-3/amazon.nova-pro-v1:0", None, None),
+            ("bedrock/us-west-2/amazon.nova-pro-v1:0", None, 100),
+            ("arn:aws:bedrock:eu-central-1::foundation-model/amazon.nova-pro-v1:0", None, None),
+            ("arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-pro-v1:0", None, 100),
+            ("amazon.nova-pro-v1:0", "bedrock-runtime.eu-central-1.amazonaws.com", None),
+            ("amazon.nova-pro-v1:0", "https://bedrock-runtime.us-east-1.amazonaws.com/model/x/converse", 100),
+            ("amazon.nova-pro-v1:0", "bedrock-runtime-fips.us-gov-west-1.amazonaws.com", 120),
+            ("amazon.nova-pro-v1:0", "127.0.0.1", 100),
+            ("us-gov.amazon.nova-pro-v1:0", None, 120),
+            ("bedrock/us-gov-east-1/amazon.nova-pro-v1:0", None, 120),
+        ],
+    )
+    def test_bedrock(self, model: str, address: str | None, percent: int | None) -> None:
+        """Amazon's models cost more in some regions, a fifth in GovCloud; the table's price is that of the USA."""
+        expected = None if percent is None else cost("amazon.nova-pro-v1:0", provider="aws.bedrock", usage=INPUT) * percent // 100  # type: ignore[operator]
+        assert expected == cost(model, provider="aws.bedrock", server_address=address)
+
+    @pytest.mark.parametrize(
+        ("model", "expected"),
+        [
+            ("us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.6"),
+            ("us-gov.anthropic.claude-sonnet-5", "2.4"),
+            ("us-gov.anthropic.claude-haiku-4-5-20251001-v1:0", "1.2"),
+            ("bedrock/us-gov-west-1/anthropic.claude-3-haiku-20240307-v1:0", "0.3"),
+            ("us-gov.openai.gpt-oss-120b-1:0", "0.18"),
+            ("bedrock/us-gov-west-1/amazon.titan-text-lite-v1", None),
+            ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.3"),
+            ("bedrock/eu-west-1/anthropic.claude-3-haiku-20240307-v1:0", "0.25"),
+        ],
+    )
+    def test_govcloud(self, model: str, expected: str | None) -> None:
+        """Prices of AWS's list for us-gov-west-1; those of Anthropic's models are the same in all other regions."""
+        assert (None if expected is None else usd(expected) // 10) == cost(model, provider="aws.bedrock")
+
+    def test_azure_data_zones(self) -> None:
+        """LiteLLM's names of zones: they cost more than the global deployment."""
+        assert cost("o4-mini", provider="azure") is not None
+        assert cost("azure/us/o4-mini", provider="azure") is None
+
+    def test_bedrock_has_regions_of_claude_in_the_names(self) -> None:
         """The host adds nothing."""
         names = ("us.anthropic.claude-sonnet-5", "global.anthropic.claude-sonnet-5")
         regional, anywhere = (cost(name, provider="aws.bedrock") for name in names)
