@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from otel_session_agg._alerts import episodes
+from otel_session_agg._alerts.budgets import Budget, budgets_of
 from otel_session_agg._alerts.checking import Checks, Observed
 from otel_session_agg._alerts.delivery import Deliveries
 from otel_session_agg._alerts.pace import Pace
@@ -72,6 +73,8 @@ class AlertEngine:
 
         """
         self.guard = Guard(_logger)
+        self.keeps = state is not None
+        """Whether rules that are made while it runs are there after a restart."""
         self._reading, self._clock = reading, clock
         self._state = State(state)
         self._book = RuleBook(rules, self._state)
@@ -208,6 +211,12 @@ class AlertEngine:
         """Return what fired, of all rules or one, the latest first, at most 1,000."""
         with self._state.changing() as connection:
             return episodes.fired(connection, max(0, min(limit, _MAX_FIRED)), rule)
+
+    def budgets(self) -> list[Budget]:
+        """Return the limits of rules that are checked, as budgets of sessions."""
+        with self._state.changing() as connection:
+            rules, said = self._book.read(connection)
+        return budgets_of(one for name, one in rules.items() if not said.get(name, UNSET).is_paused)
 
     def preview(self, rule: Mapping[str, Any], days: float = 7.0) -> dict[str, Any]:
         """Return what a rule would have found in the last days.

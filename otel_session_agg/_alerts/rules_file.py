@@ -147,6 +147,11 @@ def check_name(name: str) -> None:
         raise SettingsError(message)
 
 
+def keys_of(kind: str) -> frozenset[str]:
+    """Return the keys that a rule of a kind may have beside it."""
+    return frozenset({*_COMMON, *_MORE[kind]})
+
+
 # -- one rule --------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Tables and the form of the view of alerts."""
+"""Tables of the view of alerts: rules, what fired, and what a rule would have found."""
 
 from __future__ import annotations
 
@@ -6,32 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-import dash_mantine_components as dmc
 from dash import html
 
-from otel_session_agg._alerts.rule import KINDS, SEVERITIES
 from otel_session_agg._page.parts import aria, chip, link, message, text
 from otel_session_agg._untrusted.formatting import counted, short
 from otel_session_agg._views.address import State
 
-__all__ = ["FIELDS", "fired_table", "form", "previewed", "rules_table", "said"]
+__all__ = ["fired_table", "previewed", "rules_table", "said"]
 
 Row = Mapping[str, Any]
-
-FIELDS = (
-    "name", "kind", "condition", "where", "by", "over", "min_sessions", "severity", "cooldown",
-    "notify",
-)  # fmt: skip
-"""What the form asks; all but the first three are keys of a rule."""
 
 _TONES = {"triggered": "bad", "muted": "warn", "paused": "warn", "active": "good"}
 _OF_RULES = (
     "state", "rule", "what may not be", "of which", "fired", "last (UTC)", "notifies", "actions",
 )  # fmt: skip
+_NUMBERS = frozenset({"fired"})
+"""Columns whose heads are above figures."""
 _MAX_CHARS = 80
 _MAX_PREVIEWED = 20
 _MAX_SESSIONS = 5
-_CONDITIONS = "cost > 0.10   p95(duration) > 20 s   avg(cost) > +30 %   cost"
 
 
 def said(head: str, what: str, tone: str = "plain") -> Any:
@@ -43,13 +36,15 @@ def _time(seconds: float | None) -> str:
     if seconds is None:
         return ""
     try:
-        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}"
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M}"
     except (OverflowError, ValueError, OSError):
         return "unknown"
 
 
 def _table(caption: str, names: Sequence[str], rows: Sequence[Any]) -> Any:
-    head = html.Tr([html.Th(name, scope="col") for name in names])
+    head = html.Tr(
+        [html.Th(name, scope="col", className="num" if name in _NUMBERS else "") for name in names]
+    )
     table = html.Table(
         [html.Caption(caption, className="skip"), html.Thead(head), html.Tbody(list(rows))],
         className="plain alerts",
@@ -68,17 +63,7 @@ def rules_table(rules: Sequence[Row]) -> Any:
     """Return the rules with their states and what can be done with them."""
     if not rules:
         return html.P("There are no rules: make one below, or start with --alerts FILE.")
-    names = (
-        "state",
-        "rule",
-        "what may not be",
-        "of which",
-        "fired",
-        "last (UTC)",
-        "notifies",
-        "actions",
-    )
-    return _table("Rules", names, [_rule(one) for one in rules])
+    return _table("Rules", _OF_RULES, [_rule(one) for one in rules])
 
 
 def _rule(one: Row) -> Any:
@@ -91,8 +76,8 @@ def _rule(one: Row) -> Any:
             html.Td(html.Code(_shown(f"{one['kind']}: {one['text']}"))),
             html.Td(_shown(_about(one))),
             html.Td(str(one["fired"]), className="num"),
-            html.Td(_time(one["last_fired_at"])),
-            html.Td(_shown(", ".join(one["notify"]) or "nobody")),
+            html.Td(_time(one["last_fired_at"]), className="short"),
+            html.Td(_shown(", ".join(one["notify"])) or html.Span("nobody", className="dead")),
         ]
         buttons = _buttons(one)
     state = one["state"]
@@ -101,7 +86,7 @@ def _rule(one: Row) -> Any:
             html.Td(chip(state, _TONES.get(state, "plain"))),
             html.Td([_shown(name), " ", chip(one.get("severity", ""))], className="strong"),
             *cells,
-            html.Td(html.Div(buttons, className="tools")),
+            html.Td(html.Div(buttons, className="acts")),
         ]
     )
 
@@ -121,7 +106,13 @@ def _buttons(one: Row) -> list[Any]:
         _button("resume", "Resume", name) if paused else _button("pause", "Pause", name),
         _button("unmute", "Unmute", name) if muted else _button("mute", "Mute 1 h", name),
     ]
-    return [*found, _button("delete", "Delete", name)] if one["source"] == "page" else found
+    if one["source"] != "page":
+        return found
+    edit = html.Button(
+        "Edit", id={"type": "alert-edit", "rule": name}, className="button", type="button",
+        **aria(label=f"Edit: {_shown(name)}"),
+    )  # fmt: skip
+    return [*found, edit, _button("delete", "Delete", name)]
 
 
 def _button(action: str, shown: str, rule: str) -> Any:
@@ -145,8 +136,8 @@ def fired_table(fired: Sequence[Row], state: State) -> Any:
     rows = [
         html.Tr(
             [
-                html.Td(_time(one["fired_at"])),
-                html.Td(_time(one["resolved_at"]) or chip("goes on", "bad")),
+                html.Td(_time(one["fired_at"]), className="short"),
+                html.Td(_time(one["resolved_at"]) or chip("goes on", "bad"), className="short"),
                 html.Td(_shown(one["rule"])),
                 html.Td(_subject(one, state)),
                 html.Td(_shown_reason(one)),
@@ -167,10 +158,13 @@ def _subject(one: Row, state: State) -> Any:
         link(_shown(session), state.going_to("session", id=session).href())
         for session in one["sessions"][:_MAX_SESSIONS]
     ]
-    parts = [part for session in sessions for part in (session, html.Br())]
+    parts: list[Any] = [part for session in sessions for part in (session, ", ")][:-1]
+    more = len(one["sessions"]) - _MAX_SESSIONS
+    if more > 0:
+        parts.append(f" and {more} more")
     if one.get("kind") not in {"session", "anomaly"} and one.get("by"):
-        return [f"{_shown(one['by'])} {_shown(one['target'])}", html.Br(), *parts[:-1]]
-    return parts[:-1] or "all sessions"
+        return [f"{_shown(one['by'])} {_shown(one['target'])}", html.Br(), *parts]
+    return parts or "all sessions"
 
 
 def _delivered(one: Row) -> Any:
@@ -187,80 +181,21 @@ def _delivered(one: Row) -> Any:
     return html.Div(found, className="tools") if found else "here only"
 
 
-# -- a new rule ------------------------------------------------------------------------------------
-
-
-def form(channels: Sequence[Row]) -> Any:
-    """Return the form for a new rule."""
-    names = [channel["name"] for channel in channels]
-    return html.Div(
-        [
-            html.Div(
-                [
-                    _text("name", "Name", "dear sessions"),
-                    _select("kind", "Kind", KINDS, "session"),
-                    _text("condition", "What may not be", _CONDITIONS, is_wide=True),
-                    _text("where", "Only sessions with", "service.name = checkout", is_wide=True),
-                    _text("by", "Divided by", "service.name"),
-                    _text("over", "Over", "1 h"),
-                    dmc.NumberInput(
-                        id="alerts-min_sessions", label="Sessions at least", min=1,
-                        allowDecimal=False, size="xs", className="field",
-                    ),
-                    _select("severity", "Severity", SEVERITIES, "warning"),
-                    _text("cooldown", "Cool-down", "10 min"),
-                    dmc.MultiSelect(
-                        id="alerts-notify", label="Notify", data=names, value=names, size="xs",
-                        className="field",
-                    ),
-                ],
-                className="fields",
-            ),
-            html.Div(
-                [
-                    html.Button("Preview on 7 days", id="alerts-try", className="button"),
-                    html.Button("Keep the rule", id="alerts-save", className="button"),
-                ],
-                className="tools",
-            ),
-            html.Div(id="alerts-preview", **aria(live="polite")),
-        ],
-        className="stack",
-    )  # fmt: skip
-
-
-def _text(key: str, label: str, placeholder: str, *, is_wide: bool = False) -> Any:
-    return dmc.TextInput(
-        id=f"alerts-{key}",
-        label=label,
-        placeholder=placeholder,
-        size="xs",
-        className="field written" if is_wide else "field",
-        attributes={"input": {"spellCheck": "false"}},
-    )
-
-
-def _select(key: str, label: str, values: Sequence[str], value: str) -> Any:
-    return dmc.Select(
-        id=f"alerts-{key}",
-        label=label,
-        data=list(values),
-        value=value,
-        allowDeselect=False,
-        size="xs",
-        className="field",
-    )
+# -- a preview ------------------------------------------------------------------------------------
 
 
 def previewed(found: Row, state: State) -> Any:
     """Return what a rule would have found."""
     number, sent = found["would_fire"], found["would_notify"]
     more = "" if found["is_complete"] else " at least"
-    head = f"It would have fired{more} {counted(number, 'time')}, with {sent} notifications."
+    head = (
+        f"It would have fired{more} {counted(number, 'time')},"
+        f" with {counted(sent, 'notification')}."
+    )
     rows = [
         html.Tr(
             [
-                html.Td(_time(one["at"])),
+                html.Td(_time(one["at"]), className="short"),
                 html.Td(_subject(one, state)),
                 html.Td(_shown_reason(one)),
             ]

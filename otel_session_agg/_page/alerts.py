@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Input, Output, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Input, Output, ctx, dcc, html, no_update
 from dash import State as Given
 
 from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._page.alert_parts import (
+from otel_session_agg._page.alert_form import (
     FIELDS,
-    fired_table,
+    MORE,
     form,
-    previewed,
-    rules_table,
-    said,
+    place_of,
+    rule_of,
+    shown_for,
+    values_of,
 )
+from otel_session_agg._page.alert_parts import fired_table, previewed, rules_table, said
 from otel_session_agg._page.parts import aria, chip, message, page_title, panel
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
@@ -40,13 +42,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _engine(services: Services) -> AlertEngine | None:
-    found = services.more.get("alerts")
-    return found if isinstance(found, AlertEngine) else None
-
-
 def _layout(state: State, services: Services) -> Any:
-    engine = _engine(services)
+    engine = services.alerts
     if engine is None:
         return html.Div([page_title("Alerts"), message("This server checks no rules")])
     return html.Div(
@@ -54,9 +51,16 @@ def _layout(state: State, services: Services) -> Any:
             dcc.Interval(id="alerts-tick", interval=_REFRESH_MS),
             html.Div(id="alerts-said", **aria(live="polite")),
             html.Div(_now(engine, state), id="alerts-now", className="stack"),
-            panel("A new rule", "tried on the history before it is kept", form(engine.channels())),
+            panel("A rule of your own", _kept(engine), form(engine.channels()), id="alerts-form"),
+            dcc.Store(id="alerts-edited"),
         ]
     )
+
+
+def _kept(engine: AlertEngine) -> str:
+    if engine.keeps:
+        return "tried on the history first; the same name changes a rule"
+    return "kept until the server ends: --history keeps it longer"
 
 
 def _now(engine: AlertEngine, state: State) -> list[Any]:
@@ -78,7 +82,7 @@ def _now(engine: AlertEngine, state: State) -> list[Any]:
 
 
 def _csv(state: State, history: Reads, services: Services) -> Csv:  # noqa: ARG001  of all views
-    engine = _engine(services)
+    engine = services.alerts
     fired = engine.fired(_MAX_EXPORTED) if engine is not None else []
     rows = [
         [tuple(one[name]) if name == "sessions" else one[name] for name in _COLUMNS]
@@ -108,6 +112,8 @@ def _act(engine: AlertEngine, action: str, rule: str) -> str:
 
 
 def _register(app: Any, services: Services) -> None:
+    _register_form(app, services)
+
     @app.callback(
         Output("alerts-now", "children"),
         Output("alerts-said", "children"),
@@ -118,7 +124,7 @@ def _register(app: Any, services: Services) -> None:
     )
     @on_thread
     def act(_: int | None, clicks: list[int | None], given: dict[str, str] | None) -> Any:
-        engine, asked = _engine(services), ctx.triggered_id
+        engine, asked = services.alerts, ctx.triggered_id
         if engine is None or (not isinstance(asked, str) and not any(clicks)):
             return no_update, no_update
         found: Any = no_update
@@ -142,18 +148,57 @@ def _register(app: Any, services: Services) -> None:
     def make(
         _try: int | None, _save: int | None, given: dict[str, str] | None, *values: Any
     ) -> Any:
-        engine = _engine(services)
+        engine = services.alerts
         if engine is None or ctx.triggered_id is None:
             return no_update, no_update
         fields = dict(zip(FIELDS, values, strict=True))
         return _made(engine, fields, _state_of(given), is_kept=ctx.triggered_id == "alerts-save")
 
 
+def _edited(engine: AlertEngine, name: str) -> list[Any]:
+    """Return what the fields of the form show of a rule that was made here."""
+    rules = {one["name"]: one for one in engine.rules() if one["source"] == "page"}
+    if name not in rules:
+        return [no_update] * len(FIELDS)
+    return values_of(name, rules[name]["definition"])
+
+
+def _register_form(app: Any, services: Services) -> None:
+    """Register what the form does by itself: its fields for a kind, and a rule to change."""
+
+    @app.callback(
+        Output("alerts-condition", "placeholder"),
+        *(Output(place_of(key), "hidden") for key in MORE),
+        Input("alerts-kind", "value"),
+        prevent_initial_call=True,
+    )
+    def fields(kind: str | None) -> list[Any]:
+        written, hidden = shown_for(str(kind))
+        return [written, *hidden]
+
+    @app.callback(
+        *(Output(f"alerts-{name}", "value") for name in FIELDS),
+        Input({"type": "alert-edit", "rule": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    @on_thread
+    def edit(clicks: list[int | None]) -> list[Any]:
+        engine, asked = services.alerts, ctx.triggered_id
+        if engine is None or asked is None or not any(clicks):
+            return [no_update] * len(FIELDS)
+        return _edited(engine, str(asked["rule"]))
+
+    app.clientside_callback(
+        ClientsideFunction("views", "edited"),
+        Output("alerts-edited", "data"),
+        Input({"type": "alert-edit", "rule": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
 def _made(engine: AlertEngine, fields: dict[str, Any], state: State, *, is_kept: bool) -> Any:
     """Try a rule, and keep it where that is asked for; return what is shown."""
-    name = str(fields.pop("name") or "").strip()
-    rule = {str(fields.pop("kind")): str(fields.pop("condition") or "").strip()}
-    rule |= {key: value for key, value in fields.items() if value not in (None, "")}
+    name, rule = rule_of(fields)
     try:
         if not is_kept:
             return previewed(engine.preview(rule), state), no_update

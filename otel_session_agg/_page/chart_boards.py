@@ -14,15 +14,17 @@ from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register
 from otel_session_agg._page.parts import aria, link, message
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._views import address
+from otel_session_agg._page.views import Csv
+from otel_session_agg._views import address, chart_csv
 from otel_session_agg._views.address import State
 from otel_session_agg._views.boards import MAX_CHARTS, Boards, SavedChart
 from otel_session_agg._views.chart_address import chart_of
+from otel_session_agg._views.charts import ChartData
 from otel_session_agg._views.charts import chart as asked
 from otel_session_agg._views.ranges import shown
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["board_grid", "boards_of", "drawing", "register_boards"]
+__all__ = ["board_csv", "board_grid", "boards_of", "drawing", "register_boards"]
 
 
 def boards_of(services: Services) -> Boards:
@@ -33,10 +35,14 @@ def boards_of(services: Services) -> Boards:
 
 def drawing(state: State, history: Reads, services: Services, where: str = "") -> Drawn:
     """Draw the chart of an address; ``where``: a further condition on sessions."""
-    wanted = chart_of(state, shown(state, history, services.now()).times)
-    data = asked(history, wanted._replace(where=(*wanted.conditions, where)))
+    data = _asked(state, history, services, where)
     made = plot(data, state.more.get("kind", "auto"))
     return Drawn(made, note_of(data), empty="Nothing of it is known in this time")
+
+
+def _asked(state: State, history: Reads, services: Services, where: str) -> ChartData:
+    wanted = chart_of(state, shown(state, history, services.now()).times)
+    return asked(history, wanted._replace(where=(*wanted.conditions, where)))
 
 
 def _at(place: int) -> Drawing:
@@ -46,11 +52,24 @@ def _at(place: int) -> Drawing:
         charts = boards_of(services).charts(state.more.get("board", ""))
         if place >= len(charts):
             return Drawn(None, empty="It was removed")
-        saved = address.parse("/charts", charts[place].search)
-        times = State(saved.view, saved.where, state.since, state.until, saved.by, None, saved.more)
-        return drawing(times, history, services, state.where or "")
+        return drawing(_on_board(charts[place], state), history, services, state.where or "")
 
     return draw
+
+
+def _on_board(saved: SavedChart, state: State) -> State:
+    """Return what a saved chart shows on a board: its own state, in the time of the board."""
+    own = address.parse("/charts", saved.search)
+    return State(own.view, own.where, state.since, state.until, own.by, None, own.more)
+
+
+def board_csv(board: str, state: State, history: Reads, services: Services) -> Csv:
+    """Return the figures of all charts of a board, each row with the name of its chart."""
+    columns, rows = chart_csv.COLUMNS, []
+    for saved in boards_of(services).charts(board):
+        data = _asked(_on_board(saved, state), history, services, state.where or "")
+        rows += [(saved.name, data.title, *row) for row in chart_csv.rows_of(data)[1]]
+    return Csv(("chart", "figure", *columns), rows)
 
 
 _PLACES = tuple(Chart(f"board-{at}", "", _at(at), height=260) for at in range(MAX_CHARTS))

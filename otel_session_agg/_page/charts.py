@@ -12,7 +12,13 @@ from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page import fields
-from otel_session_agg._page.chart_boards import board_grid, boards_of, drawing, register_boards
+from otel_session_agg._page.chart_boards import (
+    board_csv,
+    board_grid,
+    boards_of,
+    drawing,
+    register_boards,
+)
 from otel_session_agg._page.chart_figures import note_of, table_of
 from otel_session_agg._page.panels import Chart, Drawn, chart, register_charts
 from otel_session_agg._page.parts import aria, link, message, page_title, panel
@@ -221,7 +227,10 @@ def _register(app: Any, services: Services) -> None:
 
 
 def _csv(state: State, history: Reads, services: Services) -> Csv:
-    """Return the figures of the chart."""
+    """Return the figures of the chart, or of those on the board."""
+    board = state.more.get("board")
+    if board is not None:
+        return board_csv(board, state, history, services)
     wanted = chart_of(state, shown(state, history, services.now()).times)
     columns, rows = rows_of(asked(history, wanted))
     return Csv(columns, rows)

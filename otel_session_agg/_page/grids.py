@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import dash_ag_grid as dag
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._page.asking import norms_at, source_at
+from otel_session_agg._page.grid_rows import (
+    BLOCK,
+    BUDGET,
+    FLAG,
+    filters_at,
+    rows_at,
+    sort_at,
+    wanted_of,
+)
 from otel_session_agg._page.parts import panel
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._untrusted.formatting import duration, short, usd
 from otel_session_agg._views import address
-from otel_session_agg._views.grid import COLUMNS, GridColumn, Wanted, sessions_page
-from otel_session_agg._views.outlier_flags import reasons_of, segment_of
-from otel_session_agg._views.ranges import shown
+from otel_session_agg._views.grid import COLUMNS, GridColumn
 
-__all__ = ["register", "rows_at", "sessions_grid", "wanted_of"]
+__all__ = ["register", "sessions_grid"]
 
-_MAX_CHARS = 200
-_MAX_MODELS = 3
-_BLOCK = 100
-"""Rows that are asked for at once."""
 _FILTERS = {"text": "agTextColumnFilter", "number": "agNumberColumnFilter",
             "time": "agDateColumnFilter", "list": "agTextColumnFilter"}  # fmt: skip
 _WIDTHS = {
@@ -39,26 +37,25 @@ _WIDTHS = {
     "tokens": 100,
     "duration": 104,
 }
-_DURATIONS = frozenset({"duration", "model_duration", "tool_duration"})
 _SELECTION = {"mode": "multiRow", "enableClickSelection": False, "headerCheckbox": False}
 _FLAG_AT = 2
-FLAG = "flag"
-"""The column that says why a session stands out."""
 
 
-def sessions_grid(state: address.State, *, height: str = "70vh", note: str = "") -> Any:
+def sessions_grid(
+    state: address.State, services: Services, *, height: str = "70vh", note: str = ""
+) -> Any:
     """Return the grid of the sessions that a state selects."""
     hidden = _hidden(state)
     grid = dag.AgGrid(
         id="grid",
         rowModelType="infinite",
-        columnDefs=_definitions(state, hidden),
+        columnDefs=_definitions(state, hidden, has_budgets=bool(services.budgets)),
         defaultColDef={"resizable": True, "sortable": True, "minWidth": 70},
         getRowId="params.data.id",
         dangerously_allow_code=False,
         dashGridOptions={
             "rowBuffer": 0,
-            "cacheBlockSize": _BLOCK,
+            "cacheBlockSize": BLOCK,
             "maxBlocksInCache": 20,
             "infiniteInitialRowCount": 30,
             "rowSelection": {
@@ -71,7 +68,8 @@ def sessions_grid(state: address.State, *, height: str = "70vh", note: str = "")
             "rowHeight": 32,
             "headerHeight": 34,
             "animateRows": False,
-            "overlayNoRowsTemplate": "",
+            "localeText": {"noRowsToShow": "No session meets the filters in this time"},
+            "initialState": {"filter": {"filterModel": filters_at(state)}},
         },
         style={"height": height},
         className="grid-box",
@@ -106,6 +104,13 @@ _FLAG: dict[str, Any] = {
 }  # fmt: skip
 
 
+_BUDGET: dict[str, Any] = {
+    "field": BUDGET, "headerName": "Budget", "sortable": False, "width": 138,
+    "cellRenderer": "ShareBar", "tooltipField": "limit",
+    "headerTooltip": "of running sessions: the rule's limit of which they have used most",
+}  # fmt: skip
+
+
 def _hidden(state: address.State) -> set[str]:
     given = state.more.get("cols")
     if given is None:
@@ -113,13 +118,16 @@ def _hidden(state: address.State) -> set[str]:
     return set(COLUMNS) - set(given.split(",")) - {"session"}
 
 
-def _definitions(state: address.State, hidden: set[str]) -> list[dict[str, Any]]:
+def _definitions(
+    state: address.State, hidden: set[str], *, has_budgets: bool
+) -> list[dict[str, Any]]:
     made = [_definition(one, state, hidden) for one in COLUMNS.values()]
-    return [*made[:_FLAG_AT], _FLAG, *made[_FLAG_AT:]]
+    more = [_FLAG, _BUDGET] if has_budgets else [_FLAG]
+    return [*made[:_FLAG_AT], *more, *made[_FLAG_AT:]]
 
 
 def _definition(one: GridColumn, state: address.State, hidden: set[str]) -> dict[str, Any]:
-    sort = dict(_sort(state))
+    sort = dict(sort_at(state))
     made: dict[str, Any] = {
         "field": one.name,
         "headerName": one.title,
@@ -144,79 +152,6 @@ def _definition(one: GridColumn, state: address.State, hidden: set[str]) -> dict
                                "dim": "params.data && !params.data.known"},
         }  # fmt: skip
     return made
-
-
-def _sort(state: address.State) -> Sequence[tuple[str, bool]]:
-    given = [one for one in state.more.get("sort", "").split(",") if one]
-    found = [(one.removeprefix("-"), one.startswith("-")) for one in given]
-    return [pair for pair in found if pair[0] in COLUMNS] or [("cost", True)]
-
-
-def wanted_of(request: Mapping[str, Any]) -> Wanted:
-    """Return what the grid's request asks for; what is not of its form is left out."""
-    start, end = request.get("startRow"), request.get("endRow")
-    sort = request.get("sortModel")
-    filters = request.get("filterModel")
-    first = start if isinstance(start, int) else 0
-    return Wanted(
-        first,
-        end if isinstance(end, int) else first + _BLOCK,
-        [
-            (str(one.get("colId")), one.get("sort") == "desc")
-            for one in (sort if isinstance(sort, list) else [])
-            if isinstance(one, Mapping)
-        ],
-        filters if isinstance(filters, Mapping) else {},
-    )
-
-
-# -- rows ------------------------------------------------------------------------------------------
-
-
-def _row(row: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
-    """Return a row as the grid shows it: texts, never markup."""
-    made = {name: _shown(name, row[name], row) for name in COLUMNS}
-    return {
-        **made,
-        "id": row["session"],
-        "known": row["cost"] is not None,
-        FLAG: _flag(reason),
-        "reason": reason or "",
-    }
-
-
-def _flag(reason: str | None) -> str:
-    """Return the beginning of a reason: by how many times the median it stands out."""
-    if not reason:
-        return ""
-    metric = reason.split(" ", 1)[0]
-    times = next((part for part in reason.split(", ") if "median" in part), "")
-    return f"{metric} {times.partition(' the median')[0]}" if times else metric
-
-
-def _shown(name: str, value: Any, row: Mapping[str, Any]) -> str:
-    if name == "state":
-        return "running" if value == "open" else str(value or "")
-    if name == "feedback":
-        return "yes" if value else ""
-    if value is None:
-        return "unknown" if name in {"cost", "tokens", "duration"} else ""
-    if name == "cost":
-        return usd(float(value)) + (" +" if row["unpriced"] else "")
-    return _plain(name, value)
-
-
-def _plain(name: str, value: Any) -> str:
-    if name in _DURATIONS:
-        return duration(value)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, list):
-        more = f" and {len(value) - _MAX_MODELS} more" if len(value) > _MAX_MODELS else ""
-        return ", ".join(short(str(one), 60) for one in value[:_MAX_MODELS]) + more
-    if isinstance(value, int | Decimal | float):
-        return f"{value:,}"
-    return short(str(value), _MAX_CHARS)
 
 
 def register(app: Any, services: Services) -> None:
@@ -256,20 +191,3 @@ def register(app: Any, services: Services) -> None:
         Output("grid-export", "disabled"),
         Input("grid", "selectedRows"),
     )
-
-
-def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[dict[str, Any], str]:
-    """Return the rows that a grid asks for, and what is said above them."""
-    with services.reader() as history:
-        page = sessions_page(history, shown(state, history, services.now()).selection, wanted)
-        norms, total = norms_at(state, history, services)
-        ids = [row["session"] for row in page.rows]
-        reasons = reasons_of(source_at(state, history, services), ids, norms, segment_of(state.by))
-    still_open = services.open_sessions
-    rows = [row | {"state": "open"} if row["session"] in still_open else row for row in page.rows]
-    is_of_all = total is not None and not wanted.filters
-    outliers = f", {total:,} stand out" if is_of_all else ""
-    return {
-        "rowData": [_row(row, reasons.get(row["session"])) for row in rows],
-        "rowCount": page.total,
-    }, f"{page.total:,} sessions{outliers}"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dash import Input, Output, State, dcc, html, no_update
 
+from otel_session_agg._alerts.budgets import Used
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page.cards import card
-from otel_session_agg._page.parts import chip, link, message, page_title, panel
+from otel_session_agg._page.parts import chip, link, message, page_title, panel, share_bar, text
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import View
 from otel_session_agg._untrusted.formatting import duration, short, usd
 from otel_session_agg._views import address
+from otel_session_agg._views.budgets import share_text, tone_of, used_by
 from otel_session_agg._views.live import Running, Status, ended_last, running
 from otel_session_agg._views.overview import Card
 from otel_session_agg.analysis._numbers import compact, grouped, many, money
@@ -28,6 +30,9 @@ _RECENTLY = timedelta(minutes=30)
 _MAX_ENDED = 20
 _MAX_SHOWN = 100
 _BYTES = 1_000_000
+_BUDGET = Head(
+    "Budget", meaning="of a rule about each session: the limit of which it has used most"
+)
 _HEADS = (
     Head("Session"),
     Head("State"),
@@ -41,6 +46,8 @@ _HEADS = (
     Head("Errors", is_number=True),
     Head("Models"),
 )
+_BUDGET_AT = 9
+"""Before the errors."""
 
 
 def _layout(state: address.State, services: Services) -> Any:
@@ -60,6 +67,8 @@ def _shown(state: address.State, services: Services) -> list[Any]:
     with services.reader() as history:
         open_ones = running(history, status)
         ended = ended_last(history, now - _RECENTLY, _MAX_ENDED, status)
+        budgets = services.budgets
+        used = used_by(history, budgets, [one.session for one in open_ones[:_MAX_SHOWN]])
     fault = status.fault if status is not None else None
     return [
         message("Something is wrong", fault, "bad") if fault else None,
@@ -67,7 +76,9 @@ def _shown(state: address.State, services: Services) -> list[Any]:
         panel(
             "Running sessions",
             "that with the latest span first; every second" if services.is_live else "as stored",
-            _table(open_ones[:_MAX_SHOWN], state, now, "Running sessions")
+            _table(
+                open_ones[:_MAX_SHOWN], state, now, "Running sessions", used if budgets else None
+            )
             if open_ones
             else message("No session runs", _nothing(services)),
         ),
@@ -109,8 +120,27 @@ def _cards(found: Sequence[Running], status: Status | None) -> list[Card]:
     ]
 
 
-def _table(found: Sequence[Running], state: address.State, now: datetime, caption: str) -> Any:
-    return table(_HEADS, [_cells(one, state, now) for one in found], caption)
+def _table(
+    found: Sequence[Running],
+    state: address.State,
+    now: datetime,
+    caption: str,
+    used: Mapping[str, Used] | None = None,
+) -> Any:
+    """Return a table of sessions; ``used``: what they have used of their budgets."""
+    rows = [_cells(one, state, now) for one in found]
+    if used is None:
+        return table(_HEADS, rows, caption)
+    for one, row in zip(found, rows, strict=True):
+        row.insert(_BUDGET_AT, _budget(used.get(one.session)))
+    return table([*_HEADS[:_BUDGET_AT], _BUDGET, *_HEADS[_BUDGET_AT:]], rows, caption)
+
+
+def _budget(used: Used | None) -> Any:
+    if used is None:
+        return html.Span("none", className="dead")
+    rule = f"rule {text(short(used.rule, 80))}"
+    return share_bar(share_text(used), used.share, tone_of(used), rule)
 
 
 def _cells(one: Running, state: address.State, now: datetime) -> list[Any]:

@@ -17,14 +17,14 @@ from otel_session_agg._views.address import State
 __all__ = ["VIEW"]
 
 
-def _layout(state: State, services: Services) -> Any:  # noqa: ARG001  of all views
+def _layout(state: State, services: Services) -> Any:
     return html.Div(
         [
             html.H1("Overview", className="hidden"),
             html.Div(id="warnings"),
             cards(),
             html.Div([chart(one) for one in CHARTS], className="grid"),
-            sessions_grid(state, height="420px"),
+            sessions_grid(state, services, height="420px"),
         ]
     )
 

@@ -19,6 +19,7 @@ __all__ = [
     "panel",
     "percent",
     "scrolled",
+    "share_bar",
     "text",
 ]
 
@@ -39,6 +40,17 @@ def text(value: str) -> str:
 def chip(shown: str, tone: str = "plain", title: str = "") -> Any:
     """Return a few words with a colour."""
     return html.Span(shown, className=f"chip {tone}", title=title)
+
+
+def share_bar(shown: str, share: float | None, tone: str, title: str = "") -> Any:
+    """Return a share in words with a bar below them; ``None``: it is not known.
+
+    ``tone``: one of `TONES`; ``shown``: says all that the bar says.
+    """
+    length = percent(100 * min(max(share or 0.0, 0.0), 1.0))
+    filled = html.Span(style={"width": length}, className="filled")
+    bar = html.Span(filled, className="share-track", **aria(hidden="true"))
+    return html.Div([html.Span(shown), bar], className=f"share {tone}", title=title)
 
 
 def link(shown: Any, href: str, **more: Any) -> Any:

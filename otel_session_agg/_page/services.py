@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from otel_session_agg._alerts.budgets import Budget
+from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._views.live import Status
 from otel_session_agg._views.reads import Reads
 
@@ -32,6 +34,17 @@ class Services:
     """The time, in UTC."""
     more: dict[str, Any] = field(default_factory=dict)
     """What single views need beside it, by the name of the view."""
+
+    @property
+    def alerts(self) -> AlertEngine | None:
+        """What checks rules; ``None``: this server has none."""
+        found = self.more.get("alerts")
+        return found if isinstance(found, AlertEngine) else None
+
+    @property
+    def budgets(self) -> Sequence[Budget]:
+        """What rules allow sessions to use."""
+        return self.alerts.budgets() if self.alerts is not None else ()
 
     @property
     def open_sessions(self) -> Mapping[str, float]:

@@ -7,31 +7,33 @@ from typing import Any
 from dash import Input, Output, State, html, no_update
 
 from otel_session_agg._history.sources import Selection
+from otel_session_agg._page.grid_rows import filters_at, sort_at
 from otel_session_agg._page.grids import sessions_grid
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import Csv, View
 from otel_session_agg._untrusted.spreadsheets import csv_text
 from otel_session_agg._views import address
-from otel_session_agg._views.grid import exported_sessions
+from otel_session_agg._views.grid import Wanted, exported_sessions
 from otel_session_agg._views.ranges import shown
 from otel_session_agg._views.reads import Reads
 
 __all__ = ["VIEW"]
 
 
-def _layout(state: address.State, services: Services) -> Any:  # noqa: ARG001  of all views
+def _layout(state: address.State, services: Services) -> Any:
     return html.Div(
         [
             html.H1("Sessions", className="hidden"),
-            sessions_grid(state, height="calc(100vh - 150px)"),
+            sessions_grid(state, services, height="calc(100vh - 150px)"),
         ]
     )
 
 
 def _csv(state: address.State, history: Reads, services: Services) -> Csv:
-    found = exported_sessions(history, shown(state, history, services.now()).selection)
-    return Csv(found.columns, found.rows)
+    wanted = Wanted(sort=sort_at(state), filters=filters_at(state))
+    found = exported_sessions(history, shown(state, history, services.now()).selection, wanted)
+    return Csv(found.columns, found.rows, found.total)
 
 
 def _register(app: Any, services: Services) -> None:
@@ -47,7 +49,7 @@ def _register(app: Any, services: Services) -> None:
             return no_update
         ids = [str(row.get("id")) for row in rows]
         with services.reader() as history:
-            found = exported_sessions(history, Selection(), ids)
+            found = exported_sessions(history, Selection(), Wanted(only=ids))
             text = csv_text(found.columns, found.rows)
         return {"content": text, "filename": "sessions.csv", "type": "text/csv", "base64": False}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -14,7 +15,7 @@ from otel_session_agg._page.views import navigation
 from otel_session_agg._views import address
 from otel_session_agg._views.names import Names
 
-__all__ = ["header", "register", "shell", "sidebar"]
+__all__ = ["days_of", "header", "register", "shell", "sidebar"]
 
 _RANGES = {
     "1h": "last hour",
@@ -30,6 +31,8 @@ _PARENTS = {"session": "sessions"}
 """Views that the navigation has under another one."""
 _REFRESH_MS = 30_000
 """How often a page that is looked at asks for its figures again, where these change."""
+_INSTANT = timedelta(microseconds=1)
+"""The end of a range is no part of it."""
 _GIVEN = "given"
 """The value of the range that is stated by times."""
 
@@ -55,6 +58,7 @@ def shell(*, is_live: bool) -> Any:
                 ],
                 className="columns",
             ),
+            html.Div(id="notice", role="status"),
         ],
     )
 
@@ -96,6 +100,7 @@ def header(
         *_brand(is_live=is_live),
         html.Div(_where(state, error), className="where"),
         _times(state, shown_range),
+        _days(state),
         _groups(state, names.groups),
         html.Button("Export CSV", id="export", className="button", type="button"),
         html.Button(
@@ -135,10 +140,43 @@ def _times(state: address.State, shown_range: str) -> Any:
     )  # fmt: skip
 
 
+def _days(state: address.State) -> Any:
+    """Return a calendar in which a range of days is chosen, in UTC."""
+    first, last = days_of(state)
+    calendar = dmc.DatePicker(
+        id="days", type="range", value=[first, last], allowSingleDateInRange=True,
+        allowDeselect=True, defaultDate=last or first, size="sm",
+        ariaLabels={"nextMonth": "Next month", "previousMonth": "Previous month"},
+    )  # fmt: skip
+    choices = html.Div([html.P("From day to day, in UTC", className="hint"), calendar])
+    label = html.Span("▦", **aria(hidden="true"))
+    summary = html.Summary(
+        [label, html.Span("Own range of days", className="hidden")],
+        className="button icon", title="Own range of days",
+    )  # fmt: skip
+    return html.Details([summary, html.Div(choices, className="choices")], className="menu")
+
+
+def days_of(state: address.State) -> tuple[date | None, date | None]:
+    """Return the first and the last day of a range that is stated by times."""
+    if state.since in _RANGES:
+        return None, None
+    first = state.times(datetime.now(timezone.utc)).since
+    last = None if state.until is None else state.until - _INSTANT
+    return first and first.date(), last and last.date()
+
+
 def _given(state: address.State) -> str:
-    until = "" if state.until is None else f"{state.until:%d %b %H:%M}"
-    since = (state.since or "").replace("T", " ").removesuffix("Z")
-    return f"{since[5:16]} to {until or 'now'}" if since else f"until {until}"
+    """Return the range that is stated by times, in words: days, where it has whole ones."""
+    since, until = state.times(datetime.now(timezone.utc))
+    if all(one is None or one.time() == time() for one in (since, until)):
+        first, last = days_of(state)
+        if first is not None and first == last:
+            return f"{first:%d %b %Y}"
+        shown = [None if one is None else f"{one:%d %b %Y}" for one in (first, last)]
+    else:
+        shown = [None if one is None else f"{one:%d %b %H:%M}" for one in (since, until)]
+    return f"{shown[0]} to {shown[1] or 'now'}" if shown[0] else f"until {shown[1]}"
 
 
 def _groups(state: address.State, groups: Sequence[str]) -> Any:
@@ -163,6 +201,12 @@ def register(app: Any, services: Services) -> None:  # noqa: ARG001
         State("state", "data"),
     )
     run(
+        ClientsideFunction("explorer", "nothing"),
+        Output("notice", "children", allow_duplicate=True),
+        Input("state", "data"),
+        prevent_initial_call=True,
+    )
+    run(
         ClientsideFunction("explorer", "tick"),
         Output("tick", "data"),
         Input("pulse", "n_intervals"),
@@ -179,6 +223,7 @@ def register(app: Any, services: Services) -> None:  # noqa: ARG001
         Input("where", "n_submit"),
         Input("range", "value"),
         Input("by", "value"),
+        Input("days", "value"),
         Input("switch", "n_clicks"),
         State("where", "value"),
         prevent_initial_call=True,

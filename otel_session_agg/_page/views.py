@@ -26,6 +26,8 @@ class Csv(NamedTuple):
 
     columns: Sequence[str]
     rows: Iterable[Sequence[object]]
+    total: int | None = None
+    """How many rows there are in all; ``None``: these are all."""
 
 
 def _nothing(_app: Any, _services: Services) -> None:

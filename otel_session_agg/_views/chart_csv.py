@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from otel_session_agg._untrusted.spreadsheets import csv_text
 from otel_session_agg._views.charts import ChartData, Series
 
-__all__ = ["csv_of", "name_of", "rows_of"]
+__all__ = ["COLUMNS", "csv_of", "name_of", "rows_of"]
 
-_HEADER = ("time", "group", "value", "unit", "rows", "unknown", "partial")
+COLUMNS = ("time", "group", "value", "unit", "rows", "unknown", "partial")
 
 
 def csv_of(data: ChartData) -> str:
@@ -32,7 +32,7 @@ def rows_of(data: ChartData) -> tuple[Sequence[str], list[Sequence[object]]]:
         for series in data.series or [data.total]
         for point in series.points
     ]
-    return _HEADER, rows
+    return COLUMNS, rows
 
 
 def name_of(series: Series, data: ChartData) -> str:

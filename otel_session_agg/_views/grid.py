@@ -17,6 +17,7 @@ from otel_session_agg._views.reads import Reads
 
 __all__ = [
     "COLUMNS",
+    "MAX_EXPORTED",
     "Exported",
     "GridColumn",
     "Page",
@@ -253,20 +254,26 @@ class Exported(NamedTuple):
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
+    total: int
+    """Sessions that there are in all; the first of them are in the rows."""
 
 
 def exported_sessions(
-    history: Reads, selection: Selection, ids: Sequence[str] | None = None
+    history: Reads, selection: Selection, wanted: Wanted | None = None
 ) -> Exported:
-    """Return sessions with their columns as the table has them, the dearest first.
+    """Return the sessions of a grid with their columns as the table has them.
 
-    ``ids``: the only sessions that are wanted.
+    ``wanted``: how they are filtered and sorted; all are returned, up to ``MAX_EXPORTED``.
     """
-    found = history.filtered(selection)
-    where = "" if ids is None else " WHERE session IN (SELECT unnest(?::VARCHAR[]))"
+    wanted = wanted or Wanted()
+    selected = history.filtered(selection)
+    conditions, parameters = _conditions(wanted)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    found, given = f"FROM {selected.sql}{where}", [*selected.parameters, *parameters]
     names = [column.name for column in SESSIONS.columns if not column.derived]
-    listed = ", ".join(map(quoted, names))
-    sql = f"SELECT {listed} FROM {found.sql}{where} ORDER BY cost DESC NULLS LAST, session LIMIT ?"
-    given = [] if ids is None else [list(ids)]
-    rows = history.rows(sql, [*found.parameters, *given, MAX_EXPORTED])
-    return Exported(names, rows)
+    listed, order = ", ".join(map(quoted, names)), _order(wanted.sort)
+    rows = history.rows(f"SELECT {listed} {found} ORDER BY {order} LIMIT ?", [*given, MAX_EXPORTED])
+    total = len(rows)
+    if total == MAX_EXPORTED:
+        [(total,)] = history.rows(f"SELECT count(*) {found}", given)
+    return Exported(names, rows, total)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from otel_session_agg._history.history import History
 from otel_session_agg._page.asking import before_of, figures_at, source_at
-from otel_session_agg._page.grids import rows_at
+from otel_session_agg._page.grid_rows import rows_at
 from otel_session_agg._page.overview_charts import CHARTS
 from otel_session_agg._page.services import Services
 from otel_session_agg._views.address import State, parse

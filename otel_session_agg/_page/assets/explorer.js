@@ -58,7 +58,7 @@
   let chosen = null;
 
   // What a grid keeps in the address without that the view is shown again.
-  const own = ["theme", "sort", "cols"];
+  const own = ["theme", "sort", "cols", "filters"];
   function shownBy(search) {
     const fields = new URLSearchParams(search || "");
     own.forEach((name) => fields.delete(name));
@@ -81,7 +81,7 @@
   }
   function sessionHref(id) {
     const fields = new URLSearchParams(window.location.search);
-    ["sort", "cols", "only"].forEach((name) => fields.delete(name));
+    ["sort", "cols", "filters", "only"].forEach((name) => fields.delete(name));
     fields.set("id", id);
     return "/session" + written(fields);
   }
@@ -101,6 +101,16 @@
     }, props.value);
   };
 
+  components.ShareBar = function (props) {
+    if (!props.data || !props.value) return null;
+    const element = window.React.createElement;
+    const length = Math.min(Math.max(props.data.used || 0, 0), 1) * 100 + "%";
+    const filled = element("span", { className: "filled", style: { width: length } });
+    return element("div", { className: "share " + props.data.tone },
+      element("span", null, props.value),
+      element("span", { className: "share-track", "aria-hidden": "true" }, filled));
+  };
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     explorer: {
       state: function (path, search, before) {
@@ -111,6 +121,9 @@
         const now = { path: path || "/", search: search || "", shown: shownBy(search) };
         return before && before.path === now.path && before.shown === now.shown ? none() : now;
       },
+      nothing: function () {
+        return null;
+      },
       tick: function (number) {
         return !number || document.hidden ? none() : number;
       },
@@ -119,7 +132,7 @@
         document.body.dataset.agThemeMode = theme;
         return [theme, theme];
       },
-      controls: function (submitted, range, by, clicks, where) {
+      controls: function (submitted, range, by, days, clicks, where) {
         const one = triggered();
         if (!one || one.value === null || one.value === undefined) return none();
         const fields = new URLSearchParams(window.location.search);
@@ -137,6 +150,13 @@
         } else if (control === "by") {
           if (by === (fields.get("by") || "model")) return none();
           fields.set("by", by);
+        } else if (control === "days") {
+          const [first, last] = (days || []).map((one) => one && String(one).slice(0, 10));
+          if (!first || !last) return none();
+          const after = new Date(Date.parse(last + "T00:00Z") + 86400000).toISOString().slice(0, 10);
+          fields.set("from", first + "T00:00Z");
+          fields.set("to", after + "T00:00Z");
+          closeMenus();
         } else {
           if (!clicks) return none();
           fields.set("theme", themeOf(window.location.search) === "dark" ? "light" : "dark");
@@ -207,6 +227,9 @@
       gridState: function (request) {
         const sort = ((request && request.sortModel) || []).map((one) => (one.sort === "desc" ? "-" : "") + one.colId).join(",");
         keep("sort", sort === "-cost" ? "" : sort);
+        const filters = (request && request.filterModel) || {};
+        const text = Object.keys(filters).length ? JSON.stringify(filters) : "";
+        keep("filters", text.length <= 1000 ? text : "");  // as long as a value of an address may be
         return none();
       },
       gridColumns: function (shown, columns) {
@@ -220,7 +243,20 @@
     },
   });
 
+  // Menus close when something else is clicked, and with Escape, which gives the focus back.
+  function closeMenus(besides) {
+    document.querySelectorAll("details.menu[open]").forEach((menu) => {
+      if (menu !== besides) menu.open = false;
+    });
+  }
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+
   document.addEventListener("keydown", function (event) {
+    const menu = event.key === "Escape" && event.target.closest && event.target.closest("details.menu[open]");
+    if (menu) {
+      closeMenus();
+      menu.querySelector("summary").focus();
+    }
     if (event.key === "Enter" && event.target.classList && event.target.classList.contains("ag-cell")) {
       const link = event.target.querySelector("a[href]");
       if (link) link.click();

@@ -15,6 +15,15 @@
         const search = "?" + fields.toString();
         return search === window.location.search ? none : search;
       },
+      edited: function () {
+        const none = window.dash_clientside.no_update;
+        const one = window.dash_clientside.callback_context.triggered[0];
+        const form = document.getElementById("alerts-form");
+        if (!one || !one.value || !form) return none;
+        form.scrollIntoView({ block: "center" });
+        document.getElementById("alerts-condition").focus({ preventScroll: true });
+        return none;
+      },
       png: function () {
         const none = window.dash_clientside.no_update;
         const one = window.dash_clientside.callback_context.triggered[0];

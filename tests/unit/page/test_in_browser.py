@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -161,7 +162,7 @@ def test_controls(browser: Any, origin: str) -> None:
     opened.page.click("#switch")
     opened.wait("document.documentElement.dataset.mantineColorScheme === 'dark'")
     opened.page.click(".nav-link:has-text('Sessions')")
-    opened.wait("location.pathname === '/sessions'")
+    opened.wait("location.pathname === '/sessions' && location.search.includes('theme=dark')")
     opened.page.reload()
     opened.wait(READY)
     assert ("?from=all&by=service.name&theme=dark", "dark") == (
@@ -230,5 +231,47 @@ def test_hostile_address(browser: Any, origin: str, address: str) -> None:
     """Whatever is in an address is text."""
     opened = Opened(browser, origin, address)
     assert 0 == opened("document.querySelectorAll('main img, main script, main b').length")
+    assert [] == opened.complaints
+    opened.page.close()
+
+
+def test_own_days(browser: Any, origin: str) -> None:
+    """A range of days is chosen in a calendar by the keyboard, is in the address and in the header, and is there after a reload."""
+    opened = Opened(browser, origin, "/overview?from=2026-11-20T00:00Z&to=2026-11-21T00:00Z")
+    assert "20 Nov 2026" == opened("document.getElementById('range').value")
+    opened.page.focus("summary[title='Own range of days']")
+    opened.page.keyboard.press("Enter")
+    days = "button.mantine-DatePicker-day"
+    opened.page.wait_for_selector(days)
+    opened.page.click(f"{days}[aria-label='18 November 2026']")
+    opened.page.locator(f"{days}[aria-label='19 November 2026']").press("Enter")
+    opened.wait("location.search.includes('2026-11-18')")
+    assert "?from=2026-11-18T00:00Z&to=2026-11-20T00:00Z" == opened.search
+    opened.wait(READY)
+    opened.wait("document.getElementById('range').value === '18 Nov 2026 to 19 Nov 2026'")
+    assert not opened("document.querySelector('details.menu[open]')")
+    opened.page.reload()
+    opened.wait(READY)
+    assert "18 Nov 2026 to 19 Nov 2026" == opened("document.getElementById('range').value")
+    assert [] == opened.complaints
+    opened.page.close()
+
+
+def test_filtered_columns(browser: Any, origin: str) -> None:
+    """What columns are filtered by is in the address, and filters when the address is opened; the export has it, too."""
+    filters = '{"tokens":{"filterType":"number","type":"greaterThan","filter":100000}}'
+    opened = Opened(browser, origin, f"/sessions?from=all&sort=-tokens&filters={quote(filters)}")
+    opened.page.wait_for_selector(".ag-row a")
+    opened.wait("/^[0-9]+ sessions?$/.test(document.getElementById('grid-note').innerText)")
+    number = int(opened("document.getElementById('grid-note').innerText").split()[0])
+    assert 0 < number < 400
+    assert filters in opened.search
+    with opened.page.expect_download() as download:
+        opened.page.click("#export")
+    assert number + 1 == len(Path(download.value.path()).read_text("utf-8").splitlines())
+    opened.page.locator(".ag-header-cell[col-id=tokens] .ag-header-cell-filter-button").click()
+    opened.page.click(".ag-filter button:has-text('Reset')")
+    opened.wait("!location.search.includes('filters')")
+    opened.wait("document.getElementById('grid-note').innerText.startsWith('400 sessions')")
     assert [] == opened.complaints
     opened.page.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,15 +18,18 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from plotly.utils import PlotlyJSONEncoder
 
+from otel_session_agg._alerts.engine import AlertEngine
+from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.history import History
 from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
-from otel_session_agg._page.grids import rows_at
+from otel_session_agg._page.grid_rows import filters_at, rows_at
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.views import views
+from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
 from otel_session_agg._views.live import Status
@@ -149,15 +154,88 @@ class TestExported:
     )
     def test_rows(self, services: Services, name: str, first: str) -> None:
         """The rows of the view, and none of them begins with a formula."""
-        text = exported(parse(f"/{name}", "?from=all"), services)
+        text, said = exported(parse(f"/{name}", "?from=all"), services)
         assert text.startswith(first)
+        assert not said
         assert not [line for line in text.splitlines() if line.startswith("=")]
 
     def test_filter(self, services: Services, sessions: History) -> None:
         """Only what is selected."""
-        text = exported(parse("/sessions", "?from=all&where=cost+%3E+0.01"), services)
+        text, _ = exported(parse("/sessions", "?from=all&where=cost+%3E+0.01"), services)
         [(number,)] = sessions.rows("SELECT count(*) FROM sessions WHERE cost > 0.01")
         assert number + 1 == len(text.splitlines())
+
+    def test_columns(self, services: Services, sessions: History) -> None:
+        """What the grid is filtered and sorted by in the address is so in the file."""
+        filters = json.dumps({"tokens": {"filterType": "number", "type": "greaterThan", "filter": 5000}})
+        query = urlencode({"from": "all", "sort": "tokens", "filters": filters})
+        text, _ = exported(parse("/sessions", query), services)
+        expected = sessions.rows("SELECT tokens FROM sessions WHERE tokens > 5000 ORDER BY tokens, session")
+        rows = list(csv.DictReader(StringIO(text)))
+        assert [str(tokens) for (tokens,) in expected] == [row["tokens"] for row in rows]
+
+    def test_too_many(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that has not all rows is called so, with how many there are."""
+        monkeypatch.setattr(grid, "MAX_EXPORTED", 10)
+        text, said = exported(parse("/sessions", "from=all"), services)
+        assert 11 == len(text.splitlines())
+        assert "the first 10 of 400 rows" in said
+
+
+class TestFilters:
+    """What an address filters the grid's columns by."""
+
+    def test_kept(self) -> None:
+        """What the grid has written is what it gets."""
+        given = {
+            "cost": {
+                "filterType": "number",
+                "operator": "OR",
+                "conditions": [{"type": "lessThan", "filter": 1}, {"type": "blank"}],
+            },
+            "user": {"filterType": "text", "type": "contains", "filter": HOSTILE},
+        }
+        assert given == filters_at(parse("/sessions", urlencode({"filters": json.dumps(given)})))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "x",
+            "[]",
+            "1",
+            '{"nope": {}}',
+            '{"cost": 1}',
+            "[" * 900,
+            '{"cost": {"filter": NaN, "type": {}, "conditions": 1, "x": 1}}',
+        ],
+    )
+    def test_not_understood(self, text: str) -> None:
+        """What is not of its form is left out."""
+        found = filters_at(parse("/sessions", urlencode({"filters": text})))
+        assert {} == {name: one for name, one in found.items() if one}
+
+
+class TestBudgets:
+    """How much running sessions have used of what rules allow."""
+
+    def test_shown(self, services: Services) -> None:
+        """In the list of what runs and in the grid; not of sessions that have ended, and not without a rule."""
+        with services.reader() as history:
+            [(session,), (other,)] = history.rows("SELECT session FROM sessions WHERE cost > 0.001 ORDER BY session LIMIT 2")
+        rules = read_rules("rules: {dear: {session: cost > 0.001}}")
+        live = replace(services, status=lambda: _status({session: 0.0}), more={"alerts": AlertEngine(rules, services.reader)})
+        state = parse("/sessions", "from=all")
+        rows, _ = rows_at(state, Wanted(only=[session, other]), live)
+        budgets = {row["id"]: (row["budget"], row["tone"]) for row in rows["rowData"]}
+        assert ("", "") == budgets[other]
+        text, tone = budgets[session]
+        assert ("bad", True) == (tone, text.endswith(" % of 0.001 USD"))
+        assert text in _json(views()["live"].layout(parse("/live", ""), live))
+        assert '"headerName": "Budget"' in _json(views()["sessions"].layout(state, live))
+        without = replace(live, more={})
+        assert "Budget" not in _json(views()["live"].layout(parse("/live", ""), without))
+        assert '"headerName": "Budget"' not in _json(views()["sessions"].layout(state, without))
 
 
 class TestParts:
@@ -193,4 +271,5 @@ class TestRunning:
 
 def _status(open_sessions: Mapping[str, float]) -> Status:
     """What a server says of itself."""
-    return cast("Status", SimpleNamespace(open_sessions=open_sessions, fault=None))
+    found = SimpleNamespace(open_sessions=open_sessions, fault=None, backlog_bytes=0, spans_counted=1, spans_per_second=1.0)
+    return cast("Status", found)

@@ -10,7 +10,7 @@ import pytest
 import otel_session_agg._page
 from otel_session_agg._history.history import History
 from otel_session_agg._history.sources import Selection
-from otel_session_agg._page.grids import wanted_of
+from otel_session_agg._page.grid_rows import wanted_of
 from otel_session_agg._page.overview_charts import CHARTS
 from otel_session_agg._page.panels import drawn
 from otel_session_agg._page.services import Services

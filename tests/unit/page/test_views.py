@@ -228,6 +228,19 @@ class TestCharts:
         table = _csv(charts.VIEW, services, "/charts?from=all&agg=count&bucket=none")
         assert ("all", 61) == tuple(next(iter(table.rows)))[1:3]
 
+    def test_csv_of_a_board(self, services: Services) -> None:
+        """The figures of all of its charts leave, each row with its chart, under the filter of the page."""
+        boards = boards_of(services)
+        boards.save(SavedChart("csv", "first", "agg=count&bucket=none"))
+        boards.save(SavedChart("csv", HOSTILE, "agg=count&bucket=none&where=session+%3D+s"))
+        table = _csv(charts.VIEW, services, "/charts?from=all&board=csv")
+        assert [("first", 61), (HOSTILE, 1)] == [(row[0], row[4]) for row in table.rows]
+        table = _csv(charts.VIEW, services, "/charts?from=all&board=csv&where=session+%3D+s")
+        assert [("first", 1), (HOSTILE, 1)] == [(row[0], row[4]) for row in table.rows]
+        assert [] == list(_csv(charts.VIEW, services, "/charts?from=all&board=nobody").rows)
+        boards.remove("csv", "first")
+        boards.remove("csv", HOSTILE)
+
 
 def _csv(view: View, services: Services, place: str) -> Csv:
     assert view.csv is not None

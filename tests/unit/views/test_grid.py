@@ -145,4 +145,4 @@ class TestExport:
     def test_some(self, sessions: History) -> None:
         """Only those that are selected in the grid."""
         ids = _ids(sessions, end=2)
-        assert ids == [row[0] for row in exported_sessions(sessions, Selection(), ids).rows]
+        assert ids == [row[0] for row in exported_sessions(sessions, Selection(), Wanted(only=ids)).rows]
