@@ -262,6 +262,8 @@ class _Reference:
         if sides is None or usage.other_model_tokens:
             return None
         prompt, completion = sides
+        if (usage.total_tokens or 0) > prompt + completion:
+            return None
         try:
             usd = self._calc_price(
                 usage._replace(prompt_tokens=prompt, completion_tokens=completion)

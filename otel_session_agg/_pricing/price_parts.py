@@ -162,6 +162,8 @@ def _why_unknown(card: Card, usage: Usage, num_calls: int | None) -> str:
     missing = _not_stated(card, usage)
     if missing:
         return f"{' and '.join(missing)} would have to be stated"
+    if card.cost_pusd(usage._replace(total_tokens=None)) is not None:
+        return "its total has tokens beyond prompt and completion"
     for names in _OPTIONAL:
         stated = [name for name in names if getattr(usage, name)]
         if stated and card.cost_pusd(usage._replace(**dict.fromkeys(names))) is not None:

@@ -1,13 +1,13 @@
 """Turn prices into money: one rate card, whole-number arithmetic, one rounding.
 
-The price of a call is a sum of its counts times their weights (``weights.py``).  The weights are
-integers in a unit that is fixed for each card, small enough that no price is rounded; the sum is
-rounded to picodollars once, half to even.
+The price of a call is a sum of its counts times their weights (``weights.py``), integers in a unit
+in which no price of the card is rounded; the sum is rounded to picodollars once, half to even.
 
 The rules of a card:
 
 - A part without a price of its own pays what its whole pays.
-- A part that exceeds its whole makes the cost unknown: the counts contradict each other.
+- A part that exceeds its whole makes the cost unknown: the counts contradict each other.  So does
+  a total beyond prompt and completion: it has tokens of which nobody says what they are.
 - A tier applies when the whole prompt, cached tokens included, is *greater* than its bound; it then
   sets the rates of the whole call.
 - A side (prompt, completion) that is not stated is the total less the other side, if the total is
@@ -176,7 +176,7 @@ class RateCard:
         It is rounded once, half to even.
         """
         (
-            prompt, completion, _, read, write, write_1h, reasoning, audio_in, audio_out,
+            prompt, completion, total, read, write, write_1h, reasoning, audio_in, audio_out,
             audio_read, image_in, image_out, searches, other_models,
         ) = usage  # fmt: skip
         if prompt is None or completion is None:
@@ -188,6 +188,8 @@ class RateCard:
         for above, tier in self._tiers:
             if prompt > above:
                 weights = tier
+        if total is not None and total > prompt + completion and (weights[0] or weights[1]):
+            return None
         amount = self._request + prompt * weights[0] + completion * weights[1]
         if read or write or write_1h:
             read, write, write_1h = read or 0, write or 0, write_1h or 0

@@ -27,12 +27,18 @@ class TestSides:
             (Usage(100, None, 100, 10), 100 * 2),
             (Usage(100, 0), 100 * 2),
             (Usage(0, 0), 0),
+            (Usage(100, 50, 150), 100 * 2 + 50 * 8),
+            (Usage(100, 50, 151), None),
         ],
     )
     def test_a_missing_side_is_what_is_left_of_the_total_or_unknown(self, usage: Usage, expected: int | None) -> None:
         """The other side is derived only where nothing blurs it."""
         price = PriceBook({"m": {"input": 2, "output": 8}})
         assert (None if expected is None else expected * 10**6) == cost_in(price, "m", usage=usage)
+
+    def test_what_costs_nothing_costs_nothing_whatever_it_is(self) -> None:
+        """A total may be of more tokens than prompt and completion, if tokens are free."""
+        assert 0 == cost_in(PriceBook({"m": {"input": 0, "output": 0}}), "m", usage=Usage(1, 1, 9))
 
     def test_a_side_that_has_no_price_need_not_be_stated(self) -> None:
         """Without an output price, a call without completion tokens costs its prompt."""

@@ -144,6 +144,11 @@ class TestUnknown:
         assert "cache_read_tokens contradict the rest, or have no price" == price.reason
         assert ("own", "*") == price.origin
 
+    def test_total(self) -> None:
+        """A total with more tokens than prompt and completion."""
+        price = _price(Usage(10, 10, 50), {"input": 1, "output": 1})
+        assert "its total has tokens beyond prompt and completion" == price.reason
+
     def test_everything_contradicts(self) -> None:
         """More than one count that contradicts the others."""
         price = _price(Usage(10, 10, None, 20, None, None, 20), {"input": 1, "output": 1})

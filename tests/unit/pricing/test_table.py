@@ -61,6 +61,7 @@ class TestTable:
         assert usd(6) == cost_in(book, "m", provider="acme")
         assert cost_in(book, "m", provider="acme", usage=Usage(total_tokens=9)) is None
         assert cost_in(book, "m", provider="acme", usage=Usage(10, 1, None, 11)) is None
+        assert cost_in(book, "m", provider="acme", usage=Usage(10, 1, 12)) is None
         assert 2 * (30 + 8) * 10**6 == cost_in(book, "m", provider="acme", usage=Usage(10, 1))
 
     def test_a_corrupt_price_is_unknown_and_not_tried_again(self, book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
