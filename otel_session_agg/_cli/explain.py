@@ -10,7 +10,16 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
-from otel_session_agg._cli.replay import Input, code_of, plain, print_notes, replayed, say
+from otel_session_agg._cli.replay import (
+    Input,
+    check_place,
+    code_of,
+    plain,
+    print_notes,
+    replayed,
+    say,
+    writing,
+)
 from otel_session_agg._exceptions import SessionAggError, SettingsError
 from otel_session_agg._files import CompleteFile
 from otel_session_agg._offline.explaining import other_cost, rollup_of
@@ -57,6 +66,8 @@ def run_explain(given: Input, wanted: Wanted) -> int:
         message = "Give one of --session ID, --trace ID and --dearest N."
         raise SettingsError(message)
     trace_id = None if wanted.trace is None else _trace_id(wanted.trace)
+    if wanted.html is not None:
+        check_place(wanted.html)
     with replayed(given) as sessions:
         found = list(_explained(sessions, wanted, trace_id))
         if not found:
@@ -115,7 +126,7 @@ def _show(found: list[tuple[str, Explanation]], wanted: Wanted) -> None:
     shown = [(title, one.to_depth(wanted.depth)) for title, one in found]
     if wanted.html is not None:
         body = "".join(f"<h2>{escape(title)}</h2>{one._repr_html_()}" for title, one in shown)
-        with CompleteFile(wanted.html) as file:
+        with writing(wanted.html), CompleteFile(wanted.html) as file:
             file.write(_PAGE.format(body=body).encode("utf-8", "replace"))
     elif wanted.as_json:
         whole = [{"title": title, **one.to_dict()} for title, one in shown]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, get_args
 
 from otel_session_agg._cli.progress import shown_progress, stoppable
 from otel_session_agg._cli.selected import write_selected
-from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._exceptions import SessionAggError, SettingsError
 from otel_session_agg._history.parquet import check_folder
 from otel_session_agg._history.sources import Selection, tables_of
 from otel_session_agg._history.tables import COUNTED
@@ -88,6 +90,8 @@ def run_replay(given: Input, wanted: Output) -> int:
     limit = None if wanted.fail_over is None else amount_of(wanted.fail_over)
     if wanted.otlp is not None:
         traces_url(wanted.otlp)
+    if wanted.out is not None:
+        check_place(wanted.out)
     if wanted.parquet is not None:
         check_folder(Path(wanted.parquet))
     tables = tables_of(wanted.selection) if wanted.parquet is None else COUNTED
@@ -95,7 +99,8 @@ def run_replay(given: Input, wanted: Output) -> int:
         print_rows(sessions, wanted)
         is_whole = not sessions.done.is_interrupted
         if wanted.out is not None and is_whole:
-            sessions.write_otlp(wanted.out)
+            with writing(wanted.out):
+                sessions.write_otlp(wanted.out)
         if wanted.otlp is not None and is_whole:
             sessions.send_otlp(wanted.otlp)
         if (wanted.out or wanted.otlp) and not is_whole:
@@ -108,6 +113,31 @@ def run_replay(given: Input, wanted: Output) -> int:
             say(f"the sessions cost {plain(cost)} USD, more than {plain(limit)}")
             return OVER
         return code_of(sessions.done)
+
+
+def check_place(path: str) -> None:
+    """Raise a `SettingsError` if no file can be written there, before anything is counted."""
+    place = Path(os.path.realpath(path))
+    why = None
+    if place.is_dir():
+        why = "it is a folder"
+    elif not place.parent.is_dir():
+        why = "its folder does not exist"
+    elif not os.access(place if place.exists() else place.parent, os.W_OK):
+        why = os.strerror(errno.EACCES)
+    if why is not None:
+        message = f"{printable(path)} cannot be written: {why}"
+        raise SettingsError(message)
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Name the file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{printable(path)} cannot be written: {error.strerror or error}"
+        raise SessionAggError(message) from None
 
 
 class Pricing(TypedDict):

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_session_agg import analysis
-from otel_session_agg._cli.replay import DONE, Input, code_of, print_notes, replayed
+from otel_session_agg._cli.replay import (
+    DONE,
+    Input,
+    check_place,
+    code_of,
+    print_notes,
+    replayed,
+)
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._untrusted.formatting import counted, printable
@@ -35,6 +42,7 @@ def run_report(given: Input, wanted: Wanted) -> int:
         SessionAggError: an argument is wrong, or something cannot be read or written.
 
     """
+    check_place(wanted.html)
     if given.paths:
         with replayed(given) as sessions:
             _write(sessions, wanted)

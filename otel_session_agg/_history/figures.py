@@ -66,7 +66,7 @@ OF_PARTS: Mapping[str, str] = {
         " ELSE coalesce(sum(part_cost), 0) END"
     ),
     **_sums(_COUNT, {"unpriced": "part_unpriced", "errors": "part_errors"}),
-    AVERAGE: "sum(part_cost)::DOUBLE / nullif(count(part_known), 0)",
+    AVERAGE: "coalesce(sum(part_cost), 0)::DOUBLE / nullif(count(part_known), 0)",
 }
 """By name, in the order in which they are shown, the expressions.
 
@@ -75,9 +75,9 @@ OF_PARTS: Mapping[str, str] = {
 
 AVERAGED: Mapping[bool, tuple[str, str]] = {
     False: ("sum(cost)", "count(cost)"),
-    True: ("sum(part_cost)", "count(part_known)"),
+    True: ("coalesce(sum(part_cost), 0)", "count(part_known)"),
 }
-"""What an average is worked out of; ``True``: of parts."""
+"""What an average is worked out of; ``True``: of parts, of which sessions may have none."""
 
 _PART_COLUMNS = (
     "calls", *_TOKENS, "cache_read_tokens", "cost", "priced", "unpriced", "errors",

@@ -115,10 +115,13 @@ def time_ns(value: object, unit_ns: int = 1) -> int:
         unit_ns: The unit of numbers, in nanoseconds.
 
     """
-    if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
+    if isinstance(value, bool):
         return 0
-    if isinstance(value, (int, float)):
-        return _bounded(round(value * unit_ns))
+    if isinstance(value, float):
+        number_ns = value * unit_ns
+        return _bounded(round(number_ns)) if isfinite(number_ns) else 0
+    if isinstance(value, int):
+        return _bounded(value * unit_ns)
     if isinstance(value, datetime):
         return _of_datetime(value)
     if not isinstance(value, str) or len(value) > _MAX_TIME_CHARS:

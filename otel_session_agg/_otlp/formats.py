@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -92,4 +93,9 @@ def frames(
             for frame in found.frames(stream, report):
                 yield found, frame
         elif head:
-            report("", "is in no known format")
+            report("", "is in no known format" + (", but in UTF-16" if _is_utf16(head) else ""))
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Return whether a file is text in UTF-16, as some shells write what programs print."""
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in head[2:4]

@@ -155,6 +155,22 @@ class TestReplay:
             root = sessions.rows("SELECT count(*) FROM traces")
         assert [(4,)] == root
 
+    @pytest.mark.parametrize("command", [("replay", "--out"), ("explain", "--dearest", "1", "--html"), ("report", "--html")])
+    @pytest.mark.parametrize(("name", "why"), [("none/x.pb", "its folder does not exist"), ("", "it is a folder")])
+    def test_no_place(self, run: Run, tmp_path: Path, command: tuple[str, ...], name: str, why: str) -> None:
+        """A file that cannot be written is named as it was given, before anything is read."""
+        place = tmp_path / name
+        name, *options = command
+        code, out, err = run(name, tmp_path / "missing.jsonl", *options, place)
+        assert (1, "", f"{place} cannot be written: {why}") == (code, out, err.strip())
+
+    @pytest.mark.parametrize("command", [("replay", "--out"), ("explain", "--dearest", "1", "--html"), ("report", "--html")])
+    def test_disk_full(self, run: Run, traces: Path, command: tuple[str, ...]) -> None:
+        """A file that could not be written to its end is named."""
+        name, *options = command
+        code, _, err = run(name, traces, *options, "/dev/full")
+        assert (1, "/dev/full cannot be written: No space left on device") == (code, err.splitlines()[-1])
+
     def test_history(self, run: Run, traces: Path, tmp_path: Path) -> None:
         """Tables are kept in a file; to replay the same again changes nothing."""
         path = tmp_path / "kept.duckdb"

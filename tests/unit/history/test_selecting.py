@@ -16,6 +16,8 @@ from otel_session_agg._history.figures import OF_PARTS, OF_SESSIONS
 from otel_session_agg._history.history import History
 from otel_session_agg._history.prepared import session_of
 from otel_session_agg._history.sources import Result, Selection
+from otel_session_agg._model.replayed import SessionPart
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.stored_sessions import COLUMNS, StoredSession, read_row
 from tests.support.histories import Facts, joined, many, one_trace
 
@@ -79,6 +81,15 @@ class TestGroups:
             result = history.select(Selection(group_by=keys, where="session = nobody"))
             assert [] == list(result.rows)
             assert (0, {None, 0}) == (result.total["sessions"], set(result.total.values()))
+
+    @pytest.mark.parametrize("part", PARTS)
+    def test_no_parts(self, part: str) -> None:
+        """Sessions without any model, agent or tool cost nothing; there are no groups of them."""
+        with History() as empty:
+            empty.add([SessionPart(1, "a", SessionTotals())], [], [])
+            result = empty.select(Selection(group_by=[part], sort="average_cost"))
+            assert [] == list(result.rows)
+            assert (1, 0, 0.0) == tuple(result.total[name] for name in ("sessions", "cost", "average_cost"))
 
     def test_sort(self, history: History) -> None:
         """By a key or figure; unknown values come last either way."""

@@ -66,6 +66,15 @@ class TestInput:
         assert (100, "0.021000") == _cost(history)
         assert {"notes.txt", "missing.pb"} == {Path(problem.source).name for problem in job.done.problems}
 
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+    def test_utf16(self, history: History, tmp_path: Path, encoding: str) -> None:
+        """Text in UTF-16, as some shells write it, is named."""
+        mark = "\ufeff" if encoding.endswith("be") else ""
+        (tmp_path / "spans.jsonl").write_text(mark + in_json(_SPANS).decode(), encoding)
+        job = _replay(history, tmp_path)
+        job.close()
+        assert ["is in no known format, but in UTF-16"] == [problem.what for problem in job.done.problems]
+
     def test_broken(self, history: History, tmp_path: Path) -> None:
         """A broken line in the middle, and a message that is cut off at the end, cost only themselves."""
         (tmp_path / "a.jsonl").write_bytes(in_json(_SPANS[:100]) + b'{"resourceSpans": [{]}\n' + in_json(_SPANS[100:150]))

@@ -92,6 +92,11 @@ class TestTimes:
         """Anything else is none."""
         assert 0 == time_ns(value) == any_time_ns(value)
 
+    @pytest.mark.parametrize("value", [1e308, -1e308, 10**400, "9" * 39])
+    def test_too_large(self, value: object) -> None:
+        """A number that is too large in its unit is none."""
+        assert 0 == time_ns(value, NS_PER_S)
+
     @pytest.mark.parametrize("unit", [1, NS_PER_US, NS_PER_MS, NS_PER_S])
     @given(seconds=st.integers(200_000_000, 4_000_000_000))
     def test_any_unit(self, unit: int, seconds: int) -> None:
