@@ -17,6 +17,7 @@ __all__ = ["fired_table", "previewed", "rules_table", "said"]
 Row = Mapping[str, Any]
 
 _TONES = {"triggered": "bad", "muted": "warn", "paused": "warn", "active": "good"}
+_SEVERITIES = {"critical": "bad", "warning": "warn"}
 _OF_RULES = (
     "state", "rule", "what may not be", "of which", "fired", "last (UTC)", "notifies", "actions",
 )  # fmt: skip
@@ -84,11 +85,16 @@ def _rule(one: Row) -> Any:
     return html.Tr(
         [
             html.Td(chip(state, _TONES.get(state, "plain"))),
-            html.Td([_shown(name), " ", chip(one.get("severity", ""))], className="strong"),
+            html.Td([_shown(name), " ", _severity(one)], className="strong"),
             *cells,
             html.Td(html.Div(buttons, className="acts")),
         ]
     )
+
+
+def _severity(one: Row) -> Any:
+    severity = one.get("severity", "")
+    return chip(severity, _SEVERITIES.get(severity, "plain"))
 
 
 def _about(one: Row) -> str:
@@ -141,7 +147,7 @@ def fired_table(fired: Sequence[Row], state: State) -> Any:
                 html.Td(_shown(one["rule"])),
                 html.Td(_subject(one, state)),
                 html.Td(_shown_reason(one)),
-                html.Td(_delivered(one)),
+                html.Td(_delivered(one), className="short"),
             ]
         )
         for one in fired

@@ -104,7 +104,8 @@ def _starts(state: State) -> Any:
     found: list[Any] = [html.Span("Begin with")]
     for one in _STARTS:
         there = state.going_to("charts", **one)
-        found.append(link(_title(chart_of(there, Times(None, None))), there.href()))
+        title = _title(chart_of(there, Times(None, None)))
+        found.append(link(title, there.href(), className="step"))
     return html.Div(found, className="row-of", role="group", **aria(label="Charts to begin with"))
 
 

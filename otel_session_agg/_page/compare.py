@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log10
 from typing import Any
 
 from dash import Input, Output, html
@@ -33,6 +34,8 @@ from otel_session_agg.analysis._style import color, label
 __all__ = ["VIEW"]
 
 _COLORS = ("series-1", "series-2")
+_MIN_DECADES = 1.5
+"""With more of them, the axis names only these."""
 _AXES = {
     "cost": {"tickprefix": "$"}, "duration": {"ticksuffix": " s"}, "tokens": {"tickformat": "~s"},
 }  # fmt: skip
@@ -138,6 +141,8 @@ def _figure(found: Overlay, sides: Sides, name: str) -> Any:
         for spread, key in zip((found.a, found.b), _COLORS, strict=True)
         if spread.median is not None
     ]  # fmt: skip
+    decades = log10(found.bounds[-1] / found.bounds[0])
+    ticks = {"dtick": 1} if decades > _MIN_DECADES else {}
     return figure(
         traces,
         barmode="overlay",
@@ -145,7 +150,7 @@ def _figure(found: Overlay, sides: Sides, name: str) -> Any:
         hovermode="x unified",
         shapes=marks,
         showlegend=False,
-        xaxis={"type": "log", **_AXES[name]},
+        xaxis={"type": "log", **ticks, **_AXES[name]},
         yaxis={"tickformat": ".0%", "rangemode": "tozero"},
     )
 

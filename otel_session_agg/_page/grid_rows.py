@@ -11,13 +11,14 @@ from typing import Any
 from otel_session_agg._alerts.budgets import Used
 from otel_session_agg._page.asking import norms_at, source_at
 from otel_session_agg._page.services import Services
-from otel_session_agg._untrusted.formatting import counted, duration, short, usd
+from otel_session_agg._untrusted.formatting import duration, short, usd
 from otel_session_agg._untrusted.json_text import loaded
 from otel_session_agg._views import address
 from otel_session_agg._views.budgets import share_text, tone_of, used_by
 from otel_session_agg._views.grid import COLUMNS, Wanted, sessions_page
 from otel_session_agg._views.outlier_flags import reasons_of, segment_of
 from otel_session_agg._views.ranges import shown
+from otel_session_agg.analysis._numbers import many
 
 __all__ = ["BLOCK", "BUDGET", "FLAG", "filters_at", "rows_at", "sort_at", "wanted_of"]
 
@@ -156,4 +157,4 @@ def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[d
             _row(row, reasons.get(row["session"]), used.get(row["session"])) for row in rows
         ],
         "rowCount": page.total,
-    }, f"{counted(page.total, 'session')}{outliers}"
+    }, f"{many(page.total, 'session')}{outliers}"

@@ -28,14 +28,19 @@ __all__ = ["register", "sessions_grid"]
 _FILTERS = {"text": "agTextColumnFilter", "number": "agNumberColumnFilter",
             "time": "agDateColumnFilter", "list": "agTextColumnFilter"}  # fmt: skip
 _WIDTHS = {
-    "session": 190,
+    "session": 160,
+    "user": 90,
     "models": 190,
-    "start_time": 150,
-    "end_time": 150,
+    "start_time": 144,
+    "end_time": 144,
     "error": 220,
-    "cost": 112,
-    "tokens": 100,
-    "duration": 104,
+    "cost": 104,
+    "tokens": 86,
+    "duration": 102,
+    "traces": 70,
+    "model_events": 66,
+    "state": 84,
+    "errors": 70,
 }
 _SELECTION = {"mode": "multiRow", "enableClickSelection": False, "headerCheckbox": False}
 _FLAG_AT = 2
@@ -50,7 +55,7 @@ def sessions_grid(
         id="grid",
         rowModelType="infinite",
         columnDefs=_definitions(state, hidden, has_budgets=bool(services.budgets)),
-        defaultColDef={"resizable": True, "sortable": True, "minWidth": 70},
+        defaultColDef={"resizable": True, "sortable": True, "minWidth": 60},
         getRowId="params.data.id",
         dangerously_allow_code=False,
         dashGridOptions={
@@ -99,7 +104,7 @@ def sessions_grid(
 
 
 _FLAG: dict[str, Any] = {
-    "field": FLAG, "headerName": "Outlier", "sortable": False, "width": 132,
+    "field": FLAG, "headerName": "Outlier", "sortable": False, "width": 120,
     "cellClass": "bad", "tooltipField": "reason", "headerTooltip": "why it stands out from others",
 }  # fmt: skip
 
@@ -122,8 +127,9 @@ def _definitions(
     state: address.State, hidden: set[str], *, has_budgets: bool
 ) -> list[dict[str, Any]]:
     made = [_definition(one, state, hidden) for one in COLUMNS.values()]
-    more = [_FLAG, _BUDGET] if has_budgets else [_FLAG]
-    return [*made[:_FLAG_AT], *more, *made[_FLAG_AT:]]
+    at = list(COLUMNS).index("state") + 1
+    more = [_BUDGET] if has_budgets else []
+    return [*made[:_FLAG_AT], _FLAG, *made[_FLAG_AT:at], *more, *made[at:]]
 
 
 def _definition(one: GridColumn, state: address.State, hidden: set[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from otel_session_agg._views import address
 from otel_session_agg._views.budgets import share_text, tone_of, used_by
 from otel_session_agg._views.live import Running, Status, ended_last, running
 from otel_session_agg._views.overview import Card
-from otel_session_agg.analysis._numbers import compact, grouped, many, money
+from otel_session_agg.analysis._numbers import compact, grouped, money
 
 __all__ = ["VIEW"]
 
@@ -104,7 +104,7 @@ def _cards(found: Sequence[Running], status: Status | None) -> list[Card]:
             "Their cost",
             money(sum(known)) if known else "unknown" if found else money(0),
             "so far",
-            warning=f"+ {many(unpriced, 'unpriced call')}" if unpriced else "",
+            warning=f"+ {unpriced:,} unpriced" if unpriced else "",
         ),
         Card("tokens", "Their tokens", compact(sum(one.tokens or 0 for one in found)), "so far"),
         Card("errors", "Their errors", f"{sum(one.errors for one in found):,}", "so far"),
@@ -112,11 +112,12 @@ def _cards(found: Sequence[Running], status: Status | None) -> list[Card]:
     if status is None:
         return cards
     backlog = status.backlog_bytes / _BYTES
+    shown = f"{grouped(backlog, 1)} MB" if status.backlog_bytes else "none"
     about = f"{compact(status.spans_counted)} counted"
     return [
         *cards,
         Card("rate", "Spans a second", grouped(status.spans_per_second), about),
-        Card("backlog", "Backlog", f"{grouped(backlog, 1)} MB", "accepted and not yet counted"),
+        Card("backlog", "Backlog", shown, "accepted and not yet counted"),
     ]
 
 
@@ -147,7 +148,7 @@ def _cells(one: Running, state: address.State, now: datetime) -> list[Any]:
     href = state.going_to("session", id=one.session).href()
     cost = usd(None if one.cost is None else float(one.cost))
     return [
-        link(short(one.session, 80), href),
+        link(short(one.session, 80), href, className="one-line", title=short(one.session, 400)),
         chip("running", "good") if one.is_open else chip("ended"),
         short(one.user or "", 60),
         _ago(one.last, now),

@@ -8,7 +8,7 @@ from dash import html
 
 from otel_session_agg._history.columns import literal
 from otel_session_agg._page.asking import period_at, source_at
-from otel_session_agg._page.named_figures import calls_figure
+from otel_session_agg._page.named_figures import calls_figure, durations_figure
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
 from otel_session_agg._page.parts import link, message, page_title, panel
 from otel_session_agg._page.services import Services
@@ -74,17 +74,45 @@ def most_called(key: str) -> Drawing:
     return draw
 
 
-def view_by(key: str, name: str, title: str) -> View:
-    """Return the view by ``model``, ``agent``, ``tool`` or ``user``."""
-    charts = (
+def slowest(key: str) -> Drawing:
+    """Return what draws how long a call of each tool takes, of those that are called most."""
+
+    def draw(state: State, history: Reads, services: Services) -> Drawn:
+        found = named(source_at(state, history, services), key, "calls", _MAX_BARS)
+        rows = [row for row in found.rows if row.name != NONE and row.calls and row.duration]
+        if not rows:
+            return Drawn(None, empty=f"No {key} was called")
+        return Drawn(durations_figure(rows))
+
+    return draw
+
+
+def _charts_of(key: str, name: str) -> tuple[Chart, ...]:
+    if key == "tool":  # what a tool does is seldom priced
+        return (
+            Chart(f"{name}-calls", f"Calls by {key}", most_called(key), "the most called"),
+            Chart(f"{name}-slow", "Time of a call", slowest(key), "average of the most called"),
+        )
+    return (
         Chart(f"{name}-time", f"Cost by {key}", cost_over_time(key), drag=_TIME),
         Chart(f"{name}-dearest", f"The dearest {name}", dearest_of(key), "USD"),
     )
 
+
+def _sort_of(key: str, state: State) -> str:
+    """Return by what the rows are sorted."""
+    given = state.more.get("sort", "")
+    return given if given in SORTS else "calls" if key == "tool" else "cost"
+
+
+def view_by(key: str, name: str, title: str) -> View:
+    """Return the view by ``model``, ``agent``, ``tool`` or ``user``."""
+    charts = _charts_of(key, name)
+
     def layout(state: State, services: Services) -> Any:
         with services.reader() as history:
             sessions = source_at(state, history, services)
-            found = named(sessions, key, state.more.get("sort", "cost"), _MAX_ROWS)
+            found = named(sessions, key, _sort_of(key, state), _MAX_ROWS)
         if not found.rows:
             return html.Div([page_title(title), message("No sessions here")])
         more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
@@ -99,9 +127,9 @@ def view_by(key: str, name: str, title: str) -> View:
         )  # fmt: skip
 
     def csv(state: State, history: Reads, services: Services) -> Csv:
-        sort = state.more.get("sort", "cost")
+        sort = _sort_of(key, state)
         found = named(source_at(state, history, services), key, sort, _MAX_EXPORTED)
-        return Csv([key, *_FIELDS[1:]], found.rows)
+        return Csv([key, *_FIELDS[1:]], found.rows, found.total)
 
     def register(_app: Any, _services: Services) -> None:
         register_charts(charts)
@@ -110,13 +138,12 @@ def view_by(key: str, name: str, title: str) -> View:
 
 
 def _heads(key: str, state: State) -> list[Head]:
-    sort = state.more.get("sort", "cost")
+    sort = _sort_of(key, state)
     is_part = key != "user"
 
     def by(name: str, title: str, meaning: str = "") -> Head:
         href = state.with_more(sort=name).href()
-        is_sorted = name == (sort if sort in SORTS else "cost")
-        return Head(title, name != "name", href, is_sorted, meaning)
+        return Head(title, name != "name", href, name == sort, meaning)
 
     return [
         by("name", key.capitalize()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._views.named import Named
 from otel_session_agg.analysis._figures import figure
@@ -12,7 +12,7 @@ from otel_session_agg.analysis._style import color, label
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["calls_figure"]
+__all__ = ["calls_figure", "durations_figure"]
 
 
 def calls_figure(rows: Sequence[Named]) -> Figure:
@@ -35,12 +35,38 @@ def calls_figure(rows: Sequence[Named]) -> Figure:
             ("failed", "bad", [row.errors for row in rows]),
         )
     ]
-    ticks = {"tickvals": places, "ticktext": [label(row.name, 28) for row in rows]}
     return figure(
         bars,
         barmode="stack",
         bargap=0.3,
         showlegend=any(row.errors for row in rows),
         xaxis={"tickformat": "~s", "rangemode": "tozero"},
-        yaxis={**ticks, "showgrid": False, "ticks": ""},
+        yaxis=_names(rows),
     )
+
+
+def durations_figure(rows: Sequence[Named]) -> Figure:
+    """Return how long a call takes on average under each name, the slowest first."""
+    slow = sorted(rows, key=lambda row: -_seconds(row))
+    bar = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [_seconds(row) for row in slow],
+        "y": list(range(len(slow), 0, -1)),
+        "marker": {"color": color("series-2")},
+        "customdata": [label(row.name, 120) for row in slow],
+        "hovertemplate": "<b>%{customdata}</b><br>%{x:,.3~r} s<extra></extra>",
+    }
+    axis = {"ticksuffix": " s", "rangemode": "tozero"}
+    return figure([bar], bargap=0.3, showlegend=False, xaxis=axis, yaxis=_names(slow))
+
+
+def _seconds(row: Named) -> float:
+    return (row.duration or 0.0) / max(row.calls, 1) / 1000
+
+
+def _names(rows: Sequence[Named]) -> dict[str, Any]:
+    """Return the axis that has a name for each row, the first at the top."""
+    places = list(range(len(rows), 0, -1))
+    shown = [label(row.name, 28) for row in rows]
+    return {"tickvals": places, "ticktext": shown, "showgrid": False, "ticks": ""}

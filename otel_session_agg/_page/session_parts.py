@@ -61,7 +61,10 @@ def cards(view: SessionView) -> Any:
     return html.Div(
         [
             _card(
-                "Cost", money(view.cost), cost, "" if view.cost is None else f"{view.cost:f} USD"
+                "Cost",
+                money(view.cost),
+                cost,
+                "" if view.cost is None else f"{exact(view.cost)} USD",
             ),
             _card("Tokens", _count(view.tokens), [*tokens, *beside("tokens")], _sides(view)),
             _card("Model calls", _count(view.model_events), merged, ", ".join(view.models)),
@@ -215,7 +218,10 @@ def split_panel(parts: Sequence[TimePart]) -> Any:
                     ),
                     className="track",
                 ),
-                html.Span(f"{duration(part.ms)} · {part.ms / whole:.0%}", className="num"),
+                html.Span(
+                    f"{duration(part.ms)} · {part.ms / whole:.0%}" if part.ms else "none",
+                    className="num",
+                ),
             ],
             className="split-line",
         )

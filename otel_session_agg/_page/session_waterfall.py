@@ -13,11 +13,11 @@ from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg._views.address import State
 from otel_session_agg._views.session import SessionView, Turn
 from otel_session_agg._views.session_spans import SpanPage, SpanRow, page_of
-from otel_session_agg.analysis._numbers import many, money
+from otel_session_agg.analysis._numbers import exact, many, money
 
 __all__ = ["MODES", "PAGE", "closed_in", "turns_panel", "waterfall"]
 
-PAGE = 60
+PAGE = 30
 """Rows that are on the page at once."""
 MODES = {"explain": "explain", "tree": "tree", "raw": "raw"}
 _KINDS = {
@@ -247,7 +247,7 @@ def turns_panel(state: State, view: SessionView, number: int, most: int = 200) -
                 html.Td("" if turn.tokens is None else f"{turn.tokens:,}", className="num"),
                 html.Td(
                     "unknown" if turn.cost is None else money(turn.cost), className="num",
-                    title="" if turn.cost is None else f"{turn.cost:f} USD",
+                    title="" if turn.cost is None else f"{exact(turn.cost)} USD",
                 ),
                 html.Td(str(turn.failed or ""), className="num bad-text"),
             ],

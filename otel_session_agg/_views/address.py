@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote_plus
 
 from otel_session_agg._untrusted.values import encodable
 
-__all__ = ["DEFAULT_VIEW", "RANGES", "State", "Times", "parse"]
+__all__ = ["ALL", "DEFAULT_VIEW", "RANGES", "State", "Times", "parse"]
 
 DEFAULT_VIEW = "overview"
 ALL = "all"

@@ -118,7 +118,7 @@ def _sessions(now: Figures, past: Figures | None) -> Card:
 
 
 def _costs(now: Figures, past: Figures | None) -> list[Card]:
-    missing = f"+ {many(now.unpriced, 'unpriced call')}" if now.unpriced else ""
+    missing = f"+ {now.unpriced:,} unpriced" if now.unpriced else ""
     average = now.average_cost
     past_average = past.average_cost if past is not None else None
     return [

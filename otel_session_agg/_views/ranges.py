@@ -9,7 +9,7 @@ from otel_session_agg._history.sources import Selection
 from otel_session_agg._views.address import RANGES, State, Times
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["Shown", "is_covered", "shown", "shown_range"]
+__all__ = ["Shown", "has_sessions", "is_covered", "shown", "shown_range"]
 
 _PREFERRED = "14d"
 _LAST = "SELECT max(start_time) FROM sessions"
@@ -31,6 +31,12 @@ def shown_range(history: Reads, now: datetime) -> str:
     if last is None or now - RANGES[_PREFERRED] < last.replace(tzinfo=timezone.utc):
         return _PREFERRED
     return "all"
+
+
+def has_sessions(history: Reads, selection: Selection) -> bool:
+    """Return whether anything is selected."""
+    found = history.filtered(selection)
+    return bool(history.rows(f"SELECT 1 FROM {found.sql} LIMIT 1", found.parameters))
 
 
 def is_covered(history: Reads, period: Selection) -> bool:

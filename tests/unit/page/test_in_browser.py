@@ -269,7 +269,8 @@ def test_filtered_columns(browser: Any, origin: str) -> None:
     with opened.page.expect_download() as download:
         opened.page.click("#export")
     assert number + 1 == len(Path(download.value.path()).read_text("utf-8").splitlines())
-    opened.page.locator(".ag-header-cell[col-id=tokens] .ag-header-cell-filter-button").click()
+    opened.page.hover(".ag-header-cell[col-id=tokens]")
+    opened.page.click(".ag-header-cell[col-id=tokens] .ag-header-cell-filter-button")
     opened.page.click(".ag-filter button:has-text('Reset')")
     opened.wait("!location.search.includes('filters')")
     opened.wait("document.getElementById('grid-note').innerText.startsWith('400 sessions')")

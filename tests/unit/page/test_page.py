@@ -22,6 +22,7 @@ from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.history import History
+from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
 from otel_session_agg._page.grid_rows import filters_at, rows_at
@@ -174,6 +175,14 @@ class TestExported:
         rows = list(csv.DictReader(StringIO(text)))
         assert [str(tokens) for (tokens,) in expected] == [row["tokens"] for row in rows]
 
+    def test_tools(self, services: Services) -> None:
+        """Tools are sorted by their calls where the address does not say by what: what no tool did comes last."""
+        text, _ = exported(parse("/tools", "?from=all"), services)
+        rows = list(csv.DictReader(StringIO(text)))
+        calls = [int(row["calls"]) for row in rows]
+        assert sorted(calls, reverse=True) == calls
+        assert "none" == rows[-1]["tool"]
+
     def test_too_many(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that has not all rows is called so, with how many there are."""
         monkeypatch.setattr(grid, "MAX_EXPORTED", 10)
@@ -273,3 +282,24 @@ def _status(open_sessions: Mapping[str, float]) -> Status:
     """What a server says of itself."""
     found = SimpleNamespace(open_sessions=open_sessions, fault=None, backlog_bytes=0, spans_counted=1, spans_per_second=1.0)
     return cast("Status", found)
+
+
+class TestNothing:
+    """An overview of no sessions is no page of empty charts."""
+
+    def test_of_a_filter(self, services: Services) -> None:
+        """It says so, and leads to what there is."""
+        shown = _json(views()["overview"].layout(parse("/overview", "from=7d&where=cost+%3E+1000"), services))
+        assert "No session meets the filter in this time" in shown
+        assert '"/overview?from=7d"' in shown
+        assert '"/overview?where=cost+%3E+1000&from=all"' in shown
+        assert "graph" not in shown
+
+    def test_of_a_new_server(self, services: Services) -> None:
+        """It says what exporters need, and asks again whether something has come."""
+        with SharedHistory() as history:
+            given = replace(services, reader=history.reading)
+            shown = _json(views()["overview"].layout(parse("/overview", ""), given))
+            assert all(word in shown for word in ("No spans have come yet", "OTEL_EXPORTER_OTLP_ENDPOINT", "overview-waits"))
+            stored = replace(given, is_live=False)
+            assert "overview-waits" not in _json(views()["overview"].layout(parse("/overview", ""), stored))

@@ -152,7 +152,7 @@ class TestCards:
     def test_unknown(self) -> None:
         """What is unknown has not changed, and what is unpriced is said beside the cost."""
         cards = {card.key: card for card in cards_of(self.NOW, self.BEFORE._replace(cost=None))}
-        assert (None, "+ 3 unpriced calls") == (cards["cost"].change, cards["cost"].warning)
+        assert (None, "+ 3 unpriced") == (cards["cost"].change, cards["cost"].warning)
         assert all(card.change is None for card in cards_of(self.NOW, Figures()))
 
     @pytest.mark.parametrize(("now", "before"), [(3, 0), (0, 7), (3, 7)])
