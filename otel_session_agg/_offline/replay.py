@@ -51,8 +51,8 @@ H = TypeVar("H", bound=WritableHistory)
 Given = Any
 """A path, or a table of pandas, polars or pyarrow."""
 
-_ROWS = 2_000
-"""Stored spans that are read at once."""
+_PUT_ASIDE_BYTES = 2_000_000
+"""Bytes of stored spans that are put aside at once."""
 
 _MAX_PROBLEMS = 1000
 """Problems that are kept; further ones are counted."""
@@ -100,8 +100,7 @@ class Replay(Generic[H]):
             message = f"{self._kept_files[0]} cannot be replayed so: only files of traces can"
             raise SettingsError(message)
         self.form, self._processes, self._show = form, processes, progress
-        self._stops = False
-        self._num_batches = 0
+        self._stops, self._num_batches = False, 0
         self._progress = Progress()
         self.history: H = history
         self.sources: list[Source] = []
@@ -263,12 +262,17 @@ class Replay(Generic[H]):
     ) -> int:
         """Add stored spans; return how many there were."""
         number, keys, taken = 0, self.options.resource_keys, self.options.taken
-        while some := list(islice(spans, _ROWS)):
-            records: list[Record] = []
-            for span, resource in some:
-                records += records_of(taken([span]), resource, keys)
+        records: list[Record] = []
+        num_bytes = 0
+        for span, resource in spans:
+            [record] = records_of(taken([span]), resource, keys)
+            records.append(record)
+            number, num_bytes = number + 1, num_bytes + len(record.data)
+            if num_bytes >= _PUT_ASIDE_BYTES:
+                self._spool.add(writer.add(records))
+                records, num_bytes = [], 0
+        if records:
             self._spool.add(writer.add(records))
-            number += len(some)
         return number
 
     # -- counting -------------------------------------------------------------------------------
@@ -276,11 +280,8 @@ class Replay(Generic[H]):
     def _count(self, workers: Workers, most: int | None = None) -> None:
         progress, self._num_batches = self._progress, 0
         self.done.num_traces = self._spool.num_traces()
-        progress.phase, progress.total_spans, progress.num_spans = (
-            "counting",
-            self._spool.num_spans,
-            0,
-        )
+        progress.phase, progress.num_spans = "counting", 0
+        progress.total_spans = self._spool.num_spans
         for counted in workers.count(islice(self._batches(), most)):
             self.history.add_prepared(counted.rows)
             self._num_batches += 1

@@ -6,8 +6,9 @@ How it works
   of one trace that come together are one record.
 * What they are sorted by, and where they are, is in a table of DuckDB, which sorts on disk, too.
 * They are read in the order in which their traces began.  A *batch* is as many traces as are
-  counted together: it ends where no trace is open, so that two traces that report the same call are
-  in one; where no such moment comes for long, it ends all the same.
+  counted together, by their number of spans and of bytes: it ends where no trace is open, so that
+  two traces that report the same call are in one; where no such moment comes for long, it ends all
+  the same.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ BATCH_SPANS = 20_000
 
 _MOST_SPANS = 4 * BATCH_SPANS
 """Spans after which it ends wherever that is."""
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""Bytes of records after which it ends there, too: the spans of a batch are in memory three times
+where they are kept, and one with long texts takes as much as a hundred others."""
+
+_MOST_BYTES = 4 * BATCH_BYTES
+"""Bytes after which it ends wherever that is."""
 
 _FETCHED = 10_000
 """Rows of the table that are read at once."""
@@ -155,18 +163,19 @@ class Spool:
         files = list(self._files)
         cursor = self._connection.execute(_ORDERED)
         batch: Batch = []
-        known, total, until_ns = -1, 0, 0
+        known, total, num_bytes, until_ns = -1, 0, 0, 0
         while rows := cursor.fetchmany(_FETCHED):
             for number, start_ns, end_ns, num_spans, file, position, size in rows:
                 if number != known:
-                    is_pause = start_ns > until_ns and total >= BATCH_SPANS
-                    if is_pause or total >= _MOST_SPANS:
+                    is_full = total >= BATCH_SPANS or num_bytes >= BATCH_BYTES
+                    is_over = total >= _MOST_SPANS or num_bytes >= _MOST_BYTES
+                    if is_over or (is_full and start_ns > until_ns):
                         yield batch
-                        batch, total = [], 0
+                        batch, total, num_bytes = [], 0, 0
                     batch.append([])
                     known, until_ns = number, max(until_ns, end_ns)
                 batch[-1].append(Place(files[file], position, size))
-                total += num_spans
+                total, num_bytes = total + num_spans, num_bytes + size
         if batch:
             yield batch
 

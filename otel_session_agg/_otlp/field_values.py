@@ -103,7 +103,7 @@ def lasting(start: object, duration: object, unit_ns: int) -> tuple[int, int]:
 
     """
     start_ns = time_ns(start, unit_ns)
-    return interval(start_ns, start_ns and start_ns + time_ns(duration, unit_ns))
+    return interval(start_ns, start_ns and min(start_ns + time_ns(duration, unit_ns), MAX_WHOLE))
 
 
 def time_ns(value: object, unit_ns: int = 1) -> int:

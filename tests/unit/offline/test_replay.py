@@ -186,8 +186,10 @@ class TestSpans:
 class TestKept:
     """A history that is kept."""
 
-    def test_late(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("at_once", [1, 10**6])
+    def test_late(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
         """Spans of a trace that come in a later file are counted with those that came before."""
+        monkeypatch.setattr("otel_session_agg._offline.replay._PUT_ASIDE_BYTES", at_once)
         first, late = tmp_path / "first.jsonl", tmp_path / "late.jsonl"
         agent = stored_span(1, attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 9})
         first.write_bytes(in_json([agent, call(2, 1)]))

@@ -93,6 +93,18 @@ class TestBatches:
         spans = [stored_span(1, trace_id=number + 1, at=at) for number, at in enumerate(starts)]
         assert [3, 2] == [len(batch) for batch in _batches(tmp_path, spans)]
 
+    @pytest.mark.parametrize(("most", "expected"), [(10**9, [2, 1, 1]), (1, [1, 1, 1, 1])])
+    def test_long_texts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, expected: list[int]) -> None:
+        """It ends there after so many bytes, too, and after more of them wherever that is."""
+        monkeypatch.setattr(module, "BATCH_BYTES", 10_000)
+        monkeypatch.setattr(module, "_MOST_BYTES", most)
+        starts = (0, 0.5, 10, 20)  # the first two overlap
+        spans = [
+            stored_span(1, trace_id=number + 1, at=at, attributes={"input.value": "x" * 20_000})
+            for number, at in enumerate(starts)
+        ]
+        assert expected == [len(batch) for batch in _batches(tmp_path, spans)]
+
     def test_no_pause(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It ends all the same when none comes for long."""
         monkeypatch.setattr(module, "BATCH_SPANS", 2)

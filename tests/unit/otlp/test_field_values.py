@@ -17,6 +17,7 @@ from otel_session_agg._otlp.field_values import (
     any_time_ns,
     interval,
     is_error,
+    lasting,
     parent_id,
     span_id,
     span_kind,
@@ -105,6 +106,7 @@ class TestTimes:
 
     def test_interval(self) -> None:
         """One time is enough; an end before the start is the start."""
+        assert (2**63 - 2, 2**63 - 1) == lasting(2**63 - 2, 2**63 - 2, 1)
         assert (5, 5) == interval(5, 0) == interval(0, 5) == interval(5, 3)
         with pytest.raises(UnreadableError, match="no valid time"):
             interval(0, 0)
