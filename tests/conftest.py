@@ -19,6 +19,8 @@ from tests.support.apps import DEADLINE_SECONDS, App, alone
 from tests.support.paths import TESTS
 from tests.support.servers import Server, valkey, valkey_cluster
 
+pytest.register_assert_rewrite("tests.faults")  # what attacks found shows in their messages
+
 settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("not slow", settings.get_profile("all"), max_examples=20)
 
