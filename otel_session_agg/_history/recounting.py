@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
@@ -30,18 +30,19 @@ Run = Callable[[Callable[[Parts], Counted], Iterable[Parts]], Iterable[Counted]]
 """Calls a function for each value and returns the results, as ``map`` does."""
 
 
-def recount(connection: Connection, run: Run = map) -> int:
+def recount(connection: Connection, run: Run = map, open_sessions: Collection[str] = ()) -> int:
     """Recount all stale sessions, some in each transaction; return how many there were.
 
-    ``run`` may call the function in other processes.
+    ``run`` may call the function in other processes; ``open_sessions`` are those that get spans.
     """
     number = 0
     while names := _stale(connection):
         cursor = connection.cursor()  # reads while the other one writes
         with transaction(connection):
             delete_sessions(connection, names)
+            still_open = [name for name in names if name in open_sessions]
             for rows in run(counted, _chunks(_parts_of(cursor, names))):
-                insert_sessions(connection, rows)
+                insert_sessions(connection, rows, open_sessions=still_open)
             connection.execute(
                 "DELETE FROM internal.stale WHERE session IN (SELECT unnest(?::VARCHAR[]))",
                 [names],

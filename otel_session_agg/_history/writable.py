@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.recounting import Run, recount
 from otel_session_agg._history.retention import forget_before
 from otel_session_agg._history.span_tables import StoredSpan
-from otel_session_agg._history.writing import insert_sessions, write
+from otel_session_agg._history.writing import insert_sessions, note_ended, note_open, write
 from otel_session_agg._model.replayed import ReplayedCall, ReplayedTrace, SessionPart
 from otel_session_agg._sharing.stored_sessions import StoredSession
 
@@ -44,9 +44,12 @@ class WritableHistory(ReadableHistory):
         """
         self.add_prepared(prepared(parts, traces, calls, spans))
 
-    def add_prepared(self, given: Prepared) -> None:
-        """Write as `add` does what was made ready, perhaps by another process."""
-        self._write(partial(_add, given=given))
+    def add_prepared(self, given: Prepared, open_sessions: Collection[str] = ()) -> None:
+        """Write as `add` does what was made ready, perhaps by another process.
+
+        ``open_sessions``: those that get spans, and so are open although their traces have ended.
+        """
+        self._write(partial(_add, given=given, open_sessions=open_sessions))
 
     def add_sessions(self, sessions: Sequence[StoredSession]) -> None:
         """Write sessions that are known as a whole; none of them may be there."""
@@ -54,13 +57,24 @@ class WritableHistory(ReadableHistory):
             rows = arrays_of_sessions(sessions[at : at + _SESSIONS])
             self._write(partial(insert_sessions, rows=rows))
 
-    def recount(self, run: Run = map) -> int:
+    def recount(self, run: Run = map, open_sessions: Collection[str] = ()) -> int:
         """Add up the sessions that have changed; return how many there were.
 
-        ``run`` calls a function for each of many values, as ``map`` does; it may do so in other
-        processes.
+        Args:
+            run: Calls a function for each of many values, as ``map`` does; it may do so in other
+                processes.
+            open_sessions: Those that get spans, as `add_prepared` has them.
+
         """
-        return self._write(partial(recount, run=run))
+        return self._write(partial(recount, run=run, open_sessions=open_sessions))
+
+    def note_open(self, sessions: Iterable[str]) -> None:
+        """Note that sessions get spans, and so are open."""
+        self._write(partial(note_open, names=sessions))
+
+    def note_ended(self, sessions: Iterable[str]) -> None:
+        """Note that sessions get no spans any more."""
+        self._write(partial(note_ended, names=sessions))
 
     def forget_before(self, time: datetime) -> int:
         """Delete the sessions that ended before a time, and their traces.
@@ -71,9 +85,9 @@ class WritableHistory(ReadableHistory):
         return self._write(partial(_forget, time=time))
 
 
-def _add(connection: Connection, given: Prepared) -> None:
+def _add(connection: Connection, given: Prepared, open_sessions: Collection[str]) -> None:
     with transaction(connection):
-        write(connection, given)
+        write(connection, given, open_sessions)
 
 
 def _forget(connection: Connection, time: datetime) -> int:

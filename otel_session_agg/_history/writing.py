@@ -7,7 +7,7 @@ parts are given; else the session is noted as stale, and `recounting` adds its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from otel_session_agg._history.columns import Table, literal, quoted
 from otel_session_agg._history.database import Connection
@@ -21,29 +21,46 @@ _OF_TRACES = (SESSION_PARTS, TRACES, CALLS, SPANS)
 _GIVEN = "given"
 _IS_ONE = "trace_id IN (SELECT unnest(?::VARCHAR[]))"
 _IS_THEN = "start_time BETWEEN make_timestamp(?) AND make_timestamp(?)"
+_IS_GIVEN = "session IN (SELECT unnest(?::VARCHAR[]))"
+_STATE = f"CASE WHEN {_IS_GIVEN} THEN 'open' ELSE state END AS state"
 _START = [column.name for column in SPANS.stored].index("start_time")
 _SLACK_MICROSECONDS = 3600 * 1_000_000
 """A call does not begin so long before all spans of its trace."""
 
 
-def write(connection: Connection, given: Prepared) -> None:
-    """Write everything of some traces, in the transaction that is open."""
+def write(connection: Connection, given: Prepared, open_sessions: Collection[str] = ()) -> None:
+    """Write everything of some traces, in the transaction that is open.
+
+    ``open_sessions``: those that get spans, and so have not ended although their traces have.
+    """
     _forget_sessions(connection, _forget(connection, given).intersection(given.sessions))
     known = _known_sessions(connection, given.sessions)
     for table in _OF_TRACES:
         _insert(connection, table, given.of_traces.get(table.name, {}))
-    insert_sessions(connection, given.of_sessions, known)
+    insert_sessions(connection, given.of_sessions, known, open_sessions)
 
 
 def insert_sessions(
-    connection: Connection, rows: Mapping[str, Arrays], known: Sequence[str] = ()
+    connection: Connection,
+    rows: Mapping[str, Arrays],
+    known: Sequence[str] = (),
+    open_sessions: Collection[str] = (),
 ) -> None:
-    """Insert sessions but for those that are known, and what they are made of."""
-    for table in (SESSIONS, BREAKDOWN):
-        _insert(connection, table, rows.get(table.name, {}), known)
+    """Insert sessions but for those that are known, and what they are made of.
+
+    ``open_sessions``: those that are open, whatever their rows say.
+    """
+    _insert(connection, SESSIONS, rows.get(SESSIONS.name, {}), known, open_sessions)
+    _insert(connection, BREAKDOWN, rows.get(BREAKDOWN.name, {}), known)
 
 
-def _insert(connection: Connection, table: Table, arrays: Arrays, but: Sequence[str] = ()) -> None:
+def _insert(
+    connection: Connection,
+    table: Table,
+    arrays: Arrays,
+    but: Sequence[str] = (),
+    open_sessions: Collection[str] = (),
+) -> None:
     """Insert rows, but for those of some sessions."""
     if not arrays:
         return
@@ -52,21 +69,36 @@ def _insert(connection: Connection, table: Table, arrays: Arrays, but: Sequence[
         f"{column.type.value.unpacked.format(f'c{at}')} AS {quoted(column.name)}"
         for at, column in enumerate(table.stored)
     )
-    rows = f"SELECT {values} FROM {_GIVEN}"
-    connection.register(_GIVEN, arrays)
+    rows, parameters = f"SELECT {values} FROM {_GIVEN}", list[object]()
+    if open_sessions:
+        rows, parameters = f"SELECT * REPLACE ({_STATE}) FROM ({rows})", [list(open_sessions)]
     if but:
         rows = f"FROM ({rows}) WHERE session NOT IN (SELECT unnest(?::VARCHAR[]))"
-    connection.execute(f"INSERT INTO {table.name} ({names}) {rows}", [list(but)] if but else [])
+        parameters.append(list(but))
+    connection.register(_GIVEN, arrays)
+    connection.execute(f"INSERT INTO {table.name} ({names}) {rows}", parameters)
     connection.unregister(_GIVEN)
+
+
+def note_open(connection: Connection, names: Iterable[str]) -> None:
+    """Note that sessions get spans."""
+    connection.execute(f"UPDATE sessions SET state = 'open' WHERE {_IS_GIVEN}", [list(names)])
+
+
+def note_ended(connection: Connection, names: Iterable[str]) -> None:
+    """Note that sessions get no spans any more: they end unless a root of theirs has not."""
+    connection.execute(
+        f"UPDATE sessions SET state = 'ended' WHERE state = 'open' AND open_roots = 0"
+        f" AND {_IS_GIVEN}",
+        [list(names)],
+    )
 
 
 def delete_sessions(connection: Connection, names: Iterable[str]) -> None:
     """Delete the rows of sessions, and what they are made of."""
     given = [list(names)]
     for table in (SESSIONS, BREAKDOWN):
-        connection.execute(
-            f"DELETE FROM {table.name} WHERE session IN (SELECT unnest(?::VARCHAR[]))", given
-        )
+        connection.execute(f"DELETE FROM {table.name} WHERE {_IS_GIVEN}", given)
 
 
 def _forget(connection: Connection, given: Prepared) -> set[str]:
@@ -130,13 +162,12 @@ def _forget_sessions(connection: Connection, names: Iterable[str]) -> None:
     given = [list(names)]
     if not given[0]:
         return
-    is_one = "session IN (SELECT unnest(?::VARCHAR[]))"
     left = connection.execute(
-        f"SELECT DISTINCT session FROM internal.parts WHERE {is_one}", given
+        f"SELECT DISTINCT session FROM internal.parts WHERE {_IS_GIVEN}", given
     ).fetchall()
     gone = [list(set(given[0]) - {name for (name,) in left})]
     delete_sessions(connection, gone[0])
-    connection.execute(f"DELETE FROM internal.stale WHERE {is_one}", gone)
+    connection.execute(f"DELETE FROM internal.stale WHERE {_IS_GIVEN}", gone)
 
 
 def _known_sessions(connection: Connection, names: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from otel_session_agg._guard import Guard
 from otel_session_agg._history.shared import SharedHistory
@@ -30,6 +30,7 @@ from otel_session_agg._history.tables import KEPT
 from otel_session_agg._live.changes import Changed, Changes
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import Journal
+from otel_session_agg._live.open_sessions import OPEN_SECONDS, OpenSessions
 from otel_session_agg._live.requests import Accepted, NotAcceptedError, looked_at
 from otel_session_agg._live.state import JOURNAL, BusyError, State, Status
 from otel_session_agg._live.writing import RowWriter
@@ -45,6 +46,13 @@ MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 
 _SYNC_SECONDS = 0.4
 """How often the journal is made to survive a loss of power."""
+
+_OPEN = """
+SELECT session, coalesce(epoch(end_time), 0) AS ended FROM sessions
+WHERE end_time >= make_timestamp((? * 1000000)::BIGINT) OR (state = 'open' AND open_roots = 0)
+ORDER BY ended
+"""
+"""Also sessions that are idle by now: they were open when a run was killed."""
 
 _logger = logging.getLogger("otel_session_agg")
 
@@ -80,6 +88,7 @@ class LiveCounter:
         self._guard = Guard(_logger)
         self._state = State(max_backlog_bytes)
         self._journal = Journal(folder)
+        self._open = OpenSessions()
         self._changes = Changes(self._guard)
         self._feeder = Feeder(self._journal, self._state)
         self._writer = RowWriter(
@@ -88,6 +97,7 @@ class LiveCounter:
             self._journal,
             self._feeder,
             self._state,
+            self._open,
             self._changes,
             keep_days,
         )
@@ -103,6 +113,13 @@ class LiveCounter:
             number = len(self._journal.damaged)
             self._state.note(f"{number} files of requests are damaged; what can be read is counted")
         self._state.waits(self._journal.num_bytes)
+        self._recall()
+
+    def _recall(self) -> None:
+        """Find the sessions that an earlier run has left open, by the ends of their spans."""
+        now = time()
+        for session, end in self._history.rows(_OPEN, [now - OPEN_SECONDS]):
+            self._open.got_spans([session], min(end, now))
 
     def __enter__(self) -> LiveCounter:  # noqa: PYI034 -- final in effect
         return self
@@ -128,7 +145,14 @@ class LiveCounter:
         return job.done
 
     def start(self) -> None:
-        """Begin to count: first what an earlier run has left in the journal."""
+        """Begin to count: first what an earlier run has left in the journal.
+
+        Raises:
+            SessionAggError: the history cannot be written.
+
+        """
+        if sessions := self._open.all():
+            self._history.note_open(sessions)
         for thread in self._threads.values():
             thread.begin()
 
@@ -169,7 +193,7 @@ class LiveCounter:
 
     def status(self) -> Status:
         """Return how counting goes."""
-        return self._state.status(_size(self._history.path), self._journal.aside)
+        return self._state.status(_size(self._history.path), self._journal.aside, self._open.all())
 
     def wait(self, seconds: float) -> bool:
         """Wait until all that was accepted is counted; return whether it was in time."""

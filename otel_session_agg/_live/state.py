@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Condition
 from typing import NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
-
-OPEN_SECONDS = 120.0
-"""A session counts as open so long after its last span came."""
-
-_MAX_OPEN = 10_000
-"""Open sessions that are known; of more, those that got spans last."""
 
 _RATE_SECONDS = 10.0
 """The time over which the rate is taken."""
@@ -79,7 +73,6 @@ class State:
         self._backlog_bytes = 0
         self._rates: deque[tuple[float, int, int]] = deque()
         """When rows were written, of how many spans and bytes."""
-        self._open: OrderedDict[str, float] = OrderedDict()
 
     # -- accepting --------------------------------------------------------------------------------
 
@@ -123,18 +116,12 @@ class State:
         with self.changed:
             self._backlog_bytes = size
 
-    def counted(self, num_spans: int, size: int, sessions: Iterable[str]) -> None:
+    def counted(self, num_spans: int, size: int) -> None:
         """Note that spans are in the history."""
-        now, unix = time.monotonic(), time.time()
         with self.changed:
             self._counted += num_spans
             self._backlog_bytes -= size
-            self._rates.append((now, num_spans, size))
-            for name in sessions:
-                self._open[name] = unix
-                self._open.move_to_end(name)
-            while len(self._open) > _MAX_OPEN:
-                self._open.popitem(last=False)
+            self._rates.append((time.monotonic(), num_spans, size))
             self.changed.notify_all()
 
     def _rate(self) -> tuple[float, float]:
@@ -163,12 +150,11 @@ class State:
 
     # -- telling ----------------------------------------------------------------------------------
 
-    def status(self, history_bytes: int, aside: Sequence[Path]) -> Status:
+    def status(
+        self, history_bytes: int, aside: Sequence[Path], open_sessions: Mapping[str, float]
+    ) -> Status:
         """Return how counting goes."""
-        since = time.time() - OPEN_SECONDS
         with self.changed:
-            while self._open and next(iter(self._open.values())) < since:
-                self._open.popitem(last=False)
             return Status(
                 self._accepted,
                 self._rejected,
@@ -181,5 +167,5 @@ class State:
                 len(aside),
                 str(aside[-1]) if aside else None,
                 history_bytes,
-                dict(self._open),
+                open_sessions,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TypeVar
@@ -16,6 +17,7 @@ from otel_session_agg._live.changes import Changes
 from otel_session_agg._live.counting import Rows, Stored
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import Journal
+from otel_session_agg._live.open_sessions import OpenSessions
 from otel_session_agg._live.process import (
     CountingProcess,
     Finished,
@@ -39,6 +41,9 @@ _MOST_AGAIN_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 """How often it is looked at what there is to do beside writing."""
 
+_COMPARE_SECONDS = 2.0
+"""How often open sessions are looked for in the history: one may have become a part of others."""
+
 _FORGET_SECONDS = 3600.0
 """How often sessions are forgotten."""
 
@@ -49,6 +54,7 @@ SELECT DISTINCT trace_id FROM internal.parts WHERE trace_id IN (SELECT unnest(?:
 """
 
 
+_OPEN = "SELECT session FROM sessions WHERE state = 'open'"
 _LATEST = "SELECT trace_id, spans FROM traces ORDER BY end_time DESC LIMIT ?"
 _MAX_LATEST = 5_000
 """Spans of traces that ended last: a second's work."""
@@ -75,11 +81,13 @@ class RowWriter:
         journal: Journal,
         feeder: Feeder,
         state: State,
+        open_sessions: OpenSessions,
         changes: Changes,
         keep_days: float | None,
     ) -> None:
         self._history, self._options, self._journal = history, options, journal
         self._feeder, self._state, self._changes = feeder, state, changes
+        self._open, self._compare_at = open_sessions, 0.0
         self._keep = timedelta(days=keep_days) if keep_days is not None else None
         self._forget_at = time.monotonic()
         self._process: CountingProcess | None = None
@@ -110,14 +118,17 @@ class RowWriter:
                 self._finish()
             else:
                 self._journal.release(self._done)  # which deletes what is old enough by now
-                self._forget()
+            self._in_the_end(self._tidy)
         return True
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; sessions get no spans any more."""
         if self._process is not None:
             self._process.close()
             self._process = None
+        if sessions := self._open.all():
+            with suppress(HistoryError):  # those are open after the next start, for some time
+                self._history.note_ended(sessions)
 
     # -- the process ------------------------------------------------------------------------------
 
@@ -180,15 +191,17 @@ class RowWriter:
             return
         self._done = rows.done
         self._suspects.counted(rows.done)
-        self._state.counted(rows.num_new, rows.share, sessions)
+        self._open.got_spans(sessions, time.time())
+        self._state.counted(rows.num_new, rows.share)
         self._journal.release(rows.done)
         self._feeder.counted(rows.share, rows.done)
         self._changes.add(sessions)
 
     def _add(self, rows: Rows) -> bool:
         if rows.prepared.trace_ids:
-            self._history.add_prepared(rows.prepared)
-            self._history.recount()
+            sessions = rows.prepared.sessions
+            self._history.add_prepared(rows.prepared, sessions)
+            self._history.recount(open_sessions=self._open.all().keys() | set(sessions))
         return True
 
     def _in_the_end(self, ask: Callable[[], T]) -> T | None:
@@ -208,12 +221,31 @@ class RowWriter:
         self._state.fault(HISTORY, str(error))
         self._wait(_AGAIN_SECONDS)
 
+    # -- from time to time ------------------------------------------------------------------------
+
+    def _tidy(self) -> bool:
+        self._end_idle()
+        self._compare()
+        self._forget()
+        return True
+
+    def _end_idle(self) -> None:
+        """End sessions that got nothing for long; they count as changed."""
+        if idle := self._open.idle(time.time()):
+            self._history.note_ended(idle)
+            self._open.ended(idle)
+            self._changes.add(idle)
+
+    def _compare(self) -> None:
+        """Do without open sessions that are gone, such as those that were named later."""
+        known = self._open.all().keys()
+        if known and time.monotonic() >= self._compare_at:
+            self._compare_at = time.monotonic() + _COMPARE_SECONDS
+            self._open.ended(known - {session for (session,) in self._history.rows(_OPEN)})
+
     def _forget(self) -> None:
         """Delete sessions that are older than they are to be kept."""
         if self._keep is None or time.monotonic() < self._forget_at:
             return
         self._forget_at = time.monotonic() + _FORGET_SECONDS
-        try:
-            self._history.forget_before(datetime.now(timezone.utc) - self._keep)
-        except HistoryError as error:
-            self._failed(error)
+        self._history.forget_before(datetime.now(timezone.utc) - self._keep)

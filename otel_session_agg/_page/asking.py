@@ -47,7 +47,7 @@ def figures_at(state: State, history: Reads, services: Services) -> Figures:
     """Return the figures of what a state selects."""
     return _once(
         "figures", state, history, services,
-        lambda _: figures_of(source_at(state, history, services), services.open_sessions),
+        lambda _: figures_of(source_at(state, history, services)),
     )  # fmt: skip
 
 

@@ -147,14 +147,13 @@ def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[d
         norms, total = norms_at(state, history, services)
         ids = [row["session"] for row in page.rows]
         reasons = reasons_of(source_at(state, history, services), ids, norms, segment_of(state.by))
-        still_open = services.open_sessions
-        used = used_by(history, services.budgets, [one for one in ids if one in still_open])
-    rows = [row | {"state": "open"} if row["session"] in still_open else row for row in page.rows]
+        still_open = [row["session"] for row in page.rows if row["state"] == "open"]
+        used = used_by(history, services.budgets, still_open)
     is_of_all = total is not None and not wanted.filters
     outliers = f", {total:,} stand out" if is_of_all else ""
     return {
         "rowData": [
-            _row(row, reasons.get(row["session"]), used.get(row["session"])) for row in rows
+            _row(row, reasons.get(row["session"]), used.get(row["session"])) for row in page.rows
         ],
         "rowCount": page.total,
     }, f"{many(page.total, 'session')}{outliers}"

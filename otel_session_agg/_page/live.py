@@ -65,8 +65,8 @@ def _shown(state: address.State, services: Services) -> list[Any]:
     status = services.status() if services.status is not None else None
     now = services.now()
     with services.reader() as history:
-        open_ones = running(history, status)
-        ended = ended_last(history, now - _RECENTLY, _MAX_ENDED, status)
+        open_ones = running(history)
+        ended = ended_last(history, now - _RECENTLY, _MAX_ENDED)
         budgets = services.budgets
         used = used_by(history, budgets, [one.session for one in open_ones[:_MAX_SHOWN]])
     fault = status.fault if status is not None else None

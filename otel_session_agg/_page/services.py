@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -45,8 +45,3 @@ class Services:
     def budgets(self) -> Sequence[Budget]:
         """What rules allow sessions to use."""
         return self.alerts.budgets() if self.alerts is not None else ()
-
-    @property
-    def open_sessions(self) -> Mapping[str, float]:
-        """The sessions that are known to be open: when their last span came, as Unix time."""
-        return self.status().open_sessions if self.status is not None else {}

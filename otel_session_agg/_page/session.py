@@ -67,8 +67,6 @@ def _content(state: State, services: Services) -> list[Any]:
         view = session_view(history, session)
         if view is None:
             return [_back(state), message("There is no such session", text(short(session)))]
-        if session in services.open_sessions:
-            view = view._replace(state="running", end_reason=None)
         number = _number(state, view)
         trace_id = view.turns[number - 1].trace_id if number else None
         rows = [] if trace_id is None else trace_rows(history, trace_id, session)
@@ -116,7 +114,8 @@ def _back(state: State) -> Any:
 
 
 def _title(state: State, view: SessionView) -> Any:
-    end = f"ended: {view.end_reason}" if view.end_reason else view.state
+    is_open = view.state == "open"
+    end = f"ended: {view.end_reason}" if view.end_reason else "running" if is_open else view.state
     beside = [chip(text(short(end, 40)), "plain")]
     if view.context is not None:
         beside += [

@@ -135,7 +135,6 @@ def _page(work: Work, places: Places) -> App:
         work.history.reading,
         work.options,
         lambda: _status(work),
-        lambda: work.counter.status().open_sessions,
         work.alerts,
     )
     app = application(services)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -90,10 +89,6 @@ _FIGURES = ", ".join(
     )
 )
 _ALL = f"SELECT {_FIGURES} FROM sessions"
-_RUNNING = """
-SELECT count(*) FROM sessions
-WHERE state = 'open' OR session IN (SELECT unnest(?::VARCHAR[]))
-"""
 _BY_PERIOD = f"""
 SELECT date_trunc(?, start_time) AS period, {_FIGURES}
 FROM sessions WHERE start_time IS NOT NULL GROUP BY period ORDER BY period
@@ -101,17 +96,10 @@ FROM sessions WHERE start_time IS NOT NULL GROUP BY period ORDER BY period
 _BOUNDS = "SELECT min(start_time), max(start_time) FROM sessions"
 
 
-def figures_of(sessions: Source, open_sessions: Iterable[str] = ()) -> Figures:
-    """Return the figures over all sessions.
-
-    ``open_sessions``: those that a server knows to be open, although their traces have ended.
-    """
+def figures_of(sessions: Source) -> Figures:
+    """Return the figures over all sessions."""
     [(*row, durations)] = sessions.rows(_ALL)
-    found = Figures(*row, *_quantiles(durations))
-    if also := list(open_sessions):
-        [(running,)] = sessions.rows(_RUNNING, [also])
-        found = found._replace(running=running)
-    return found
+    return Figures(*row, *_quantiles(durations))
 
 
 def figures_by_period(sessions: Source, period: Period) -> list[PeriodFigures]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -34,10 +33,6 @@ class Status(Protocol):
     def fault(self) -> str | None:
         """What is wrong; ``None``: nothing is."""
 
-    @property
-    def open_sessions(self) -> Mapping[str, float]:
-        """The sessions that are open: when their last span came, as Unix time."""
-
 
 class Running(NamedTuple):
     """A session that runs, or has ended not long ago; costs in USD, durations in milliseconds."""
@@ -66,13 +61,9 @@ _COLUMNS = (
 _OPEN = f"""
 SELECT {_COLUMNS} FROM sessions WHERE state = 'open' ORDER BY end_time DESC, session LIMIT ?
 """
-_THESE = f"""
-SELECT {_COLUMNS} FROM sessions WHERE session IN (SELECT unnest(?::VARCHAR[]))
-ORDER BY end_time DESC, session
-"""
 _ENDED = f"""
 SELECT {_COLUMNS} FROM sessions WHERE state <> 'open' AND end_time >= ?
-AND session NOT IN (SELECT unnest(?::VARCHAR[])) ORDER BY end_time DESC, session LIMIT ?
+ORDER BY end_time DESC, session LIMIT ?
 """
 
 
@@ -80,24 +71,11 @@ def _running(row: tuple[Any, ...]) -> Running:
     return Running(*row)._replace(models=row[-1] or [])
 
 
-def running(history: Reads, status: Status | None) -> list[Running]:
-    """Return the sessions that are open, that with the latest span first.
-
-    ``status``: knows which are open; ``None``: the history says it.
-    """
-    if status is None:
-        return [_running(row) for row in history.rows(_OPEN, [_MAX_SESSIONS])]
-    latest = sorted(status.open_sessions.items(), key=lambda one: -one[1])[:_MAX_SESSIONS]
-    rows = history.rows(_THESE, [[session for session, _ in latest]])
-    return [_running(row)._replace(is_open=True) for row in rows]
+def running(history: Reads) -> list[Running]:
+    """Return the sessions that are open, that with the latest span first."""
+    return [_running(row) for row in history.rows(_OPEN, [_MAX_SESSIONS])]
 
 
-def ended_last(
-    history: Reads, since: datetime, limit: int, status: Status | None = None
-) -> list[Running]:
-    """Return the sessions that ended last, since a time.
-
-    ``status``: knows which are still open, although their traces have ended.
-    """
-    still_open = [] if status is None else list(status.open_sessions)
-    return [_running(row) for row in history.rows(_ENDED, [naive(since), still_open, limit])]
+def ended_last(history: Reads, since: datetime, limit: int) -> list[Running]:
+    """Return the sessions that ended last, since a time."""
+    return [_running(row) for row in history.rows(_ENDED, [naive(since), limit])]

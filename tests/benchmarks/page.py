@@ -41,7 +41,7 @@ def _questions(history: History, state: State, services: Services) -> Iterator[t
         yield f"grid, {name}", lambda wanted=wanted: rows_at(state, wanted, services)  # type: ignore[misc]
     for key in ("model", "tool", "agent", "user"):
         yield f"by {key}", lambda key=key: named(source_at(state, history, services), key)  # type: ignore[misc]
-    yield "running", lambda: running(history, None)
+    yield "running", lambda: running(history)
 
 
 def main() -> None:

@@ -229,6 +229,45 @@ class TestSame:
         assert [{"session": f"node {name}", "cost": 0.0035, "tokens": 1100} for name in names] == found
 
 
+class TestOpen:
+    """Sessions that get spans."""
+
+    def test_everywhere(self, tmp_path: Path) -> None:
+        """They are open in every answer, after a restart too; then they have ended without another span."""
+        path = str(tmp_path / "kept.duckdb")
+        with serving("--history", path) as program:
+            assert 200 == export(program.otlp, json_line(chats()), "application/json").status
+            eventually(lambda: program.counted(len(chats())))
+            self.check(program, "open")
+            assert 0 == program.stop()
+        with History(Path(path)) as history:
+            assert [("ended",)] == history.rows("SELECT DISTINCT state FROM sessions")
+            moved = "SET end_time = now()::TIMESTAMP - INTERVAL 100 SECOND"  # so long ago that they end soon
+            history._write(lambda connection: connection.execute(f"UPDATE sessions {moved}"))
+        with serving("--history", path) as program:
+            self.check(program, "open")
+            eventually(lambda: 0 == program.values("status")["open_sessions"])
+            self.check(program, "ended")
+
+    def check(self, program: Program, state: str) -> None:
+        """What every answer says of seven sessions."""
+        number = 7 if state == "open" else 0
+        assert number == program.values("status")["open_sessions"]
+        assert number == program.values("totals")["running"]
+        assert number == len(program.values("sessions", where="state = open")["items"])
+        assert [7, 7] == [
+            program.values("totals", where=f"state = {state}")["sessions"],
+            sum(
+                one["figures"]["sessions"]
+                for one in program.values("groups", group_by="state")["groups"]
+                if one["keys"] == {"state": state}
+            ),
+        ]
+        assert state == program.values("session", id="chat 1")["session"]["state"]
+        csv = program.get("sessions.csv", columns="state", where="session = 'chat 1'").text
+        assert ["state", state] == csv.split()
+
+
 class TestEnds:
     """How it ends, and what it keeps."""
 

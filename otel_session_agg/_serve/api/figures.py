@@ -27,7 +27,7 @@ _Condition = Annotated[str, Query(max_length=10_000)]
 def totals(given: Given, selection: Selected) -> Any:
     """Return what the overview of the page shows."""
     with given.reading() as history:
-        found = figures_of(selected(history, selection), given.open_sessions())
+        found = figures_of(selected(history, selection))
     return {**found._asdict(), "average_cost": found.average_cost}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -59,8 +59,6 @@ class ApiServices:
     """How spans are priced."""
     status: Callable[[], Mapping[str, Any]]
     """Returns the fields of `models.Status`."""
-    open_sessions: Callable[[], Iterable[str]] = tuple
-    """Returns the sessions that are open, although their traces have ended."""
     alerts: Alerts | None = None
     """``None``: there are no rules."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from io import StringIO
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -33,8 +32,7 @@ from otel_session_agg._page.views import views
 from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
-from otel_session_agg._views.live import Status
-from tests.support.session_tables import HOSTILE
+from tests.support.session_tables import HOSTILE, history_of, two_weeks
 
 OURS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
 
@@ -230,21 +228,23 @@ class TestBudgets:
 
     def test_shown(self, services: Services) -> None:
         """In the list of what runs and in the grid; not of sessions that have ended, and not without a rule."""
-        with services.reader() as history:
+        with history_of(two_weeks(50)) as history:
             [(session,), (other,)] = history.rows("SELECT session FROM sessions WHERE cost > 0.001 ORDER BY session LIMIT 2")
-        rules = read_rules("rules: {dear: {session: cost > 0.001}}")
-        live = replace(services, status=lambda: _status({session: 0.0}), more={"alerts": AlertEngine(rules, services.reader)})
-        state = parse("/sessions", "from=all")
-        rows, _ = rows_at(state, Wanted(only=[session, other]), live)
-        budgets = {row["id"]: (row["budget"], row["tone"]) for row in rows["rowData"]}
-        assert ("", "") == budgets[other]
-        text, tone = budgets[session]
-        assert ("bad", True) == (tone, text.endswith(" % of 0.001 USD"))
-        assert text in _json(views()["live"].layout(parse("/live", ""), live))
-        assert '"headerName": "Budget"' in _json(views()["sessions"].layout(state, live))
-        without = replace(live, more={})
-        assert "Budget" not in _json(views()["live"].layout(parse("/live", ""), without))
-        assert '"headerName": "Budget"' not in _json(views()["sessions"].layout(state, without))
+            history.note_open([session])
+            rules = read_rules("rules: {dear: {session: cost > 0.001}}")
+            reader = lambda: nullcontext(history)  # noqa: E731
+            live = replace(services, reader=reader, more={"alerts": AlertEngine(rules, services.reader)})
+            state = parse("/sessions", "from=all")
+            rows, _ = rows_at(state, Wanted(only=[session, other]), live)
+            budgets = {row["id"]: (row["budget"], row["tone"]) for row in rows["rowData"]}
+            assert ("", "") == budgets[other]
+            text, tone = budgets[session]
+            assert ("bad", True) == (tone, text.endswith(" % of 0.001 USD"))
+            assert text in _json(views()["live"].layout(parse("/live", ""), live))
+            assert '"headerName": "Budget"' in _json(views()["sessions"].layout(state, live))
+            without = replace(live, more={})
+            assert "Budget" not in _json(views()["live"].layout(parse("/live", ""), without))
+            assert '"headerName": "Budget"' not in _json(views()["sessions"].layout(state, without))
 
 
 class TestParts:
@@ -261,27 +261,21 @@ class TestParts:
 
 
 class TestRunning:
-    """Sessions that a server knows to be open, although their traces have ended."""
+    """Sessions that are open, as the history says."""
 
     def test_everywhere(self, services: Services) -> None:
         """The grid, the totals and the view of such a session say that it runs; of others they do not."""
-        with services.reader() as history:
-            [(session,), (other,)] = history.rows("SELECT session FROM sessions WHERE state = 'ended' ORDER BY session LIMIT 2")
-            live = replace(services, status=lambda: _status({session: 0.0}))
+        with history_of(two_weeks(20)) as history:
+            [(session,), (other,)] = history.rows("SELECT session FROM sessions ORDER BY session LIMIT 2")
+            history.note_open([session])
+            live = replace(services, reader=lambda: nullcontext(history))
             state = parse("/sessions", "from=all")
-            running = [figures_at(state, history, found).running for found in (services, live)]
-        assert running[0] + 1 == running[1]
-        rows, _ = rows_at(state, Wanted(only=[session, other]), live)
-        assert {session: "running", other: "ended"} == {row["id"]: row["state"] for row in rows["rowData"]}
-        for one, said in ((session, "running"), (other, "ended")):
-            shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
-            assert f'"{said}"' in _json(shown)
-
-
-def _status(open_sessions: Mapping[str, float]) -> Status:
-    """What a server says of itself."""
-    found = SimpleNamespace(open_sessions=open_sessions, fault=None, backlog_bytes=0, spans_counted=1, spans_per_second=1.0)
-    return cast("Status", found)
+            assert 1 == figures_at(state, history, live).running
+            rows, _ = rows_at(state, Wanted(only=[session, other]), live)
+            assert {session: "running", other: "ended"} == {row["id"]: row["state"] for row in rows["rowData"]}
+            for one, said in ((session, "running"), (other, "ended")):
+                shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
+                assert f'"{said}"' in _json(shown)
 
 
 class TestNothing:

@@ -18,6 +18,7 @@ from otel_session_agg._views.ranges import is_covered, shown, shown_range
 from otel_session_agg._views.selected import selected
 from otel_session_agg.analysis._periods import PERIODS
 from otel_session_agg.analysis._splits import split
+from tests.support.session_tables import history_of, two_weeks
 
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 WHERES = [None, "cost > 0.001", "\"service.name\" = 'checkout-bot' or errors > 0", "list_contains(models, 'gpt-5-mini')"]
@@ -64,16 +65,17 @@ class TestSelected:
 class TestRunning:
     """Sessions that are open."""
 
-    def test_known_by_a_server(self, sessions: History) -> None:
-        """Those that a server knows to be open are, where they are selected, each once."""
-        first, second, *others = [row["session"] for row in _sessions(sessions, Selection(where="cost > 0.01"))]
-        source = selected(sessions, Selection(where=f"cost > 0.01 and session <> '{second}'"))
-        stored = figures_of(source).running
-        assert {"ended"} == {row["state"] for row in _sessions(sessions, Selection(where=f"session = '{first}'"))}
-        found = figures_of(source, [first, first, second, "nobody's"])
-        assert stored + 1 == found.running
-        assert found._replace(running=stored) == figures_of(source)
-        assert others
+    def test_selected(self) -> None:
+        """Those that are open, where they are selected."""
+        with history_of(two_weeks(200)) as history:
+            first, second, *_ = [row["session"] for row in _sessions(history, Selection(where="cost > 0.01"))]
+            source = selected(history, Selection(where=f"cost > 0.01 and session <> '{second}'"))
+            before = figures_of(source)
+            history.note_open([first, second])
+            assert before._replace(running=1) == figures_of(source)
+            assert 2 == figures_of(selected(history, Selection(where="state = open"))).sessions
+            history.note_ended([first])
+            assert before == figures_of(source)
 
 
 class TestNothing:

@@ -1,0 +1,58 @@
+"""Which sessions are open: those that got spans lately.
+
+The history says it of each session, so that all who read it agree: ``open`` is written along with
+what a session came to, and ``ended`` when nothing has come for so long.  What is here is that, and
+when the last spans came.
+
+No clock: time comes in, as Unix time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from threading import Lock
+
+OPEN_SECONDS = 120.0
+"""A session counts as open so long after its last span came."""
+
+_MAX_OPEN = 10_000
+"""Open sessions that are known; of more, those that got spans last."""
+
+
+class OpenSessions:
+    """The open sessions, and when the last span of each came; for any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last: OrderedDict[str, float] = OrderedDict()
+        """Those that got spans last are at the end."""
+
+    def got_spans(self, sessions: Iterable[str], at: float) -> None:
+        """Note that spans of sessions are in the history."""
+        with self._lock:
+            for name in sessions:
+                self._last[name] = at
+                self._last.move_to_end(name)
+
+    def all(self) -> Mapping[str, float]:
+        """Return all, with the time of the last spans."""
+        with self._lock:
+            return dict(self._last)
+
+    def idle(self, now: float) -> list[str]:
+        """Return those that got nothing for long, or for longest of too many; they stay open."""
+        found: list[str] = []
+        with self._lock:
+            too_many = len(self._last) - _MAX_OPEN
+            for name, at in self._last.items():
+                if at >= now - OPEN_SECONDS and len(found) >= too_many:
+                    break
+                found.append(name)
+        return found
+
+    def ended(self, sessions: Iterable[str]) -> None:
+        """Note that the history says that sessions have ended, or has them no more."""
+        with self._lock:
+            for name in sessions:
+                self._last.pop(name, None)
