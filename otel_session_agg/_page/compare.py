@@ -60,6 +60,7 @@ def _layout(state: State, services: Services) -> Any:
             head,
             controls,
             _legend(sides),
+            _lacking(sides),
             panel("Figures", "differences are of the second from the first",
                   html.Div(waiting, id="compare-table")),
             html.Div([chart(one) for one in CHARTS], className="grid three"),
@@ -76,6 +77,17 @@ def _legend(sides: Sides) -> Any:
         ],
         className="row-of",
     )
+
+
+def _lacking(sides: Sides) -> Any:
+    """Return what is said when a period is no measure for the other one."""
+    if not sides.lacks:
+        return None
+    said = (
+        f" The history has only a part of {', and of '.join(sides.lacks)}, so that numbers and sums"
+        " cannot be compared."
+    )
+    return html.P([chip("a part only", "warn"), said], className="dead small")
 
 
 def _controls(state: State, history: Reads, services: Services, mode: str) -> Any:
@@ -177,7 +189,7 @@ def _answered(
 
 
 def _table(_state: State, history: Reads, sides: Sides) -> Any:
-    found = compare(history, sides.a, sides.b)
+    found = compare(history, sides.a, sides.b, is_whole=not sides.lacks)
     shown_ = [differences_table(found, sides)]
     if found.is_cost_partial:
         said = (
@@ -227,7 +239,7 @@ def _csv(state: State, history: Reads, services: Services) -> Csv:
             None if one.interval is None else one.interval.high,
             one.note,
         )
-        for one in compare(history, sides.a, sides.b).differences
+        for one in compare(history, sides.a, sides.b, is_whole=not sides.lacks).differences
     ]  # fmt: skip
     return Csv(columns, rows)
 

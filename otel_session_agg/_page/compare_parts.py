@@ -91,7 +91,7 @@ def _signed(value: float, unit: str) -> str:
 def _difference(one: Difference) -> Any:
     difference = one.difference
     if difference is None:
-        return "unknown"
+        return "unknown" if one.is_comparable else ""
     if not difference:
         return chip("none")
     shown = _signed(difference, "pt" if one.unit == "%" else one.unit)

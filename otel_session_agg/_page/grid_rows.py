@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from otel_session_agg._alerts.budgets import Used
+from otel_session_agg._history.expressions import no_such
 from otel_session_agg._page.asking import norms_at, source_at
 from otel_session_agg._page.services import Services
 from otel_session_agg._untrusted.formatting import duration, short, usd
@@ -20,7 +21,16 @@ from otel_session_agg._views.outlier_flags import reasons_of, segment_of
 from otel_session_agg._views.ranges import shown
 from otel_session_agg.analysis._numbers import many
 
-__all__ = ["BLOCK", "BUDGET", "FLAG", "filters_at", "rows_at", "sort_at", "wanted_of"]
+__all__ = [
+    "BLOCK",
+    "BUDGET",
+    "FLAG",
+    "check_names",
+    "filters_at",
+    "rows_at",
+    "sort_at",
+    "wanted_of",
+]
 
 BLOCK = 100
 """Rows that are asked for at once."""
@@ -38,7 +48,15 @@ def sort_at(state: address.State) -> Sequence[tuple[str, bool]]:
     """Return by what a state sorts: columns, and whether they are descending."""
     given = [one for one in state.more.get("sort", "").split(",") if one]
     found = [(one.removeprefix("-"), one.startswith("-")) for one in given]
-    return [pair for pair in found if pair[0] in COLUMNS] or [("cost", True)]
+    check_names([name for name, _ in found], COLUMNS)
+    return found or [("cost", True)]
+
+
+def check_names(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `SessionAggError` if a name of an address is none of those that are known."""
+    for name in names:
+        if name not in known:
+            raise no_such(name, known)
 
 
 def filters_at(state: address.State) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from otel_session_agg._page.grid_rows import (
     BLOCK,
     BUDGET,
     FLAG,
+    check_names,
     filters_at,
     rows_at,
     sort_at,
@@ -120,7 +121,9 @@ def _hidden(state: address.State) -> set[str]:
     given = state.more.get("cols")
     if given is None:
         return {name for name, one in COLUMNS.items() if not one.is_shown}
-    return set(COLUMNS) - set(given.split(",")) - {"session"}
+    shown_ones = [one for one in given.split(",") if one]
+    check_names(shown_ones, [*COLUMNS, FLAG, BUDGET])
+    return set(COLUMNS) - {*shown_ones, "session"}
 
 
 def _definitions(

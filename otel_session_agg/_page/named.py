@@ -16,7 +16,7 @@ from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.views import Csv, View
 from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg._views.address import State
-from otel_session_agg._views.named import SORTS, Named, cost_by_period, dearest, named
+from otel_session_agg._views.named import Named, cost_by_period, dearest, named
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._figures import over_time_figure, split_figure
 from otel_session_agg.analysis._numbers import exact, money
@@ -102,7 +102,7 @@ def _charts_of(key: str, name: str) -> tuple[Chart, ...]:
 def _sort_of(key: str, state: State) -> str:
     """Return by what the rows are sorted."""
     given = state.more.get("sort", "")
-    return given if given in SORTS else "calls" if key == "tool" else "cost"
+    return given or ("calls" if key == "tool" else "cost")
 
 
 def view_by(key: str, name: str, title: str) -> View:

@@ -41,7 +41,7 @@ def application(services: ApiServices) -> FastAPI:
     app.state.services = services
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(_not_stored)])
     answers: dict[int | str, dict[str, Any]] = {
-        code: {"model": Problem, "content": {PROBLEM: {}}} for code in (400, 401, 422, 503)
+        code: {"model": Problem, "content": {PROBLEM: {}}} for code in (401, 422, 429, 503)
     }
     for one in (lists, figures, session, server):
         api.include_router(one.router, responses=answers)
@@ -69,7 +69,7 @@ def _answer(status: int, detail: str) -> Response:
 def _refused(_request: Request, error: Exception) -> Response:
     """Answer what cannot be asked so, or not now."""
     text = str(error)
-    return _answer(503 if text.startswith(_CANNOT_BE_READ) else 400, text)
+    return _answer(503 if text.startswith(_CANNOT_BE_READ) else 422, text)
 
 
 def _invalid(_request: Request, error: Exception) -> Response:

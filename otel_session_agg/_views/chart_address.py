@@ -1,10 +1,17 @@
-"""The chart that an address says; what fits no scope is replaced by what does."""
+"""The chart that an address says.
+
+A metric that its scope does not have is replaced by one that it has, so that another scope can be
+chosen; what is in no list is an error.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._untrusted.formatting import short
 from otel_session_agg._views.address import State, Times
+from otel_session_agg._views.chart_queries import keys_of
 from otel_session_agg._views.charts import AUTO, MAX_TOP, NO_PERIOD, Chart
 from otel_session_agg._views.measures import AGGREGATIONS, OF_PARTS, PARTS, SCOPES, Metric
 from otel_session_agg._views.names import Names
@@ -21,9 +28,14 @@ _DEFAULT = Chart()
 
 
 def chart_of(state: State, times: Times) -> Chart:
-    """Return the chart that an address says, over a time."""
+    """Return the chart that an address says, over a time.
+
+    Raises:
+        SettingsError: a name is none of those that there are.
+
+    """
     more = state.more
-    scope = _one_of(more.get("scope"), SCOPES, _DEFAULT.scope)
+    scope = _one_of("scope", more.get("scope"), SCOPES, _DEFAULT.scope)
     group = more.get("group", NO_GROUP)
     group = "" if group == NO_GROUP else group
     metrics = metrics_of(scope, group)
@@ -32,20 +44,33 @@ def chart_of(state: State, times: Times) -> Chart:
     is_number = top.isascii() and top.isdigit() and len(top) < len("1000")
     return Chart(
         scope,
-        _one_of(more.get("metric"), metrics, default),
-        _one_of(more.get("agg"), AGGREGATIONS, _DEFAULT.aggregation),
+        _metric(more.get("metric"), metrics, default),
+        _one_of("aggregation", more.get("agg"), AGGREGATIONS, _DEFAULT.aggregation),
         more.get("filter", "").strip(),
         state.where or "",
         group,
         min(max(int(top), 1), MAX_TOP) if is_number else _DEFAULT.top,
-        _one_of(more.get("bucket"), BUCKETS, AUTO),
+        _one_of("bucket", more.get("bucket"), BUCKETS, AUTO),
         times.since,
         times.until,
     )
 
 
-def _one_of(given: str | None, known: object, default: str) -> str:
-    return given if given is not None and given in known else default  # type: ignore[operator]
+def _one_of(what: str, given: str | None, known: Collection[str], default: str) -> str:
+    if not given:
+        return default
+    if given not in known:
+        message = f"there is no {what} {short(given, 60)!r}: use one of {', '.join(known)}"
+        raise SettingsError(message)
+    return given
+
+
+def _metric(given: str | None, known: Collection[str], default: str) -> str:
+    """Return a metric of the scope; ``given`` may be of another one."""
+    everywhere = {name for one in SCOPES.values() for name in one.metrics}
+    if given in everywhere and given not in known:
+        return default
+    return _one_of("metric", given, known, default)
 
 
 def metrics_of(scope: str, group: str) -> dict[str, Metric]:
@@ -56,12 +81,4 @@ def metrics_of(scope: str, group: str) -> dict[str, Metric]:
 
 def groups_of(scope: str, names: Names) -> Sequence[str]:
     """Return what rows of a scope can be grouped by."""
-    known = SCOPES[scope]
-    if scope == "sessions":
-        return [NO_GROUP, *dict.fromkeys([*names.groups, *known.columns])]
-    labels = [
-        name
-        for name in names.groups
-        if name not in PARTS and name != "user" and not name.startswith("metadata.")
-    ]
-    return [NO_GROUP, *known.columns, *(labels if known.has_dimensions else ())]
+    return [NO_GROUP, *keys_of(SCOPES[scope], names)]

@@ -12,19 +12,22 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from otel_session_agg._history.columns import naive
+from otel_session_agg._history.expressions import no_such
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._views.measures import (
     FOLDS,
     OF_PARTS,
     PARTS,
+    SCOPES,
     Aggregation,
     Metric,
     Scope,
     key_of,
 )
+from otel_session_agg._views.names import Names, names_of
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["Cell", "Rows", "Shape", "counted_rows", "grouped", "rows_of"]
+__all__ = ["Cell", "Rows", "Shape", "check_key", "counted_rows", "grouped", "keys_of", "rows_of"]
 
 _OF_PARTS = """
 (SELECT parts.* FROM main.breakdown AS parts SEMI JOIN {found} AS found USING (session)
@@ -75,6 +78,8 @@ ORDER BY place, bucket
 """
 
 
+_HAS_KEY = "SELECT count(*) > 0 FROM (SELECT 1 FROM {table} WHERE {key} IS NOT NULL LIMIT 1)"
+_HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT 1 FROM {table} LIMIT 1)"
 _DISTINCT = "coalesce('=' || key, '')"
 """A key as a text that is never NULL, so that what has none is counted, too."""
 
@@ -127,6 +132,33 @@ class Shape(NamedTuple):
     """Groups that are shown by name."""
     percent: float | None = None
     """Of the rows, those that are read; ``None``: all."""
+
+
+def keys_of(scope: Scope, names: Names) -> Sequence[str]:
+    """Return what rows of a scope can be grouped by; ``names``: those of their history."""
+    if scope.by == "session":
+        return list(dict.fromkeys([*names.groups, *scope.columns]))
+    labels = [
+        name
+        for name in names.groups
+        if name not in PARTS and name != "user" and not name.startswith("metadata.")
+    ]
+    return [*scope.columns, *(labels if scope.has_dimensions else ())]
+
+
+def check_key(history: Reads, scope: Scope, key: str) -> None:
+    """Raise `SessionAggError` if no row of a scope can have a value for a key of groups.
+
+    A history without any row knows no dimensions, so that each may come.
+    """
+    if key in scope.columns or (scope.by == "session" and key in PARTS):
+        return
+    expression = key_of(scope, key)
+    table = SCOPES["sessions" if scope.by == "session" else "traces"].table
+    [(is_known,)] = history.rows(_HAS_KEY.format(table=table, key=expression))
+    [(has_rows,)] = history.rows(_HAS_ROWS.format(table=table))
+    if has_rows and not is_known:
+        raise no_such(key, keys_of(scope, names_of(history)), "key to group by")
 
 
 def rows_of(

@@ -10,8 +10,16 @@ from typing import NamedTuple, TypeVar
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._untrusted.formatting import short
-from otel_session_agg._views.chart_queries import Cell, Rows, Shape, counted_rows, grouped, rows_of
-from otel_session_agg._views.measures import AGGREGATIONS, SCOPES, Metric, Scope
+from otel_session_agg._views.chart_queries import (
+    Cell,
+    Rows,
+    Shape,
+    check_key,
+    counted_rows,
+    grouped,
+    rows_of,
+)
+from otel_session_agg._views.measures import AGGREGATIONS, OF_PARTS, SCOPES, Metric, Scope
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._periods import PERIODS, period_of, periods_between
 
@@ -111,6 +119,8 @@ def chart(history: Reads, wanted: Chart) -> ChartData:
     aggregation = _one_of(AGGREGATIONS, wanted.aggregation, "aggregation")
     top = min(max(wanted.top, 1), MAX_TOP)
     key = wanted.group_by or None
+    if key is not None:
+        check_key(history, scope, key)
     selection = Selection(
         scope.by,
         where=[wanted.filter] if wanted.filter.strip() else None,
@@ -154,7 +164,8 @@ def _metric(rows: Rows, scope: Scope, wanted: Chart) -> Metric:
         return metric or Metric("", "NULL::DOUBLE", "")
     if metric is None:
         by = f" by {wanted.group_by}" if rows.is_split else ""
-        message = f"{scope.title}{by} have no {short(wanted.metric, 60)!r}"
+        known = ", ".join(OF_PARTS if rows.is_split else scope.metrics)
+        message = f"{scope.title}{by} have no {short(wanted.metric, 60)!r}: use one of {known}"
         raise SettingsError(message)
     return metric
 

@@ -35,6 +35,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
 )
 """How intervals are made, in words."""
 _NOT_A_SAMPLE = "what there is, not a sample of it"
+_A_PART = "not compared: the history has a part of the time only"
 _TOO_FEW = "too few sessions for an interval"
 
 _MEANS = (
@@ -79,11 +80,15 @@ class Difference(NamedTuple):
     """Of ``b`` less ``a``."""
     note: str
     """How the interval is made, or why there is none."""
+    is_comparable: bool = True
+    """Whether it is no sum over times of which one is not known as a whole."""
 
     @property
     def difference(self) -> float | None:
         """``b`` less ``a``."""
-        return None if self.a is None or self.b is None else self.b - self.a
+        if self.a is None or self.b is None or not self.is_comparable:
+            return None
+        return self.b - self.a
 
     @property
     def relative(self) -> float | None:
@@ -112,14 +117,19 @@ class _Side(NamedTuple):
     cache: Sequence[float]
 
 
-def compare(history: Reads, a: Filtered, b: Filtered) -> Comparison:
-    """Return every figure of two selections of sessions, with the difference and its interval."""
+def compare(history: Reads, a: Filtered, b: Filtered, *, is_whole: bool = True) -> Comparison:
+    """Return every figure of two selections of sessions, with the difference and its interval.
+
+    ``is_whole``: whether the history has all of both; else their numbers and sums have none.
+    """
     sides = (_side(history, a), _side(history, b))
     first, second = sides
     totals = [
         _plain("sessions", "Sessions", "", sides, lambda side: float(side.sessions)),
         _plain("total_cost", "Cost", "USD", sides, lambda side: side.cost),
     ]
+    if not is_whole:
+        totals = [one._replace(is_comparable=False, note=_A_PART) for one in totals]
     means = [_mean(history, sides, at) for at in range(len(_MEANS))]
     shares = [_share(sides, at) for at in range(len(_SHARES))]
     cost, *others = means

@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._untrusted.formatting import short
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source, check_key, name_of
 from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
@@ -115,16 +117,19 @@ def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> L
     Args:
         sessions: what is selected.
         key: what is grouped by.
-        sort: a key of `SORTS`; of any other value: the cost.
+        sort: a key of `SORTS`.
         limit: rows that are returned, the first ones.
 
     Raises:
-        SessionAggError: there is no such key.
+        SessionAggError: there is no such key or order.
 
     """
+    if sort not in SORTS:
+        message = f"there is no order by {short(sort)!r}: use one of {', '.join(SORTS)}"
+        raise SettingsError(message)
     check_key(sessions, key, *BREAKDOWNS)
     rows, parameters = _rows_by(key)
-    sql = _SORTED.format(rows=rows, order=SORTS.get(sort, SORTS["cost"]))
+    sql = _SORTED.format(rows=rows, order=SORTS[sort])
     found = sessions.rows(sql, [*parameters, limit])
     return Listed([Named(*row[:-1]) for row in found], found[0][-1] if found else 0)
 

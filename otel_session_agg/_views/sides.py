@@ -12,8 +12,9 @@ from otel_session_agg._history.columns import literal
 from otel_session_agg._history.sources import Filtered, Selection
 from otel_session_agg._untrusted.formatting import short
 from otel_session_agg._views.address import State
+from otel_session_agg._views.chart_queries import check_key
 from otel_session_agg._views.measures import SCOPES, key_of
-from otel_session_agg._views.ranges import shown
+from otel_session_agg._views.ranges import is_covered, shown
 from otel_session_agg._views.reads import Reads
 
 __all__ = ["MODES", "Sides", "segment_values", "sides_of"]
@@ -34,6 +35,8 @@ class Sides(NamedTuple):
     b: Filtered
     name_a: str
     name_b: str
+    lacks: tuple[str, ...] = ()
+    """Which of them are periods of which the history has a part only."""
 
 
 def sides_of(state: State, history: Reads, now: datetime) -> Sides:
@@ -44,6 +47,9 @@ def sides_of(state: State, history: Reads, now: datetime) -> Sides:
 
     """
     mode = state.more.get("mode", "period")
+    if mode not in MODES:
+        message = f"there is no comparison of {short(mode, _MAX_CHARS)!r}: use {', '.join(MODES)}"
+        raise SettingsError(message)
     found = shown(state, history, now)
     if mode == "segment":
         return _segments(state, history, found.selection)
@@ -58,13 +64,22 @@ def sides_of(state: State, history: Reads, now: datetime) -> Sides:
     if found.before is None:
         message = "all time has no time before it: choose the last days, or two times"
         raise SettingsError(message)
-    of_a, of_b = history.filtered(found.before), history.filtered(found.selection)
-    return Sides(of_a, of_b, _period(found.before, now), _period(found.selection, now))
+    both = (found.before, found.selection)
+    of_a, of_b = map(history.filtered, both)
+    first, second = (_period(one, now) for one in both)
+    until = found.selection.until or now
+    is_there = [is_covered(history, one._replace(until=one.until or until)) for one in both]
+    lacks = tuple(
+        name for name, is_all in zip((first, second), is_there, strict=True) if not is_all
+    )
+    return Sides(of_a, of_b, first, second, lacks)
 
 
 def _segments(state: State, history: Reads, selection: Selection) -> Sides:
     """Return the sessions with one value of a key, and with another."""
     key = state.more.get("key", DEFAULT_KEY)
+    if "key" in state.more:
+        check_key(history, SCOPES["sessions"], key)
     expression = key_of(SCOPES["sessions"], key)
     a, b = _chosen(state, history, selection, key)
     found = history.filtered(selection)

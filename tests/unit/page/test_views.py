@@ -19,10 +19,11 @@ from otel_session_agg._history.span_tables import StoredSpan
 from otel_session_agg._page import charts, compare, session, session_parts
 from otel_session_agg._page.chart_boards import boards_of
 from otel_session_agg._page.overview_charts import CHARTS
+from otel_session_agg._page.page import _layout
 from otel_session_agg._page.panels import drawn
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.session import SessionOptions
-from otel_session_agg._page.views import Csv, View
+from otel_session_agg._page.views import Csv, View, views
 from otel_session_agg._untrusted.spreadsheets import csv_text
 from otel_session_agg._views.address import Times, parse
 from otel_session_agg._views.boards import Boards, SavedChart
@@ -96,7 +97,7 @@ def shown(services: Services, place: str) -> Any:
     """The components of an address."""
     path, _, search = place.partition("?")
     state = parse(path, search)
-    return VIEWS[state.view].layout(state, services)
+    return _layout(VIEWS[state.view], state, services)
 
 
 class TestEveryAddress:
@@ -168,6 +169,14 @@ class TestCompare:
         found = drawn(chart, parse("/compare", "from=all&mode=segment&key=service.name"), services)
         assert ["shop-0", "shop-1"] == [trace["name"] for trace in found["figure"]["data"]]
 
+    def test_part_of_a_period(self, services: Services) -> None:
+        """Where the history has a part of a period only, that is said."""
+        found = texts_of(shown(services, "/compare?from=2020-01-01&to=2027-01-01"))
+        assert any("cannot be compared" in text for text in found)
+        assert not any(
+            "cannot be compared" in text for text in texts_of(shown(services, "/compare?from=all&mode=segment&key=service.name"))
+        )
+
     def test_csv(self, services: Services) -> None:
         """All figures leave, with their methods."""
         table = _csv(compare.VIEW, services, "/compare?from=all&mode=segment&key=service.name")
@@ -199,6 +208,29 @@ class TestCharts:
         """What is wrong with a condition stands in the place of the chart."""
         found = drawn(charts._MADE, parse("/charts", "from=all&filter=nothing+%3D+1"), services)
         assert "there is no column nothing" in found["error"].replace("'", "")
+
+    @pytest.mark.parametrize(
+        ("place", "known"),
+        [
+            ("/charts?scope=typo", "sessions, traces"), ("/charts?metric=typo", "cost, tokens"), ("/charts?agg=typo", "sum, average"),
+            ("/charts?bucket=typo", "hour, day"), ("/compare?from=all&mode=typo", "period, segment"),
+            ("/compare?from=all&mode=segment&key=typo&a=1&b=2", "model, agent, tool, user"),
+        ],
+    )  # fmt: skip
+    def test_unknown_names(self, services: Services, place: str, known: str) -> None:
+        """A name that nothing has is said, with those that there are; nothing else is shown in its place."""
+        [said] = [one for one in texts_of(shown(services, place)) if "there is no " in one]
+        assert "typo" in said
+        assert known in said
+
+    def test_unknown_groups(self, services: Services) -> None:
+        """The same in the place of the chart; what is no column of a grid, and no order, is said, too."""
+        found = drawn(charts._MADE, parse("/charts", "from=all&group=typo"), services)
+        assert "there is no key to group by 'typo': use one of model, agent, tool, user" in found["error"]
+        for place in ("/sessions?sort=-typo", "/sessions?cols=session,typo", "/users?sort=typo"):
+            path, _, search = place.partition("?")
+            said = texts_of(_layout(views()[path.strip("/")], parse(path, f"from=all&{search}"), services))
+            assert any("typo" in one and "use one of" in one for one in said)
 
     def test_boards(self, services: Services) -> None:
         """A saved chart is drawn over the time and the filter of the page; it can be moved and removed."""

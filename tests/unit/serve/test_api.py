@@ -198,7 +198,7 @@ class TestLists:
     def test_not_understood(self, port: int, arguments: Mapping[str, str]) -> None:
         """What is not understood is a problem that says what."""
         answer = get(port, "sessions", **arguments)
-        assert (400, "application/problem+json") == (answer.status, answer.headers["content-type"])
+        assert (422, "application/problem+json") == (answer.status, answer.headers["content-type"])
         assert json.loads(answer.body)["detail"]
 
     @pytest.mark.parametrize(
@@ -262,7 +262,29 @@ class TestFigures:
     )
     def test_wrong_chart(self, port: int, arguments: Mapping[str, str]) -> None:
         """A name that is none is a problem."""
-        assert 400 == get(port, "chart", **arguments).status
+        assert 422 == get(port, "chart", **arguments).status
+
+    @pytest.mark.parametrize(
+        ("address", "arguments", "known"),
+        [
+            *(("chart", {"scope": scope, "group_by": "typo"}, "user") for scope in ("sessions", "traces", "calls")),
+            ("chart", {"group_by": "metadata.typo"}, "model, agent, tool, user"),
+            ("chart", {"scope": "traces", "group_by": "model"}, "user, name"),
+            ("groups", {"group_by": "typo"}, "user"),
+            ("groups", {"group_by": "user", "sort": "typo"}, "cost"),
+            ("chart", {"metric": "typo"}, "cost, tokens"),
+            ("chart", {"bucket": "typo"}, "hour, day"),
+            ("sessions", {"sort": "typo"}, "session, state"),
+            ("traces", {"columns": "typo"}, "trace_id, session"),
+        ],
+    )
+    def test_unknown_names(self, port: int, address: str, arguments: Mapping[str, str], known: str) -> None:
+        """A name that nothing has is a problem that lists the names that there are."""
+        answer = get(port, address, **arguments)
+        assert 422 == answer.status
+        detail = json.loads(answer.body)["detail"]
+        assert next(one for one in ("metadata.typo", "typo", "model") if one in arguments.values()) in detail
+        assert known in detail
 
     def test_conditions_of_a_chart(self, port: int) -> None:
         """Several conditions without quotes are all met, as for totals."""
@@ -283,7 +305,7 @@ class TestFigures:
     def test_values_that_cannot_be(self, port: int) -> None:
         """A condition that fails for a value is the fault of the condition."""
         answer = get(port, "totals", where="session::INTEGER > 1")
-        assert (400, True) == (answer.status, "the condition cannot be met" in answer.text)
+        assert (422, True) == (answer.status, "the condition cannot be met" in answer.text)
 
     def test_names(self, port: int) -> None:
         """What conditions may name."""
@@ -355,7 +377,7 @@ class TestServer:
         assert [204, 204] == [kept.status, gone.status]
         assert [("save", "a/b", rule), ("delete", "a/b")] == RULES.done
         refused = request(port, "PUT", "/api/v1/alerts/rule", b'{"name": "r", "rule": {}}', kind)
-        assert (400, "application/problem+json") == (refused.status, refused.headers["content-type"])
+        assert (422, "application/problem+json") == (refused.status, refused.headers["content-type"])
         assert "exactly one of the keys" in json.loads(refused.body)["detail"]
         assert [422, 422] == [
             request(port, "DELETE", "/api/v1/alerts/rule").status,
