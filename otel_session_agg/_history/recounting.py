@@ -55,7 +55,7 @@ def recount(connection: Connection, run: Run = map, open_sessions: Collection[st
 def counted(parts: Parts) -> Counted:
     """Return the rows of some sessions."""
     return arrays_of_sessions(
-        [session_of(name, _sum(map(_decoded, texts))) for name, texts in parts]
+        [session_of(name, _sum(map(decoded, texts))) for name, texts in parts]
     )
 
 
@@ -111,7 +111,7 @@ def _by_session(rows: Connection) -> Iterator[tuple[str, Iterator[str]]]:
 
 def _summed(rows: Connection) -> Iterator[tuple[str, SessionTotals]]:
     for name, texts in _by_session(rows):
-        yield name, _sum(map(_decoded, texts))
+        yield name, _sum(map(decoded, texts))
 
 
 def _chunks(rows: Connection) -> Iterator[Parts]:
@@ -121,7 +121,7 @@ def _chunks(rows: Connection) -> Iterator[Parts]:
     for name, texts in _by_session(rows):
         some = list(islice(texts, _ROWS))
         if len(some) == _ROWS:  # more than are passed on
-            some = [encode(_sum(map(_decoded, chain(some, texts)))).decode()]
+            some = [encode(_sum(map(decoded, chain(some, texts)))).decode()]
         chunk.append((name, some))
         number += len(some)
         if number >= _ROWS:
@@ -131,7 +131,8 @@ def _chunks(rows: Connection) -> Iterator[Parts]:
         yield chunk
 
 
-def _decoded(text: str) -> SessionTotals:
+def decoded(text: str) -> SessionTotals:
+    """Return the totals of a part."""
     try:
         return decode(text.encode(), max_bytes=_MAX_BYTES)
     except MalformedError:

@@ -9,6 +9,7 @@ from typing import Any
 from otel_session_agg._history.breakdown import NamedPart
 from otel_session_agg._history.columns import (
     PERIODS,
+    TOKENS,
     Column,
     ColumnType,
     Table,
@@ -76,6 +77,9 @@ _ROLLUP: Mapping[str, tuple[ColumnType, str, Callable[[Any], Any]]] = {
     ),
     "error": (_TEXT, "the last error", lambda row: row.rollup.error and row.rollup.error.value),
 }
+
+OF_ROLLUPS = frozenset({*_ROLLUP, *TOKENS}) - {"duration"}
+"""Columns of sessions and traces that come from a rollup; a trace has a duration of its own."""
 
 # -- sessions --------------------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from otel_session_agg._history.history import History
+from otel_session_agg._history.retention import _sum_up
+from otel_session_agg._history.rollup_tables import OF_ROLLUPS
 from otel_session_agg._history.tables import TABLES
 from tests.support.histories import one_trace
+from tests.support.offline import EPOCH_NS, call, counted, stored_span
 
 _AT = datetime(2026, 1, 13, tzinfo=timezone.utc)
 
@@ -38,3 +41,31 @@ class TestForgetBefore:
             assert [(1,)] == history.rows("SELECT count(*) FROM traces")
             assert [("new",)] == history.rows("SELECT DISTINCT session FROM calls")
             assert history.rows("SELECT sum(cost) FROM sessions") == history.rows("SELECT sum(cost) FROM calls")
+
+    def test_sums_of_a_shared_trace(self) -> None:
+        """The row of a trace that stays has what the sessions come to that stay; others are as they were."""
+        figures = f"SELECT {', '.join(sorted(OF_ROLLUPS))} FROM "  # noqa: S608 -- names of columns
+        inner, outer = "old", "new"
+        spans = [
+            stored_span(1, at=10**6, attributes={"session.id": outer}, end_ns=EPOCH_NS + 10**16),
+            stored_span(2, 1, at=1, attributes={"session.id": inner}),
+            call(3, 2, at=1, attributes={"session.id": inner}, failed=True),
+            call(4, 1, at=10**6, model="nobody-knows-it", attributes={"session.id": outer}),
+            call(5, 1, at=10**6, tokens=(7, 3), attributes={"session.id": outer}),
+            call(1, None, trace_id=2, at=10**6, attributes={"session.id": "third"}),
+        ]
+        with History() as history, History() as alone:
+            for one in counted(spans):
+                history.add(one.parts, [one.trace], one.calls)
+            before = history.rows(f"{figures} traces ORDER BY trace_id")
+            _sum_up(history._writer(), [f"{number:032x}" for number in (1, 2)])
+            assert before == history.rows(f"{figures} traces ORDER BY trace_id")
+            assert 1 == history.forget_before(datetime.fromtimestamp(EPOCH_NS / 1e9 + 1000, timezone.utc))
+            sums = "SELECT sum(cost), sum(tokens), sum(errors), sum(unpriced), sum(model_events) FROM "
+            assert history.rows(f"{sums} sessions") == history.rows(f"{sums} traces")
+            [first, second] = history.rows(f"{figures} traces ORDER BY trace_id")
+            assert second == before[1]
+            assert first != before[0]
+            alone.add([part for one in counted(spans) for part in one.parts if part.session_id == outer], [], [])
+            alone.recount()
+            assert [first] == alone.rows(f"{figures} sessions")
