@@ -14,13 +14,15 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
 from dash.backends._fastapi import FastAPIDashServer
-from fastapi import FastAPI
+from dash.exceptions import DependencyException
+from fastapi import FastAPI, HTTPException, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._page import cards, exporting, grids, panels, shell
 from otel_session_agg._page.parts import message
+from otel_session_agg._page.requests import Requests
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.styles import index_page
 from otel_session_agg._page.threads import on_thread
@@ -47,7 +49,7 @@ def build_page(app: FastAPI, services: Services) -> Dash:
 
     """
     dash = _dash(services)
-    app.mount("/", _Addresses(dash.server))
+    app.mount("/", Requests(_Addresses(dash.server), dash.callback_map))
     return dash
 
 
@@ -60,6 +62,17 @@ class _Backend(FastAPIDashServer):
     def create_app(name: str = "", config: dict[str, Any] | None = None) -> FastAPI:  # noqa: ARG004
         """Return the application that has the routes of the page, and no other."""
         return FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    def serve_component_suites(
+        self, dash_app: Dash, package_name: str, fingerprinted_path: str, request: Request
+    ) -> Any:
+        """Return a script of a library of components."""
+        try:
+            return super().serve_component_suites(
+                dash_app, package_name, fingerprinted_path, request
+            )
+        except (DependencyException, OSError, ValueError):
+            raise HTTPException(404, "there is no such script") from None
 
 
 def _dash(services: Services) -> Dash:
