@@ -87,6 +87,9 @@ def _row(call: Call, caller: Caller, price: partial[int | None]) -> ReplayedCall
         totals.add(call, price)
     other = call.lost_to or call.figures_at
     models = call.response_models or call.request_models
+    usage = call.usage if call.usage is not None and call.usage_counts else Usage()
+    if usage.total_tokens is None and totals.total_tokens is not None:
+        usage = usage._replace(total_tokens=totals.total_tokens)
     agent, tool = caller
     return ReplayedCall(
         trace_id=0,
@@ -99,7 +102,7 @@ def _row(call: Call, caller: Caller, price: partial[int | None]) -> ReplayedCall
         provider=call.provider,
         agent=agent if isinstance(agent, str) else None,
         tool=tool if isinstance(tool, str) else None,
-        usage=call.usage if call.usage is not None and call.usage_counts else Usage(),
+        usage=usage,
         cost_pusd=totals.cost_pusd if totals.computed or totals.recorded else None,
         is_unpriced=bool(totals.unpriced),
         is_recorded=bool(totals.recorded),

@@ -53,7 +53,7 @@ def read_usage(
         return None, 0, [*stated.reasons, OTHER_UNITS]
     has_more = stated.parts or stated.texts or effects or kind is _EMBEDDING
     if not has_more and (total is None or total <= known):
-        return Usage(prompt, completion, known), 0, stated.reasons
+        return Usage(prompt, completion, _total(prompt, completion, total)), 0, stated.reasons
     usage = _with_parts(plan, attributes, stated, main, effects, kind)
     return usage, stated.parts.get(Meaning.NUM_CALLS) or 0, stated.reasons
 
@@ -93,11 +93,10 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
     if kind is _EMBEDDING:
         prompt = total if prompt is None else prompt
         completion = completion or 0
-    known = (prompt or 0) + (completion or 0)
     return Usage(
         prompt,
         completion,
-        known if total is None or total < known else total,
+        _total(prompt, completion, total),
         read,
         write,
         write_1h if write is not None and write_1h is not None and write_1h <= write else None,
@@ -110,6 +109,14 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
         parts.get(Meaning.WEB_SEARCHES),
         parts.get(Meaning.OTHER_MODEL),
     )
+
+
+def _total(prompt: int | None, completion: int | None, stated: int | None) -> int | None:
+    """Return the total; without one side it is known only if a total is stated that fits."""
+    known = (prompt or 0) + (completion or 0)
+    if stated is not None and stated >= known:
+        return stated
+    return None if prompt is None or completion is None else known
 
 
 def _cached_audio(parts: Mapping[int, int], read: int | None) -> int | None:

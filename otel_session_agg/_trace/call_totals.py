@@ -51,7 +51,9 @@ class CallTotals:
                 self.prompt_tokens = prompt + (self.prompt_tokens or 0)
             if completion is not None:
                 self.completion_tokens = completion + (self.completion_tokens or 0)
-            total, read, written, reasoning = total or 0, read or 0, written or 0, reasoning or 0
+            if total is None:
+                total = (prompt or 0) + (completion or 0)
+            read, written, reasoning = read or 0, written or 0, reasoning or 0
             self.total_tokens = total + (self.total_tokens or 0)
             self.cache_read_tokens += read
             self.cache_write_tokens += written

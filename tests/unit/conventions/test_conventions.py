@@ -304,8 +304,10 @@ class TestTokens:
         ("attributes", "expected"),
         [
             ({IN: 10, OUT: 5}, (10, 5, 15)),
-            ({IN: 10}, (10, None, 10)),
-            ({OUT: 5}, (None, 5, 5)),
+            ({IN: 10}, (10, None, None)),
+            ({IN: 10, TOTAL: 10}, (10, None, 10)),
+            ({IN: 10, TOTAL: 9}, (10, None, None)),
+            ({OUT: 5}, (None, 5, None)),
             ({TOTAL: 9}, (None, None, 9)),
             ({IN: 10, OUT: 5, TOTAL: 20}, (10, 5, 20)),
             ({IN: 10, OUT: 5, TOTAL: 12}, (10, 5, 15)),
@@ -314,12 +316,12 @@ class TestTokens:
             ({IN: True, "gen_ai.usage.prompt_tokens": 10, OUT: 5}, (10, 5, 15)),
             ({IN: 0, "gen_ai.usage.prompt_tokens": 10, OUT: 5}, (0, 5, 5)),
             ({IN: 10, OUT: 5, "llm.token_count.prompt": 11, "llm.token_count.completion": 6}, (11, 6, 17)),
-            ({IN: 10, "llm.token_count.completion": 6}, (None, 6, 6)),
+            ({IN: 10, "llm.token_count.completion": 6}, (None, 6, None)),
             ({IN: 10, OUT: 5, "llm.usage.total_tokens": 18}, (10, 5, 18)),
         ],
     )
     def test_whole(self, attributes: dict[str, Any], expected: tuple[int | None, ...]) -> None:
-        """Prompt and completion are of one convention, the total is believed when it is large enough."""
+        """Both are of one convention; the total is stated and large enough, or the sum of both, or unknown."""
         assert expected == usage(attributes)[:3]
 
     @pytest.mark.parametrize(

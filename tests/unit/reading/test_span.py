@@ -76,7 +76,7 @@ class TestTwoCounts:
 
     @pytest.mark.parametrize(
         ("prompt", "completion", "expected"),
-        [(3, 4, (3, 4, 7)), (0, 0, (0, 0, 0)), ("3", 4.0, (3, 4, 7)), (-1, 4, (None, 4, 4)), (10**13, 4, (None, 4, 4))],
+        [(3, 4, (3, 4, 7)), (0, 0, (0, 0, 0)), ("3", 4.0, (3, 4, 7)), (-1, 4, (None, 4, None)), (10**13, 4, (None, 4, None))],
     )
     def test_counts(self, prompt: object, completion: object, expected: tuple[int | None, ...]) -> None:
         """Plain counts are taken as they are; others are converted or refused, as beside other keys."""
