@@ -69,7 +69,12 @@ def sessions_grid(
                 "enableClickSelection": False,
                 "headerCheckbox": False,
             },
-            "selectionColumnDef": {"pinned": "left", "width": 40},
+            "selectionColumnDef": {
+                "pinned": "left",
+                "width": 40,
+                "headerName": "Selected",
+                "headerClass": "unseen",
+            },
             "suppressDragLeaveHidesColumns": True,
             "rowHeight": 32,
             "headerHeight": 34,

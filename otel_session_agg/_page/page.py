@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from dash import Dash, Input, Output, State, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.backends._fastapi import FastAPIDashServer
 from dash.exceptions import DependencyException
 from fastapi import FastAPI, HTTPException, Request
@@ -173,21 +173,26 @@ def _shown(state: address.State, services: Services, known: _KnownNames) -> tupl
             error = _error_of(state, history)
         head = shell.header(state, names, automatic, error, is_live=is_live)
         if error is not None:
-            return head, sidebar, message("The filter is not understood", error, "bad")
+            return head, sidebar, _instead("The filter is not understood", error, "bad")
         view = views().get(state.view)
         if view is None:
-            return head, sidebar, message("There is no such view")
+            return head, sidebar, _instead("There is no such view")
         return head, sidebar, _layout(view, state, services)
     except SessionAggError as error:
         head = shell.header(state, Names((), ()), "all", None, is_live=is_live)
-        return head, sidebar, message("The history cannot be read", str(error), "bad")
+        return head, sidebar, _instead("The history cannot be read", str(error), "bad")
 
 
 def _layout(view: View, state: address.State, services: Services) -> Any:
     try:
         return view.layout(state, services)
     except SessionAggError as error:
-        return message("This cannot be shown", str(error), "bad")
+        return _instead("This cannot be shown", str(error), "bad")
+
+
+def _instead(head: str, said: str = "", tone: str = "plain") -> Any:
+    """Return what is said in the place of a view, below a heading for those who do not see it."""
+    return html.Div([html.H1(head, className="hidden"), message(head, said, tone)])
 
 
 def _error_of(state: address.State, history: Any) -> str | None:

@@ -243,6 +243,30 @@
     },
   });
 
+  // What is shown again by itself, every second or so, keeps the focus and where it was scrolled to.
+  let focused = null;
+  const places = new Map();
+  const isAgain = (one) => one && one.closest && one.closest("#live, #alerts-now");
+  const nameOf = (one) => one.id || one.getAttribute("href") || one.getAttribute("aria-label");
+  document.addEventListener("focusin", (event) => { focused = isAgain(event.target) ? event.target : null; });
+  document.addEventListener("pointerdown", () => { focused = null; });
+  document.addEventListener("scroll", (event) => {
+    const one = event.target;
+    if (isAgain(one)) places.set(nameOf(one), [one.scrollLeft, one.scrollTop]);
+  }, true);
+  new MutationObserver(function () {
+    for (const one of document.querySelectorAll("#live .scroll, #alerts-now .scroll")) {
+      if (one.dataset.shown) continue;
+      one.dataset.shown = "yes";
+      [one.scrollLeft, one.scrollTop] = places.get(nameOf(one)) || [0, 0];
+    }
+    if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+    const name = nameOf(focused);
+    const same = [...document.querySelectorAll(`#view ${focused.tagName.toLowerCase()}`)].find((one) => isAgain(one) && nameOf(one) === name);
+    focused = null;
+    if (same) same.focus({ preventScroll: true });
+  }).observe(document.body, { childList: true, subtree: true });
+
   // Menus close when something else is clicked, and with Escape, which gives the focus back.
   function closeMenus(besides) {
     document.querySelectorAll("details.menu[open]").forEach((menu) => {

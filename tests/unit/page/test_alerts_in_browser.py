@@ -12,7 +12,7 @@ from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._page.services import Services
 from tests.support.alerted import NOW, stored
-from tests.support.browser import IN_BROWSER, browser
+from tests.support.browser import IN_BROWSER, browser, wait_for
 from tests.unit.page.test_in_browser import AXE, origin
 
 __all__ = ["browser", "origin"]  # fixtures
@@ -89,6 +89,15 @@ class TestAlerts:
         page.wait_for_selector("#alerts-over")
         page.click("button[aria-label='Delete: mine']")
         page.wait_for_selector("button[aria-label='Delete: mine']", state="detached")
+
+    def test_focus(self, page: Any) -> None:
+        """What is shown again every few seconds keeps the focus, and where it was scrolled to."""
+        page.set_viewport_size({"width": 500, "height": 900})
+        page.focus("button[aria-label='Pause: slow']")
+        page.evaluate("document.querySelector('#alerts-now .scroll').scrollLeft = 60")
+        page.evaluate("document.querySelector('#alerts-now .scroll').id = 'before'")
+        wait_for(page, "!document.getElementById('before') && document.activeElement.ariaLabel === 'Pause: slow'")
+        assert 60 == page.evaluate("document.querySelector('#alerts-now .scroll').scrollLeft")
 
     @pytest.mark.skipif(AXE is None, reason="AXE_CORE does not name the script of axe-core")
     @pytest.mark.parametrize("theme", ["light", "dark"])

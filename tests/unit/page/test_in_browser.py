@@ -235,6 +235,33 @@ def test_hostile_address(browser: Any, origin: str, address: str) -> None:
     opened.page.close()
 
 
+CONTROLS = """[...document.querySelectorAll('a[href], button, input, summary, [tabindex]')].filter((one) => {
+    const place = one.getBoundingClientRect();
+    const isClosed = one.tagName !== 'SUMMARY' && one.closest('details:not([open])');
+    return !one.disabled && one.tabIndex >= 0 && place.width && place.height && !isClosed && !one.closest('.ag-root-wrapper');
+})"""
+"""What the keyboard has to reach; a grid has keys of its own."""
+
+
+@pytest.mark.parametrize("view", ["overview", "sessions", "models"])
+def test_keyboard(browser: Any, origin: str, view: str) -> None:
+    """Every control is reached with Tab, and is seen to have the focus."""
+    opened = Opened(browser, origin, f"/{view}")
+    number = opened(f"{CONTROLS}.map((one, at) => one.dataset.at = at).length")
+    reached, unseen = set(), []
+    for _ in range(number + 40):
+        opened.page.keyboard.press("Tab")
+        at, html, outline = opened(
+            "(one => [one.dataset.at, one.outerHTML.slice(0, 100), getComputedStyle(one).outlineStyle])(document.activeElement)"
+        )
+        if at is not None:
+            reached.add(int(at))
+            unseen += [html] if outline == "none" else []
+    missed = set(range(number)) - reached
+    assert ([], []) == ([opened(f"{CONTROLS}[{at}].outerHTML.slice(0, 100)") for at in sorted(missed)], unseen)
+    opened.page.close()
+
+
 def test_own_days(browser: Any, origin: str) -> None:
     """A range of days is chosen in a calendar by the keyboard, is in the address and in the header, and is there after a reload."""
     opened = Opened(browser, origin, "/overview?from=2026-11-20T00:00Z&to=2026-11-21T00:00Z")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.browser import IN_BROWSER, browser, wait_for
-from tests.unit.page.test_in_browser import origin
+from tests.unit.page.test_in_browser import AXE, origin
 from tests.unit.page.test_views import HOSTILE, services
 
 __all__ = ["browser", "origin", "services"]  # fixtures
@@ -43,6 +44,19 @@ def test_fits(browser: Any, origin: str, place: str, theme: str, width: int) -> 
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     page.close()
     assert (0, []) == (overflow, events)
+
+
+@pytest.mark.skipif(AXE is None, reason="AXE_CORE is not set")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("place", [*PLACES, "/overview?where=nope+%3D+1", "/overview?from=all&where=cost+%3E+1000000"])
+def test_accessible(browser: Any, origin: str, place: str, theme: str) -> None:
+    """Axe finds nothing."""
+    page, events = opened(browser, origin, place, color_scheme=theme)
+    page.evaluate(Path(AXE or "").read_text("utf-8") + "; 0")
+    found = page.evaluate("axe.run()")
+    page.close()
+    assert [] == [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found["violations"]]
+    assert [] == events
 
 
 def test_a_chart_is_made_and_saved(browser: Any, origin: str) -> None:
