@@ -119,7 +119,7 @@ def _verdict(
     return Verdict(
         counts=stands,
         num_model_events=call.model_events if stands else 0,
-        usage=call.usage if stands and call.usage_counts else None,
+        usage=call.usage.with_total() if stands and call.usage_counts and call.usage else None,
         models=call.models,
         cost_pusd=cost,
         cost_source=source,

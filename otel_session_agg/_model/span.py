@@ -62,6 +62,7 @@ class Usage(NamedTuple):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    """Not stated, where only one of the above is, unless a total stands beside it."""
     cache_read_tokens: int | None = None
     """Part of ``prompt_tokens``."""
     cache_write_tokens: int | None = None
@@ -84,6 +85,15 @@ class Usage(NamedTuple):
     """Searches that the provider made for the call and bills by number."""
     other_model_tokens: int | None = None
     """Tokens in addition to all others that other models used for the call, at other prices."""
+
+    def with_total(self) -> Usage:
+        """Return the same with a total, which is of what is stated where it is not known."""
+        if self.total_tokens is not None:
+            return self
+        sides = (self.prompt_tokens, self.completion_tokens)
+        if sides == (None, None):
+            return self
+        return self._replace(total_tokens=sum(side for side in sides if side is not None))
 
 
 class Terms(NamedTuple):

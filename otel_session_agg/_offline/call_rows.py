@@ -87,9 +87,7 @@ def _row(call: Call, caller: Caller, price: partial[int | None]) -> ReplayedCall
         totals.add(call, price)
     other = call.lost_to or call.figures_at
     models = call.response_models or call.request_models
-    usage = call.usage if call.usage is not None and call.usage_counts else Usage()
-    if usage.total_tokens is None and totals.total_tokens is not None:
-        usage = usage._replace(total_tokens=totals.total_tokens)
+    usage = call.usage.with_total() if call.usage is not None and call.usage_counts else Usage()
     agent, tool = caller
     return ReplayedCall(
         trace_id=0,

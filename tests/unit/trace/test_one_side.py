@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from otel_session_agg import explain
+from otel_session_agg._model.span import Usage
+from otel_session_agg.testing import make_span
+from tests.support.explained import adds_up
 from tests.support.replay import replay
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.response.id": "r1"}
@@ -51,3 +55,18 @@ class TestOneSide:
         root = _root(INPUT, OUTPUT)
         assert 1010 == root["metadata.total_tokens"]
         assert 0.0026 == root["metadata.cost"]
+
+    @pytest.mark.parametrize("stated", [INPUT, OUTPUT])
+    def test_explained(self, stated: dict[str, int]) -> None:
+        """The tokens of the call are those of the sum, and the reason says what is missing."""
+        explanation = explain([make_span(attributes={**CALL, **stated})])
+        assert adds_up(explanation)
+        assert sum(stated.values()) == explanation.rollup.total_tokens
+        missing = "completion_tokens" if stated is INPUT else "prompt_tokens"
+        assert f"{missing} would have to be stated" in str(explanation)
+
+    def test_with_total(self) -> None:
+        """A total is added where something is stated and it is not."""
+        assert Usage(3, None, 3) == Usage(3).with_total()
+        for usage in (Usage(), Usage(3, None, 4), Usage(1, 2, 3)):
+            assert usage == usage.with_total()
