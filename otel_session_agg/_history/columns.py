@@ -45,7 +45,11 @@ def _lists_of_texts(values: list[Any]) -> list[Any]:
 
 
 def _whole(values: list[Any]) -> list[int]:
-    return [_NO_INT if value is None or abs(value) > _MAX_INT else value for value in values]
+    if None in values:
+        values = [_NO_INT if value is None else value for value in values]
+    if max(values, default=0) <= _MAX_INT and min(values, default=0) >= _NO_INT:
+        return values
+    return [_NO_INT if abs(value) > _MAX_INT else value for value in values]
 
 
 def _flags(values: list[Any]) -> list[int]:
@@ -101,10 +105,20 @@ class Column(NamedTuple):
     """Reads it from a value of the table; ``None``: it is not known."""
     derived: str = ""
     """The SQL expression that it always is; it is not read then."""
+    shared: Callable[[Any], Any] | None = None
+    """Returns what it is read from, where many rows have that as one object: it is read once."""
 
     def values(self, rows: Sequence[Any]) -> list[Any]:
         """Return what is handed to DuckDB for these rows."""
-        return self.type.value.packed(list(map(self.read, rows)))
+        return self.type.value.packed(self._read(rows))
+
+    def _read(self, rows: Sequence[Any]) -> list[Any]:
+        if self.shared is None:
+            return list(map(self.read, rows))
+        objects = list(map(self.shared, rows))
+        each = {id(one): one for one in objects}
+        values = {key: self.read(one) for key, one in each.items()}
+        return [values[id(one)] for one in objects]
 
 
 class Table(NamedTuple):
@@ -138,9 +152,12 @@ def naive(time: datetime) -> datetime:
     return time if time.tzinfo is None else time.astimezone(timezone.utc).replace(tzinfo=None)
 
 
+_HEX = {16: "%016x", 32: "%032x"}
+
+
 def hex_id(number: int | None, digits: int) -> str | None:
     """Return a trace id (32 digits) or span id (16) as OpenTelemetry writes it."""
-    return None if number is None else f"{number:0{digits}x}"
+    return None if number is None else _HEX[digits] % number
 
 
 def known_pusd(cost_pusd: int, num_priced: int, num_unpriced: int) -> int | None:

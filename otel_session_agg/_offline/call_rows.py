@@ -47,18 +47,14 @@ class CallRows:
         calls = self._calls.values()
         callers = CallCallers(self._calls, self._places, {}, (None, NO_CALLER)).of(calls)
         sessions = CallSessions(self._calls, self._places, {}, None).of(calls)
+        price = partial(cost_of, prices)
         found = []
         for span_id, call in self._calls.items():
             at = sessions.get(call, (None, False))
             stated = self._roots[span_id].attribution.resolved(at)
-            row = _row(call, callers.get(call, NO_CALLER), partial(cost_of, prices))
-            found.append(
-                row._replace(
-                    trace_id=roots[0].trace_id,
-                    name=self._names[span_id],
-                    session_id=stated or session_id,
-                )
-            )
+            place = roots[0].trace_id, self._names[span_id], stated or session_id
+            caller = callers.get(call, NO_CALLER)
+            found.append(_row(call, caller, price, place))
         return found
 
     def counting(self) -> list[tuple[Call, Trace]]:
@@ -81,7 +77,10 @@ class CallRows:
                     self._places.pop(span_id, None)
 
 
-def _row(call: Call, caller: Caller, price: partial[int | None]) -> ReplayedCall:
+def _row(
+    call: Call, caller: Caller, price: partial[int | None], place: tuple[int, str, str]
+) -> ReplayedCall:
+    """Return a call as a row; ``place``: its trace, the name of its span, and its session."""
     totals = CallTotals()
     if call.stands:
         totals.add(call, price)
@@ -89,11 +88,12 @@ def _row(call: Call, caller: Caller, price: partial[int | None]) -> ReplayedCall
     models = call.response_models or call.request_models
     usage = call.usage.with_total() if call.usage is not None and call.usage_counts else Usage()
     agent, tool = caller
+    trace_id, name, session_id = place
     return ReplayedCall(
-        trace_id=0,
+        trace_id=trace_id,
         span_id=call.span_id,
-        session_id="",
-        name="",
+        session_id=session_id,
+        name=name,
         start_ns=call.start_ns,
         end_ns=call.end_ns,
         model=models[0] if models else None,

@@ -248,7 +248,10 @@ class TraceCounter:
             if self._roots is not None:
                 own = next((part.totals for part in parts if part.session_id == session_id), None)
                 on_roots = self._roots.of(sums, own)
-            spans = [span._replace(session_id=session_id) for span in entry.spans]
+            spans = [
+                StoredSpan(span, resource, session_id, kind)
+                for span, resource, _, kind in entry.spans
+            ]
             yield CountedTrace(trace, parts, calls, on_roots, spans, entry.calls)
 
 

@@ -30,7 +30,8 @@ def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
 
     ``texts``: whether the first input, the last output and the text of the last error are in it.
     """
-    return SessionTotalsEncoder().encode(GrowingTotals(totals), texts=texts)
+    traces = b64encode(_packed(sorted(totals.traces)))
+    return _totals_out(totals, traces, list(map(_root_out, totals.members)), texts)
 
 
 class SessionTotalsEncoder:
@@ -70,7 +71,7 @@ class SessionTotalsEncoder:
 
 
 def _totals_out(
-    totals: GrowingTotals,
+    totals: SessionTotals | GrowingTotals,
     traces: bytes,
     roots: list[str],
     texts: bool,  # noqa: FBT001 -- handed through
@@ -98,7 +99,10 @@ def _totals_out(
     return _out(row)[:-1] + more + b"}"
 
 
-def _parts_out(totals: GrowingTotals, texts: bool) -> dict[str, Any]:  # noqa: FBT001 -- as above
+def _parts_out(
+    totals: SessionTotals | GrowingTotals,
+    texts: bool,  # noqa: FBT001 -- as above
+) -> dict[str, Any]:
     """Return dimensions, and what turns were asked and have used; 0.4 wrote none of these."""
     row: dict[str, Any] = {}
     if totals.dearest_turn is not None:
