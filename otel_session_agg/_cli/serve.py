@@ -38,7 +38,15 @@ INGEST_TOKEN_VARIABLE = "OTEL_SESSION_AGG_INGEST_TOKEN"  # noqa: S105
 """The same for the receiver."""
 _TOKEN_BYTES = 24
 _POLL_SECONDS = 0.5
-_LIBRARIES = ("duckdb", "msgspec", "fastapi", "uvicorn", "dash", "dash_ag_grid")
+_LIBRARIES = ("duckdb", "msgspec", "fastapi", "uvicorn", "dash", "dash_ag_grid", "numpy")
+"""All are imported before threads are: charts are drawn by several, and one would find what another
+has imported by half.
+"""
+_TURN_SECONDS = 0.0005
+"""How long a thread computes, such as one that draws, while others wait for the interpreter.
+
+A request changes threads some times before it is answered, and waits so long each time.
+"""
 Meanwhile = Callable[[str], AbstractContextManager[object]]
 _OLDEST = "SELECT min(end_time) FROM sessions"
 
@@ -85,6 +93,8 @@ def run_serve(given: Given, meanwhile: Meanwhile = nullcontext) -> int:
 
     places, stopped = places_of(given), _Stopped()
     with ExitStack() as stack:
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(_TURN_SECONDS)
         serving = stack.enter_context(Serving(places))
         try:
             work = stack.enter_context(working(given))
