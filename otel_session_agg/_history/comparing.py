@@ -67,9 +67,7 @@ _TOKENS = (
     "tokens", "prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens",
 )  # fmt: skip
-_CALLS = """
-    SELECT calls.*, traces."user" FROM {0}.calls LEFT JOIN {0}.traces USING (trace_id) WHERE counts
-"""
+_CALLS = "SELECT * FROM {0}.calls WHERE counts"
 _COMPARED = f"""
 CREATE TABLE compared AS
 SELECT

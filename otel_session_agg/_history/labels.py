@@ -6,34 +6,93 @@ same.  Their values have the type that they were stated with, as far as all of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from otel_session_agg._history.columns import ColumnType, literal
 from otel_session_agg._history.database import Connection
+from otel_session_agg._history.rollup_tables import SESSIONS, TRACES
 from otel_session_agg.attributes import METADATA_PREFIX
 
 OBJECTS = ("dimensions", "metadata")
 """The columns that have labels; of a name in both, the first one counts."""
 
 _WHOLE = frozenset({"BIGINT", "UBIGINT", "HUGEINT"})
+_TYPES = frozenset({*_WHOLE, "DOUBLE", "BOOLEAN", "VARCHAR", "NULL"})
+"""Types of values as DuckDB names them in JSON; all others are read as a text."""
+
+CREATE_LABELS = """
+CREATE TABLE internal.labels (table_name VARCHAR, name VARCHAR, value_type VARCHAR)
+"""
+"""The labels that rows of a table have, or had: each type of its values has a row."""
+
+_NOTE = """
+INSERT INTO internal.labels
+WITH forms AS (SELECT DISTINCT json_structure({column}) AS form FROM {rows}),
+named AS (SELECT form, unnest(json_keys(form)) AS name FROM forms)
+SELECT DISTINCT {table}, name,
+       json_extract_string(form, '/' || replace(replace(name, '~', '~0'), '/', '~1'))
+FROM named
+EXCEPT SELECT * FROM internal.labels
+"""
 
 
-def label_names(connection: Connection, source: str, columns: list[str]) -> list[str]:
-    """Return the names of all labels that rows have, sorted."""
-    keys = " UNION ".join(f"SELECT unnest(json_keys({column})) FROM {source}" for column in columns)
-    return sorted(name for (name,) in connection.execute(keys).fetchall()) if columns else []
+def note_labels(connection: Connection, table: str, rows: str, columns: Mapping[str, str]) -> None:
+    """Note the labels of some rows.
+
+    Args:
+        connection: Is in a transaction that writes.
+        table: The name of the table that they are rows of.
+        rows: What to select from.
+        columns: The expressions for columns of the table, by name.
+
+    """
+    for name in OBJECTS:
+        if name in columns:
+            given = {"table": literal(table), "rows": rows, "column": f"({columns[name]})"}
+            connection.execute(_NOTE.format(**given))
 
 
-def label_type(connection: Connection, source: str, columns: list[str], name: str) -> ColumnType:
-    """Return the type of all values of a label: a number, a flag, or else a text."""
-    value = _first_of(f"json_extract({column}, {_path(name)})" for column in columns)
-    rows = connection.execute(f"SELECT DISTINCT json_type({value}) FROM {source}").fetchall()
-    found = {kind for (kind,) in rows if kind not in {None, "NULL"}}
+def note_all_labels(connection: Connection) -> None:
+    """Note the labels that there are, and no others."""
+    connection.execute("DELETE FROM internal.labels")
+    for table in (SESSIONS, TRACES):
+        objects = {name: name for name in OBJECTS if name in table.by_name}
+        note_labels(connection, table.name, f"main.{table.name}", objects)
+
+
+def label_names(connection: Connection, table: str) -> list[str]:
+    """Return the names of all labels of a table, sorted."""
+    found = connection.execute(
+        "SELECT DISTINCT name FROM internal.labels WHERE table_name = ?", [table]
+    )
+    return sorted(name for (name,) in found.fetchall())
+
+
+def label_type(
+    connection: Connection, table: str, source: str, columns: list[str], name: str
+) -> ColumnType:
+    """Return the type of all values of a label: a number, a flag, or else a text.
+
+    Rows that are gone may have had others: where several are noted, it is looked at all rows.
+    """
+    key = name.removeprefix(METADATA_PREFIX)
+    rows = connection.execute(
+        "SELECT value_type FROM internal.labels WHERE table_name = ? AND name = ?", [table, key]
+    ).fetchall()
+    found = {kind if kind in _TYPES else "VARCHAR" for (kind,) in rows} - {"NULL"}
+    if len(found) > 1 and not found <= _WHOLE:
+        found = _types_in_rows(connection, source, columns, name)
     if found and found <= _WHOLE:
         return ColumnType.COUNT
     if found and found <= {*_WHOLE, "DOUBLE"}:
         return ColumnType.NUMBER
     return ColumnType.FLAG if found == {"BOOLEAN"} else ColumnType.TEXT
+
+
+def _types_in_rows(connection: Connection, source: str, columns: list[str], name: str) -> set[str]:
+    value = _first_of(f"json_extract({column}, {_path(name)})" for column in columns)
+    rows = connection.execute(f"SELECT DISTINCT json_type({value}) FROM {source}").fetchall()
+    return {kind for (kind,) in rows if kind not in {None, "NULL"}}
 
 
 def label_text(columns: list[str], name: str) -> str:

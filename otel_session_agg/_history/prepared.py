@@ -12,7 +12,7 @@ from otel_session_agg._extras import needed
 from otel_session_agg._history.breakdown import parts_of_session
 from otel_session_agg._history.columns import Table
 from otel_session_agg._history.rollup_tables import BREAKDOWN, SESSIONS, TRACES
-from otel_session_agg._history.span_tables import CALLS, SPANS, StoredSpan
+from otel_session_agg._history.span_tables import CALLS, SPANS, StoredCall, StoredSpan
 from otel_session_agg._history.tables import KEPT, SESSION_PARTS
 from otel_session_agg._model.replayed import ReplayedCall, ReplayedTrace, SessionPart
 from otel_session_agg._model.session_sums import sum_of_totals
@@ -59,7 +59,7 @@ def prepared(
     of_traces: Sequence[tuple[Table, Sequence[Any]]] = (
         (SESSION_PARTS, parts),
         (TRACES, traces),
-        (CALLS, list(calls)),
+        (CALLS, _with_traces(calls, traces)),
         (SPANS, list(spans)),
     )
     return Prepared(
@@ -72,6 +72,13 @@ def prepared(
         list(by_session),
         arrays_of_sessions(sessions, tables),
     )
+
+
+def _with_traces(
+    calls: Iterable[ReplayedCall], traces: Iterable[ReplayedTrace]
+) -> list[StoredCall]:
+    of_traces = {trace.trace_id: (trace.user_id, trace.dimensions) for trace in traces}
+    return [StoredCall(call, *of_traces.get(call.trace_id, (None, None))) for call in calls]
 
 
 def session_of(session_id: str, totals: SessionTotals) -> StoredSession:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from otel_session_agg._extras import needed
 from otel_session_agg._history.columns import naive, quoted
 from otel_session_agg._history.database import Connection
+from otel_session_agg._history.labels import note_all_labels
 from otel_session_agg._history.recounting import decoded
 from otel_session_agg._history.rollup_tables import OF_ROLLUPS, TRACES
 from otel_session_agg._history.span_tables import CALLS, SPANS
@@ -60,6 +61,8 @@ def forget_before(connection: Connection, time: datetime) -> int:
     connection.execute("DELETE FROM sessions WHERE end_time < ?", before)
     for at in range(0, len(shared), _AT_ONCE):
         _sum_up(connection, shared[at : at + _AT_ONCE])
+    if number:
+        note_all_labels(connection)
     return int(number)
 
 

@@ -3,6 +3,7 @@
 ============  ====================================================================================
 ``parts``     what one trace adds to one session, encoded; a session is what its parts add up to
 ``stale``     sessions with parts that are not in ``sessions`` yet
+``labels``    names and types of what sessions and traces are grouped by beside columns
 ``versions``  the versions that the file has had; the last one is that of the file
 ============  ====================================================================================
 """
@@ -13,24 +14,66 @@ from collections.abc import Callable, Sequence
 
 from otel_session_agg._history.columns import Column, Table, literal, quoted
 from otel_session_agg._history.database import Connection, HistoryError, transaction
+from otel_session_agg._history.labels import CREATE_LABELS, note_all_labels
+from otel_session_agg._history.span_tables import CALLS
 from otel_session_agg._history.tables import SESSION_PARTS, TABLES
 
 INTERNAL = "internal"
 """The schema with the tables that are no user's business."""
 
+_ROWS = 1_000_000
+"""Rows of a large table that are changed at once."""
+
 
 def _create(connection: Connection) -> None:
     """Create all tables."""
     for table in (*TABLES, SESSION_PARTS):
-        connection.execute(create_table(table))
-        connection.execute(f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}")
-        for column in table.columns:
-            name = f"{table.name}.{quoted(column.name)}"
-            connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
+        _create_documented(connection, table)
     connection.execute("CREATE TABLE internal.stale (session VARCHAR)")
+    connection.execute(CREATE_LABELS)
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create,)
+def _add_labels(connection: Connection) -> None:
+    """Give calls the user and the dimensions of their traces, and note all labels."""
+    if _has_column(connection, CALLS.name, "dimensions"):
+        return
+    connection.execute("ALTER TABLE calls RENAME TO calls_before")
+    _create_documented(connection, CALLS)
+    ours = {"user", "dimensions"}
+    names = [quoted(column.name) for column in CALLS.stored if column.name not in ours]
+    [(number,)] = connection.execute(
+        "SELECT coalesce(max(rowid), -1) + 1 FROM calls_before"
+    ).fetchall()
+    for first in range(0, number, _ROWS):
+        connection.execute(
+            f'INSERT INTO calls ({", ".join(names)}, "user", dimensions)'
+            f' SELECT {", ".join(f"before.{name}" for name in names)}, of."user", of.dimensions'
+            " FROM (SELECT rowid AS place, * FROM calls_before WHERE rowid >= ? AND rowid < ?)"
+            " AS before LEFT JOIN traces AS of USING (trace_id) ORDER BY place",
+            [first, first + _ROWS],
+        )
+    connection.execute("DROP TABLE calls_before")
+    connection.execute(CREATE_LABELS)
+    note_all_labels(connection)
+
+
+def _has_column(connection: Connection, table: str, name: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM information_schema.columns WHERE table_name = ? AND column_name = ?",
+        [table, name],
+    ).fetchall()
+    return bool(found)
+
+
+def _create_documented(connection: Connection, table: Table) -> None:
+    connection.execute(create_table(table))
+    connection.execute(f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}")
+    for column in table.columns:
+        name = f"{table.name}.{quoted(column.name)}"
+        connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _add_labels)
 """What makes a file of each version one of the next; the first makes one of an empty file.
 
 The first creates what is declared now: what a later one adds may be there already.

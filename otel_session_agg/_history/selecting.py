@@ -97,11 +97,13 @@ class _Query:
         return Filtered(sql, self._parameters)
 
     def _labels(self) -> list[str]:
-        found = label_names(self._connection, self._source.sql, self._objects)
+        table = self._source.labels_of
+        found = label_names(self._connection, table) if table is not None else []
         return list(dict.fromkeys([*self._selection.labels, *found]))
 
     def _label_type(self, name: str) -> ColumnType:
-        return label_type(self._connection, self._source.sql, self._objects, name)
+        table, source = self._source.labels_of or "", self._source.sql
+        return label_type(self._connection, table, source, self._objects, name)
 
     def _label_value(self, name: str) -> str:
         return label_value(self._objects, name, self._label_type(name))

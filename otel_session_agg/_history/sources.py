@@ -28,29 +28,37 @@ class Source(NamedTuple):
     """The column by which rows are sorted, with a minus before it descending."""
     ids: Sequence[str]
     """Columns that decide between equal rows."""
+    labels_of: str | None = None
+    """The table that has all labels of its rows; ``None``: they have none."""
 
-
-_OF_THEIR_TRACES = [column for column in TRACES.columns if column.name in {"user", "dimensions"}]
 
 SOURCES: Mapping[str, Source] = {
     "session": Source(
-        "main.sessions", SESSIONS.columns, figures.OF_SESSIONS, "-end_time", ["session"]
+        "main.sessions",
+        SESSIONS.columns,
+        figures.OF_SESSIONS,
+        "-end_time",
+        ["session"],
+        SESSIONS.name,
     ),
-    "trace": Source("main.traces", TRACES.columns, figures.OF_TRACES, "-end_time", ["trace_id"]),
+    "trace": Source(
+        "main.traces", TRACES.columns, figures.OF_TRACES, "-end_time", ["trace_id"], TRACES.name
+    ),
     "root": Source(
         "(SELECT * FROM main.traces WHERE root_id IS NOT NULL)",
         TRACES.columns,
         figures.OF_TRACES,
         "-end_time",
         ["trace_id"],
+        TRACES.name,
     ),
     "call": Source(
-        '(SELECT calls.*, traces."user", traces.dimensions'
-        " FROM main.calls LEFT JOIN main.traces USING (trace_id))",
-        [*CALLS.columns, *_OF_THEIR_TRACES],
+        "main.calls",
+        CALLS.columns,
         figures.OF_CALLS,
         "start_time",
         ["trace_id", "span_id"],
+        TRACES.name,
     ),
     "span": Source(
         "(SELECT *, NULL::DECIMAL(38, 12) AS cost FROM main.spans)",
@@ -129,7 +137,8 @@ def tables_of(selection: Selection) -> frozenset[str]:
     source = SOURCES.get(selection.by)
     is_split = not PARTS.keys().isdisjoint(selection.group_by)
     found = tables_named("" if source is None else source.sql)
-    return found | {BREAKDOWN.name} if is_split else found
+    labels_of = {source.labels_of} if source is not None and source.labels_of else set()
+    return found.union(labels_of, {BREAKDOWN.name} if is_split else ())
 
 
 class Result(NamedTuple):

@@ -16,9 +16,11 @@ from otel_session_agg._history.columns import (
     hex_id,
     token_columns,
 )
+from otel_session_agg._model.dimensions import DimensionValue
 from otel_session_agg._model.replayed import ReplayedCall
 from otel_session_agg._model.rollup import duration_ms
 from otel_session_agg._model.span import SpanData
+from otel_session_agg._sharing.stored_sessions import json_object
 
 _TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
 _TIME, _USD, _COUNT = ColumnType.TIME, ColumnType.USD, ColumnType.COUNT
@@ -27,46 +29,69 @@ _OBJECT = ColumnType.OBJECT
 # -- calls -----------------------------------------------------------------------------------------
 
 
-def _cost_source(call: ReplayedCall) -> str | None:
-    if call.cost_pusd is None:
+class StoredCall(NamedTuple):
+    """A call with what is known of its trace, so that no question about calls needs traces."""
+
+    call: ReplayedCall
+    user_id: str | None
+    dimensions: Mapping[str, DimensionValue] | None
+    """``None``: the trace is not known."""
+
+
+def _cost_source(row: StoredCall) -> str | None:
+    if row.call.cost_pusd is None:
         return None
-    return "recorded" if call.is_recorded else "computed"
+    return "recorded" if row.call.is_recorded else "computed"
 
 
 CALLS = Table(
     "calls",
     "what one span reports about a call, and whether it counts",
     (
-        Column("trace_id", _TEXT, "trace id", lambda row: hex_id(row.trace_id, 32)),
-        Column("span_id", _TEXT, "span id", lambda row: hex_id(row.span_id, 16)),
-        Column("session", _TEXT, "session id", attrgetter("session_id")),
-        Column("name", _TEXT, "name of the span", attrgetter("name")),
-        Column("start_time", _TIME, "start", lambda row: row.start_ns // 1000),
-        Column("end_time", _TIME, "end", lambda row: row.end_ns // 1000),
+        Column("trace_id", _TEXT, "trace id", lambda row: hex_id(row.call.trace_id, 32)),
+        Column("span_id", _TEXT, "span id", lambda row: hex_id(row.call.span_id, 16)),
+        Column("session", _TEXT, "session id", attrgetter("call.session_id")),
+        Column("name", _TEXT, "name of the span", attrgetter("call.name")),
+        Column("start_time", _TIME, "start", lambda row: row.call.start_ns // 1000),
+        Column("end_time", _TIME, "end", lambda row: row.call.end_ns // 1000),
         Column(
-            "duration", _NUMBER, "milliseconds", lambda row: duration_ms(row.start_ns, row.end_ns)
+            "duration",
+            _NUMBER,
+            "milliseconds",
+            lambda row: duration_ms(row.call.start_ns, row.call.end_ns),
         ),
-        Column("model", _TEXT, "model", attrgetter("model")),
-        Column("provider", _TEXT, "provider", attrgetter("provider")),
-        Column("agent", _TEXT, "the agent that made it", attrgetter("agent")),
-        Column("tool", _TEXT, "the tool that made it", attrgetter("tool")),
-        *token_columns("usage"),
+        Column("model", _TEXT, "model", attrgetter("call.model")),
+        Column("provider", _TEXT, "provider", attrgetter("call.provider")),
+        Column("agent", _TEXT, "the agent that made it", attrgetter("call.agent")),
+        Column("tool", _TEXT, "the tool that made it", attrgetter("call.tool")),
+        *token_columns("call.usage"),
         Column(
             "cost", _USD, "USD; unknown when it is unpriced or does not count",
-            attrgetter("cost_pusd"),
+            attrgetter("call.cost_pusd"),
         ),
         Column("cost_source", _TEXT, "computed or recorded", _cost_source),
         Column(
             "unpriced", _FLAG, "whether it cost something, but it is not known how much",
-            attrgetter("is_unpriced"),
+            attrgetter("call.is_unpriced"),
         ),
-        Column("failed", _FLAG, "whether it failed", attrgetter("failed")),
-        Column("counts", _FLAG, "whether it is in the totals", attrgetter("counts")),
+        Column("failed", _FLAG, "whether it failed", attrgetter("call.failed")),
+        Column("counts", _FLAG, "whether it is in the totals", attrgetter("call.counts")),
         Column(
-            "lost_to", _TEXT, "the span that counts instead", lambda row: hex_id(row.lost_to, 16)
+            "lost_to",
+            _TEXT,
+            "the span that counts instead",
+            lambda row: hex_id(row.call.lost_to, 16),
         ),
-        Column("rule", _TEXT, "the rule by which it does not count", attrgetter("rule")),
+        Column("rule", _TEXT, "the rule by which it does not count", attrgetter("call.rule")),
         *PERIODS,
+        Column("user", _TEXT, "user id of its trace", attrgetter("user_id")),
+        Column(
+            "dimensions",
+            _OBJECT,
+            "those of its trace, JSON",
+            lambda dimensions: None if dimensions is None else json_object(dimensions),
+            shared=attrgetter("dimensions"),
+        ),
     ),
 )  # fmt: skip
 
@@ -100,7 +125,7 @@ def _encodable(value: Any) -> Any:
 
 def _object(values: Mapping[str, Any]) -> str:
     try:
-        return _JSON.encode(dict(values))
+        return _JSON.encode(values if type(values) is dict else dict(values))
     except (ValueError, RecursionError):  # not a number, infinite, or nested too deeply
         return _JSON.encode({name: _encodable(value) for name, value in values.items()})
 
@@ -117,7 +142,7 @@ def _shown(value: object) -> str:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-_JSON = json.JSONEncoder(allow_nan=False, default=_shown, ensure_ascii=False)
+_JSON = json.JSONEncoder(allow_nan=False, default=_shown, ensure_ascii=False, check_circular=False)
 
 SPANS = Table(
     "spans",
@@ -163,7 +188,8 @@ SPANS = Table(
             "resource",
             _OBJECT,
             "attributes of its resource, JSON",
-            lambda row: _object(row.resource),
+            _object,
+            shared=attrgetter("resource"),
         ),
         *PERIODS,
     ),

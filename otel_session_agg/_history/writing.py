@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from otel_session_agg._history.columns import Table, literal, quoted
 from otel_session_agg._history.database import Connection
+from otel_session_agg._history.labels import OBJECTS, note_labels
 from otel_session_agg._history.prepared import Arrays, Prepared
 from otel_session_agg._history.rollup_tables import BREAKDOWN, SESSIONS, TRACES
 from otel_session_agg._history.span_tables import CALLS, FEEDBACK, SPANS
@@ -77,6 +78,10 @@ def _insert(
         parameters.append(list(but))
     connection.register(_GIVEN, arrays)
     connection.execute(f"INSERT INTO {table.name} ({names}) {rows}", parameters)
+    if table in (SESSIONS, TRACES):  # calls have those of their traces
+        stored = enumerate(table.stored)
+        objects = {one.name: f"c{at}::JSON" for at, one in stored if one.name in OBJECTS}
+        note_labels(connection, table.name, _GIVEN, objects)
     connection.unregister(_GIVEN)
 
 

@@ -178,7 +178,7 @@ def rows_of(
     if is_session and of_sessions:
         wanted = wanted._replace(where=[*wanted.conditions, *of_sessions])
     is_split = is_session and key in PARTS
-    is_plain = key is None or (key in scope.columns and key not in scope.joined)
+    is_plain = key is None or key in scope.columns
     if wanted.conditions or not ((is_plain and scope.is_large) or is_split):
         found = history.filtered(wanted)
         source, parameters = found.sql, list[object](found.parameters)

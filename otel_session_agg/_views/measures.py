@@ -47,8 +47,6 @@ class Scope(NamedTuple):
     """Which of its rows there are."""
     columns: tuple[str, ...] = ()
     """Columns that are keys of groups."""
-    joined: tuple[str, ...] = ()
-    """Those of them that are in another table."""
     has_dimensions: bool = True
     """Whether its rows have dimensions, and so a user."""
     is_large: bool = False
@@ -121,7 +119,6 @@ SCOPES: Mapping[str, Scope] = MappingProxyType(
             },
             rows="counts",
             columns=("model", "provider", "agent", "tool", "name", "user"),
-            joined=("user",),
             is_large=True,
         ),
         "events": Scope(

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from otel_session_agg._history.history import History
+from otel_session_agg._history.labels import note_all_labels
 
 from ._workload import say
 
@@ -24,10 +25,16 @@ _AT_ONCE = 50_000
 """Sessions that are made at once: a million rows of calls."""
 _END = "TIMESTAMP '2026-11-27 00:00:00'"
 
+_NUMBER = "substr(session, 6)::BIGINT"
+_USER = f"'user-' || hash({_NUMBER}) % 5000"
+_DIMENSIONS = (
+    f"json_object('service.name', 'shop-' || {_NUMBER} % 3, 'service.version', '1.' || {_NUMBER} * 4 // $3,"
+    f" 'deployment.environment.name', ['production', 'staging'][{_NUMBER} % 10 // 9 + 1])"
+)
 _CALLS = f"""
 INSERT INTO calls (trace_id, span_id, session, name, start_time, end_time, duration, model, provider, agent, tool, tokens,
                    prompt_tokens, completion_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost, cost_source,
-                   unpriced, failed, counts, lost_to, rule)
+                   unpriced, failed, counts, lost_to, rule, "user", dimensions)
 WITH numbers AS (
     SELECT i, i // {CALLS} AS s, i % {CALLS} AS c, hash(i) AS h, hash(i // {CALLS}, 7) AS hs
     FROM range($1::BIGINT * {CALLS}, $2::BIGINT * {CALLS}) AS made(i)
@@ -53,7 +60,8 @@ SELECT format('{{:032x}}', s * 2 + c // 10 + 1), format('{{:016x}}', i + 1), 'ch
             THEN (input * [0.15, 2.5, 3.0, 0.3][m + 1] + output * [0.6, 10, 15, 2.5][m + 1])::DECIMAL(18, 6) / 1000000 END,
        CASE WHEN NOT repeats AND m < 4 THEN 'computed' END, NOT repeats AND m = 4,
        u < CASE WHEN s % 3 = 2 THEN 0.02 ELSE 0.004 END, NOT repeats,
-       CASE WHEN repeats THEN format('{{:016x}}', i) END, CASE WHEN repeats THEN 'layer' END
+       CASE WHEN repeats THEN format('{{:016x}}', i) END, CASE WHEN repeats THEN 'layer' END,
+       {_USER.replace(_NUMBER, "s")}, {_DIMENSIONS.replace(_NUMBER, "s")}
 FROM sized
 """
 
@@ -67,12 +75,6 @@ _SUMS = """
     list_sort(list(DISTINCT model)) AS models, min(start_time) AS start_time, max(end_time) AS end_time,
     sum(duration) FILTER (counts) AS model_duration, count(*) * 40.0 AS tool_duration
 """
-_NUMBER = "substr(session, 6)::BIGINT"
-_USER = f"'user-' || hash({_NUMBER}) % 5000"
-_DIMENSIONS = (
-    f"json_object('service.name', 'shop-' || {_NUMBER} % 3, 'service.version', '1.' || {_NUMBER} * 4 // $3,"
-    f" 'deployment.environment.name', ['production', 'staging'][{_NUMBER} % 10 // 9 + 1])"
-)
 _SAME = (
     "cost, cost_source, unpriced, tokens, prompt_tokens, completion_tokens, cache_read_tokens, cache_write_tokens,"
     " reasoning_tokens, events, model_events, tool_events, errors, feedback, models, start_time, end_time, model_duration,"
@@ -132,6 +134,7 @@ def make(path: Path, sessions: int, days: int = 60) -> None:
                 connection.execute(_BREAKDOWN.format(kind=kind))
             connection.execute(_TOOLS)
         connection.execute("DROP TABLE made_calls")
+        note_all_labels(connection)
         connection.execute("CHECKPOINT")
 
 

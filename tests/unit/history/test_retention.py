@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
+from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.history import History
 from otel_session_agg._history.retention import _sum_up
 from otel_session_agg._history.rollup_tables import OF_ROLLUPS
+from otel_session_agg._history.sources import Selection
 from otel_session_agg._history.tables import TABLES
 from tests.support.histories import one_trace
 from tests.support.offline import EPOCH_NS, call, counted, stored_span
@@ -30,6 +34,18 @@ class TestForgetBefore:
             assert 2 == history.forget_before(_AT + timedelta(days=9))
             for table in TABLES:
                 assert [(0,)] == history.rows(f"SELECT count(*) FROM {table.name}")  # noqa: S608
+
+    def test_labels(self) -> None:
+        """The labels of sessions that are gone cannot be named any more, nor decide what type others have."""
+        with History() as history:
+            history.add(*one_trace(1, "old", metadata={"score": "high", "gone": 1}, dimensions={"tenant": "a"}))
+            history.add(*one_trace(2, "new", hours=40, metadata={"score": 10}))
+            assert 1 == history.forget_before(_AT)
+            assert [("sessions", "score", "UBIGINT")] == history.rows("SELECT * FROM internal.labels")
+            assert ["new"] == [row[0] for row in history.select(Selection(where="score > 9")).rows]
+            for by, name in (("session", "gone"), ("trace", "tenant"), ("call", "tenant")):
+                with pytest.raises(HistoryError, match=f"there is no column '{name}'"):
+                    history.select(Selection(by, where=f"{name} = 1"))
 
     def test_shared_trace(self) -> None:
         """A trace stays as long as one of its sessions does, and calls as long as theirs: both add up to the same."""

@@ -1,0 +1,76 @@
+"""Labels have the type of the values that are there, and questions about calls have what their traces state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otel_session_agg._history.history import History
+from otel_session_agg._history.sources import Selection
+from tests.support.histories import kept, many, one_trace
+
+
+class TestTypes:
+    """``label_type``."""
+
+    @pytest.mark.parametrize(
+        ("before", "after", "where", "found"),
+        [
+            ("high", 10, "score > 9", {"s"}),
+            (True, 10, "score > 9", {"s"}),
+            (10, "9", "score > 10", {"s"}),
+            (1, 2.5, "score > 10", set()),
+            (2.5, 10, "score > 9.5", {"s"}),
+        ],
+    )
+    def test_replaced(self, before: str | int, after: str | int, where: str, found: set[str]) -> None:
+        """What was replaced has no part in it."""
+        with History() as history:
+            for score in (before, after):
+                history.add(*one_trace(1, "s", metadata={"score": score}))
+                history.recount()
+            assert found == {row[0] for row in history.select(Selection(where=where)).rows}
+
+    def test_mixed(self) -> None:
+        """Numbers beside texts are texts, whichever came first."""
+        orders: list[list[str | int]] = [[9, "x"], ["x", 9]]
+        for values in orders:
+            with History() as history:
+                for number, score in enumerate(values):
+                    history.add(*one_trace(number, f"s{number}", metadata={"score": score}))
+                rows = history.select(Selection(where="score > 10", columns=["score"])).rows
+                assert {("9",), ("x",)} == set(rows)
+
+    def test_odd_names(self) -> None:
+        """Any name can be one, and values of any type."""
+        names: dict[str, str | bool | int | float] = {"a~b/c": 1, "$.x": 2.5, "": True, "*": "x", 'q"\\': 4, "0": 5}
+        with History() as history:
+            history.add(*one_trace(1, "s", metadata=names))
+            found = dict(history.rows("SELECT name, value_type FROM internal.labels"))
+        numbers = {'q"\\': "UBIGINT", "0": "UBIGINT", "a~b/c": "UBIGINT", "$.x": "DOUBLE"}
+        assert {**numbers, "": "BOOLEAN", "*": "VARCHAR"} == found
+
+
+class TestCalls:
+    """Calls have the user and the dimensions of their traces."""
+
+    def test_same_as_traces(self, tmp_path: Path) -> None:
+        """They are the same, also when a trace is replaced."""
+        sql = (
+            "SELECT count(*) FROM calls JOIN traces USING (trace_id) WHERE calls.user IS NOT DISTINCT FROM traces.user"
+            " AND calls.dimensions IS NOT DISTINCT FROM traces.dimensions"
+        )
+        with kept(tmp_path / "h", many(30, 7), one_trace(5, "session-5", user="new", dimensions={"tier": "gold"})) as history:
+            assert history.rows("SELECT count(*) FROM calls") == history.rows(sql)
+            rows = history.select(Selection("call", where="tier = gold", columns=["user"])).rows
+            assert [("new",)] * 2 == list(rows)
+
+    def test_without_traces(self, tmp_path: Path) -> None:
+        """No question about them reads traces."""
+        with kept(tmp_path / "h", many(30, 7)) as history:
+            wanted = Selection("call", where="user = ada and service.name = shop-0", group_by=["user", "tier"])
+            expected = list(history.select(wanted).rows)
+            history._writer().execute("DELETE FROM traces")
+            assert expected
+            assert expected == list(history.select(wanted).rows)
