@@ -102,6 +102,7 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
         "y": places,
         "marker": {"color": [colors[row.name] for row in rows]},
         "text": [money(row.cost) for row in rows],
+        "textangle": 0,
         "textposition": ["auto" if row.cost else "outside" for row in rows],
         "customdata": [[label(row.name, 120), row.sessions, row.calls, row.tokens, row.unpriced]
                        for row in rows],

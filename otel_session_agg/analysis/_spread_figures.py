@@ -33,6 +33,8 @@ _TICKS: Mapping[str, Mapping[str, str]] = {
     "tokens": {"tickformat": "~s"},
     "s": {"tickformat": ",~g", "ticksuffix": " s"},
 }
+_LINE = 16
+"""Pixels of a line of text."""
 _LARGEST = 16
 """Pixels of the cell with most sessions."""
 
@@ -72,8 +74,9 @@ def distribution_figure(found: Distribution) -> Figure:
             {
                 "x": log10(value), "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left",
                 "text": f" {name}", "showarrow": False, "font": {"color": color("bad")},
+                "yshift": -_LINE * at,  # both may be at the same place
             }
-            for name, value in marks
+            for at, (name, value) in enumerate(marks)
         ],
     )  # fmt: skip
 

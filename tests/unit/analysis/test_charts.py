@@ -147,8 +147,13 @@ class TestDistribution:
         ]
 
     def test_one_value(self, tables: Tables) -> None:
-        """Sessions that are all alike have one bin."""
-        assert [3] == list(frames.distribution(tables([one(name, "0.5") for name in "abc"]))["sessions"])
+        """Sessions that are all alike have one bin; median and percentile, which are the same, are named one below the other."""
+        history = tables([one(name, "0.5") for name in "abc"])
+        assert [3] == list(frames.distribution(history)["sessions"])
+        names = analysis.distribution(history).layout.annotations
+        assert [" median", " p95"] == [name.text for name in names]
+        assert names[0].x == names[1].x
+        assert names[0].yshift > names[1].yshift + 10
 
     def test_nothing_known(self, tables: Tables) -> None:
         """Without a known cost there is nothing to show, and no error."""
