@@ -21,7 +21,7 @@ from opentelemetry.context import (
 
 from otel_session_agg import attributes as n
 from otel_session_agg._spans.received import is_copied_session, starting_attributes
-from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, plain, text
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, encodable, plain, text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
@@ -77,7 +77,7 @@ use = _Use()
 
 
 def given_id(value: object) -> str | None:
-    """Return an id of the application as it will be read from spans; ``None`` for a blank one.
+    """Return an id of the application as spans can carry it; ``None`` for a blank one.
 
     Raises:
         ValueError: it is longer than what is read from spans.
@@ -85,7 +85,7 @@ def given_id(value: object) -> str | None:
     """
     if value is None:
         return None
-    shown = plain(value if isinstance(value, str) else str(value))
+    shown = encodable(plain(value if isinstance(value, str) else str(value)))
     if len(shown) > MAX_TEXT_CHARS:
         message = f"an id of {len(shown)} characters is not allowed: use at most {MAX_TEXT_CHARS}"
         raise ValueError(message)

@@ -26,7 +26,7 @@ from otel_session_agg._api.context import (
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_totals import MAX_LABELS
 from otel_session_agg._reasons import END_ON_EXIT, END_SESSION
-from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, MAX_WHOLE, plain
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, MAX_WHOLE, encodable, plain
 
 __all__ = ["end_session", "session"]
 
@@ -258,7 +258,7 @@ def _checked(
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
         raise ValueError(message)
     return {
-        plain(name): plain(value) if isinstance(value, str) else value
+        encodable(plain(name)): encodable(plain(value)) if isinstance(value, str) else value
         for name, value in metadata.items()
     }
 

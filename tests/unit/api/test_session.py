@@ -552,6 +552,15 @@ class TestMetadata:
         with pytest.raises(ValueError, match="65 names of metadata are not allowed: use at most 64"):
             session("s", metadata={f"n{index}": 1 for index in range(MAX_LABELS + 1)})
 
+    def test_not_encodable(self, app: App) -> None:
+        """Halves of surrogate pairs, which JSON of a caller can hold and no exporter can write, are replaced."""
+        with session("\ud800s", user_id="\ud800u", metadata={"\ud800n": "\ud800v"}) as chat:
+            app.tracer.start_span("span").end()
+        assert "?s" == chat.session_id
+        app.flush()
+        stated = {"session.id": "?s", "user.id": "?u", "metadata.?n": "?v"}
+        assert stated.items() <= dict(app.exporter.spans[0].attributes or {}).items()
+
     def test_copied(self, app: App) -> None:
         """What is done to the mapping afterwards changes nothing."""
         metadata: dict[str, Any] = {"plan": "pro"}
