@@ -6,19 +6,22 @@ same.  Their values have the type that they were stated with, as far as all of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from otel_session_agg._history.columns import ColumnType, literal
 from otel_session_agg._history.database import Connection
 from otel_session_agg._history.rollup_tables import SESSIONS, TRACES
+from otel_session_agg._untrusted.json_text import loaded
 from otel_session_agg.attributes import METADATA_PREFIX
 
 OBJECTS = ("dimensions", "metadata")
 """The columns that have labels; of a name in both, the first one counts."""
 
 _WHOLE = frozenset({"BIGINT", "UBIGINT", "HUGEINT"})
-_TYPES = frozenset({*_WHOLE, "DOUBLE", "BOOLEAN", "VARCHAR", "NULL"})
-"""Types of values as DuckDB names them in JSON; all others are read as a text."""
+_PLAIN = {float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR", type(None): "NULL"}
+_TYPES = _WHOLE.union(_PLAIN.values())
+"""Types of values as DuckDB names them in JSON."""
+_MAX_INT, _MANY_DIGITS = 2**63 - 1, "many digits"
 
 CREATE_LABELS = """
 CREATE TABLE internal.labels (table_name VARCHAR, name VARCHAR, value_type VARCHAR)
@@ -36,28 +39,44 @@ EXCEPT SELECT * FROM internal.labels
 """
 
 
-def note_labels(connection: Connection, table: str, rows: str, columns: Mapping[str, str]) -> None:
+def note_labels(connection: Connection, table: str, objects: Iterable[str]) -> None:
     """Note the labels of some rows.
 
     Args:
         connection: Is in a transaction that writes.
         table: The name of the table that they are rows of.
-        rows: What to select from.
-        columns: The expressions for columns of the table, by name.
+        objects: What they have in columns with labels, in JSON.
 
     """
-    for name in OBJECTS:
-        if name in columns:
-            given = {"table": literal(table), "rows": rows, "column": f"({columns[name]})"}
-            connection.execute(_NOTE.format(**given))
+    found = {(table, name, _type_of(value)) for text in objects for name, value in _read(text)}
+    new = found.difference(connection.execute("SELECT * FROM internal.labels").fetchall())
+    if new:
+        connection.executemany("INSERT INTO internal.labels VALUES (?, ?, ?)", sorted(new))
+
+
+def _read(text: str) -> Iterable[tuple[str, object]]:
+    try:
+        value = loaded(text)
+    except ValueError:
+        return ()
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _type_of(value: object) -> str:
+    """Return the type of a value as DuckDB names it in JSON, where it is a plain one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _MANY_DIGITS if abs(value) > _MAX_INT else "UBIGINT" if value >= 0 else "BIGINT"
+    return _PLAIN.get(type(value), "JSON")
 
 
 def note_all_labels(connection: Connection) -> None:
     """Note the labels that there are, and no others."""
     connection.execute("DELETE FROM internal.labels")
     for table in (SESSIONS, TRACES):
-        objects = {name: name for name in OBJECTS if name in table.by_name}
-        note_labels(connection, table.name, f"main.{table.name}", objects)
+        for name in OBJECTS:
+            if name in table.by_name:
+                given = {"table": literal(table.name), "rows": table.name, "column": name}
+                connection.execute(_NOTE.format(**given))
 
 
 def label_names(connection: Connection, table: str) -> list[str]:
@@ -73,14 +92,15 @@ def label_type(
 ) -> ColumnType:
     """Return the type of all values of a label: a number, a flag, or else a text.
 
-    Rows that are gone may have had others: where several are noted, it is looked at all rows.
+    Rows that are gone may have had others: where several are noted, or one that is not plain, it is
+    looked at all rows.
     """
     key = name.removeprefix(METADATA_PREFIX)
     rows = connection.execute(
         "SELECT value_type FROM internal.labels WHERE table_name = ? AND name = ?", [table, key]
     ).fetchall()
-    found = {kind if kind in _TYPES else "VARCHAR" for (kind,) in rows} - {"NULL"}
-    if len(found) > 1 and not found <= _WHOLE:
+    found = {kind for (kind,) in rows} - {"NULL"}
+    if not found <= _TYPES or (len(found) > 1 and not found <= _WHOLE):
         found = _types_in_rows(connection, source, columns, name)
     if found and found <= _WHOLE:
         return ColumnType.COUNT

@@ -79,9 +79,9 @@ def _insert(
     connection.register(_GIVEN, arrays)
     connection.execute(f"INSERT INTO {table.name} ({names}) {rows}", parameters)
     if table in (SESSIONS, TRACES):  # calls have those of their traces
-        stored = enumerate(table.stored)
-        objects = {one.name: f"c{at}::JSON" for at, one in stored if one.name in OBJECTS}
-        note_labels(connection, table.name, _GIVEN, objects)
+        places = (at for at, one in enumerate(table.stored) if one.name in OBJECTS)
+        texts = {text for at in places for text in arrays[f"c{at}"].tolist() if text is not None}
+        note_labels(connection, table.name, texts)
     connection.unregister(_GIVEN)
 
 

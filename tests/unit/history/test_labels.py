@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from otel_session_agg._history.history import History
+from otel_session_agg._history.labels import note_all_labels
 from otel_session_agg._history.sources import Selection
 from tests.support.histories import kept, many, one_trace
 
@@ -50,6 +51,16 @@ class TestTypes:
             found = dict(history.rows("SELECT name, value_type FROM internal.labels"))
         numbers = {'q"\\': "UBIGINT", "0": "UBIGINT", "a~b/c": "UBIGINT", "$.x": "DOUBLE"}
         assert {**numbers, "": "BOOLEAN", "*": "VARCHAR"} == found
+
+    def test_found_again(self) -> None:
+        """What is noted row by row is what is found in all rows at once."""
+        values: list[str | bool | int | float] = ["x", True, 7, -7, 2.5, 2**63 - 1, -(2**63) + 1]
+        with History() as history:
+            for number, value in enumerate(values):
+                history.add(*one_trace(number, f"s{number}", metadata={f"m{number}": value}, dimensions={"tier": value}))
+            noted = history.rows("SELECT * FROM internal.labels ORDER BY ALL")
+            note_all_labels(history._writer())
+            assert noted == history.rows("SELECT * FROM internal.labels ORDER BY ALL")
 
 
 class TestCalls:
