@@ -7,7 +7,8 @@ How it works
 * What `append` has written survives the end of this process at once, and a loss of power when
   `sync` was called after it.
 * `release` says up to which request all is counted; files that have nothing later are deleted.
-* `set_aside` moves one request into a folder of its own, where it stays: it is not counted.
+* `set_aside` moves one request into a folder of its own, where it stays, and is not counted, until
+  there are too many of them: then those leave that were set aside first.
 * What a crash has left half written at the end of a file is not read, and was not acknowledged.
 
 Requests may have prompts in them: only the owner of the files may read them.
@@ -20,7 +21,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from itertools import count
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -43,6 +44,10 @@ _HEAD = struct.Struct("<QII")
 """Number, size and checksum of a request."""
 _MAX_BYTES = 1 << 30
 """No request is that large: what says so is damaged."""
+
+_MAX_DIGITS = 19
+_MAX_ASIDE, _MAX_ASIDE_BYTES = 100, 256 * 1024 * 1024
+"""Requests that are kept aside, and their bytes: enough to find out what they have in common."""
 
 
 class Place(NamedTuple):
@@ -79,11 +84,12 @@ class Journal:
         """Bytes of requests that are not released."""
         self._folder_aside = folder.with_name(f"{folder.name}.aside")
         self.aside: list[Path] = []
-        """Requests that were set aside, by this process or an earlier one, as files."""
+        """Requests that were set aside, by this process or an earlier one, as files; the last one
+        is at the end."""
         self._files: deque[Path] = deque()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.aside += sorted(self._folder_aside.glob("*"))
+            self.aside += sorted(self._folder_aside.glob("request-*"), key=_number_of)
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
                 self._recover(path)
         except OSError as error:
@@ -235,13 +241,21 @@ class Journal:
             self.places.remove(place)
             self.num_bytes -= place.size
             self.aside.append(path)
+            self._bound_aside()
             return path
+
+    def _bound_aside(self) -> None:
+        """Delete what was set aside first, of too much; the last one stays."""
+        sizes = [path.stat().st_size if path.exists() else 0 for path in self.aside]
+        while len(sizes) > 1 and (len(sizes) > _MAX_ASIDE or sum(sizes) > _MAX_ASIDE_BYTES):
+            sizes.pop(0)
+            with suppress(OSError):
+                self.aside.pop(0).unlink()
 
     def _write_aside(self, content: bytes) -> Path:
         self._folder_aside.mkdir(mode=0o700, exist_ok=True)
         ending = ".json" if is_json(content.lstrip()[:1]) else ".pb"
-        names = {path.stem for path in self._folder_aside.iterdir()}
-        number = next(at for at in count(1) if f"request-{at}" not in names)
+        number = max(map(_number_of, self._folder_aside.iterdir()), default=0) + 1
         path = self._folder_aside / f"request-{number}{ending}"
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -278,3 +292,9 @@ class Journal:
                 while self._files:
                     self._files.popleft().unlink(missing_ok=True)
                 self._folder.rmdir()
+
+
+def _number_of(path: Path) -> int:
+    """Return the number of a request that was set aside; 0: it is another file."""
+    _, _, digits = path.stem.partition("request-")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else 0

@@ -52,7 +52,7 @@ class Status(NamedTuple):
     last_fault: str | None
     """What was wrong last."""
     requests_aside: int
-    """Those that ended the process that counts each time, and so are not counted."""
+    """Those that ended the process that counts each time, and so are not counted; the last ones."""
     last_aside: str | None
     """The file with the last of them; the others are beside it."""
     history_bytes: int

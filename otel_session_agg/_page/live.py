@@ -16,7 +16,7 @@ from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import View
-from otel_session_agg._untrusted.formatting import duration, short, usd
+from otel_session_agg._untrusted.formatting import counted, duration, short, usd
 from otel_session_agg._views import address
 from otel_session_agg._views.budgets import share_text, tone_of, used_by
 from otel_session_agg._views.live import Running, Status, ended_last, running
@@ -72,6 +72,7 @@ def _shown(state: address.State, services: Services) -> list[Any]:
     fault = status.fault if status is not None else None
     return [
         message("Something is wrong", fault, "bad") if fault else None,
+        _aside(status),
         html.Div([card(one) for one in _cards(open_ones, status)], className="cards"),
         panel(
             "Running sessions",
@@ -86,6 +87,17 @@ def _shown(state: address.State, services: Services) -> list[Any]:
         if ended
         else None,
     ]
+
+
+def _aside(status: Status | None) -> Any:
+    """Return what is said of requests that are not counted."""
+    if status is None or not status.requests_aside:
+        return None
+    said = (
+        f"{counted(status.requests_aside, 'request')} ended the process that counts each time, and"
+        f" so were set aside and are not counted; the last one is {short(status.last_aside or '')}"
+    )
+    return message("Requests are set aside", said, "bad")
 
 
 def _nothing(services: Services) -> str:

@@ -30,6 +30,14 @@ class Status(Protocol):
         """What is accepted and not yet counted."""
 
     @property
+    def requests_aside(self) -> int:
+        """Requests that end the process that counts, and so are not counted."""
+
+    @property
+    def last_aside(self) -> str | None:
+        """The file with the last of them."""
+
+    @property
     def fault(self) -> str | None:
         """What is wrong; ``None``: nothing is."""
 

@@ -71,6 +71,29 @@ class TestKept:
         again.append(b"more")
         assert "request-3.pb" == again.set_aside(again.last).name
 
+    @pytest.mark.parametrize(("most", "most_bytes"), [(3, 10**6), (100, 24)])
+    def test_too_many_aside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, most_bytes: int) -> None:
+        """Of too many, or too large ones, those leave that were set aside first, also over a restart; their numbers go on."""
+        monkeypatch.setattr(module, "_MAX_ASIDE", most)
+        monkeypatch.setattr(module, "_MAX_ASIDE_BYTES", most_bytes)
+        for _ in range(6):
+            journal = Journal(tmp_path / "j")
+            for _ in range(2):
+                journal.append(b"8 bytes.")
+                last = journal.set_aside(journal.last)
+            journal.close()
+        assert ["request-10.pb", "request-11.pb", "request-12.pb"] == [path.name for path in journal.aside]
+        assert set(journal.aside) == set((tmp_path / "j.aside").iterdir())
+        assert last == journal.aside[-1]
+
+    def test_one_too_large_aside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The last one stays, however large it is."""
+        monkeypatch.setattr(module, "_MAX_ASIDE_BYTES", 1)
+        journal = Journal(tmp_path / "j")
+        for number in (1, 2):
+            journal.append(b"8 bytes.")
+            assert [f"request-{number}.pb"] == [journal.set_aside(number).name] == [path.name for path in journal.aside]
+
     def test_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file all of which is counted is deleted soon, though it is small."""
         monkeypatch.setattr(module, "_FILE_SECONDS", -1.0)

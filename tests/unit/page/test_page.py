@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from io import StringIO
-from typing import Any
+from itertools import repeat
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -32,6 +34,7 @@ from otel_session_agg._page.views import views
 from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
+from otel_session_agg._views.live import Status
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
 
 OURS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
@@ -276,6 +279,18 @@ class TestRunning:
             for one, said in ((session, "running"), (other, "ended")):
                 shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
                 assert f'"{said}"' in _json(shown)
+
+
+class TestAside:
+    """Requests that are not counted."""
+
+    def test_said(self, services: Services) -> None:
+        """The view of what runs says how many there are, and where the last one is."""
+        known = {"backlog_bytes": 0, "spans_counted": 1, "spans_per_second": 1.0, "fault": None}
+        for number, last in ((2, "/tmp/h.requests.aside/request-2.pb"), (0, None)):  # noqa: S108 -- a name
+            status = cast("Status", SimpleNamespace(**known, requests_aside=number, last_aside=last))
+            shown = _json(views()["live"].layout(parse("/live", ""), replace(services, status=repeat(status).__next__)))
+            assert bool(number) == ("2 requests ended the process" in shown) == ("request-2.pb" in shown)
 
 
 class TestNothing:
