@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg._cli.app import main
+from otel_session_agg._cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,5 @@
 """The command line and the demo."""
 
-from otel_session_agg._cli.app import main
+from otel_session_agg._cli.entry import main
 
 __all__ = ["main"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from otel_session_agg._cli import options as o
 from otel_session_agg._cli.demo_command import add_demo
 from otel_session_agg._cli.help_texts import DOCTOR_HELP, SESSIONS_HELP
+from otel_session_agg._cli.interrupts import INTERRUPTED, interruptible
 from otel_session_agg._cli.offline_commands import add_offline_commands
 from otel_session_agg._cli.prices import show_price
 from otel_session_agg._cli.sessions import Output, list_sessions, show_session, store_url
@@ -37,7 +38,7 @@ _OTEL_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 
 
 def main() -> None:
-    """Run the command line; the entry point of the ``otel-session-agg`` script."""
+    """Run the command line."""
     try:
         app = _app()
     except ModuleNotFoundError as error:
@@ -71,6 +72,7 @@ def _app() -> typer.Typer:
         ),
     ) -> None:
         del version  # its callback has done the work
+        interruptible()
 
     add_demo(app, _attempted, _demo)
     _add_session_commands(app)
@@ -84,6 +86,9 @@ def _attempted(command: Callable[[], int]) -> int:
     """Call a command; return its exit code, or print what it raised."""
     try:
         return command()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
     except SessionAggError as error:
         return _fail(str(error))
     except OSError as error:

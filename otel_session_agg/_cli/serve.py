@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from otel_session_agg._cli.interrupts import ended_at_once
 from otel_session_agg._cli.progress import shown_progress
 from otel_session_agg._cli.replay import DONE, FAILED, INTERRUPTED, print_notes, say
 from otel_session_agg._exceptions import SettingsError
@@ -87,9 +88,13 @@ def run_serve(given: Given, meanwhile: Meanwhile = nullcontext) -> int:
             cannot be used.
 
     """
-    for library in _LIBRARIES:
-        needed(library, "serve")
-    from otel_session_agg._serve.serving import Serving  # noqa: PLC0415 -- needs an extra
+    with ended_at_once():
+        for library in _LIBRARIES:
+            needed(library, "serve")
+        from otel_session_agg._alerts import engine, rules_file  # noqa: F401, PLC0415 -- of extras
+        from otel_session_agg._live import counter  # noqa: F401, PLC0415
+        from otel_session_agg._page import page  # noqa: F401, PLC0415
+        from otel_session_agg._serve.serving import Serving  # noqa: PLC0415
 
     places, stopped = places_of(given), _Stopped()
     with ExitStack() as stack:

@@ -60,6 +60,24 @@ with SharedHistory() as history, LiveCounter(history, Options()) as counter:
 """Counts until Ctrl-C, which it takes at any time."""
 
 
+_INTERRUPTED_AT = """
+import os, signal, sys
+import otel_session_agg
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder())
+from otel_session_agg._cli import main
+main()
+"""
+"""Gets Ctrl-C when it begins to import a module."""
+
+
 class Program:
     """A server that runs."""
 
@@ -299,6 +317,19 @@ class TestEnds:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait(SECONDS)
         assert "Traceback" not in (tmp_path / "said").read_text()
+
+    @pytest.mark.parametrize(
+        "module",
+        [
+            f"otel_session_agg._{name}"
+            for name in ("cli.app", "cli.serve_command", "alerts.engine", "live.counter", "page.page", "serve.serving")
+        ]
+        + ["typer", "duckdb", "fastapi"],
+    )
+    def test_while_it_starts(self, module: str) -> None:
+        """Ctrl-C while something is imported ends it with a line and the exit code for that, and no traceback."""
+        done = ran(sys.executable, "-c", _INTERRUPTED_AT, module, *command()[3:])
+        assert (130, "interrupted\n", "") == (done.returncode, done.stderr, done.stdout)
 
     def test_files(self, tmp_path: Path) -> None:
         """Files are counted first."""
