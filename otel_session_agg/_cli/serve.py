@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_network
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class Given:
     token: str | None = None
     ingest_token: str | None = None
     names: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     certfile: str | None = None
     keyfile: str | None = None
     alerts: str | None = None
@@ -158,6 +160,8 @@ def places_of(given: Given) -> Places:
         if one is not None and not (one.isascii() and one.isprintable() and " " not in one):
             message = "a token is of ASCII letters, digits and signs, without blanks"
             raise SettingsError(message)
+    for one in given.proxies:
+        _check_network(one)
     certificate = None
     if given.certfile is not None:
         _check_certificate(given.certfile, given.keyfile)
@@ -172,8 +176,17 @@ def places_of(given: Given) -> Places:
         token,
         ingest_token,
         given.names,
+        given.proxies,
         certificate,
     )
+
+
+def _check_network(text: str) -> None:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        message = f"{printable(text)} is no address or network, such as 127.0.0.1 or 10.0.0.0/8"
+        raise SettingsError(message) from None
 
 
 def _check_certificate(certfile: str, keyfile: str | None) -> None:

@@ -23,6 +23,10 @@ _TOKEN = (
     " where others can reach the page."
 )
 _INGEST_TOKEN = f"Ask exporters for this. Default: the variable {INGEST_TOKEN_VARIABLE}."
+_PROXIES = (
+    "Trust X-Forwarded-For and X-Forwarded-Proto of requests from this address or network, that of"
+    " a proxy; may be repeated. Default: of none."
+)
 _NAME = "A name by which a proxy calls the page; may be repeated."
 
 
@@ -43,6 +47,7 @@ def add_serve(app: typer.Typer, attempt: Attempt) -> None:
         token: str | None = option(None, metavar="TEXT", text=_TOKEN),
         ingest_token: str | None = option(None, metavar="TEXT", text=_INGEST_TOKEN),
         allow_name: list[str] = option([], metavar="NAME", text=_NAME),  # noqa: B008
+        forwarded_allow_ips: list[str] = option([], metavar="IP", text=_PROXIES),  # noqa: B008
         certfile: str | None = option(None, metavar="FILE", text="Certificate for TLS, PEM."),
         keyfile: str | None = option(None, metavar="FILE", text="Its key."),
         alerts: str | None = option(None, metavar="FILE", text="Rules that notify, YAML."),
@@ -60,6 +65,7 @@ def add_serve(app: typer.Typer, attempt: Attempt) -> None:
             token=token,
             ingest_token=ingest_token,
             names=tuple(allow_name),
+            proxies=tuple(forwarded_allow_ips),
             certfile=certfile,
             keyfile=keyfile,
             alerts=alerts,

@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["App", "Header", "Message", "Receive", "Scope", "Send", "client_of", "header", "respond"]
 
+_MAX_ADDRESS = 64
+"""Characters; those of an address of IPv6 with its zone are fewer."""
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,9 +24,9 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def client_of(scope: Scope) -> str:
-    """Return the address of the client, without its port."""
+    """Return the address of the client, without its port; a proxy may have stated it."""
     client = scope.get("client")
-    return str(client[0]) if client else ""
+    return str(client[0])[:_MAX_ADDRESS] if client else ""
 
 
 async def respond(

@@ -29,6 +29,8 @@ class Places:
     """What the receiver asks for."""
     names: tuple[str, ...] = ()
     """Further names of a server on loopback, as behind a proxy."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies, which say for whom they ask, and by which scheme."""
     certificate: Certificate | None = None
     """``None``: no TLS."""
 

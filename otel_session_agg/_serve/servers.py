@@ -76,8 +76,13 @@ class Servers:
     decides what a signal means.
     """
 
-    def __init__(self, listeners: Sequence[Listener], certificate: Certificate | None) -> None:
-        self._servers = [_server(listener, certificate) for listener in listeners]
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        certificate: Certificate | None,
+        proxies: Sequence[str] = (),
+    ) -> None:
+        self._servers = [_server(listener, certificate, proxies) for listener in listeners]
         self._sockets = [listener.socket for listener in listeners]
         self._thread = threading.Thread(target=self._run, name="otel-session-agg-server")
         self._ended = threading.Event()
@@ -131,18 +136,18 @@ class Servers:
 _POLL_SECONDS = 0.01
 
 
-def _server(listener: Listener, certificate: Certificate | None) -> Any:
+def _server(listener: Listener, certificate: Certificate | None, proxies: Sequence[str]) -> Any:
     uvicorn: Any = needed("uvicorn", "serve")
     connections = Connections(listener.limits)
     config = uvicorn.Config(
-        connections.watched(listener.app),
+        connections.watched(_behind(proxies, listener.app)),
         http=connections.protocol,
         ws="none",
         lifespan="off",
         loop="asyncio",
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=False,  # they would hide the connection: see `_behind`
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(_STOP_SECONDS),
@@ -150,3 +155,15 @@ def _server(listener: Listener, certificate: Certificate | None) -> Any:
         ssl_keyfile=None if certificate is None else certificate.keyfile,
     )
     return uvicorn.Server(config)
+
+
+def _behind(proxies: Sequence[str], app: App) -> App:
+    """Return an application that takes from requests of proxies for whom they are.
+
+    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of anybody else mean nothing.
+    """
+    if not proxies:
+        return app
+    headers: Any = needed("uvicorn.middleware.proxy_headers", "serve")
+    behind: App = headers.ProxyHeadersMiddleware(app, trusted_hosts=list(proxies))
+    return behind

@@ -103,6 +103,7 @@ class Serving:
                 Listener(receiver.app, self._otlp, limits),
             ],
             places.certificate,
+            places.proxies,
         )
         self._servers.start()
 

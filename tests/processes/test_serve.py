@@ -362,6 +362,8 @@ class TestRefuses:
         (tmp_path / "x.pem").write_text("no certificate")
         code, said = self.failed("--certfile", str(tmp_path / "x.pem"))
         assert (1, True) == (code, "the certificate cannot be used" in said)
+        code, said = self.failed("--forwarded-allow-ips", "*")
+        assert (1, True) == (code, "* is no address or network" in said)
         code, said = self.failed("--token", "two words")
         assert (1, True) == (code, "a token is of ASCII" in said)
         code, said = self.failed("--alerts", str(tmp_path / "none.yaml"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import NamedTuple
@@ -40,10 +40,10 @@ class Response(NamedTuple):
 
 
 @contextmanager
-def served(app: App, limits: Limits) -> Iterator[int]:
+def served(app: App, limits: Limits, proxies: Sequence[str] = ()) -> Iterator[int]:
     """Run an application; return its port."""
     listener = Listener(app, listening("127.0.0.1", 0), limits)
-    servers = Servers([listener], None)
+    servers = Servers([listener], None, proxies)
     servers.start()
     try:
         yield listener.port

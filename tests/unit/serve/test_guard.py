@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -30,10 +31,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def guarding(access: Access | None = None, limits: Limits = PAGE_LIMITS) -> Iterator[int]:
+def guarding(access: Access | None = None, limits: Limits = PAGE_LIMITS, proxies: Sequence[str] = ()) -> Iterator[int]:
     """Run the application behind a guard; return its port."""
     app = protected(guarded(echo, access or Access(), limits), security_headers(["sha256-abc="]))
-    with served(app, limits) as port:
+    with served(app, limits, proxies) as port:
         yield port
 
 
@@ -230,6 +231,49 @@ class TestLogin:
     def test_forgery(self, closed: int) -> None:
         """Nor does the page of another site."""
         assert 403 == request(closed, "POST", "/logout", b"", {"Origin": "https://evil.example"}).status
+
+
+class TestProxies:
+    """Who asks, where a proxy says it."""
+
+    def login(self, port: int, token: str, **headers: str) -> int:
+        """The status of a login for somebody."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return request(port, "POST", "/login", f"token={token}&next=/".encode(), {**FORM, **named}).status
+
+    def test_trusted(self) -> None:
+        """Wrong tokens of one count for nobody else: what a client writes itself before the proxy's word means nothing."""
+        with guarding(Access("secret", None), proxies=["127.0.0.0/8"]) as port:
+            guessed = [self.login(port, "wrong", X_Forwarded_For=f"10.0.0.{at}, 192.0.2.1") for at in range(11)]
+            assert [403] * 10 + [429] == guessed
+            assert 303 == self.login(port, TOKEN, X_Forwarded_For="192.0.2.2")
+            assert 303 == self.login(port, TOKEN, X_Forwarded_For="x" * 5000)
+
+    @pytest.mark.parametrize("proxies", [[], ["192.0.2.0/24"]])
+    def test_not_trusted(self, proxies: Sequence[str]) -> None:
+        """By default, and of anybody else, it means nothing."""
+        with guarding(Access("secret", None), proxies=proxies) as port:
+            assert [403] * 10 + [429] == [self.login(port, "wrong", X_Forwarded_For=f"192.0.2.{at}") for at in range(11)]
+            assert 429 == self.login(port, TOKEN, X_Forwarded_For="192.0.2.99")
+
+    def test_scheme(self) -> None:
+        """A form that the proxy got by TLS is of the server's own page, and the cookie is for TLS only."""
+        headers = {**FORM, "Host": "s.example", "Origin": "https://s.example", "X-Forwarded-Proto": "https"}
+        for proxies, expected in ((["127.0.0.1"], (303, True)), ([], (403, False))):
+            with guarding(Access("secret", None), proxies=proxies) as port:
+                answer = request(port, "POST", "/login", b"token=secret&next=/", headers)
+                assert expected == (answer.status, answer.headers.get("set-cookie", "").endswith("; Secure"))
+
+    def test_slow(self) -> None:
+        """A request through a proxy is known to have begun: its connection is not closed while it is answered."""
+
+        async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await asyncio.sleep(0.3)
+            await respond(send, 200, b"", "text/plain")
+
+        limits = replace(PAGE_LIMITS, header_seconds=0.1)
+        with served(slow, limits, ["127.0.0.1"]) as port:
+            assert 200 == request(port, "GET", "/", headers={"X-Forwarded-For": "192.0.2.1"}).status
 
 
 class TestBounds:
