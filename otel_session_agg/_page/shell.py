@@ -200,6 +200,7 @@ def register(app: Any, services: Services) -> None:  # noqa: ARG001
         Input("address", "search"),
         State("state", "data"),
     )
+    run(ClientsideFunction("explorer", "current"), Input("sidebar", "children"))
     run(
         ClientsideFunction("explorer", "nothing"),
         Output("notice", "children", allow_duplicate=True),

@@ -121,6 +121,12 @@
         const now = { path: path || "/", search: search || "", shown: shownBy(search) };
         return before && before.path === now.path && before.shown === now.shown ? none() : now;
       },
+      current: function () {
+        setTimeout(() => {
+          const nav = document.getElementById("sidebar"), link = nav && nav.querySelector(".nav-link.active");
+          if (link) nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
+        }, 0);
+      },
       nothing: function () {
         return null;
       },

@@ -235,6 +235,14 @@ def test_hostile_address(browser: Any, origin: str, address: str) -> None:
     opened.page.close()
 
 
+def test_narrow(browser: Any, origin: str) -> None:
+    """On a telephone the navigation shows the link to the view that is shown."""
+    opened = Opened(browser, origin, "/agents", viewport={"width": 400, "height": 900})
+    link = "document.querySelector('.nav-link.active').getBoundingClientRect()"
+    opened.wait(f"{link}.left >= 0 && {link}.right <= 400")
+    opened.page.close()
+
+
 CONTROLS = """[...document.querySelectorAll('a[href], button, input, summary, [tabindex]')].filter((one) => {
     const place = one.getBoundingClientRect();
     const isClosed = one.tagName !== 'SUMMARY' && one.closest('details:not([open])');
