@@ -206,6 +206,8 @@ def _sessions_of(name: str, key: str, state: State) -> str:
     form = _CONDITIONS.get(key)
     if form is None:
         return state.going_to("sessions").href()
-    condition = "user IS NULL" if (key, name) == ("user", "none") else form.format(literal(name))
+    condition = form.format(literal(name))
+    if (key, name) == ("user", NONE):  # the row of those without one, and of one who is called so
+        condition = f"(user IS NULL or {condition})"
     where = condition if state.where is None else f"({state.where}) and {condition}"
     return State("sessions", where, state.since, state.until, state.by, state.theme).href()

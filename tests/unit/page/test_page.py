@@ -24,9 +24,11 @@ from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.history import History
 from otel_session_agg._history.shared import SharedHistory
+from otel_session_agg._history.sources import Selection
 from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
 from otel_session_agg._page.grid_rows import filters_at, rows_at
+from otel_session_agg._page.named import _sessions_of
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
@@ -35,6 +37,8 @@ from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
 from otel_session_agg._views.live import Status
+from otel_session_agg._views.named import named
+from tests.support.histories import joined, one_trace
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
 
 OURS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
@@ -279,6 +283,21 @@ class TestRunning:
             for one, said in ((session, "running"), (other, "ended")):
                 shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
                 assert f'"{said}"' in _json(shown)
+
+
+class TestNamedNone:
+    """A user who is called as what has none is."""
+
+    def test_link(self) -> None:
+        """The row has both, and so has what it links to."""
+        facts = joined(one_trace(at, f"s{at}", user=user) for at, user in enumerate([None, "none", "ada"]))
+        with History() as history:
+            history.add(*facts)
+            history.recount()
+            address = parse("/sessions", _sessions_of("none", "user", parse("/users", "from=all")).partition("?")[2])
+            assert 2 == next(row.sessions for row in named(history, "user").rows if row.name == "none")
+            found = history.select(Selection(where=address.where, columns=["session"])).rows
+            assert {("s0",), ("s1",)} == set(found)
 
 
 class TestAside:
