@@ -100,7 +100,7 @@ def _buttons(one: SavedChart, at: int, number: int, board: str, state: State) ->
         ("before", "◀", "Move it forward", at > 0),
         ("after", "▶", "Move it back", at < number - 1),
         ("narrow", "half", "Half the width", one.is_wide),
-        ("wide", "wide", "The whole width", not one.is_wide),
+        ("wide", "wide", "Wide, over the whole board", not one.is_wide),
         ("remove", "remove", "Remove it from the board", True),
     ]
     opened = address.parse("/charts", one.search)
