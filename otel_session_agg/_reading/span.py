@@ -264,12 +264,16 @@ class Reader:
     def __init__(self, read: Callable[[SpanData], Reading]) -> None:
         self._read = read
         self._begun: Recent[tuple[int, int], tuple[str, frozenset[str]]] = Recent(MAX_BEGUN // 2)
+        self._last: tuple[str, frozenset[str]] = ("", frozenset())  # spans of a block share it
         self._has_any = False
 
     def began(self, trace_id: int, span_id: int, session_id: str, around: frozenset[str]) -> None:
         """Remember that a span starts in a session; ``around`` are the ids of outer blocks."""
+        last = self._last
+        if last[0] is not session_id or last[1] is not around:
+            last = self._last = (session_id, around)
         self._has_any = True
-        self._begun.put((trace_id, span_id), (session_id, around))
+        self._begun.put((trace_id, span_id), last)
 
     def read(self, span: SpanData) -> Reading:
         """Return the reading of an ended span."""

@@ -115,16 +115,18 @@ class SessionAttribution:
         name, is_weak = session
         if name is None:
             return node
-        return node.weak_counts(name) if is_weak else self.counts_of(name) or node
+        if is_weak:
+            return node.weak_counts(name)
+        known = self.counts_by_session.get(name) if self.counts_by_session is not None else None
+        return known or self._new_counts(name) or node
 
-    def counts_of(self, session: str) -> EventCounts | None:
-        """Return the counts of a session; ``None`` if there are too many sessions."""
-        self.counts_by_session = self.counts_by_session or {}
-        if session not in self.counts_by_session and len(self.counts_by_session) >= MAX_SESSIONS:
+    def _new_counts(self, session: str) -> EventCounts | None:
+        """Return the counts of a further session; ``None`` if there are too many sessions."""
+        known = self.counts_by_session = self.counts_by_session or {}
+        if len(known) >= MAX_SESSIONS:
             return None
-        return self.counts_by_session.get(session) or self.counts_by_session.setdefault(
-            session, EventCounts()
-        )
+        counts = known[session] = EventCounts()
+        return counts
 
     def settle(self, totals: Mapping[SessionKey, CallTotals]) -> None:
         """Add calls for good, by their sessions: from now on nothing corrects them."""

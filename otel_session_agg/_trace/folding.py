@@ -58,9 +58,12 @@ class Folding:
             trace.attribution.label(span, reading)
         span_id, parent_id, was_open = span.span_id, span.parent_id, False
         session = self.ended_spans.add(trace.trace_id, span_id, parent_id, reading)
-        if trace.opened and span_id in trace.opened:
+        opened = trace.opened
+        if opened and span_id in opened:
             was_open = True
-            del trace.opened[span_id]
+            del opened[span_id]
+            if not opened:
+                trace.opened = None  # an empty one keeps its memory
         self._keep(trace, span, reading, was_open=was_open)
         node = trace.nodes.pop(span_id, None) if trace.nodes else None
         is_stated = session[0] is not None
@@ -106,6 +109,8 @@ class Folding:
         session = self.ended_spans.add(trace.trace_id, span_id, parent_id, reading)
         if opened:
             opened.pop(span_id, None)
+            if not opened:
+                trace.opened = None
         counts: EventCounts = above
         if session[0] is not None:
             trace.attribution.note_span(span, reading)

@@ -51,7 +51,8 @@ class TracesBySession:
     def folded(self, session_id: str | None, trace: Trace) -> None:
         """Note an ended span in its own session, or else in its trace's."""
         if session_id is not None:
-            self.add(session_id, trace)
+            if trace.added_to != session_id:  # as seldom
+                self.add(session_id, trace)
             self.touched.add(session_id)
         else:
             session = trace.attribution.session
