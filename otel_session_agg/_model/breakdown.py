@@ -248,7 +248,8 @@ class Breakdown(Mapping[str, BreakdownRow]):
 
 def breakdown_of(rows: Mapping[str, Figures]) -> Breakdown:
     """Return the breakdown by the fields of rows."""
-    return Breakdown({name: _new(BreakdownRow, row) for name, row in rows.items()})
+    found = {name: _new(BreakdownRow, row) for name, row in rows.items() if any(row)}
+    return Breakdown._in_order(_bounded(found))  # noqa: SLF001 -- our own
 
 
 def _last(rows: Mapping[str, BreakdownRow]) -> str | None:
@@ -259,8 +260,10 @@ def _last(rows: Mapping[str, BreakdownRow]) -> str | None:
 
 def _bounded(rows: dict[str, BreakdownRow]) -> dict[str, BreakdownRow]:
     """Return the rows in order, those of too many names added to the others."""
-    if len(rows) == 1:
+    if len(rows) <= 1:
         return rows
+    if len(rows) <= MAX_ROWS and rows.keys().isdisjoint(_ALWAYS):  # as nearly always
+        return {name: rows[name] for name in sorted(rows)}
     named = sorted(rows.keys() - _ALWAYS)
     found = {name: rows[name] for name in named[:MAX_ROWS]}
     if NONE in rows:

@@ -1,20 +1,25 @@
-"""What calls that count come to: events, tokens, cost, and what they are made of."""
+"""What calls that count come to: events, tokens, cost, and what they are made of.
+
+Calls of one model that one agent and one tool made are added up in one go: mostly all calls of a
+trace, or all that an agent made, are such.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
+from otel_session_agg._model.breakdown import NONE
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.span import Usage
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_details import CallDetails, Tokens
-from otel_session_agg._trace.caller import Caller
+from otel_session_agg._trace.call_details import CallDetails, CallFigures, CallRow
+from otel_session_agg._trace.caller import NO_CALLER, Caller
 
 Price = Callable[[Call], "int | None"]
 """Return the cost of a call in picodollars, or ``None`` when it is unknown."""
 
-_NO_COST = (0, 0, 0)
-_NO_TOKENS: Tokens = (0, 0, 0, 0, 0, 0)
+_NO_CALLERS: Mapping[Call, Caller] = {}
+_NO_TOKENS = (0, 0, 0, 0, 0, 0)
 _NUM_TOKENS = 1 + Usage._fields.index("reasoning_tokens")
 """Fields of usage that are added up; what follows are parts of these."""
 
@@ -40,38 +45,108 @@ class CallTotals:
         self.details: CallDetails | None = None
         """What the calls are made of; ``None``: there are none, or nothing is broken down."""
 
-    def add(self, call: Call, price: Price, caller: Caller | None = None) -> None:
-        """Add one call, and price it, which happens once; ``caller``: to break it down."""
-        self.num_models += call.model_events
-        usage, tokens = call.usage, _NO_TOKENS
-        if call.usage_counts and usage is not None:
-            self.winners += 1
-            prompt, completion, total, read, written, _, reasoning = usage[:_NUM_TOKENS]
-            if prompt is not None:
-                self.prompt_tokens = prompt + (self.prompt_tokens or 0)
-            if completion is not None:
-                self.completion_tokens = completion + (self.completion_tokens or 0)
-            if total is None:
-                total = (prompt or 0) + (completion or 0)
-            read, written, reasoning = read or 0, written or 0, reasoning or 0
-            self.total_tokens = total + (self.total_tokens or 0)
-            self.cache_read_tokens += read
-            self.cache_write_tokens += written
-            self.reasoning_tokens += reasoning
-            tokens = (prompt or 0, completion or 0, total, read, written, reasoning)
-        models = call.response_models or call.request_models
-        if (
-            models
-            and (call.usage_counts or call.model_events or call.silent)
-            and models[0] not in self.models
+    def add(self, call: Call, price: Price) -> None:
+        """Add one call, without breaking it down."""
+        self.add_all((call,), price, None)
+
+    def add_all(
+        self, calls: Iterable[Call], price: Price, callers: Mapping[Call, Caller] | None
+    ) -> None:
+        """Add calls, and price them, which happens once.
+
+        ``callers``: who made them, of those that somebody did; ``None``: nothing is broken down.
+        """
+        groups: dict[tuple[str | None, Caller], list[Call]] = {}
+        made_by = callers or _NO_CALLERS
+        for call in calls:
+            models = call.response_models or call.request_models
+            group = (models[0] if models else None, made_by.get(call, NO_CALLER))
+            known = groups.get(group)
+            if known is None:
+                groups[group] = [call]
+            else:
+                known.append(call)
+        rows: list[CallRow] = []
+        for (model, caller), alike in groups.items():
+            figures = self._add_alike(alike, price, model)
+            rows.append((NONE if model is None else model, caller, alike, figures))
+        if callers is None or not rows:
+            return
+        if self.details is None:
+            self.details = CallDetails(rows)
+        else:
+            self.details.add(rows)
+
+    def _add_alike(self, calls: list[Call], price: Price, model: str | None) -> CallFigures:
+        """Add calls of one model; return what they come to."""
+        self.num_models += sum([call.model_events for call in calls])
+        if model is not None and any(
+            call.usage_counts or call.model_events or call.silent for call in calls
         ):
-            self.models.add(models[0])
-            if len(self.models) > 2 * MAX_MODELS:
-                self.models = set(sorted(self.models)[:MAX_MODELS])
-        cost = _NO_COST if call.covered else self._add_cost(call, price)
-        if caller is not None:
-            self.details = self.details or CallDetails()
-            self.details.add(call, caller, tokens, cost)
+            self._name(model)
+        return (*self._add_tokens(calls), *self._add_costs(calls, price))
+
+    def _add_tokens(self, calls: list[Call]) -> tuple[int, int, int, int, int, int]:
+        """Add the tokens of calls; return their sums, 0 where none are stated."""
+        counted = [
+            call.usage[:_NUM_TOKENS]
+            for call in calls
+            if call.usage_counts and call.usage is not None
+        ]
+        if not counted:
+            return _NO_TOKENS
+        prompts = completions = totals = reads = writes = reasonings = 0
+        states_prompt = states_completion = False
+        for prompt, completion, total, read, written, _, reasoning in counted:
+            if prompt is not None:
+                prompts, states_prompt = prompts + prompt, True
+            if completion is not None:
+                completions, states_completion = completions + completion, True
+            totals += (prompt or 0) + (completion or 0) if total is None else total
+            reads += read or 0
+            writes += written or 0
+            reasonings += reasoning or 0
+        self.winners += len(counted)
+        if states_prompt:
+            self.prompt_tokens = prompts + (self.prompt_tokens or 0)
+        if states_completion:
+            self.completion_tokens = completions + (self.completion_tokens or 0)
+        self.total_tokens = totals + (self.total_tokens or 0)
+        self.cache_read_tokens += reads
+        self.cache_write_tokens += writes
+        self.reasoning_tokens += reasonings
+        return prompts, completions, totals, reads, writes, reasonings
+
+    def _add_costs(self, calls: list[Call], price: Price) -> tuple[int, int, int]:
+        """Add the costs of calls; return picodollars, and the numbers of priced and unpriced."""
+        cost_pusd = computed = recorded = unpriced = 0
+        for call in calls:
+            if call.covered:
+                continue
+            if call.recorded_pusd is not None:
+                recorded += 1
+                cost_pusd += call.recorded_pusd
+            elif call.usage_counts:
+                if not call.is_priced:
+                    call.cost_pusd, call.is_priced = price(call), True
+                cost = call.cost_pusd
+                if cost is None:
+                    unpriced += 1
+                else:
+                    computed += 1
+                    cost_pusd += cost
+            elif (call.model_events or call.silent) and not call.failed:
+                unpriced += 1  # it was answered, so it cost something, but it is not known how much
+        self.computed += computed
+        self.recorded += recorded
+        self.unpriced += unpriced
+        self.cost_pusd += cost_pusd
+        return cost_pusd, computed + recorded, unpriced
+
+    def _name(self, model: str) -> None:
+        self.models.add(model)
+        if len(self.models) > 2 * MAX_MODELS:
+            self.models = set(sorted(self.models)[:MAX_MODELS])
 
     def merge(self, other: CallTotals) -> None:
         """Add the totals of another."""
@@ -103,22 +178,3 @@ class CallTotals:
         self.details = details
         twin.details = details.copied() if details is not None else None
         return twin
-
-    def _add_cost(self, call: Call, price: Price) -> tuple[int, int, int]:
-        """Add the cost of a call; return picodollars, and the numbers of priced and unpriced."""
-        if call.recorded_pusd is not None:
-            self.recorded += 1
-            self.cost_pusd += call.recorded_pusd
-            return call.recorded_pusd, 1, 0
-        if call.usage_counts:
-            if not call.is_priced:
-                call.cost_pusd, call.is_priced = price(call), True
-            cost = call.cost_pusd
-            if cost is not None:
-                self.computed += 1
-                self.cost_pusd += cost
-                return cost, 1, 0
-        elif not (call.model_events or call.silent) or call.failed:
-            return _NO_COST
-        self.unpriced += 1  # it was answered, so it cost something, but it is not known how much
-        return 0, 0, 1

@@ -189,21 +189,22 @@ class Counting:
         kept until their names are known.
         """
         sessions = self._sessions_of(trace, calls, reports)
-        callers = _NO_CALLERS
+        callers = None
         if self.breakdown:
             top = root_caller(trace, is_waited_for=False)
             callers = self._callers_of(calls, reports, waited_for, (trace.root_id, top))
         return self._sum_of(sessions, callers) or {NO_SESSION: CallTotals()}
 
     def _sum_of(
-        self, sessions: Mapping[Call, SessionKey], callers: Mapping[Call, Caller]
+        self, sessions: Mapping[Call, SessionKey], callers: Mapping[Call, Caller] | None
     ) -> dict[SessionKey, CallTotals]:
-        """Return the totals of calls that count, by session."""
-        found: dict[SessionKey, CallTotals] = {}
-        unnamed = NO_CALLER if self.breakdown else None
+        """Return the totals of calls that count, by session; ``callers``: to break them down."""
+        by_session: dict[SessionKey, list[Call]] = {}
         for call, session in sessions.items():
-            totals = found.get(session) or found.setdefault(session, CallTotals())
-            totals.add(call, self.price, callers.get(call, unnamed))
+            by_session.setdefault(session, []).append(call)
+        found = {session: CallTotals() for session in by_session}
+        for session, calls in by_session.items():
+            found[session].add_all(calls, self.price, callers)
         return found
 
     @staticmethod
@@ -286,7 +287,7 @@ class Counting:
 
     def _add_for_good(self, trace: Trace, calls: TraceCalls, gone: Collection[Call]) -> None:
         """Add calls up; their sessions stay known to other traces that report them, too."""
-        attribution, callers = trace.attribution, _NO_CALLERS
+        attribution, callers = trace.attribution, None
         if self.breakdown:
             if attribution.settled_calls is not None:
                 self._name_ended(trace, attribution.settled_calls)

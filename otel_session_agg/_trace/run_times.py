@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from otel_session_agg._model.coverage import MAX_STEPS, NO_TIME, Coverage, Step
@@ -16,8 +16,9 @@ However many of them overlap, the time is exact.  Of more, those so far become a
 is exact, too, as long as no more that begin much earlier come.
 """
 
-_MAX_NEW = 16
-"""Bounds that are appended to a list, which takes a sixth of the time, before they are packed."""
+_MAX_LISTED = 64
+"""Bounds up to which a list is kept as it is: the calls of a trace are mostly asked for at once,
+and then dropped.  What grows is an array, which takes a sixth of the memory."""
 
 _MAX_COPIED = 2 * (MAX_INTERVALS - 32)
 """Bounds that are copied; with more there is too little room for what is added to a copy."""
@@ -32,70 +33,63 @@ _AT_ONCE = MAX_STEPS // 2
 class RunTimes:
     """When things ran that may have run at once."""
 
-    __slots__ = ("_before", "_known", "_new", "_num_known", "_packed", "_room")
+    __slots__ = ("_before", "_bounds", "_known", "_num_known")
 
-    def __init__(self) -> None:
-        self._packed = array("q")
+    def __init__(self, bounds_ns: list[int] | None = None) -> None:
+        """Start with things that take time, by their starts and ends in turn: a list to be kept."""
+        self._bounds: array[int] | list[int] = array("q") if bounds_ns is None else bounds_ns
         """Starts and ends in turn, nanoseconds."""
-        self._new: list[int] = []
-        """Those that came since."""
-        self._room = _MAX_NEW
-        """How many may come until they are packed."""
         self._before = NO_TIME
         """What was there before these."""
         self._known = NO_TIME
         """The coverage when it was last asked for, so that only what came later is added to it."""
         self._num_known = 0
         """How many bounds are in it."""
+        if bounds_ns is not None and len(bounds_ns) > _MAX_LISTED:
+            self._bounds = array("q")
+            self._extend(bounds_ns)
 
     def add(self, start_ns: int, end_ns: int) -> None:
         """Add one thing; one that takes no time, or has no possible time, takes none."""
         if 0 <= start_ns < end_ns <= MAX_WHOLE:
-            new = self._new
-            new.append(start_ns)
-            new.append(end_ns)
-            if len(new) >= self._room:
-                self._pack(new)
+            bounds = self._bounds
+            bounds.append(start_ns)
+            bounds.append(end_ns)
+            if len(bounds) > 2 * MAX_INTERVALS:
+                self._shrink()
 
-    def _pack(self, bounds: Iterable[int]) -> None:
-        """Pack starts and ends; of too many only the latest stay as they are."""
-        self._packed.extend(bounds)
-        self._new = []
-        if len(self._packed) > 2 * MAX_INTERVALS:
+    def _extend(self, bounds: array[int] | list[int]) -> None:
+        """Add starts and ends; of too many only the latest stay as they are."""
+        own = self._bounds
+        if isinstance(own, list) and len(own) + len(bounds) > _MAX_LISTED:
+            own = self._bounds = array("q", own)
+        own.extend(bounds)
+        if len(own) > 2 * MAX_INTERVALS:
             self._shrink()
-        self._room = min(_MAX_NEW, 2 * MAX_INTERVALS + _ONE - len(self._packed))
-
-    def _bounds(self) -> array[int]:
-        """Return all starts and ends in turn."""
-        if self._new:
-            self._pack(self._new)
-        return self._packed
 
     def merge(self, other: RunTimes) -> None:
         """Add the things of another."""
         if other._before is not NO_TIME:
             self._before = self._known = self._before + other._before
             self._num_known = 0
-        if self._new:
-            self._pack(self._new)
-        self._pack(other._bounds())
+        self._extend(other._bounds)
 
     def copied(self) -> RunTimes:
         """Return the same times, to be added to; without intervals where they have no room."""
-        twin, bounds = RunTimes(), self._bounds()
+        twin, bounds = RunTimes(), self._bounds
         twin._known = self.coverage
         if len(bounds) > _MAX_COPIED:
             twin._before = twin._known
         else:
             twin._before = self._before
-            twin._pack(bounds)
+            twin._bounds = bounds[:]
             twin._num_known = len(bounds)
         return twin
 
     @property
     def coverage(self) -> Coverage:
         """The times as a value; it does not depend on when it was asked for before."""
-        bounds, known, at = self._bounds(), self._known, self._num_known
+        bounds, known, at = self._bounds, self._known, self._num_known
         if at == len(bounds):
             return known
         new = bounds[at:] if at else bounds
@@ -110,16 +104,16 @@ class RunTimes:
 
     def _shrink(self) -> None:
         """Keep the latest things as they are, and settle those before."""
-        time, kept = _added(self._before, self._packed), array("q")
+        time, kept = _added(self._before, self._bounds), array("q")
         latest = _intervals_of(time.steps)
         if len(latest) <= MAX_INTERVALS:
             kept.extend(latest)
             time = replace(time, times_ns=(), changes=())
         self._before = self._known = time
-        self._packed, self._num_known = kept, 0
+        self._bounds, self._num_known = kept, 0
 
 
-def _added(time: Coverage, bounds: array[int]) -> Coverage:
+def _added(time: Coverage, bounds: Sequence[int]) -> Coverage:
     """Return a coverage with further things, added so that as much as possible is exact."""
     if not time:
         return Coverage.between(bounds)

@@ -93,8 +93,10 @@ class EventCounts:
 
     def add_tool(self, span: SpanData, reading: Reading) -> None:
         """Break down a tool that is counted."""
-        self.tools = self.tools or ToolDetails()
-        self.tools.add(span, reading)
+        tools = self.tools
+        if tools is None:
+            tools = self.tools = ToolDetails()
+        tools.add(span, reading)
 
     def add_root(self, span: SpanData, reading: Reading) -> None:
         """Add a root that is no event: its time, its feedback, and what no span below it states.

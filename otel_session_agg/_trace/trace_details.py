@@ -21,7 +21,7 @@ def details_of(
         busy = Coverage((start_ns, end_ns))
     by_tool, tool_time = NO_ROWS, NO_TIME
     if tools is not None:
-        by_tool, tool_time = breakdown_of(tools.by_tool), tools.times.coverage
+        by_tool, tool_time = breakdown_of(tools.rows()), tools.times.coverage
     if calls is None:
         return Details(NO_ROWS, NO_ROWS, by_tool, NO_TIME, tool_time, busy)
     by_model, by_agent, by_maker, latencies = calls.as_values()

@@ -89,6 +89,32 @@ class TestToolDetails:
         assert (1, 2) == (details.by_tool["search"][0], twin.by_tool["search"][0])
         assert (5_000_000, 7_000_000) == (details.times.coverage.covered_ns, twin.times.coverage.covered_ns)
 
+    def test_merged(self) -> None:
+        """What another has is added, and that stays as it is."""
+        first, second = ToolDetails(), ToolDetails()
+        for details in (first, second):
+            details.add(*tool(2, 1, 0, 5, "search"))
+            span, reading = tool(3, 1, 5, 6, None)
+            details.add(span, reading._replace(error="failed"))
+        first.merge(second)
+        expected = {"search": (1, 0, *[0] * 9, 5_000_000), "none": (1, 1, *[0] * 9, 1_000_000)}
+        assert expected == second.rows()
+        assert {name: tuple(2 * figure for figure in row) for name, row in expected.items()} == first.rows()
+
+    def test_many_names(self) -> None:
+        """Of 10,000 names, in any order, those that sort first have rows, and nothing is lost."""
+        names = [f"name-{number:05}" for number in range(10_000)]
+        whole, part = ToolDetails(), ToolDetails()
+        for number, name in enumerate(Random(1).sample(names, len(names))):  # noqa: S311 -- a repeatable choice
+            details = whole if number % 2 else part
+            details.add(*tool(2, 1, 0, 5, name))
+            assert len(details.by_tool) <= MAX_NAMES
+        whole.merge(part)
+        assert len(whole.by_tool) <= MAX_NAMES
+        found = breakdown_of(whole.rows())
+        assert [*names[:MAX_ROWS], OTHER] == [*found]
+        assert (10_000, 50_000_000_000) == (found.total.num_calls, found.total.duration_ns)
+
 
 class TestTotals:
     """Totals of traces with and without a breakdown."""

@@ -53,6 +53,18 @@ class TestRunTimes:
         both.merge(times_of(intervals[at:]))
         assert expected == both.coverage
 
+    @pytest.mark.parametrize("number", [1, 32, 33, MAX_INTERVALS, 2 * MAX_INTERVALS])
+    def test_list(self, number: int) -> None:
+        """Things that are given at once take as long as those that come one by one, also when more follow."""
+        intervals = [(10 * at + 1, 10 * at + 5) for at in range(number)]
+        found = RunTimes([bound for interval in intervals for bound in interval])
+        assert 4 * number == found.coverage.covered_ns
+        found.add(10 * number + 1, 10 * number + 5)
+        twin = found.copied()
+        for both in (found, twin):
+            both.merge(RunTimes([10 * number + 11, 10 * number + 15]))
+        assert [(4 * number + 8, True)] * 2 == [(one.coverage.covered_ns, one.coverage.is_exact) for one in (found, twin)]
+
     @pytest.mark.parametrize("seed", range(20))
     def test_many(self, seed: int) -> None:
         """Of more than are kept the time is exact as long as none begins much earlier, whatever is asked in between."""
