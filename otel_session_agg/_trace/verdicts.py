@@ -33,11 +33,12 @@ class Verdict(NamedTuple):
 def verdict(call: Call) -> Verdict:
     """Return what was decided about a call."""
     other = call.lost_to or call.figures_at
+    usage = call.usage if call.stands and call.usage_counts else None
     return Verdict(
         call.span_id,
         counts=call.stands,
         model_events=call.model_events if call.stands else 0,
-        usage=call.usage if call.stands and call.usage_counts else None,
+        usage=usage.with_total() if usage is not None else None,
         lost_to=other.span_id if other is not None else None,
         rule=call.rule,
         gave=call.gave,
