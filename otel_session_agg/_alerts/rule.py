@@ -1,4 +1,4 @@
-"""A rule: what may not be, of which sessions, and who is notified."""
+"""A rule: a condition, the sessions that it applies to, and who is notified."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Rule:
     """Names of channels."""
 
     holds: Condition | None = None
-    """Of a rule about each session: what may not be."""
+    """The condition of a rule about each session."""
     limit: Limit | None = None
     """Of an aggregate or a drift."""
     column: str = ""

@@ -60,10 +60,10 @@ def form(channels: Sequence[Mapping[str, Any]]) -> Any:
         [
             html.Div(
                 [
-                    html.Div(_text("name", "Name", "dear sessions"), className="field"),
+                    html.Div(_text("name", "Name", "expensive sessions"), className="field"),
                     html.Div(_select("kind", "Kind", kinds, KINDS[0]), className="field wider"),
                     html.Div(
-                        _text("condition", "What may not be", _CONDITIONS[KINDS[0]]),
+                        _text("condition", "Condition", _CONDITIONS[KINDS[0]]),
                         className="field written",
                     ),
                     *places,
@@ -73,7 +73,7 @@ def form(channels: Sequence[Mapping[str, Any]]) -> Any:
             html.Div(
                 [
                     html.Button("Preview on 7 days", id="alerts-try", className="button"),
-                    html.Button("Keep the rule", id="alerts-save", className="button primary"),
+                    html.Button("Save rule", id="alerts-save", className="button primary"),
                 ],
                 className="row-of",
             ),

@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 _TONES = {"triggered": "bad", "muted": "warn", "paused": "warn", "active": "good"}
 _SEVERITIES = {"critical": "bad", "warning": "warn"}
 _OF_RULES = (
-    "state", "rule", "what may not be", "of which", "fired", "last (UTC)", "notifies", "actions",
+    "state", "rule", "condition", "applies to", "fired", "last (UTC)", "notifies", "actions",
 )  # fmt: skip
 _NUMBERS = frozenset({"fired"})
 """Columns whose heads are above figures."""
