@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from otel_session_agg._alerts.budgets import Budget, Used, most_used
 from otel_session_agg._alerts.reading import changed_rows
 from otel_session_agg._views.reads import Reads
+from otel_session_agg.analysis._numbers import grouped
 
 __all__ = ["share_text", "tone_of", "used_by"]
 
@@ -29,7 +30,7 @@ def share_text(used: Used) -> str:
         return f"unknown, of {used.limit}"
     least = "at least " if used.is_bound else ""
     share = 100 * used.share
-    return f"{least}{'< 1' if 0 < share < 1 else f'{share:,.0f}'} % of {used.limit}"
+    return f"{least}{'< 1' if 0 < share < 1 else grouped(share)} % of {used.limit}"
 
 
 def tone_of(used: Used) -> str:
