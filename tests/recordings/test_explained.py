@@ -17,7 +17,7 @@ from tests.support.replay import FIGURES, Case, cases_in, load, price_book, repl
 _PARTS = [slice(part, None, 16) for part in range(16)]
 """Parts that the recordings are looked at in."""
 
-_MOST_SHOWN, _MOST_REPLAYED = 25, 20
+_MOST_SHOWN, _MOST_REPLAYED = 100, 20
 """Cases of a part that are printed, or played through the SDK."""
 
 
