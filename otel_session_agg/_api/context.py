@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
 
 from opentelemetry import baggage
 from opentelemetry.context import (
@@ -25,6 +30,9 @@ from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, encodable, plain,
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
+
+Given: TypeAlias = str | bool | int | float | Decimal | date | time | UUID | Enum | None
+"""Values of metadata that applications may give, beside the scalars of NumPy."""
 
 LABEL_KEY = create_key("otel_session_agg.session")
 """Where a context has its ``Label``."""
@@ -85,11 +93,33 @@ def given_id(value: object) -> str | None:
     """
     if value is None:
         return None
+    if isinstance(value, bytes):  # of a header, or a key of Redis
+        value = value.decode(errors="replace")
     shown = encodable(plain(value if isinstance(value, str) else str(value)))
     if len(shown) > MAX_TEXT_CHARS:
         message = f"an id of {len(shown)} characters is not allowed: use at most {MAX_TEXT_CHARS}"
         raise ValueError(message)
     return text(shown)
+
+
+def given_value(value: object) -> str | bool | int | float | None:
+    """Return a value of the application's metadata as attributes carry it; ``None`` for others.
+
+    Scalars of NumPy, enumerations and decimals become what they hold, dates and UUIDs text.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    elif getattr(value, "shape", None) == ():  # a scalar of NumPy, whose flags are no ``bool``
+        value = value.item()  # type: ignore[attr-defined]
+    if isinstance(value, str):
+        return encodable(plain(value))
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, Integral)):
+        return int(value)
+    if isinstance(value, (float, Real, Decimal)):
+        return float(value)
+    return str(value) if isinstance(value, (date, time, UUID)) else None
 
 
 def current_label(context: Context | None = None) -> Label | None:

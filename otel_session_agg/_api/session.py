@@ -15,10 +15,12 @@ from otel_session_agg import attributes as n
 from otel_session_agg._api import registry
 from otel_session_agg._api.budget import Budget
 from otel_session_agg._api.context import (
+    Given,
     Label,
     carried_texts,
     current_label,
     given_id,
+    given_value,
     labels_around,
     leave,
     with_label,
@@ -45,7 +47,9 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
             ``None`` or blank: the session around this block, else a new id.
         user_id: Who uses it.
         metadata: What else to put on its spans and in its record, as ``metadata.<name>``.  Values
-            are text, numbers or flags.  Names that this library writes itself are refused.
+            are text, numbers or flags; dates, UUIDs, enumerations and scalars of NumPy are
+            converted, and what is ``None`` is left out.  Names that this library writes itself are
+            refused.
         budget: What the session may use.
         propagate: Whether the id travels to other services in W3C baggage.  There it is believed
             only with the setting ``trust_baggage``.
@@ -62,7 +66,7 @@ class session:  # noqa: N801 -- used like a function: ``with session("chat-42"):
         session_id: object = None,
         *,
         user_id: object = None,
-        metadata: Mapping[str, str | bool | int | float] | None = None,
+        metadata: Mapping[str, Given] | None = None,
         budget: Budget | None = None,
         propagate: bool = False,
         end_on_exit: bool = False,
@@ -229,19 +233,22 @@ def end_session(session_id: object) -> None:
             aggregator.end_session(wanted, END_SESSION)
 
 
-def _checked(
-    metadata: Mapping[str, str | bool | int | float],
-) -> dict[str, str | bool | int | float]:
-    for name, value in metadata.items():
+def _checked(metadata: Mapping[str, Given]) -> dict[str, str | bool | int | float]:
+    """Return the metadata as spans carry it, without names whose value is ``None``."""
+    checked: dict[str, str | bool | int | float] = {}
+    for name, given in metadata.items():
         if not isinstance(name, str) or not name or n.METADATA_PREFIX + name in n.RESERVED:
             message = (
                 f"metadata name {name!r} is not allowed:"
                 f" {n.METADATA_PREFIX}{name} is written by this library"
             )
             raise ValueError(message)
-        if not isinstance(value, (str, bool, int, float)):
-            message = f"metadata {name}={value!r:.60} is not allowed: use text, a number or a flag"
-            raise ValueError(message)  # noqa: TRY004 -- one error for all wrong metadata
+        if given is None:
+            continue
+        value = given_value(given)
+        if value is None:
+            message = f"metadata {name}={given!r:.60} is not allowed: use text, a number or a flag"
+            raise ValueError(message)
         if isinstance(value, int) and abs(value) > MAX_WHOLE:
             message = (
                 f"metadata {name:.60} is not allowed:"
@@ -254,13 +261,11 @@ def _checked(
                 f" names and texts have at most {MAX_TEXT_CHARS} characters"
             )
             raise ValueError(message)
+        checked[encodable(plain(name))] = value
     if len(metadata) > MAX_LABELS:
         message = f"{len(metadata)} names of metadata are not allowed: use at most {MAX_LABELS}"
         raise ValueError(message)
-    return {
-        encodable(plain(name)): encodable(plain(value)) if isinstance(value, str) else value
-        for name, value in metadata.items()
-    }
+    return checked
 
 
 def _is_inside(label: Label) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID, uuid4
 
 from opentelemetry.metrics import NoOpMeterProvider
@@ -152,5 +153,6 @@ async def main_async() -> str:
     answer: str = await turn_async("why?")
     turn(7)  # type: ignore[arg-type]  # the parameters are the function's
     record_feedback("good")  # type: ignore[arg-type]  # a label is not a score
+    session(metadata={"plan": None, "since": date(2026, 11, 30)})
     session(metadata={"tags": ["a"]})  # type: ignore[dict-item]  # not an attribute
     return answer

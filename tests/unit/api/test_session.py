@@ -9,6 +9,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +33,18 @@ from tests.support.apps import CALL, App, alone, below, beyond, in_threads
 pytestmark = pytest.mark.oldest_sdk
 
 SESSION_KEYS = sorted(key for table in CONVENTIONS for key in table.session)
+
+
+class _Plan(Enum):
+    PRO = "pro"
+
+
+class _Word(str, Enum):
+    PRO = "pro"
+
+
+class _Seats(IntEnum):
+    FEW = 3
 
 
 def stamped(span: Any) -> Any:
@@ -533,8 +549,10 @@ class TestMetadata:
             {"": 1},
             {1: 1},
             {"a": 2**63},
-            {"a": None},
             {"a": [1]},
+            {"a": {"b": 1}},
+            {"a": 1j},
+            {"": None},
             {"a": object()},
             {"a": b"x"},
             {"a": "x" * 1025},
@@ -545,6 +563,48 @@ class TestMetadata:
         """Names that are no text and values that no attribute can have are refused."""
         with pytest.raises(ValueError, match="is not allowed"):
             session("s", metadata=metadata)
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            (_Plan.PRO, "pro"),
+            (_Seats.FEW, 3),
+            (_Word.PRO, "pro"),
+            (Decimal("9.5"), 9.5),
+            (Fraction(1, 2), 0.5),
+            (date(2026, 11, 30), "2026-11-30"),
+            (datetime(2026, 11, 30, 8, tzinfo=timezone.utc), "2026-11-30 08:00:00+00:00"),
+            (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ],
+    )
+    def test_converted(self, app: App, given: Any, expected: object) -> None:
+        """Values that databases and data frames give become what an attribute can have."""
+        with session("s", metadata={"plan": given}):
+            app.tracer.start_span("span").end()
+        app.flush()
+        found = (app.exporter.spans[0].attributes or {})["metadata.plan"]
+        assert (expected, type(expected)) == (found, type(found))
+
+    def test_none(self, app: App) -> None:
+        """What is not known is left out, and the block around keeps what it says."""
+        with (
+            session("s", user_id=None, metadata={"plan": "pro"}),
+            session("s", metadata={"plan": None, "seats": None, "beta": 0}),
+        ):
+            app.tracer.start_span("span").end()
+        app.flush()
+        assert {"session.id": "s", "metadata.plan": "pro", "metadata.beta": 0} == {
+            name: value
+            for name, value in (app.exporter.spans[0].attributes or {}).items()
+            if name in ("session.id", "user.id", "metadata.plan", "metadata.seats", "metadata.beta")
+        }
+
+    def test_bytes(self, app: App) -> None:
+        """Ids of headers and of Redis are the same session as their texts."""
+        with session(b"s", user_id=b"ada"):
+            app.tracer.start_span("span").end()
+        app.flush()
+        assert {"session.id": "s", "user.id": "ada"}.items() <= dict(app.exporter.spans[0].attributes or {}).items()
 
     def test_too_many(self) -> None:
         """There is a bound on the number of names."""
