@@ -25,6 +25,9 @@ long as one of its sessions does, and a session whose end is not known stays.
 
     otel-session-agg forget --history kept.duckdb --before 2026-05-01 --dry-run
 
+The date stays with the file: what is replayed or received later of such sessions is not kept
+either, as it would show a part of a session as if it was all. An earlier date takes that back.
+
 The file does not shrink: what is deleted cannot be asked for any more, and its place is written
 over by what comes next.
 
@@ -64,7 +67,7 @@ def run_forget(path: Path, before: str, *, is_dry: bool) -> int:
         [(old, number)] = history.rows(_OLD, [naive(time)])
     if not is_dry:
         with History(path) as history:
-            old = history.forget_before(time)
+            old = history.forget_before(time, notes=True)
             [(number,)] = history.rows("SELECT count(*) FROM sessions")
     about = "would be deleted" if is_dry else "deleted"
     left = number - old if is_dry else number

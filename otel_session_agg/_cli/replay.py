@@ -225,6 +225,11 @@ def print_notes(done: Replayed) -> None:
         say(f"{printable(problem.source)}{place}: {printable(problem.what)}")
     if done.num_problems > _MAX_PROBLEMS:
         say(f"{counted(done.num_problems, 'problem')} in all")
+    if done.num_forgotten:
+        say(
+            f"{counted(done.num_forgotten, 'session')} not kept, which ended before the date that"
+            " `forget` was given for this history"
+        )
     if done.is_interrupted:
         say(f"interrupted: {done.num_counted:,} of the {done.num_spans:,} spans that were read")
 

@@ -1,9 +1,17 @@
-"""Forget sessions that are over."""
+"""Forget sessions that are over.
+
+Rules
+-----
+* A session is forgotten as a whole, by the time of its last end.
+* A history remembers the time that it is given (`note_forgotten`).  Late spans are counted without
+  what was deleted: a session that ended before that time is deleted again, so that no part of it is
+  taken for all of it.  What ends later is kept: a session that goes on begins anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -19,6 +27,8 @@ from otel_session_agg._history.tables import SESSION_PARTS
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.session_sums import sum_of_totals
 
+CREATE_FORGOTTEN = "CREATE TABLE IF NOT EXISTS internal.forgotten (before TIMESTAMP)"
+"""At most one row."""
 _OLD = "SELECT session FROM sessions WHERE end_time < ?"
 _SHARED = f"""
 SELECT DISTINCT trace_id FROM {SESSION_PARTS.name} WHERE session IN ({_OLD})
@@ -39,6 +49,25 @@ class _Left(NamedTuple):
     """What is left of a trace."""
 
     rollup: Rollup
+
+
+def note_forgotten(connection: Connection, time: datetime) -> None:
+    """Remember that sessions that ended before a time are forgotten, whatever was noted before."""
+    connection.execute("DELETE FROM internal.forgotten")
+    connection.execute("INSERT INTO internal.forgotten VALUES (?)", [naive(time)])
+
+
+def forgotten_before(connection: Connection) -> datetime | None:
+    """Return the time that was noted, in UTC; ``None``: nothing is forgotten."""
+    [(time,)] = connection.execute("SELECT max(before) FROM internal.forgotten").fetchall()
+    return None if time is None else time.replace(tzinfo=timezone.utc)
+
+
+def ended_before(connection: Connection, time: datetime, names: Iterable[str]) -> list[str]:
+    """Return those of some sessions that `forget_before` would delete."""
+    given = [naive(time), list(names)]
+    found = connection.execute(f"{_OLD} AND session IN (SELECT unnest(?::VARCHAR[]))", given)
+    return [session for (session,) in found.fetchall()]
 
 
 def forget_before(connection: Connection, time: datetime) -> int:

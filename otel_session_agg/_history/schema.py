@@ -4,6 +4,7 @@
 ``parts``     what one trace adds to one session, encoded; a session is what its parts add up to
 ``stale``     sessions with parts that are not in ``sessions`` yet
 ``labels``    names and types of what sessions and traces are grouped by beside columns
+``forgotten`` the time before which sessions are forgotten, also those that come later
 ``versions``  the versions that the file has had; the last one is that of the file
 ============  ====================================================================================
 """
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from otel_session_agg._history.columns import Column, Table, literal, quoted
 from otel_session_agg._history.database import Connection, HistoryError, transaction
 from otel_session_agg._history.labels import CREATE_LABELS, note_all_labels
+from otel_session_agg._history.retention import CREATE_FORGOTTEN
 from otel_session_agg._history.span_tables import CALLS
 from otel_session_agg._history.tables import SESSION_PARTS, TABLES
 
@@ -31,6 +33,7 @@ def _create(connection: Connection) -> None:
         _create_documented(connection, table)
     connection.execute("CREATE TABLE internal.stale (session VARCHAR)")
     connection.execute(CREATE_LABELS)
+    connection.execute(CREATE_FORGOTTEN)
 
 
 def _add_labels(connection: Connection) -> None:
@@ -57,6 +60,11 @@ def _add_labels(connection: Connection) -> None:
     note_all_labels(connection)
 
 
+def _add_forgotten(connection: Connection) -> None:
+    """Make room for the time before which sessions are forgotten."""
+    connection.execute(CREATE_FORGOTTEN)
+
+
 def _has_column(connection: Connection, table: str, name: str) -> bool:
     found = connection.execute(
         "SELECT 1 FROM information_schema.columns WHERE table_name = ? AND column_name = ?",
@@ -73,7 +81,7 @@ def _create_documented(connection: Connection, table: Table) -> None:
         connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _add_labels)
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _add_labels, _add_forgotten)
 """What makes a file of each version one of the next; the first makes one of an empty file.
 
 The first creates what is declared now: what a later one adds may be there already.

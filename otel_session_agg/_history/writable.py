@@ -12,7 +12,12 @@ from otel_session_agg._history.database import Connection, transaction
 from otel_session_agg._history.prepared import Prepared, arrays_of_sessions, prepared
 from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.recounting import Run, recount
-from otel_session_agg._history.retention import forget_before
+from otel_session_agg._history.retention import (
+    ended_before,
+    forget_before,
+    forgotten_before,
+    note_forgotten,
+)
 from otel_session_agg._history.span_tables import StoredSpan
 from otel_session_agg._history.writing import insert_sessions, note_ended, note_open, write
 from otel_session_agg._model.replayed import ReplayedCall, ReplayedTrace, SessionPart
@@ -76,13 +81,31 @@ class WritableHistory(ReadableHistory):
         """Note that sessions get no spans any more."""
         self._write(partial(note_ended, names=sessions))
 
-    def forget_before(self, time: datetime) -> int:
+    def forget_before(self, time: datetime, *, notes: bool = False) -> int:
         """Delete the sessions that ended before a time, and their traces.
 
-        Return how many there were.  A trace stays as long as one of its sessions does.
+        Return how many there were.  A trace stays as long as one of its sessions does.  ``notes``:
+        the time is remembered, for `recount_kept`.
         """
         self.recount()
-        return self._write(partial(_forget, time=time))
+        return self._write(partial(_forget, time=time, notes=notes))
+
+    def recount_kept(self, run: Run = map) -> int:
+        """Recount, and delete again what has come of sessions that were forgotten.
+
+        Return how many of these there were: those that ended before the time that was noted.
+        """
+        self.recount(run)
+        time = self.forgotten_before()
+        return 0 if time is None else self.forget_before(time)
+
+    def forgotten_before(self) -> datetime | None:
+        """Return the time before which sessions are forgotten; ``None``: nothing is forgotten."""
+        return self._write(forgotten_before)
+
+    def ended_before(self, time: datetime, sessions: Iterable[str]) -> list[str]:
+        """Return those of some sessions that `forget_before` would delete."""
+        return self._write(partial(ended_before, time=time, names=sessions))
 
 
 def _add(connection: Connection, given: Prepared, open_sessions: Collection[str]) -> None:
@@ -90,8 +113,10 @@ def _add(connection: Connection, given: Prepared, open_sessions: Collection[str]
         write(connection, given, open_sessions)
 
 
-def _forget(connection: Connection, time: datetime) -> int:
+def _forget(connection: Connection, time: datetime, *, notes: bool) -> int:
     with transaction(connection):
+        if notes:
+            note_forgotten(connection, time)
         number = forget_before(connection, time)
     connection.execute("CHECKPOINT")  # so that the space is used again
     return number

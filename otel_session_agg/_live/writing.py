@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -30,7 +30,7 @@ from otel_session_agg._live.process import (
 from otel_session_agg._live.state import HISTORY, PROCESS, State
 from otel_session_agg._live.suspects import Suspects
 from otel_session_agg._offline.options import Options
-from otel_session_agg._untrusted.formatting import printable
+from otel_session_agg._untrusted.formatting import counted, printable
 
 _AGAIN_SECONDS = 1.0
 """After how long something is tried again that failed."""
@@ -46,6 +46,9 @@ _COMPARE_SECONDS = 2.0
 
 _FORGET_SECONDS = 3600.0
 """How often sessions are forgotten."""
+
+_FORGET_AGAIN_SECONDS = 10.0
+"""The same when late spans bring parts of them back: a large history takes some time to do so."""
 
 T = TypeVar("T")
 
@@ -89,7 +92,7 @@ class RowWriter:
         self._feeder, self._state, self._changes = feeder, state, changes
         self._open, self._compare_at = open_sessions, 0.0
         self._keep = timedelta(days=keep_days) if keep_days is not None else None
-        self._forget_at = time.monotonic()
+        self._forget_at, self._forgot_at = time.monotonic(), -_FORGET_SECONDS
         self._process: CountingProcess | None = None
         self._done = 0
         self._suspects = Suspects()
@@ -202,6 +205,7 @@ class RowWriter:
             sessions = rows.prepared.sessions
             self._history.add_prepared(rows.prepared, sessions)
             self._history.recount(open_sessions=self._open.all().keys() | set(sessions))
+            self._look_for_old(sessions)
         return True
 
     def _in_the_end(self, ask: Callable[[], T]) -> T | None:
@@ -244,8 +248,24 @@ class RowWriter:
             self._open.ended(known - {session for (session,) in self._history.rows(_OPEN)})
 
     def _forget(self) -> None:
-        """Delete sessions that are older than they are to be kept."""
-        if self._keep is None or time.monotonic() < self._forget_at:
+        """Delete sessions that are older than they are to be kept, or were deleted once."""
+        if time.monotonic() < self._forget_at:
             return
-        self._forget_at = time.monotonic() + _FORGET_SECONDS
-        self._history.forget_before(datetime.now(timezone.utc) - self._keep)
+        self._forgot_at = time.monotonic()
+        self._forget_at = self._forgot_at + _FORGET_SECONDS
+        if (oldest := self._oldest()) is not None:
+            self._history.forget_before(oldest)
+
+    def _look_for_old(self, sessions: Collection[str]) -> None:
+        """Delete soon what came of sessions that are not kept."""
+        oldest = self._oldest()
+        if oldest is None or not (old := self._history.ended_before(oldest, sessions)):
+            return
+        self._forget_at = min(self._forget_at, self._forgot_at + _FORGET_AGAIN_SECONDS)
+        number = counted(len(old), "session")
+        self._state.note(f"{number} not kept, which ended before {oldest:%Y-%m-%d %H:%M} UTC")
+
+    def _oldest(self) -> datetime | None:
+        """Return the time before which sessions are not kept; ``None``: all are."""
+        by_age = None if self._keep is None else datetime.now(timezone.utc) - self._keep
+        return max(filter(None, (by_age, self._history.forgotten_before())), default=None)

@@ -40,4 +40,6 @@ class Replayed:
     """Spans that were counted, each once: fewer than were read when it was stopped."""
     is_interrupted: bool = False
     """Whether it was stopped before all was read or counted."""
+    num_forgotten: int = 0
+    """Sessions that ended before the time before which the history forgets, and are not kept."""
     seconds: float = 0.0

@@ -290,7 +290,7 @@ class Replay(Generic[H]):
             progress.num_spans += counted.num_spans
             self.done.num_counted = progress.num_spans
             self._show(progress)
-        self.history.recount(workers.map)
+        self.done.num_forgotten = self.history.recount_kept(workers.map)
 
     def _batches(self) -> Iterator[Batch]:
         was_stopped = self._stops  # while reading: all that was read is counted

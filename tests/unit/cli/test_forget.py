@@ -42,6 +42,15 @@ class TestForget:
         again = command_line("forget", "--history", str(kept), "--before", "2026-01-13")
         assert f"deleted: 0 sessions {said}; 4 stay\n" == again.stderr
 
+    def test_for_good(self, kept: Path) -> None:
+        """What is replayed again of such sessions is not kept, which is said, until an earlier date is given."""
+        replayed = ("replay", str(EXAMPLES / "offline" / "chats.jsonl"), "--history", str(kept))
+        for date, number, said in (("2026-01-13", 4, True), ("2026-01-01", 6, False)):
+            assert 0 == command_line("forget", "--history", str(kept), "--before", date).returncode
+            done = command_line(*replayed)
+            assert (0, number) == (done.returncode, number_in(kept, "sessions"))
+            assert said == ("2 sessions not kept, which ended before" in done.stderr)
+
     def test_dry_run(self, kept: Path) -> None:
         """It is said what would be deleted, and nothing is."""
         before = kept.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,58 @@ from tests.support.histories import one_trace
 from tests.support.offline import EPOCH_NS, call, counted, stored_span
 
 _AT = datetime(2026, 1, 13, tzinfo=timezone.utc)
+
+
+class TestForgottenForGood:
+    """What has come since of sessions that were forgotten."""
+
+    def test_late_spans(self) -> None:
+        """Sessions that ended before are deleted again; what goes on, or begins, is kept."""
+        with History() as history:
+            for number, session in ((1, "old"), (2, "goes on"), (3, "old")):
+                history.add(*one_trace(number, session))
+            assert 2 == history.forget_before(_AT, notes=True)
+            for number, session, hours in ((1, "old", 0), (4, "goes on", 40), (5, "new", 41)):
+                history.add(*one_trace(number, session, hours=hours))
+            assert 1 == history.recount_kept()
+            assert [("goes on",), ("new",)] == history.rows("SELECT session FROM sessions ORDER BY session")
+            for table in ("traces", "internal.parts", "(SELECT DISTINCT trace_id FROM spans)"):
+                assert [(2,)] == history.rows(f"SELECT count(*) FROM {table}")  # noqa: S608
+            assert [] == history.ended_before(_AT, ["old", "goes on"])
+
+    def test_shared_trace(self) -> None:
+        """A trace of which a session stays is counted again without the one that was forgotten."""
+        spans = [
+            stored_span(1, at=10**6, attributes={"session.id": "new"}, end_ns=EPOCH_NS + 10**16),
+            stored_span(2, 1, at=1, attributes={"session.id": "old"}),
+            call(3, 2, at=1, attributes={"session.id": "old"}),
+            call(4, 1, at=10**6, attributes={"session.id": "new"}),
+        ]
+        late = call(5, 1, at=10**6, attributes={"session.id": "new"})
+        before = datetime.fromtimestamp(EPOCH_NS / 1e9 + 1000, timezone.utc)
+        with History() as history:
+            for number, given in enumerate((spans, [*spans, late])):
+                for one in counted(given):
+                    history.add(one.parts, [one.trace], one.calls)
+                assert number == history.recount_kept()
+                assert 1 - number == history.forget_before(before, notes=True)
+                assert [("new", number + 1)] == history.rows("SELECT session, model_events FROM sessions")
+                assert [(number + 1,)] == history.rows("SELECT model_events FROM traces")
+                assert [(number + 1,)] == history.rows("SELECT count(*) FROM calls")
+
+    def test_earlier_date(self, tmp_path: Path) -> None:
+        """What a file notes is the last date that it was given, until it is given another."""
+        with History(tmp_path / "h") as history:
+            assert history.forgotten_before() is None
+            history.forget_before(_AT)
+            assert history.forgotten_before() is None
+            history.forget_before(_AT, notes=True)
+        with History(tmp_path / "h") as history:
+            assert _AT == history.forgotten_before()
+            history.forget_before(_AT - timedelta(days=2), notes=True)
+            history.add(*one_trace(1, "old"))
+            assert 0 == history.recount_kept()
+            assert [("old",)] == history.rows("SELECT session FROM sessions")
 
 
 class TestForgetBefore:

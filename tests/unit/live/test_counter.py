@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -20,7 +21,7 @@ from otel_session_agg._live.counter import BusyError, LiveCounter, NotAcceptedEr
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._offline.options import Options
 from tests.support.live import Ending, requests, tables, twice
-from tests.support.offline import call, stored_span
+from tests.support.offline import EPOCH_NS, call, stored_span
 from tests.support.otlp_files import in_json, in_protobuf, sized
 
 _SECONDS = 120.0
@@ -276,3 +277,22 @@ class TestKept:
             assert counter.wait(_SECONDS)
             counter._writer._forget_at = 0.0
             _until(lambda: not any(tables(history).values()))
+
+    def test_late_spans(self, history: SharedHistory) -> None:
+        """Late spans bring no part back of a session that was forgotten; the status says so."""
+        before = datetime.fromtimestamp(EPOCH_NS / 1e9, timezone.utc) + timedelta(days=1)
+        history.forget_before(before, notes=True)
+        with LiveCounter(history, Options()) as counter:
+            counter.start()
+            counter.accept(in_protobuf([*_trace(1), call(1, None, trace_id=2, at=10**6)]))
+            assert counter.wait(_SECONDS)
+            _until(lambda: [(1,)] == history.rows("SELECT count(*) FROM sessions"))
+            counter._writer._forgot_at = time.monotonic()
+            counter._writer._forget_at = counter._writer._forgot_at + writing._FORGET_SECONDS
+            counter.accept(in_protobuf([call(9, 1, trace_id=1)]))
+            assert counter.wait(_SECONDS)
+            assert counter._writer._forget_at - time.monotonic() < writing._FORGET_SECONDS / 2
+            counter._writer._forget_at = 0.0
+            _until(lambda: [(1,)] == history.rows("SELECT count(*) FROM sessions"))
+            said = f"1 session not kept, which ended before {before:%Y-%m-%d %H:%M} UTC"
+            assert said == counter.status().last_fault
