@@ -14,6 +14,7 @@ from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._sharing.stored_sessions import StoredSession
 from otel_session_agg._untrusted.formatting import short
 from otel_session_agg._untrusted.values import PUSD_PER_USD
+from otel_session_agg.analysis._source import named_text
 from otel_session_agg.attributes import METADATA_PREFIX, SESSION_ID, USER_ID
 
 Row = Mapping[str, Any]
@@ -140,8 +141,8 @@ def label_of(row: Row, name: str) -> str | None:
 
 
 def segment_of(row: Row, key: str | None) -> str:
-    """Return the segment of a session: the value of a key, ``none`` without one."""
+    """Return the segment of a session: the value of a key, as it is shown."""
     if key is None:
         return ""
     value = row["user"] if key == "user" else label_of(row, key)
-    return value if value is not None else "none"
+    return named_text(value)

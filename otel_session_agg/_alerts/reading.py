@@ -11,7 +11,7 @@ from otel_session_agg._alerts.rule import Rule
 from otel_session_agg._alerts.terms import Sql
 from otel_session_agg._history.columns import quoted
 from otel_session_agg._history.labels import label_text
-from otel_session_agg.analysis._source import NONE, Source
+from otel_session_agg.analysis._source import Source, named_so
 
 _COLUMNS = ", ".join(map(quoted, READ))
 _BATCH = 1000
@@ -57,7 +57,7 @@ def segment_sql(key: str | None) -> str:
     if key is None:
         return "''"
     value = quoted("user") if key == "user" else label_text(list(LABELS), key)
-    return f"coalesce({value}, '{NONE}')"
+    return named_so(value)
 
 
 def chosen(rule: Rule, window: Window) -> Sql:

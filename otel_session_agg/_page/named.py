@@ -20,7 +20,7 @@ from otel_session_agg._views.named import Named, cost_by_period, dearest, named
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._figures import over_time_figure, split_figure
 from otel_session_agg.analysis._numbers import exact, money
-from otel_session_agg.analysis._source import NONE
+from otel_session_agg.analysis._source import NONE, value_named
 
 __all__ = ["cost_over_time", "dearest_of", "most_called", "view_by"]
 
@@ -206,8 +206,7 @@ def _sessions_of(name: str, key: str, state: State) -> str:
     form = _CONDITIONS.get(key)
     if form is None:
         return state.going_to("sessions").href()
-    condition = form.format(literal(name))
-    if (key, name) == ("user", NONE):  # the row of those without one, and of one who is called so
-        condition = f"(user IS NULL or {condition})"
+    value = value_named(name) if key == "user" else name
+    condition = "user IS NULL" if value is None else form.format(literal(value))
     where = condition if state.where is None else f"({state.where}) and {condition}"
     return State("sessions", where, state.since, state.until, state.by, state.theme).href()

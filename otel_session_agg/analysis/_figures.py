@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from otel_session_agg._extras import needed
 from otel_session_agg.analysis._numbers import USD_FORMAT, many, money
 from otel_session_agg.analysis._periods import Period
-from otel_session_agg.analysis._source import NONE
-from otel_session_agg.analysis._splits import OTHER, NamedTotals, PeriodCost
+from otel_session_agg.analysis._source import NONE, OTHER
+from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
 from otel_session_agg.analysis._style import color, colors_of, label, layout, line
 from otel_session_agg.analysis._totals import PeriodTotals
 

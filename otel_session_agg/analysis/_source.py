@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, runtime_checkable
@@ -17,6 +18,7 @@ from otel_session_agg._untrusted.formatting import short
 __all__ = [
     "BREAKDOWNS",
     "NONE",
+    "OTHER",
     "USER_ID",
     "Explains",
     "Narrowed",
@@ -28,9 +30,12 @@ __all__ = [
     "default_segment",
     "dimension_names",
     "name_of",
+    "named_so",
+    "named_text",
     "parts_by",
     "selected",
     "selection_of",
+    "value_named",
     "words_of",
 ]
 
@@ -40,12 +45,21 @@ Rows = list[tuple[Any, ...]]
 NONE = "none"
 """What sessions without a value are called; breakdowns call it so."""
 
+OTHER = "other"
+"""What all further names are called together; breakdowns call it so."""
+
 BREAKDOWNS = ("model", "agent", "tool")
 """Keys by which a session is split into parts."""
 
 USER_ID = "user.id"
 """The dimension that says the same as the user of a session."""
 
+_RESERVED = f'"*(?:{NONE}|{OTHER})"*'
+"""Values that are shown with quotes around them, so that no row is of two things."""
+_HAS_VALUE = "SELECT 1 FROM sessions WHERE {value} IS NOT NULL LIMIT 1"
+_METADATA_NAMES = """
+SELECT DISTINCT unnest(json_keys(metadata)) AS name FROM sessions ORDER BY name LIMIT ?
+"""
 _SERVICE = "service.name"
 _METADATA = "metadata."
 """Before the name of an entry of the metadata."""
@@ -195,27 +209,65 @@ def parts_by(key: str) -> tuple[str, list[object]]:
 
 
 def name_of(key: str | None) -> tuple[str, list[object]]:
-    """Return an expression for the value that a session has for a key, and its parameters."""
+    """Return an expression for how the value of a key is shown, and its parameters."""
     if key is None:
         return "''", []
+    value, parameters = value_of(key)
+    return named_so(value), parameters
+
+
+def value_of(key: str) -> tuple[str, list[object]]:
+    """Return an expression for the value that a session has for a key, and its parameters.
+
+    It is NULL for a session without one.
+    """
     if key == "user":
-        return f"coalesce(sessions.user, '{NONE}')", []
+        return "sessions.user", []
     is_metadata = key.startswith(_METADATA)
     name = key[len(_METADATA) :] if is_metadata else key
     pointer = "/" + name.replace("~", "~0").replace("/", "~1")
     column = "metadata" if is_metadata else "dimensions"
-    return f"coalesce(json_extract_string({column}, ?), '{NONE}')", [pointer]
+    return f"json_extract_string({column}, ?)", [pointer]
+
+
+def named_so(value: str) -> str:
+    """Return the expression for how a value is shown: ``none`` where there is none.
+
+    A value that would be taken for that, or for ``other``, is in quotes.
+    """
+    return f"""coalesce(regexp_replace({value}, '^{_RESERVED}$', '"\\0"'), '{NONE}')"""
+
+
+def named_text(value: str | None) -> str:
+    """Return how `named_so` shows a value."""
+    if value is None:
+        return NONE
+    return f'"{value}"' if re.fullmatch(_RESERVED, value) else value
+
+
+def value_named(name: str) -> str | None:
+    """Return the value that is shown so; ``None``: there is none."""
+    if name == NONE:
+        return None
+    return name[1:-1] if name.startswith('"') and re.fullmatch(_RESERVED, name) else name
 
 
 def check_key(sessions: Source, key: str, *more: str) -> None:
-    """Raise `SessionAggError` if a key is no dimension of sessions, nor one of some more."""
-    if key in ("user", *more) or key.startswith(_METADATA):
+    """Raise `SessionAggError` if no session has a value for a key, nor it is one of some more."""
+    if key in ("user", *more):
         return
     names = dimension_names(sessions)
-    if key not in names:
-        known = ", ".join(short(name) for name in (*more, "user", *names))
-        message = f"no session has a value for {short(key)}; there are: {known}"
-        raise SessionAggError(message)
+    if key.startswith(_METADATA):
+        value, parameters = value_of(key)
+        if sessions.rows(_HAS_VALUE.format(value=value), parameters):
+            return
+        found = sessions.rows(_METADATA_NAMES, [_MAX_DIMENSIONS])
+        names += [_METADATA + name for (name,) in found]
+    elif key in names:
+        return
+    known = ", ".join(short(name) for name in (*more, "user", *names))
+    message = f"no session has a value for {short(key)}; there are: {known}"
+    raise SessionAggError(message)
 
 
 def default_segment(sessions: Source) -> str | None:

@@ -9,10 +9,7 @@ from typing import NamedTuple
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import BREAKDOWNS, Rows, Source, check_key, parts_by
 
-__all__ = ["OTHER", "NamedTotals", "PeriodCost", "split", "split_by_period"]
-
-OTHER = "other"
-"""What all further names are called together; breakdowns call it so."""
+__all__ = ["NamedTotals", "PeriodCost", "split", "split_by_period"]
 
 
 class NamedTotals(NamedTuple):

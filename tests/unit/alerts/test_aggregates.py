@@ -42,6 +42,15 @@ class TestLimit:
         assert ("slow40", "slow39", 20) == (*found.sessions[:2], len(found.sessions))
         assert int(NOW * 10**9) == found.time_ns
 
+    def test_reserved_segment(self) -> None:
+        """A segment that is called as what has none is one of its own, and is named so that both can be told apart."""
+        sessions = [
+            *_spread("s", range(30, 34), dimensions={"service.name": "none"}),
+            *_spread("t", range(30, 33)),
+        ]
+        found = _found({"aggregate": "p95(duration) > 20 s", "by": "service.name", "min_sessions": 3}, *sessions)
+        assert [('"none"', 4), ("none", 3)] == [(one.segment, one.figures["sessions"]) for one in found]
+
     def test_minimum(self) -> None:
         """With fewer sessions nothing is found."""
         sessions = _spread("s", range(30, 49))

@@ -38,6 +38,7 @@ from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
 from otel_session_agg._views.live import Status
 from otel_session_agg._views.named import named
+from otel_session_agg.analysis._source import named_text
 from tests.support.histories import joined, one_trace
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
 
@@ -286,18 +287,25 @@ class TestRunning:
 
 
 class TestNamedNone:
-    """A user who is called as what has none is."""
+    """A user who is called as what has none is, or as all others together are."""
 
-    def test_link(self) -> None:
-        """The row has both, and so has what it links to."""
-        facts = joined(one_trace(at, f"s{at}", user=user) for at, user in enumerate([None, "none", "ada"]))
+    def test_rows(self) -> None:
+        """Each has a row and a colour of its own, and what it links to is its own."""
+        users = [None, "none", '"none"', "other", "ada"]
+        facts = joined(one_trace(at, f"s{at}", user=user) for at, user in enumerate(users))
         with History() as history:
             history.add(*facts)
             history.recount()
-            address = parse("/sessions", _sessions_of("none", "user", parse("/users", "from=all")).partition("?")[2])
-            assert 2 == next(row.sessions for row in named(history, "user").rows if row.name == "none")
-            found = history.select(Selection(where=address.where, columns=["session"])).rows
-            assert {("s0",), ("s1",)} == set(found)
+            rows = named(history, "user").rows
+            assert {"none", '"none"', '""none""', '"other"', "ada"} == {row.name for row in rows}
+            found = set[object]()
+            for row in rows:
+                query = _sessions_of(row.name, "user", parse("/users", "from=all")).partition("?")[2]
+                where = parse("/sessions", query).where
+                [(session, user)] = history.select(Selection(where=where, columns=["session", "user"])).rows
+                assert named_text(cast("str | None", user)) == row.name
+                found.add(session)
+            assert 5 == len(found)
 
 
 class TestAside:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,9 @@ from otel_session_agg._views.figures import figures_of
 from otel_session_agg._views.named import SORTS, cost_by_period, dearest, named
 from otel_session_agg._views.selected import selected
 from otel_session_agg.analysis._periods import PERIODS
+from otel_session_agg.analysis._source import value_named
 from otel_session_agg.analysis._splits import split, split_by_period
+from tests.support.histories import one_trace
 
 KEYS = ["model", "agent", "tool", "user", "service.name"]
 WHERES = [None, "cost > 0.001"]
@@ -46,6 +49,40 @@ class TestNamed:
         for limit in (1, 100):
             expected = {(row.start, row.name): row.cost for row in split_by_period(source, key, limit, day)}
             assert expected == {(row.start, row.name): row.cost for row in cost_by_period(source, key, limit, day)}
+
+
+class TestReserved:
+    """Values that are called as what has none, or as all others together."""
+
+    @pytest.mark.parametrize("key", ["tenant", "metadata.tenant"])
+    def test_apart(self, key: str) -> None:
+        """Each has a row of its own, in all and over time, however it is shown."""
+        values = [None, "none", '"none"', "other", "others"]
+        with History() as history:
+            for at, value in enumerate(values):
+                made = partial(one_trace, at, f"s{at}", cost_pusd=10**9 + at)
+                of = None if value is None else {"tenant": value}
+                is_metadata = key.startswith("metadata.")
+                history.add(*(made(metadata={**of}) if of and is_metadata else made(dimensions={**of} if of else None)))
+            history.recount()
+            shown = ["others", '"other"', '""none""', '"none"', "none"]
+            assert shown == [row.name for row in named(history, key).rows]
+            assert values == [value_named(name) for name in reversed(shown)]
+            for two in (dearest(history, key, 9), cost_by_period(history, key, 9, PERIODS["day"]), split(history, key, 9)):
+                assert shown == [row.name for row in two]
+            two_and_others = [*shown[:2], "other"]
+            assert two_and_others == [row.name for row in split(history, key, 2)]
+            assert two_and_others == [row.name for row in cost_by_period(history, key, 2, PERIODS["day"])]
+
+    def test_metadata(self) -> None:
+        """A name that no session has an entry for is refused, with those that there are."""
+        with History() as history:
+            history.add(*one_trace(1, metadata={"plan": "pro"}))
+            history.recount()
+            assert ["pro"] == [row.name for row in named(history, "metadata.plan").rows]
+            for ask in (named, partial(split, limit=3)):
+                with pytest.raises(SessionAggError, match=r"no session has a value for metadata\.plna; .*, metadata\.plan"):
+                    ask(history, "metadata.plna")
 
 
 class TestRows:
