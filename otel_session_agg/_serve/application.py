@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._serve.api import figures, lists, server, session
 from otel_session_agg._serve.api.models import Problem
+from otel_session_agg._serve.api.parameters import check_parameters
 from otel_session_agg._serve.api.services import ApiServices
 from otel_session_agg._serve.problems import PROBLEM, problem
 from otel_session_agg._spans.scope import DISTRIBUTION
@@ -39,7 +40,7 @@ def application(services: ApiServices) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    api = APIRouter(prefix=PREFIX, dependencies=[Depends(_not_stored)])
+    api = APIRouter(prefix=PREFIX, dependencies=[Depends(_not_stored), Depends(check_parameters)])
     answers: dict[int | str, dict[str, Any]] = {
         code: {"model": Problem, "content": {PROBLEM: {}}} for code in (401, 422, 429, 503)
     }

@@ -20,6 +20,13 @@ __all__ = ["router"]
 router = APIRouter()
 
 _MAX_CSV_ROWS = 50_000
+_NEXT_CURSOR = "Next-Cursor"
+_MORE = {
+    _NEXT_CURSOR: {
+        "description": "``cursor`` of the next rows; not there after the last row",
+        "schema": {"type": "string"},
+    }
+}
 _LISTS: Mapping[str, str] = {"sessions": "session", "traces": "trace", "calls": "call"}
 """By the last part of the address, what is listed."""
 _Rows = Annotated[int, Query(ge=1, le=_MAX_CSV_ROWS, description="Rows at most.")]
@@ -45,6 +52,8 @@ def _as_csv(found: Listed, name: str) -> Response:
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="{name}.csv"',
     }
+    if found.next_cursor is not None:
+        headers[_NEXT_CURSOR] = found.next_cursor
     return Response(csv_text(found.columns, rows), media_type="text/csv", headers=headers)
 
 
@@ -77,10 +86,12 @@ def _add_list(name: str, by: str) -> None:
         columns: Names = None,
         sort: Sort = None,
         limit: _Rows = _MAX_CSV_ROWS,
+        cursor: Cursor = None,
     ) -> Response:
         wanted = _wanted(selection, by, columns, sort)
         with given.reading() as history:
-            return _as_csv(listed(history, wanted, limit=limit, equal=_of(session)), name)
+            found = listed(history, wanted, limit=limit, cursor=cursor, equal=_of(session))
+            return _as_csv(found, name)
 
     router.add_api_route(
         f"/{name}",
@@ -94,7 +105,7 @@ def _add_list(name: str, by: str) -> None:
         f"/{name}.csv",
         as_csv,
         response_class=Response,
-        responses={200: {"content": {"text/csv": {}}}},
+        responses={200: {"content": {"text/csv": {}}, "headers": _MORE}},
         operation_id=f"{name}_csv",
         summary=f"The first {name} as CSV, safe to open in a spreadsheet.",
     )
