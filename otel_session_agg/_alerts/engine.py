@@ -40,7 +40,7 @@ TIDY_SECONDS = 60.0
 """How often old episodes are looked for."""
 
 _INTERVAL_SECONDS = 5.0
-_MAX_FIRED = 1000
+_MAX_FIRED = 10_000
 _MAX_DAYS = 90
 _AGAIN_SECONDS = 1.0
 _logger = logging.getLogger("otel_session_agg")
@@ -187,8 +187,10 @@ class AlertEngine:
         """Note what was observed, in one transaction; return how many episodes began or ended."""
         number = 0
         with self._state.changing() as connection:
-            _, said = self._book.read(connection)
+            rules, said = self._book.read(connection)
             for one in observed:
+                if one.rule.name not in rules:  # it was deleted, or has another name, since
+                    continue
                 is_muted = said.get(one.rule.name, UNSET).mutes(now)
                 number += episodes.note(connection, one.rule, one.findings, now, is_muted=is_muted)
                 over = one.over(connection)
@@ -208,9 +210,14 @@ class AlertEngine:
         return self._book.channels()
 
     def fired(self, limit: int = 100, rule: str | None = None) -> list[dict[str, Any]]:
-        """Return what fired, of all rules or one, the latest first, at most 1,000."""
+        """Return what fired, of all rules or one, the latest first."""
         with self._state.changing() as connection:
             return episodes.fired(connection, max(0, min(limit, _MAX_FIRED)), rule)
+
+    def number_fired(self, rule: str | None = None) -> int:
+        """Return how many times rules have fired, all or one."""
+        with self._state.changing() as connection:
+            return episodes.number_fired(connection, rule)
 
     def budgets(self) -> list[Budget]:
         """Return the limits of rules that are checked, as budgets of sessions."""
@@ -250,9 +257,9 @@ class AlertEngine:
         """Notify of what a muted rule finds from now on."""
         self._book.say(name, is_muted=0, muted_until=None)
 
-    def save(self, name: str, rule: Mapping[str, Any]) -> None:
-        """Keep a rule that was made on the page."""
-        self._book.save(name, rule)
+    def save(self, name: str, rule: Mapping[str, Any], before: str | None = None) -> None:
+        """Keep a rule that was made on the page; ``before``: its name until now, if it had one."""
+        self._book.save(name, rule, before)
         with self._lock:
             self._is_all = True
         self._queue.put(None)

@@ -214,6 +214,24 @@ def fired(connection: sqlite3.Connection, limit: int, rule: str | None) -> list[
     return found
 
 
+def number_fired(connection: sqlite3.Connection, rule: str | None) -> int:
+    """Return how many episodes there are, of all rules or one."""
+    [number] = connection.execute(
+        "SELECT count(*) FROM episodes WHERE ? IS NULL OR rule = ?", (rule, rule)
+    ).fetchone()
+    return int(number)
+
+
+def rename(connection: sqlite3.Connection, rule: str, name: str) -> None:
+    """Let the episodes of a rule be those of another name, after those that this has already."""
+    [last] = connection.execute(
+        "SELECT coalesce(max(number), 0) FROM episodes WHERE rule = ?", (name,)
+    ).fetchone()
+    connection.execute(
+        "UPDATE episodes SET rule = ?, number = number + ? WHERE rule = ?", (name, last, rule)
+    )
+
+
 def counts(connection: sqlite3.Connection) -> dict[str, tuple[int, int, float]]:
     """Return of each rule: episodes that go on, all episodes, and when the last one began."""
     rows = connection.execute(

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._alerts import episodes, notifications
 from otel_session_agg._alerts.rule import Rule
 from otel_session_agg._alerts.rules_file import RuleFile, check_name, rule
-from otel_session_agg._alerts.settings import UNSET, Setting, change, forget, settings
+from otel_session_agg._alerts.settings import UNSET, Setting, change, forget, rename, settings
 from otel_session_agg._alerts.state import State
 from otel_session_agg._exceptions import SessionAggError, SettingsError
 from otel_session_agg._untrusted.formatting import short
@@ -65,8 +65,11 @@ class RuleBook:
 
     # -- changes ----------------------------------------------------------------------------------
 
-    def save(self, name: str, given: Mapping[str, Any]) -> None:
+    def save(self, name: str, given: Mapping[str, Any], before: str | None = None) -> None:
         """Keep a rule that was made on the page, in place of one of that name made there.
+
+        ``before``: the name of a rule made there that is to have this name from now on; what was
+        said about it, and what it found, goes with it.
 
         Raises:
             SessionAggError: it is not allowed, or the file has a rule of that name.
@@ -83,7 +86,9 @@ class RuleBook:
         with self._state.changing() as connection:
             said = settings(connection)
             made = [one for one, setting in said.items() if setting.definition is not None]
-            if name not in made and len(made) >= _MAX_RULES:
+            if before not in {None, name}:
+                _rename(connection, made, str(before), name)
+            elif name not in made and len(made) >= _MAX_RULES:
                 message = f"there are {_MAX_RULES} rules made on the page: delete one of them"
                 raise SessionAggError(message)
             change(connection, name, definition=text)
@@ -136,6 +141,18 @@ class RuleBook:
             {"name": name, "kind": channel.kind, "waiting": waiting.get(name, 0)}
             for name, channel in self._file.channels.items()
         ]
+
+
+def _rename(connection: sqlite3.Connection, made: Sequence[str], before: str, name: str) -> None:
+    """Give a rule that was made on the page another name."""
+    if before not in made:
+        message = f"no rule {short(before, _MAX_NAME)!r} was made on the page"
+        raise SessionAggError(message)
+    if name in made:
+        message = f"there is another rule {short(name, _MAX_NAME)!r}: choose another name"
+        raise SessionAggError(message)
+    rename(connection, before, name)
+    episodes.rename(connection, before, name)
 
 
 def _values(

@@ -49,6 +49,12 @@ def change(connection: sqlite3.Connection, rule: str, **values: Any) -> None:
         connection.execute(sql, (values[column], rule))
 
 
+def rename(connection: sqlite3.Connection, rule: str, name: str) -> None:
+    """Let what was said about a rule be said about another name, of which nothing else is."""
+    forget(connection, name)
+    connection.execute("UPDATE settings SET rule = ? WHERE rule = ?", (name, rule))
+
+
 def forget(connection: sqlite3.Connection, rule: str) -> None:
     """Forget everything that was said about a rule."""
     connection.execute("DELETE FROM settings WHERE rule = ?", (rule,))

@@ -10,9 +10,10 @@ from dash import html
 
 from otel_session_agg._alerts.rule import KINDS, SEVERITIES
 from otel_session_agg._alerts.rules_file import keys_of
-from otel_session_agg._page.parts import aria
+from otel_session_agg._page.parts import aria, text
+from otel_session_agg._untrusted.formatting import short
 
-__all__ = ["FIELDS", "MORE", "form", "place_of", "rule_of", "shown_for", "values_of"]
+__all__ = ["FIELDS", "MORE", "form", "place_of", "rule_of", "shown_for", "values_of", "which_of"]
 
 _FIRST = ("name", "kind", "condition")
 MORE = (
@@ -37,6 +38,7 @@ _KINDS: Mapping[str, str] = {
     "anomaly": "anomaly: one that stands out",
 }
 _YES, _NO = "yes", "no"
+_MAX_CHARS = 80
 
 
 def place_of(key: str) -> str:
@@ -74,6 +76,10 @@ def form(channels: Sequence[Mapping[str, Any]]) -> Any:
                 [
                     html.Button("Preview on 7 days", id="alerts-try", className="button"),
                     html.Button("Save rule", id="alerts-save", className="button primary"),
+                    html.Button(
+                        "Save as a new rule", id="alerts-save-new", className="button", hidden=True
+                    ),
+                    html.Span(which_of(None), id="alerts-which", **aria(live="polite")),
                 ],
                 className="row-of",
             ),
@@ -81,6 +87,13 @@ def form(channels: Sequence[Mapping[str, Any]]) -> Any:
         ],
         className="stack",
     )
+
+
+def which_of(before: str | None) -> str:
+    """Return which rule is saved, in words; ``before``: the name of the one that was chosen."""
+    if before is None:
+        return ""
+    return f"This changes the rule {text(short(before, _MAX_CHARS))}: another name renames it"
 
 
 def _fields(channels: list[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ router = APIRouter()
 _Name = Annotated[str, Query(max_length=200, description="The name of a rule.")]
 
 
-class Rule(BaseModel):
+class Rule(BaseModel, extra="forbid"):
     """The name of a rule."""
 
     name: str = Field(max_length=200)
@@ -33,9 +33,12 @@ class Kept(Rule):
     """A rule to keep."""
 
     rule: dict[str, Any] = Field(description="as it stands in a file of rules")
+    before: str | None = Field(
+        None, max_length=200, description="the name of a rule that is to have this name instead"
+    )
 
 
-class Trial(BaseModel):
+class Trial(BaseModel, extra="forbid"):
     """A rule to try on the history."""
 
     rule: dict[str, Any] = Field(description="as it stands in a file of rules")
@@ -60,8 +63,13 @@ def fired(
     rule: _Name | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Return what fired, each with its sessions."""
-    return {"fired": [] if given.alerts is None else list(given.alerts.fired(limit, rule))}
+    """Return what fired, each with its sessions; ``total``: how many times it was."""
+    if given.alerts is None:
+        return {"fired": [], "total": 0}
+    return {
+        "fired": list(given.alerts.fired(limit, rule)),
+        "total": given.alerts.number_fired(rule),
+    }
 
 
 @router.post("/alerts/preview", summary="What a rule would have found.")
@@ -73,7 +81,7 @@ def preview(given: Given, trial: Trial) -> dict[str, Any]:
 @router.put("/alerts/rule", status_code=204, summary="Keep a rule, or change one that was kept.")
 def keep(given: Given, kept: Kept) -> None:
     """Keep a rule beside those of the file, in place of one of its name that was kept before."""
-    _alerts(given).save(kept.name, kept.rule)
+    _alerts(given).save(kept.name, kept.rule, kept.before)
 
 
 @router.delete("/alerts/rule", status_code=204, summary="Delete a rule that was kept.")

@@ -27,11 +27,14 @@ class Alerts(Protocol):
     def fired(self, limit: int = 100, rule: str | None = None) -> Sequence[Mapping[str, Any]]:
         """Return what fired last."""
 
+    def number_fired(self, rule: str | None = None) -> int:
+        """Return how many times rules have fired."""
+
     def preview(self, rule: Mapping[str, Any], days: int = 7) -> Mapping[str, Any]:
         """Return what a rule would have found."""
 
-    def save(self, name: str, rule: Mapping[str, Any]) -> None:
-        """Keep a rule, in place of one of its name that was kept before."""
+    def save(self, name: str, rule: Mapping[str, Any], before: str | None = None) -> None:
+        """Keep a rule, in place of one of its name, or of another name, that was kept before."""
 
     def delete(self, name: str) -> None:
         """Delete a rule that was kept."""

@@ -87,6 +87,7 @@ class TestShown:
         with services.reader() as history:
             found = alerts.VIEW.csv(_STATE, history, services)
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        assert 2 == found.total
         assert {("dear", _HOSTILE), ("slow", _HOSTILE)} == {(row["rule"], row["target"]) for row in rows}
 
 
@@ -104,10 +105,10 @@ class TestDone:
     def test_new_rule(self, services: Services) -> None:
         """It is tried, and nothing is kept; then it is kept, and deleted."""
         engine = _engine(services)
-        tried, _ = alerts._made(engine, _new(), _STATE, is_kept=False)
+        tried = alerts._tried(engine, _new(), _STATE)
         assert "It would have fired 1 time, with 1 notification." in _shown(tried)
         assert ["dear", "slow"] == [rule["name"] for rule in engine.rules()]
-        kept, _ = alerts._made(engine, _new(), _STATE, is_kept=True)
+        kept, _, _ = alerts._kept_so(engine, _new(), _STATE, None)
         assert "It is kept" in _shown(kept)
         assert ["dear", "mine", "slow"] == sorted(rule["name"] for rule in engine.rules())
         alerts._act(engine, "delete", "mine")
@@ -126,12 +127,38 @@ class TestDone:
         """A rule comes into the form, and leaves it, as it was kept; it is changed by its name."""
         engine = _engine(services)
         engine.save("mine", rule)
-        fields = dict(zip(FIELDS, alerts._edited(engine, "mine"), strict=True))
-        alerts._made(engine, fields, _STATE, is_kept=True)
+        *values, before = alerts._edited(engine, "mine")
+        assert "mine" == before
+        fields = dict(zip(FIELDS, values, strict=True))
+        alerts._kept_so(engine, fields, _STATE, before)
         assert rule == next(one["definition"] for one in engine.rules() if one["name"] == "mine")
-        alerts._made(engine, {**fields, "severity": "critical"}, _STATE, is_kept=True)
+        alerts._kept_so(engine, {**fields, "severity": "critical"}, _STATE, before)
         assert "critical" == next(one["severity"] for one in engine.rules() if one["name"] == "mine")
         engine.delete("mine")
+
+    def test_renamed(self, services: Services) -> None:
+        """An edited rule that gets another name has what it found, and there is no second one; a name that is taken is refused."""
+        engine = _engine(services)
+        engine.save("mine", {"session": "cost > 0.5", "notify": []})
+        engine.save("taken", {"session": "cost > 9", "notify": []})
+        assert engine.check()
+        engine.mute("mine")
+        [fired] = engine.fired(rule="mine")
+        shown, _, before = alerts._kept_so(engine, _new(name="=ours", condition="cost > 0.6"), _STATE, "mine")
+        assert ("its name was mine" in _shown(shown), None) == (True, before)
+        assert engine.check()
+        assert [] == engine.fired(rule="mine")
+        assert [fired["id"]] == [one["id"] for one in engine.fired(rule="=ours")]
+        [renamed] = [rule for rule in engine.rules() if rule["name"] not in {"dear", "slow", "taken"}]
+        assert ("muted", "cost > 0.6", 1) == (renamed["state"], renamed["text"], renamed["fired"])
+        for name, before, said in (("taken", "=ours", "there is another rule"), ("x", "mine", "was made on the page")):
+            shown, now, _ = alerts._kept_so(engine, _new(name=name), _STATE, before)
+            assert (said in _shown(shown), no_update) == (True, now)
+        engine.delete("=ours")
+        engine.save("again", {"session": "cost > 0.5", "notify": []})
+        assert engine.check()
+        engine.save("=ours", {"session": "cost > 0.5", "notify": []}, "again")
+        assert 2 == len(engine.fired(rule="=ours"))
 
     def test_of_the_file(self, services: Services) -> None:
         """A rule of the file does not come into the form."""
@@ -156,5 +183,5 @@ class TestDone:
     )
     def test_refused(self, services: Services, values: dict[str, Any], says: str) -> None:
         """What is wrong is said beside the form."""
-        found, _ = alerts._made(_engine(services), _new(**values), _STATE, is_kept=True)
+        found, _, _ = alerts._kept_so(_engine(services), _new(**values), _STATE, None)
         assert says in json.loads(_shown(found))["props"]["children"][1]["props"]["children"]

@@ -53,12 +53,16 @@ class Rules:
         """What was asked for."""
         return {"rule": rule, "days": days}
 
-    def save(self, name: str, rule: Mapping[str, Any]) -> None:
+    def number_fired(self, rule: str | None = None) -> int:
+        """More than are returned."""
+        return 7 if rule is None else 6
+
+    def save(self, name: str, rule: Mapping[str, Any], before: str | None = None) -> None:
         """Remember it, or refuse it."""
         if not rule:
             message = "a rule has exactly one of the keys session"
             raise SettingsError(message)
-        self.done.append(("save", name, rule))
+        self.done.append(("save", name, rule, before))
 
     def delete(self, name: str) -> None:
         """Remember it."""
@@ -225,6 +229,20 @@ class TestCsv:
         )
         assert ["s03", "0.003"] in rows
 
+    def test_csv_pages(self, port: int) -> None:
+        """A table with more rows than were asked for says where the next ones begin; the last one does not."""
+        found, more = list[str](), dict[str, object]()
+        for _ in range(9):
+            answer = get(port, "sessions.csv", columns="session", sort="session", limit=11, **more)
+            found += [row for [row] in csv.reader(StringIO(answer.text))][1:]
+            if "next-cursor" not in answer.headers:
+                break
+            more = {"cursor": answer.headers["next-cursor"]}
+        whole = get(port, "sessions.csv", columns="session", sort="session")
+        assert "next-cursor" not in whole.headers
+        assert len(found) > 11
+        assert found == [row for [row] in csv.reader(StringIO(whole.text))][1:]
+
     def test_hostile(self, port: int) -> None:
         """Nothing of it is a formula, nor an escape of a terminal."""
         answer = get(port, "sessions.csv", where="cost = 0.000000000005")
@@ -302,6 +320,36 @@ class TestFigures:
         assert values(port, address, until=f"{until}Z", **more) == values(port, address, until=until, **more)
         assert 422 == get(port, address, since="0001-01-01T00:00:00+14:00", **more).status
 
+    @pytest.mark.parametrize(
+        ("question", "message"),
+        [
+            (
+                "groups?group_by=user&goup_by=model",
+                "there is no parameter 'goup_by': use one of where, since, until, group_by, of, sort, limit",
+            ),
+            ("chart?group-by=user", "use one of where, since, until, scope, metric, aggregation, filter, group_by, top, bucket"),
+            ("sessions?form=csv", "there is no parameter 'form'"),
+            ("sessions.csv?page=2", "there is no parameter 'page'"),
+            ("session?id=s00&trace=1", "use one of id"),
+            ("status?now=1", "there are none here"),
+            ("alerts/fired?rules=x", "use one of rule, limit"),
+            ("groups?group_by=user&group_by=model", "'group_by' can stand in the address once"),
+            ("totals?until=2030-01-01&until=2031-01-01", "'until' can stand in the address once"),
+            ("totals?%1b%5b2J=1", "there is no parameter '\\\\x1b[2J'"),
+        ],
+    )
+    def test_unknown_parameters(self, port: int, question: str, message: str) -> None:
+        """A name that is not known, or stands twice, is refused with the names that there are."""
+        answer = request(port, "GET", f"/api/v1/{question}")
+        assert (422, True) == (answer.status, message in json.loads(answer.body)["detail"]), answer.text
+
+    def test_unknown_fields(self, port: int) -> None:
+        """So is a field of a body: a rule would be muted for good."""
+        RULES.done.clear()
+        kind = {"Content-Type": "application/json"}
+        answer = request(port, "POST", "/api/v1/alerts/mute", b'{"name": "r", "second": 60}', kind)
+        assert (422, []) == (answer.status, RULES.done)
+
     def test_values_that_cannot_be(self, port: int) -> None:
         """A condition that fails for a value is the fault of the condition."""
         answer = get(port, "totals", where="session::INTEGER > 1")
@@ -350,7 +398,7 @@ class TestServer:
     def test_alerts(self, port: int) -> None:
         """Rules and what fired."""
         assert {"rules": [{"name": "dear"}]} == values(port, "alerts")
-        assert {"fired": [{"limit": 5, "rule": "x"}]} == values(port, "alerts/fired", limit=5, rule="x")
+        assert {"fired": [{"limit": 5, "rule": "x"}], "total": 6} == values(port, "alerts/fired", limit=5, rule="x")
 
     def test_changes(self, port: int) -> None:
         """Rules are paused and muted by POST, and never by GET."""
@@ -375,7 +423,10 @@ class TestServer:
         kept = request(port, "PUT", "/api/v1/alerts/rule", json.dumps({"name": "a/b", "rule": rule}).encode(), kind)
         gone = request(port, "DELETE", "/api/v1/alerts/rule?name=a/b")
         assert [204, 204] == [kept.status, gone.status]
-        assert [("save", "a/b", rule), ("delete", "a/b")] == RULES.done
+        assert [("save", "a/b", rule, None), ("delete", "a/b")] == RULES.done
+        body = json.dumps({"name": "b", "rule": rule, "before": "a"}).encode()
+        assert 204 == request(port, "PUT", "/api/v1/alerts/rule", body, kind).status
+        assert ("save", "b", rule, "a") == RULES.done[-1]
         refused = request(port, "PUT", "/api/v1/alerts/rule", b'{"name": "r", "rule": {}}', kind)
         assert (422, "application/problem+json") == (refused.status, refused.headers["content-type"])
         assert "exactly one of the keys" in json.loads(refused.body)["detail"]
