@@ -274,6 +274,13 @@ def searches(value: Mapping[object, object]) -> Counts:
     return {Meaning.WEB_SEARCHES: len(made)}
 
 
+def genai(value: Mapping[object, object]) -> Counts:
+    """Return counts of an object of attributes, whose names are those of GenAI."""
+    named = [(key, item) for key, item in value.items() if isinstance(key, str)]
+    prefix = "gen_ai.usage."
+    return _read({key.removeprefix(prefix): item for key, item in named if prefix in key})[0]
+
+
 SHAPES = {
     "inclusive": inclusive,
     "native": native,
@@ -282,5 +289,6 @@ SHAPES = {
     "searches": searches,
     "grounding": grounding,
     "stated": inclusive,
+    "genai": genai,
 }
 """Readers by shape; ``stated`` leaves the question of the cached part to the other counts."""

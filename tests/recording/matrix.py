@@ -33,7 +33,7 @@ _HEAD = (
 _FAMILIES: dict[str, Callable[[str], bool]] = {
     "stacked: two or more at once, in either order": lambda name: "+" in name,
     "Vercel AI SDK": lambda name: name.startswith("ai-sdk"),
-    "OpenInference": lambda name: name.endswith(".openinference"),
+    "OpenInference": lambda name: ".openinference" in name,
     "OpenLLMetry (Traceloop)": lambda name: name.endswith(".openllmetry"),
     "OpenTelemetry contrib and GenAI": lambda name: ".contrib" in name,
     "OpenLIT": lambda name: name.endswith(".openlit"),

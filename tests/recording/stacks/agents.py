@@ -158,29 +158,37 @@ _STRANDS_PACKAGES = ("strands-agents[anthropic,openai]==1.62.0", "boto3==1.44.5"
 _STRANDS_GONE = {**_HOUR_GONE, "openai/reasoning*": ("reasoning_tokens",)}
 _STRANDS_WHY = f"{_HOUR_GONE_WHY} Reasoning tokens are not told."
 
+_STRANDS_1_20 = ("strands-agents[anthropic,openai]==1.20.0", "boto3==1.44.5")
+_STRANDS_1_20_GONE = {
+    **_STRANDS_GONE,
+    "openai/cached*": _CACHE,
+    "openai/reasoning*": ("reasoning_tokens", *_CACHE),
+    "anthropic/*": ("prompt_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens", "cost"),
+}
+_STRANDS_1_20_WHY = (
+    f"{_STRANDS_WHY} Anthropic's and OpenAI's cached tokens are not told either, and are missing from Anthropic's input."
+)
+
 _ADK_PACKAGES = ("google-adk==2.13.0", "google-genai==2.34.0", "litellm==1.106.2", "anthropic==2.12.0", "mcp==2.3.0")
 
 _NATIVE = (
     Stack("strands.native", "strands", _STRANDS_PACKAGES, unstated=_STRANDS_GONE, why=_STRANDS_WHY),
-    Stack(
-        "strands.native-1.20",
-        "strands",
-        ("strands-agents[anthropic,openai]==1.20.0", "boto3==1.44.5"),
-        unstated={
-            **_STRANDS_GONE,
-            "openai/cached*": _CACHE,
-            "openai/reasoning*": ("reasoning_tokens", *_CACHE),
-            "anthropic/*": ("prompt_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens", "cost"),
-        },
-        why=f"{_STRANDS_WHY} Anthropic's and OpenAI's cached tokens are not told either, and are missing from Anthropic's input.",
-    ),
-    Stack(
-        "strands.openinference",
-        "strands",
-        (*_STRANDS_PACKAGES, "openinference-instrumentation-strands-agents==0.1.12"),
-        options=("openinference",),
-        unstated=_STRANDS_GONE,
-        why=_STRANDS_WHY,
+    Stack("strands.native-1.20", "strands", _STRANDS_1_20, unstated=_STRANDS_1_20_GONE, why=_STRANDS_1_20_WHY),
+    *(
+        Stack(
+            f"strands.openinference{suffix}",
+            "strands",
+            (*packages, f"openinference-instrumentation-strands-agents=={version}"),
+            options=("openinference",),
+            unstated=unstated,
+            why=why,
+        )
+        for suffix, version, packages, unstated, why in (
+            ("", "0.1.12", _STRANDS_PACKAGES, _STRANDS_GONE, _STRANDS_WHY),
+            ("-0.1.3", "0.1.3", _STRANDS_PACKAGES, _STRANDS_GONE, _STRANDS_WHY),
+            ("-0.1.2", "0.1.2", _STRANDS_1_20, _STRANDS_1_20_GONE, _STRANDS_1_20_WHY),
+            ("-1.20", "0.1.12", _STRANDS_1_20, _STRANDS_1_20_GONE, _STRANDS_1_20_WHY),
+        )
     ),
     Stack(
         "google-adk.native",
