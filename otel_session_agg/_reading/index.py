@@ -92,6 +92,7 @@ _RANKED: tuple[tuple[str, int, dict[str, int]], ...] = (
 _TEXTS = (
     ("texts", Meaning.USAGE_TEXT),
     ("model_texts", Meaning.MODEL_TEXT),
+    ("response_texts", Meaning.RESPONSE_TEXT),
     ("session_texts", Meaning.SESSION_TEXT),
     ("conversation_texts", Meaning.CONVERSATION_TEXT),
     ("user_texts", Meaning.USER_TEXT),

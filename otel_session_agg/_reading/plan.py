@@ -84,7 +84,8 @@ class ReadingPlan:
         "billed", "effects", "emitters", "entities", "entries", "error_types", "families",
         "feedback", "first_tokens", "has_cost", "has_usage", "is_more_than_session", "kind_by_keys",
         "kind_memo", "kinds", "model_texts", "names", "names_model", "one_kind_key", "outputs",
-        "parts", "plain", "plain_counts", "session", "states_cost", "terms", "texts", "user",
+        "parts", "plain", "plain_counts", "response_texts", "session", "states_cost", "terms",
+        "texts", "user",
     )  # fmt: skip
 
     def __init__(
@@ -114,6 +115,7 @@ class ReadingPlan:
         )
         self.texts = tuple(read.get(Meaning.USAGE_TEXT, ()))
         self.model_texts = tuple(read.get(Meaning.MODEL_TEXT, ()))
+        self.response_texts = tuple(read.get(Meaning.RESPONSE_TEXT, ()))
         self.plain_counts: PlainCounts | None = None
         """Keys of counts that leave nothing to decide, if all are such; see ``plain_counts.py``."""
         if len(self.families) == 1:
@@ -143,9 +145,8 @@ class ReadingPlan:
         )
         """The keys state more than kind and session, and names, which only model calls need."""
         is_more = self.is_more_than_session or self.session is not None
-        self.plain: Reading | None = None
-        if not is_more and not self.kinds and self.kind_by_keys is Kind.SPAN:
-            self.plain = PLAIN[Kind.SPAN]
+        is_plain = not is_more and not self.kinds and self.kind_by_keys is Kind.SPAN
+        self.plain = PLAIN[Kind.SPAN] if is_plain else None
         """The reading, if the keys state nothing."""
 
 

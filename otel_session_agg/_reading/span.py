@@ -38,11 +38,7 @@ from otel_session_agg._reading.kind import is_billed, read_kind
 from otel_session_agg._reading.outcome import read_error, read_output
 from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, PLAIN, ReadingPlan, Scopes
-from otel_session_agg._reading.sessions import (
-    name_in_text,
-    read_session,
-    read_user,
-)
+from otel_session_agg._reading.sessions import name_in_text, read_session, read_user
 from otel_session_agg._reading.terms import read_terms
 from otel_session_agg._reading.tokens import read_usage
 from otel_session_agg._reasons import DROPPED
@@ -84,6 +80,7 @@ _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
 _NO_NAMES: list[str | None] = [None] * len(NAMES)
 _NO_EFFECTS: Effects = frozenset()
 _NOTHING_IGNORED: tuple[str, ...] = ()
+_UNSURE = (Effect.UNSURE_OUTPUT, Effect.UNSURE_USAGE)
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
@@ -149,7 +146,8 @@ def _read(
         billed = is_call or billed or Effect.MAKES_CALLS in effects
     names, terms = _NO_NAMES, None
     if kind is _MODEL or billed or usage is not None or recorded is not None:
-        if usage is None and error is None and kind is _MODEL and Effect.BEGINS_STREAM in effects:
+        is_silent = usage is None and error is None and kind is _MODEL
+        if is_silent and Effect.NO_CALL_WITHOUT_USAGE in effects:
             kind = Kind.SPAN
         names, terms = _names(plan, attributes)
         if kind is _MODEL and "embed" in (names[1] or names[2] or "").lower():
@@ -162,8 +160,7 @@ def _read(
     ends_early = unsure_output = unsure_usage = misplaced = False
     if effects:
         ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
-        unsure_output = Effect.UNSURE_OUTPUT in effects
-        unsure_usage = Effect.UNSURE_USAGE in effects
+        unsure_output, unsure_usage = (e in effects for e in _UNSURE)
     return _new(
         Reading,
         (
@@ -237,6 +234,8 @@ def _names(
             found[position] = name or _name(keys, attributes)
     if plan.model_texts and found[2] is None:
         found[1] = name_in_text(plan.model_texts, attributes, found[1])
+    if plan.response_texts and found[_RESPONSE_ID] is None:
+        found[_RESPONSE_ID] = name_in_text(plan.response_texts, attributes)
     if not plan.terms:
         return found, None
     answered, terms = read_terms(plan.terms, attributes)

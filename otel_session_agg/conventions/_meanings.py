@@ -94,6 +94,8 @@ class Meaning:
     """Text that contains the name of an agent."""
     CHAIN_AGENT: Final = 59
     """The name of an agent on a chain of it."""
+    RESPONSE_TEXT: Final = 60
+    """Text that contains the id of the response."""
 
 
 class Effect:
@@ -129,8 +131,8 @@ class Effect:
     """It writes the usage of a call on the span above it."""
     ENDS_EARLY: Final = 14
     """The span ends when a stream begins, not when the call ends."""
-    BEGINS_STREAM: Final = 15
-    """The span is only the beginning of a stream; another span of this emitter reports the call."""
+    NO_CALL_WITHOUT_USAGE: Final = 15
+    """A span that states no usage is no call: another one reports the call, or there is none."""
     MAKES_CALLS: Final = 16
     """Its agents and chains make calls that only they report, also where they state no usage."""
     IS_CALL: Final = 17

@@ -1,4 +1,7 @@
-"""Instrumentations of OpenInference whose counts do not mean what their keys say.
+"""Instrumentations of OpenInference whose attributes do not mean what their keys say.
+
+The Python one of ``openai`` makes a span of kind LLM of every request that the client sends, named
+by the class of its answer: of uploads, moderations and of asking how a response is getting on, too.
 
 The Python Bedrock instrumentation needs no row about its prompt: recorded from 0.1.20 to 0.1.61, it
 includes the cached part, or the total proves that it does not.
@@ -6,9 +9,54 @@ includes the cached part, or the total proves that it does not.
 
 from __future__ import annotations
 
-from otel_session_agg.conventions._schema import Effect, Emitter
+from otel_session_agg._model.span import Kind
+from otel_session_agg.conventions._schema import Effect, Emitter, NamedSpans, NameText
+
+_OPENAI = ("openinference.instrumentation.openai",)
+
+FREE_REQUESTS = NamedSpans(
+    {"InputTokenCountResponse": Kind.SPAN, "ModerationCreateResponse": Kind.SPAN},
+    scopes=_OPENAI,
+    despite_keys=True,
+)
+"""Requests that name a model and are not billed."""
+
+RESPONSE_TEXTS = (
+    NameText("output.value", r'^\{"id":"((?:resp|run|batch)_[^"\\]+)"', scopes=_OPENAI),
+)
+"""Recorded: 0.1.66 writes no id of what runs in the background and is asked for again and again."""
+
+MODEL_TEXTS = (
+    NameText(
+        "output.value",
+        r'^\{"id":"[^"]*","type":"message","role":"assistant","model":"([^"\\]+)"',
+        scopes=("@arizeai/openinference-instrumentation-bedrock",),
+        instead_of=("anthropic",),
+    ),
+)
+"""Recorded: of an inference profile, 0.5.1 names only the maker."""
+
+_NAMES_NO_MODEL = r'^(?:[^"]|"(?!(?:model|prompt|input|messages|assistant_id)"))*$'
 
 EMITTERS: tuple[Emitter, ...] = (
+    Emitter(
+        scopes=_OPENAI,
+        not_scopes=("openinference.instrumentation.openai_agents",),
+        has=("llm.invocation_parameters",),
+        lacks=("llm.token_count.prompt", "llm.token_count.completion", "llm.token_count.total"),
+        matches=("llm.invocation_parameters", r"^\{\}$"),
+        proof="recorded: 0.1.66 on requests without a body, as for the state of a response",
+        effects={Effect.NO_CALL_WITHOUT_USAGE},
+    ),
+    Emitter(
+        scopes=_OPENAI,
+        not_scopes=("openinference.instrumentation.openai_agents",),
+        has=("llm.invocation_parameters",),
+        lacks=("llm.model_name", "llm.token_count.prompt", "llm.token_count.total"),
+        matches=("llm.invocation_parameters", _NAMES_NO_MODEL),
+        proof="recorded: 0.1.66 on uploads, batches, searches in vector stores, sessions",
+        effects={Effect.NO_CALL_WITHOUT_USAGE},
+    ),
     Emitter(
         scopes=("@arizeai/openinference-instrumentation-bedrock",),
         proof="recorded: 0.5.1 passes Bedrock's own figures on",

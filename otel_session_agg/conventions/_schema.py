@@ -58,7 +58,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class NameText:
-    """A text that contains the name of a model or session; read only when no attribute has one."""
+    """A text that contains a name or an id; read only when no attribute has one."""
 
     key: str
     pattern: str
@@ -216,6 +216,8 @@ class Convention:
     request_model: tuple[str, ...] = ()
     provider: tuple[str, ...] = ()
     response_id: tuple[str, ...] = ()
+    response_texts: tuple[NameText, ...] = ()
+    """The first group is the id of the response."""
     service_tier: tuple[str, ...] = ()
     server_address: tuple[str, ...] = ()
     session: tuple[str, ...] = ()

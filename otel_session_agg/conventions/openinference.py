@@ -1,14 +1,19 @@
 """OpenInference semantic conventions (Arize).
 
 Source: the specification's semantic conventions and annotations pages.  ``llm.cost.*_details.*`` is
-never read: one emitter writes a token count there.  Instrumentations whose counts do not mean what
-their keys say are in ``_openinference_emitters.py``.
+never read: one emitter writes a token count there.  Instrumentations whose attributes do not mean
+what their keys say are in ``_openinference_emitters.py``.
 """
 
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._openinference_emitters import EMITTERS
+from otel_session_agg.conventions._openinference_emitters import (
+    EMITTERS,
+    FREE_REQUESTS,
+    MODEL_TEXTS,
+    RESPONSE_TEXTS,
+)
 from otel_session_agg.conventions._schema import (
     Convention,
     Kinds,
@@ -63,6 +68,7 @@ TABLE = Convention(
             scopes=("openinference.instrumentation.llama_index",),
             despite_keys=True,
         ),
+        FREE_REQUESTS,
     ),
     prompt=("llm.token_count.prompt", "decision.token_count.input"),
     completion=("llm.token_count.completion", "decision.token_count.output"),
@@ -240,15 +246,8 @@ TABLE = Convention(
     ),
     request_model=("llm.request.model_name", "decision.request.model_name", "reranker.model_name"),
     provider=("llm.provider", "llm.system", "decision.provider", "decision.system"),
-    model_texts=(
-        # recorded: of an inference profile, 0.5.1 names only the maker
-        NameText(
-            "output.value",
-            r'^\{"id":"[^"]*","type":"message","role":"assistant","model":"([^"\\]+)"',
-            scopes=("@arizeai/openinference-instrumentation-bedrock",),
-            instead_of=("anthropic",),
-        ),
-    ),
+    response_texts=RESPONSE_TEXTS,
+    model_texts=MODEL_TEXTS,
     session=("session.id",),
     # recorded: LangChain's 0.1.80 and 4.1.1 copy the first of these from the run's metadata;
     # LangGraph puts its thread there

@@ -125,7 +125,7 @@ TABLE = Convention(
                 "recorded: 3.16 to 5.2 end the call's span when the stream begins; a log with "
                 "a duration states the rest"
             ),
-            effects={Effect.BEGINS_STREAM},
+            effects={Effect.NO_CALL_WITHOUT_USAGE},
         ),
         Emitter(
             scopes=_LOGFIRE,

@@ -17,6 +17,7 @@ from otel_session_agg._reading.plan import MAX_PLAN_KEYS, MAX_PLANS, MAX_SCOPE_C
 from otel_session_agg.conventions import CONVENTIONS
 from otel_session_agg.conventions._precedence import SESSIONS, WEAK_SESSIONS
 from otel_session_agg.conventions._schema import Convention, Effect, Emitter, Meaning
+from tests.support.replay import replay
 
 IN, OUT, TOTAL = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
@@ -89,6 +90,115 @@ _INDIRECT = [
     for field in sorted(_OTHER_FIELDS)
     for key in getattr(table, field)
 ]
+
+
+class TestOpenAIRequests:
+    """OpenInference's instrumentation of ``openai``: every request is a span of kind LLM."""
+
+    SCOPE = "openinference.instrumentation.openai"
+
+    @staticmethod
+    def span(name: str, given: str, answer: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """A span as 0.1.66 writes it."""
+        attributes = {
+            "openinference.span.kind": "LLM",
+            "llm.system": "openai",
+            "llm.invocation_parameters": given,
+            "output.value": json.dumps(answer, separators=(",", ":")),
+            **more,
+        }
+        return {"name": name, "id": str(len(name) + len(given) + len(more)), "parent": None, "attributes": attributes}
+
+    def kind(self, name: str, given: str, scope: str = SCOPE, **more: Any) -> Kind:
+        """The kind of a span."""
+        return read(self.span(name, given, {"id": "x"}, **more)["attributes"], scope, "0.1.66", name).kind
+
+    @pytest.mark.parametrize(
+        ("name", "given"),
+        [
+            ("SyncPage[Model]", "{}"),
+            ("SyncPage[VectorStoreSearchResponse]", '{"query": "x", "max_num_results": 5}'),
+            ("FileObject", '{"purpose": "batch"}'),
+            ("Batch", '{"completion_window": "24h", "endpoint": "/v1/responses", "input_file_id": "f"}'),
+            ("VectorStore", '{"name": "x"}'),
+            ("Conversation", "{}"),
+            ("InputTokenCountResponse", '{"model": "gpt-4o", "input": "hi"}'),
+            ("ModerationCreateResponse", '{"model": "omni-moderation-latest", "input": "x"}'),
+        ],
+    )
+    def test_other_requests(self, name: str, given: str) -> None:
+        """What asks no model for an answer is no call."""
+        assert self.kind(name, given) is Kind.SPAN
+
+    @pytest.mark.parametrize(
+        ("name", "given", "more"),
+        [
+            ("ChatCompletion", '{"model": "gpt-4o"}', {}),
+            ("Response", '{"prompt": {"id": "pmpt_1"}}', {}),
+            ("Response", '{"model": "gpt-4o", "background": true}', {"llm.model_name": "gpt-4o"}),
+            ("Response", "{}", {"llm.token_count.prompt": 5}),
+            ("ImagesResponse", '{"prompt": "a cat"}', {}),
+            ("Run", '{"assistant_id": "a"}', {}),
+            ("NewAnswer", '{"tools": [], "model": "gpt-9"}', {}),
+        ],
+    )
+    def test_calls(self, name: str, given: str, more: dict[str, Any]) -> None:
+        """What asks a model stays a call, also when it states no figures: its cost is unknown."""
+        assert self.kind(name, given, **more) is Kind.MODEL
+
+    def test_other_instrumentation(self) -> None:
+        """The rows are not for the Agents SDK, whose scope begins alike."""
+        assert self.kind("response", "{}", "openinference.instrumentation.openai_agents") is Kind.MODEL
+
+    @pytest.mark.parametrize("num_reads", [1, 3])
+    def test_background(self, num_reads: int) -> None:
+        """A response in the background, asked for until it is there and read again, is one call."""
+        answer = {"id": "resp_1", "model": "gpt-4o", "status": "queued"}
+        counts = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 100, "llm.token_count.total": 1100}
+        named = {"llm.model_name": "gpt-4o"}
+        spans = [self.span("Response", '{"model": "gpt-4o", "background": true}', answer, **named)]
+        spans += [self.span("Response", "{}", answer, **named) for _ in range(5)]
+        spans += [self.span("Response", "{}", answer, **named, **counts) for _ in range(num_reads)]
+        for number, span in enumerate(spans):
+            span |= {"id": f"s{number}", "parent": "root", "scope": self.SCOPE}
+        root: dict[str, Any] = {"name": "app", "id": "root", "parent": None, "attributes": {}}
+        found = dict(replay({"spans": [*spans, root]}).attributes or {})
+        names = ("num_model_events", "prompt_tokens", "completion_tokens", "cost", "num_unpriced_events")
+        assert [1, 1000, 100, 0.0035, None] == [found.get(f"metadata.{name}") for name in names]
+
+
+class TestStrandsTranslated:
+    """Strands' spans that OpenInference has translated in place."""
+
+    CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    FLAT_READ, FLAT_WRITE = "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens"
+
+    @pytest.mark.parametrize("version", ["0.1.2", "0.1.3", "0.1.12"])
+    @pytest.mark.parametrize("is_inclusive", [False, True])
+    def test_cached(self, version: str, *, is_inclusive: bool) -> None:
+        """Whichever of the two is newer, the cached part counts once: only Strands' own counts are read."""
+        own = {IN: 1200 if is_inclusive else 1120, OUT: 250, TOTAL: 1450, self.FLAT_READ: 60, self.FLAT_WRITE: 20}
+        own |= {READ: 60, WRITE: 20} if is_inclusive else {}
+        added = 0 if version == "0.1.2" else 80
+        translated: dict[str, Any] = {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": self.CLAUDE,
+            "llm.token_count.prompt": own[IN] + added,
+            "llm.token_count.completion": 250,
+            "llm.token_count.total": 1450,
+            "metadata": json.dumps(own),
+        }
+        if added:
+            translated |= {"llm.token_count.prompt_details.cache_read": 60, "llm.token_count.prompt_details.cache_write": 20}
+        if version == "0.1.12":
+            translated |= own
+        found = usage(translated, "strands.telemetry.tracer")
+        assert (1200, 250, 1450, 60, 20) == (*found[:3], found.cache_read_tokens, found.cache_write_tokens)
+
+    def test_metadata_of_others(self) -> None:
+        """Metadata of the application says nothing of tokens."""
+        own = {IN: 1200, OUT: 250, READ: 60, "metadata": json.dumps({"gen_ai.usage.input_tokens": 9, "plan": "pro"})}
+        assert (1200, 250, 1450) == usage(own, "strands.telemetry.tracer")[:3]
 
 
 class TestEveryKey:
@@ -198,6 +308,8 @@ class TestEveryKey:
             value = {"replies": [{"meta": {text.search: value}}]}
         for key in reversed(text.path):
             value = {key: value}
+        if text.shape == "genai":
+            value = {f"gen_ai.usage.{name}": count for name, count in value.items()}
         if text.shape == "provider_metadata":
             value = {"openai": {"usage": value}}
         attributes = {text.key: json.dumps({**value, "said": text.hint} if text.hint else value)}
