@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -27,6 +28,7 @@ _ABOUT = (
 _CANNOT_BE_READ = "the history cannot be read"
 """How errors begin that are not the fault of whoever asked."""
 _MAX_SHOWN = 5
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
 def application(services: ApiServices) -> FastAPI:
@@ -42,11 +44,11 @@ def application(services: ApiServices) -> FastAPI:
     app.state.services = services
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(_not_stored), Depends(check_parameters)])
     answers: dict[int | str, dict[str, Any]] = {
-        code: {"model": Problem, "content": {PROBLEM: {}}} for code in (401, 422, 429, 503)
+        code: {"model": Problem, "content": {PROBLEM: {}}} for code in (401, 422, 429, 503, "4XX")
     }
     for one in (lists, figures, session, server):
         api.include_router(one.router, responses=answers)
-    api.add_api_route("/{path:path}", _nothing, include_in_schema=False, methods=["GET", "POST"])
+    api.add_api_route("/{path:path}", _nothing, include_in_schema=False, methods=_METHODS)
     app.include_router(api)
     app.add_exception_handler(SessionAggError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -59,12 +61,16 @@ def _not_stored(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-def _nothing(path: str) -> None:  # noqa: ARG001 -- of the address
+def _nothing(request: Request, path: str) -> None:  # noqa: ARG001 -- of the address
+    known: Mapping[str, object] = request.app.openapi()["paths"].get(request.url.path, {})
+    if known:
+        allowed = ", ".join(sorted(known)).upper()
+        raise HTTPException(405, f"the method is none of {allowed}", {"Allow": allowed})
     raise HTTPException(404, f"there is nothing here: see {PREFIX}/openapi.json")
 
 
-def _answer(status: int, detail: str) -> Response:
-    return Response(problem(status, detail), status, media_type=PROBLEM)
+def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(problem(status, detail), status, headers, media_type=PROBLEM)
 
 
 def _refused(_request: Request, error: Exception) -> Response:
@@ -83,5 +89,5 @@ def _invalid(_request: Request, error: Exception) -> Response:
 def _failed(_request: Request, error: Exception) -> Response:
     """Answer what the application itself says."""
     if isinstance(error, HTTPException):
-        return _answer(error.status_code, str(error.detail))
+        return _answer(error.status_code, str(error.detail), error.headers)
     return _answer(500, "the server failed")

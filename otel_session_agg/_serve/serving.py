@@ -126,7 +126,7 @@ class Serving:
         self.close()
 
 
-def _page(work: Work, places: Places) -> App:
+def _page(work: Work, places: Places, limits: Limits = PAGE_LIMITS) -> App:
     """Return the application of the page and the API, for those who may use it."""
     # Dash is imported where a page is shown, not where the API is described
     from otel_session_agg._page.page import build_page  # noqa: PLC0415
@@ -145,7 +145,7 @@ def _page(work: Work, places: Places) -> App:
     dash = build_page(app, shown)
     access = Access.at(places.host, places.token, places.names)
     headers = security_headers(dash.csp_hashes())
-    return protected(guarded(app, access, PAGE_LIMITS), headers)
+    return protected(guarded(app, access, limits), headers)
 
 
 def _taken(counter: LiveCounter, content: bytes) -> Outcome:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from otel_session_agg._history.sources import Selection
 
@@ -25,7 +25,17 @@ def _utc(time: datetime) -> datetime:
         raise ValueError(message) from None
 
 
-_Time = Annotated[datetime, AfterValidator(_utc)]
+def _in_words(given: object) -> object:
+    """Refuse a number, which would be read as seconds since 1970: 2026 as well as 20260501."""
+    try:
+        float(str(given))
+    except ValueError:
+        return given
+    message = "it is a date and time in ISO 8601, such as 2026-05-01T12:00Z"
+    raise ValueError(message)
+
+
+_Time = Annotated[datetime, BeforeValidator(_in_words), AfterValidator(_utc)]
 Where = Annotated[
     list[Annotated[str, Query(max_length=_MAX_CHARS)]] | None,
     Query(

@@ -343,6 +343,13 @@ class TestFigures:
         answer = request(port, "GET", f"/api/v1/{question}")
         assert (422, True) == (answer.status, message in json.loads(answer.body)["detail"]), answer.text
 
+    @pytest.mark.parametrize("time", ["2026", "20260501", "0.5", "1764460800000", "nan", "1e9", "inf", "tomorrow"])
+    def test_times_that_are_none(self, port: int, time: str) -> None:
+        """A number is no time: of a year, seconds would be meant."""
+        for name in ("since", "until"):
+            assert 422 == get(port, "totals", **{name: time}).status
+        assert 200 == get(port, "totals", since="2026-05-01").status
+
     def test_unknown_fields(self, port: int) -> None:
         """So is a field of a body: a rule would be muted for good."""
         RULES.done.clear()
@@ -412,7 +419,8 @@ class TestServer:
                 {"Content-Type": "application/json"},
             )
             assert 204 == answer.status
-            assert get(port, f"alerts/{action}", name="r").status in {404, 405}
+            answer = get(port, f"alerts/{action}", name="r")
+            assert (405, "POST") == (answer.status, answer.headers["allow"])
         assert [("pause", "r"), ("resume", "r"), ("mute", "r", 60.0), ("unmute", "r")] == RULES.done
 
     def test_kept(self, port: int) -> None:
@@ -460,6 +468,13 @@ class TestServer:
         """What is not there is a problem, too."""
         answer = get(port, address)
         assert (404, "application/problem+json") == (answer.status, answer.headers["content-type"])
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "HEAD"])
+    def test_methods(self, port: int, method: str) -> None:
+        """What can be asked in another way is a problem that says in which."""
+        answer = request(port, method, "/api/v1/totals")
+        assert (405, "GET") == (answer.status, answer.headers["allow"])
+        assert {"PUT", "DELETE"} == set(request(port, "GET", "/api/v1/alerts/rule").headers["allow"].split(", "))
 
     def test_not_stored(self, port: int) -> None:
         """No cache keeps an answer."""

@@ -85,7 +85,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with SharedHistory(path) as history, LiveCounter(history, Options()) as counter:
         alerts = AlertEngine(NO_RULES, history.reading, state=None)
         work = Work(history, counter, Options(), alerts, {"alerts": alerts})
-        with served(_page(work, Places()), LIMITS) as found:
+        with served(_page(work, Places(), LIMITS), LIMITS) as found:
             yield found
         alerts.close()
 
