@@ -126,7 +126,7 @@ def _overlaid(name: str) -> Drawing:
         found = overlay(history, sides.a, sides.b, name)
         if found is None:
             return Drawn(None, empty=f"No {name} is known")
-        return Drawn(_figure(found, sides, name), "share of sessions, log scale")
+        return Drawn(_figure(found, sides, name), "share, log scale")
 
     return draw
 
