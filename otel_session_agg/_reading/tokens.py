@@ -82,6 +82,7 @@ def _with_parts(  # noqa: PLR0913 -- the counts of one span
         rest > 0
         and prompt is not None
         and completion is not None
+        and Effect.UNSURE_USAGE not in effects  # the rest may be input or output
         and mentions(_TOTAL_HAS_ALL, plan.names, attributes)
     ):
         if reasoning is not None or not _THOUGHTS_INCLUDED.isdisjoint(effects):

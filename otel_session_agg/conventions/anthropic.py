@@ -33,6 +33,8 @@ TABLE = Convention(
                 "claude_code.tool.blocked_on_user": Kind.SPAN,
             }
         ),
+        # recorded: the SDK's own span (2.14) names a model and no operation; counting is not billed
+        NamedSpans({"anthropic.messages.count_tokens": Kind.SPAN}, scopes=("com.anthropic.sdk",)),
     ),
     prompt=("input_tokens",),
     completion=("output_tokens",),

@@ -42,6 +42,13 @@ _REQUESTS = {
     "amoderation": Kind.GUARDRAIL,
 }
 
+_GEMINI = ("opentelemetry.instrumentation.google_generativeai",)
+_GOOGLE_TOOLS = (
+    "(?:google_search|google_search_retrieval|google_maps|url_context|code_execution|file_search)"
+)
+"""Tools of Gemini that run at Google and add to the input."""
+_OWN_TOOLS = f'^(?:[^"]|"(?!{_GOOGLE_TOOLS}"))*$'
+
 TABLE = Convention(
     name="openllmetry",
     kinds=(
@@ -144,10 +151,26 @@ TABLE = Convention(
             ),
             effects={Effect.UNSURE_USAGE},
         ),
+        *(
+            Emitter(
+                scopes=_GEMINI,
+                has=has,
+                lacks=lacks,
+                matches=matches,
+                proof="recorded: 0.62.4 takes candidates without thoughts, its total has them",
+                effects={Effect.COMPLETION_FROM_TOTAL},
+            )
+            for has, lacks, matches in (
+                ((), ("gen_ai.tool.definitions",), None),
+                (("gen_ai.tool.definitions",), (), ("gen_ai.tool.definitions", _OWN_TOOLS)),
+            )
+        ),
         Emitter(
-            scopes=("opentelemetry.instrumentation.google_generativeai",),
-            proof="recorded: 0.62.4 takes candidates without thoughts, its total has them",
-            effects={Effect.COMPLETION_FROM_TOTAL},
+            scopes=_GEMINI,
+            has=("gen_ai.tool.definitions",),
+            matches=("gen_ai.tool.definitions", f'"{_GOOGLE_TOOLS}"'),
+            proof="recorded: 0.62.4 does not state the input of Google's tools; its total has it",
+            effects={Effect.UNSURE_USAGE},
         ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -165,6 +165,62 @@ class TestOpenAIRequests:
         found = dict(replay({"spans": [*spans, root]}).attributes or {})
         names = ("num_model_events", "prompt_tokens", "completion_tokens", "cost", "num_unpriced_events")
         assert [1, 1000, 100, 0.0035, None] == [found.get(f"metadata.{name}") for name in names]
+
+
+class TestAnthropicCounting:
+    """The span of Anthropic's SDK for counting the tokens of a prompt."""
+
+    ATTRIBUTES: ClassVar = {
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+        "http.route": "/v1/messages/count_tokens",
+        "anthropic.message.count_tokens.input_tokens": 777,
+    }
+
+    @pytest.mark.parametrize(
+        ("name", "expected"), [("anthropic.messages.count_tokens", Kind.SPAN), ("anthropic.messages.create", Kind.MODEL)]
+    )
+    def test_kind(self, name: str, expected: Kind) -> None:
+        """It is no call; one that creates a message is, also when it states no operation."""
+        found = read(self.ATTRIBUTES, "com.anthropic.sdk.python", "2.14.0", name)
+        assert (expected, None) == (found.kind, found.usage)
+
+
+class TestGeminiWithTools:
+    """OpenLLMetry's spans of Gemini: a total with thoughts, or with the input of Google's own tools."""
+
+    SCOPE = "opentelemetry.instrumentation.google_generativeai"
+    COUNTS: ClassVar = {IN: 1000, OUT: 100, TOTAL: 1400}
+
+    @pytest.mark.parametrize(
+        ("tools", "expected"),
+        [
+            (None, (1000, 400, 1400)),
+            ('[{"function_declarations": [{"name": "google", "description": "as url_context"}]}]', (1000, 400, 1400)),
+            ('[{"google_search": {}}]', (1000, 100, 1400)),
+            ('[{"function_declarations": [{"name": "f"}]}, {"code_execution": {}}]', (1000, 100, 1400)),
+        ],
+    )
+    def test_rest(self, tools: str | None, expected: tuple[int, int, int]) -> None:
+        """With such a tool nobody knows whether the rest is input or output, so that it is neither."""
+        more = {} if tools is None else {"gen_ai.tool.definitions": tools}
+        more |= {"gen_ai.provider.name": "gcp.gen_ai", "gen_ai.request.model": "gemini-2.5-flash"}
+        assert expected == usage({**self.COUNTS, **more}, self.SCOPE, "0.62.4")[:3]
+
+    def test_better_teller(self) -> None:
+        """Another report of the same call, which knows, has the figures."""
+        call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gemini-2.5-flash"}
+        blind = {**call, **self.COUNTS, "gen_ai.tool.definitions": '[{"google_search": {}}]'}
+        spans: list[dict[str, Any]] = [
+            {"name": "a", "id": "a", "parent": "root", "scope": "other", "attributes": {**call, IN: 1300, OUT: 100, TOTAL: 1400}},
+            {"name": "b", "id": "b", "parent": "a", "scope": self.SCOPE, "attributes": blind},
+            {"name": "app", "id": "root", "parent": None, "attributes": {}},
+        ]
+        for parent in ("a", "root"):
+            spans[1]["parent"] = parent
+            found = dict(replay({"spans": spans}).attributes or {})
+            names = ("num_model_events", "prompt_tokens", "completion_tokens", "cost")
+            assert [1, 1300, 100, 0.00064] == [found.get(f"metadata.{name}") for name in names]
 
 
 class TestStrandsTranslated:
