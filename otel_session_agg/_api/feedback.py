@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from opentelemetry.trace import SpanContext
 from otel_session_agg import attributes as n
 from otel_session_agg._api.context import current_label, given_id
 from otel_session_agg._api.registry import aggregators, fullest, session_rollup
+from otel_session_agg._guard import Guard
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._spans.made import made_span
 from otel_session_agg._spans.scope import SCHEMA_URL, version
@@ -24,6 +26,7 @@ from otel_session_agg._untrusted.values import plain
 
 __all__ = ["current_rollup", "record_feedback"]
 
+_guard = Guard(logging.getLogger("otel_session_agg"))
 _IDS = RandomIdGenerator()
 _FEEDBACK = "feedback"
 """Value of ``gen_ai.evaluation.name`` for feedback of people."""
@@ -145,10 +148,16 @@ def _span(
     )
 
 
-@lru_cache(maxsize=1)
 def _resource() -> Resource:
-    """Return the resource of this process by the environment; making it takes milliseconds."""
-    return Resource.create()
+    """Return the resource of the application's tracer provider, else that of the environment."""
+    own = getattr(trace.get_tracer_provider(), "resource", None)
+    return own if isinstance(own, Resource) else _of_environment()
+
+
+@lru_cache(maxsize=1)
+def _of_environment() -> Resource:
+    """Return the resource by the environment; making it takes milliseconds, and threads."""
+    return _guard.call("making a resource", Resource.create) or Resource.get_empty()
 
 
 def _emit(

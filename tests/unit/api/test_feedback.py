@@ -11,10 +11,12 @@ from weakref import WeakSet
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_session_agg import end_session, record_feedback, session
+from otel_session_agg._api import feedback
 from otel_session_agg._threads.messages import messages
 from otel_session_agg._trace.left_traces import MAX_COMPLETE
 from otel_session_agg.conventions import CONVENTIONS
@@ -178,6 +180,27 @@ class TestSpan:
         (span,) = app.named("feedback")
         assert span.parent is None
         assert {"session.id": "s"} == dict(span.attributes or {})
+
+    def test_resource(self, app: App, everywhere: Callable[[TracerProvider], None]) -> None:
+        """Outside of a trace it has the resource of the application's provider."""
+        everywhere(TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False))
+        record_feedback(1, session_id="s")
+        app.flush()
+        assert "shop" == app.named("feedback")[0].resource.attributes["service.name"]
+
+    def test_no_resource(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where none can be made, as when the process can have no more threads, nothing is raised and nothing lost."""
+
+        def no_thread() -> Resource:
+            message = "can't start new thread"
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(Resource, "create", no_thread)
+        feedback._of_environment.cache_clear()
+        record_feedback(1, session_id="s")
+        feedback._of_environment.cache_clear()
+        app.flush()
+        assert {"gen_ai.evaluation.name": "feedback", "gen_ai.evaluation.score.value": 1.0} == said(app.named("feedback")[0])
 
     def test_bare_trace(self, app: App) -> None:
         """In a trace without a session it names none."""
