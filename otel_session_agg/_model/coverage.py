@@ -27,7 +27,7 @@ from itertools import chain, repeat
 from operator import add, lt, sub
 from typing import Any
 
-from otel_session_agg._model.merges import Rule, by_slots
+from otel_session_agg._model.merges import Rule, by_slots, packed
 
 MAX_STEPS = 40
 """Steps that are kept: 20 calls one after the other, so that a session in a store stays small.
@@ -46,8 +46,8 @@ Step = tuple[int, int]
 class Coverage:
     """How many things ran at each moment."""
 
-    times_ns: tuple[int, ...] = ()
-    """The times of the steps, sorted."""
+    times_ns: Sequence[int] = ()
+    """The times of the steps, sorted: an array if there are many, 8 bytes each instead of 44."""
     changes: tuple[int, ...] = ()
     """The change of each, which is never 0; none is given where they are 1 and -1 in turn."""
     settled_ns: int = 0
@@ -80,9 +80,8 @@ class Coverage:
     @staticmethod
     def between(bounds_ns: Sequence[int]) -> Coverage:
         """Return the coverage by starts and ends in turn, each start before its end."""
-        times_ns = tuple(bounds_ns)
-        if all(map(lt, times_ns, times_ns[1:])):
-            return _bounded(Coverage(times_ns))
+        if all(map(lt, bounds_ns, bounds_ns[1:])):
+            return _bounded(Coverage(bounds_ns))
         steps = [*zip(bounds_ns[::2], repeat(1)), *zip(bounds_ns[1::2], repeat(-1))]
         if len({*bounds_ns}) == len(steps):  # as nearly always
             return _bounded(Coverage(*_split(sorted(steps))))
@@ -93,6 +92,9 @@ class Coverage:
 
     def __bool__(self) -> bool:
         return bool(self.times_ns or self.settled_ns)
+
+    def __hash__(self) -> int:
+        return hash((*self.times_ns, self.changes, self.settled_ns, self.since_ns))
 
     def __add__(self, other: Coverage) -> Coverage:
         if not other:
@@ -244,7 +246,7 @@ def _added(one: Coverage, other: Coverage) -> tuple[tuple[int, ...], tuple[int, 
     if not (one.changes or other.changes) and (
         not one.times_ns or not other.times_ns or one.times_ns[-1] < other.times_ns[0]
     ):  # as what ends later mostly is
-        return one.times_ns + other.times_ns, ()
+        return (*one.times_ns, *other.times_ns), ()
     changes = dict(one.steps)
     for time_ns, change in other.steps:
         changes[time_ns] = changes.get(time_ns, 0) + change
@@ -289,12 +291,8 @@ def sum_of_times(parts: Sequence[Coverage]) -> Coverage:
     return _bounded(Coverage(times_ns, changes, *settled))
 
 
-def _since(now: Coverage, before: Coverage) -> Coverage:
-    return now.since(before)
-
-
-Coverage.__init__ = by_slots(Coverage)  # type: ignore[method-assign]
+Coverage.__init__ = by_slots(Coverage, times_ns=packed)  # type: ignore[method-assign]
 NO_TIME = Coverage()
 """Nothing ran, made once."""
-MOMENTS = Rule("moments", add, _since)
+MOMENTS = Rule("moments", add, Coverage.since)
 """The number of things that ran is added moment by moment."""

@@ -66,7 +66,7 @@ def merged_dimensions(
     Return ``a`` itself when there is nothing new in ``b``.
     """
     if not a or not b:
-        return a or b
+        return b or a
     new = {name: one for name, one in b.items() if name not in a or _is_before(one, a[name])}
     if not new:
         return a

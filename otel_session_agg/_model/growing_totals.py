@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from otel_session_agg._model.detail_sums import sum_of_details
 from otel_session_agg._model.details import NO_DETAILS, Details
@@ -34,10 +35,17 @@ _KEPT = tuple(name for name in RULES if name not in {"members", "rollup", "trace
 """Fields that are kept as they are in a value."""
 
 _MAX_DETAILS = 4
-"""Details of roots that wait to be added up at once, about 3 kB each.
+"""Details of roots that wait to be added up at once, about 2 kB each.
 
 They are added when there are so many, or when somebody asks.
 """
+
+_FEW_TRACES = 8
+"""Traces up to which their ids are in a tuple: most sessions have no more, and a dict of one id
+takes 224 bytes."""
+
+_NO_TOTALS = SessionTotals()
+_kept_of = attrgetter(*_KEPT)
 
 
 class GrowingTotals:
@@ -46,7 +54,7 @@ class GrowingTotals:
     Not thread-safe.  ``totals`` is the value of the moment, made once per change.
     """
 
-    __slots__ = ("_details", "_earliest", "_frozen", "_members", "_rollup", "trace_ids", *_KEPT)
+    __slots__ = ("_details", "_frozen", "_rollup", "members", "trace_ids", *_KEPT)
 
     # the types of those that change here
     num_open: int
@@ -69,16 +77,16 @@ class GrowingTotals:
     num_unsampled: int
 
     def __init__(self, totals: SessionTotals | None = None) -> None:
-        totals = totals or SessionTotals()
-        for name in _KEPT:
-            setattr(self, name, getattr(totals, name))
-        self.trace_ids = dict.fromkeys(sorted(totals.traces))
+        totals = totals or _NO_TOTALS
+        for name, value in zip(_KEPT, _kept_of(totals), strict=True):
+            setattr(self, name, value)
+        self.trace_ids = _as_kept(sorted(totals.traces))
         """Trace ids, in the order of arrival."""
         self._rollup = totals.rollup
-        self._details: list[Details] = []
+        self._details: list[Details] | None = None
         """Details that are not in the rollup yet."""
-        self._earliest = list(totals.members)
-        self._members: tuple[Member, ...] | None = totals.members
+        self.members = totals.members
+        """The earliest session roots; the same tuple while they are the same."""
         self._frozen: SessionTotals | None = None
 
     def add_rollup(self, rollup: Rollup) -> None:
@@ -88,21 +96,24 @@ class GrowingTotals:
         else:
             self._rollup = self._rollup.plus_counts(rollup)
             if rollup.details is not NO_DETAILS:
-                self._details.append(rollup.details)
-                if len(self._details) >= _MAX_DETAILS:
-                    self._add_details()
+                waiting = self._details
+                if waiting is None:
+                    waiting = self._details = []
+                waiting.append(rollup.details)
+                if len(waiting) >= _MAX_DETAILS:
+                    self._add_details(waiting)
         self._frozen = None
 
     @property
     def rollup(self) -> Rollup:
         """The totals over events."""
-        if self._details:
-            self._add_details()
+        if self._details is not None:
+            self._add_details(self._details)
         return self._rollup
 
-    def _add_details(self) -> None:
-        details = sum_of_details([self._rollup.details, *self._details])
-        self._rollup, self._details = self._rollup.with_details(details), []
+    def _add_details(self, waiting: list[Details]) -> None:
+        details = sum_of_details([self._rollup.details, *waiting])
+        self._rollup, self._details = self._rollup.with_details(details), None
 
     def add_root(
         self, member: Member, end_ns: int, *, is_part: bool, is_sampled: bool = True
@@ -110,14 +121,13 @@ class GrowingTotals:
         """Add a session root that has left, apart from its rollup."""
         if member.trace_id not in self.trace_ids:
             if len(self.trace_ids) < MAX_TRACES:
-                self.trace_ids[member.trace_id] = None
+                self._add_trace(member.trace_id)
             elif not is_part:
                 self.more_traces += 1
-        at = bisect_left(self._earliest, member)
-        if is_sampled and at < MAX_LINKS and self._earliest[at : at + 1] != [member]:
-            self._earliest.insert(at, member)
-            del self._earliest[MAX_LINKS:]
-            self._members = None
+        members = self.members
+        at = bisect_left(members, member)
+        if is_sampled and at < MAX_LINKS and members[at : at + 1] != (member,):
+            self.members = (*members[:at], member, *members[at : MAX_LINKS - 1])
         duration_ns = max(0, end_ns - member.start_ns)
         if is_part:
             self.num_parts += 1
@@ -127,6 +137,13 @@ class GrowingTotals:
             self.root_ns += duration_ns
             self.num_unsampled += not is_sampled
         self._frozen = None
+
+    def _add_trace(self, trace_id: int) -> None:
+        known = self.trace_ids
+        if isinstance(known, tuple):
+            self.trace_ids = _as_kept((*known, trace_id))
+        else:
+            known[trace_id] = None
 
     def add_repeats(self, number: int) -> None:
         """Add roots of traces whose calls all count in other traces."""
@@ -224,13 +241,6 @@ class GrowingTotals:
             self._frozen = None
 
     @property
-    def members(self) -> tuple[Member, ...]:
-        """The earliest session roots; the same tuple while they are the same."""
-        if self._members is None:
-            self._members = tuple(self._earliest)
-        return self._members
-
-    @property
     def traces(self) -> frozenset[int]:
         """The trace ids as a value."""
         return frozenset(self.trace_ids)
@@ -241,3 +251,8 @@ class GrowingTotals:
         if self._frozen is None:
             self._frozen = SessionTotals(*values(self))
         return self._frozen
+
+
+def _as_kept(trace_ids: Sequence[int]) -> dict[int, None] | tuple[int, ...]:
+    """Return trace ids, in their order, as what takes least memory and is looked through fast."""
+    return tuple(trace_ids) if len(trace_ids) <= _FEW_TRACES else dict.fromkeys(trace_ids)

@@ -85,7 +85,7 @@ def _earliest(a: tuple[Member, ...], b: tuple[Member, ...]) -> tuple[Member, ...
 def merged_metadata(a: Mapping[str, Labelled], b: Mapping[str, Labelled]) -> Mapping[str, Labelled]:
     """Merge metadata; of names beyond ``MAX_LABELS`` those that sort first are kept."""
     if not a or not b:
-        return a or b
+        return b or a
     both = dict(a)
     for name, label in b.items():
         mine = both.get(name)

@@ -209,6 +209,8 @@ class KnownSessions:
 
 def _labels_of(label: Label, dimensions: Values, at_ns: int) -> SessionTotals:
     """Return what a block states of its session; ``at_ns``: when it began."""
+    if label.user_id is None and not label.metadata:  # which has no dimensions, either
+        return NO_LABELS
     return SessionTotals(
         user=At(at_ns, STATED, label.user_id) if label.user_id is not None else None,
         metadata={name: Labelled(at_ns, value) for name, value in label.metadata.items()},

@@ -43,8 +43,8 @@ class Session:
         """Its slot in the store.  A session that was forgotten and comes back gets another one."""
         self.grown = GrowingTotals()
         """The totals of this processor's traces."""
-        self.encoder = SessionTotalsEncoder()
-        """Encodes `grown`; it keeps the parts that are encoded already."""
+        self.encoder: SessionTotalsEncoder | None = None
+        """Encodes `grown`, once it is written; it keeps the parts that are encoded already."""
         self.duplicated: GrowingTotals | None = None
         """The part of `grown` that another processor of this process counts, too."""
         self.inherited: SessionTotals | None = None

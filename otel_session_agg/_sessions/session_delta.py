@@ -17,6 +17,9 @@ from otel_session_agg._reading.input_text import RawInput
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
+_FEW_SESSIONS = 4
+"""Sessions of a trace up to which their ids are in a tuple."""
+
 
 class NewRoot(NamedTuple):
     """A root that a session does not know yet."""
@@ -145,12 +148,11 @@ def _new_roots(
     if first is None:
         return {}
     is_part = span is None or span.is_part
-    known = reported.announced_to = reported.announced_to or set()
+    known = reported.announced_to
     found: dict[str, NewRoot] = {}
     for session_id in _names(own_id, rollups):
         if session_id in known:
             continue
-        known.add(session_id)
         is_whole, rollup = session_id == own_id, rollups.get(session_id, NOTHING)
         start_ns, end_ns = (
             (first[0], first[2]) if is_whole else (rollup.start_ns or 0, rollup.end_ns or 0)
@@ -159,6 +161,10 @@ def _new_roots(
         has_dimensions = trace.dimensions is not NO_ROOT or trace.stated is not None
         values = trace.dimensions_of(session_id, is_own=is_whole) if has_dimensions else NONE
         found[session_id] = NewRoot(member, end_ns, is_part or not is_whole, values)
+    if found:
+        both = (*known, *found)
+        # nearly always one, for which a set is large
+        reported.announced_to = both if len(both) <= _FEW_SESSIONS else {*both}
     return found
 
 

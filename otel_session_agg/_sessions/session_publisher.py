@@ -18,6 +18,7 @@ from otel_session_agg._sessions.accounts import Account, Accounts
 from otel_session_agg._sessions.blocks import Block, Blocks
 from otel_session_agg._sessions.known_sessions import KnownSessions
 from otel_session_agg._sessions.session import Session
+from otel_session_agg._sharing.encoding import SessionTotalsEncoder
 from otel_session_agg._sharing.keys import SESSION, SlotWrite, account_slot, open_slot
 from otel_session_agg._sharing.remote_totals import Fetch
 from otel_session_agg._sharing.store_queue import Received
@@ -218,7 +219,8 @@ class SessionPublisher:
         session.seq += 1
         session.published_seconds, session.unwritten_since = now, None
         session.grown.set_open(num_open)
-        value = session.encoder.encode(session.grown, texts=self._texts)
+        encoder = session.encoder = session.encoder or SessionTotalsEncoder()
+        value = encoder.encode(session.grown, texts=self._texts)
         slot = Slot(SESSION + session.session_id, session.writer, session.seq, value)
         self._store_worker.put(SlotWrite(slot))
 

@@ -5,6 +5,8 @@ It belongs to `_sessions/`, and only that room changes it.  A trace has none unt
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from otel_session_agg._model.rollup import Rollup
 
 
@@ -27,7 +29,7 @@ class Reported:
     def __init__(self) -> None:
         self.totals: dict[str, Rollup] = {}
         """The totals that sessions have got so far, by session: only changes are reported."""
-        self.announced_to: set[str] | None = None
+        self.announced_to: Collection[str] = ()
         """Ids of the sessions that know of the root."""
         self.session_id: str | None = None
         """The session of the whole trace, with its parts in other processes, once known."""

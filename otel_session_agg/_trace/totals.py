@@ -7,6 +7,7 @@ that no session has yet move up with the spans that end (``session_key`` has the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.merges import MAX_MODELS
@@ -202,7 +203,7 @@ class Totals:
             has_feedback=counts.feedback,
             start_ns=counts.start_ns,
             end_ns=counts.end_ns,
-            models=frozenset(sorted(calls.models)[:MAX_MODELS]),
+            models=_shared(frozenset(calls.models)),
             output=At(output[0], output[1], str(shown))
             if output is not None and shown is not None
             else None,
@@ -212,3 +213,9 @@ class Totals:
             if breakdown
             else NO_DETAILS,
         )
+
+
+@lru_cache(maxsize=128)
+def _shared(models: frozenset[str]) -> frozenset[str]:
+    """Return the models of totals: a set is large, and nearly all sessions use the same."""
+    return models if len(models) <= MAX_MODELS else frozenset(sorted(models)[:MAX_MODELS])

@@ -4,8 +4,9 @@ Measures: bytes per open trace (``tracemalloc``: every object of ours, the engin
 belong to the application's own spans) with nothing below it, with open children, with 13 ended children that tell of no call, and with
 10 more that do, which are kept up to a bound.  Then one root with a million children: rate and resident memory
 per 100,000.  Then 100,000 open roots: the longest pause of the garbage collector's oldest generation, as spans below them end.
+Then bytes per open session whose only trace has left, of the usual trace and with 10 model calls alone, through the SDK.
 
-Run: ``python -m tests.benchmarks.memory [--roots 100000] [--children 1000000] [--only trace root pauses]``
+Run: ``python -m tests.benchmarks.memory [--roots 100000] [--children 1000000] [--only trace root pauses session]``
 
 Read: rates wander with the machine; bytes do not.  Targets: an open trace at most 700 bytes plus its open spans; flat memory
 and flat rate below one root; pauses that do not grow with the spans that have ended.
@@ -18,22 +19,26 @@ import gc
 import os
 import time
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from otel_session_agg import PriceBook, Settings
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Tracer
+
+from otel_session_agg import PriceBook, SessionSpanProcessor, Settings, session
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._sdk.parts import Given, build_pipeline
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.trace import Released
 
-from ._workload import MODEL, by_kind, model_attributes, priced, say
+from ._workload import CALLS, MODEL, Null, by_kind, model_attributes, priced, provider_of, run_trace, say
 
 _TRACE = 1 << 100
 """Trace ids are as large as real ones: 16 bytes."""
 _SPAN = 1 << 50
 _BATCH = 1000
+_PARTS = ("trace", "root", "pauses", "session")
 
 
 class Spans:
@@ -219,12 +224,56 @@ def _report_pauses(roots: int) -> None:
             say(f"  after {number * roots:>7} ended {words}: {longest_pause():.0f} ms, {resident_bytes() / 1e6:.0f} MB resident")
 
 
+# -- bytes per session ----------------------------------------------------------------------------------------------------------
+
+_BETWEEN_FLUSHES = 50
+
+
+def bytes_per_session(sessions: int, run: Callable[[Tracer, int], object], *, before: int = 3000) -> float:
+    """Bytes that stay of one session, after so many others have filled all that is bounded by their number."""
+    processor = SessionSpanProcessor(BatchSpanProcessor(Null()), settings=Settings())
+    provider = provider_of(processor)
+    tracer = provider.get_tracer("bench.workload", "1.0")
+
+    def make(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            with session(f"chat-{number}"):
+                run(tracer, number)
+            if not number % _BETWEEN_FLUSHES:
+                provider.force_flush()
+        provider.force_flush()
+        gc.collect()
+
+    make(range(before))
+    tracemalloc.start()
+    try:
+        make(range(before, before + sessions))
+        return tracemalloc.get_traced_memory()[0] / sessions
+    finally:
+        tracemalloc.stop()
+        provider.shutdown()
+
+
+def run_calls(tracer: Tracer, trace: int) -> None:
+    """Make a root with the model calls of the usual trace, and nothing else."""
+    with tracer.start_as_current_span("session"):
+        for call in range(CALLS):
+            with tracer.start_as_current_span(f"chat {MODEL}", attributes=model_attributes(trace, call)):
+                pass
+
+
+def _report_session(sessions: int) -> None:
+    for words, run in ((f"{CALLS} model calls", run_calls), ("agents, tools and model calls", run_trace)):
+        say(f"session with a trace of {words}: {bytes_per_session(sessions, run):8.0f} bytes")
+
+
 def main() -> None:
     """Run by hand."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.memory", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--roots", type=int, default=100_000)
     parser.add_argument("--children", type=int, default=1_000_000)
-    parser.add_argument("--only", nargs="*", choices=("trace", "root", "pauses"), default=["trace", "root", "pauses"])
+    parser.add_argument("--sessions", type=int, default=3000)
+    parser.add_argument("--only", nargs="*", choices=_PARTS, default=_PARTS)
     arguments = parser.parse_args()
     check(1200)
     say("answers checked")
@@ -234,6 +283,8 @@ def main() -> None:
         _report_root(arguments.children)
     if "pauses" in arguments.only:
         _report_pauses(arguments.roots)
+    if "session" in arguments.only:
+        _report_session(arguments.sessions)
 
 
 if __name__ == "__main__":

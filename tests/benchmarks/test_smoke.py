@@ -195,6 +195,10 @@ class TestMemory:
         assert trace.calls is None
         assert memory.bytes_per_trace(10, open_children=1, tools=2, calls=2) > 0
 
+    def test_session(self) -> None:
+        """A session whose traces have left takes what is remembered of them, too, until others come."""
+        assert memory.bytes_per_session(10, memory.run_calls, before=0) > 0
+
 
 class TestPrice:
     """The steps of one span."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import add
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,17 @@ class TestCoverage:
         found = Coverage.of(intervals)
         assert swept(intervals) == (found.covered_ns, found.longest_gap_ns)
         assert found.is_exact
+
+    @pytest.mark.parametrize("first_ns", [0, 2**63 - 6, 2**63, 2**64])
+    def test_beyond_any_clock(self, first_ns: int) -> None:
+        """Times that need more than 64 bits are kept like others; equal ones have equal hashes."""
+        intervals = [(first_ns + 2 * at, first_ns + 2 * at + 1) for at in range(5)]
+        whole, parts = Coverage.of(intervals), [Coverage.of([one]) for one in intervals]
+        assert whole == reduce(add, parts) == sum_of_times(parts)
+        assert hash(whole) == hash(reduce(add, parts))
+        assert (5, 1) == (whole.covered_ns, whole.longest_gap_ns)
+        assert [*whole.times_ns] == [time_ns for interval in intervals for time_ns in interval]
+        assert parts[-1] == whole.since(reduce(add, parts[:-1]))
 
     @given(COVERAGES, COVERAGES, COVERAGES)
     def test_any_order(self, a: Coverage, b: Coverage, c: Coverage) -> None:
