@@ -18,6 +18,7 @@ from otel_session_agg._history.columns import (
     known_pusd,
     token_columns,
 )
+from otel_session_agg._model.breakdown import NONE, OTHER
 from otel_session_agg._model.rollup import Rollup, duration_ms
 from otel_session_agg._sharing.stored_sessions import COLUMNS, json_object
 
@@ -81,6 +82,13 @@ _ROLLUP: Mapping[str, tuple[ColumnType, str, Callable[[Any], Any]]] = {
 OF_ROLLUPS = frozenset({*_ROLLUP, *TOKENS}) - {"duration"}
 """Columns of sessions and traces that come from a rollup; a trace has a duration of its own."""
 
+
+def _names_of(kind: str) -> Callable[[Any], Any]:
+    """Return what reads the names of the tools or agents that were called."""
+    read = attrgetter(f"rollup.details.by_{kind}")
+    return lambda row: sorted(name for name in read(row) if name not in {NONE, OTHER})
+
+
 # -- sessions --------------------------------------------------------------------------------------
 
 
@@ -88,6 +96,22 @@ def _session_column(name: str, kind: ColumnType, meaning: str) -> Column:
     """Return a column that is read as the one of the same name of a store's sessions."""
     return Column(name, kind, meaning, COLUMNS[name].read)
 
+
+NAMES_OF_PARTS = (
+    Column(
+        "agents",
+        ColumnType.TEXTS,
+        "names of the agents that ran: list_contains(agents, 'x')",
+        _names_of("agent"),
+    ),
+    Column(
+        "tools",
+        ColumnType.TEXTS,
+        "names of the tools that were called: list_contains(tools, 'x')",
+        _names_of("tool"),
+    ),
+)
+"""Of a session; a very long list lacks some, which the breakdown calls ``other``."""
 
 SESSIONS = Table(
     "sessions",
@@ -130,6 +154,7 @@ SESSIONS = Table(
         ),
         _of_rollup("error"),
         *PERIODS,
+        *NAMES_OF_PARTS,
     ),
 )
 

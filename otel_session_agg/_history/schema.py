@@ -17,8 +17,10 @@ from otel_session_agg._history.columns import Column, Table, literal, quoted
 from otel_session_agg._history.database import Connection, HistoryError, transaction
 from otel_session_agg._history.labels import CREATE_LABELS, note_all_labels
 from otel_session_agg._history.retention import CREATE_FORGOTTEN
+from otel_session_agg._history.rollup_tables import NAMES_OF_PARTS, SESSIONS
 from otel_session_agg._history.span_tables import CALLS
 from otel_session_agg._history.tables import SESSION_PARTS, TABLES
+from otel_session_agg._model.breakdown import NONE, OTHER
 
 INTERNAL = "internal"
 """The schema with the tables that are no user's business."""
@@ -65,6 +67,21 @@ def _add_forgotten(connection: Connection) -> None:
     connection.execute(CREATE_FORGOTTEN)
 
 
+def _add_names_of_parts(connection: Connection) -> None:
+    """Give sessions the names of their agents and tools."""
+    for column in NAMES_OF_PARTS:
+        if _has_column(connection, SESSIONS.name, column.name):
+            continue
+        connection.execute(f"ALTER TABLE sessions ADD COLUMN {_declared(column)}")
+        _comment(connection, SESSIONS, column)
+        connection.execute(
+            f"UPDATE sessions SET {column.name} = coalesce((SELECT list(name ORDER BY name)"
+            " FROM breakdown WHERE breakdown.session = sessions.session AND kind = ?"
+            " AND name NOT IN (?, ?)), [])",
+            [column.name.removesuffix("s"), NONE, OTHER],
+        )
+
+
 def _has_column(connection: Connection, table: str, name: str) -> bool:
     found = connection.execute(
         "SELECT 1 FROM information_schema.columns WHERE table_name = ? AND column_name = ?",
@@ -77,11 +94,20 @@ def _create_documented(connection: Connection, table: Table) -> None:
     connection.execute(create_table(table))
     connection.execute(f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}")
     for column in table.columns:
-        name = f"{table.name}.{quoted(column.name)}"
-        connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
+        _comment(connection, table, column)
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _add_labels, _add_forgotten)
+def _comment(connection: Connection, table: Table, column: Column) -> None:
+    name = f"{table.name}.{quoted(column.name)}"
+    connection.execute(f"COMMENT ON COLUMN {name} IS {literal(column.meaning)}")
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (
+    _create,
+    _add_labels,
+    _add_forgotten,
+    _add_names_of_parts,
+)
 """What makes a file of each version one of the next; the first makes one of an empty file.
 
 The first creates what is declared now: what a later one adds may be there already.

@@ -32,6 +32,8 @@ _WIDTHS = {
     "session": 160,
     "user": 90,
     "models": 190,
+    "agents": 170,
+    "tools": 190,
     "start_time": 144,
     "end_time": 144,
     "error": 220,

@@ -59,6 +59,8 @@ COLUMNS: Mapping[str, GridColumn] = {
         GridColumn("traces", "Traces", "number"),
         GridColumn("state", "State", "text", "running, or ended"),
         GridColumn("models", "Models", "list", "models that were called"),
+        GridColumn("agents", "Agents", "list", "agents that ran", is_shown=False),
+        GridColumn("tools", "Tools", "list", "tools that were called", is_shown=False),
         GridColumn("errors", "Errors", "number", "events that failed"),
         GridColumn("feedback", "Feedback", "flag", "whether there is feedback"),
         GridColumn("turns", "Turns", "number", "traces that begin in it", is_shown=False),

@@ -76,6 +76,9 @@ def _first_version(path: Path) -> None:
             'ALTER TABLE calls DROP COLUMN "user"',
             "ALTER TABLE calls DROP COLUMN dimensions",
             "DROP TABLE internal.labels",
+            "DROP TABLE internal.forgotten",
+            "ALTER TABLE sessions DROP COLUMN agents",
+            "ALTER TABLE sessions DROP COLUMN tools",
             "DELETE FROM internal.versions WHERE version > 1",
         ):
             connection.execute(sql)
@@ -100,13 +103,15 @@ class TestFirstVersion:
         """They become what this version writes, in any number of steps."""
         with duckdb.connect(str(path)) as connection:
             expected = _tables(connection)
-            declared = connection.execute("SELECT * FROM duckdb_columns() WHERE table_name = 'calls'").fetchall()
+            columns = "SELECT * FROM duckdb_columns() WHERE table_name IN ('calls', 'sessions')"
+            declared = connection.execute(columns).fetchall()
         _first_version(path)
         monkeypatch.setattr(schema, "_ROWS", 7)
         History(path).close()
         with duckdb.connect(str(path)) as connection:
             assert expected == _tables(connection)
-            found = connection.execute("SELECT * FROM duckdb_columns() WHERE table_name = 'calls'").fetchall()
+            assert [(9,)] == connection.execute("SELECT count(*) FROM sessions WHERE tools <> []").fetchall()
+            found = connection.execute(columns).fetchall()
             assert [row[7:] for row in declared] == [row[7:] for row in found]
 
     def test_interrupted(self, path: Path) -> None:
