@@ -1,7 +1,8 @@
 """The query of a chart: rows become groups, the smaller groups become ``other``, all over time.
 
 Aggregations that can be put together are worked out for every group once; quantiles need the rows
-again, so that those of ``other`` are quantiles of its rows and not of its groups.
+again, so that those of ``other`` are quantiles of its rows and not of its groups.  Where many rows
+have few different dimensions, rows with the same are put together before one is read from them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from otel_session_agg._views.measures import (
     FOLDS,
     OF_PARTS,
     PARTS,
+    REFOLDS,
     SCOPES,
     Aggregation,
     Metric,
@@ -41,11 +43,7 @@ WHERE {rows}
 """
 _FOLDED = """
 WITH rows AS ({rows}),
-cells AS MATERIALIZED (
-    SELECT bucket, key, count(*) AS n, count(*) FILTER (value IS NULL) AS unknown,
-           count(*) FILTER (part AND value IS NOT NULL) AS partial, {folds}
-    FROM rows GROUP BY bucket, key
-),
+cells AS MATERIALIZED ({cells}),
 ranked AS (
     SELECT key, row_number() OVER (ORDER BY {rank} DESC NULLS LAST, key NULLS LAST) AS place
     FROM cells GROUP BY key
@@ -60,6 +58,25 @@ SELECT place, name, bucket, {figure}, coalesce(sum(n), 0)::BIGINT,
 FROM shown GROUP BY GROUPING SETS ((place, name, bucket), (place, name), (bucket), ())
 ORDER BY place, bucket
 """
+_CELLS = """
+SELECT bucket, key, count(*) AS n, count(*) FILTER (value IS NULL) AS unknown,
+       count(*) FILTER (part AND value IS NOT NULL) AS partial, {folds}
+FROM rows GROUP BY bucket, key
+"""
+_CELLS_OF_LABELS = """
+SELECT bucket, {label} AS key, sum(n) AS n, sum(unknown) AS unknown, sum(partial) AS partial,
+       {refolds}
+FROM ({cells}) AS cells(bucket, dimensions, n, unknown, partial, s, c, low, high)
+GROUP BY bucket, key
+"""
+_ROWS_OF_FEW = 50
+"""So many rows have the same dimensions on average where there are few; below, it is no faster."""
+_DIMENSIONS = """
+SELECT count(DISTINCT dimensions), count(*)
+FROM (SELECT dimensions FROM {table} TABLESAMPLE system({share}%))
+"""
+_SAMPLED = 500_000
+"""Rows of which it is found out whether they have few different dimensions."""
 _OF_ROWS = """
 WITH rows AS MATERIALIZED ({rows}),
 ranked AS (
@@ -115,6 +132,9 @@ class Rows(NamedTuple):
     condition: str
     is_split: bool = False
     """Whether they are parts of sessions."""
+    label: str | None = None
+    """The expression for a key that is read from ``dimensions``, of which there are few: ``key`` is
+    that column then."""
 
     def metric(self, scope: Scope, name: str) -> Metric | None:
         """Return a metric that they have; ``None``: they have none of the name."""
@@ -197,7 +217,19 @@ def rows_of(
         condition += f" AND session IN (SELECT session FROM {sessions.sql})"
         parameters += sessions.parameters
     by = "NULL::VARCHAR" if key is None else "name" if is_split else key_of(scope, key)
+    is_label = key is not None and key not in scope.columns and not is_session
+    if is_label and scope.is_large and _has_few_dimensions(history, scope):
+        return Rows(source, parameters, "dimensions", condition, label=by)
     return Rows(source, parameters, by, condition, is_split)
+
+
+def _has_few_dimensions(history: Reads, scope: Scope) -> bool:
+    """Return whether many rows of a scope have the same dimensions, as far as some of them say."""
+    [(number,)] = history.rows(f"SELECT count(*) FROM {scope.table}")
+    share = min(100.0 * _SAMPLED / max(number, 1), 100.0)
+    sql = _DIMENSIONS.format(table=scope.table, share=round(share, 6))
+    [(distinct, sampled)] = history.rows(sql)
+    return bool(distinct * _ROWS_OF_FEW <= sampled)
 
 
 def counted_rows(history: Reads, rows: Rows) -> int:
@@ -209,23 +241,26 @@ def counted_rows(history: Reads, rows: Rows) -> int:
 
 def grouped(history: Reads, rows: Rows, shape: Shape) -> list[Cell]:
     """Return figures by group and time, also over all groups and over all time."""
-    period = shape.period
+    period, aggregation = shape.period, shape.aggregation
+    is_of_rows = aggregation.folded is None
     sample = "" if shape.percent is None else f" TABLESAMPLE system({round(shape.percent, 6)}%)"
     sql = _ROWS.format(
         bucket="NULL::TIMESTAMP" if period is None else f"date_trunc('{period}', start_time)",
-        key=rows.key,
+        key=rows.label if is_of_rows and rows.label is not None else rows.key,
         value=shape.metric.sql,
         partial=shape.metric.is_partial,
         source=rows.source,
         sample=sample,
         rows=rows.condition,
     )
-    aggregation = shape.aggregation
     if aggregation.folded is None:
         sql = _OF_ROWS.format(rows=sql, figure=aggregation.sql, distinct=_DISTINCT)
     else:
         rank = aggregation.folded if aggregation.is_additive else "sum(n)"
+        cells = _CELLS.format(folds=FOLDS)
+        if rows.label is not None:
+            cells = _CELLS_OF_LABELS.format(label=rows.label, refolds=REFOLDS, cells=cells)
         sql = _FOLDED.format(
-            rows=sql, folds=FOLDS, figure=aggregation.folded, rank=rank, distinct=_DISTINCT
+            rows=sql, cells=cells, figure=aggregation.folded, rank=rank, distinct=_DISTINCT
         )
     return [Cell(*row) for row in history.rows(sql, [*rows.parameters, shape.top, shape.top])]

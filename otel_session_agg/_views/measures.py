@@ -171,6 +171,8 @@ def _quantile(name: str, share: float) -> Aggregation:
 
 FOLDS = "sum(value) AS s, count(value) AS c, min(value) AS low, max(value) AS high"
 """What is kept of the rows of a group for aggregations that can be put together."""
+REFOLDS = "sum(s) AS s, sum(c) AS c, min(low) AS low, max(high) AS high"
+"""The same of groups that are put together."""
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType(
     {
         "sum": Aggregation("sum", "sum(value)", "sum(s)", is_additive=True),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from otel_session_agg import SessionAggError, SettingsError
 from otel_session_agg._history.history import History
 from otel_session_agg._history.sources import Selection
+from otel_session_agg._views import chart_queries
 from otel_session_agg._views import charts as charts_module
 from otel_session_agg._views.boards import MAX_CHARTS, Boards, SavedChart, boards_path
 from otel_session_agg._views.chart_csv import csv_of, name_of
@@ -69,6 +70,20 @@ class TestKeys:
         data = chart(history, Chart(aggregation="count", group_by=key, top=50, bucket="none"))
         assert {row[0]: row[1] for row in groups} == {one.name: one.whole.value for one in data.series}
         assert len(data.series) > 1
+
+    @pytest.mark.parametrize("aggregation", AGGREGATIONS)
+    @pytest.mark.parametrize("filter", ["", "\"service.name\" <> 'search' and cost > 0.000001"])
+    def test_few_dimensions(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aggregation: str, filter: str) -> None:  # noqa: A002
+        """Calls by a dimension have the same figures whether they have few different dimensions or many."""
+        facts = [one_trace(1), one_trace(2, dimensions={"tenant": "a"}), one_trace(3, dimensions={"tenant": "a", "other": 1})]
+        with kept(tmp_path / "h", *facts, many(60, first=10)) as history:
+            for key, bucket in (("service.name", "none"), ("tenant", "hour"), ("other", "day")):
+                wanted = Chart("calls", aggregation=aggregation, filter=filter, group_by=key, top=2, bucket=bucket)
+                for metric in ("cost", "tokens"):  # of durations, the sum of floats depends on the order
+                    monkeypatch.setattr(chart_queries, "_ROWS_OF_FEW", 0)
+                    few = chart(history, wanted._replace(metric=metric))
+                    monkeypatch.setattr(chart_queries, "_ROWS_OF_FEW", 10**9)
+                    assert few == chart(history, wanted._replace(metric=metric))
 
 
 class TestFigures:
