@@ -20,7 +20,7 @@ from otel_session_agg._views.named import Named, cost_by_period, dearest, named
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._figures import over_time_figure, split_figure
 from otel_session_agg.analysis._numbers import exact, money
-from otel_session_agg.analysis._source import NONE, value_named
+from otel_session_agg.analysis._source import NONE, OTHER, value_named
 
 __all__ = ["cost_over_time", "dearest_of", "most_called", "view_by"]
 
@@ -148,13 +148,13 @@ def _heads(key: str, state: State) -> list[Head]:
     return [
         by("name", key.capitalize()),
         by("cost", "Cost USD", "known cost; with a plus: calls without a price"),
-        Head("Cost / session", is_number=True),
+        by("average_cost", "Cost / session"),
         by("sessions", "Sessions"),
         by("calls", "Calls", "model calls" if key != "tool" else "calls of the tool"),
         by("tokens", "Tokens"),
-        Head("From a cache", is_number=True, meaning="share of prompt tokens"),
+        by("cache_share", "From a cache", "share of prompt tokens"),
         by("errors", "Errors"),
-        Head("Time / call" if is_part else "Median duration", is_number=True),
+        by("call_duration", "Time / call") if is_part else by("duration", "Median duration"),
         by("last", "Last session, UTC"),
     ]
 
@@ -186,7 +186,7 @@ def _time(row: Named, key: str) -> str:
         return ""
     if key == "user":
         return duration(row.duration)
-    return duration(row.duration / row.calls) if row.calls else ""
+    return "" if row.call_duration is None else duration(row.call_duration)
 
 
 def _about_cost(row: Named) -> str:
@@ -194,19 +194,14 @@ def _about_cost(row: Named) -> str:
     return known + (f", and {row.unpriced:,} calls without a price" if row.unpriced else "")
 
 
-_CONDITIONS = {
-    "model": "list_contains(models, {0})",
-    "user": "user = {0}",
-}
-"""What finds the sessions of a name; those of a tool or agent have no column."""
-
-
 def _sessions_of(name: str, key: str, state: State) -> str:
-    """Return where the sessions of a name are shown; of a tool or agent: all of them."""
-    form = _CONDITIONS.get(key)
-    if form is None:
+    """Return where the sessions of a name are shown; of what has no name, all."""
+    if key == "user":
+        value = value_named(name)
+        condition = "user IS NULL" if value is None else f"user = {literal(value)}"
+    elif name in {NONE, OTHER}:
         return state.going_to("sessions").href()
-    value = value_named(name) if key == "user" else name
-    condition = "user IS NULL" if value is None else form.format(literal(value))
+    else:
+        condition = f"list_contains({key}s, {literal(name)})"
     where = condition if state.where is None else f"({state.where}) and {condition}"
     return State("sessions", where, state.since, state.until, state.by, state.theme).href()

@@ -56,6 +56,11 @@ class Named(NamedTuple):
         return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else None
 
     @property
+    def call_duration(self) -> float | None:
+        """The average time of a call; of users and dimensions it means nothing."""
+        return None if self.duration is None or not self.calls else self.duration / self.calls
+
+    @property
     def error_share(self) -> float | None:
         """Errors for each call."""
         return self.errors / self.calls if self.calls else None
@@ -68,14 +73,15 @@ _TOKENS = ", ".join(
 )
 _OF_PARTS = f"""
 SELECT coalesce(name, '{NONE}') AS called, count(*) AS sessions, {_SUM.format("calls")} AS calls,
-       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost, count(cost),
-       {_SUM.format("unpriced")} AS unpriced, sum(duration) AS duration, max(start_time) AS last
+       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost,
+       count(cost) AS priced, {_SUM.format("unpriced")} AS unpriced, sum(duration) AS duration,
+       max(start_time) AS last
 FROM breakdown WHERE kind = ? GROUP BY called
 """
 _OF_SESSIONS = f"""
 SELECT {{name}} AS called, count(*) AS sessions, {_SUM.format("model_events")} AS calls,
-       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost, count(cost),
-       {_SUM.format("unpriced")} AS unpriced, median(duration) AS duration,
+       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost,
+       count(cost) AS priced, {_SUM.format("unpriced")} AS unpriced, median(duration) AS duration,
        max(start_time) AS last
 FROM sessions GROUP BY called
 """
@@ -90,6 +96,10 @@ SORTS: Mapping[str, str] = {
     "calls": "calls DESC",
     "tokens": "tokens DESC",
     "errors": "errors DESC",
+    "average_cost": "cost / nullif(priced, 0) DESC",
+    "cache_share": "cache_read_tokens / nullif(prompt_tokens, 0) DESC",
+    "call_duration": "duration / nullif(calls, 0) DESC",
+    "duration": "duration DESC",
     "last": "last DESC",
     "name": "called ASC",
 }

@@ -114,6 +114,7 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
     return figure(
         [bars],
         bargap=0.3,
+        uniformtext={"minsize": 10, "mode": "show"},  # however low a bar is
         xaxis={"tickformat": USD_FORMAT, "rangemode": "tozero"},
         yaxis={**ticks, "showgrid": False, "ticks": ""},
     )
