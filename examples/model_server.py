@@ -24,6 +24,9 @@ from otel_session_agg._cli.demo import server as loopback  # inside it: not for 
 _BASE = 20
 _WORDS_PER_TOOL = 10
 
+_started: list[ModelServer] = []
+"""Servers end with their object, and a program may keep only the address."""
+
 _ARGUMENTS: dict[str, Callable[[str], Any]] = {
     "string": str,
     "integer": len,
@@ -158,7 +161,9 @@ def start() -> ModelServer:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
         dict.fromkeys(["127.0.0.1", *filter(None, without_proxy)])
     )
-    return ModelServer()
+    server = ModelServer()
+    _started.append(server)
+    return server
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections import Counter
@@ -64,6 +65,13 @@ class TestReadme:
 
 class TestModelServer:
     """What all of them are held against."""
+
+    def test_started(self) -> None:
+        """It answers until the process ends, also when only its address is kept, as Celery's and Lambda's examples do."""
+        base_url = model_server().start().base_url
+        gc.collect()
+        client = openai.OpenAI(base_url=base_url, api_key="not-a-key", max_retries=0)
+        assert client.chat.completions.create(model="m", messages=[{"role": "user", "content": "How are you?"}]).choices
 
     def test_counts_what_it_says(self, server: Any, client: openai.OpenAI) -> None:
         """The usage that the client reads is that which the server notes, and differs from answer to answer."""
