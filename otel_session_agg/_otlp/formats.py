@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import BinaryIO
 
 from otel_session_agg._otlp import (
     csv_rows,
@@ -16,6 +17,7 @@ from otel_session_agg._otlp import (
     protobuf_pieces,
 )
 from otel_session_agg._otlp.batches import HEAD_BYTES, Format, Frame, Report
+from otel_session_agg._otlp.framing import BOM
 from otel_session_agg._otlp.json_frames import json_frames
 from otel_session_agg._otlp.records import decode_json
 from otel_session_agg._otlp.sources import Source
@@ -88,12 +90,26 @@ def frames(
     """
     with source.open(report) as stream:
         head = stream.peek(HEAD_BYTES)
+        if len(head) < HEAD_BYTES and _is_blank(head):  # all of it, whatever its format is
+            return
         found = detected(head) if name is None else FORMATS[name]
         if found is not None:
             for frame in found.frames(stream, report):
                 yield found, frame
-        elif head:
+        elif not _rest_is_blank(stream):
             report("", "is in no known format" + (", but in UTF-16" if _is_utf16(head) else ""))
+
+
+def _is_blank(head: bytes) -> bool:
+    return not head.removeprefix(BOM).strip()
+
+
+def _rest_is_blank(stream: BinaryIO) -> bool:
+    """Return whether nothing but blanks is left, of which there may be many; read these."""
+    chunk = stream.read(HEAD_BYTES)
+    while chunk and _is_blank(chunk):
+        chunk = stream.read(HEAD_BYTES)
+    return not chunk
 
 
 def _is_utf16(head: bytes) -> bool:

@@ -90,6 +90,23 @@ class TestInput:
         with pytest.raises(SessionAggError, match="there is no format 'xml': use one of otlp-json, "):
             Replay([], history, Options(), form="xml")
 
+    @pytest.mark.parametrize("text", ["", "\n", " \r\n\n\t\n", "\ufeff\n"])
+    @pytest.mark.parametrize("form", [None, "otlp-jsonl", "csv"])
+    def test_blank(self, history: History, tmp_path: Path, text: str, form: str | None) -> None:
+        """A file that has nothing but blank lines is as an empty one."""
+        (tmp_path / "spans.jsonl").write_text(text)
+        job = _replay(history, tmp_path, form=form)
+        job.close()
+        assert (1, 0, []) == (job.done.num_files, job.done.num_spans, job.done.problems)
+
+    def test_blank_before_unknown(self, history: History, tmp_path: Path) -> None:
+        """Many blank lines are an empty file, too, unless something follows them."""
+        (tmp_path / "blank.jsonl").write_text("\n" * 200_000)
+        (tmp_path / "spans.jsonl").write_text("\n" * 200_000 + "hello")
+        job = _replay(history, tmp_path)
+        job.close()
+        assert ["is in no known format"] == [problem.what for problem in job.done.problems]
+
     def test_nothing(self, history: History, tmp_path: Path) -> None:
         """An empty folder has no traces."""
         job = _replay(history, tmp_path)
