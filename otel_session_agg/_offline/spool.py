@@ -42,6 +42,9 @@ _MOST_BYTES = 4 * BATCH_BYTES
 _FETCHED = 10_000
 """Rows of the table that are read at once."""
 
+_INSERTED = 100_000
+"""Rows that are inserted at once: 6 MB."""
+
 _TABLE = """
 CREATE TABLE records (
     high UBIGINT, low UBIGINT, num_spans BIGINT, start_ns BIGINT, end_ns BIGINT,
@@ -70,6 +73,7 @@ _TYPES = {
     "end_ns": "q",
     "position": "q",
     "size": "i",
+    "file": "i",
 }
 _LOW = 2**64 - 1
 _MOST_NS = 2**63 - 1
@@ -94,6 +98,10 @@ class Index(NamedTuple):
     columns: dict[str, array[int]]
 
 
+def _no_rows() -> dict[str, array[int]]:
+    return {name: array(code) for name, code in _TYPES.items()}
+
+
 class Writer:
     """Appends records to a new file of a folder."""
 
@@ -104,7 +112,8 @@ class Writer:
 
     def add(self, records: list[Record]) -> Index:
         """Append records; return where they are."""
-        columns = {name: array(code) for name, code in _TYPES.items()}
+        columns = _no_rows()
+        del columns["file"]  # which has a number there only
         for trace_id, num_spans, start_ns, end_ns, data in records:
             columns["high"].append(trace_id >> 64)
             columns["low"].append(trace_id & _LOW)
@@ -141,20 +150,31 @@ class Spool:
         self._connection.execute("SET enable_progress_bar = false")  # it is printed
         self._connection.execute(_TABLE)
         self._files: dict[str, int] = {}
+        self._rows = _no_rows()
+        """Rows that are not in the table yet: to insert a few costs as much as many."""
 
     def add(self, index: Index) -> None:
         """Add what a writer wrote."""
-        numpy = needed("numpy", "replay")
+        rows, columns = self._rows, index.columns
         number = self._files.setdefault(index.file, len(self._files))
-        rows: dict[str, Any] = {name: numpy.asarray(one) for name, one in index.columns.items()}
-        rows["file"] = numpy.full(len(index.columns["size"]), number, dtype="int32")
-        self.num_spans += sum(index.columns["num_spans"])
-        self._connection.register("rows", rows)
-        self._connection.execute("INSERT INTO records BY NAME SELECT * FROM rows")
-        self._connection.unregister("rows")
+        for name, values in columns.items():
+            rows[name].extend(values)
+        rows["file"].extend(array(_TYPES["file"], [number]) * len(columns["size"]))
+        self.num_spans += sum(columns["num_spans"])
+        if len(rows["file"]) >= _INSERTED:
+            self._insert()
+
+    def _insert(self) -> None:
+        if self._rows["file"]:
+            asarray = needed("numpy", "replay").asarray
+            rows, self._rows = self._rows, _no_rows()
+            self._connection.register("rows", {name: asarray(one) for name, one in rows.items()})
+            self._connection.execute("INSERT INTO records BY NAME SELECT * FROM rows")
+            self._connection.unregister("rows")
 
     def num_traces(self) -> int:
         """Put the traces in order; return their number."""
+        self._insert()
         self._connection.execute(_TRACES)
         return int(self._connection.execute("SELECT count(*) FROM traces").fetchall()[0][0])
 
@@ -181,6 +201,7 @@ class Spool:
 
     def trace_ids(self) -> Iterator[list[int]]:
         """Yield the ids of all traces, some at once; spans may be added meanwhile."""
+        self._insert()
         cursor = self._connection.cursor()
         cursor.execute("SELECT DISTINCT high, low FROM records")
         while rows := cursor.fetchmany(_FETCHED):
@@ -189,6 +210,7 @@ class Spool:
 
     def places(self, trace_id: int) -> list[Place]:
         """Return where the records of one trace are."""
+        self._insert()
         files = list(self._files)
         rows = self._connection.execute(_OF_TRACE, [trace_id >> 64, trace_id & _LOW]).fetchall()
         return [Place(files[file], position, size) for file, position, size in rows]
