@@ -21,8 +21,14 @@ from otel_session_agg._history.temporary import TemporaryFolder
 from otel_session_agg._history.writable import WritableHistory
 from otel_session_agg._untrusted.formatting import printable
 
-MEMORY_LIMIT = "512MB"
-"""What DuckDB may take, beside what Python does; beyond that it uses the disk."""
+MEMORY_LIMIT = "384MB"
+"""What DuckDB may take, beside what Python does; beyond that it uses the disk.
+
+Together they stay below 600 MB.
+"""
+
+WRITING_MEMORY_LIMIT = "256MB"
+"""The same while it writes: it takes more than it may, and Python has rows to be written."""
 
 T = TypeVar("T")
 
@@ -38,7 +44,7 @@ class History(WritableHistory):
         self,
         path: Path | None = None,
         *,
-        memory_limit: str = MEMORY_LIMIT,
+        memory_limit: str | None = None,
         threads: int | None = None,
         read_only: bool = False,
     ) -> None:
@@ -46,7 +52,7 @@ class History(WritableHistory):
 
         Args:
             path: The file; ``None``: a temporary one.
-            memory_limit: As DuckDB takes it.
+            memory_limit: As DuckDB takes it; ``None``: as is usual.
             threads: Threads of DuckDB; ``None``: one for each core.
             read_only: Whether the file is only read, and so has to be there.
 
@@ -57,7 +63,10 @@ class History(WritableHistory):
         self._folder = TemporaryFolder()
         folder = self._folder.path
         self._path = path if path is not None else folder / "history.duckdb"
-        self._bounds = Bounds(memory_limit, threads or os.cpu_count() or 1, folder / "spill")
+        self._bounds = Bounds(
+            memory_limit or MEMORY_LIMIT, threads or os.cpu_count() or 1, folder / "spill"
+        )
+        self._writing_limit = memory_limit or WRITING_MEMORY_LIMIT
         self._connection: Connection | None = None
         self._is_read_only, self._writes = read_only, False
         with ExitStack() as undo:
@@ -95,7 +104,8 @@ class History(WritableHistory):
             raise HistoryError(message)
         if self._connection is None or not self._writes:
             self._disconnect()
-            self._connection, self._writes = connect(self._path, self._bounds), True
+            bounds = self._bounds._replace(memory_limit=self._writing_limit)
+            self._connection, self._writes = connect(self._path, bounds), True
         return self._connection
 
     def _reader(self) -> Connection:

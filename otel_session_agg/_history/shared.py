@@ -33,12 +33,14 @@ from otel_session_agg._history.database import (
     described_values,
     time_limit,
 )
-from otel_session_agg._history.history import MEMORY_LIMIT
 from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.schema import migrate
 from otel_session_agg._history.temporary import TemporaryFolder
 from otel_session_agg._history.writable import WritableHistory
 from otel_session_agg._untrusted.formatting import printable
+
+MEMORY_LIMIT = "512MB"
+"""What DuckDB may take for all that is written and asked at once."""
 
 READ_SECONDS = 10.0
 """How long a query of a reader may take, and how long it may wait for its turn."""
