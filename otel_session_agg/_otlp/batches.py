@@ -31,6 +31,8 @@ class Frame(NamedTuple):
     place: str
     """Where it is in its file: ``line 12``, ``byte 4096``."""
     data: bytes
+    is_piece: bool = False
+    """Whether it was cut out of a larger document or message: it cannot be made smaller."""
 
 
 class Problem(NamedTuple):

@@ -2,6 +2,9 @@
 
 A large document is read from its begin; a value ends where Python's parser says.  When it breaks
 off or is broken, what stands before has been read.
+
+Pieces are lists of texts until a frame is made of them: a text of 100 MB would be copied for each
+object around it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from otel_session_agg._otlp.batches import (
 from otel_session_agg._otlp.framing import BOM, rest_of_line
 
 _READ_BYTES = 1 << 20
+
+Texts = list[str]
+"""What a text is made of; whoever takes it over empties it, so that nothing is held twice."""
 _DECODER = JSONDecoder(parse_int=float)  # the value is not needed, and ``int`` refuses long ones
 _AFTER_BLANKS = re.compile(r"[^ \t\n\r]")
 
@@ -67,7 +73,10 @@ def pieces(chunks: Iterator[bytes], place: str, report: Report) -> Iterator[Fram
     try:
         while text.following():
             for document in _requests(text):
-                yield Frame(f"{place}character {text.position}", document.encode())
+                data = "".join(document).encode()
+                document.clear()
+                yield Frame(f"{place}character {text.position}", data, is_piece=True)
+                del data
     except _TooLargeError:
         report(f"{place}character {text.position}", "a value that is too large")
     except (ValueError, RecursionError):
@@ -174,7 +183,7 @@ class _Text:
         return False, closing
 
 
-def _requests(text: _Text) -> Iterator[str]:
+def _requests(text: _Text) -> Iterator[Texts]:
     """Yield requests with some of the spans of a document."""
     if text.following() == "[":
         for _ in text.items():
@@ -190,7 +199,7 @@ def _requests(text: _Text) -> Iterator[str]:
             text.value()
 
 
-def _groups(text: _Text) -> Iterator[str]:
+def _groups(text: _Text) -> Iterator[Texts]:
     """Yield requests with some of the spans of a resource."""
     resource = "{}"
     for name in text.members():
@@ -199,16 +208,17 @@ def _groups(text: _Text) -> Iterator[str]:
         elif name in _SCOPE_GROUPS:
             for _ in text.items():
                 # what is repeated is never more than half of it
-                for scope_group in _scope_groups(text, ENOUGH_BYTES + len(resource)):
-                    group = f'{{"resource":{resource},"scopeSpans":[{scope_group}]}}'
-                    yield f'{{"resourceSpans":[{group}]}}'
+                for group in _scope_groups(text, ENOUGH_BYTES + len(resource)):
+                    group.insert(0, f'{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[')
+                    group.append("]}]}")
+                    yield group
         else:
             text.value()
 
 
-def _scope_groups(text: _Text, enough: int) -> Iterator[str]:
+def _scope_groups(text: _Text, enough: int) -> Iterator[Texts]:
     """Yield some of the spans of a scope, with it, as soon as they have so many characters."""
-    scope, spans, size = "{}", list[str](), 0
+    scope, spans, size = "{}", Texts(), 0
     broken: Exception | None = None
     try:
         for name in text.members():
@@ -216,11 +226,11 @@ def _scope_groups(text: _Text, enough: int) -> Iterator[str]:
                 scope = text.value()
             elif name == "spans":
                 for _ in text.items():
-                    spans.append(text.value())
+                    spans += "," if spans else "", text.value()
                     size += len(spans[-1])
                     if size > enough + len(scope):
                         yield _scope_group(scope, spans)
-                        spans, size = [], 0
+                        spans, size = Texts(), 0
             else:
                 text.value()
     except (ValueError, RecursionError) as error:
@@ -231,5 +241,8 @@ def _scope_groups(text: _Text, enough: int) -> Iterator[str]:
         raise broken
 
 
-def _scope_group(scope: str, spans: list[str]) -> str:
-    return f'{{"scope":{scope},"spans":[{",".join(spans)}]}}'
+def _scope_group(scope: str, spans: Texts) -> Texts:
+    """Put a scope around spans."""
+    spans.insert(0, f'{{"scope":{scope},"spans":[')
+    spans.append("]}")
+    return spans

@@ -30,7 +30,7 @@ def decode(frame: Frame, report: Report) -> Iterator[SpanBatch]:
     if data is None:
         return
     read = otlp_json.batches if is_json(data) else otlp_protobuf.batches
-    if len(data) <= WHOLE_BYTES:
+    if len(data) <= WHOLE_BYTES or frame.is_piece:
         yield from read(data, frame.place, report)
         return
     for piece in _pieces(data, report):

@@ -1,4 +1,8 @@
-"""Cut messages of OTLP in protobuf into requests of some spans each, while they are read."""
+"""Cut messages of OTLP in protobuf into requests of some spans each, while they are read.
+
+Messages inside each other are lists of chunks until a frame is made of them: a text of 100 MB would
+be copied for each of the messages around it.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,9 @@ spans: by the number of messages around it."""
 
 _SKIP_BYTES = 1 << 20
 
+Chunks = list[bytes]
+"""What bytes are made of; whoever takes it over empties it, so that nothing is held twice."""
+
 
 def pieces(
     stream: BinaryIO, size: int | None, at: int, report: Report, begin: bytes = b""
@@ -51,7 +58,10 @@ def pieces(
     start = at
     try:
         for part in _parts(message, 0):
-            yield Frame(f"byte {start}", part)
+            data = b"".join(part)
+            part.clear()
+            yield Frame(f"byte {start}", data, is_piece=True)
+            del data
             start = message.input.position
     except ValueError:
         report(f"byte {message.input.position}", "no OTLP message, or not all of it")
@@ -64,27 +74,32 @@ def message(stream: BinaryIO, report: Report) -> Iterator[Frame]:
     yield from pieces(stream, None, 0, report)
 
 
-def _parts(message: _Message, depth: int) -> Iterator[bytes]:
+def _parts(message: _Message, depth: int) -> Iterator[Chunks]:
     """Yield messages with some of the fields of one; each has its resource or scope."""
-    owner, gathered, broken = b"", bytearray(), None
+    owner, broken = b"", None
+    gathered, size = Chunks(), 0
     try:
         for number, field in _contents(message, depth):
             if depth and number == _OWNER:
-                owner = field
+                owner = b"".join(field)
                 continue
+            size += sum(map(len, field))
             gathered += field
-            if len(gathered) > ENOUGH_BYTES + len(owner):  # no more than half of it is repeated
-                yield owner + gathered
-                gathered.clear()
+            field.clear()
+            if size > ENOUGH_BYTES + len(owner):  # no more than half of it is repeated
+                gathered.insert(0, owner)
+                yield gathered
+                gathered, size = Chunks(), 0
     except ValueError as error:
         broken = error
     if gathered:
-        yield owner + gathered
+        gathered.insert(0, owner)
+        yield gathered
     if broken is not None:
         raise broken
 
 
-def _contents(message: _Message, depth: int) -> Iterator[tuple[int, bytes]]:
+def _contents(message: _Message, depth: int) -> Iterator[tuple[int, Chunks]]:
     """Yield the fields that are needed, each with its number; large ones in pieces."""
     inner = _INNER[depth]
     is_innermost = depth == len(_INNER) - 1
@@ -95,11 +110,13 @@ def _contents(message: _Message, depth: int) -> Iterator[tuple[int, bytes]]:
             yield number, message.field(number, size)
         else:
             for part in _parts(message.inner(size), depth + 1):
-                yield number, _field(number, len(part), part)
+                part.insert(0, _header(number, sum(map(len, part))))
+                yield number, part
 
 
-def _field(number: int, size: int, value: bytes) -> bytes:
-    return encoded_varint(number << 3 | LENGTH) + encoded_varint(size) + value
+def _header(number: int, size: int) -> bytes:
+    """Return what stands before the value of a field."""
+    return encoded_varint(number << 3 | LENGTH) + encoded_varint(size)
 
 
 class _Input:
@@ -156,16 +173,16 @@ class _Message:
         left = size if self._end is None else self._end - self.input.position
         return self.input.read(min(size, left))
 
-    def field(self, number: int, size: int) -> bytes:
+    def field(self, number: int, size: int) -> Chunks:
         """Return a field, as much as is there; nothing if it is too large."""
         if size > MAX_FRAME_BYTES:
             self._report(f"byte {self.input.position}", "a part that is too large")
             self.skip(size)
-            return b""
+            return []
         value = self.input.read(size)
         if size and not value:
             raise ValueError
-        return _field(number, size, value)
+        return [_header(number, size), value]
 
     def inner(self, size: int) -> _Message:
         """Return the message that a field is, which is to be read."""
