@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+from otel_session_agg._extras import needed
 from otel_session_agg._history.database import (
     Bounds,
     Connection,
@@ -29,6 +30,9 @@ Together they stay below 600 MB.
 
 WRITING_MEMORY_LIMIT = "256MB"
 """The same while it writes: it takes more than it may, and Python has rows to be written."""
+
+_LARGE_MEMORY_LIMIT = "2GB"
+"""The same where one text needs more: DuckDB has it in memory as a whole, and then some."""
 
 T = TypeVar("T")
 
@@ -66,7 +70,9 @@ class History(WritableHistory):
         self._bounds = Bounds(
             memory_limit or MEMORY_LIMIT, threads or os.cpu_count() or 1, folder / "spill"
         )
-        self._writing_limit = memory_limit or WRITING_MEMORY_LIMIT
+        self._writing_limits = [WRITING_MEMORY_LIMIT, _LARGE_MEMORY_LIMIT]
+        if memory_limit is not None:
+            self._writing_limits = [memory_limit]
         self._connection: Connection | None = None
         self._is_read_only, self._writes = read_only, False
         with ExitStack() as undo:
@@ -104,7 +110,7 @@ class History(WritableHistory):
             raise HistoryError(message)
         if self._connection is None or not self._writes:
             self._disconnect()
-            bounds = self._bounds._replace(memory_limit=self._writing_limit)
+            bounds = self._bounds._replace(memory_limit=self._writing_limits[0])
             self._connection, self._writes = connect(self._path, bounds), True
         return self._connection
 
@@ -134,9 +140,17 @@ class History(WritableHistory):
     # -- for all that is asked and written --------------------------------------------------------
 
     def _write(self, action: Callable[[Connection], T]) -> T:
+        too_little = needed("duckdb", "replay").OutOfMemoryException
         connection = self._writer()
         with described("the history cannot be written"):
-            return action(connection)
+            try:
+                return action(connection)
+            except too_little:
+                if len(self._writing_limits) == 1:
+                    raise
+            del self._writing_limits[0]
+            self._disconnect()
+            return action(self._writer())
 
     def _own_cursor(self) -> Connection:
         return (self._connection or self._reader()).cursor()

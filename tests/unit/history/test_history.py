@@ -14,12 +14,15 @@ from typing import Any
 import duckdb
 import pytest
 
+from otel_session_agg._history import history as history_module
 from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.history import History
+from otel_session_agg._history.span_tables import StoredSpan
 from otel_session_agg._model.dimensions import dimension_value
 from otel_session_agg._model.replayed import SessionPart
 from otel_session_agg._model.session_totals import SessionTotals
 from tests.support.histories import Facts, corrected, joined, kept, many, one_trace
+from tests.support.offline import stored_span
 from tests.support.paths import TESTS
 
 
@@ -76,6 +79,17 @@ class TestAdd:
             assert [(2500, wanted)] == [
                 (traces, int(cost * 10**12)) for traces, cost in rows(history, "SELECT sum(traces), sum(cost) FROM sessions")
             ]
+
+    def test_long_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A text that DuckDB cannot hold in the memory that is usual is written all the same, with what came before."""
+        monkeypatch.setattr(history_module, "WRITING_MEMORY_LIMIT", "60MB")
+        long = "x" * 40_000_000
+        with History() as history:
+            for number, name in ((1, "short"), (2, long), (3, "short")):
+                span = stored_span(1, trace_id=number)._replace(name=name)
+                history.add((), (), (), [StoredSpan(span, {}, "s1", "span")])
+            sizes = [(5,), (5,), (40_000_000,)]
+            assert sizes == rows(history, "SELECT length(name) FROM spans ORDER BY ALL")
 
     def test_late(self) -> None:
         """A trace that is counted again corrects its session, even one that it leaves."""
