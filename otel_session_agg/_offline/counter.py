@@ -1,8 +1,8 @@
 """Count whole traces by the engine, as a processor does that has seen all of their spans.
 
 Traces come one after the other as they began, each with all of its spans, in any order; spans that
-are there twice count once.  A call that two traces report counts in one of them, so results are
-read when all traces of a batch have come.  No clock, thread or file.
+are there twice count once.  A call that two traces report counts in one of them: that is decided when a trace is closed, which is as soon
+as no further one may report its calls.  No clock, thread or file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from heapq import heappop, heappush
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from otel_session_agg._collections.deadlines import Deadlines
@@ -46,6 +46,7 @@ _APART_NS = 1_000_000_000
 """Nanoseconds between two traces that do not report one call: reports end within milliseconds."""
 
 _START, _END = attrgetter("start_ns"), attrgetter("end_ns")
+_NUMBER = itemgetter(1)
 
 
 _Stored = Mapping[int, SourceSpan]
@@ -90,6 +91,10 @@ class _Entry(NamedTuple):
     spans: list[StoredSpan]
 
 
+_Open = tuple[int, int, _Entry]
+"""When a trace ended, its number, and itself."""
+
+
 class TraceCounter:
     """Counts a batch of traces.
 
@@ -101,7 +106,12 @@ class TraceCounter:
 
     def __init__(self, options: Options, prices: PriceBook) -> None:
         self._options, self._prices = options, prices
-        settings = replace(options.settings, max_open_roots=_UNBOUNDED, max_open_spans=_UNBOUNDED)
+        settings = replace(
+            options.settings,
+            max_open_roots=_UNBOUNDED,
+            max_open_spans=_UNBOUNDED,
+            outputs=options.settings.outputs and options.with_texts,
+        )
         self._max_chars = settings.max_output_chars if settings.outputs else 0
         self._inputs = Inputs(self._max_chars)
         self._read = Reader(self._inputs.noting(options.reads)).read
@@ -113,8 +123,12 @@ class TraceCounter:
             settings, self._read, partial(cost_of, prices), Deadlines(), text=text
         )
         self._entries: list[_Entry] = []
-        self._open: list[tuple[int, int]] = []
-        """When entries end whose calls another trace may report, and their places; a heap."""
+        """All traces, where these are wanted."""
+        self._sessions: dict[str, Session] = {}
+        """Else what sessions get of those that are closed, of which nothing else is kept."""
+        self._open: list[_Open] = []
+        """Traces whose calls another one may report; a heap."""
+        self.num_spans = self._num_traces = 0
         self._feedback: list[SourceSpan] = []
         """Feedback that was given outside of any trace."""
 
@@ -125,9 +139,13 @@ class TraceCounter:
             self._feedback += feedback
             return
         made = {span_id: as_made(row.span) for span_id, row in stored.items()}
-        self._close_before(min(map(_START, made.values())))
-        calls = CallRows() if self._options.with_calls else None
         ordered = in_order_of_ends(made)
+        if ordered is None:
+            start_ns, end_ns = min(map(_START, made.values())), max(map(_END, made.values()))
+        else:  # the root is around all others
+            start_ns, end_ns = ordered[-1].start_ns, ordered[-1].end_ns
+        self._close_before(start_ns)
+        calls = CallRows() if self._options.with_calls else None
         if ordered is None:
             roots, readings = self._one_by_one(made, stored, calls)
         else:
@@ -147,10 +165,13 @@ class TraceCounter:
             calls.add_roots(roots)
         is_root = ordered is not None and not ordered[-1].is_part
         first = ordered[-1] if ordered and is_root else min(made.values(), key=_begins)
-        end_ns = max(map(_END, made.values()))
-        heappush(self._open, (end_ns, len(self._entries)))
         begin = first.trace_id, len(made), first.name, first.start_ns
-        self._entries.append(_Entry(*begin, end_ns, roots, calls, kept))
+        entry = _Entry(*begin, end_ns, roots, calls, kept)
+        heappush(self._open, (end_ns, self._num_traces, entry))
+        self.num_spans += len(made)
+        self._num_traces += 1
+        if self._options.with_traces:
+            self._entries.append(entry)
         self._inputs.drop(first.trace_id)
 
     def _whole(
@@ -198,12 +219,23 @@ class TraceCounter:
     def _close_before(self, start_ns: int) -> None:
         """Close what ended before a trace began: the engine knows a bounded number of calls."""
         while self._open and self._open[0][0] + _APART_NS < start_ns:
-            self._close(self._entries[heappop(self._open)[1]])
+            self._close(heappop(self._open)[-1])
 
     def _close(self, entry: _Entry) -> None:
         """Decide about the calls of a trace, which another one may report, too."""
         for root in entry.roots:
             self._engine.totals.close(root)
+        if not self._options.with_traces:
+            rollups = self._rollups(entry)
+            add_parts(
+                self._sessions, rollups, sums_of(entry.trace_id, rollups), self._max_chars
+            )
+
+    def _close_all(self) -> None:
+        """Close all traces as they began."""
+        for _, _, entry in sorted(self._open, key=_NUMBER):
+            self._close(entry)
+        self._open.clear()
 
     def feedback(self) -> Iterator[Feedback]:
         """Yield feedback that was given outside of any trace, where it is of a session."""
@@ -214,28 +246,20 @@ class TraceCounter:
                 part = SessionPart(row.span.trace_id, session_id, totals)
                 yield Feedback(part, _kept(row, FEEDBACK, session_id))
 
-    def _rollups(self) -> Iterator[tuple[_Entry, Rollups]]:
-        """Decide about all calls; yield each trace with the totals of its roots."""
-        for entry in self._entries:
-            self._close(entry)
-        for entry in self._entries:
-            yield entry, [(root, self._engine.totals.rollups(root)) for root in entry.roots]
-
-    @property
-    def num_spans(self) -> int:
-        """Number of spans that were counted; of several that are the same, one."""
-        return sum(entry.num_spans for entry in self._entries)
+    def _rollups(self, entry: _Entry) -> Rollups:
+        """Return the totals of the roots of a trace that is closed."""
+        return [(root, self._engine.totals.rollups(root)) for root in entry.roots]
 
     def sessions(self) -> list[SessionPart]:
-        """Return what each session gets of all traces; call this or `results`, once."""
-        found: dict[str, Session] = {}
-        for entry, rollups in self._rollups():
-            add_parts(found, rollups, sums_of(entry.trace_id, rollups), self._max_chars)
-        return [SessionPart(0, name, session.own) for name, session in found.items()]
+        """Return what each session gets of all traces, where these are not wanted themselves."""
+        self._close_all()
+        return [SessionPart(0, name, session.own) for name, session in self._sessions.items()]
 
     def results(self) -> Iterator[CountedTrace]:
-        """Yield what the traces came to; call this or `sessions`, once."""
-        for entry, rollups in self._rollups():
+        """Yield what the traces came to, where these are wanted."""
+        self._close_all()
+        for entry in self._entries:
+            rollups = self._rollups(entry)
             sums = sums_of(entry.trace_id, rollups)
             session_id = sums.session_id
             parts = parts_of(entry.trace_id, rollups, sums, self._max_chars)

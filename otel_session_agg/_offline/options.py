@@ -19,7 +19,7 @@ from otel_session_agg._pricing.price_book import PriceBook
 from otel_session_agg._reading.dimensions import DimensionReader
 from otel_session_agg._reading.span import read
 from otel_session_agg._settings import Settings
-from otel_session_agg._spans.without_content import without_content
+from otel_session_agg._spans.without_content import without_content, without_long_texts
 
 RecordedCost = Literal["keep", "ignore"]
 Path_ = str | os.PathLike[str]
@@ -62,6 +62,11 @@ class Options:
         return SPANS.name in self.tables
 
     @property
+    def with_texts(self) -> bool:
+        """Whether texts of people and models are wanted: no table but that of spans has them."""
+        return self.with_roots or self.with_spans
+
+    @property
     def resource_keys(self) -> frozenset[str]:
         """The attributes of resources that are kept."""
         return self._dimensions.resource_keys
@@ -74,10 +79,12 @@ class Options:
     @property
     def taken(self) -> Callable[[Iterable[SpanData]], Iterable[SpanData]]:
         """The function that returns spans as they are put aside and counted."""
-        if self.has_content:
-            return lambda spans: spans
         kept = self._dimensions.root_keys
-        return lambda spans: (without_content(span, kept) for span in spans)
+        if not self.has_content:
+            return lambda spans: (without_content(span, kept) for span in spans)
+        if not self.with_texts:
+            return lambda spans: [without_long_texts(span, kept) for span in spans]
+        return lambda spans: spans
 
     def priced(
         self,

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from otel_session_agg._model.span import SpanData, SpanEvent
@@ -69,18 +70,18 @@ _NAMES_OF_IDS = frozenset(row.key for table in CONVENTIONS for row in table.sess
     "metadata"
 }
 """Keys whose whole text is an id."""
-_OF_EMITTERS = frozenset(
-    key
+_SEARCHED = frozenset(
+    found[0]
     for table in CONVENTIONS
     for row in table.emitters
-    for key in (
-        *row.has,
-        *row.lacks,
-        *((row.contains[0],) if row.contains else ()),
-        *((row.matches[0],) if row.matches else ()),
-    )
+    for found in (row.contains, row.matches)
+    if found
 )
-"""Keys whose presence, or a part of whose text, shows what an emitter means."""
+"""Keys of whose texts a part shows what an emitter means."""
+_OF_EMITTERS = _SEARCHED | {
+    key for table in CONVENTIONS for row in table.emitters for key in (*row.has, *row.lacks)
+}
+"""These, and those whose presence shows it."""
 _FLAGS = frozenset(STREAMING_KEYS) | {row.unless for table in CONVENTIONS for row in table.fees}
 _OPENINGS: Mapping[str, str] = {"gen_ai.agent.description": "A human user"}
 """How texts begin that emitters' rows look for."""
@@ -88,6 +89,7 @@ _SHOWN = frozenset({"ai.request.headers.user-agent"})
 """Texts of programs in which emitters' rows search."""
 
 _EXCEPTION, _EXCEPTION_TYPE = "exception", "exception.type"
+_OF_ERRORS = frozenset({_EXCEPTION_TYPE, "exception.message"})
 _READ_EVENTS = frozenset(
     name for table in CONVENTIONS for row in table.events for name in row.names
 )
@@ -107,6 +109,68 @@ def without_content(span: SpanData, kept: frozenset[str] = frozenset()) -> SpanD
         attributes=_attributes(span.attributes, span.scope_name, kept),
         events=[event for one in span.events if (event := _event(one, span.scope_name))],
         status_description=None,
+    )
+
+
+def without_long_texts(span: SpanData, kept: frozenset[str] = frozenset()) -> SpanData:
+    """Return a span without its long texts that are nothing but content; the keys stay.
+
+    It comes to the same figures and the same error; only outputs and inputs are not what they
+    were.  Objects that may have figures in them stay as they are: to take these out takes longer
+    than it saves.
+
+    Args:
+        span: As it was stored.
+        kept: Attributes that are kept as they are.
+
+    """
+    scope, events = span.scope_name, span.events
+    attributes = _short(span.attributes, scope, kept)
+    if events:
+        events = tuple([
+            event._replace(attributes=_short(event.attributes, scope, _OF_ERRORS))
+            for event in events
+        ])
+    elif attributes is span.attributes:  # as mostly
+        return span
+    return span._replace(attributes=attributes, events=events)
+
+
+def _short(found: Mapping[str, Any], scope: str, kept: frozenset[str]) -> Mapping[str, Any]:
+    """Return attributes without long texts; the same object if there are none."""
+    gone = [
+        key
+        for key, value in found.items()
+        if (len(value) > MAX_TEXT_CHARS if type(value) is str else _is_long(value))
+        and key not in kept
+        and _is_content(key, scope)
+    ]
+    return {**found, **dict.fromkeys(gone, "")} if gone else found
+
+
+def _is_long(value: Any) -> bool:
+    """Return whether a value may have long texts in it."""
+    if isinstance(value, (list, tuple)):
+        return len(value) > MAX_TEXT_CHARS or any(map(_is_long, value))
+    return isinstance(value, Mapping) or (
+        isinstance(value, (str, bytes)) and len(value) > MAX_TEXT_CHARS
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_content(key: str, scope: str) -> bool:
+    """Return whether the value of a key is nothing but content: at most its presence is read."""
+    entries = INDEX.entries.get(key, ())
+    if key in _SEARCHED or key in _FLAGS or key in _NAMES_OF_IDS or _is_term(entries):
+        return False
+    return all(
+        entry.meaning in _PRESENCE
+        or (
+            entry.meaning in _TEXTS
+            and entry.meaning != Meaning.FIRST_TOKEN
+            and not _is_read(entry, scope)
+        )
+        for entry in entries
     )
 
 

@@ -17,7 +17,8 @@ from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._offline.counter import CountedTrace
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.replay import Replay
-from otel_session_agg._spans.without_content import without_content
+from otel_session_agg._spans import without_content as module
+from otel_session_agg._spans.without_content import without_content, without_long_texts
 from tests.recordings.test_replayed import _cases, _traces
 from tests.support.live import tables
 from tests.support.offline import counted
@@ -133,6 +134,26 @@ class TestTotals:
             assert [] == [span for span in left if "zqx" in repr(span)]
             assert left == [without_content(span) for span in left]
             assert _totals(counted(trace, options, seed=1)) == _totals(counted(left, options, seed=1))
+
+
+class TestLongTexts:
+    """Spans without the long texts that nothing reads."""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("part", _PARTS)
+    def test_same(self, part: slice, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They come to the same, errors included, whatever is called long."""
+        monkeypatch.setattr(module, "MAX_TEXT_CHARS", 0)
+        traces = [[_marked(span) for span in trace] for trace in _traces(_cases()[part])]
+        assert len(traces) > 100
+        num_changed = 0
+        for trace in traces:
+            left = [without_long_texts(span) for span in trace]
+            num_changed += left != trace
+            expected, found = (counted(spans, Options(), seed=1) for spans in (trace, left))
+            assert _totals(expected) == _totals(found)
+            assert [one.trace.rollup.error for one in expected] == [one.trace.rollup.error for one in found]
+        assert num_changed > 50
 
 
 class TestFile:

@@ -10,7 +10,8 @@ import pytest
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_session_agg import Rollup, SessionSpanProcessor, explain
+from otel_session_agg import Rollup, SessionSpanProcessor, Settings, explain
+from otel_session_agg._history.tables import COUNTED, SESSIONS_ONLY
 from otel_session_agg._model.replayed import ReplayedCall
 from otel_session_agg._model.session_sums import sum_of_totals
 from otel_session_agg._model.session_totals import SessionTotals
@@ -60,7 +61,9 @@ class TestTraces:
             ]
             for number in range(1, 12)
         ]
-        counters = [TraceCounter(Options(), Options().price_book()) for _ in range(2)]
+        wanted = (COUNTED, SESSIONS_ONLY)
+        plain = Settings(outputs=False)  # no table of sessions has them
+        counters = [TraceCounter(Options(plain, tables=one), Options().price_book()) for one in wanted]
         for spans in rows:
             for counter in counters:
                 counter.add(SourceSpan(span, SERVICE) for span in spans)

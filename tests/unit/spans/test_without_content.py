@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_session_agg._model.span import SpanEvent
 from otel_session_agg._reading.span import read
 from otel_session_agg._spans.scrubbed_text import scrubbed
-from otel_session_agg._spans.without_content import without_content
+from otel_session_agg._spans.without_content import without_content, without_long_texts
 from tests.support.offline import stored_span
 
 _SCOPE = "openinference.instrumentation.openai"
@@ -190,6 +190,48 @@ class TestTexts:
     def test_costs(self) -> None:
         """Of costs all numbers stay, since they are added up."""
         assert '{"k0": 0.5, "input": 1}' == scrubbed('{"secret": 0.5, "input": 1}', keeps_all=True)
+
+
+class TestLongTexts:
+    """Long texts that nothing reads."""
+
+    def test_left_out(self) -> None:
+        """Their keys stay; short texts, names, and what may have figures in it stay as they are."""
+        long = "word " * 300
+        stated = {
+            "gen_ai.output.messages": long,
+            "llm.input_messages.0.message.content": long,
+            "my.notes": ("a", {"content": long}),
+            "my.tags": ("a", "b"),
+            "tenant": long,
+            "gen_ai.request.model": long,
+            "metadata": long,
+            "gen_ai.usage.input_tokens": 12,
+            "my.note": "short",
+        }
+        gone = {"gen_ai.output.messages", "llm.input_messages.0.message.content", "my.notes"}
+        span = stored_span(1, attributes=stated)
+        left = without_long_texts(span, frozenset({"tenant"})).attributes
+        assert {**stated, **dict.fromkeys(gone, "")} == left
+        assert list(stated) == list(left)
+
+    def test_events(self) -> None:
+        """An error stays what it is; its stack trace goes, as other contents of events do."""
+        long = "word " * 300
+        events = (
+            SpanEvent("exception", {"exception.message": "it broke", "exception.stacktrace": long}, 5),
+            SpanEvent("gen_ai.user.message", {"content": long}, 6),
+        )
+        span = stored_span(1, events=events, failed=True)
+        left = without_long_texts(span)
+        shorter = [{"exception.message": "it broke", "exception.stacktrace": ""}, {"content": ""}]
+        assert shorter == [one.attributes for one in left.events]
+        assert read(span).error == read(left).error == "it broke"
+
+    def test_short(self) -> None:
+        """A span without any is the same object."""
+        span = stored_span(1, attributes={"gen_ai.output.messages": "hello", "n": 1})
+        assert without_long_texts(span) is span
 
 
 class TestHostile:
