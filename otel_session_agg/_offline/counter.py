@@ -1,8 +1,8 @@
 """Count whole traces by the engine, as a processor does that has seen all of their spans.
 
 Traces come one after the other as they began, each with all of its spans, in any order; spans that
-are there twice count once.  A call that two traces report counts in one of them: that is decided when a trace is closed, which is as soon
-as no further one may report its calls.  No clock, thread or file.
+are there twice count once.  A call that two traces report counts in one of them: that is decided
+when a trace is closed, as soon as no further one may report its calls.  No clock, thread or file.
 """
 
 from __future__ import annotations
@@ -227,9 +227,7 @@ class TraceCounter:
             self._engine.totals.close(root)
         if not self._options.with_traces:
             rollups = self._rollups(entry)
-            add_parts(
-                self._sessions, rollups, sums_of(entry.trace_id, rollups), self._max_chars
-            )
+            add_parts(self._sessions, rollups, sums_of(entry.trace_id, rollups), self._max_chars)
 
     def _close_all(self) -> None:
         """Close all traces as they began."""

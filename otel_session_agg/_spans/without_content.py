@@ -127,10 +127,12 @@ def without_long_texts(span: SpanData, kept: frozenset[str] = frozenset()) -> Sp
     scope, events = span.scope_name, span.events
     attributes = _short(span.attributes, scope, kept)
     if events:
-        events = tuple([
-            event._replace(attributes=_short(event.attributes, scope, _OF_ERRORS))
-            for event in events
-        ])
+        events = tuple(
+            [
+                event._replace(attributes=_short(event.attributes, scope, _OF_ERRORS))
+                for event in events
+            ]
+        )
     elif attributes is span.attributes:  # as mostly
         return span
     return span._replace(attributes=attributes, events=events)
