@@ -1,4 +1,4 @@
-"""The views of users, models, tools and agents: what sessions came to under each name."""
+"""The views by user, model, tool, agent and segment: what sessions came to under each name."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from typing import Any
 
 from dash import html
 
-from otel_session_agg._history.columns import literal
+from otel_session_agg._history.columns import literal, quoted
 from otel_session_agg._page.asking import period_at, source_at
 from otel_session_agg._page.named_figures import calls_figure, durations_figure
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
-from otel_session_agg._page.parts import link, message, page_title, panel
+from otel_session_agg._page.parts import link, message, page_title, panel, text
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.views import Csv, View
 from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg._views.address import State
 from otel_session_agg._views.named import Named, cost_by_period, dearest, named
+from otel_session_agg._views.outlier_flags import segment_of
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._figures import over_time_figure, split_figure
 from otel_session_agg.analysis._numbers import exact, money
-from otel_session_agg.analysis._source import NONE, OTHER, value_named
+from otel_session_agg.analysis._source import BREAKDOWNS, NONE, OTHER, value_named
 
-__all__ = ["cost_over_time", "dearest_of", "most_called", "view_by"]
+__all__ = ["cost_over_time", "dearest_of", "key_at", "most_called", "view_by"]
 
 _MAX_ROWS = 200
 _MAX_EXPORTED = 100_000
@@ -31,6 +32,14 @@ _MAX_BARS = 12
 _MAX_COLORS = 8
 _TIME = (("x", "start_time"),)
 _FIELDS = Named._fields
+_DEFAULT_SEGMENT = "service.name"
+SEGMENT = "segment"
+"""Stands for the dimension by which sessions are grouped, or the user."""
+
+
+def key_at(key: str, state: State) -> str:
+    """Return what rows are by: a key, or for `SEGMENT` the dimension that the state names."""
+    return key if key != SEGMENT else segment_of(state.by) or _DEFAULT_SEGMENT
 
 
 def cost_over_time(key: str | None) -> Drawing:
@@ -40,7 +49,7 @@ def cost_over_time(key: str | None) -> Drawing:
         period = period_at(state, history, services)
         if period is None:
             return Drawn(None)
-        by = key or state.by or "model"
+        by = key_at(key or state.by or "model", state)
         rows = cost_by_period(source_at(state, history, services), by, _MAX_COLORS, period)
         if not rows:
             return Drawn(None, empty="No cost is known")
@@ -53,9 +62,10 @@ def dearest_of(key: str) -> Drawing:
     """Return what draws the known cost under each of the dearest names."""
 
     def draw(state: State, history: Reads, services: Services) -> Drawn:
-        rows = dearest(source_at(state, history, services), key, _MAX_BARS)
+        by = key_at(key, state)
+        rows = dearest(source_at(state, history, services), by, _MAX_BARS)
         if not rows:
-            return Drawn(None, empty=f"There is no {key}")
+            return Drawn(None, empty=f"There is no {by}")
         return Drawn(split_figure(rows))
 
     return draw
@@ -87,6 +97,12 @@ def slowest(key: str) -> Drawing:
     return draw
 
 
+_ONCE = {
+    "user": "a session has one user",
+    SEGMENT: "a session is in one; group by another at the top",
+}
+
+
 def _charts_of(key: str, name: str) -> tuple[Chart, ...]:
     if key == "tool":  # what a tool does is seldom priced
         return (
@@ -106,30 +122,34 @@ def _sort_of(key: str, state: State) -> str:
 
 
 def view_by(key: str, name: str, title: str) -> View:
-    """Return the view by ``model``, ``agent``, ``tool`` or ``user``."""
+    """Return the view by ``model``, ``agent``, ``tool``, ``user`` or `SEGMENT`."""
     charts = _charts_of(key, name)
 
     def layout(state: State, services: Services) -> Any:
+        by = key_at(key, state)
         with services.reader() as history:
             sessions = source_at(state, history, services)
-            found = named(sessions, key, _sort_of(key, state), _MAX_ROWS)
+            found = named(sessions, by, _sort_of(key, state), _MAX_ROWS)
         if not found.rows:
             return html.Div([page_title(title), message("No sessions here")])
         more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
-        rows = [_cells(row, key, state) for row in found.rows]
+        each = f"a session counts for each of its {name}" if by in BREAKDOWNS else _ONCE[key]
+        rows = [_cells(row, by, state) for row in found.rows]
         return html.Div(
             [
                 page_title(title),
                 html.Div([chart(one) for one in charts], className="grid"),
-                panel(title, f"{found.total:,}{more}; a session counts for each of its {name}",
-                      table(_heads(key, state), rows, title)),
+                panel(title if by == key else text(short(by, 60)),
+                      f"{found.total:,}{more}; {each}",
+                      table(_heads(by, state, _sort_of(key, state)), rows, title)),
             ]
         )  # fmt: skip
 
     def csv(state: State, history: Reads, services: Services) -> Csv:
         sort = _sort_of(key, state)
-        found = named(source_at(state, history, services), key, sort, _MAX_EXPORTED)
-        return Csv([key, *_FIELDS[1:]], found.rows, found.total)
+        by = key_at(key, state)
+        found = named(source_at(state, history, services), by, sort, _MAX_EXPORTED)
+        return Csv([by, *_FIELDS[1:]], found.rows, found.total)
 
     def register(_app: Any, _services: Services) -> None:
         register_charts(charts)
@@ -137,16 +157,15 @@ def view_by(key: str, name: str, title: str) -> View:
     return View(name, title, layout, register, csv)
 
 
-def _heads(key: str, state: State) -> list[Head]:
-    sort = _sort_of(key, state)
-    is_part = key != "user"
+def _heads(key: str, state: State, sort: str) -> list[Head]:
+    is_part = key in BREAKDOWNS
 
     def by(name: str, title: str, meaning: str = "") -> Head:
         href = state.with_more(sort=name).href()
         return Head(title, name != "name", href, name == sort, meaning)
 
     return [
-        by("name", key.capitalize()),
+        by("name", key.capitalize() if is_part or key == "user" else text(short(key, 40))),
         by("cost", "Cost USD", "known cost; with a plus: calls without a price"),
         by("average_cost", "Cost / session"),
         by("sessions", "Sessions"),
@@ -184,7 +203,7 @@ def _cells(row: Named, key: str, state: State) -> list[Any]:
 def _time(row: Named, key: str) -> str:
     if not row.duration:
         return ""
-    if key == "user":
+    if key not in BREAKDOWNS:
         return duration(row.duration)
     return "" if row.call_duration is None else duration(row.call_duration)
 
@@ -196,9 +215,9 @@ def _about_cost(row: Named) -> str:
 
 def _sessions_of(name: str, key: str, state: State) -> str:
     """Return where the sessions of a name are shown; of what has no name, all."""
-    if key == "user":
-        value = value_named(name)
-        condition = "user IS NULL" if value is None else f"user = {literal(value)}"
+    if key not in BREAKDOWNS:
+        value, column = value_named(name), "user" if key == "user" else quoted(key)
+        condition = f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
     elif name in {NONE, OTHER}:
         return state.going_to("sessions").href()
     else:

@@ -15,8 +15,8 @@ from otel_session_agg._views.reads import Reads
 __all__ = ["Csv", "View", "navigation", "views"]
 
 _MODULES = (
-    "overview", "sessions", "session", "charts", "compare", "users", "models", "tools", "agents",
-    "alerts", "live",
+    "overview", "sessions", "session", "charts", "compare", "segments", "users", "models", "tools",
+    "agents", "alerts", "live",
 )  # fmt: skip
 """The modules, in the order of the navigation; one that is not there is left out."""
 

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from tests.processes.test_serve import serving
+from tests.support.browser import wait_for
 from tests.support.paths import ROOT
 
 PICTURES = ROOT / "examples" / "serve" / "pictures"
@@ -38,7 +39,7 @@ class Picture(NamedTuple):
 TAKEN = {
     "overview": Picture("/overview?from=14d&by=service.name", ".chart .main-svg", 900),
     "charts": Picture("/charts?from=14d&scope=calls&metric=duration&agg=p95&group=model", "#chart-table table", 800),
-    "sessions": Picture("/sessions?from=14d&sort=-cost", ".ag-row", 620),
+    "sessions": Picture("/sessions?from=14d&sort=-cost", '.ag-cell[col-id="cost"]:has-text(".")', 620),
     "session": Picture("/session?id=chat-loop", "#session-why table", 900),
     "compare": Picture("/compare?from=14d&mode=segment&key=service.version&a=2.3.0&b=2.4.0", "#compare-drivers table", 900),
     "alerts": Picture("/alerts", "#view table", 800),
@@ -66,7 +67,7 @@ def _taken(browser: Any, address: str, picture: Picture) -> bytes:
     page = browser.new_page(viewport={"width": _WINDOW, "height": picture.height}, color_scheme="light")
     page.goto(f"{address}{picture.address}", timeout=90_000)
     page.wait_for_selector(picture.is_there, timeout=90_000)
-    page.wait_for_function("!document.querySelector('.chart.loading')", timeout=90_000)
+    wait_for(page, "!document.querySelector('.chart.loading')")
     if picture.at is not None:
         page.locator(picture.at).scroll_into_view_if_needed()
     page.evaluate("document.fonts.ready")

@@ -21,7 +21,7 @@ from tests.support.browser import IN_BROWSER, SECONDS, browser, wait_for
 __all__ = ["browser"]  # a fixture
 
 pytestmark = IN_BROWSER
-VIEWS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
+VIEWS = ["overview", "sessions", "segments", "users", "models", "tools", "agents", "live"]
 AXE = os.environ.get("AXE_CORE")
 READY = "document.querySelector('#view > *') && !document.querySelector('.chart.loading, .card.loading')"
 HARMLESS = "AG Grid"

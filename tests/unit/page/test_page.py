@@ -42,7 +42,7 @@ from otel_session_agg.analysis._source import named_text
 from tests.support.histories import joined, one_trace
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
 
-OURS = ["overview", "sessions", "users", "models", "tools", "agents", "live"]
+OURS = ["overview", "sessions", "segments", "users", "models", "tools", "agents", "live"]
 
 
 def _json(component: object) -> str:
@@ -284,6 +284,37 @@ class TestRunning:
             for one, said in ((session, "running"), (other, "ended")):
                 shown = views()["session"].layout(parse("/session", urlencode({"id": one})), live)
                 assert f'"{said}"' in _json(shown)
+
+
+class TestSegments:
+    """The view by a dimension."""
+
+    @pytest.mark.parametrize("by", ["", "&by=model", "&by=service.name", "&by=tenant", "&by=user", "&by=metadata.plan"])
+    def test_rows(self, by: str) -> None:
+        """It has the rows of the dimension that is chosen, and each leads to its sessions."""
+        key = by.removeprefix("&by=") if by not in {"", "&by=model"} else "service.name"
+        facts = joined(
+            one_trace(
+                at, f"s{at}", user=f"u{at % 2}", metadata={"plan": "pro" if at % 3 else '"'},
+                dimensions={"service.name": f"shop-{at % 2}", **({"tenant": at % 3} if at else {})},
+            )
+            for at in range(6)
+        )  # fmt: skip
+        with History() as history:
+            history.add(*facts)
+            history.recount()
+            services = Services(lambda: nullcontext(history))
+            state = parse("/segments", f"from=all{by}")
+            expected = named(history, key).rows
+            assert key in _json(views()["segments"].layout(state, services)).casefold()
+            for row in expected:
+                address = parse("/sessions", _sessions_of(row.name, key, state).partition("?")[2])
+                found = list(history.select(Selection(where=address.where, columns=["session"])).rows)
+                assert row.sessions == len(found)
+            make = views()["segments"].csv
+            assert make is not None
+            table = make(state, history, services)
+            assert (key, len(expected)) == (table.columns[0], table.total)
 
 
 class TestNamedNone:
