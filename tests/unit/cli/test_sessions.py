@@ -458,6 +458,8 @@ class TestSessionsJson:
             "end_reason": None,
             "dimensions": {"service.name": "shop", "user.id": "Ann Lee"},
             "error": "boom\x1b[0m",
+            "agents": [],
+            "tools": ["tool"],
         } == row
         assert times["start_time"] <= times["end_time"]
         assert all(
