@@ -24,6 +24,14 @@ TABLE = Convention(
     ),
     emitters=(
         Emitter(
+            scopes=("openlit",),
+            proof=(
+                "source: 1.45 writes the Python type of the answer, text or json, also of images "
+                "(Gemini)"
+            ),
+            not_keys=("gen_ai.output.type",),
+        ),
+        Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),
             proof="recorded: 1.45 on Anthropic; source: Bedrock",
             effects={Effect.PROMPT_EXCLUDES_CACHE},

@@ -186,6 +186,29 @@ class TestAnthropicCounting:
         assert (expected, None) == (found.kind, found.usage)
 
 
+class TestOutputType:
+    """What an answer is said to consist of."""
+
+    DRAWN: ClassVar = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "gemini",
+        "gen_ai.request.model": "gemini-2.5-flash-image",
+        "gen_ai.output.type": "text",
+        IN: 1000,
+        OUT: 1290,
+    }
+
+    @pytest.mark.parametrize(("scope", "expected"), [("openlit.instrumentation.google_ai_studio", None), ("app", 0.003525)])
+    def test_images(self, scope: str, expected: float | None) -> None:
+        """OpenLIT says "text" of images, too: their price is twelve times that of text, so the cost is unknown."""
+        spans = [
+            {"name": "call", "id": "a", "parent": "root", "scope": scope, "attributes": self.DRAWN},
+            {"name": "app", "id": "root", "parent": None, "attributes": {}},
+        ]
+        found = dict(replay({"spans": spans}).attributes or {})
+        assert (expected, 2290) == (found.get("metadata.cost"), found["metadata.total_tokens"])
+
+
 class TestGeminiWithTools:
     """OpenLLMetry's spans of Gemini: a total with thoughts, or with the input of Google's own tools."""
 
