@@ -52,6 +52,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == "not slow" and _is_slow(collection_path) else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Make ``no_cover`` hold in the workers of pytest-xdist.
+
+    pytest-cov begins to measure twice there; to pause the second measurement resumes the first, which nobody reads.
+    """
+    if hasattr(session.config, "workerinput") and session.config.pluginmanager.hasplugin("_cov"):
+        from coverage import Coverage  # noqa: PLC0415 -- only where it is measured
+
+        begun = Coverage.current()
+        if begun is not None:
+            begun.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow folders."""
     for item in items:
