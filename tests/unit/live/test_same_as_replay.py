@@ -50,6 +50,7 @@ def test_some(max_bytes: int, tmp_path: Path) -> None:
     _check(list(_spans(_cases()[::_SOME])), max_bytes, tmp_path, Random(max_bytes))  # noqa: S311 -- repeatable
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_all(part: int, tmp_path: Path) -> None:

@@ -642,6 +642,7 @@ class TestClockSteps:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 class TestManySessions:
     """More session ids than anybody can keep."""
 
