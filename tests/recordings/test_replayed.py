@@ -27,7 +27,7 @@ from tests.support.explained import below_root
 from tests.support.folding import made_cases, rows
 from tests.support.offline import counted
 from tests.support.otlp_files import write_files
-from tests.support.replay import Case, cases_in, load, replay_traces
+from tests.support.replay import Case, cases_in, load, real_prices, replay_traces
 
 _DAY_NS = 86_400_000_000_000
 _PARTS = [slice(part, None, 8) for part in range(8)]
@@ -91,7 +91,7 @@ class TestFiles:
         mixed = random.sample(spans, len(spans)) + random.sample(spans, len(spans) // 10)
         write_files(tmp_path, mixed, random)
         done, found = _replayed(tmp_path)
-        expected = {f"{trace[0].trace_id:032x}": _figures(explain(trace).rollup) for trace in traces}
+        expected = {f"{trace[0].trace_id:032x}": _figures(explain(trace, prices=real_prices()).rollup) for trace in traces}
         assert ([], len(traces)) == (done.problems, done.num_traces)
         assert {} == {name: (figures, found.get(name)) for name, figures in expected.items() if figures != found.get(name)}
 

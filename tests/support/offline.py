@@ -10,6 +10,7 @@ from otel_session_agg._model.span import SpanData
 from otel_session_agg._offline.counter import CountedTrace, TraceCounter
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.source_spans import Resource, SourceSpan
+from tests.support.replay import real_prices
 
 EPOCH_NS = 1_790_000_000_000_000_000
 SERVICE = Resource({"service.name": "shop"})
@@ -20,7 +21,8 @@ def counted(
 ) -> list[CountedTrace]:
     """What traces come to whose spans come in some order."""
     options = options or Options()
-    counter = TraceCounter(options, options.price_book())
+    has_real_prices = options.prices is None and options.prices_at_ns is None
+    counter = TraceCounter(options, real_prices() if has_real_prices else options.price_book())
     rows = list(spans)
     Random(seed).shuffle(rows)  # noqa: S311 -- repeatable
     traces: dict[int, list[SourceSpan]] = {}
