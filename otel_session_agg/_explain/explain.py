@@ -20,6 +20,10 @@ from otel_session_agg._spans.given import EndedSpan, as_made, data_of, is_own
 
 __all__ = ["explain"]
 
+_SCOPES = Scopes(INDEX)
+"""What the keys of explained spans mean, with and without each of them: many more sets of keys than
+applications have, which would displace theirs."""
+
 
 def explain(
     spans: Iterable[EndedSpan],
@@ -46,8 +50,7 @@ def explained(
     spans: Iterable[EndedSpan], book: PriceBook, *, ignores_recorded: bool = False
 ) -> Explanation:
     """Explain spans as `explain` does; ``ignores_recorded``: costs that spans state."""
-    scopes = Scopes(INDEX)
-    reader = Reader(lambda span: read(span, scopes))
+    reader = Reader(lambda span: read(span, _SCOPES))
     rows: dict[SpanKey, tuple[SpanData, Reading]] = {}
     links: list[Link] = []
     num_repeated = num_unreadable = 0
@@ -70,7 +73,7 @@ def explained(
     counted = count_spans(rows, book)
     decided = verdicts(counted.calls, book)
     explained = tuple(
-        SpanExplanation(number, branch, rows[branch.key], decided.get(branch.key), scopes)
+        SpanExplanation(number, branch, rows[branch.key], decided.get(branch.key), _SCOPES)
         for number, branch in enumerate(branches(links), 1)
     )
     return Explanation(explained, counted.rollup, counted.sessions, num_repeated, num_unreadable)

@@ -43,7 +43,7 @@ from otel_session_agg._pricing.origins import (
 )
 from otel_session_agg._pricing.overrides import ModelPrice, Overrides, PriceTier, names_of
 from otel_session_agg._pricing.providers import clean
-from otel_session_agg._pricing.rate_card import Card, UnknownCard, Window
+from otel_session_agg._pricing.rate_card import UnknownCard, Window
 from otel_session_agg._pricing.regions import shortened
 from otel_session_agg._threads.imports import imports
 from otel_session_agg._untrusted.formatting import as_html, as_repr, counted, short
@@ -102,7 +102,7 @@ class PriceBook:
     ) -> None:
         self._overrides = Overrides({} if overrides is None else overrides)
         self.at_ns = at_ns
-        self._cards: Recent[Key, tuple[Card, ...]] = Recent(MAX_CARDS)
+        self._cards: Recent[Key, tuple[Priced, ...]] = Recent(MAX_CARDS)
         self._get_snapshot: Callable[[], DataSnapshot] | None = None
         self._snapshot: DataSnapshot | None = None
         self._table_failed = False
@@ -177,12 +177,13 @@ class PriceBook:
         key = (provider, models, server_address, service_tier, terms)
         if terms is not None and terms.output_type is not None:
             usage = with_output_type(usage, terms.output_type)
-        for card in self._cards.young.get(key, ()):
+        for priced in self._cards.young.get(key, ()):
+            card = priced.card
             window = card.window
             if window[0] <= at_ns < window[1]:
                 break
         else:
-            card = self._remembered(key, at_ns)
+            card = self.priced(key, at_ns).card
         return card.cost_pusd(usage) if num_calls == 1 else card.cost_of_sum_pusd(usage, num_calls)
 
     def start_updates(self) -> None:
@@ -208,25 +209,26 @@ class PriceBook:
         self._cards = Recent(MAX_CARDS)
         self._snapshot = get_snapshot()
 
-    def _remembered(self, key: Key, at_ns: int) -> Card:
-        """Return the card for a key that has no young one valid at this time; remember it."""
-        cards = self._cards.get(key) or ()
-        for card in cards:
-            if card.window[0] <= at_ns < card.window[1]:
+    def priced(self, key: Key, at_ns: int) -> Priced:
+        """Return the card that calls are priced by at a time, and its entry; remember them."""
+        address = key[2]
+        if address is not None and address.count("/") > _BASE_SLASHES:
+            key = (*key[:2], shortened(address), *key[3:])
+        known = self._cards.get(key) or ()
+        for one in known:
+            if one.card.window[0] <= at_ns < one.card.window[1]:
                 break
         else:
-            card = self._find(key, at_ns).card
-            cards = (card, *cards[: MAX_WINDOWS - 1])
+            one = self._find(key, at_ns)
+            known = (one, *known[: MAX_WINDOWS - 1])
         texts = (key[0], *key[1], key[2], key[3], *(key[4] or ()))
         if all(len(text or "") <= MAX_NAME_LENGTH for text in texts):
-            self._cards.put(key, cards)
-        return card
+            self._cards.put(key, known)
+        return one
 
     def _find(self, key: Key, at_ns: int) -> Priced:
-        """Return the card that calls are priced by at a time, and the entry that it is from."""
+        """Look a key up: in the user's own prices, then in the table."""
         provider, models, server_address, service_tier, terms = key
-        if server_address is not None and server_address.count("/") > _BASE_SLASHES:
-            server_address = shortened(server_address)
         cut = [model[:MAX_NAME_LENGTH] for model in models if model]
         named = [model for model in cut if clean(model)]
         own = self._overrides.find([names_of(provider, model) for model in named or [""]])
@@ -282,9 +284,7 @@ def cost_of(prices: PriceBook, call: Call) -> int | None:
             call.terms,
             num_calls,
         )
-    more: dict[str, Any] = {}
-    if call.terms is not None:
-        more["terms"] = call.terms
+    more: dict[str, Any] = {} if call.terms is None else {"terms": call.terms}
     if num_calls != 1:
         more["num_calls"] = num_calls
     cost = prices.cost_pusd(

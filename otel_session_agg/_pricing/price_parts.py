@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from otel_session_agg._model.span import CALLS, Usage
 from otel_session_agg._pricing.modalities import with_output_type
 from otel_session_agg._pricing.origins import OWN, Origin, Priced
-from otel_session_agg._pricing.price_book import Key, PriceBook, cost_of
+from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._pricing.rate_card import ALWAYS, Card, RateCard, Window
 from otel_session_agg._pricing.weights import CELLS, cells_of, price_name
 from otel_session_agg._untrusted.values import PUSD_PER_USD
@@ -70,11 +70,10 @@ class PriceOfCall(NamedTuple):
 
 
 class CallPrices:
-    """How the calls of one explanation are priced; each entry is looked up once."""
+    """How the calls of one explanation are priced, by the entries that the book remembers."""
 
     def __init__(self, prices: PriceBook) -> None:
         self.prices = prices
-        self._found: dict[Key, list[Priced]] = {}
 
     def price_of(self, call: Call) -> PriceOfCall:
         """Return the price of a call, as ``cost_of`` has it, and what it consists of."""
@@ -104,12 +103,7 @@ class CallPrices:
             call.provider, call.models, call.server_address, call.service_tier, call.terms
         )  # fmt: skip
         at_ns = getattr(self.prices, "at_ns", None) or call.start_ns  # a user's own book has none
-        known = self._found.setdefault(key, [])
-        for priced in known:
-            if priced.card.window.from_ns <= at_ns < priced.card.window.until_ns:
-                return priced
-        known.append(self.prices._find(key, at_ns))  # noqa: SLF001 -- as counting does
-        return known[-1]
+        return self.prices.priced(key, at_ns)
 
 
 def _whole(cost: int | None, origin: Origin, window: Window = ALWAYS) -> PriceOfCall:

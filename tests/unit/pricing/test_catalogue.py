@@ -125,7 +125,7 @@ class TestCatalogue:
         """Every model's rates are expressed as whole numbers."""
         for provider, model in CATALOGUE:
             cost_in(book, model.id, provider=provider.id)
-            assert not any(isinstance(card, _Reference) for cards in book._cards.young.values() for card in cards)
+            assert not any(isinstance(priced.card, _Reference) for found in book._cards.young.values() for priced in found)
 
     @given(
         st.sampled_from([pair for pair in CATALOGUE if len(vars(pair[1].get_prices(JUNE))) > 2]),
