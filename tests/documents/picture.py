@@ -50,16 +50,17 @@ from playwright.sync_api import sync_playwright
 asked = json.load(sys.stdin)
 with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=asked["chromium"], args=["--no-sandbox"])
-    page = browser.new_page(viewport={"width": 1200, "height": 960})
+    page = browser.new_page(viewport={"width": 1200, "height": 1280})
     page.set_default_timeout(120_000)
     page.goto(asked["url"], wait_until="domcontentloaded")
     page.get_by_text('"has_feedback"').first.wait_for()
-    page.get_by_role("button", name="Input", exact=True).first.click()
+    for name in ("Input", "Output"):
+        page.get_by_role("button", name=name, exact=True).first.click()
     page.wait_for_timeout(3_000)  # what moves has come to rest
     page.screenshot(path=asked["path"], clip=asked["clip"])
     browser.close()
 """
-_CLIP = {"x": 301, "y": 96, "width": 899, "height": 826}
+_CLIP = {"x": 301, "y": 96, "width": 899, "height": 1160}
 """The panel with the trace, pixels."""
 
 
