@@ -25,7 +25,7 @@ from opentelemetry.context import (
 )
 
 from otel_session_agg import attributes as n
-from otel_session_agg._spans.received import is_copied_session, starting_attributes
+from otel_session_agg._spans.received import is_copied_session, set_at_start, starting_attributes
 from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, encodable, plain, text
 
 if TYPE_CHECKING:
@@ -235,5 +235,5 @@ def stamp(span: Span, label: Label) -> bool:
     if len(stamps) > 1:
         span.set_attributes({name: value for name, value in stamps.items() if name not in own})
     elif n.SESSION_ID not in own:
-        span.set_attribute(n.SESSION_ID, session_id)  # half the time of ``set_attributes``
+        set_at_start(span, n.SESSION_ID, session_id)
     return True

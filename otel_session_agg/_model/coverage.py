@@ -23,11 +23,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from operator import add, lt, sub
 from typing import Any
 
-from otel_session_agg._model.merges import Rule, by_slots, packed
+from otel_session_agg._model.merges import Rule, by_slots, joined, packed
 
 MAX_STEPS = 40
 """Steps that are kept: 20 calls one after the other, so that a session in a store stays small.
@@ -280,9 +280,10 @@ def sum_of_times(parts: Sequence[Coverage]) -> Coverage:
         if part.since_ns or part.settled_ns or part.is_before(since_ns):
             return reduce(add, parts)
         is_exact = is_exact and part.is_exact
-    times_ns = tuple(chain.from_iterable([part.times_ns for part in parts]))
+    kept = [part.times_ns for part in parts if part.times_ns]
+    times_ns = joined(kept)
     changes: tuple[int, ...] = ()
-    if any(part.changes for part in parts) or not all(map(lt, times_ns, times_ns[1:])):
+    if any(part.changes for part in parts) or any(a[-1] >= b[0] for a, b in pairwise(kept)):
         found: dict[int, int] = {}
         for time_ns, change in chain.from_iterable([part.steps for part in parts]):
             found[time_ns] = found.get(time_ns, 0) + change

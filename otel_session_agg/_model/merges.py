@@ -115,6 +115,17 @@ def packed(times_ns: Sequence[int]) -> Sequence[int]:
         return tuple(times_ns)
 
 
+def joined(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the times of all parts, one after the other."""
+    times_ns = array("q")
+    try:
+        for part in parts:
+            times_ns.extend(part)
+    except OverflowError:
+        return [time_ns for part in parts for time_ns in part]
+    return times_ns
+
+
 def by_slots(totals: type, **many: Callable[[Any], Any]) -> Callable[..., None]:
     """Return an ``__init__`` for frozen totals that takes a third of the time of the usual one.
 

@@ -7,6 +7,7 @@ that another processor of this process reports to the same store is not reported
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from otel_session_agg._model.rollup import NOTHING, Rollup
@@ -17,6 +18,9 @@ from otel_session_agg._reading.input_text import RawInput
 from otel_session_agg._trace.reported import Reported
 from otel_session_agg._trace.trace import Trace
 
+_make = tuple.__new__  # the named tuple's own ``__new__`` costs twice as much
+_NOT_WHOLE = (None, None, None, 0)
+"""What a session gets of a trace that is in it with some of its spans only."""
 _FEW_SESSIONS = 4
 """Sessions of a trace up to which their ids are in a tuple."""
 
@@ -56,6 +60,10 @@ class Gain(NamedTuple):
     """The first input of the trace, which is in the session as a whole."""
     num_repeats: int = 0
     """1 if the trace only repeats calls of other traces; -1 if by now it does not."""
+
+
+_OfAny = tuple[str, "Rollup | None", "NewRoot | None", "SessionTotals | None"]
+"""The first fields of a `Gain`: what any session of a trace gets."""
 
 
 class SessionDelta(NamedTuple):
@@ -102,14 +110,12 @@ def take_delta(  # noqa: PLR0913 -- what is known of a trace
     roots = _new_roots(trace, reported, own_id, before if is_late else after) if has_left else {}
     reported.totals = after
     labels = _labels(trace, reported.session_id) if trace.attribution.labels else {}
-    gains = [
-        Gain(name, _new(before.get(name), after.get(name)), roots.get(name), labels.get(name))
-        for name in _names(own_id, after, before, roots, labels)
-    ]
-    if own_id is not None:
-        at = next(at for at, gain in enumerate(gains) if gain.session_id == own_id)
-        gains[at] = _of_whole(trace, reported, gains[at], on_root)
-    return SessionDelta(trace, gains, is_late, is_double=reported.is_double)
+    gains: list[Gain] = []
+    for name in _names(own_id, after, before, roots, labels):
+        gain = name, _new(before.get(name), after.get(name)), roots.get(name), labels.get(name)
+        whole = _of_whole(trace, reported, gain, on_root) if name == own_id else _NOT_WHOLE
+        gains.append(_make(Gain, (*gain, *whole)))
+    return _make(SessionDelta, (trace, gains, is_late, False, reported.is_double))
 
 
 def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dict[str, Rollup]:
@@ -123,7 +129,7 @@ def by_session(rollups: Mapping[str | None, Rollup], default: str | None) -> dic
 
 
 def _names(own_id: str | None, *found: Iterable[str]) -> Iterable[str]:
-    names = {name: None for names in found for name in names}
+    names: dict[str, None] = dict.fromkeys(chain.from_iterable(found))
     if own_id is not None:
         names.setdefault(own_id)
     return names
@@ -177,30 +183,32 @@ def _labels(trace: Trace, whole_id: str | None) -> dict[str, SessionTotals]:
     }
 
 
-def _of_whole(trace: Trace, reported: Reported, gain: Gain, on_root: Rollup | None) -> Gain:
-    """Return what the session of the whole trace gets, with what concerns its root and input."""
+def _of_whole(
+    trace: Trace, reported: Reported, gain: _OfAny, on_root: Rollup | None
+) -> tuple[OnRoot | None, Turn | None, RawInput | None, int]:
+    """Return what concerns the root and the input of a trace, for the session of all of it."""
     turn = _turn(trace, reported, gain, on_root)  # which notes what the trace has used
-    return Gain(
-        *gain[:4],
+    return (
         _on_root(trace, reported, on_root) if on_root is not None else None,
         turn,
         trace.first_input,
-        _num_repeats(reported, gain.session_id) if trace.has_repeats else 0,
+        _num_repeats(reported, gain[0]) if trace.has_repeats else 0,
     )
 
 
-def _turn(trace: Trace, reported: Reported, gain: Gain, on_root: Rollup | None) -> Turn | None:
+def _turn(trace: Trace, reported: Reported, gain: _OfAny, on_root: Rollup | None) -> Turn | None:
     """Return what a trace that begins in its session has used, if that is new."""
     span = trace.root_span
     if span is None or span.is_part or not trace.has_left:
         return None
-    before, is_whole = reported.turn, reported.totals.keys() <= {gain.session_id}
+    session_id, new, *_ = gain
+    before, is_whole = reported.turn, reported.totals.keys() <= {session_id}
     if on_root is not None and is_whole:  # with the parts in other processes
         rollup = on_root
     elif before is None or on_root is not None:
-        rollup = reported.totals.get(gain.session_id, NOTHING)
+        rollup = reported.totals.get(session_id, NOTHING)
     else:
-        rollup = before if gain.rollup is None else before + gain.rollup
+        rollup = before if new is None else before + new
     if rollup is before:
         return None
     reported.turn = rollup

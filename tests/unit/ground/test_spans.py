@@ -26,7 +26,7 @@ from opentelemetry.trace import (
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._spans import received
 from otel_session_agg._spans.made import RootSpan
-from otel_session_agg._spans.received import attributes_of, ids_of, span_data, starting_attributes
+from otel_session_agg._spans.received import attributes_of, ids_of, set_at_start, span_data, starting_attributes
 
 pytestmark = pytest.mark.oldest_sdk
 
@@ -239,6 +239,30 @@ class TestFields:
         assert [{"y": ("z",), "dropped": 1}] * len(spans) == found
         monkeypatch.setattr(received, "_Started", None)
         assert found == [starting_attributes(span) for span in spans]
+
+
+@pytest.mark.usefixtures("_either_way")
+class TestSetAtStart:
+    """Set an attribute on a span that starts."""
+
+    @pytest.mark.parametrize("most", [None, 0, 1, 2])
+    @pytest.mark.parametrize("longest", [None, 0, 3, 4])
+    @pytest.mark.parametrize("has_ended", [False, True])
+    def test_as_the_sdk_does(self, most: int | None, longest: int | None, has_ended: bool) -> None:  # noqa: FBT001 -- of the table
+        """Within the limits, at them and beyond, the span is as if the SDK had set it."""
+        tracer = TracerProvider(span_limits=SpanLimits(max_span_attributes=most, max_attribute_length=longest)).get_tracer("a")
+        ours, theirs = (tracer.start_span("b", attributes={"first": "1"}) for _ in range(2))
+        assert isinstance(ours, Span)
+        if has_ended:
+            ours.end()
+            theirs.end()
+        set_at_start(ours, "name", "four")
+        theirs.set_attribute("name", "four")
+        for span in (ours, theirs):
+            span.set_attribute("last", "2")
+        assert isinstance(theirs, Span)
+        assert dict(theirs.attributes or {}) == dict(ours.attributes or {})
+        assert theirs.dropped_attributes == ours.dropped_attributes
 
 
 @pytest.mark.usefixtures("_either_way")
