@@ -266,8 +266,11 @@ def provider_metadata(value: Mapping[object, object]) -> Counts:
 
 
 def searches(value: Mapping[object, object]) -> Counts:
-    """Return the searches of an OpenAI answer's own tool; opening a page that was found is none."""
-    items = value.get("output")
+    """Return the searches of an OpenAI answer's own tool; opening a page that was found is none.
+
+    LangChain has the parts of the answer as the content of a message.
+    """
+    items = value.get("output", value.get("content"))
     calls = _objects(items) if isinstance(items, list) else []
     actions = [item.get("action") for item in calls if item.get("type") == "web_search_call"]
     made = [a for a in actions if not isinstance(a, Mapping) or a.get("type", "search") == "search"]

@@ -10,7 +10,14 @@ includes the cached part, or the total proves that it does not.
 from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
-from otel_session_agg.conventions._schema import Effect, Emitter, NamedSpans, NameText
+from otel_session_agg.conventions._schema import (
+    Effect,
+    Emitter,
+    Meaning,
+    NamedSpans,
+    NameText,
+    Text,
+)
 
 _OPENAI = ("openinference.instrumentation.openai",)
 
@@ -35,6 +42,29 @@ MODEL_TEXTS = (
     ),
 )
 """Recorded: of an inference profile, 0.5.1 names only the maker."""
+
+LANGCHAIN = (
+    "openinference.instrumentation.langchain",
+    "@arizeai/openinference-instrumentation-langchain",
+)
+
+SEARCHES_OF_LANGCHAIN = tuple(
+    Text(
+        "output.value",
+        shape,
+        scopes=LANGCHAIN,
+        path=("generations",),
+        search=name,
+        fills=True,
+        unless=Meaning.WEB_SEARCHES,
+        hint=hint,
+    )
+    for name, shape, hint in (
+        ("kwargs", "searches", '"web_search_call"'),
+        ("usage", "native", '"web_search_requests"'),
+    )
+)
+"""Recorded: 0.1.80 writes the message of OpenAI's or Anthropic's answer, with its searches."""
 
 _NAMES_NO_MODEL = r'^(?:[^"]|"(?!(?:model|prompt|input|messages|assistant_id)"))*$'
 

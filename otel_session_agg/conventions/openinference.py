@@ -11,8 +11,10 @@ from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._openinference_emitters import (
     EMITTERS,
     FREE_REQUESTS,
+    LANGCHAIN,
     MODEL_TEXTS,
     RESPONSE_TEXTS,
+    SEARCHES_OF_LANGCHAIN,
 )
 from otel_session_agg.conventions._schema import (
     Convention,
@@ -38,11 +40,6 @@ _KINDS = {
     "guardrail": Kind.GUARDRAIL,
     "evaluator": Kind.EVALUATOR,
 }
-
-_LANGCHAIN = (
-    "openinference.instrumentation.langchain",
-    "@arizeai/openinference-instrumentation-langchain",
-)
 
 _CONVERSATION = (
     r'"(?:session_id|thread_id|conversation_id)": ?("(?:[^"\\]|\\.){0,1024}"|-?[0-9]{1,18})'
@@ -150,7 +147,7 @@ TABLE = Convention(
             Text(
                 "output.value",
                 shape,
-                scopes=_LANGCHAIN,
+                scopes=LANGCHAIN,
                 path=("generations",),
                 search=name,
                 fills=True,
@@ -161,6 +158,7 @@ TABLE = Convention(
                 ("usage", "native", Meaning.CACHE_WRITE_1H),
             )
         ),
+        *SEARCHES_OF_LANGCHAIN,
         # recorded: no cached parts of Converse (JavaScript, 0.5.1) and of streams (0.1.61), nowhere
         # the part kept for an hour
         Text(
@@ -231,7 +229,7 @@ TABLE = Convention(
                 f"generations.*.*.message.kwargs.usage_metadata.{side}_token_details"
                 for side in ("input", "output")
             ),
-            scopes=_LANGCHAIN,
+            scopes=LANGCHAIN,
             hints=("service_tier", '"speed', "inference_geo", '"flex', '"priority'),
         ),
     ),
@@ -273,7 +271,7 @@ TABLE = Convention(
     agent_name=("agent.name",),
     # recorded: 0.1.80 writes the metadata of LangChain's run there, which names the agent
     agent_texts=(
-        NameText("metadata", r'"lc_agent_name": ?"((?:[^"\\]|\\.){1,1024})"', scopes=_LANGCHAIN),
+        NameText("metadata", r'"lc_agent_name": ?"((?:[^"\\]|\\.){1,1024})"', scopes=LANGCHAIN),
     ),
     entity_name=("graph.node.name",),
     # recorded: AG2, agno, autogen, CrewAI, DSPy, LlamaIndex and smolagents add the method

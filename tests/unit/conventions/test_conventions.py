@@ -186,6 +186,47 @@ class TestAnthropicCounting:
         assert (expected, None) == (found.kind, found.usage)
 
 
+class TestSearchesOfLangChain:
+    """Searches of the provider's own tool, in the message that OpenInference writes."""
+
+    ANTHROPIC: ClassVar = {
+        "response_metadata": {
+            "usage": {
+                "input_tokens": 1000, "output_tokens": 100, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 20,
+                "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 0},
+                "server_tool_use": {"web_search_requests": 2},
+            }
+        },
+        "content": "hi",
+    }  # fmt: skip
+    OPENAI: ClassVar = {
+        "content": [
+            {"id": "ws_0", "action": {"type": "search", "query": "x"}, "type": "web_search_call"},
+            {"id": "ws_1", "action": {"type": "open_page", "url": "x"}, "type": "web_search_call"},
+            {"id": "ws_2", "action": {"type": "search", "query": "y"}, "type": "web_search_call"},
+            {"type": "text", "text": "hi"},
+        ]
+    }
+
+    @pytest.mark.parametrize("message", [ANTHROPIC, OPENAI])
+    @pytest.mark.parametrize(
+        "scope", ["openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain"]
+    )
+    def test_counted(self, scope: str, message: dict[str, Any]) -> None:
+        """They are counted, and change nothing in the tokens."""
+        output = {"generations": [[{"text": "hi", "message": {"lc": 1, "kwargs": message}}]], "llm_output": None}
+        attributes = {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "m",
+            "llm.token_count.prompt": 1080,
+            "llm.token_count.completion": 100,
+            "llm.token_count.total": 1180,
+            "output.value": json.dumps(output),
+        }
+        found = usage(attributes, scope)
+        assert (1080, 100, 1180, 2) == (*found[:3], found.web_searches)
+
+
 class TestOutputType:
     """What an answer is said to consist of."""
 
