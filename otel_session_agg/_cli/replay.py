@@ -76,6 +76,14 @@ class Output:
     """A folder."""
     fail_over: str | None = None
 
+    @property
+    def shown(self) -> Selection:
+        """What is selected, with the columns that are printed."""
+        is_plain = self.selection.columns is None and not self.selection.group_by
+        if self.form != "table" or not is_plain:
+            return self.selection
+        return self.selection._replace(columns=IN_TABLE.get(self.selection.by, ()))
+
 
 def run_replay(given: Input, wanted: Output) -> int:
     """Replay, print and write; return the exit code.
@@ -94,7 +102,7 @@ def run_replay(given: Input, wanted: Output) -> int:
         check_place(wanted.out)
     if wanted.parquet is not None:
         check_folder(Path(wanted.parquet))
-    tables = tables_of(wanted.selection) if wanted.parquet is None else COUNTED
+    tables = tables_of(wanted.shown) if wanted.parquet is None else COUNTED
     with replayed(given, with_roots=bool(wanted.out or wanted.otlp), tables=tables) as sessions:
         print_rows(sessions, wanted)
         is_whole = not sessions.done.is_interrupted
@@ -198,7 +206,7 @@ def replayed(
 
 def print_rows(sessions: Sessions, wanted: Output) -> None:
     """Print what is selected."""
-    selection, form = wanted.selection, wanted.form
+    selection, form = wanted.shown, wanted.form
     prepare_output()
     in_table = IN_TABLE.get(selection.by, ())
     is_table = form == "table"

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from otel_session_agg._history import figures
 from otel_session_agg._history.breakdown import PARTS
 from otel_session_agg._history.columns import Column, naive
-from otel_session_agg._history.rollup_tables import BREAKDOWN, SESSIONS, TRACES
+from otel_session_agg._history.rollup_tables import BREAKDOWN, OF_DETAILS, SESSIONS, TRACES
 from otel_session_agg._history.span_tables import CALLS, SPANS
-from otel_session_agg._history.tables import tables_named
+from otel_session_agg._history.tables import DETAILS, tables_named
 
 Value = str | bool | int | float | Decimal | datetime | tuple[str, ...] | None
 """A value of a result; ``None``: it is not known."""
@@ -138,7 +138,16 @@ def tables_of(selection: Selection) -> frozenset[str]:
     is_split = not PARTS.keys().isdisjoint(selection.group_by)
     found = tables_named("" if source is None else source.sql)
     labels_of = {source.labels_of} if source is not None and source.labels_of else set()
-    return found.union(labels_of, {BREAKDOWN.name} if is_split else ())
+    found = found.union(labels_of, {BREAKDOWN.name} if is_split else ())
+    return found if _reads_details(selection) else found - {DETAILS}
+
+
+def _reads_details(selection: Selection) -> bool:
+    """Return whether a selection may read columns that come from details."""
+    if selection.by != "session" or selection.group_by or selection.columns is None:
+        return True
+    named = (*selection.columns, *selection.conditions, selection.sort or "")
+    return any(name in text.casefold() for text in named for name in OF_DETAILS)
 
 
 class Result(NamedTuple):

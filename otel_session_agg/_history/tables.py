@@ -23,9 +23,15 @@ SESSION_PARTS = Table(
     ),
 )
 
-SESSIONS_ONLY = frozenset({SESSIONS.name})
-"""The table that is always filled: others may be left empty where nobody will ask for them."""
-COUNTED = frozenset({table.name for table in (*TABLES, SESSION_PARTS) if table is not SPANS})
+DETAILS = "internal.details"
+"""Stands among names of tables for the columns that come from details (`OF_DETAILS`)."""
+
+SESSIONS_ONLY = frozenset({SESSIONS.name, DETAILS})
+"""The table that is always filled: others may be left empty where nobody will ask for them, and so
+may columns of it."""
+COUNTED = SESSIONS_ONLY.union(
+    table.name for table in (*TABLES, SESSION_PARTS) if table is not SPANS
+)
 """All tables of what spans come to."""
 KEPT = COUNTED | {SPANS.name}
 """All tables, as in files that are kept: only there traces can be added to, or replaced."""

@@ -111,6 +111,7 @@ class TraceCounter:
             max_open_roots=_UNBOUNDED,
             max_open_spans=_UNBOUNDED,
             outputs=options.settings.outputs and options.with_texts,
+            breakdown=options.settings.breakdown and options.with_details,
         )
         self._max_chars = settings.max_output_chars if settings.outputs else 0
         self._inputs = Inputs(self._max_chars)

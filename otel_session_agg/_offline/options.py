@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from otel_session_agg._history.rollup_tables import BREAKDOWN, SESSIONS
 from otel_session_agg._history.span_tables import CALLS, SPANS
-from otel_session_agg._history.tables import COUNTED
+from otel_session_agg._history.tables import COUNTED, DETAILS
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._offline.prices_file import moment_of, nanoseconds_of, prices_in
 from otel_session_agg._pricing.overrides import ModelPrice
@@ -49,7 +49,12 @@ class Options:
     @property
     def with_traces(self) -> bool:
         """Whether anything of single traces is wanted, beside what sessions come to."""
-        return self.with_roots or not self.tables <= {SESSIONS.name, BREAKDOWN.name}
+        return self.with_roots or not self.tables <= {SESSIONS.name, BREAKDOWN.name, DETAILS}
+
+    @property
+    def with_details(self) -> bool:
+        """Whether it is wanted what totals are made of."""
+        return self.with_traces or not self.tables.isdisjoint({BREAKDOWN.name, DETAILS})
 
     @property
     def with_calls(self) -> bool:

@@ -155,7 +155,8 @@ class Sessions:
     @property
     def cost_usd(self) -> Decimal:
         """The known cost of all sessions, USD, with all digits."""
-        [(cost,)] = self.rows("SELECT coalesce(sum(cost), 0) FROM sessions")
+        history = self._replay.history  # no table but that of sessions is read, and no details
+        [(cost,)] = history.rows("SELECT coalesce(sum(cost), 0) FROM sessions")
         return Decimal(cost)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -164,7 +165,8 @@ class Sessions:
 
     def filtered(self, selection: Selection) -> Filtered:
         """Return what another selection has, as a part of a query."""
-        return self._with_tables_of(selection).filtered(selection)
+        every = selection._replace(columns=None)  # the query around it may read any
+        return self._with_tables_of(every).filtered(selection)
 
     def _with_tables_of(self, selection: Selection) -> History:
         if selection.by == "span" and not self.options.with_spans:

@@ -12,7 +12,8 @@ import pytest
 
 from otel_session_agg import Rollup, explain
 from otel_session_agg._history.history import History
-from otel_session_agg._history.tables import KEPT
+from otel_session_agg._history.rollup_tables import OF_DETAILS, SESSIONS
+from otel_session_agg._history.tables import DETAILS, KEPT, SESSIONS_ONLY
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._offline.counter import CountedTrace
 from otel_session_agg._offline.options import Options
@@ -94,6 +95,25 @@ class TestFiles:
         expected = {f"{trace[0].trace_id:032x}": _figures(explain(trace, prices=real_prices()).rollup) for trace in traces}
         assert ([], len(traces)) == (done.problems, done.num_traces)
         assert {} == {name: (figures, found.get(name)) for name, figures in expected.items() if figures != found.get(name)}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("part", _PARTS)
+    def test_without_details(self, part: slice, tmp_path: Path) -> None:
+        """Sessions are the same in all columns but those that come from details, where these are not wanted."""
+        spans = [span for trace in _traces(_cases()[part]) for span in trace]
+        write_files(tmp_path, spans, Random(part.start))  # noqa: S311 -- repeatable
+        names = [column.name for column in SESSIONS.columns]
+        assert set(names) > OF_DETAILS
+        kept = ", ".join(f'"{name}"' for name in names if name not in OF_DETAILS)
+        found = []
+        for wanted in (SESSIONS_ONLY, SESSIONS_ONLY - {DETAILS}):
+            with History() as history:
+                replay = Replay([tmp_path], history, Options(tables=wanted))
+                replay.run()
+                found.append(history.rows(f"SELECT {kept} FROM sessions ORDER BY session"))  # noqa: S608
+                replay.close()
+        assert found[0] == found[1]
+        assert len(found[0]) > 50
 
     @pytest.mark.slow
     def test_processes(self, tmp_path: Path) -> None:
