@@ -41,6 +41,8 @@ _TOKEN = re.compile(
 _AFTER_NAME = re.compile(r"\s*:")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.eE+-]{0,39}")
 _WORD = re.compile(rf"[\w.:/@+-]{{1,{_MAX_WORD_CHARS}}}")
+_RESPONSE = re.compile(r"(?:resp|run|batch)_\w{1,128}")
+"""Ids of OpenAI's answers, by which the spans of one call are known."""
 _PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(\d{1,15})\b")
 _NOT_IN_STRINGS = re.compile(r"[\x00-\x1f]")
 _CONSTANTS = frozenset({"true", "false", "null", "True", "False", "None"})
@@ -167,6 +169,8 @@ class _Scrubber:
         if name is not None and is_top and len(inner) <= _MAX_VALUE_CHARS:
             return raw
         if name is not None and name in _SHORT and _WORD.fullmatch(inner):
+            return raw
+        if name == "id" and _RESPONSE.fullmatch(inner):
             return raw
         has_figure = name is not None and (self._keeps_all or is_known(name))
         if has_figure and (_NUMBER.fullmatch(inner) or inner in _CONSTANTS):

@@ -50,7 +50,7 @@ _NAMES = frozenset({
 _TEXTS = frozenset({
     Meaning.USAGE_TEXT, Meaning.MODEL_TEXT, Meaning.SESSION_TEXT, Meaning.CONVERSATION_TEXT,
     Meaning.USER_TEXT, Meaning.AGENT_TEXT, Meaning.BILLED, Meaning.TERM, Meaning.METADATA,
-    Meaning.COST_TEXT, Meaning.FIRST_TOKEN,
+    Meaning.COST_TEXT, Meaning.FIRST_TOKEN, Meaning.RESPONSE_TEXT,
 })  # fmt: skip
 """Meanings whose values are objects with figures among other things."""
 _PRESENCE = frozenset({
