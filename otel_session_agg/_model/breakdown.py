@@ -140,18 +140,22 @@ def _less(a: BreakdownRow, b: BreakdownRow) -> BreakdownRow:
 class Breakdown(Mapping[str, BreakdownRow]):
     """Rows by name, sorted, with ``none`` and ``other`` last; immutable."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_rows", "_total")
 
     def __init__(self, rows: Mapping[str, BreakdownRow] | None = None) -> None:
         """Keep the rows that are not all zeros; of too many, those that sort first by name."""
         found = {name: row for name, row in (rows or {}).items() if any(row)}
         self._rows = _bounded(found)
+        self._total: BreakdownRow | None = None  # the sum of all rows, once it was asked for
 
     @staticmethod
-    def _in_order(rows: dict[str, BreakdownRow]) -> Breakdown:
-        """Return what has these rows, which are in order, not too many, and not all zeros."""
+    def _in_order(rows: dict[str, BreakdownRow], total: BreakdownRow | None = None) -> Breakdown:
+        """Return what has these rows, which are in order, not too many, and not all zeros.
+
+        ``total``: their sum, where it is known.
+        """
         found = Breakdown.__new__(Breakdown)
-        found._rows = rows  # noqa: SLF001 -- our own
+        found._rows, found._total = rows, total  # noqa: SLF001 -- our own
         return found
 
     def __getitem__(self, name: str) -> BreakdownRow:
@@ -223,9 +227,12 @@ class Breakdown(Mapping[str, BreakdownRow]):
         total = self.total
         if total == whole:
             return self
-        rest = _less(whole, total)
-        if not calls:
-            rest = _new(BreakdownRow, (0, 0, *rest[2:-1], 0))
+        if calls:
+            rest = _less(whole, total)
+        else:
+            figures = total[2:-1]
+            lacking = map(sub, whole[2:-1], figures) if any(figures) else whole[2:-1]
+            rest = _new(BreakdownRow, (0, 0, *lacking, 0))
         if not any(rest):
             return self
         if self._rows.keys().isdisjoint(_ALWAYS):
@@ -235,10 +242,13 @@ class Breakdown(Mapping[str, BreakdownRow]):
     @property
     def total(self) -> BreakdownRow:
         """The sum of all rows."""
-        rows = iter(self._rows.values())
-        total = next(rows, NO_CALLS)
-        for row in rows:
-            total = added(total, row)
+        total = self._total
+        if total is None:
+            rows = iter(self._rows.values())
+            total = next(rows, NO_CALLS)
+            for row in rows:
+                total = added(total, row)
+            self._total = total
         return total
 
     def to_dict(self) -> dict[str, Any]:
@@ -246,10 +256,13 @@ class Breakdown(Mapping[str, BreakdownRow]):
         return {name: row.to_dict() for name, row in self._rows.items()}
 
 
-def breakdown_of(rows: Mapping[str, Figures]) -> Breakdown:
-    """Return the breakdown by the fields of rows."""
-    found = {name: _new(BreakdownRow, row) for name, row in rows.items() if any(row)}
-    return Breakdown._in_order(_bounded(found))  # noqa: SLF001 -- our own
+def breakdown_of(rows: Mapping[str, Figures], total: BreakdownRow | None = None) -> Breakdown:
+    """Return the breakdown by the fields of rows; ``total``: their sum, where it is known."""
+    found: dict[str, BreakdownRow] = {}
+    for name, row in rows.items():
+        if row[0] or any(row):
+            found[name] = _new(BreakdownRow, row)
+    return Breakdown._in_order(_bounded(found), total)  # noqa: SLF001 -- our own
 
 
 def _last(rows: Mapping[str, BreakdownRow]) -> str | None:
@@ -263,7 +276,8 @@ def _bounded(rows: dict[str, BreakdownRow]) -> dict[str, BreakdownRow]:
     if len(rows) <= 1:
         return rows
     if len(rows) <= MAX_ROWS and rows.keys().isdisjoint(_ALWAYS):  # as nearly always
-        return {name: rows[name] for name in sorted(rows)}
+        names = sorted(rows)
+        return rows if names == [*rows] else {name: rows[name] for name in names}
     named = sorted(rows.keys() - _ALWAYS)
     found = {name: rows[name] for name in named[:MAX_ROWS]}
     if NONE in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import lt
 from typing import Any
 
-from otel_session_agg._model.breakdown import Breakdown, BreakdownRow
+from otel_session_agg._model.breakdown import NO_ROWS, Breakdown, BreakdownRow
 from otel_session_agg._model.by_dimension import ByDimension
 from otel_session_agg._model.coverage import Coverage
 from otel_session_agg._model.details import Details
@@ -42,9 +42,14 @@ class Detailed:
         nothing down.
         """
         rows = self.details.by_model
+        if rows is NO_ROWS:
+            return rows
+        figures = self._figures()
         if not rows:
             return rows
         known = rows.total
+        if known[2:-1] == figures and known.num_calls >= self.num_model_events:
+            return rows  # as nearly always
         whole = self._sums(known)
         if whole == known or any(map(lt, whole, known)):
             return rows
@@ -143,9 +148,13 @@ class Detailed:
 
     def _sums(self, known: BreakdownRow) -> BreakdownRow:
         """Return what all calls come to; of what totals do not have, what the rows have."""
-        return BreakdownRow(
-            max(known.num_calls, self.num_model_events),
-            known.num_errors,
+        num_calls = max(known.num_calls, self.num_model_events)
+        row = (num_calls, known.num_errors, *self._figures(), known.duration_ns)
+        return BreakdownRow._make(row)
+
+    def _figures(self) -> tuple[int, ...]:
+        """Return tokens and costs as rows have them."""
+        return (
             self.prompt_tokens or 0,
             self.completion_tokens or 0,
             self.total_tokens or 0,
@@ -155,7 +164,6 @@ class Detailed:
             self.cost_pusd,
             self.num_computed + self.num_recorded,
             self.num_unpriced_events,
-            known.duration_ns,
         )
 
     @property

@@ -7,16 +7,19 @@ are simply added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil, log
-from operator import add
+from operator import add, itemgetter
 
 from otel_session_agg._model.merges import Rule, by_slots
 
 RELATIVE_ERROR = 0.01
 """How far a quantile may be from the true one, as a part of it."""
 
+_count = itemgetter(1)
 _RATIO = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_RATIO = log(_RATIO)
 SHORTEST_NS, LONGEST_NS = 100_000, 86_400 * 10**9
@@ -75,20 +78,24 @@ class Latencies:
         """Return a quantile (0 to 1) of the durations, milliseconds; ``None`` without calls."""
         return next(iter(self.quantiles_ms((quantile,))), None)
 
-    def quantiles_ms(self, quantiles: Iterable[float]) -> list[float]:
-        """Return quantiles (0 to 1, rising) of the durations, milliseconds; none without calls.
+    def quantiles_ms(self, quantiles: Sequence[float]) -> list[float]:
+        """Return quantiles (0 to 1) of the durations, milliseconds; none without calls.
 
         Each is the duration that at least this share of the calls did not exceed: of few calls the
         high ones are the longest.
         """
-        found: list[float] = []
-        seen, number = 0, self.num_calls
-        ranks = [quantile * number for quantile in quantiles]
-        for bucket, count in self.counts:
-            seen += count
-            while len(found) < len(ranks) and seen >= ranks[len(found)]:
-                found.append(middle_ns(bucket) / 1e6)
-        return found
+        return [middle_ns(bucket) / 1e6 for bucket in self.quantile_buckets(quantiles)]
+
+    def quantile_buckets(self, quantiles: Sequence[float]) -> list[int]:
+        """Return the buckets of quantiles (0 to 1) of the durations; none without calls."""
+        counts = self.counts
+        seen = list(accumulate(map(_count, counts)))
+        if not seen or seen[-1] <= 0:  # a difference may have less than no calls
+            return []
+        number = seen[-1]
+        if len(seen) == 1:
+            return [counts[0][0]] * len(quantiles)
+        return [counts[bisect_left(seen, quantile * number)][0] for quantile in quantiles]
 
 
 def _with(a: Iterable[tuple[int, int]], b: Iterable[tuple[int, int]], sign: int) -> Latencies:
