@@ -22,7 +22,7 @@ from otel_session_agg._sessions.released_root import why_lacking
 from otel_session_agg._spans.received import attributes_of, nanoseconds, span_data
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._writing import rollup_attributes
-from otel_session_agg._writing.detail_attributes import detail_attributes
+from otel_session_agg._writing.detail_attributes import RowsWritten, detail_attributes
 from otel_session_agg._writing.naming import Attributes
 from otel_session_agg._writing.root_writer import (
     RootWriter,
@@ -68,6 +68,8 @@ class OpenRoot(NamedTuple):
     details: Details = NO_DETAILS
     detailed: Attributes = {}  # noqa: RUF012 -- never changed
     """What these details were written as, in the names of the ``default`` profile."""
+    rows: RowsWritten | None = None
+    """The rows among them, of which most stay as they are when a span ends."""
 
 
 class LiveWriter:
@@ -102,9 +104,11 @@ class LiveWriter:
             written[n.BUDGET_EXCEEDED] = True
         written.update(session_labels(labels, dimensions, before.by_hand))
         max_chars = getattr(getattr(root, "_limits", None), "max_span_attribute_length", None)
-        detailed = before.detailed
+        detailed, rows = before.detailed, before.rows
         if rollup.details != before.details:
-            detailed = _detailed(rollup, began_ns, detailed, max_chars)
+            rows = {} if rows is None else rows
+            found = detail_attributes(rollup, began_ns=began_ns, written=rows)
+            detailed = _fit_to_stay(found, detailed, max_chars)
         written.update(detailed)
         self._root_writer.add_kind(written, before.reading, own, root)
         totals = in_metadata(self._fitting(root, own, written, before), own, max_chars)
@@ -116,7 +120,13 @@ class LiveWriter:
         if changed:
             root.set_attributes(changed)
         trace.written = OpenRoot(
-            {**own, **changed}, totals, before.by_hand, before.reading, rollup.details, detailed
+            {**own, **changed},
+            totals,
+            before.by_hand,
+            before.reading,
+            rollup.details,
+            detailed,
+            rows,
         )
 
     def _found(self, root: Span, own: Mapping[str, Any], before: OpenRoot | None) -> OpenRoot:
@@ -127,7 +137,7 @@ class LiveWriter:
         found = OpenRoot(own, totals, set_by_hand(root, others), reading)
         if before is None:
             return found
-        return found._replace(details=before.details, detailed=before.detailed)
+        return found._replace(details=before.details, detailed=before.detailed, rows=before.rows)
 
     def _fitting(
         self, root: Span, own: Mapping[str, Any], written: Attributes, found: OpenRoot
@@ -155,17 +165,17 @@ class LiveWriter:
         return {name: value for name, value in named.items() if name not in new[room:]}
 
 
-def _detailed(
-    rollup: Rollup, began_ns: int | None, before: Attributes, max_chars: int | None
+def _fit_to_stay(
+    found: Mapping[str, str | bool | float], before: Attributes, max_chars: int | None
 ) -> Attributes:
-    """Return what totals are made of, for a root that began at a time and is still open.
+    """Return what totals are made of as it can be written on a root that is still open.
 
     A text that the SDK would cut is left out, as its beginning is no JSON; rows that are gone are
     none, since an attribute cannot be removed from a span.
     """
-    found: Attributes = {
+    fitting: Attributes = {
         name: value
-        for name, value in detail_attributes(rollup, began_ns=began_ns).items()
+        for name, value in found.items()
         if max_chars is None or not isinstance(value, str) or len(value) <= max_chars
     }
-    return {**{name: _NO_ROWS for name in n.BREAKDOWNS if name in before}, **found}
+    return {**{name: _NO_ROWS for name in n.BREAKDOWNS if name in before}, **fitting}

@@ -23,8 +23,7 @@ from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._reading.dimensions import NONE as NO_DIMENSIONS
 from otel_session_agg._sessions.released_root import NO_LABELS, ReleasedRoot
 from otel_session_agg._trace.trace import Trace
-from otel_session_agg._writing import detail_attributes as written_as
-from otel_session_agg._writing.detail_attributes import detail_attributes, rows_text
+from otel_session_agg._writing.detail_attributes import Texts, detail_attributes, rows_text
 from otel_session_agg._writing.live_writer import LiveWriter
 from otel_session_agg._writing.naming import Naming
 from otel_session_agg._writing.rollup_attributes import record_attributes
@@ -53,6 +52,8 @@ _ROWS = st.tuples(st.integers(0, 9), st.integers(0, 10**9), st.integers(0, 10**1
         num_calls=row[0], total_tokens=row[1], cost_pusd=row[1], num_priced=int(row[1] > 0), duration_ns=row[2]
     )
 )
+
+_ANY_ROWS = st.tuples(*[st.integers(0, 3)] * len(BreakdownRow._fields)).map(BreakdownRow._make)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -127,12 +128,28 @@ class TestRowsText:
         )  # fmt: skip
         assert found["cost"] == total.cost_pusd
 
-    @given(BREAKDOWNS)
-    def test_again(self, rows: Breakdown) -> None:
-        """Texts that are kept are those of the same rows."""
-        before = rows_text(rows.items())
-        written_as._row_text.cache_clear()
-        assert before == rows_text(rows.items())
+    @given(BREAKDOWNS, BREAKDOWNS)
+    def test_again(self, before: Breakdown, rows: Breakdown) -> None:
+        """Texts that are kept are those of the same figures."""
+        texts: Texts = {}
+        rows_text(before.items(), texts)
+        assert rows_text(rows.items()) == rows_text(rows.items(), texts)
+
+    @given(_ANY_ROWS)
+    def test_members(self, row: BreakdownRow) -> None:
+        """The members of a row are those that are not 0, in this order, beside calls and duration."""
+        text = rows_text(Breakdown({"a": row}).items())
+        names = {
+            "calls": True, "cost": row.num_priced, "errors": row.num_errors, "unpriced": row.num_unpriced,
+            "prompt_tokens": row.prompt_tokens, "completion_tokens": row.completion_tokens, "total_tokens": row.total_tokens,
+            "cache_read_tokens": row.cache_read_tokens, "cache_write_tokens": row.cache_write_tokens,
+            "reasoning_tokens": row.reasoning_tokens, "duration": True,
+        }  # fmt: skip
+        if any(row):
+            [found] = _parsed(text).values()
+            assert [name for name, is_there in names.items() if is_there] == [*found]
+            wanted = (row.num_calls, row.cost_usd if row.num_priced else None, row.duration_ms)
+            assert wanted == (found["calls"], found.get("cost"), found["duration"])
 
 
 class TestDetailAttributes:
