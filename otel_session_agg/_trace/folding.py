@@ -79,7 +79,7 @@ class Folding:
             counts = trace.attribution.counts_for(session, above)
         counts.add(span, reading)
         if reading.kind is _TOOL and self.counting.breakdown:
-            counts.add_tool(span, reading)
+            (counts.tools or counts.new_tools()).add(span, reading)
         if node is None:  # a leaf, as nearly all are
             return
         if counts is above:
@@ -117,7 +117,7 @@ class Folding:
             counts = trace.attribution.counts_for(session, above)
         counts.add_plain(span, reading.kind)
         if reading.kind is _TOOL and self.counting.breakdown:
-            counts.add_tool(span, reading)
+            (counts.tools or counts.new_tools()).add(span, reading)
         return True
 
     def _keep(self, trace: Trace, span: SpanData, reading: Reading, *, was_open: bool) -> None:

@@ -20,11 +20,11 @@ _MAX_LISTED = 64
 """Bounds up to which a list is kept as it is: the calls of a trace are mostly asked for at once,
 and then dropped.  What grows is an array, which takes a sixth of the memory."""
 
-_MAX_COPIED = 2 * (MAX_INTERVALS - 32)
-"""Bounds that are copied; with more there is too little room for what is added to a copy."""
-
 _ONE = 2
 """Bounds of one interval."""
+
+_MAX_COPIED = 2 * (MAX_INTERVALS - 32)
+"""Bounds that are copied; with more there is too little room for what is added to a copy."""
 
 _AT_ONCE = MAX_STEPS // 2
 """Intervals whose coverage keeps all its steps."""
@@ -92,13 +92,15 @@ class RunTimes:
         bounds, known, at = self._bounds, self._known, self._num_known
         if at == len(bounds):
             return known
+        if not at and self._before is NO_TIME:  # as nearly always
+            known = Coverage.between(bounds) if len(bounds) != _ONE else Coverage(bounds)
+            self._known = known
+            self._num_known = len(bounds)
+            return known
         new = bounds[at:] if at else bounds
         if at and (min(new) < known.since_ns or not {*new}.isdisjoint(known.times_ns)):
             known, new = self._before, bounds
-        if known is NO_TIME and len(new) == _ONE:
-            known = Coverage((new[0], new[1]))
-        else:
-            known = _added(known, new)
+        known = _added(known, new)
         self._known, self._num_known = known, len(bounds)
         return known
 

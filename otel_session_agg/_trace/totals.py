@@ -92,12 +92,10 @@ class EventCounts:
         if self.end_ns is None or end_ns > self.end_ns:
             self.end_ns = end_ns
 
-    def add_tool(self, span: SpanData, reading: Reading) -> None:
-        """Break down a tool that is counted."""
-        tools = self.tools
-        if tools is None:
-            tools = self.tools = ToolDetails()
-        tools.add(span, reading)
+    def new_tools(self) -> ToolDetails:
+        """Return what tools are added to, the first of these."""
+        self.tools = ToolDetails()
+        return self.tools
 
     def add_root(self, span: SpanData, reading: Reading) -> None:
         """Add a root that is no event: its time, its feedback, and what no span below it states.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_session_agg._model.breakdown import NO_ROWS, breakdown_of
+from otel_session_agg._model.breakdown import NO_ROWS
 from otel_session_agg._model.coverage import NO_TIME, Coverage
 from otel_session_agg._model.details import Details
 from otel_session_agg._trace.call_details import CallDetails
@@ -21,7 +21,7 @@ def details_of(
         busy = Coverage((start_ns, end_ns))
     by_tool, tool_time = NO_ROWS, NO_TIME
     if tools is not None:
-        by_tool, tool_time = breakdown_of(tools.rows()), tools.times.coverage
+        by_tool, tool_time = tools.sums().as_values()
     if calls is None:
         return Details(NO_ROWS, NO_ROWS, by_tool, NO_TIME, tool_time, busy)
     by_model, by_agent, by_maker, latencies = calls.as_values()

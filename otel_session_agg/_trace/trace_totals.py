@@ -156,7 +156,7 @@ class TraceTotals:
         if reading.kind in _ROOT_IS_EVENT:
             root.add(span, reading)
             if reading.kind is _TOOL and self._counting.breakdown:
-                root.add_tool(span, reading)
+                (root.tools or root.new_tools()).add(span, reading)
         else:
             root.add_root(span, reading)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otel_session_agg import Settings
 from otel_session_agg._collections.deadlines import Deadlines
-from otel_session_agg._model.breakdown import MAX_NAME_CHARS, MAX_ROWS, OTHER, Figures, breakdown_of
+from otel_session_agg._model.breakdown import MAX_NAME_CHARS, MAX_ROWS, OTHER, Breakdown, Figures, breakdown_of
+from otel_session_agg._model.coverage import Coverage
 from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind, Reading
@@ -14,11 +19,15 @@ from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.rows_by_name import MAX_NAMES, MAX_OPEN, OpenRows, Rows, add_open, add_row, merge_rows
 from otel_session_agg._trace.tool_details import ToolDetails
 from otel_session_agg._trace.trace import Released
+from otel_session_agg._untrusted.values import MAX_WHOLE
 from tests.support.folding import Row, price
 
 from .test_call_callers import agent, model, tool
 
 _ONE: Figures = (1, *[2] * 10, 3)
+
+_TIMES = st.tuples(st.integers(-5, 20), st.integers(-5, 20)) | st.just((2**62, 2**64))
+"""Starts and ends, also those that cannot be."""
 
 
 def rollup_of(told: list[Row], *, breakdown: bool = True) -> Rollup:
@@ -86,8 +95,14 @@ class TestToolDetails:
         details.add(*tool(2, 1, 0, 5, "search"))
         twin = details.copied()
         twin.add(*tool(3, 1, 7, 9, "search"))
-        assert (1, 2) == (details.by_tool["search"][0], twin.by_tool["search"][0])
-        assert (5_000_000, 7_000_000) == (details.times.coverage.covered_ns, twin.times.coverage.covered_ns)
+        for _ in range(2):  # asking changes nothing
+            (rows, time), (more_rows, more_time) = details.sums().as_values(), twin.sums().as_values()
+            assert (1, 2) == (rows["search"].num_calls, more_rows["search"].num_calls)
+            assert (5_000_000, 7_000_000) == (time.covered_ns, more_time.covered_ns)
+        third = twin.copied()
+        third.add(*tool(4, 1, 10, 11, "search"))
+        assert (1, 2, 3) == tuple(one.sums().as_values()[0].total.num_calls for one in (details, twin, third))
+        assert 7_000_000 == twin.sums().as_values()[1].covered_ns
 
     def test_merged(self) -> None:
         """What another has is added, and that stays as it is."""
@@ -98,8 +113,34 @@ class TestToolDetails:
             details.add(span, reading._replace(error="failed"))
         first.merge(second)
         expected = {"search": (1, 0, *[0] * 9, 5_000_000), "none": (1, 1, *[0] * 9, 1_000_000)}
-        assert expected == second.rows()
-        assert {name: tuple(2 * figure for figure in row) for name, row in expected.items()} == first.rows()
+        assert expected == second.sums().rows()
+        assert {name: tuple(2 * figure for figure in row) for name, row in expected.items()} == first.sums().rows()
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", None]), _TIMES, st.booleans(), st.booleans())))
+    def test_any(self, calls: list[tuple[int, str | None, tuple[int, int], bool, bool]]) -> None:
+        """Whatever is added to whichever part, asked for or not, all calls are in the sums."""
+        parts, expected, intervals = [ToolDetails() for _ in range(4)], Counter[tuple[str, str]](), []
+        for part, name, (start_ns, end_ns), has_failed, is_asked in calls:
+            span, reading = tool(2, 1, 0, 5, name)
+            parts[part].add(
+                span._replace(start_ns=start_ns, end_ns=end_ns), reading._replace(error="failed" if has_failed else None)
+            )
+            if is_asked:
+                parts[part].sums().as_values()
+            its = name or "none"
+            expected[its, "calls"] += 1
+            expected[its, "failed"] += has_failed
+            expected[its, "ns"] += max(0, end_ns - start_ns)
+            if 0 <= start_ns < end_ns <= MAX_WHOLE:
+                intervals.append((start_ns, end_ns))
+        whole = parts[0]
+        for other in parts[1:]:
+            whole.merge(other)
+        rows, time = whole.sums().as_values()
+        found = {(name, key): row[at] for name, row in rows.items() for key, at in (("calls", 0), ("failed", 1), ("ns", -1))}
+        assert expected == Counter(found)
+        assert rows.total == Breakdown(rows).total
+        assert Coverage.of(intervals).covered_ns == time.covered_ns
 
     def test_many_names(self) -> None:
         """Of 10,000 names, in any order, those that sort first have rows, and nothing is lost."""
@@ -108,10 +149,9 @@ class TestToolDetails:
         for number, name in enumerate(Random(1).sample(names, len(names))):  # noqa: S311 -- a repeatable choice
             details = whole if number % 2 else part
             details.add(*tool(2, 1, 0, 5, name))
-            assert len(details.by_tool) <= MAX_NAMES
         whole.merge(part)
-        assert len(whole.by_tool) <= MAX_NAMES
-        found = breakdown_of(whole.rows())
+        assert len(whole.sums().by_tool) <= MAX_NAMES
+        found = breakdown_of(whole.sums().rows())
         assert [*names[:MAX_ROWS], OTHER] == [*found]
         assert (10_000, 50_000_000_000) == (found.total.num_calls, found.total.duration_ns)
 
