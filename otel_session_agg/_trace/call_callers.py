@@ -33,15 +33,19 @@ class CallCallers:
         began first.
         """
         found: dict[Call, Caller] = {}
+        merged: list[Call] = []
+        known = self._found
         for call in calls:
             if call.lost_to is None:
-                above = self._found.get(call.parent_id) or self.at(call.parent_id)
-                reading = call.reading
+                above, reading = known.get(call.parent_id), call.reading
+                if above is None:
+                    above = self.at(call.parent_id)
                 if reading.agent_name is None and reading.tool_name is None:  # as most
                     found[call] = above
                 else:
                     found[call] = below(caller_of(reading), above)
-        merged = [call for call in calls if call.lost_to is not None and call.rule in MERGED]
+            elif call.rule in MERGED:
+                merged.append(call)
         if merged:
             counting = winners(merged)
             for call in sorted(merged, key=lambda call: (call.span_start_ns, call.span_id)):

@@ -12,8 +12,9 @@ from otel_session_agg._model.breakdown import NONE
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.span import Usage
 from otel_session_agg._trace.call import Call
-from otel_session_agg._trace.call_details import CallDetails, CallFigures, CallRow
+from otel_session_agg._trace.call_details import CallDetails
 from otel_session_agg._trace.caller import NO_CALLER, Caller
+from otel_session_agg._trace.run_times import RunTimes
 
 Price = Callable[[Call], "int | None"]
 """Return the cost of a call in picodollars, or ``None`` when it is unknown."""
@@ -66,61 +67,70 @@ class CallTotals:
                 groups[group] = [call]
             else:
                 known.append(call)
-        rows: list[CallRow] = []
+        details = self.details
+        ran_ns: list[int] = []
         for (model, caller), alike in groups.items():
-            figures = self._add_alike(alike, price, model)
-            rows.append((NONE if model is None else model, caller, alike, figures))
-        if callers is None or not rows:
-            return
-        if self.details is None:
-            self.details = CallDetails(rows)
-        else:
-            self.details.add(rows)
-
-    def _add_alike(self, calls: list[Call], price: Price, model: str | None) -> CallFigures:
-        """Add calls of one model; return what they come to."""
-        self.num_models += sum([call.model_events for call in calls])
-        if model is not None and any(
-            call.usage_counts or call.model_events or call.silent for call in calls
-        ):
-            self._name(model)
-        return (*self._add_tokens(calls), *self._add_costs(calls, price))
+            tokens = self._add_tokens(alike)
+            costs = self._add_costs(alike, price, model)
+            if callers is not None:
+                if details is None:
+                    details = self.details = CallDetails()
+                name = NONE if model is None else model
+                ran_ns += details.add(name, caller, alike, (*tokens, *costs))
+        if ran_ns and details is not None:
+            its = RunTimes(ran_ns)  # at once: calls of several rows may have run meanwhile
+            if details.times is None:
+                details.times = its
+            else:
+                details.times.merge(its)
 
     def _add_tokens(self, calls: list[Call]) -> tuple[int, int, int, int, int, int]:
         """Add the tokens of calls; return their sums, 0 where none are stated."""
-        counted = [
-            call.usage[:_NUM_TOKENS]
-            for call in calls
-            if call.usage_counts and call.usage is not None
-        ]
-        if not counted:
-            return _NO_TOKENS
-        prompts = completions = totals = reads = writes = reasonings = 0
+        counted = prompts = completions = totals = reads = writes = reasonings = 0
         states_prompt = states_completion = False
-        for prompt, completion, total, read, written, _, reasoning in counted:
+        for call in calls:
+            usage = call.usage
+            if usage is None or not call.usage_counts:
+                continue
+            counted += 1
+            prompt, completion, total, read, written, _, reasoning = usage[:_NUM_TOKENS]
             if prompt is not None:
                 prompts, states_prompt = prompts + prompt, True
             if completion is not None:
                 completions, states_completion = completions + completion, True
             totals += (prompt or 0) + (completion or 0) if total is None else total
-            reads += read or 0
-            writes += written or 0
-            reasonings += reasoning or 0
-        self.winners += len(counted)
+            if read or written or reasoning:
+                reads += read or 0
+                writes += written or 0
+                reasonings += reasoning or 0
+        if not counted:
+            return _NO_TOKENS
+        self.winners += counted
         if states_prompt:
             self.prompt_tokens = prompts + (self.prompt_tokens or 0)
         if states_completion:
             self.completion_tokens = completions + (self.completion_tokens or 0)
         self.total_tokens = totals + (self.total_tokens or 0)
-        self.cache_read_tokens += reads
-        self.cache_write_tokens += writes
-        self.reasoning_tokens += reasonings
+        if reads or writes or reasonings:
+            self.cache_read_tokens += reads
+            self.cache_write_tokens += writes
+            self.reasoning_tokens += reasonings
         return prompts, completions, totals, reads, writes, reasonings
 
-    def _add_costs(self, calls: list[Call], price: Price) -> tuple[int, int, int]:
-        """Add the costs of calls; return picodollars, and the numbers of priced and unpriced."""
-        cost_pusd = computed = recorded = unpriced = 0
+    def _add_costs(
+        self, calls: list[Call], price: Price, model: str | None
+    ) -> tuple[int, int, int]:
+        """Add calls of one model, and their costs.
+
+        Return picodollars, and the numbers of priced and unpriced.
+        """
+        num_models = cost_pusd = computed = recorded = unpriced = 0
+        is_called = False
         for call in calls:
+            events = call.model_events
+            num_models += events
+            if events or call.usage_counts or call.silent:
+                is_called = True
             if call.covered:
                 continue
             if call.recorded_pusd is not None:
@@ -135,8 +145,11 @@ class CallTotals:
                 else:
                     computed += 1
                     cost_pusd += cost
-            elif (call.model_events or call.silent) and not call.failed:
+            elif (events or call.silent) and not call.failed:
                 unpriced += 1  # it was answered, so it cost something, but it is not known how much
+        if is_called and model is not None:
+            self._name(model)
+        self.num_models += num_models
         self.computed += computed
         self.recorded += recorded
         self.unpriced += unpriced

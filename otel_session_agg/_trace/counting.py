@@ -32,8 +32,6 @@ from otel_session_agg._trace.tree import Above, Tree
 
 _NONE_OPEN: Mapping[int, int | None] = {}
 _is_changed = attrgetter("is_changed")
-_NO_CALLERS: Mapping[Call, Caller] = {}
-_NO_CALLS: Mapping[SessionKey, CallTotals] = {}
 
 
 def top_id(trace: Trace) -> int | None:
@@ -126,7 +124,7 @@ class Counting:
         if settled is not None and self.breakdown:
             self._name_ended(trace, settled)
         if calls is None:
-            return _NO_CALLS if settled is None else settled
+            return {} if settled is None else settled
         self.decide(trace)
         found = self._sum(trace, calls, calls.calls.values())
         return found if settled is None else _both(settled, found)
@@ -188,23 +186,20 @@ class Counting:
         ``reports``: all reports of these.  ``waited_for``: open spans; what they may have made is
         kept until their names are known.
         """
-        sessions = self._sessions_of(trace, calls, reports)
+        by_session = self._by_session(trace, calls, reports)
         callers = None
         if self.breakdown:
             top = root_caller(trace, is_waited_for=False)
             callers = self._callers_of(calls, reports, waited_for, (trace.root_id, top))
-        return self._sum_of(sessions, callers) or {NO_SESSION: CallTotals()}
+        return self._sum_of(by_session, callers) or {NO_SESSION: CallTotals()}
 
     def _sum_of(
-        self, sessions: Mapping[Call, SessionKey], callers: Mapping[Call, Caller] | None
+        self, by_session: Mapping[SessionKey, list[Call]], callers: Mapping[Call, Caller] | None
     ) -> dict[SessionKey, CallTotals]:
         """Return the totals of calls that count, by session; ``callers``: to break them down."""
-        by_session: dict[SessionKey, list[Call]] = {}
-        for call, session in sessions.items():
-            by_session.setdefault(session, []).append(call)
         found = {session: CallTotals() for session in by_session}
-        for session, calls in by_session.items():
-            found[session].add_all(calls, self.price, callers)
+        for session, totals in found.items():
+            totals.add_all(by_session[session], self.price, callers)
         return found
 
     @staticmethod
@@ -217,7 +212,7 @@ class Counting:
         """Return the agents and tools that made calls, where there may be any."""
         if calls.has_callers or top[1] != NO_CALLER or not calls.awaited.isdisjoint(waited_for):
             return CallCallers(calls.calls, calls.places, waited_for, top).of(reports)
-        return _NO_CALLERS
+        return {}
 
     def _name_ended(self, trace: Trace, added_up: Mapping[SessionKey, CallTotals]) -> None:
         """Give calls that are added up to agents and tools whose names have become known."""
@@ -243,13 +238,17 @@ class Counting:
     def _sessions(self, trace: Trace, calls: TraceCalls) -> CallSessions:
         return CallSessions(calls.calls, calls.places, trace.opened or _NONE_OPEN, top_id(trace))
 
-    def _sessions_of(
+    def _by_session(
         self, trace: Trace, calls: TraceCalls, reports: Collection[Call]
-    ) -> Mapping[Call, SessionKey]:
-        """Return the sessions that are stated for those of some calls that count."""
+    ) -> Mapping[SessionKey, list[Call]]:
+        """Return those of some calls that count, by the sessions that are stated for them."""
         if trace.attribution.session is None:
-            return {call: NO_SESSION for call in reports if call.lost_to is None}
-        return self._sessions(trace, calls).of(reports)
+            counting = [call for call in reports if call.lost_to is None]
+            return {NO_SESSION: counting} if counting else {}
+        found: dict[SessionKey, list[Call]] = {}
+        for call, session in self._sessions(trace, calls).of(reports).items():
+            found.setdefault(session, []).append(call)
+        return found
 
     def session_of(self, trace: Trace, call: Call) -> str | None:
         """Return the session that is stated for a call, if any."""
@@ -293,8 +292,9 @@ class Counting:
                 self._name_ended(trace, attribution.settled_calls)
             top = (trace.root_id, root_caller(trace, is_waited_for=True))
             callers = self._callers_of(calls, gone, trace.opened or _NONE_OPEN, top)
-        sessions = self._sessions_of(trace, calls, gone)
-        attribution.settle(self._sum_of(sessions, callers))
+        by_session = self._by_session(trace, calls, gone)
+        attribution.settle(self._sum_of(by_session, callers))
         if attribution.session is not None:
-            for call, session in sessions.items():
-                call.session, call.session_is_weak = session
+            for session, its in by_session.items():
+                for call in its:
+                    call.session, call.session_is_weak = session

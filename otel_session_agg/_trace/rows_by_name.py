@@ -34,11 +34,13 @@ def add_row(rows: Rows, name: str, figures: Figures) -> None:
         rows.update(found)
 
 
-def add_open(rows: OpenRows, span_id: int, figures: Figures) -> None:
-    """Add figures to those of an open span."""
+def add_open(rows: OpenRows, span_id: int, figures: Figures) -> bool:
+    """Add figures to those of an open span; return whether there was room."""
     known = rows.get(span_id)
-    if known is not None or len(rows) < MAX_OPEN:
-        rows[span_id] = figures if known is None else summed(known, figures)
+    if known is None and len(rows) >= MAX_OPEN:
+        return False
+    rows[span_id] = figures if known is None else summed(known, figures)
+    return True
 
 
 def merge_rows(rows: Rows, others: Rows) -> None:
