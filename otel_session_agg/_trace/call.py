@@ -7,6 +7,7 @@ when more spans have ended.  What is known from other traces is put in again aft
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from otel_session_agg._model.span import CALLS, Kind, Reading, SpanData, Usage
@@ -37,10 +38,10 @@ def reports_call(reading: Reading) -> bool:
 
 
 _STATED = (
-    "covered", "end_ns", "failed", "first_token_ns", "model_events", "provider", "recorded_pusd",
-    "request_models", "response_id", "response_models", "scopes", "server_address", "service_tier",
-    "silent", "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage",
-    "usage_counts",
+    "answered", "covered", "end_ns", "failed", "first_token_ns", "model_events", "provider",
+    "recorded_pusd", "request_models", "response_id", "response_models", "scopes", "server_address",
+    "service_tier", "silent", "start_ns", "strong", "terms", "unsure_output", "unsure_usage",
+    "usage", "usage_counts",
 )  # fmt: skip
 """Fields that are merged when two reports are of one call."""
 
@@ -62,17 +63,26 @@ def alone(name: str) -> tuple[str, ...]:
     return found
 
 
+_GIVEN_UP = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:GeneratorExit|CancelledError|KeyboardInterrupt)\b")
+"""What Python raises where the application stops reading an answer."""
+
+
+def _is_cut_short(reading: Reading, error: str) -> bool:
+    """Return whether a call failed when its answer had begun, or as nobody wanted the rest."""
+    return reading.first_token_ns is not None or _GIVEN_UP.match(error) is not None
+
+
 class Call:
     """What a span reports of a call, and what was decided about it."""
 
     __slots__ = (
-        "cost_pusd", "covered", "end_ns", "failed", "figures_at", "first_token_ns", "gave",
-        "is_changed", "is_leaf", "is_priced", "is_server_side", "kind", "lost_to", "misplaced",
-        "model_events", "parent_id", "provider", "reading", "recorded_pusd", "request_models",
-        "response_id", "response_models", "rule", "scope", "scopes", "server_address",
-        "service_tier", "session", "session_is_weak", "settled", "silent", "span_end_ns", "span_id",
-        "span_start_ns", "start_ns", "strong", "terms", "unsure_output", "unsure_usage", "usage",
-        "usage_counts",
+        "answered", "cost_pusd", "covered", "end_ns", "failed", "figures_at", "first_token_ns",
+        "gave", "is_changed", "is_leaf", "is_priced", "is_server_side", "kind", "lost_to",
+        "misplaced", "model_events", "parent_id", "provider", "reading", "recorded_pusd",
+        "request_models", "response_id", "response_models", "rule", "scope", "scopes",
+        "server_address", "service_tier", "session", "session_is_weak", "settled", "silent",
+        "span_end_ns", "span_id", "span_start_ns", "start_ns", "strong", "terms", "unsure_output",
+        "unsure_usage", "usage", "usage_counts",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, reading: Reading) -> None:
@@ -111,6 +121,8 @@ class Call:
         self.covered = False
         """Whether its cost is included in another call's."""
         self.failed = reading.error is not None
+        self.answered = reading.error is None or _is_cut_short(reading, reading.error)
+        """Whether it was answered, at least in part, so that it is billed."""
         self.start_ns, self.end_ns = self.span_start_ns, self.span_end_ns
         self.first_token_ns = (
             None if reading.first_token_ns is None else self.span_start_ns + reading.first_token_ns
@@ -179,7 +191,7 @@ class Call:
         return (
             (self.model_events > 0 or self.silent)
             and not self.usage_counts
-            and not self.failed
+            and self.answered
             and not self.settled
         )
 

@@ -145,8 +145,8 @@ class CallTotals:
                 else:
                     computed += 1
                     cost_pusd += cost
-            elif (events or call.silent) and not call.failed:
-                unpriced += 1  # it was answered, so it cost something, but it is not known how much
+            elif (events or call.silent) and call.answered:
+                unpriced += 1  # it cost something, but it is not known how much
         if is_called and model is not None:
             self._name(model)
         self.num_models += num_models

@@ -41,6 +41,7 @@ def absorb(call: Call, other: Call, rule: Rule, *, is_sum: bool = False) -> None
         call.scopes = _joined(call.scopes, other.scopes)
         call.model_events = call.model_events or other.model_events
     call.failed = call.failed and other.failed
+    call.answered = call.answered or other.answered
     call.silent = (
         (call.silent or other.silent) and not call.usage_counts and call.recorded_pusd is None
     )

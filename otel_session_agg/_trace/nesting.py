@@ -111,7 +111,7 @@ def _outer_loses(call: Call, below: list[Call], counted: list[Call], *, is_settl
     if call.kind in _CONTAINERS and call.recorded_pusd is not None and not is_settled:
         _spread_cost(call, below, counted)
     if is_one and call.kind in CALLS:
-        call.failed = True  # it says nothing of the inner one
+        call.failed, call.answered = True, False  # it says nothing of the inner one
         absorb(first, call, Rule.LAYER)
     elif is_one and call.usage_counts and agree(first.usage, call.usage):
         absorb(first, call, Rule.LAYER, is_sum=True)

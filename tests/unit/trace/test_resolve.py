@@ -181,6 +181,20 @@ class TestEvents:
         rows = [report(2, 1, times=TIMES[0], error="529"), report(3, 2, times=TIMES[1], error="529")]
         assert Sums(1, 0, 0, 0, 0) == sums(*rows)
 
+    @pytest.mark.parametrize(
+        "cut",
+        [{"error": text} for text in ("GeneratorExit()", "asyncio.exceptions.CancelledError: stopped", "KeyboardInterrupt")]
+        + [{"error": "the connection was lost", "first_token_ns": 3}],
+    )
+    def test_cut_short(self, cut: Any) -> None:
+        """A call that was answered in part, or that nobody waited for any more, is billed at a cost that is not known."""
+        assert Sums(1, 0, 0, 1, 0) == sums(report(2, 1, **cut))
+        assert Sums(1, 0, 0, 1, 0) == sums(report(2, 1, times=TIMES[0], **cut), report(3, 2, times=TIMES[1], **cut))
+        assert Sums(1, 110, 110, 0, 1) == sums(report(2, 1, used(100, 10), **cut))
+        tried_again = [report(2, 1, used(100, 10), times=TIMES[0]), report(3, 2, times=(10, 20), **cut)]
+        assert Sums(1, 110, 110, 0, 1) == sums(*tried_again)
+        assert Sums(1, 0, 0, 0, 0) == sums(report(2, 1, error="no GeneratorExit()"))
+
     def test_silent_layer(self) -> None:
         """A layer without figures inside one with figures is the same call."""
         rows = [report(2, 1, used(100, 10), times=TIMES[0], request_model="m"), report(3, 2, times=TIMES[1])]
