@@ -45,6 +45,7 @@ _CALLS: tuple[tuple[float, float, str, Mapping[str, Any]], ...] = (
 
 _DRIVE = """
 import json, sys
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 asked = json.load(sys.stdin)
@@ -59,6 +60,8 @@ with sync_playwright() as playwright:
     page.wait_for_timeout(3_000)  # what moves has come to rest
     page.screenshot(path=asked["path"], clip=asked["clip"])
     browser.close()
+# a third of the size
+Image.open(asked["path"]).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(asked["path"], optimize=True)
 """
 _CLIP = {"x": 301, "y": 96, "width": 899, "height": 1160}
 """The panel with the trace, pixels."""
@@ -110,7 +113,7 @@ def draw(server: Phoenix, chromium: str, path: Path) -> None:
         "path": str(path),
         "clip": _CLIP,
     }
-    python = environment("picture", ["playwright>=1.50"])
+    python = environment("picture", ["playwright>=1.50", "pillow>=11"])
     subprocess.run([str(python), "-c", _DRIVE], input=json.dumps(asked), env=variables(), text=True, timeout=600, check=True)  # noqa: S603
 
 
