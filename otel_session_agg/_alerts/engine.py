@@ -189,9 +189,10 @@ class AlertEngine:
         with self._state.changing() as connection:
             rules, said = self._book.read(connection)
             for one in observed:
-                if one.rule.name not in rules:  # it was deleted, or has another name, since
+                its = said.get(one.rule.name, UNSET)
+                if one.rule.name not in rules or its.is_paused:  # deleted, renamed, paused since
                     continue
-                is_muted = said.get(one.rule.name, UNSET).mutes(now)
+                is_muted = its.mutes(now)
                 number += episodes.note(connection, one.rule, one.findings, now, is_muted=is_muted)
                 over = one.over(connection)
                 number += episodes.clear(connection, one.rule, sorted(over), now)

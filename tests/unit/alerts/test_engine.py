@@ -164,6 +164,23 @@ class TestSaid:
             engine.resume("dear")
             wait_until(lambda: _fired(engine) == {("dear", "a")})
 
+    def test_paused_meanwhile(self) -> None:
+        """A rule that is paused while it is checked does not fire."""
+        engines: list[AlertEngine] = []
+
+        def reading() -> Any:
+            engines[0].pause("dear")
+            return history.reading()
+
+        with SharedHistory() as history:
+            history.add_sessions([stored("a", cost=1)])
+            engines.append(AlertEngine(_DEAR, reading, clock=lambda: NOW))
+            try:
+                assert engines[0].check()
+                assert (set(), {"dear": "paused"}) == (_fired(engines[0]), _states(engines[0]))
+            finally:
+                engines[0].close(20)
+
     def test_muted(self) -> None:
         """A muted rule is checked and nobody is notified, until its time is over."""
         now = [NOW]
