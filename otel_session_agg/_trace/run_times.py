@@ -107,9 +107,9 @@ class RunTimes:
     def _shrink(self) -> None:
         """Keep the latest things as they are, and settle those before."""
         time, kept = _added(self._before, self._bounds), array("q")
-        latest = _intervals_of(time.steps)
-        if len(latest) <= MAX_INTERVALS:
-            kept.extend(latest)
+        steps = time.steps
+        if _ONE * sum(change for _, change in steps if change > 0) <= MAX_INTERVALS:
+            kept.extend(_intervals_of(steps))
             time = replace(time, times_ns=(), changes=())
         self._before = self._known = time
         self._bounds, self._num_known = kept, 0

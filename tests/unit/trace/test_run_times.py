@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from collections.abc import Iterable
 from random import Random
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from otel_session_agg._model.coverage import NO_TIME, Coverage
 from otel_session_agg._trace.run_times import MAX_INTERVALS, RunTimes
 from otel_session_agg._untrusted.values import MAX_WHOLE
+from tests.support.builds import not_compiled
 from tests.support.details import INTERVALS, swept
 
 
@@ -109,3 +113,25 @@ class TestRunTimes:
         finally:
             tracemalloc.stop()
         assert 40 >= len(found.coverage.steps)
+
+    @not_compiled
+    @pytest.mark.parametrize("step", [0, 10])
+    def test_steps(self, step: int) -> None:
+        """Each thing costs as much among many as among few, also when all run at one time, as by a clock that stands still."""
+        lines = 0
+
+        def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+            nonlocal lines
+            lines += event == "line"
+            return trace
+
+        costs, before = [], sys.gettrace()
+        for number in (2_000, 20_000):
+            lines = 0
+            sys.settrace(trace)
+            try:
+                times_of((1 + step * at, 5 + step * at) for at in range(number))
+            finally:
+                sys.settrace(before)
+            costs.append(lines / number)
+        assert costs[1] <= 1.2 * costs[0]
