@@ -6,6 +6,8 @@ added up when somebody asks, or when there are many.
 
 from __future__ import annotations
 
+from typing import Any
+
 from otel_session_agg._model.breakdown import (
     MAX_NAME_CHARS,
     NONE,
@@ -22,6 +24,9 @@ from otel_session_agg._untrusted.values import MAX_WHOLE
 MAX_KEPT = 16
 """Calls that are kept as they are, 90 bytes each, below each open span."""
 
+_EACH = 3
+"""Entries of each: its name, its start and its end."""
+
 _NO_FIGURES = (0,) * 9
 """Tokens and costs: those of the calls that a tool made are added from these."""
 
@@ -35,23 +40,20 @@ A list grows in place: a row for each call that ends would be thrown away with t
 class ToolDetails:
     """What the tools did that ended."""
 
-    __slots__ = ("_bounds_ns", "_names", "_sums")
+    __slots__ = ("_kept", "_sums")
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        """Of calls that are not added up."""
-        self._bounds_ns: list[int] = []
-        """The start and the end of each of these."""
+        self._kept: list[Any] = []
+        """Name, start and end of each call that is not added up, in turn."""
         self._sums: ToolSums | None = None
         """What the other calls came to."""
 
     def add(self, span: SpanData, reading: Reading) -> None:
         """Add a call of a tool."""
-        start_ns, end_ns, names = span.start_ns, span.end_ns, self._names
+        start_ns, end_ns, kept = span.start_ns, span.end_ns, self._kept
         if reading.error is None and 0 <= start_ns < end_ns <= MAX_WHOLE:
-            names.append(reading.tool_name or NONE)
-            self._bounds_ns += (start_ns, end_ns)
-            if len(names) > MAX_KEPT:
+            kept += (reading.tool_name or NONE, start_ns, end_ns)
+            if len(kept) > MAX_KEPT * _EACH:
                 self.sums()
         else:
             self.sums().add_one(span, reading)
@@ -61,9 +63,11 @@ class ToolDetails:
         sums = self._sums
         if sums is None:
             sums = self._sums = ToolSums()
-        if self._names:
-            sums.add(self._names, self._bounds_ns)
-            self._names, self._bounds_ns = [], []
+        if self._kept:
+            bounds_ns, self._kept = self._kept, []
+            names = bounds_ns[::_EACH]
+            del bounds_ns[::_EACH]
+            sums.add(names, bounds_ns)
         return sums
 
     def copied(self) -> ToolDetails:
@@ -76,9 +80,8 @@ class ToolDetails:
         """Add the calls of another."""
         if other._sums is not None:
             self.sums().merge(other._sums)
-        self._names += other._names
-        self._bounds_ns += other._bounds_ns
-        if len(self._names) > MAX_KEPT:
+        self._kept += other._kept
+        if len(self._kept) > MAX_KEPT * _EACH:
             self.sums()
 
 
