@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from otel_session_agg._model.span import CALLS, Kind, Reading, SpanData, Usage
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 from otel_session_agg._trace.rules import Rule
+from otel_session_agg._trace.session_key import SessionKey
 
 # globals are read twenty times faster than an enum's members
 _MODEL, _GUARDRAIL = Kind.MODEL, Kind.GUARDRAIL
@@ -72,17 +74,19 @@ def _is_cut_short(reading: Reading, error: str) -> bool:
     return reading.first_token_ns is not None or _GIVEN_UP.match(error) is not None
 
 
+UNASKED: Final = -1
+
+
 class Call:
     """What a span reports of a call, and what was decided about it."""
 
     __slots__ = (
         "answered", "cost_pusd", "covered", "end_ns", "failed", "figures_at", "first_token_ns",
-        "gave", "is_changed", "is_leaf", "is_priced", "is_server_side", "kind", "lost_to",
-        "misplaced", "model_events", "parent_id", "provider", "reading", "recorded_pusd",
-        "request_models", "response_id", "response_models", "rule", "scope", "scopes",
-        "server_address", "service_tier", "session", "session_is_weak", "settled", "silent",
-        "span_end_ns", "span_id", "span_start_ns", "start_ns", "strong", "terms", "unsure_output",
-        "unsure_usage", "usage", "usage_counts",
+        "gave", "is_changed", "is_server_side", "kind", "lost_to", "model_events", "parent_id",
+        "provider", "reading", "recorded_pusd", "request_models", "response_id", "response_models",
+        "rule", "scope", "scopes", "server_address", "service_tier", "settled", "settled_session",
+        "silent", "span_end_ns", "span_id", "span_start_ns", "start_ns", "strong",
+        "terms", "unsure_output", "unsure_usage", "usage", "usage_counts",
     )  # fmt: skip
 
     def __init__(self, span: SpanData, reading: Reading) -> None:
@@ -96,9 +100,6 @@ class Call:
         self.kind = reading.kind
         self.is_server_side = reading.kind is _MODEL and span.span_kind == "SERVER"
         """Whether it is a model server's own span, which loses against the client's."""
-        self.misplaced = reading.misplaced
-        self.is_leaf = True
-        """Whether no call was known below its span when that ended."""
         self.settled = False
         """Whether it is no call, but stands for calls that are in the totals for good."""
         self.reset()
@@ -136,11 +137,10 @@ class Call:
         self.service_tier, self.server_address = reading.service_tier, reading.server_address
         self.terms = reading.terms
         self.unsure_output, self.unsure_usage = reading.unsure_output, reading.unsure_usage
-        self.session, self.session_is_weak = reading.session_id, reading.session_is_weak
-        """The session that it states itself, or had from its ancestors: no part of the pass."""
-        self.cost_pusd: int | None = None
-        """Its cost, once it ``is_priced``; ``None``: unknown."""
-        self.is_priced = False
+        self.settled_session: SessionKey | None = None
+        """The session that it had from its ancestors when it was added up for good."""
+        self.cost_pusd: int | None = UNASKED
+        """Its cost by its tokens; ``None``: unknown, ``UNASKED``: nobody has asked for it."""
         self.lost_to: Call | None = None
         """The call that it is a part of; ``None``: it counts."""
         self.figures_at: Call | None = None

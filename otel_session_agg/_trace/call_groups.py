@@ -65,23 +65,33 @@ class CallGroups:
         """Return the group of a call."""
         return self._of[call]
 
-    def add(self, calls: Collection[Call], tree: Tree, *, new: Container[Call]) -> None:
-        """Put calls in, and unite the groups that they connect; those that are not new rest."""
-        known = [] if all(call.is_leaf for call in calls) else list(self._of)
+    def add(
+        self,
+        calls: Collection[Call],
+        tree: Tree,
+        outer_ids: Container[int],
+        *,
+        new: Container[Call],
+    ) -> None:
+        """Put calls in, and unite the groups that they connect; those that are not new rest.
+
+        ``outer_ids``: spans of calls below which a call was known when they ended.
+        """
+        outer = {call for call in calls if call.span_id in outer_ids}
+        known = list(self._of) if outer else []
         for call in calls:
             self._of[call] = Group(call, rests=call not in new)
         for call in calls:
-            self._connect(call, tree, known)
+            self._connect(call, tree, known if call in outer else ())
 
     def _connect(self, call: Call, tree: Tree, known: Iterable[Call]) -> None:
         """Unite the groups that a call connects; ``known``: calls that may be below it."""
         group, above = self._of[call], tree.above(call.parent_id)[0]
         if above is not None:
             group = self._unite(group, self._of[above])
-        if not call.is_leaf:
-            for other in known:
-                if tree.above(other.parent_id)[0] is call:
-                    group = self._unite(group, self._of[other])
+        for other in known:
+            if tree.above(other.parent_id)[0] is call:
+                group = self._unite(group, self._of[other])
         if call.response_id is not None:
             other = self._by_response.setdefault(call.response_id, call)
             group = self._unite(group, self._of[other])

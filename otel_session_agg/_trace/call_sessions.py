@@ -10,6 +10,11 @@ from otel_session_agg._trace.session_key import NO_SESSION, SessionKey, within
 from otel_session_agg._trace.tree import Place
 
 
+def own_session(call: Call) -> SessionKey:
+    """Return the session that a call's span states, or that it was added up in."""
+    return call.settled_session or (call.reading.session_id, call.reading.session_is_weak)
+
+
 class CallSessions:
     """The sessions of the calls of a trace that were decided about."""
 
@@ -48,12 +53,12 @@ class CallSessions:
 
     def _of(self, call: Call) -> SessionKey:
         """Return the session of a call's span; a strong one that it states is the nearest."""
-        if call.session is not None and not call.session_is_weak:
-            return call.session, False
+        own = own_session(call)
+        if own[0] is not None and not own[1]:
+            return own
         above = self._found.get(call.parent_id)
         if above is None or call.span_id in self._found:
             return self._at(call.span_id)
-        own = (call.session, call.session_is_weak)
         return own if above[0] is None else within(own, above)
 
     def _at(self, span_id: int) -> SessionKey:
@@ -69,7 +74,7 @@ class CallSessions:
             self._found[at] = NO_SESSION  # a ring of parents ends here
             call, place = self._calls.get(at), self._places.get(at)
             if call is not None:
-                path.append((at, (call.session, call.session_is_weak)))
+                path.append((at, own_session(call)))
                 at = call.parent_id
             elif place is not None:
                 path.append((at, place.session))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from otel_session_agg._model.breakdown import NONE
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.span import Usage
-from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.call import UNASKED, Call
 from otel_session_agg._trace.call_details import CallDetails
 from otel_session_agg._trace.caller import NO_CALLER, Caller
 from otel_session_agg._trace.run_times import RunTimes
@@ -137,9 +137,9 @@ class CallTotals:
                 recorded += 1
                 cost_pusd += call.recorded_pusd
             elif call.usage_counts:
-                if not call.is_priced:
-                    call.cost_pusd, call.is_priced = price(call), True
                 cost = call.cost_pusd
+                if cost == UNASKED:
+                    cost = call.cost_pusd = price(call)
                 if cost is None:
                     unpriced += 1
                 else:

@@ -18,7 +18,7 @@ from operator import attrgetter
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_callers import CallCallers
 from otel_session_agg._trace.call_groups import CallGroups, LiveTotals
-from otel_session_agg._trace.call_sessions import CallSessions
+from otel_session_agg._trace.call_sessions import CallSessions, own_session
 from otel_session_agg._trace.call_totals import CallTotals, Price
 from otel_session_agg._trace.caller import NO_CALLER, Caller
 from otel_session_agg._trace.duplicates import are_all_different
@@ -101,7 +101,7 @@ class Counting:
             and calls.elsewhere is None
             and not any(map(_is_changed, reports))
         ):  # as in most traces: each counts with what its span states
-            calls.new, calls.moved = [], False
+            calls.new, calls.moved = None, False
         else:
             self._pass(trace, calls)
 
@@ -111,7 +111,7 @@ class Counting:
         outer = resolve(calls.calls.values(), tree, calls.marks or ())
         if calls.elsewhere is not None:
             calls.know_again()
-        calls.new, calls.moved = [], False
+        calls.new, calls.moved = None, False
         return tree, outer
 
     # -- totals -----------------------------------------------------------------------------
@@ -156,13 +156,13 @@ class Counting:
     def _decide_again(self, trace: Trace, calls: TraceCalls, live: LiveTotals) -> None:
         """Decide about the groups that new calls belong to."""
         tree = Tree(calls.calls, calls.places, trace.opened, top_id(trace))
-        new, calls.new = dict.fromkeys(calls.new), []
+        new, calls.new = dict.fromkeys(calls.new or ()), None
         groups = live.groups
         if groups is None:
             groups = live.groups = CallGroups()
-            groups.add(calls.calls.values(), tree, new=new)
+            groups.add(calls.calls.values(), tree, calls.outer_ids or (), new=new)
         else:
-            groups.add(new, tree, new=new)
+            groups.add(new, tree, calls.outer_ids or (), new=new)
         touched = dict.fromkeys([groups.of(call) for call in new])
         resolve([call for group in touched for call in group.calls], tree, calls.marks or ())
         if calls.elsewhere is not None:
@@ -253,7 +253,7 @@ class Counting:
     def session_of(self, trace: Trace, call: Call) -> str | None:
         """Return the session that is stated for a call, if any."""
         if call.settled or trace.attribution.session is None or trace.calls is None:
-            return call.session
+            return own_session(call)[0]
         sessions = self._sessions(trace, trace.calls)
         return sessions.of(trace.calls.calls.values()).get(call, NO_SESSION)[0]
 
@@ -297,4 +297,4 @@ class Counting:
         if attribution.session is not None:
             for session, its in by_session.items():
                 for call in its:
-                    call.session, call.session_is_weak = session
+                    call.settled_session = session

@@ -95,7 +95,7 @@ class RecentCalls:
 
     def note(self, trace: Trace, calls: TraceCalls) -> None:
         """Note the calls that a trace has reported since the last time."""
-        fresh, calls.fresh = calls.fresh, []
+        fresh, calls.fresh = calls.fresh or (), None
         known, number = self.traces.get(id(trace)), len(calls.calls)
         self.number += number if known is None else number - known[1]
         self.traces[id(trace)] = (trace, number)

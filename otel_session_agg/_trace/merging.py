@@ -11,7 +11,7 @@ Where both state tokens that contradict:
 from __future__ import annotations
 
 from otel_session_agg._model.span import Terms, Usage
-from otel_session_agg._trace.call import Call, has_usage
+from otel_session_agg._trace.call import UNASKED, Call, has_usage
 from otel_session_agg._trace.rules import Rule
 from otel_session_agg._trace.token_counts import (
     FIRST_FIGURE,
@@ -49,7 +49,7 @@ def absorb(call: Call, other: Call, rule: Rule, *, is_sum: bool = False) -> None
         call.first_token_ns = other.first_token_ns
     call.start_ns = min(call.start_ns, other.start_ns)
     call.end_ns = max(call.end_ns, other.end_ns)
-    call.is_changed, call.is_priced = True, False
+    call.is_changed, call.cost_pusd = True, UNASKED
     other.gave += tuple(gave)
     other.lose(call, rule)
 

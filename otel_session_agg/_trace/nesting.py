@@ -31,7 +31,7 @@ def nest(call: Call, nested: Below) -> Call:
     for other in below:
         other.is_changed = True
     is_settled = any(other.settled for other in below)
-    if call.misplaced:
+    if call.reading.misplaced:
         return _move_misplaced(call, below)
     counted = [other for other in below if other.usage_counts]
     if counted and not (

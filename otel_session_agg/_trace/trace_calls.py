@@ -21,6 +21,7 @@ from otel_session_agg._collections.recent import Recent
 from otel_session_agg._model.span import Kind
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_groups import LiveTotals
+from otel_session_agg._trace.call_sessions import own_session
 from otel_session_agg._trace.caller import NO_CALLER, caller_of
 from otel_session_agg._trace.ended_spans import MAX_CLIMB, EndedSpans
 from otel_session_agg._trace.merging import absorb
@@ -73,7 +74,7 @@ class TraceCalls:
 
     __slots__ = (
         "_calls_full", "_places_full", "awaited", "calls", "elsewhere", "fresh", "has_callers",
-        "live", "marks", "may_nest", "moved", "new", "places", "repeated",
+        "live", "marks", "may_nest", "moved", "new", "outer_ids", "places", "repeated",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -87,12 +88,14 @@ class TraceCalls:
         """What is left of settled calls."""
         self.has_callers = False
         """Whether an agent or a tool with a name was at or above a call."""
-        self.fresh: list[Call] = []
+        self.fresh: list[Call] | None = None
         """Calls that are not in the index over all traces yet."""
-        self.new: list[Call] = []
-        """Calls that were not decided about yet."""
+        self.new: list[Call] | None = None
+        """Calls that were not decided about yet, where others were, and nothing has moved."""
         self.moved = False
         """Whether what is above calls may be other than when they were decided about."""
+        self.outer_ids: set[int] | None = None
+        """Spans of calls below which a call was known when they ended."""
         self.may_nest = False
         """Whether a call may be above another: as long as it is false, none is."""
         self.live: LiveTotals | None = None
@@ -124,12 +127,24 @@ class TraceCalls:
         """Keep the report of a span that ended."""
         span_id, parent_id = call.span_id, call.parent_id
         self.calls[span_id] = call
-        self.fresh.append(call)
-        self.new.append(call)
+        if self.fresh is None:
+            self.fresh = [call]
+        else:
+            self.fresh.append(call)
+        if self.live is None:
+            self.moved = True
+        elif self.new is None:
+            self.new = [call]
+        else:
+            self.new.append(call)
         if call.reading.agent_name is not None or call.reading.tool_name is not None:
             self.has_callers = True
         if span_id in self.awaited:
-            call.is_leaf, self.may_nest = False, True
+            self.may_nest = True
+            if self.outer_ids is None:
+                self.outer_ids = {span_id}
+            else:
+                self.outer_ids.add(span_id)
             self.awaited.discard(span_id)
         if parent_id not in self.awaited:
             self._await(parent_id, around)
@@ -196,7 +211,7 @@ class TraceCalls:
         call = self.calls.get(span_id)
         if call is None:
             return self.places.get(span_id)
-        session = (call.session, call.session_is_weak)
+        session = own_session(call)
         return Place(call.parent_id, call.kind is _TOOL, session, caller_of(call.reading))
 
     def repeats(self, call: Call) -> bool:
@@ -254,6 +269,8 @@ class TraceCalls:
                 self.repeated.put(call.response_id, call.winner())
         if self.elsewhere is not None:
             self.elsewhere = [row for row in self.elsewhere if row[0] in self.calls]
+        if self.outer_ids is not None:
+            self.outer_ids &= self.calls.keys()
         self.marks = marks or None
         places, self.places, self.awaited = self.places, {}, set()
         parents = [call.parent_id for call in self.calls.values()]
