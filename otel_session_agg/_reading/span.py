@@ -80,7 +80,6 @@ _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
 _NO_NAMES: list[str | None] = [None] * len(NAMES)
 _NO_EFFECTS: Effects = frozenset()
 _NOTHING_IGNORED: tuple[str, ...] = ()
-_UNSURE = (Effect.UNSURE_OUTPUT, Effect.UNSURE_USAGE)
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
@@ -160,7 +159,8 @@ def _read(
     ends_early = unsure_output = unsure_usage = misplaced = False
     if effects:
         ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
-        unsure_output, unsure_usage = (e in effects for e in _UNSURE)
+        unsure_output = Effect.UNSURE_OUTPUT in effects
+        unsure_usage = Effect.UNSURE_USAGE in effects
     return _new(
         Reading,
         (
