@@ -28,6 +28,10 @@ _TAKE_SECONDS = 0.05
 _COLLECT_SPANS = 5_000
 """Spans after which what counting them has left behind is let go of: 50 MB."""
 
+_COLLECT_ALL = 100
+"""How often that is so until all objects are looked at: those that are kept are many, and mostly
+there is nothing to let go of among them."""
+
 _ENOUGH_SPANS = 5_000
 """Spans that are counted at once while rows are being written: fewer wait for that."""
 
@@ -158,7 +162,8 @@ class _Loop:
         self._connection = connection
         self._work = LiveWork(options)
         self._num_unwritten = 0
-        self._is_last = self._is_hurried = self._is_frozen = False
+        self._num_collected = 0
+        self._is_last = self._is_hurried = False
 
     def run(self) -> None:
         """Do it until all is counted."""
@@ -223,7 +228,14 @@ class _Loop:
         self._num_unwritten += 1
         if self._work.num_counted >= _COLLECT_SPANS:
             self._work.num_counted = 0
+            self._collect()
+
+    def _collect(self) -> None:
+        """Let go of what counting has left behind."""
+        if self._num_collected % _COLLECT_ALL:
+            gc.collect(1)  # of what was made since the last time
+        else:
             gc.collect()
-            if not self._is_frozen:  # modules and prices need not be looked at again
-                self._is_frozen = True
-                gc.freeze()
+        if not self._num_collected:  # modules and prices need not be looked at again
+            gc.freeze()
+        self._num_collected += 1
