@@ -38,6 +38,11 @@ __all__ = [
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _MAX_SHOWN = 300
 
+_CHECKPOINT_AT = "64MB"
+"""What is written beside a file before it gets into it.  Of a table that grows the last rows are
+compressed anew each time: with DuckDB's 16 MB, most of them several times.  After a program was
+killed, so much is read when the file is opened: a second's work."""
+
 
 class HistoryError(SessionAggError):
     """A file of sessions cannot be used, or a question to it not be answered; the text says why."""
@@ -82,6 +87,7 @@ def connect(
         "threads": bounds.threads,
         "temp_directory": str(bounds.spill),
         "max_temp_directory_size": bounds.max_spill,
+        "checkpoint_threshold": _CHECKPOINT_AT,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "python_enable_replacements": False,
