@@ -7,13 +7,15 @@ ten times as fast as row by row.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from enum import Enum
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from otel_session_agg._untrusted.values import encodable
+
+T = TypeVar("T")
 
 _MAX_INT = 2**63 - 1
 _NO_INT, _NO_FLAG = -(2**63), -1
@@ -34,17 +36,17 @@ def literal(text: str) -> str:
 # -- types -----------------------------------------------------------------------------------------
 
 
-def _texts(values: list[Any]) -> list[Any]:
+def _texts(values: Sequence[Any]) -> Sequence[Any]:
     if "".join(filter(None, values)).isascii():
         return values
     return [value if value is None else encodable(value) for value in values]
 
 
-def _lists_of_texts(values: list[Any]) -> list[Any]:
+def _lists_of_texts(values: Sequence[Any]) -> list[Any]:
     return [value if value is None else json.dumps(_texts(list(value))) for value in values]
 
 
-def _whole(values: list[Any]) -> list[int]:
+def _whole(values: Sequence[Any]) -> Sequence[int]:
     if None in values:
         values = [_NO_INT if value is None else value for value in values]
     if max(values, default=0) <= _MAX_INT and min(values, default=0) >= _NO_INT:
@@ -52,11 +54,11 @@ def _whole(values: list[Any]) -> list[int]:
     return [_NO_INT if abs(value) > _MAX_INT else value for value in values]
 
 
-def _flags(values: list[Any]) -> list[int]:
+def _flags(values: Sequence[Any]) -> list[int]:
     return [_NO_FLAG if value is None else int(value) for value in values]
 
 
-def _picodollars(values: list[Any]) -> list[str | None]:
+def _picodollars(values: Sequence[Any]) -> list[str | None]:
     return [None if value is None or abs(value) > _MAX_DECIMAL else str(value) for value in values]
 
 
@@ -67,7 +69,7 @@ class Form(NamedTuple):
     """The type of the column."""
     array: str
     """The type of the array of numpy in which they are handed over."""
-    packed: Callable[[list[Any]], list[Any]]
+    packed: Callable[[Sequence[Any]], Sequence[Any]]
     """Returns what is in the array; what the type cannot hold is unknown."""
     unpacked: str
     """The expression that makes the value of an element of the array."""
@@ -102,23 +104,14 @@ class Column(NamedTuple):
     meaning: str
     """With the unit, and what an unknown value means."""
     read: Callable[[Any], Any]
-    """Reads it from a value of the table; ``None``: it is not known."""
+    """Reads it from a value of the table, ``None``: it is not known; or from all of them at once,
+    where `Table.transposed` says so."""
     derived: str = ""
     """The SQL expression that it always is; it is not read then."""
-    shared: Callable[[Any], Any] | None = None
-    """Returns what it is read from, where many rows have that as one object: it is read once."""
 
-    def values(self, rows: Sequence[Any]) -> list[Any]:
+    def values(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return what is handed to DuckDB for these rows."""
-        return self.type.value.packed(self._read(rows))
-
-    def _read(self, rows: Sequence[Any]) -> list[Any]:
-        if self.shared is None:
-            return list(map(self.read, rows))
-        objects = list(map(self.shared, rows))
-        each = {id(one): one for one in objects}
-        values = {key: self.read(one) for key, one in each.items()}
-        return [values[id(one)] for one in objects]
+        return self.type.value.packed(list(map(self.read, rows)))
 
 
 class Table(NamedTuple):
@@ -127,6 +120,16 @@ class Table(NamedTuple):
     name: str
     meaning: str
     columns: Sequence[Column]
+    transposed: Callable[[Sequence[Any]], Any] | None = None
+    """Returns one value with all values of each field in place of that field: columns are read from
+    it at once, which takes a third of the time.  ``None``: they are read row by row."""
+
+    def values(self, rows: Sequence[Any]) -> list[Sequence[Any]]:
+        """Return what is handed to DuckDB for some rows, for each column that is stored."""
+        if self.transposed is None:
+            return [column.values(rows) for column in self.stored]
+        fields = self.transposed(rows)
+        return [column.type.value.packed(column.read(fields)) for column in self.stored]
 
     @property
     def stored(self) -> list[Column]:
@@ -158,6 +161,28 @@ _HEX = {16: "%016x", 32: "%032x"}
 def hex_id(number: int | None, digits: int) -> str | None:
     """Return a trace id (32 digits) or span id (16) as OpenTelemetry writes it."""
     return None if number is None else _HEX[digits] % number
+
+
+def each_once(read: Callable[[Any], T], objects: Sequence[Any]) -> list[T]:
+    """Return what is read of objects, of which many are the same: each of these is read once."""
+    found = {key: read(one) for key, one in {id(one): one for one in objects}.items()}
+    return [found[id(one)] for one in objects]
+
+
+def hex_ids(numbers: Sequence[int | None], digits: int) -> list[str | None]:
+    """Return many of them, of which some are alike."""
+    texts = {number: hex_id(number, digits) for number in set(numbers)}
+    return [texts[number] for number in numbers]
+
+
+def microseconds(times_ns: Iterable[int]) -> list[int]:
+    """Return times in nanoseconds as columns of times have them."""
+    return [time_ns // 1000 for time_ns in times_ns]
+
+
+def durations(starts_ns: Iterable[int], ends_ns: Iterable[int]) -> list[float]:
+    """Return the milliseconds between times."""
+    return [(end - start) / 1e6 for start, end in zip(starts_ns, ends_ns, strict=True)]
 
 
 def known_pusd(cost_pusd: int, num_priced: int, num_unpriced: int) -> int | None:

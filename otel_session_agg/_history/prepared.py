@@ -99,8 +99,11 @@ def arrays_of_sessions(
 
 def arrays_of(table: Table, rows: Sequence[Any]) -> Arrays:
     """Return the columns for some values."""
+    if not rows:
+        return {}
     array = needed("numpy", "replay").array
+    columns = zip(table.stored, table.values(rows), strict=True)
     return {
-        f"c{at}": array(column.values(rows), dtype=column.type.value.array)
-        for at, column in enumerate(table.stored if rows else ())
+        f"c{at}": array(values, dtype=column.type.value.array)
+        for at, (column, values) in enumerate(columns)
     }

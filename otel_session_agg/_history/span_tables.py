@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,13 +11,16 @@ from otel_session_agg._history.columns import (
     Column,
     ColumnType,
     Table,
-    hex_id,
+    durations,
+    each_once,
+    hex_ids,
+    microseconds,
     token_columns,
 )
+from otel_session_agg._history.json_texts import events_text, object_text
 from otel_session_agg._model.dimensions import DimensionValue
 from otel_session_agg._model.replayed import ReplayedCall
-from otel_session_agg._model.rollup import duration_ms
-from otel_session_agg._model.span import SpanData
+from otel_session_agg._model.span import SpanData, Usage
 from otel_session_agg._sharing.stored_sessions import json_object
 
 _TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
@@ -38,27 +39,41 @@ class StoredCall(NamedTuple):
     """``None``: the trace is not known."""
 
 
-def _cost_source(row: StoredCall) -> str | None:
-    if row.call.cost_pusd is None:
-        return None
-    return "recorded" if row.call.is_recorded else "computed"
+def _calls_transposed(rows: Sequence[StoredCall]) -> StoredCall:
+    columns: Any = zip(*rows, strict=True)
+    calls, user_ids, dimensions = columns
+    fields: Any = ReplayedCall._make(zip(*calls, strict=True))
+    usages: Any = Usage._make(zip(*fields.usage, strict=True))
+    return StoredCall(fields._replace(usage=usages), user_ids, dimensions)
+
+
+def _cost_sources(calls: Any) -> list[str | None]:
+    """Return where costs come from, of the fields of all calls."""
+    return [
+        None if cost is None else "recorded" if is_recorded else "computed"
+        for cost, is_recorded in zip(calls.cost_pusd, calls.is_recorded, strict=True)
+    ]
+
+
+def _dimensions(values: Mapping[str, DimensionValue] | None) -> str | None:
+    return None if values is None else json_object(values)
 
 
 CALLS = Table(
     "calls",
     "what one span reports about a call, and whether it counts",
     (
-        Column("trace_id", _TEXT, "trace id", lambda row: hex_id(row.call.trace_id, 32)),
-        Column("span_id", _TEXT, "span id", lambda row: hex_id(row.call.span_id, 16)),
+        Column("trace_id", _TEXT, "trace id", lambda all_: hex_ids(all_.call.trace_id, 32)),
+        Column("span_id", _TEXT, "span id", lambda all_: hex_ids(all_.call.span_id, 16)),
         Column("session", _TEXT, "session id", attrgetter("call.session_id")),
         Column("name", _TEXT, "name of the span", attrgetter("call.name")),
-        Column("start_time", _TIME, "start", lambda row: row.call.start_ns // 1000),
-        Column("end_time", _TIME, "end", lambda row: row.call.end_ns // 1000),
+        Column("start_time", _TIME, "start", lambda all_: microseconds(all_.call.start_ns)),
+        Column("end_time", _TIME, "end", lambda all_: microseconds(all_.call.end_ns)),
         Column(
             "duration",
             _NUMBER,
             "milliseconds",
-            lambda row: duration_ms(row.call.start_ns, row.call.end_ns),
+            lambda all_: durations(all_.call.start_ns, all_.call.end_ns),
         ),
         Column("model", _TEXT, "model", attrgetter("call.model")),
         Column("provider", _TEXT, "provider", attrgetter("call.provider")),
@@ -69,7 +84,7 @@ CALLS = Table(
             "cost", _USD, "USD; unknown when it is unpriced or does not count",
             attrgetter("call.cost_pusd"),
         ),
-        Column("cost_source", _TEXT, "computed or recorded", _cost_source),
+        Column("cost_source", _TEXT, "computed or recorded", lambda all_: _cost_sources(all_.call)),
         Column(
             "unpriced", _FLAG, "whether it cost something, but it is not known how much",
             attrgetter("call.is_unpriced"),
@@ -80,7 +95,7 @@ CALLS = Table(
             "lost_to",
             _TEXT,
             "the span that counts instead",
-            lambda row: hex_id(row.call.lost_to, 16),
+            lambda all_: hex_ids(all_.call.lost_to, 16),
         ),
         Column("rule", _TEXT, "the rule by which it does not count", attrgetter("call.rule")),
         *PERIODS,
@@ -89,10 +104,10 @@ CALLS = Table(
             "dimensions",
             _OBJECT,
             "those of its trace, JSON",
-            lambda dimensions: None if dimensions is None else json_object(dimensions),
-            shared=attrgetter("dimensions"),
+            lambda all_: each_once(_dimensions, all_.dimensions),
         ),
     ),
+    _calls_transposed,
 )  # fmt: skip
 
 # -- spans -----------------------------------------------------------------------------------------
@@ -112,50 +127,24 @@ class StoredSpan(NamedTuple):
     kind: str
 
 
-def _encodable(value: Any) -> Any:
-    """Return an attribute that cannot be in JSON as one that can; ``None``: it cannot at all."""
-    if isinstance(value, float):
-        return value if isfinite(value) else str(value)
-    try:
-        _JSON.encode(value)
-    except (ValueError, RecursionError):
-        return None
-    return value
+def _spans_transposed(rows: Sequence[StoredSpan]) -> StoredSpan:
+    spans, resources, session_ids, kinds = zip(*rows, strict=True)
+    fields: Any = zip(*spans, strict=True)
+    return StoredSpan(SpanData._make(fields), resources, session_ids, kinds)
 
-
-def _object(values: Mapping[str, Any]) -> str:
-    try:
-        return _JSON.encode(values if type(values) is dict else dict(values))
-    except (ValueError, RecursionError):  # not a number, infinite, or nested too deeply
-        return _JSON.encode({name: _encodable(value) for name, value in values.items()})
-
-
-def _events(row: StoredSpan) -> str | None:
-    events = [
-        f"[{_JSON.encode([event.name, event.time_ns])}, {_object(event.attributes)}]"
-        for event in row.span.events
-    ]
-    return f"[{', '.join(events)}]" if events else None
-
-
-def _shown(value: object) -> str:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-_JSON = json.JSONEncoder(allow_nan=False, default=_shown, ensure_ascii=False, check_circular=False)
 
 SPANS = Table(
     "spans",
     "a span as it was read; only in files that are kept",
     (
-        Column("trace_id", _TEXT, "trace id", lambda row: hex_id(row.span.trace_id, 32)),
-        Column("span_id", _TEXT, "span id", lambda row: hex_id(row.span.span_id, 16)),
-        Column("parent_id", _TEXT, "of its parent", lambda row: hex_id(row.span.parent_id, 16)),
+        Column("trace_id", _TEXT, "trace id", lambda all_: hex_ids(all_.span.trace_id, 32)),
+        Column("span_id", _TEXT, "span id", lambda all_: hex_ids(all_.span.span_id, 16)),
+        Column("parent_id", _TEXT, "of its parent", lambda all_: hex_ids(all_.span.parent_id, 16)),
         Column(
             "remote_parent_id",
             _TEXT,
             "of a parent that looks remote",
-            lambda row: hex_id(row.span.carried_parent_id, 16),
+            lambda all_: hex_ids(all_.span.carried_parent_id, 16),
         ),
         Column("is_part", _FLAG, "whether a remote parent is known", attrgetter("span.is_part")),
         Column("session", _TEXT, "session id", attrgetter("session_id")),
@@ -164,33 +153,43 @@ SPANS = Table(
         Column("span_kind", _TEXT, "CLIENT, SERVER ...", attrgetter("span.span_kind")),
         Column("scope", _TEXT, "name of its scope", attrgetter("span.scope_name")),
         Column("scope_version", _TEXT, "version of its scope", attrgetter("span.scope_version")),
-        Column("start_time", _TIME, "start", lambda row: row.span.start_ns // 1000),
-        Column("end_time", _TIME, "end", lambda row: row.span.end_ns // 1000),
+        Column("start_time", _TIME, "start", lambda all_: microseconds(all_.span.start_ns)),
+        Column("end_time", _TIME, "end", lambda all_: microseconds(all_.span.end_ns)),
         Column("start_ns", _COUNT, "start, Unix nanoseconds", attrgetter("span.start_ns")),
         Column("end_ns", _COUNT, "end, Unix nanoseconds", attrgetter("span.end_ns")),
         Column(
             "duration",
             _NUMBER,
             "milliseconds",
-            lambda row: duration_ms(row.span.start_ns, row.span.end_ns),
+            lambda all_: durations(all_.span.start_ns, all_.span.end_ns),
         ),
         Column("failed", _FLAG, "whether it failed", attrgetter("span.failed")),
         Column("status", _TEXT, "description of its status", attrgetter("span.status_description")),
-        Column("attributes", _OBJECT, "attributes, JSON", lambda row: _object(row.span.attributes)),
+        Column(
+            "attributes",
+            _OBJECT,
+            "attributes, JSON",
+            lambda all_: list(map(object_text, all_.span.attributes)),
+        ),
         Column(
             "dropped_attributes",
             _COUNT,
             "attributes that were dropped",
             attrgetter("span.dropped_attributes"),
         ),
-        Column("events", _OBJECT, "[[name, nanoseconds], attributes] for each, JSON", _events),
+        Column(
+            "events",
+            _OBJECT,
+            "[[name, nanoseconds], attributes] for each, JSON",
+            lambda all_: list(map(events_text, all_.span.events)),
+        ),
         Column(
             "resource",
             _OBJECT,
             "attributes of its resource, JSON",
-            _object,
-            shared=attrgetter("resource"),
+            lambda all_: each_once(object_text, all_.resource),
         ),
         *PERIODS,
     ),
+    _spans_transposed,
 )

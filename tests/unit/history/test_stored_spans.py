@@ -48,6 +48,21 @@ class TestStoredSpans:
         [(span, _)] = back(_SPAN._replace(attributes=attributes), {})
         assert {"a": "nan", "b": "-inf", "c": "\\xff\0", "d": ["x"], "e": None, "f": None, "g": 0.5} == span.attributes
 
+    @pytest.mark.parametrize(
+        ("given", "found"),
+        [
+            ({"a": nan, "b": 1}, {"a": "nan", "b": 1}),
+            ({"a": "null", "b": None}, {"a": "null", "b": None}),
+            ({"a": 1e22, "b": -0.0, "c": 10**30, "d": True}, {"a": 1e22, "b": -0.0, "c": 10**30, "d": True}),
+            ({"a\x00\u2028": '"\x7f\\ \u00e9'}, {"a\x00\u2028": '"\x7f\\ \u00e9'}),
+            ({"a": "half \ud83d", "b": 2}, {"a": "half ?", "b": 2}),
+        ],
+    )
+    def test_plain_values(self, given: dict[str, Any], found: dict[str, Any]) -> None:
+        """Plain values come back as they were, and what JSON or UTF-8 has not as text."""
+        [(span, _)] = back(_SPAN._replace(attributes=given), {})
+        assert repr(found) == repr(span.attributes)
+
     def test_damaged(self) -> None:
         """A span that cannot be read is an error that says so."""
         with History() as history:
