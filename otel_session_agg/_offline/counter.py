@@ -23,14 +23,14 @@ from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._offline.call_rows import CallRows
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.root_attributes import OnRoot, RootAttributes
+from otel_session_agg._offline.session_sums import SessionSums
 from otel_session_agg._offline.source_spans import Resource, SourceSpan, each_once
-from otel_session_agg._offline.trace_parts import Rollups, add_parts, parts_of, sums_of, trace_of
+from otel_session_agg._offline.trace_parts import Rollups, parts_of, sums_of, trace_of
 from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reading.dimensions import DimensionReader
 from otel_session_agg._reading.output_text import readable
 from otel_session_agg._reading.span import Reader
 from otel_session_agg._reasons import SHUTDOWN
-from otel_session_agg._sessions.session import Session
 from otel_session_agg._spans.given import as_made
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.steps import steps
@@ -125,8 +125,10 @@ class TraceCounter:
         )
         self._entries: list[_Entry] = []
         """All traces, where these are wanted."""
-        self._sessions: dict[str, Session] = {}
+        self._sums: SessionSums | None = None
         """Else what sessions get of those that are closed, of which nothing else is kept."""
+        if not options.with_traces:
+            self._sums = SessionSums(self._engine.totals, prices, settings, self._max_chars)
         self._open: list[_Open] = []
         """Traces whose calls another one may report; a heap."""
         self.num_spans = self._num_traces = 0
@@ -224,11 +226,11 @@ class TraceCounter:
 
     def _close(self, entry: _Entry) -> None:
         """Decide about the calls of a trace, which another one may report, too."""
+        if self._sums is not None:
+            self._sums.add(entry.trace_id, entry.roots)
+            return
         for root in entry.roots:
             self._engine.totals.close(root)
-        if not self._options.with_traces:
-            rollups = self._rollups(entry)
-            add_parts(self._sessions, rollups, sums_of(entry.trace_id, rollups), self._max_chars)
 
     def _close_all(self) -> None:
         """Close all traces as they began."""
@@ -252,7 +254,7 @@ class TraceCounter:
     def sessions(self) -> list[SessionPart]:
         """Return what each session gets of all traces, where these are not wanted themselves."""
         self._close_all()
-        return [SessionPart(0, name, session.own) for name, session in self._sessions.items()]
+        return self._sums.parts() if self._sums is not None else []
 
     def results(self) -> Iterator[CountedTrace]:
         """Yield what the traces came to, where these are wanted."""

@@ -30,6 +30,7 @@ class SessionAttribution:
         "counts_by_session",
         "first",
         "first_weak",
+        "is_in_one",
         "labels",
         "root",
         "session",
@@ -47,6 +48,8 @@ class SessionAttribution:
         """The earliest strong id."""
         self.first_weak: At | None = None
         """The earliest weak id."""
+        self.is_in_one = False
+        """Whether all spans are known, and none states another session than any other."""
         self.labels: dict[SessionKey, Labels] | None = None
         """Users and metadata, by the session that the span itself states."""
         self.root: SessionKey | None = None

@@ -15,6 +15,7 @@ from otel_session_agg._trace.call import UNASKED, Call
 from otel_session_agg._trace.call_details import CallDetails
 from otel_session_agg._trace.caller import NO_CALLER, Caller
 from otel_session_agg._trace.run_times import RunTimes
+from otel_session_agg._trace.session_key import SessionKey
 
 Price = Callable[[Call], "int | None"]
 """Return the cost of a call in picodollars, or ``None`` when it is unknown."""
@@ -191,3 +192,29 @@ class CallTotals:
         self.details = details
         twin.details = details.copied() if details is not None else None
         return twin
+
+
+def sums_of_both(
+    many: Mapping[SessionKey, CallTotals], few: dict[SessionKey, CallTotals]
+) -> dict[SessionKey, CallTotals]:
+    """Return the sums of two by session; only ``few`` is changed."""
+    for session, totals in many.items():
+        if session in few:
+            both = totals.copied()
+            both.merge(few[session])
+            few[session] = both
+        else:
+            few[session] = totals
+    return few
+
+
+def add_sums(
+    found: dict[SessionKey, CallTotals], more: Mapping[SessionKey, CallTotals]
+) -> dict[SessionKey, CallTotals]:
+    """Add totals by session to others, which are returned."""
+    for session, totals in more.items():
+        if session in found:
+            found[session].merge(totals)
+        else:
+            found[session] = totals
+    return found

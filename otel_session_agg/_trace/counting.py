@@ -19,7 +19,7 @@ from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.call_callers import CallCallers
 from otel_session_agg._trace.call_groups import CallGroups, LiveTotals
 from otel_session_agg._trace.call_sessions import CallSessions, own_session
-from otel_session_agg._trace.call_totals import CallTotals, Price
+from otel_session_agg._trace.call_totals import CallTotals, Price, add_sums, sums_of_both
 from otel_session_agg._trace.caller import NO_CALLER, Caller
 from otel_session_agg._trace.duplicates import are_all_different
 from otel_session_agg._trace.ended_spans import EndedSpans
@@ -50,32 +50,6 @@ def root_caller(trace: Trace, *, is_waited_for: bool) -> Caller:
             return NO_CALLER
         return reading.agent_name, reading.tool_name
     return (root_id, root_id) if is_waited_for and root_id is not None else NO_CALLER
-
-
-def _both(
-    many: Mapping[SessionKey, CallTotals], few: dict[SessionKey, CallTotals]
-) -> dict[SessionKey, CallTotals]:
-    """Return the sums of two by session; only ``few`` is changed."""
-    for session, totals in many.items():
-        if session in few:
-            both = totals.copied()
-            both.merge(few[session])
-            few[session] = both
-        else:
-            few[session] = totals
-    return few
-
-
-def _add(
-    found: dict[SessionKey, CallTotals], more: Mapping[SessionKey, CallTotals]
-) -> dict[SessionKey, CallTotals]:
-    """Add totals by session to others, which are returned."""
-    for session, totals in more.items():
-        if session in found:
-            found[session].merge(totals)
-        else:
-            found[session] = totals
-    return found
 
 
 class Counting:
@@ -127,7 +101,7 @@ class Counting:
             return {} if settled is None else settled
         self.decide(trace)
         found = self._sum(trace, calls, calls.calls.values())
-        return found if settled is None else _both(settled, found)
+        return found if settled is None else sums_of_both(settled, found)
 
     def _live_totals(self, trace: Trace, calls: TraceCalls) -> Mapping[SessionKey, CallTotals]:
         live = calls.live
@@ -142,7 +116,7 @@ class Counting:
             self._name_ended(trace, live.resting)
         live.whole = live.resting
         if live.moving:
-            live.whole = _both(live.resting, self._sum(trace, calls, live.moving_calls()))
+            live.whole = sums_of_both(live.resting, self._sum(trace, calls, live.moving_calls()))
         return live.whole
 
     def _resting(
@@ -151,7 +125,7 @@ class Counting:
         """Return new totals of calls that rest, and of those that are settled."""
         settled = trace.attribution.settled_calls or {}
         found = {session: totals.copied() for session, totals in settled.items()}
-        return _add(found, self._sum(trace, calls, reports, trace.opened or _NONE_OPEN))
+        return add_sums(found, self._sum(trace, calls, reports, trace.opened or _NONE_OPEN))
 
     def _decide_again(self, trace: Trace, calls: TraceCalls, live: LiveTotals) -> None:
         """Decide about the groups that new calls belong to."""
@@ -172,7 +146,7 @@ class Counting:
             rest = [call for call in calls.calls.values() if call not in moving]
             live.resting = self._resting(trace, calls, rest)
         if at_rest := live.come_to_rest():
-            _add(live.resting, self._sum(trace, calls, at_rest, trace.opened or _NONE_OPEN))
+            add_sums(live.resting, self._sum(trace, calls, at_rest, trace.opened or _NONE_OPEN))
 
     def _sum(
         self,
@@ -242,7 +216,7 @@ class Counting:
         self, trace: Trace, calls: TraceCalls, reports: Collection[Call]
     ) -> Mapping[SessionKey, list[Call]]:
         """Return those of some calls that count, by the sessions that are stated for them."""
-        if trace.attribution.session is None:
+        if trace.attribution.session is None or trace.attribution.is_in_one:
             counting = [call for call in reports if call.lost_to is None]
             return {NO_SESSION: counting} if counting else {}
         found: dict[SessionKey, list[Call]] = {}
@@ -256,6 +230,23 @@ class Counting:
             return own_session(call)[0]
         sessions = self._sessions(trace, trace.calls)
         return sessions.of(trace.calls.calls.values()).get(call, NO_SESSION)[0]
+
+    def take(self, trace: Trace) -> tuple[list[Call], Mapping[Call, Caller] | None]:
+        """Take the calls out of a trace that is closed, as nothing of it is open or may come.
+
+        Return those that count, and who made them; ``None``: nothing is broken down.
+        """
+        calls, callers = trace.calls, None
+        if calls is None:
+            return [], None
+        reports = calls.calls.values()
+        if self.breakdown:
+            top = (trace.root_id, root_caller(trace, is_waited_for=False))
+            callers = self._callers_of(calls, reports, _NONE_OPEN, top)
+        for call in reports:
+            call.settled = True
+        trace.calls = None
+        return [call for call in reports if call.lost_to is None], callers
 
     # -- bounds -----------------------------------------------------------------------------
 

@@ -121,16 +121,21 @@ class RecentCalls:
         if calls is None:
             self.forget(trace)
             return 0
-        self._counting.decide(trace)
-        left_out = self._leave_out(trace, calls) if self._is_mixed else 0
-        if calls.elsewhere is not None:  # as seldom
-            trace.has_repeats = calls.has_left_out
+        left_out = self.leave_out(trace, calls)
         if not trace.opened:
             for call in calls.calls.values():
                 if call.lost_to is None and call.usage_counts and not call.strong:
                     return left_out
             self.number -= self.traces.pop(id(trace), (trace, 0))[1]  # as ``forget`` does
             self._counting.settle(trace)
+        return left_out
+
+    def leave_out(self, trace: Trace, calls: TraceCalls) -> int:
+        """Leave out calls of a leaving trace that count in another one; return how many."""
+        self._counting.decide(trace)
+        left_out = self._leave_out(trace, calls) if self._is_mixed else 0
+        if calls.elsewhere is not None:  # as seldom
+            trace.has_repeats = calls.has_left_out
         return left_out
 
     def _note(self, mine: Sighting, scope: str) -> None:

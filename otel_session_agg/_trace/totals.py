@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from otel_session_agg._model.coverage import Coverage
 from otel_session_agg._model.details import NO_DETAILS
 from otel_session_agg._model.merges import MAX_MODELS
 from otel_session_agg._model.rollup import At, Rollup
@@ -16,7 +17,7 @@ from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.output_text import Short
 from otel_session_agg._trace.call_totals import CallTotals
 from otel_session_agg._trace.tool_details import ToolDetails
-from otel_session_agg._trace.trace_details import details_of
+from otel_session_agg._trace.trace_details import busy_between, details_of
 
 _TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
 
@@ -177,9 +178,16 @@ class Totals:
     def __init__(self, counts: EventCounts, calls: CallTotals) -> None:
         self.counts, self.calls = counts, calls
 
-    def rollup(self, session: At | None, text: Text, *, breakdown: bool) -> Rollup:
-        """Return the totals as a value; ``session``: that of the trace."""
+    def rollup(
+        self, session: At | None, text: Text, *, breakdown: bool, busy: Coverage | None = None
+    ) -> Rollup:
+        """Return the totals as a value.
+
+        ``session``: that of the trace.  ``busy``: when traces ran; ``None``: it is one trace.
+        """
         counts, calls = self.counts, self.calls
+        if busy is None and breakdown:
+            busy = busy_between(counts.start_ns, counts.end_ns)
         output = counts.output
         shown = short(output[2], text) if output is not None else None
         return Rollup(
@@ -207,8 +215,8 @@ class Totals:
             else None,
             error=counts.error,
             session=session,
-            details=details_of(counts.start_ns, counts.end_ns, counts.tools, calls.details)
-            if breakdown
+            details=details_of(busy, counts.tools, calls.details)
+            if breakdown and busy is not None
             else NO_DETAILS,
         )
 

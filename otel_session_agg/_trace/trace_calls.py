@@ -149,12 +149,23 @@ class TraceCalls:
         if parent_id not in self.awaited:
             self._await(parent_id, around)
 
+    def add_whole(self, call: Call, *, nests: bool) -> None:
+        """Keep the report of a span of a whole trace, whose spans are added as they ended.
+
+        ``nests``: a call is known below it.
+        """
+        self.calls[call.span_id] = call
+        self.moved = True
+        self.may_nest = self.may_nest or nests
+        if call.reading.agent_name is not None or call.reading.tool_name is not None:
+            self.has_callers = True
+
     def put(self, span_id: int, place: Place, around: Around, *, was_open: bool) -> None:
         """Keep the place of an awaited span that ended; ``was_open``: where it is was known."""
         self.awaited.discard(span_id)
         if span_id in self.calls:
             return
-        self._place(span_id, place)
+        self.place(span_id, place)
         if (
             not was_open
             or place.session[0] is not None
@@ -192,7 +203,7 @@ class TraceCalls:
             if link is None:
                 self.awaited.add(span_id)
                 return
-            self._place(span_id, Place(*link[1:]))
+            self.place(span_id, Place(*link[1:]))
             span_id = link[1]
         self.may_nest = True  # also where it was not followed to its end
 
@@ -200,7 +211,8 @@ class TraceCalls:
         """Note that spans above calls are at another place than was known."""
         self.moved = self.may_nest = True
 
-    def _place(self, span_id: int, place: Place) -> None:
+    def place(self, span_id: int, place: Place) -> None:
+        """Keep the place of a span above calls."""
         self.places[span_id] = place
         if self.live is not None:
             self.live.whole = None

@@ -9,16 +9,15 @@ from otel_session_agg._trace.call_details import CallDetails
 from otel_session_agg._trace.tool_details import ToolDetails
 
 
-def details_of(
-    start_ns: int | None, end_ns: int | None, tools: ToolDetails | None, calls: CallDetails | None
-) -> Details:
-    """Return the details of totals; the time from ``start_ns`` to ``end_ns`` was busy.
-
-    ``tools`` and ``calls``: ``None`` if there are none.
-    """
-    busy = NO_TIME
+def busy_between(start_ns: int | None, end_ns: int | None) -> Coverage:
+    """Return the time of a trace, which is busy from its first start to its last end."""
     if start_ns is not None and end_ns is not None and start_ns < end_ns:
-        busy = Coverage((start_ns, end_ns))
+        return Coverage((start_ns, end_ns))
+    return NO_TIME
+
+
+def details_of(busy: Coverage, tools: ToolDetails | None, calls: CallDetails | None) -> Details:
+    """Return the details of totals; ``tools`` and ``calls``: ``None`` if there are none."""
     by_tool, tool_time = NO_ROWS, NO_TIME
     if tools is not None:
         by_tool, tool_time = tools.sums().as_values()

@@ -9,24 +9,40 @@ are folded: only then is it known which trace a call counts in that two of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add, attrgetter
+from typing import NamedTuple
 
 from otel_session_agg._model.rollup import Rollup
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._model.span_counts import SpanCounts
 from otel_session_agg._reading.plan import MAX_SCOPE_CHARS
 from otel_session_agg._reasons import COMPLETE, OTHER_TRACE, SESSION_CONFLICT
+from otel_session_agg._trace.call import Call
+from otel_session_agg._trace.caller import Caller
 from otel_session_agg._trace.cross_trace import RecentCalls
 from otel_session_agg._trace.dimension_rows import with_dimensions
 from otel_session_agg._trace.folding import Folding
-from otel_session_agg._trace.totals import Node, Text, no_text, short
+from otel_session_agg._trace.totals import EventCounts, Node, Text, no_text, short
 from otel_session_agg._trace.trace import CLOSED, FOLDED, LEFT, Corrected, P, Released, Trace
+from otel_session_agg._trace.whole_trace import fold_at_once, state_one_session
+from otel_session_agg._untrusted.values import MAX_WHOLE
 
 _UNPRICED = attrgetter("num_unpriced_events")
 _TOOL = Kind.TOOL
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
+
+
+class Taken(NamedTuple):
+    """What a trace counts that is whole and in one session."""
+
+    root: SpanData
+    counts: EventCounts
+    calls: Sequence[Call]
+    """Those that count."""
+    callers: Mapping[Call, Caller] | None
+    """Who made them, of those that somebody did; ``None``: nothing is broken down."""
 
 
 class TraceTotals:
@@ -77,6 +93,26 @@ class TraceTotals:
             if left_out := self._recent_calls.close(trace):
                 self._counts.unread[OTHER_TRACE] += left_out
 
+    def take(self, trace: Trace) -> Taken | None:
+        """Close a trace that is whole; return what it counts, to be added to that of others.
+
+        ``None``: its totals have to be read, as not all of it is in one session, or a call of it
+        counts in another trace.
+        """
+        root, counts, recent = trace.root_span, trace.root, self._recent_calls
+        if not trace.attribution.is_in_one or root is None or root.is_part or counts is None:
+            return None
+        if not 0 <= root.start_ns <= root.end_ns <= MAX_WHOLE:  # run times know no others
+            return None
+        trace.close()
+        if trace.calls is not None:
+            if left_out := recent.leave_out(trace, trace.calls):
+                self._counts.unread[OTHER_TRACE] += left_out
+            if trace.has_repeats:
+                return None
+            recent.forget(trace)
+        return Taken(root, counts, *self._counting.take(trace))
+
     def rollup(self, trace: Trace, *, above: bool = False) -> Rollup:
         """Return the totals of a trace over all of its sessions, as its root sees them."""
         return reduce(add, self.rollups(trace, above=above).values())
@@ -109,15 +145,14 @@ class TraceTotals:
         ``spans``: all of their trace id, as `in_order_of_ends` returns them, with their readings.
         """
         root, folding, counts = spans[-1], self._folding, self._counts
-        trace = Trace(root.trace_id, root.span_id)
-        if len(spans) > 1:
-            trace.opened = {span.span_id: span.parent_id for span in spans}
-            del trace.opened[root.span_id]
-        for span, reading in zip(spans, readings, strict=True):
-            if span is not root and not (
-                reading.is_plain and folding.ended_plain(trace, span, reading)
-            ):
-                folding.ended(trace, span, reading)
+        trace, below, read = Trace(root.trace_id, root.span_id), spans[:-1], readings[:-1]
+        if state_one_session(readings):
+            fold_at_once(trace, below, read, breakdown=self._counting.breakdown)
+        else:
+            trace.opened = {span.span_id: span.parent_id for span in below}
+            for span, reading in zip(below, read, strict=True):
+                if not (reading.is_plain and folding.ended_plain(trace, span, reading)):
+                    folding.ended(trace, span, reading)
         trace.end(root, readings[-1], payload)
         trace.leave()
         self.fold_roots((Released(trace),))

@@ -13,20 +13,22 @@ import pytest
 from otel_session_agg import Rollup, explain
 from otel_session_agg._history.history import History
 from otel_session_agg._history.rollup_tables import OF_DETAILS, SESSIONS
-from otel_session_agg._history.tables import DETAILS, KEPT, SESSIONS_ONLY
+from otel_session_agg._history.tables import COUNTED, DETAILS, KEPT, SESSIONS_ONLY
+from otel_session_agg._model.session_sums import sum_of_totals
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._offline.counter import CountedTrace
+from otel_session_agg._offline.counter import CountedTrace, TraceCounter
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.progress import Replayed
 from otel_session_agg._offline.replay import Replay
-from otel_session_agg._offline.source_spans import Resource
+from otel_session_agg._offline.source_spans import Resource, SourceSpan
 from otel_session_agg._spans.given import data_of
 from otel_session_agg._trace import whole_trace
 from otel_session_agg._trace.whole_trace import in_order_of_ends
 from tests.recording.verdict import recordings
 from tests.support.explained import below_root
 from tests.support.folding import made_cases, rows
-from tests.support.offline import counted
+from tests.support.offline import SERVICE, counted
 from tests.support.otlp_files import write_files
 from tests.support.replay import Case, cases_in, load, real_prices, replay_traces
 
@@ -135,6 +137,36 @@ class TestWhole:
         monkeypatch.setattr(whole_trace, "MAX_SPANS", 0)
         assert in_one_go == [_all(counted(trace, options, seed=1)) for trace in traces]
         assert len(traces) > 100
+
+    @pytest.mark.parametrize("part", [slice(part, None, 40) for part in range(2)])
+    @pytest.mark.parametrize("num_sessions", [0, 5])
+    def test_sessions(self, part: slice, num_sessions: int) -> None:
+        """Sessions get the same where their traces are not wanted themselves; ``num_sessions``: 0: those of the recordings."""
+        traces = sorted(_traces(_cases()[part]), key=lambda trace: min(span.start_ns for span in trace))
+        if num_sessions:
+            traces = [_in_session(trace, f"chat {number % num_sessions}") for number, trace in enumerate(traces)]
+        parts: dict[str, list[SessionTotals]] = {}
+        for one in _counter(traces, COUNTED).results():
+            for its in one.parts:
+                parts.setdefault(its.session_id, []).append(its.totals)
+        found = {its.session_id: its.totals for its in _counter(traces, SESSIONS_ONLY).sessions()}
+        assert {name: sum_of_totals(its) for name, its in parts.items()} == found
+        assert len(found) >= (num_sessions or 100)
+
+
+def _counter(traces: list[list[SpanData]], tables: frozenset[str]) -> TraceCounter:
+    counter = TraceCounter(Options(tables=tables), real_prices())
+    for trace in traces:
+        counter.add([SourceSpan(span, SERVICE) for span in trace])
+    return counter
+
+
+def _in_session(trace: list[SpanData], session_id: str) -> list[SpanData]:
+    """A trace whose root states a session, unless it states one."""
+    return [
+        span if span.parent_id is not None else span._replace(attributes={"session.id": session_id, **span.attributes})
+        for span in trace
+    ]
 
 
 def _all(found: list[CountedTrace]) -> list[tuple[object, ...]]:
