@@ -20,6 +20,7 @@ from otel_session_agg._model.session_totals import (
     MAX_LINKS,
     MAX_TRACES,
     RULES,
+    STATED,
     Labelled,
     LastRoot,
     Member,
@@ -190,6 +191,8 @@ class GrowingTotals:
 
         ``has_user``: whether the user is a dimension, too.
         """
+        if self._knows(labels, has_user=has_user):
+            return False
         user, metadata, dimensions = (
             first_user(self.user, labels.user),
             merged_metadata(self.metadata, labels.metadata),
@@ -203,6 +206,20 @@ class GrowingTotals:
         self.user, self.metadata, self._frozen = user, metadata, None
         self.dimensions = dimensions
         return True
+
+    def _knows(self, labels: SessionTotals, *, has_user: bool) -> bool:
+        """Return whether labels only repeat the user, as those of most traces do."""
+        user, known, dimension = labels.user, self.user, self.dimensions.get(USER_ID)
+        return (
+            not labels.metadata
+            and not labels.dimensions
+            and user is not None
+            and known is not None
+            and user.value == known.value
+            and STATED not in (user.span_id, known.span_id)
+            and known.time_ns < user.time_ns
+            and (not has_user or (dimension is not None and dimension.time_ns < user.time_ns))
+        )
 
     def add_dimensions(
         self, values: Mapping[str, DimensionValue], time_ns: int, span_id: int

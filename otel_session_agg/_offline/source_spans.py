@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._spans.given import is_feedback, is_own
+from otel_session_agg._spans.given import is_feedback
+from otel_session_agg.attributes import OUR_SCOPE
 
 
 class Resource:
@@ -35,7 +36,7 @@ def each_once(spans: Iterable[SourceSpan]) -> tuple[dict[int, SourceSpan], list[
     for row in spans:
         span = row.span
         of_its_kind = found
-        if is_own(span):
+        if span.scope_name == OUR_SCOPE:
             if not is_feedback(span):
                 continue
             of_its_kind = feedback

@@ -13,6 +13,9 @@ _MAX_TEXTS = 2
 Frameworks write the same text, with more of their own in it, on each of their spans.
 """
 
+_NONE = SessionTotals()
+"""What nothing is stated of, made once."""
+
 
 class Labels:
     """User and metadata that spans state of one session.
@@ -24,7 +27,7 @@ class Labels:
     __slots__ = ("_last", "_num_read", "totals")
 
     def __init__(self) -> None:
-        self.totals = SessionTotals()
+        self.totals = _NONE
         self._last: str | None = None
         self._num_read = 0
 
@@ -34,7 +37,8 @@ class Labels:
         if reading.user_id is not None and (
             user is None or (span.start_ns < user.time_ns and reading.user_id != user.value)
         ):
-            self.totals += SessionTotals(user=At(span.start_ns, span.span_id or 1, reading.user_id))
+            stated = SessionTotals(user=At(span.start_ns, span.span_id or 1, reading.user_id))
+            self.totals = stated if self.totals is _NONE else self.totals + stated
         text = reading.metadata
         if text is not None and text != self._last and self._num_read < _MAX_TEXTS:
             self._last = text

@@ -30,6 +30,7 @@ from otel_session_agg._model.session_totals import (
     SessionTotals,
 )
 from otel_session_agg._model.turns import Turn
+from otel_session_agg.attributes import USER_ID
 from tests.support.details import DETAILS
 from tests.unit.model.test_rollup import ROLLUPS
 
@@ -296,3 +297,19 @@ class TestGrowing:
         growing.exceeded()
         expected += SessionTotals(is_budget_exceeded=True)
         assert expected == growing.totals == GrowingTotals(expected).totals
+
+    @given(
+        st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2), st.sampled_from("uv"), st.booleans(), st.booleans()), max_size=9)
+    )
+    def test_labels(self, rows: list[tuple[int, int, str, bool, bool]]) -> None:
+        """Users come to what adding them one by one comes to, also as a dimension; what is known is nothing new."""
+        growing, expected = GrowingTotals(), SessionTotals()
+        for time_ns, span_id, name, has_user, is_named in rows:
+            labels = SessionTotals(
+                user=At(time_ns, span_id, name), metadata={name: Labelled(time_ns, span_id)} if is_named else {}
+            )
+            more = {USER_ID: Dimension(time_ns, span_id, name)} if has_user else {}
+            before = expected
+            expected += SessionTotals(user=labels.user, metadata=labels.metadata, dimensions=more)
+            assert growing.add_labels(labels, has_user=has_user) == (expected != before)
+            assert expected == growing.totals
