@@ -6,7 +6,8 @@ same.  Their values have the type that they were stated with, as far as all of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from otel_session_agg._history.columns import ColumnType, literal
 from otel_session_agg._history.database import Connection
@@ -115,15 +116,84 @@ def _types_in_rows(connection: Connection, source: str, columns: list[str], name
     return {kind for (kind,) in rows if kind not in {None, "NULL"}}
 
 
-def label_text(columns: list[str], name: str) -> str:
+def label_text(columns: Sequence[str], name: str) -> str:
     """Return the expression for a label as a text."""
-    return _first_of(f"json_extract_string({column}, {_path(name)})" for column in columns)
+    return _first_of(_text_in(column, name) for column in columns)
 
 
-def label_value(columns: list[str], name: str, kind: ColumnType) -> str:
+def label_value(columns: Sequence[str], name: str, kind: ColumnType) -> str:
     """Return the expression for a label with its type."""
-    text = label_text(columns, name)
+    return _typed(label_text(columns, name), kind)
+
+
+def _text_in(column: str, name: str) -> str:
+    return f"json_extract_string({column}, {_path(name)})"
+
+
+def _typed(text: str, kind: ColumnType) -> str:
     return text if kind is ColumnType.TEXT else f"TRY_CAST({text} AS {kind.value.sql})"
+
+
+# -- labels of many rows ---------------------------------------------------------------------------
+
+_SHARED = "dimensions"
+"""The column that is the same in many rows: those of a service have few different ones."""
+_ROWS_OF_FEW = 50
+"""So many rows have the same dimensions on average where there are few; below, it is no faster."""
+_SAMPLED = 200_000
+"""Rows of which it is found out whether they have few different dimensions."""
+_DISTINCT = f"""
+SELECT count(DISTINCT {_SHARED}), count(*)
+FROM (SELECT {_SHARED} FROM {{rows}} TABLESAMPLE system({{share}}%))
+"""
+_OF_FEW = f"""
+SELECT stated, {{values}} FROM (SELECT DISTINCT {_SHARED} AS stated FROM {{rows}}) GROUP BY stated
+"""
+"""Values are aggregates, though of one row each: a condition on them is then not met before rows
+with the same dimensions are put together, which would read every row."""
+
+
+class Labels(NamedTuple):
+    """How labels are read from many rows of a table."""
+
+    rows: str
+    """The table, or a query in brackets for its rows."""
+    columns: Sequence[str]
+    """Those of ``OBJECTS`` that it has."""
+    has_few: bool
+    """Whether many rows have the same dimensions, so that each of these is read once."""
+
+    def added_to(self, source: str, labels: Mapping[str, tuple[str, ColumnType]]) -> str:
+        """Return the query for some of the rows with labels as further columns.
+
+        ``labels``: by the name of the column, that of the label, and its type.
+        """
+        if not labels:
+            return source
+        if not self.has_few:
+            added = (f"{label_value(self.columns, *of)} AS {name}" for name, of in labels.items())
+            return f"(SELECT *, {', '.join(added)} FROM {source})"
+        others = [column for column in self.columns if column != _SHARED]
+        values, added_ = [], []
+        for name, (label, kind) in labels.items():
+            values.append(f"any_value({_text_in('stated', label)}) AS {name}_shared")
+            texts = [f"{name}_shared", *(_text_in(column, label) for column in others)]
+            added_.append(f"{_typed(_first_of(iter(texts)), kind)} AS {name}")
+        few = _OF_FEW.format(values=", ".join(values), rows=self.rows)
+        return (
+            f"(SELECT found.*, {', '.join(added_)} FROM {source} AS found"
+            f" LEFT JOIN ({few}) AS few ON found.{_SHARED} = few.stated)"
+        )
+
+
+def labels_of(
+    ask: Callable[[str], Sequence[tuple[Any, ...]]], rows: str, columns: Sequence[str]
+) -> Labels:
+    """Return how labels are read from a table; ``ask``: returns the rows of a query."""
+    [(number,)] = ask(f"SELECT count(*) FROM {rows}")
+    share = round(min(100.0 * _SAMPLED / max(number, 1), 100.0), 6)
+    [(distinct, sampled)] = ask(_DISTINCT.format(rows=rows, share=share))
+    return Labels(rows, columns, bool(distinct * _ROWS_OF_FEW <= sampled))
 
 
 def _first_of(expressions: Iterator[str]) -> str:
@@ -131,6 +201,6 @@ def _first_of(expressions: Iterator[str]) -> str:
 
 
 def _path(name: str) -> str:
-    """Return where a label is in an object."""
-    key = name.removeprefix(METADATA_PREFIX).replace("\\", "\\\\").replace('"', '\\"')
-    return literal(f'$."{key}"')
+    """Return where a label is in an object, as a pointer, which any name can be in."""
+    key = name.removeprefix(METADATA_PREFIX).replace("~", "~0").replace("/", "~1")
+    return literal(f"/{key}")

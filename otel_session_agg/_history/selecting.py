@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from otel_session_agg._history import figures
@@ -15,10 +16,12 @@ from otel_session_agg._history.database import Connection, HistoryError, describ
 from otel_session_agg._history.expressions import Names, checked, label_column, no_such
 from otel_session_agg._history.labels import (
     OBJECTS,
+    Labels,
     label_names,
     label_text,
     label_type,
     label_value,
+    labels_of,
 )
 from otel_session_agg._history.sources import SOURCES, Filtered, Result, Selection, Source, Value
 from otel_session_agg._history.user_sql import read
@@ -122,13 +125,21 @@ class _Query:
         """Return the query for what fits one condition."""
         text = in_sql(condition, self._names, self._label_type) or condition
         where = checked(self._connection, text, self._names)
-        labels = [
-            f"{self._label_value(name)} AS {label_column(number)}"
-            for number, name in enumerate(where.labels)
-        ]
+        if where.labels:
+            labels = {
+                label_column(number): (name, self._label_type(name))
+                for number, name in enumerate(where.labels)
+            }
+            source = self._reading_labels.added_to(source, labels)
         columns = ", ".join(map(quoted, self._names.columns))
-        inner = f"SELECT {', '.join(['*', *labels])} FROM {source}"
-        return f"(SELECT {columns} FROM ({inner}) WHERE ({where.sql}))"
+        return f"(SELECT {columns} FROM {source} WHERE ({where.sql}))"
+
+    @cached_property
+    def _reading_labels(self) -> Labels:
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            return self._connection.execute(sql).fetchall()
+
+        return labels_of(ask, self._source.sql, self._objects)
 
     # -- rows one by one --------------------------------------------------------------------------
 

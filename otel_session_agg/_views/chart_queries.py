@@ -12,8 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from otel_session_agg._history.columns import naive
+from otel_session_agg._history.columns import ColumnType, naive
 from otel_session_agg._history.expressions import no_such
+from otel_session_agg._history.labels import OBJECTS, Labels, labels_of
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._views.measures import (
     FOLDS,
@@ -29,7 +30,17 @@ from otel_session_agg._views.measures import (
 from otel_session_agg._views.names import Names, names_of
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["Cell", "Rows", "Shape", "check_key", "counted_rows", "grouped", "keys_of", "rows_of"]
+__all__ = [
+    "Cell",
+    "Rows",
+    "Shape",
+    "check_key",
+    "counted_rows",
+    "grouped",
+    "keyed_rows",
+    "keys_of",
+    "rows_of",
+]
 
 _OF_PARTS = """
 (SELECT parts.* FROM main.breakdown AS parts SEMI JOIN {found} AS found USING (session)
@@ -69,14 +80,6 @@ SELECT bucket, {label} AS key, sum(n) AS n, sum(unknown) AS unknown, sum(partial
 FROM ({cells}) AS cells(bucket, dimensions, n, unknown, partial, s, c, low, high)
 GROUP BY bucket, key
 """
-_ROWS_OF_FEW = 50
-"""So many rows have the same dimensions on average where there are few; below, it is no faster."""
-_DIMENSIONS = """
-SELECT count(DISTINCT dimensions), count(*)
-FROM (SELECT dimensions FROM {table} TABLESAMPLE system({share}%))
-"""
-_SAMPLED = 500_000
-"""Rows of which it is found out whether they have few different dimensions."""
 _OF_ROWS = """
 WITH rows AS MATERIALIZED ({rows}),
 ranked AS (
@@ -97,6 +100,8 @@ ORDER BY place, bucket
 
 _HAS_KEY = "SELECT count(*) > 0 FROM (SELECT 1 FROM {table} WHERE {key} IS NOT NULL LIMIT 1)"
 _HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT 1 FROM {table} LIMIT 1)"
+_LABEL = "label_of_key"
+"""The column that `keyed_rows` adds."""
 _DISTINCT = "coalesce('=' || key, '')"
 """A key as a text that is never NULL, so that what has none is counted, too."""
 
@@ -216,20 +221,28 @@ def rows_of(
         sessions = history.filtered(Selection("session", where=of_sessions))
         condition += f" AND session IN (SELECT session FROM {sessions.sql})"
         parameters += sessions.parameters
-    by = "NULL::VARCHAR" if key is None else "name" if is_split else key_of(scope, key)
-    is_label = key is not None and key not in scope.columns and not is_session
-    if is_label and scope.is_large and _has_few_dimensions(history, scope):
-        return Rows(source, parameters, "dimensions", condition, label=by)
-    return Rows(source, parameters, by, condition, is_split)
+    if key is None or is_split:
+        by = "NULL::VARCHAR" if key is None else "name"
+        return Rows(source, parameters, by, condition, is_split)
+    is_label = key not in scope.columns
+    if is_label and scope.is_large and _labels_of(history, scope).has_few:
+        return Rows(source, parameters, "dimensions", condition, label=key_of(scope, key))
+    source, by = keyed_rows(history, scope, source, key)
+    return Rows(source, parameters, by, condition)
 
 
-def _has_few_dimensions(history: Reads, scope: Scope) -> bool:
-    """Return whether many rows of a scope have the same dimensions, as far as some of them say."""
-    [(number,)] = history.rows(f"SELECT count(*) FROM {scope.table}")
-    share = min(100.0 * _SAMPLED / max(number, 1), 100.0)
-    sql = _DIMENSIONS.format(table=scope.table, share=round(share, 6))
-    [(distinct, sampled)] = history.rows(sql)
-    return bool(distinct * _ROWS_OF_FEW <= sampled)
+def keyed_rows(history: Reads, scope: Scope, source: str, key: str) -> tuple[str, str]:
+    """Return some rows of a scope with what a key is read from, and the expression for the key."""
+    expression = key_of(scope, key)
+    if key in scope.columns:
+        return source, expression
+    labels = _labels_of(history, scope)
+    return labels.added_to(source, {_LABEL: (key, ColumnType.TEXT)}), _LABEL
+
+
+def _labels_of(history: Reads, scope: Scope) -> Labels:
+    columns = OBJECTS if scope.by == "session" else OBJECTS[:1]
+    return labels_of(history.rows, scope.table, columns)
 
 
 def counted_rows(history: Reads, rows: Rows) -> int:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._untrusted.formatting import short
+from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._periods import Period
-from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source, check_key, name_of
+from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source, check_key
 from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
 
 __all__ = ["SORTS", "Named", "cost_by_period", "dearest", "named"]
@@ -83,7 +84,7 @@ SELECT {{name}} AS called, count(*) AS sessions, {_SUM.format("model_events")} A
        {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost,
        count(cost) AS priced, {_SUM.format("unpriced")} AS unpriced, median(duration) AS duration,
        max(start_time) AS last
-FROM sessions GROUP BY called
+FROM {{table}} GROUP BY called
 """
 _SORTED = "SELECT *, count(*) OVER () FROM ({rows}) ORDER BY {order} NULLS LAST, called LIMIT ?"
 _DEAREST = """
@@ -106,12 +107,12 @@ SORTS: Mapping[str, str] = {
 """By what rows are sorted, by name."""
 
 
-def _rows_by(key: str) -> tuple[str, list[object]]:
+def _rows_by(sessions: Source, key: str) -> tuple[str, list[object]]:
     """Return the query for the rows, and its parameters."""
     if key in BREAKDOWNS:
         return _OF_PARTS, [key]
-    name, parameters = name_of(key)
-    return _OF_SESSIONS.format(name=name), parameters
+    table, name = named_rows(sessions, key)
+    return _OF_SESSIONS.format(name=name, table=table), []
 
 
 class Listed(NamedTuple):
@@ -138,7 +139,7 @@ def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> L
         message = f"there is no order by {short(sort)!r}: use one of {', '.join(SORTS)}"
         raise SettingsError(message)
     check_key(sessions, key, *BREAKDOWNS)
-    rows, parameters = _rows_by(key)
+    rows, parameters = _rows_by(sessions, key)
     sql = _SORTED.format(rows=rows, order=SORTS[sort])
     found = sessions.rows(sql, [*parameters, limit])
     return Listed([Named(*row[:-1]) for row in found], found[0][-1] if found else 0)
@@ -147,7 +148,7 @@ def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> L
 def dearest(sessions: Source, key: str, limit: int) -> list[NamedTotals]:
     """Return the dearest names; unlike `analysis`, nothing is said about the others."""
     check_key(sessions, key, *BREAKDOWNS)
-    rows, parameters = _rows_by(key)
+    rows, parameters = _rows_by(sessions, key)
     return [
         NamedTotals(*row) for row in sessions.rows(_DEAREST.format(rows=rows), [*parameters, limit])
     ]
@@ -178,11 +179,9 @@ def cost_by_period(sessions: Source, key: str, limit: int, period: Period) -> li
     All others together are ``other``.
     """
     check_key(sessions, key, *BREAKDOWNS)
-    table, parameters = "sessions", list[object]()
     if key in BREAKDOWNS:
         name, table = f"coalesce(name, '{NONE}')", f"breakdown WHERE kind = '{key}'"
     else:
-        name, parameters = name_of(key)
-    sql = _OVER_TIME.format(name=name, table=table)
-    rows = sessions.rows(sql, [period.name, *parameters, limit])
+        table, name = named_rows(sessions, key)
+    rows = sessions.rows(_OVER_TIME.format(name=name, table=table), [period.name, limit])
     return [PeriodCost(*row) for row in rows]

@@ -18,7 +18,8 @@ from otel_session_agg.analysis._outliers import (
     Finding,
     Outlier,
 )
-from otel_session_agg.analysis._source import BREAKDOWNS, Source, name_of
+from otel_session_agg.analysis._named_rows import named_rows
+from otel_session_agg.analysis._source import BREAKDOWNS, Source
 
 __all__ = ["Norms", "norms_of", "num_outliers", "reasons_of", "segment_of", "standing_out"]
 
@@ -28,7 +29,7 @@ Norms = Mapping[tuple[str, str], tuple[float, float, int]]
 _MAX_SEGMENTS = 20_000
 _LOGARITHM = "CASE WHEN {0} > 0 THEN ln({0}) END"
 _MEDIANS = """
-WITH figures AS (SELECT {segment} AS segment, {logarithms} FROM sessions),
+WITH figures AS (SELECT {segment} AS segment, {logarithms} FROM {sessions}),
 medians AS (
     SELECT segment, {medians} FROM figures GROUP BY segment HAVING count(*) >= ? LIMIT ?
 )
@@ -36,7 +37,7 @@ SELECT segment, {found} FROM figures JOIN medians USING (segment) GROUP BY segme
 """
 """All metrics at once: sessions are read twice, however many there are."""
 _FIGURES = """
-SELECT session, {segment}, {columns} FROM sessions
+SELECT session, {segment}, {columns} FROM {sessions}
 WHERE session IN (SELECT unnest(?::VARCHAR[]))
 """
 _STANDING_OUT = """
@@ -54,15 +55,16 @@ def segment_of(by: str | None) -> str | None:
 
 def norms_of(sessions: Source, segment: str | None) -> Norms:
     """Return what is normal in each segment that has enough sessions to say so."""
-    name, parameters = name_of(segment)
+    table, name = named_rows(sessions, segment)
     sql = _MEDIANS.format(
+        sessions=table,
         segment=name,
         logarithms=_each(f"{_LOGARITHM} AS f{{1}}"),
         medians=_each("median(f{1}) AS m{1}"),
         found=_each("any_value(m{1}), median(abs(f{1} - m{1})), count(f{1})"),
     )
     found: dict[tuple[str, str], tuple[float, float, int]] = {}
-    for of, *figures in sessions.rows(sql, [*parameters, MIN_SAMPLE, _MAX_SEGMENTS]):
+    for of, *figures in sessions.rows(sql, [MIN_SAMPLE, _MAX_SEGMENTS]):
         for number, metric in enumerate(METRICS):
             middle, spread, size = figures[3 * number : 3 * number + 3]
             if size >= MIN_SAMPLE:
@@ -80,9 +82,10 @@ def reasons_of(
     sessions: Source, ids: Iterable[str], norms: Norms, segment: str | None
 ) -> dict[str, str]:
     """Return why those of these sessions stand out that do, by their ids."""
-    name, parameters = name_of(segment)
+    table, name = named_rows(sessions, segment)
     columns = ", ".join(metric.column for metric in METRICS.values())
-    rows = sessions.rows(_FIGURES.format(segment=name, columns=columns), [*parameters, list(ids)])
+    sql = _FIGURES.format(segment=name, columns=columns, sessions=table)
+    rows = sessions.rows(sql, [list(ids)])
     found: dict[str, str] = {}
     for session, of, *values in rows:
         findings = tuple(_findings(values, of, norms))

@@ -12,8 +12,8 @@ from otel_session_agg._history.columns import literal
 from otel_session_agg._history.sources import Filtered, Selection
 from otel_session_agg._untrusted.formatting import short
 from otel_session_agg._views.address import State
-from otel_session_agg._views.chart_queries import check_key
-from otel_session_agg._views.measures import SCOPES, key_of
+from otel_session_agg._views.chart_queries import check_key, keyed_rows
+from otel_session_agg._views.measures import SCOPES
 from otel_session_agg._views.ranges import is_covered, shown
 from otel_session_agg._views.reads import Reads
 
@@ -80,14 +80,11 @@ def _segments(state: State, history: Reads, selection: Selection) -> Sides:
     key = state.more.get("key", DEFAULT_KEY)
     if "key" in state.more:
         check_key(history, SCOPES["sessions"], key)
-    expression = key_of(SCOPES["sessions"], key)
     a, b = _chosen(state, history, selection, key)
-    found = history.filtered(selection)
+    found, value = _with_value(history, selection, key)
     sides = [
-        Filtered(
-            f"(SELECT * FROM {found.sql} WHERE {expression} = {literal(value)})", found.parameters
-        )
-        for value in (a, b)
+        Filtered(f"(SELECT * FROM {found.sql} WHERE {value} = {literal(one)})", found.parameters)
+        for one in (a, b)
     ]
     return Sides(sides[0], sides[1], short(a, _MAX_CHARS), short(b, _MAX_CHARS))
 
@@ -118,11 +115,18 @@ def _chosen(state: State, history: Reads, selection: Selection, key: str) -> tup
 
 def segment_values(history: Reads, selection: Selection, key: str) -> list[str]:
     """Return the most frequent values that sessions have for a key."""
-    found = history.filtered(selection)
+    found, value = _with_value(history, selection, key)
     rows = history.rows(
-        f"SELECT {key_of(SCOPES['sessions'], key)} AS value, count(*) FROM {found.sql}"
+        f"SELECT {value} AS value, count(*) FROM {found.sql}"
         " GROUP BY value HAVING value IS NOT NULL ORDER BY count(*) DESC, value"
         f" LIMIT {_MAX_VALUES}",
         found.parameters,
     )
     return [value for value, _ in rows]
+
+
+def _with_value(history: Reads, selection: Selection, key: str) -> tuple[Filtered, str]:
+    """Return the sessions of a selection, and the expression for their value of a key."""
+    found = history.filtered(selection)
+    source, value = keyed_rows(history, SCOPES["sessions"], found.sql, key)
+    return found._replace(sql=source), value

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg.analysis._distributions import METRICS, Metric
 from otel_session_agg.analysis._numbers import grouped, significant
+from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._source import Source, check_key, name_of
 
 __all__ = [
@@ -45,7 +46,7 @@ _WHOLE_FROM = 100
 
 _FIND = """
 WITH figures AS (
-    SELECT session, {segment} AS segment, ln({column}) AS figure FROM sessions WHERE {column} > 0
+    SELECT session, {segment} AS segment, ln({column}) AS figure FROM {sessions} WHERE {column} > 0
 ),
 medians AS (
     SELECT segment, median(figure) AS middle, count(*) AS size FROM figures GROUP BY segment
@@ -130,11 +131,11 @@ def find_outliers(
     if segment is not None:
         check_key(sessions, segment)
     found: dict[tuple[str, str], list[Finding]] = {}
-    name, parameters = name_of(segment)
+    table, name = named_rows(sessions, segment)
     for metric in (METRICS[one] for one in metrics):
-        sql = _FIND.format(segment=name, column=f"({metric.column})")
+        sql = _FIND.format(segment=name, column=f"({metric.column})", sessions=table)
         bounds = [MIN_DEVIATION, NORMAL, MIN_SAMPLE, THRESHOLD, limit]
-        for session, value, *figures in sessions.rows(sql, [*parameters, *bounds]):
+        for session, value, *figures in sessions.rows(sql, bounds):
             found.setdefault((session, value), []).append(Finding(metric, *figures))
     outliers = [Outlier(*key, tuple(findings)) for key, findings in found.items()]
     return sorted(outliers, key=lambda one: (-one.score, one.session))[:limit]

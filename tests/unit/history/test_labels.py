@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from otel_session_agg._history.columns import ColumnType
 from otel_session_agg._history.history import History
-from otel_session_agg._history.labels import note_all_labels
+from otel_session_agg._history.labels import Labels, labels_of, note_all_labels
 from otel_session_agg._history.sources import Selection
-from tests.support.histories import kept, many, one_trace
+from tests.support.histories import Facts, joined, kept, many, one_trace
 
 
 class TestTypes:
@@ -85,3 +86,45 @@ class TestCalls:
             history._writer().execute("DELETE FROM traces")
             assert expected
             assert expected == list(history.select(wanted).rows)
+
+
+_NAMES = ("tier", "plan", "metadata.plan", "both", 'q"\\', "a~b/c", "", "nowhere")
+
+
+Labelled = dict[str, str | bool | int | float]
+
+
+def _sessions(number: int) -> Facts:
+    labels: tuple[Labelled, ...] = ({"tier": "x", "both": 1}, {"tier": 2.5, 'q"\\': True}, {"a~b/c": "none", "": "empty"}, {})
+    metadata: tuple[Labelled, ...] = ({"plan": "pro"}, {"both": 7}, {})
+    return one_trace(number, f"s{number}", dimensions=labels[number % 4], metadata=metadata[number % 3])
+
+
+def _tenant(number: int) -> Facts:
+    return one_trace(number, f"s{number}", dimensions={"tenant": number // 100 if number < 200 else number})
+
+
+class TestManyRows:
+    """``Labels``."""
+
+    @pytest.mark.parametrize("columns", [("dimensions", "metadata"), ("dimensions",)])
+    @pytest.mark.parametrize("where", ["", " WHERE l0 = 'x'", " WHERE l3 = '7' OR l7 IS NULL", " WHERE l0 IS NULL"])
+    def test_few_dimensions(self, columns: tuple[str, ...], where: str) -> None:
+        """Labels are the same whether dimensions are read once for all rows that have them, or for each row."""
+        wanted = {f"l{at}": (name, ColumnType.TEXT) for at, name in enumerate(_NAMES)}
+        with History() as history:
+            history.add(*joined(map(_sessions, range(24))))
+            history.recount()
+            each, few = (Labels("main.sessions", columns, has_few) for has_few in (False, True))
+            head, tail = f"SELECT session, {', '.join(wanted)} FROM ", f"{where} ORDER BY 1"  # noqa: S608
+            queries = [head + one.added_to("main.sessions", wanted) + tail for one in (each, few)]
+            found = [history.rows(sql) for sql in queries]
+        assert found[0] == found[1] != []
+
+    def test_whether_there_are_few(self) -> None:
+        """Dimensions are few when on average fifty rows have the same."""
+        with History() as history:
+            for first, expected in ((0, True), (100, True), (200, False)):
+                history.add(*joined(_tenant(number) for number in range(first, first + 50)))
+                history.recount()
+                assert expected == labels_of(history.rows, "main.sessions", ("dimensions",)).has_few

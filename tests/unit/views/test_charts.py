@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_session_agg import SessionAggError, SettingsError
+from otel_session_agg._history import labels
 from otel_session_agg._history.history import History
 from otel_session_agg._history.sources import Selection
-from otel_session_agg._views import chart_queries
 from otel_session_agg._views import charts as charts_module
 from otel_session_agg._views.boards import MAX_CHARTS, Boards, SavedChart, boards_path
 from otel_session_agg._views.chart_csv import csv_of, name_of
@@ -80,9 +80,9 @@ class TestKeys:
             for key, bucket in (("service.name", "none"), ("tenant", "hour"), ("other", "day")):
                 wanted = Chart("calls", aggregation=aggregation, filter=filter, group_by=key, top=2, bucket=bucket)
                 for metric in ("cost", "tokens"):  # of durations, the sum of floats depends on the order
-                    monkeypatch.setattr(chart_queries, "_ROWS_OF_FEW", 0)
+                    monkeypatch.setattr(labels, "_ROWS_OF_FEW", 0)
                     few = chart(history, wanted._replace(metric=metric))
-                    monkeypatch.setattr(chart_queries, "_ROWS_OF_FEW", 10**9)
+                    monkeypatch.setattr(labels, "_ROWS_OF_FEW", 10**9)
                     assert few == chart(history, wanted._replace(metric=metric))
 
 
