@@ -142,7 +142,8 @@ class History(WritableHistory):
     def _write(self, action: Callable[[Connection], T]) -> T:
         too_little = needed("duckdb", "replay").OutOfMemoryException
         connection = self._writer()
-        with described("the history cannot be written"):
+        with described("the history cannot be written"), ExitStack() as undo:
+            undo.callback(self._note_written)
             try:
                 return action(connection)
             except too_little:
@@ -151,6 +152,9 @@ class History(WritableHistory):
             del self._writing_limits[0]
             self._disconnect()
             return action(self._writer())
+
+    def _note_written(self) -> None:
+        self.revision += 1
 
     def _own_cursor(self) -> Connection:
         return (self._connection or self._reader()).cursor()

@@ -24,6 +24,8 @@ from otel_session_agg._pricing.price_book import PriceBook
 class ReadableHistory(ABC):
     """What can be asked of a history; everything may raise `HistoryError`."""
 
+    revision: int = 0
+    """How often something was written; what is read is at least as new."""
     _seconds: float = TIME_LIMIT_SECONDS
     """How long a selection may take, and a query at most."""
 

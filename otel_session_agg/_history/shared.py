@@ -60,15 +60,16 @@ class HistoryReader(ReadableHistory):
     All `rows` are of one moment; each of the other questions is of that moment or a later one.
     """
 
-    def __init__(self, connected: Callable[[], Connection], seconds: float) -> None:
+    def __init__(self, connected: Callable[[], Connection], seconds: float, revision: int) -> None:
         """Begin to read.
 
         Args:
             connected: Returns a new connection.
             seconds: How long each query may take.
+            revision: That of the history.
 
         """
-        self._connected, self._seconds = connected, seconds
+        self._connected, self._seconds, self.revision = connected, seconds, revision
         self._opened: list[Connection] = []
         self._is_stopped = False
         self._snapshot = self._own_cursor()
@@ -210,7 +211,8 @@ class SharedHistory(WritableHistory):
 
     def _write(self, action: Callable[[Connection], T]) -> T:
         duckdb = needed("duckdb", "replay")
-        with self._writing, described("the history cannot be written"):
+        with self._writing, described("the history cannot be written"), ExitStack() as undo:
+            undo.callback(self._note_written)
             for _ in range(_ATTEMPTS):
                 connection = self._writer or self._open()
                 try:
@@ -222,6 +224,11 @@ class SharedHistory(WritableHistory):
                     self._disconnect()
                     raise
             return action(self._writer or self._open())
+
+    def _note_written(self) -> None:
+        """Begin a revision, after what it has is committed: no reader of it sees less."""
+        with self._turn:
+            self.revision += 1
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -267,7 +274,8 @@ class SharedHistory(WritableHistory):
                 message = "the history cannot be read: too many others read it, try again later"
                 raise HistoryError(message)
             with described("the history cannot be read"):
-                reader = HistoryReader(partial(SharedHistory._cursor, self), seconds)
+                connected = partial(SharedHistory._cursor, self)
+                reader = HistoryReader(connected, seconds, self.revision)
             self._readers.add(reader)
         return reader
 

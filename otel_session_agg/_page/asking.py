@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from otel_session_agg._page.memo import Memo
 from otel_session_agg._page.services import Services
 from otel_session_agg._views.address import State
 from otel_session_agg._views.figures import (
@@ -19,23 +18,34 @@ from otel_session_agg._views.outlier_flags import Norms, norms_of, num_outliers,
 from otel_session_agg._views.ranges import Shown, is_covered, shown
 from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.selected import selected
+from otel_session_agg._views.sides import Sides, segment_values, sides_of
+from otel_session_agg.analysis._distributions import METRICS, Distribution, distributions_of
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import Source
 
-__all__ = ["before_of", "figures_at", "period_at", "periods_at", "source_at"]
+__all__ = [
+    "before_of",
+    "figures_at",
+    "period_at",
+    "periods_at",
+    "sides_at",
+    "source_at",
+    "spreads_at",
+    "values_at",
+]
 
 _T = TypeVar("_T")
-_MEMO = Memo()
-_SLOW_MEMO = Memo(30.0)
-"""What is normal hardly changes."""
 
 
 def _once(
     what: str, state: State, history: Reads, services: Services, ask: Callable[[Shown], _T]
 ) -> _T:
     """Return the answer to a question about what a state selects."""
-    key = (what, id(services), state.where, state.since, state.until)
-    return _MEMO.get(key, lambda: ask(shown(state, history, services.now())))
+    return services.answers.get(
+        (what, state.of_selection),
+        history.revision,
+        lambda: ask(shown(state, history, services.now())),
+    )
 
 
 def source_at(state: State, history: Reads, services: Services) -> Source:
@@ -85,14 +95,39 @@ def periods_at(
     return _once("periods", state, history, services, ask)
 
 
+def spreads_at(state: State, history: Reads, services: Services) -> Mapping[str, Distribution]:
+    """Return how cost, tokens and duration are spread over the sessions that a state selects."""
+    return _once(
+        "spreads", state, history, services,
+        lambda _: distributions_of(source_at(state, history, services), METRICS),
+    )  # fmt: skip
+
+
+def values_at(state: State, history: Reads, services: Services, key: str) -> Sequence[str]:
+    """Return the most frequent values that the sessions of a state have for a key."""
+    return _once(
+        f"values {key}", state, history, services,
+        lambda found: segment_values(history, found.selection, key),
+    )  # fmt: skip
+
+
+def sides_at(state: State, history: Reads, services: Services) -> Sides:
+    """Return what a state compares."""
+
+    def values(key: str) -> Sequence[str]:
+        return values_at(state, history, services, key)
+
+    return sides_of(state, history, services.now(), values)
+
+
 def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int | None]:
     """Return what is normal among the sessions that a state selects, and how many stand out."""
     segment = segment_of(state.by)
-    key = ("norms", id(services), state.where, state.since, state.until, segment)
+    key = ("norms", state.of_selection, segment)
 
     def ask() -> tuple[Norms, int | None]:
         sessions = source_at(state, history, services)
         norms = norms_of(sessions, segment)
         return norms, num_outliers(sessions, norms)
 
-    return _SLOW_MEMO.get(key, ask)
+    return services.slow_answers.get(key, history.revision, ask)

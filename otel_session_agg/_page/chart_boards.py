@@ -24,13 +24,18 @@ from otel_session_agg._views.charts import chart as asked
 from otel_session_agg._views.ranges import shown
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["board_csv", "board_grid", "boards_of", "drawing", "register_boards"]
+__all__ = ["asked_at", "board_csv", "board_grid", "boards_of", "drawing", "register_boards"]
 
 
 def boards_of(services: Services) -> Boards:
     """Return the boards of the server; those of a server without are gone when it ends."""
     boards = services.more.setdefault("charts", Boards(None))
     return boards if isinstance(boards, Boards) else Boards(None)
+
+
+def asked_at(state: State, history: Reads, services: Services) -> ChartData:
+    """Return what the chart of an address shows; the figure and the table ask once for both."""
+    return _asked(state, history, services, "")
 
 
 def drawing(state: State, history: Reads, services: Services, where: str = "") -> Drawn:
@@ -41,8 +46,11 @@ def drawing(state: State, history: Reads, services: Services, where: str = "") -
 
 
 def _asked(state: State, history: Reads, services: Services, where: str) -> ChartData:
-    wanted = chart_of(state, shown(state, history, services.now()).times)
-    return asked(history, wanted._replace(where=(*wanted.conditions, where)))
+    def ask() -> ChartData:
+        wanted = chart_of(state, shown(state, history, services.now()).times)
+        return asked(history, wanted._replace(where=(*wanted.conditions, where)))
+
+    return services.answers.get(("asked", state.of_view, where), history.revision, ask)
 
 
 def _at(place: int) -> Drawing:
@@ -72,7 +80,9 @@ def board_csv(board: str, state: State, history: Reads, services: Services) -> C
     return Csv(("chart", "figure", *columns), rows)
 
 
-_PLACES = tuple(Chart(f"board-{at}", "", _at(at), height=260) for at in range(MAX_CHARTS))
+_PLACES = tuple(
+    Chart(f"board-{at}", "", _at(at), height=260, is_kept=False) for at in range(MAX_CHARTS)
+)
 
 
 def board_grid(charts: Sequence[SavedChart], board: str, state: State) -> Any:

@@ -13,6 +13,7 @@ from dash import State as Given
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page import fields
 from otel_session_agg._page.chart_boards import (
+    asked_at,
     board_csv,
     board_grid,
     boards_of,
@@ -38,7 +39,6 @@ from otel_session_agg._views.chart_address import (
 )
 from otel_session_agg._views.chart_csv import rows_of
 from otel_session_agg._views.charts import Chart as Wanted
-from otel_session_agg._views.charts import chart as asked
 from otel_session_agg._views.charts import title_of
 from otel_session_agg._views.measures import AGGREGATIONS, SCOPES
 from otel_session_agg._views.names import names_of
@@ -176,7 +176,7 @@ def _state(given: dict[str, str]) -> State:
 def _table(state: State, services: Services) -> Any:
     try:
         with services.reader() as history:
-            data = asked(history, chart_of(state, shown(state, history, services.now()).times))
+            data = asked_at(state, history, services)
     except SessionAggError as error:
         return message("This cannot be shown", str(error), "bad")
     return [table_of(data), html.P(note_of(data), className="dead small")]
@@ -232,8 +232,7 @@ def _csv(state: State, history: Reads, services: Services) -> Csv:
     board = state.more.get("board")
     if board is not None:
         return board_csv(board, state, history, services)
-    wanted = chart_of(state, shown(state, history, services.now()).times)
-    columns, rows = rows_of(asked(history, wanted))
+    columns, rows = rows_of(asked_at(state, history, services))
     return Csv(columns, rows)
 
 

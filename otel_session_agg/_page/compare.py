@@ -11,6 +11,7 @@ from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page import fields
+from otel_session_agg._page.asking import sides_at, values_at
 from otel_session_agg._page.compare_parts import differences_table, drivers_table
 from otel_session_agg._page.going import go_button, tabs
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
@@ -25,9 +26,8 @@ from otel_session_agg._views.drivers import drivers
 from otel_session_agg._views.measures import PARTS
 from otel_session_agg._views.names import names_of
 from otel_session_agg._views.overlay import Overlay, overlay
-from otel_session_agg._views.ranges import shown
 from otel_session_agg._views.reads import Reads
-from otel_session_agg._views.sides import DEFAULT_KEY, MODES, Sides, segment_values, sides_of
+from otel_session_agg._views.sides import DEFAULT_KEY, MODES, Sides
 from otel_session_agg.analysis._figures import figure
 from otel_session_agg.analysis._style import color, label
 
@@ -48,7 +48,7 @@ def _layout(state: State, services: Services) -> Any:
     with services.reader() as history:
         controls = _controls(state, history, services, mode)
         try:
-            sides = sides_of(state, history, services.now())
+            sides = sides_at(state, history, services)
         except SessionAggError as error:
             return html.Div([head, controls, message("Nothing to compare yet", str(error))])
     kind = state.more.get("kind", "model")
@@ -94,7 +94,7 @@ def _controls(state: State, history: Reads, services: Services, mode: str) -> An
     if mode == "segment":
         key = state.more.get("key", DEFAULT_KEY)
         groups = [name for name in names_of(history).groups if name not in PARTS]
-        values = segment_values(history, shown(state, history, services.now()).selection, key)
+        values = values_at(state, history, services, key)
         first, second = [*values[:2], "", ""][:2]
         a, b = state.more.get("a", first), state.more.get("b", second)
         swapped = state.with_more(a=b, b=a)
@@ -122,7 +122,7 @@ def _controls(state: State, history: Reads, services: Services, mode: str) -> An
 
 def _overlaid(name: str) -> Drawing:
     def draw(state: State, history: Reads, services: Services) -> Drawn:
-        sides = sides_of(state, history, services.now())
+        sides = sides_at(state, history, services)
         found = overlay(history, sides.a, sides.b, name)
         if found is None:
             return Drawn(None, empty=f"No {name} is known")
@@ -183,7 +183,7 @@ def _answered(
     state = address.parse(given.get("path"), given.get("search"))
     try:
         with services.reader() as history:
-            return ask(state, history, sides_of(state, history, services.now()))
+            return ask(state, history, sides_at(state, history, services))
     except SessionAggError as error:
         return message("This cannot be compared", str(error), "bad")
 
@@ -230,7 +230,7 @@ def _register(app: Any, services: Services) -> None:
 
 def _csv(state: State, history: Reads, services: Services) -> Csv:
     """Return all figures of both sides."""
-    sides = sides_of(state, history, services.now())
+    sides = sides_at(state, history, services)
     columns = ("figure", "unit", "first", "second", "difference", "low", "high", "method")
     rows = [
         (

@@ -68,6 +68,8 @@ class Chart(NamedTuple):
     """Whether a click on a point opens the session that its ``customdata`` begins with."""
     classes: str = ""
     height: int = 250
+    is_kept: bool = True
+    """Whether it shows nothing but the address and the history, so that it is drawn once."""
 
 
 def chart(one: Chart, note: str = "") -> Any:
@@ -144,9 +146,19 @@ def drawn(one: Chart, state: address.State, services: Services) -> dict[str, Any
     """Return what the browser draws: a figure, or what is said in its place."""
     try:
         with services.reader() as history:
-            made = one.draw(state, history, services)
+            if not one.is_kept:
+                return _drawn(one, state, history, services)
+            return services.answers.get(
+                ("chart", one.key, state.of_view),
+                history.revision,
+                lambda: _drawn(one, state, history, services),
+            )
     except SessionAggError as error:
         return {"error": str(error)}
+
+
+def _drawn(one: Chart, state: address.State, history: Reads, services: Services) -> dict[str, Any]:
+    made = one.draw(state, history, services)
     if made.figure is None:
         return {"empty": made.empty}
     plain = made.figure.to_plotly_json()

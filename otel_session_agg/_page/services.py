@@ -10,10 +10,13 @@ from typing import Any
 
 from otel_session_agg._alerts.budgets import Budget
 from otel_session_agg._alerts.engine import AlertEngine
+from otel_session_agg._page.memo import Memo
 from otel_session_agg._views.live import Status
 from otel_session_agg._views.reads import Reads
 
 __all__ = ["Services"]
+
+_SLOW_SECONDS = 30.0
 
 
 def _now() -> datetime:
@@ -34,6 +37,10 @@ class Services:
     """The time, in UTC."""
     more: dict[str, Any] = field(default_factory=dict)
     """What single views need beside it, by the name of the view."""
+    answers: Memo = field(init=False, default_factory=Memo)
+    """What was asked of the history."""
+    slow_answers: Memo = field(init=False, default_factory=lambda: Memo(_SLOW_SECONDS))
+    """The same for what takes long and hardly changes, such as what is normal."""
 
     @property
     def alerts(self) -> AlertEngine | None:

@@ -172,7 +172,9 @@ def _why(state: State, services: Services) -> WhyCost | None:
         )
         prices = _options(services).prices
         key = (id(services), session, end, cost)
-        found: WhyCost | None = _WHY.get(key, lambda: why_cost(history, session, prices))
+        found: WhyCost | None = _WHY.get(
+            key, history.revision, lambda: why_cost(history, session, prices)
+        )
         return found
 
 

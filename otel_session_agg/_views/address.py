@@ -80,6 +80,16 @@ class State:
             return Times(now - RANGES[self.since], None)
         return Times(_time(self.since), self.until)
 
+    @property
+    def of_selection(self) -> tuple[object, ...]:
+        """What decides which sessions are shown, when it is the same time, as a key of a map."""
+        return self.where, self.since, self.until
+
+    @property
+    def of_view(self) -> tuple[object, ...]:
+        """What decides what the view shows, but for its colours, as a key of a map."""
+        return self.view, *self.of_selection, self.by, *sorted(self.more.items())
+
     def href(self) -> str:
         """Return the address."""
         return f"/{self.view}{self.search()}"

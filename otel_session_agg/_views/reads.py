@@ -15,6 +15,10 @@ __all__ = ["Reads"]
 class Reads(Protocol):
     """A history that is read; each question may raise `SessionAggError`."""
 
+    @property
+    def revision(self) -> int:
+        """How often something was written; what is read is at least as new."""
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query of this library."""
 

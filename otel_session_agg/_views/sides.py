@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ _MAX_VALUES = 100
 _MAX_CHARS = 60
 
 
+Values = Callable[[str], Sequence[str]]
+"""Returns the most frequent values that the sessions of an address have for a key."""
+
+
 class Sides(NamedTuple):
     """Two selections, and what they are called."""
 
@@ -39,8 +44,10 @@ class Sides(NamedTuple):
     """Which of them are periods of which the history has a part only."""
 
 
-def sides_of(state: State, history: Reads, now: datetime) -> Sides:
+def sides_of(state: State, history: Reads, now: datetime, values: Values | None = None) -> Sides:
     """Return what an address compares: ``b`` with ``a``.
+
+    ``values``: returns the most frequent values of a key; ``None``: the history is asked.
 
     Raises:
         SettingsError: it does not say what; the text says how it could.
@@ -52,7 +59,8 @@ def sides_of(state: State, history: Reads, now: datetime) -> Sides:
         raise SettingsError(message)
     found = shown(state, history, now)
     if mode == "segment":
-        return _segments(state, history, found.selection)
+        ask = values or partial(segment_values, history, found.selection)
+        return _segments(state, history, found.selection, ask)
     if mode == "filter":
         a, b = (state.more.get(name, "").strip() for name in ("a", "b"))
         if not a and not b:
@@ -75,12 +83,17 @@ def sides_of(state: State, history: Reads, now: datetime) -> Sides:
     return Sides(of_a, of_b, first, second, lacks)
 
 
-def _segments(state: State, history: Reads, selection: Selection) -> Sides:
+def _segments(
+    state: State,
+    history: Reads,
+    selection: Selection,
+    values: Values,
+) -> Sides:
     """Return the sessions with one value of a key, and with another."""
     key = state.more.get("key", DEFAULT_KEY)
     if "key" in state.more:
         check_key(history, SCOPES["sessions"], key)
-    a, b = _chosen(state, history, selection, key)
+    a, b = _chosen(state, key, values)
     found, value = _with_value(history, selection, key)
     sides = [
         Filtered(f"(SELECT * FROM {found.sql} WHERE {value} = {literal(one)})", found.parameters)
@@ -99,12 +112,11 @@ def _narrowed(selection: Selection, condition: str) -> Selection:
     return selection._replace(where=[*selection.conditions, *more])
 
 
-def _chosen(state: State, history: Reads, selection: Selection, key: str) -> tuple[str, str]:
+def _chosen(state: State, key: str, values: Values) -> tuple[str, str]:
     """Return the values of both sides: those of the address, else the two most frequent ones."""
     a, b = state.more.get("a"), state.more.get("b")
     if a is None or b is None:
-        values = segment_values(history, selection, key)
-        free = [value for value in values if value not in {a, b}]
+        free = [value for value in values(key) if value not in {a, b}]
         a = free.pop(0) if a is None and free else a
         b = free.pop(0) if b is None and free else b
     if a is None or b is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log10
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg.analysis._source import Source
@@ -17,6 +17,7 @@ __all__ = [
     "Metric",
     "cost_against_duration",
     "distribution_of",
+    "distributions_of",
     "metric_of",
 ]
 
@@ -79,16 +80,19 @@ _BINS = 36
 _CELLS = (30, 20)
 """The same for the two sides of a chart of cells."""
 
-_FACTS = """
-SELECT min(v) FILTER (v > 0), max(v) FILTER (v > 0), count(*) FILTER (v IS NULL),
-       count(*) FILTER (v <= 0), quantile_cont(v, 0.5) FILTER (v > 0),
-       quantile_cont(v, 0.95) FILTER (v > 0)
-FROM (SELECT {column} AS v FROM sessions)
+_VALUE = "{column} AS v{at}, CASE WHEN v{at} > 0 THEN v{at} END AS above{at}"
+_FACTS_OF = """
+min(above{at}), max(above{at}), count(*) - count(v{at}), count(v{at}) - count(above{at}),
+quantile_cont(above{at}, [0.5, 0.95])
 """
+_NUM_FACTS = 5
+_FACTS = "SELECT {facts} FROM (SELECT {values} FROM sessions)"
+_BIN = "floor(log10(above{at}) * {bins})::BIGINT AS bin{at}"
 _COUNTS = """
-SELECT floor(log10(v) * ?)::BIGINT AS bin, count(*)
-FROM (SELECT {column} AS v FROM sessions) WHERE v > 0 GROUP BY bin ORDER BY bin
+SELECT {places}, count(*) FROM (SELECT {values} FROM (SELECT {columns} FROM sessions))
+GROUP BY GROUPING SETS ({sets})
 """
+"""The bins of all metrics, each by itself: what is in no set of groups is 1 in ``grouping``."""
 _SIZES = """
 SELECT log10(max(duration) / min(duration)), log10(max(cost)::DOUBLE / min(cost)::DOUBLE)
 FROM sessions WHERE cost > 0 AND duration > 0
@@ -109,16 +113,56 @@ def metric_of(name: str) -> Metric:
 
 def distribution_of(sessions: Source, metric: Metric) -> Distribution:
     """Return how a figure is spread over all sessions."""
-    [facts] = sessions.rows(_FACTS.format(column=metric.column))
-    low, high, unknown, zero, median, p95 = facts
+    return distributions_of(sessions, {metric.name: metric})[metric.name]
+
+
+def distributions_of(sessions: Source, metrics: Mapping[str, Metric]) -> dict[str, Distribution]:
+    """Return how each of some figures is spread over all sessions, which are read twice for all."""
+    each = list(enumerate(metrics.values()))
+    columns = ", ".join(_VALUE.format(column=metric.column, at=at) for at, metric in each)
+    facts_of = ", ".join(_FACTS_OF.format(at=at) for at, _ in each)
+    [row] = sessions.rows(_FACTS.format(facts=facts_of, values=columns))
+    facts = {at: row[_NUM_FACTS * at : _NUM_FACTS * (at + 1)] for at, _ in each}
+    bins = {
+        at: _bins_a_decade(log10(high / low), _BINS)
+        for at, (low, high, *_) in facts.items()
+        if low is not None
+    }
+    counts = _counts(sessions, columns, bins)
+    return {
+        metric.name: _distribution(metric, facts[at], bins.get(at, 0), counts.get(at, {}))
+        for at, metric in each
+    }
+
+
+def _counts(sessions: Source, columns: str, bins: Mapping[int, int]) -> dict[int, dict[int, int]]:
+    """Return how many sessions each bin of each metric has; ``bins``: how many a decade has."""
+    if not bins:
+        return {}
+    sql = _COUNTS.format(
+        places=", ".join(f"bin{at}, grouping(bin{at})" for at in bins),
+        values=", ".join(_BIN.format(at=at, bins=number) for at, number in bins.items()),
+        columns=columns,
+        sets=", ".join(f"(bin{at})" for at in bins),
+    )
+    found: dict[int, dict[int, int]] = {at: {} for at in bins}
+    for *places, number in sessions.rows(sql):
+        for at, bin_, is_other in zip(bins, places[::2], places[1::2], strict=True):
+            if not is_other and bin_ is not None:
+                found[at][bin_] = number
+    return found
+
+
+def _distribution(
+    metric: Metric, facts: Sequence[Any], a_decade: int, found: Mapping[int, int]
+) -> Distribution:
+    low, _, unknown, zero, quantiles = facts
     if low is None:
         return Distribution(metric, (), (), unknown, zero, None, None)
-    a_decade = _bins_a_decade(log10(high / low), _BINS)
-    found: dict[int, int] = dict(sessions.rows(_COUNTS.format(column=metric.column), [a_decade]))
     first, last = min(found), max(found)
     bounds = tuple(10 ** (bin_ / a_decade) for bin_ in range(first, last + 2))
     counts = tuple(found.get(bin_, 0) for bin_ in range(first, last + 1))
-    return Distribution(metric, bounds, counts, unknown, zero, median, p95)
+    return Distribution(metric, bounds, counts, unknown, zero, *quantiles)
 
 
 def cost_against_duration(sessions: Source) -> list[Cell]:

@@ -16,7 +16,6 @@ from datetime import timezone
 from pathlib import Path
 
 from otel_session_agg._history.history import History
-from otel_session_agg._page import asking
 from otel_session_agg._page.asking import before_of, figures_at, source_at
 from otel_session_agg._page.grid_rows import rows_at
 from otel_session_agg._page.overview_charts import CHARTS
@@ -63,11 +62,11 @@ def _questions(history: History, state: State, services: Services) -> Iterator[t
     yield "running", lambda: running(history)
 
 
-def _timed(ask: Callable[[], object], rounds: int) -> tuple[list[float], float]:
+def _timed(ask: Callable[[], object], services: Services, rounds: int) -> tuple[list[float], float]:
     """The seconds that a question takes, each time, ascending, and the CPU seconds at least."""
     seconds, cpu = [], float("inf")
     for _ in range(rounds):
-        for memo in (asking._MEMO, asking._SLOW_MEMO):
+        for memo in (services.answers, services.slow_answers):
             memo._answers.clear()
         began, used = time.perf_counter(), time.process_time()
         ask()
@@ -90,7 +89,7 @@ def main() -> None:
         for address in given.addresses:
             say(f"\n{number:,} sessions, {address}")
             for name, ask in _questions(history, parse("/overview", address), services):
-                seconds, cpu = _timed(ask, given.rounds)
+                seconds, cpu = _timed(ask, services, given.rounds)
                 say(f"{name:48}{seconds[len(seconds) // 2]:8.3f} s, {seconds[-1]:7.3f} at most, {cpu:7.3f} of CPU")
         say(f"\n{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB of memory at most")
 

@@ -51,6 +51,14 @@ class TestReading:
             assert [(20,)] == reader.rows(_COUNT)
         assert 25 == _count(history)
 
+    def test_revision(self, history: SharedHistory) -> None:
+        """It is another one after something was written: whoever reads it sees at least that."""
+        with history.reading() as reader:
+            history.add(*many(5, first=40))
+            with history.reading() as other:
+                assert reader.revision < other.revision == history.revision
+                assert [(25,)] == other.rows("SELECT count(*) FROM traces")
+
     def test_all_questions(self, history: SharedHistory, tmp_path: Path) -> None:
         """A reader answers what a history does, the same."""
         with kept(tmp_path / "h", many(20, 5)) as other, history.reading() as reader:

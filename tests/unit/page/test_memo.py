@@ -24,7 +24,7 @@ class TestMemo:
 
         def run() -> None:
             barrier.wait()
-            found.append(memo.get("key", ask))
+            found.append(memo.get("key", 0, ask))
 
         threads = [Thread(target=run) for _ in range(4)]
         for thread in threads:
@@ -35,12 +35,18 @@ class TestMemo:
 
     def test_time(self) -> None:
         """After its time it is asked again."""
-        memo, values = Memo(0), iter((1, 2))
-        assert [1, 2] == [memo.get("key", lambda: next(values)) for _ in range(2)]
+        memo, values = Memo(0, 0), iter((1, 2))
+        assert [1, 2] == [memo.get("key", 0, lambda: next(values)) for _ in range(2)]
+
+    def test_nothing_written(self) -> None:
+        """An answer is good as long as nothing is written, and for a short time whatever is."""
+        memo, brief, values = Memo(0, 60), Memo(60, 0), iter(range(9))
+        assert [0, 0, 1, 1, 2] == [memo.get("key", at, lambda: next(values)) for at in (7, 7, 8, 8, 7)]
+        assert [3, 3, 3] == [brief.get("key", at, lambda: next(values)) for at in (7, 8, 8)]
 
     def test_errors(self) -> None:
         """An error is raised, and not kept."""
         memo = Memo(60)
         with pytest.raises(ZeroDivisionError):
-            memo.get("key", lambda: 1 // 0)
-        assert 2 == memo.get("key", lambda: 2)
+            memo.get("key", 0, lambda: 1 // 0)
+        assert 2 == memo.get("key", 0, lambda: 2)
