@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from otel_session_agg._page.asking import norms_at, periods_at, source_at
+from otel_session_agg._page.asking import norms_at, periods_at, source_at, spreads_at
 from otel_session_agg._page.named import cost_over_time, dearest_of, most_called
 from otel_session_agg._page.panels import Chart, Drawing, Drawn
 from otel_session_agg._page.services import Services
 from otel_session_agg._views.address import State
 from otel_session_agg._views.figures import PeriodFigures
-from otel_session_agg._views.outlier_flags import reasons_of, segment_of, standing_out
+from otel_session_agg._views.outlier_flags import segment_of, standing_out
 from otel_session_agg._views.reads import Reads
-from otel_session_agg.analysis._charts import points_at
-from otel_session_agg.analysis._distributions import (
-    METRICS,
-    cost_against_duration,
-    distribution_of,
-)
+from otel_session_agg.analysis._distributions import cost_against_duration
 from otel_session_agg.analysis._figures import figure
-from otel_session_agg.analysis._outliers import find_outliers
 from otel_session_agg.analysis._panels import _left_out as left_out
 from otel_session_agg.analysis._periods import Period
-from otel_session_agg.analysis._spread_figures import against_figure, distribution_figure
+from otel_session_agg.analysis._spread_figures import Point, against_figure, distribution_figure
 from otel_session_agg.analysis._style import color
 from otel_session_agg.analysis._style import line as line_style
 
@@ -100,7 +94,7 @@ def _uncached(row: PeriodFigures) -> float:
 
 def _distribution(name: str) -> Drawing:
     def draw(state: State, history: Reads, services: Services) -> Drawn:
-        found = distribution_of(source_at(state, history, services), METRICS[name])
+        found = spreads_at(state, history, services)[name]
         if not found.counts:
             return Drawn(None, empty=f"No {name} is known")
         return Drawn(distribution_figure(found), f"{left_out(found)}; drag to filter")
@@ -113,15 +107,13 @@ def _against(state: State, history: Reads, services: Services) -> Drawn:
     cells = cost_against_duration(sessions)
     if not cells:
         return Drawn(None, empty="No session has a known cost and a duration")
-    segment = segment_of(state.by)
-    if segment is None:
-        norms, _ = norms_at(state, history, services)
-        ids = standing_out(sessions, norms, _MAX_OUTLIERS)
-        reasons = reasons_of(sessions, ids, norms, None)
-    else:
-        outliers = find_outliers(sessions, segment, _MAX_OUTLIERS)
-        reasons = {one.session: one.reason for one in outliers}
-    return Drawn(against_figure(cells, points_at(sessions, reasons)))
+    norms, _ = norms_at(state, history, services)
+    points = [
+        Point(one.session, one.cost, one.duration, one.reason)
+        for one in standing_out(sessions, norms, segment_of(state.by), _MAX_OUTLIERS)
+        if one.cost and one.duration
+    ]
+    return Drawn(against_figure(cells, points))
 
 
 _SHARE = {"tickformat": ".0%", "range": [0, None]}

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg.analysis._distributions import METRICS, Metric
-from otel_session_agg.analysis._numbers import grouped, significant
 from otel_session_agg.analysis._named_rows import named_rows
+from otel_session_agg.analysis._numbers import grouped, significant
 from otel_session_agg.analysis._source import Source, check_key, name_of
 
 __all__ = [
@@ -76,6 +76,8 @@ class Finding(NamedTuple):
     score: float
     sessions: int
     """Of the segment, with a known figure."""
+    is_sample: bool = False
+    """Whether these are some of the segment only."""
 
     @property
     def times(self) -> str:
@@ -107,7 +109,9 @@ class Outlier(NamedTuple):
             for one in self.findings
         )
         segment = f" of {short(self.segment, 60)}" if self.segment else ""
-        return f"{found} (of {self.findings[0].sessions:,} sessions{segment})"
+        first = self.findings[0]
+        sample = "a sample of " if first.is_sample else ""
+        return f"{found} (of {sample}{first.sessions:,} sessions{segment})"
 
 
 def _amount(metric: Metric, value: float) -> str:

@@ -9,8 +9,9 @@ import pytest
 from otel_session_agg._history.history import History
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._untrusted.spreadsheets import csv_text
+from otel_session_agg._views import outlier_flags
 from otel_session_agg._views.grid import COLUMNS, MAX_ROWS, Wanted, exported_sessions, sessions_page
-from otel_session_agg._views.outlier_flags import norms_of, num_outliers, reasons_of, segment_of
+from otel_session_agg._views.outlier_flags import norms_of, num_outliers, reasons_of, segment_of, standing_out
 from otel_session_agg._views.selected import selected
 from otel_session_agg.analysis._outliers import find_outliers
 
@@ -123,6 +124,33 @@ class TestOutliers:
         assert 0 < len(expected)
         assert expected == reasons_of(source, _ids(sessions, end=400), norms, segment)
         assert num_outliers(source, norms) in {len(expected), None if segment else len(expected)}
+
+    @pytest.mark.parametrize("by", [None, "user", "service.name"])
+    def test_all(self, sessions: History, by: str | None) -> None:
+        """All that stand out are found at once, with the same reasons, the dearest first."""
+        source = selected(sessions, Selection())
+        norms = norms_of(source, by)
+        found = standing_out(source, norms, by, 400)
+        assert {one.session: one.reason for one in find_outliers(source, by, 400)} == {one.session: one.reason for one in found}
+        costs = [one.cost or 0 for one in found]
+        assert sorted(costs, reverse=True) == costs
+        assert found[:2] == standing_out(source, norms, by, 2)
+
+    def test_sample(self, sessions: History, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of many sessions, what is normal is worked out of a sample, which the reason says."""
+        source = selected(sessions, Selection())
+        exact = norms_of(source, None)
+        monkeypatch.setattr(outlier_flags, "_MAX_EXACT", 100)
+        monkeypatch.setattr(outlier_flags, "_SAMPLE", 200)
+        norms = norms_of(source, None)
+        assert norms == norms_of(source, None)
+        for key, one in norms.items():
+            assert one.is_sample
+            assert 100 < one.sessions < 300
+            assert pytest.approx(exact[key].middle, abs=0.3) == one.middle
+        reasons = [one.reason for one in standing_out(source, norms, None, 5)]
+        assert reasons
+        assert all("(of a sample of " in one for one in reasons)
 
     def test_few(self, sessions: History) -> None:
         """Among a few sessions none stands out."""
