@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
+from dash import Input, Output, html
+from dash import State as Given
 
+from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._history.columns import literal, quoted
 from otel_session_agg._page.asking import period_at, source_at
 from otel_session_agg._page.named_figures import calls_figure, durations_figure
@@ -13,17 +15,20 @@ from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register
 from otel_session_agg._page.parts import link, message, page_title, panel, text
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
+from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import Csv, View
 from otel_session_agg._untrusted.formatting import duration, short
+from otel_session_agg._views import address
 from otel_session_agg._views.address import State
 from otel_session_agg._views.named import Named, cost_by_period, dearest, named
 from otel_session_agg._views.outlier_flags import segment_of
+from otel_session_agg._views.ranges import has_sessions, shown
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._figures import over_time_figure, split_figure
 from otel_session_agg.analysis._numbers import exact, money
 from otel_session_agg.analysis._source import BREAKDOWNS, NONE, OTHER, value_named
 
-__all__ = ["cost_over_time", "dearest_of", "key_at", "most_called", "view_by"]
+__all__ = ["cost_over_time", "dearest_of", "key_at", "most_called", "rows_panel", "view_by"]
 
 _MAX_ROWS = 200
 _MAX_EXPORTED = 100_000
@@ -123,27 +128,20 @@ def _sort_of(key: str, state: State) -> str:
 
 def view_by(key: str, name: str, title: str) -> View:
     """Return the view by ``model``, ``agent``, ``tool``, ``user`` or `SEGMENT`."""
-    charts = _charts_of(key, name)
+    charts, place = _charts_of(key, name), f"{name}-table"
 
     def layout(state: State, services: Services) -> Any:
-        by = key_at(key, state)
         with services.reader() as history:
-            sessions = source_at(state, history, services)
-            found = named(sessions, by, _sort_of(key, state), _MAX_ROWS)
-        if not found.rows:
-            return html.Div([page_title(title), message("No sessions here")])
-        more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
-        each = f"a session counts for each of its {name}" if by in BREAKDOWNS else _ONCE[key]
-        rows = [_cells(row, by, state) for row in found.rows]
+            if not has_sessions(history, shown(state, history, services.now()).selection):
+                return html.Div([page_title(title), message("No sessions here")])
+        waiting = html.Div(className="chart loading", style={"minHeight": "260px"})
         return html.Div(
             [
                 page_title(title),
                 html.Div([chart(one) for one in charts], className="grid"),
-                panel(title if by == key else text(short(by, 60)),
-                      f"{found.total:,}{more}; {each}",
-                      table(_heads(by, state, _sort_of(key, state)), rows, title)),
+                html.Div(panel(title, "", waiting), id=place),
             ]
-        )  # fmt: skip
+        )
 
     def csv(state: State, history: Reads, services: Services) -> Csv:
         sort = _sort_of(key, state)
@@ -151,10 +149,39 @@ def view_by(key: str, name: str, title: str) -> View:
         found = named(source_at(state, history, services), by, sort, _MAX_EXPORTED)
         return Csv([by, *_FIELDS[1:]], found.rows, found.total)
 
-    def register(_app: Any, _services: Services) -> None:
+    def register(app: Any, services: Services) -> None:
         register_charts(charts)
 
+        @app.callback(
+            Output(place, "children"), Input(place, "id"), Input("tick", "data"),
+            Given("state", "data"),
+        )  # fmt: skip
+        @on_thread
+        def fill(_there: str, _tick: object, given: dict[str, str]) -> Any:
+            state = address.parse(given.get("path"), given.get("search"))
+            try:
+                return rows_panel(key, name, title, state, services)
+            except SessionAggError as error:
+                return message("This cannot be shown", str(error), "bad")
+
+        del fill
+
     return View(name, title, layout, register, csv)
+
+
+def rows_panel(key: str, name: str, title: str, state: State, services: Services) -> Any:
+    """Return the table of a view: a row for each name."""
+    by, sort = key_at(key, state), _sort_of(key, state)
+    with services.reader() as history:
+        found = named(source_at(state, history, services), by, sort, _MAX_ROWS)
+    more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
+    each = f"a session counts for each of its {name}" if by in BREAKDOWNS else _ONCE[key]
+    rows = [_cells(row, by, state) for row in found.rows]
+    return panel(
+        title if by == key else text(short(by, 60)),
+        f"{found.total:,}{more}; {each}",
+        table(_heads(by, state, sort), rows, title),
+    )
 
 
 def _heads(key: str, state: State, sort: str) -> list[Head]:

@@ -28,7 +28,7 @@ from otel_session_agg._history.sources import Selection
 from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
 from otel_session_agg._page.grid_rows import filters_at, rows_at
-from otel_session_agg._page.named import _sessions_of
+from otel_session_agg._page.named import SEGMENT, _sessions_of, rows_panel
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
@@ -102,6 +102,18 @@ def _shown(client: TestClient, path: str, search: str = "") -> Any:
     return client.post("/_dash-update-component", json=body).json()["response"]
 
 
+def _table(client: TestClient, name: str) -> Any:
+    place = f"{name}-table"
+    body = {
+        "output": f"{place}.children",
+        "outputs": {"id": place, "property": "children"},
+        "inputs": [{"id": place, "property": "id", "value": place}, {"id": "tick", "property": "data", "value": None}],
+        "state": [{"id": "state", "property": "data", "value": {"path": f"/{name}", "search": ""}}],
+        "changedPropIds": [f"{place}.id"],
+    }
+    return client.post("/_dash-update-component", json=body).json()["response"]
+
+
 class TestShown:
     """What the address shows."""
 
@@ -129,7 +141,7 @@ class TestShown:
 
     def test_hostile_names(self, client: TestClient) -> None:
         """A hostile name is a text, and its link leads to a condition with it as a text."""
-        found = json.dumps(_shown(client, "/models")["view"])
+        found = json.dumps(_table(client, "models"))
         assert "dangerously" not in found
         assert "/sessions?where=list_contains%28models%2C+%27%3C%2Fscript%3E" in found
 
@@ -306,7 +318,7 @@ class TestSegments:
             services = Services(lambda: nullcontext(history))
             state = parse("/segments", f"from=all{by}")
             expected = named(history, key).rows
-            assert key in _json(views()["segments"].layout(state, services)).casefold()
+            assert key in _json(rows_panel(SEGMENT, "segments", "Segments", state, services)).casefold()
             for row in expected:
                 address = parse("/sessions", _sessions_of(row.name, key, state).partition("?")[2])
                 found = list(history.select(Selection(where=address.where, columns=["session"])).rows)

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plotly.utils import PlotlyJSONEncoder
 
-from otel_session_agg import SettingsError
+from otel_session_agg import SessionAggError, SettingsError
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._history.span_tables import StoredSpan
 from otel_session_agg._page import charts, compare, session, session_parts
 from otel_session_agg._page.chart_boards import boards_of
+from otel_session_agg._page.named import rows_panel
 from otel_session_agg._page.overview_charts import CHARTS
 from otel_session_agg._page.page import _layout
 from otel_session_agg._page.panels import drawn
@@ -227,7 +228,9 @@ class TestCharts:
         """The same in the place of the chart; what is no column of a grid, and no order, is said, too."""
         found = drawn(charts._MADE, parse("/charts", "from=all&group=typo"), services)
         assert "there is no key to group by 'typo': use one of model, agent, tool, user" in found["error"]
-        for place in ("/sessions?sort=-typo", "/sessions?cols=session,typo", "/users?sort=typo"):
+        with pytest.raises(SessionAggError, match=r"typo.*use one of"):
+            rows_panel("user", "users", "Users", parse("/users", "from=all&sort=typo"), services)
+        for place in ("/sessions?sort=-typo", "/sessions?cols=session,typo"):
             path, _, search = place.partition("?")
             said = texts_of(_layout(views()[path.strip("/")], parse(path, f"from=all&{search}"), services))
             assert any("typo" in one and "use one of" in one for one in said)
