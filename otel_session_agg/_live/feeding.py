@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from otel_session_agg._live.journal import Journal, Place
+from otel_session_agg._live.journal import GoneError, Journal, Place
 from otel_session_agg._live.process import (
     CountingProcess,
     Finish,
@@ -21,6 +21,7 @@ WINDOW_BYTES = 32 * 1024 * 1024
 """Requests that the process has and has not counted: some 100 MB of its memory."""
 
 _WAIT_SECONDS = 1.0
+"""How long nothing is looked at when nothing is to be sent, or a request cannot be read."""
 
 
 class Feeder:
@@ -91,7 +92,7 @@ class Feeder:
             self._send(process, messages)
 
     def _next(self) -> Iterable[ToProcess | Place]:
-        """Return what is to be sent now."""
+        """Return what is to be sent now; a request is taken when it was read."""
         if self._answers:
             answers, self._answers = self._answers, deque()
             return answers
@@ -99,10 +100,7 @@ class Feeder:
             self._places.extend(self._journal.after(self._last))
             self._last = self._places[-1].number if self._places else self._last
         if self._places and self._may_send(self._places[0]):
-            place = self._places.popleft()
-            self._sent_bytes += place.size
-            self._sent = Sent(place.number, place.number if self._is_alone(place) else None)
-            return (place,)
+            return (self._places[0],)
         if not self._places and self._state.is_closing and not self._has_finished:
             self._has_finished = True
             return (Finish(),)
@@ -118,14 +116,33 @@ class Feeder:
 
     def _send(self, process: CountingProcess | None, messages: Iterable[ToProcess | Place]) -> None:
         for message in messages:
-            if isinstance(message, Place):
-                sent: ToProcess = Request(
-                    message.number, self._journal.read(message), self._is_alone(message)
-                )
-            else:
-                sent = message
+            sent = self._taken(process, message) if isinstance(message, Place) else message
             try:
-                if process is not None:
+                if process is not None and sent is not None:
                     process.send(sent)
             except ProcessEndedError:
                 return  # who receives finds out, and begins anew
+
+    def _taken(self, process: CountingProcess | None, place: Place) -> Request | None:
+        """Take the next request; ``None``: it cannot be read, which the state says."""
+        content: bytes | None = None
+        try:
+            content = self._journal.read(place)
+        except GoneError:
+            self._state.note("an accepted request is gone: its file was changed or deleted")
+        except OSError as error:  # such as too many open files: it is tried again
+            self._state.note(f"accepted requests cannot be read: {error.strerror}")
+            with self._state.changed:
+                self._state.changed.wait_for(lambda: self._state.is_finished, _WAIT_SECONDS)
+            return None
+        with self._state.changed:
+            if self._process is not process:  # which gets it
+                return None
+            self._places.popleft()
+            if content is None:
+                self._state.counted(0, place.size)
+                return None
+            is_alone = self._is_alone(place)
+            self._sent_bytes += place.size
+            self._sent = Sent(place.number, place.number if is_alone else None)
+            return Request(place.number, content, is_alone)

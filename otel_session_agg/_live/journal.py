@@ -7,8 +7,7 @@ How it works
 * What `append` has written survives the end of this process at once, and a loss of power when
   `sync` was called after it.
 * `release` says up to which request all is counted; files that have nothing later are deleted.
-* `set_aside` moves one request into a folder of its own, where it stays, and is not counted, until
-  there are too many of them: then those leave that were set aside first.
+* `set_aside` moves one request into a folder of its own, where it stays, and is not counted.
 * What a crash has left half written at the end of a file is not read, and was not acknowledged.
 
 Requests may have prompts in them: only the owner of the files may read them.
@@ -20,8 +19,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -29,7 +27,7 @@ from typing import NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._files import sync_folder
-from otel_session_agg._otlp.otlp import is_json
+from otel_session_agg._live.set_aside import SetAside
 from otel_session_agg._untrusted.formatting import printable
 
 FILE_BYTES = 16 * 1024 * 1024
@@ -45,9 +43,9 @@ _HEAD = struct.Struct("<QII")
 _MAX_BYTES = 1 << 30
 """No request is that large: what says so is damaged."""
 
-_MAX_DIGITS = 19
-_MAX_ASIDE, _MAX_ASIDE_BYTES = 100, 256 * 1024 * 1024
-"""Requests that are kept aside, and their bytes: enough to find out what they have in common."""
+
+class GoneError(Exception):
+    """A request is not there any more, or not all of it: somebody else has changed its file."""
 
 
 class Place(NamedTuple):
@@ -82,14 +80,10 @@ class Journal:
         """Files with something that cannot be read."""
         self.num_bytes = 0
         """Bytes of requests that are not released."""
-        self._folder_aside = folder.with_name(f"{folder.name}.aside")
-        self.aside: list[Path] = []
-        """Requests that were set aside, by this process or an earlier one, as files; the last one
-        is at the end."""
+        self._aside = SetAside(folder.with_name(f"{folder.name}.aside"))
         self._files: deque[Path] = deque()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.aside += sorted(self._folder_aside.glob("request-*"), key=_number_of)
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
                 self._recover(path)
         except OSError as error:
@@ -191,8 +185,8 @@ class Journal:
         with self._lock:
             if not self._is_dirty or self._file is None:
                 return
-            self._is_dirty = False
             file = os.dup(self._file)
+            self._is_dirty = False
         try:
             os.fsync(file)  # outside the lock: others write meanwhile
         except OSError:
@@ -207,11 +201,18 @@ class Journal:
         """Return a request.
 
         Raises:
-            OSError: it cannot be read.
+            GoneError: it is not there any more.
+            OSError: it cannot be read now.
 
         """
-        with place.path.open("rb") as file:
-            return os.pread(file.fileno(), place.size, place.position)
+        try:
+            with place.path.open("rb") as file:
+                content = os.pread(file.fileno(), place.size, place.position)
+        except FileNotFoundError:
+            raise GoneError from None
+        if len(content) < place.size:
+            raise GoneError
+        return content
 
     def after(self, number: int) -> Iterator[Place]:
         """Yield the requests after a number that are there now."""
@@ -231,48 +232,31 @@ class Journal:
         `replay` reads it, as it is what was sent.
 
         Raises:
+            GoneError: it is not there any more.
             OSError: it cannot be moved, and is where it was.
 
         """
         with self._lock:
             [place] = [place for place in self.places if place.number == number]
-            content = self.read(place)
-            path = self._write_aside(content)
+            path = self._aside.add(self.read(place))
             self.places.remove(place)
             self.num_bytes -= place.size
-            self.aside.append(path)
-            self._bound_aside()
             return path
 
-    def _bound_aside(self) -> None:
-        """Delete what was set aside first, of too much; the last one stays."""
-        sizes = [path.stat().st_size if path.exists() else 0 for path in self.aside]
-        while len(sizes) > 1 and (len(sizes) > _MAX_ASIDE or sum(sizes) > _MAX_ASIDE_BYTES):
-            sizes.pop(0)
-            with suppress(OSError):
-                self.aside.pop(0).unlink()
-
-    def _write_aside(self, content: bytes) -> Path:
-        self._folder_aside.mkdir(mode=0o700, exist_ok=True)
-        ending = ".json" if is_json(content.lstrip()[:1]) else ".pb"
-        number = max(map(_number_of, self._folder_aside.iterdir()), default=0) + 1
-        path = self._folder_aside / f"request-{number}{ending}"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(file, "wb") as opened:  # noqa: PTH123 -- it is open already
-                opened.write(content)
-                opened.flush()
-                os.fsync(file)
-        except OSError:
-            path.unlink()
-            raise
-        sync_folder(self._folder_aside)
-        return path
+    @property
+    def aside(self) -> Sequence[Path]:
+        """The files of requests that were set aside, by this process or an earlier one."""
+        return self._aside.paths
 
     # -- the end ----------------------------------------------------------------------------------
 
     def release(self, number: int) -> None:
-        """Forget the requests up to this one: all that came of them is in the history."""
+        """Forget the requests up to this one: all that came of them is in the history.
+
+        Raises:
+            OSError: a file cannot be deleted; that is tried again the next time.
+
+        """
         with self._lock:
             while self.places and self.places[0].number <= number:
                 self.num_bytes -= self.places.popleft().size
@@ -282,7 +266,8 @@ class Journal:
             if self._file is not None:
                 needed.add(self._path)
             while self._files and self._files[0] not in needed:
-                self._files.popleft().unlink(missing_ok=True)
+                self._files[0].unlink(missing_ok=True)
+                self._files.popleft()
 
     def close(self) -> None:
         """Close the file that is appended to; delete the folder if nothing is left in it."""
@@ -292,9 +277,3 @@ class Journal:
                 while self._files:
                     self._files.popleft().unlink(missing_ok=True)
                 self._folder.rmdir()
-
-
-def _number_of(path: Path) -> int:
-    """Return the number of a request that was set aside; 0: it is another file."""
-    _, _, digits = path.stem.partition("request-")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS else 0

@@ -16,7 +16,7 @@ from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._live.changes import Changes
 from otel_session_agg._live.counting import Rows, Stored
 from otel_session_agg._live.feeding import Feeder
-from otel_session_agg._live.journal import Journal
+from otel_session_agg._live.journal import GoneError, Journal
 from otel_session_agg._live.open_sessions import OpenSessions
 from otel_session_agg._live.process import (
     CountingProcess,
@@ -111,6 +111,11 @@ class RowWriter:
             except ProcessEndedError:
                 self._ended()
                 continue
+            except OSError as error:  # too many processes or open files
+                what = f"the process that counts cannot be started: {error.strerror}"
+                self._state.fault(PROCESS, what)
+                self._wait(_AGAIN_SECONDS)
+                continue
             if isinstance(message, Wanted):
                 self._give(message.trace_ids)
             elif isinstance(message, Rows):
@@ -120,7 +125,7 @@ class RowWriter:
             elif isinstance(message, Finished):
                 self._finish()
             else:
-                self._journal.release(self._done)  # which deletes what is old enough by now
+                self._release()  # which deletes what is old enough by now
             self._in_the_end(self._tidy)
         return True
 
@@ -137,6 +142,7 @@ class RowWriter:
 
     def _begin(self) -> CountingProcess:
         self._process = CountingProcess(self._options)
+        self._state.fault(PROCESS, None)
         self._feeder.begin(self._process, self._done, self._suspects.alone_until)
         latest = self._in_the_end(partial(latest_spans, self._history))
         self._feeder.answer(Recall(latest or ()))
@@ -157,6 +163,8 @@ class RowWriter:
         """Do without a request that ends the process each time."""
         try:
             path = self._journal.set_aside(number)
+        except GoneError:  # which is as good
+            return
         except OSError as error:  # it is tried again
             self._state.note(f"a request cannot be set aside: {error.strerror}")
         else:
@@ -196,9 +204,16 @@ class RowWriter:
         self._suspects.counted(rows.done)
         self._open.got_spans(sessions, time.time())
         self._state.counted(rows.num_new, rows.share)
-        self._journal.release(rows.done)
+        self._release()
         self._feeder.counted(rows.share, rows.done)
         self._changes.add(sessions)
+
+    def _release(self) -> None:
+        """Forget the requests that are counted."""
+        try:
+            self._journal.release(self._done)
+        except OSError as error:  # it is tried again
+            self._state.note(f"counted requests cannot be deleted: {error.strerror}")
 
     def _add(self, rows: Rows) -> bool:
         if rows.prepared.trace_ids:

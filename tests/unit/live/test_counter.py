@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -50,6 +52,25 @@ def _until(is_so: Callable[[], object]) -> None:
 def _total(history: SharedHistory) -> list[tuple[object, ...]]:
     with history.reading(_SECONDS) as reader:
         return reader.rows(_SQL)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let nothing be opened in this process."""
+    import resource  # noqa: PLC0415 -- Windows has none
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, limits[1]))  # noqa: PTH208
+    try:
+        with suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for number in opened:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.fixture
@@ -243,6 +264,41 @@ class TestFaults:
             assert counter.wait(_SECONDS)
             assert _TOTAL == _total(history)
         assert not (tmp_path / "h.requests").exists()
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+    def test_too_many_files(self, counter: LiveCounter, history: SharedHistory) -> None:
+        """While no more files can be opened, requests that were accepted wait, and none of them is lost."""
+        counter.accept(in_protobuf(_SPANS[:5]))
+        assert counter.wait(_SECONDS)
+        counter.accept(in_protobuf(_SPANS[5:10]))  # which opens the file to which the others are appended
+        later = [in_protobuf(_SPANS[at : at + 35]) for at in range(10, 500, 35)]
+        with no_more_files():
+            for content in later[:7]:
+                with suppress(BusyError):
+                    counter.accept(content)
+                    later.remove(content)
+            _until(lambda: "Too many open files" in str(counter.status().last_fault))
+        for content in later:
+            _until(lambda: counter.status().fault is None)
+            counter.accept(content)
+        assert counter.wait(_SECONDS)
+        assert _TOTAL == _total(history)
+        assert (None, 0) == (counter.status().fault, counter.status().backlog_bytes)
+
+    def test_gone(self, history: SharedHistory, tmp_path: Path) -> None:
+        """Without requests whose file somebody has deleted, the others are counted; it is said."""
+        with LiveCounter(history, Options()) as counter:
+            counter.accept(in_protobuf(_SPANS))
+            for path in (tmp_path / "h.requests").iterdir():
+                path.unlink()
+            counter._journal._end_file()
+            counter.accept(in_protobuf(_SPANS[:10]))
+            counter.start()
+            assert counter.wait(_SECONDS)
+            status = counter.status()
+        assert [(2, 10)] == [row[:2] for row in _total(history)]
+        assert (None, 0) == (status.fault, status.backlog_bytes)
+        assert "request is gone" in str(status.last_fault)
 
     def test_history_fails(self, counter: LiveCounter, history: SharedHistory) -> None:
         """While the history cannot be written nothing more is accepted; when it can, counting goes on."""

@@ -10,7 +10,8 @@ import pytest
 
 from otel_session_agg import SessionAggError
 from otel_session_agg._live import journal as module
-from otel_session_agg._live.journal import Journal
+from otel_session_agg._live import set_aside
+from otel_session_agg._live.journal import GoneError, Journal
 
 
 def _all(journal: Journal) -> list[tuple[int, bytes]]:
@@ -74,8 +75,8 @@ class TestKept:
     @pytest.mark.parametrize(("most", "most_bytes"), [(3, 10**6), (100, 24)])
     def test_too_many_aside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, most_bytes: int) -> None:
         """Of too many, or too large ones, those leave that were set aside first, also over a restart; their numbers go on."""
-        monkeypatch.setattr(module, "_MAX_ASIDE", most)
-        monkeypatch.setattr(module, "_MAX_ASIDE_BYTES", most_bytes)
+        monkeypatch.setattr(set_aside, "_MAX_ASIDE", most)
+        monkeypatch.setattr(set_aside, "_MAX_ASIDE_BYTES", most_bytes)
         for _ in range(6):
             journal = Journal(tmp_path / "j")
             for _ in range(2):
@@ -88,7 +89,7 @@ class TestKept:
 
     def test_one_too_large_aside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The last one stays, however large it is."""
-        monkeypatch.setattr(module, "_MAX_ASIDE_BYTES", 1)
+        monkeypatch.setattr(set_aside, "_MAX_ASIDE_BYTES", 1)
         journal = Journal(tmp_path / "j")
         for number in (1, 2):
             journal.append(b"8 bytes.")
@@ -140,6 +141,20 @@ class TestDamaged:
         again = Journal(tmp_path / "j")
         assert [2, 3] == [number for number, _ in _all(again)]
         assert [first] == again.damaged
+
+    def test_gone(self, tmp_path: Path) -> None:
+        """A request whose file somebody else has cut off or deleted is gone, which is said."""
+        journal = Journal(tmp_path / "j")
+        journal.append(b"one")
+        journal.append(b"two")
+        first, second = journal.after(0)
+        os.truncate(second.path, second.position + 1)
+        assert b"one" == journal.read(first)
+        with pytest.raises(GoneError):
+            journal.read(second)
+        second.path.unlink()
+        with pytest.raises(GoneError):
+            journal.read(first)
 
     def test_unusable(self, tmp_path: Path) -> None:
         """A path that is a file is refused in plain words."""
