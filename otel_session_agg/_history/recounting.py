@@ -7,6 +7,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 
 from otel_session_agg._history.database import Connection, HistoryError, transaction
+from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.prepared import Arrays, arrays_of_sessions, session_of
 from otel_session_agg._history.writing import delete_sessions, insert_sessions
 from otel_session_agg._model.session_sums import sum_of_totals
@@ -30,10 +31,16 @@ Run = Callable[[Callable[[Parts], Counted], Iterable[Parts]], Iterable[Counted]]
 """Calls a function for each value and returns the results, as ``map`` does."""
 
 
-def recount(connection: Connection, run: Run = map, open_sessions: Collection[str] = ()) -> int:
+def recount(
+    connection: Connection,
+    run: Run = map,
+    open_sessions: Collection[str] = (),
+    sums: GrowingSums | None = None,
+) -> int:
     """Recount all stale sessions, some in each transaction; return how many there were.
 
-    ``run`` may call the function in other processes; ``open_sessions`` are those that get spans.
+    ``run`` may call the function in other processes; ``open_sessions`` are those that get spans;
+    ``sums`` knows what was summed up before, of sessions that grow.
     """
     number = 0
     while names := _stale(connection):
@@ -41,7 +48,11 @@ def recount(connection: Connection, run: Run = map, open_sessions: Collection[st
         with transaction(connection):
             delete_sessions(connection, names)
             still_open = [name for name in names if name in open_sessions]
-            for rows in run(counted, _chunks(_parts_of(cursor, names))):
+            if sums is None:
+                found = run(counted, _chunks(_parts_of(cursor, names)))
+            else:
+                found = _growing(sums, cursor, names)
+            for rows in found:
                 insert_sessions(connection, rows, open_sessions=still_open)
             connection.execute(
                 "DELETE FROM internal.stale WHERE session IN (SELECT unnest(?::VARCHAR[]))",
@@ -57,6 +68,13 @@ def counted(parts: Parts) -> Counted:
     return arrays_of_sessions(
         [session_of(name, _sum(map(decoded, texts))) for name, texts in parts]
     )
+
+
+def _growing(sums: GrowingSums, connection: Connection, names: Sequence[str]) -> Iterator[Counted]:
+    """Return the rows of some sessions, of which most parts were summed up before."""
+    totals = sums.totals(connection, names, decoded)
+    while some := [session_of(*one) for one in islice(totals, _ROWS)]:
+        yield arrays_of_sessions(some)
 
 
 def session_totals(connection: Connection, session_id: str) -> SessionTotals | None:

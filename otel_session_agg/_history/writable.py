@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from otel_session_agg._history.database import Connection, transaction
+from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.prepared import Prepared, arrays_of_sessions, prepared
 from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.recounting import Run, recount
@@ -62,16 +63,23 @@ class WritableHistory(ReadableHistory):
             rows = arrays_of_sessions(sessions[at : at + _SESSIONS])
             self._write(partial(insert_sessions, rows=rows))
 
-    def recount(self, run: Run = map, open_sessions: Collection[str] = ()) -> int:
+    def recount(
+        self,
+        run: Run = map,
+        open_sessions: Collection[str] = (),
+        sums: GrowingSums | None = None,
+    ) -> int:
         """Add up the sessions that have changed; return how many there were.
 
         Args:
             run: Calls a function for each of many values, as ``map`` does; it may do so in other
                 processes.
             open_sessions: Those that get spans, as `add_prepared` has them.
+            sums: Knows what was summed up before; for those who recount again and again.
 
         """
-        return self._write(partial(recount, run=run, open_sessions=open_sessions))
+        given = partial(recount, run=run, open_sessions=open_sessions, sums=sums)
+        return self._write(given)
 
     def note_open(self, sessions: Iterable[str]) -> None:
         """Note that sessions get spans, and so are open."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._history.database import HistoryError
+from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._live.changes import Changes
@@ -96,6 +97,7 @@ class RowWriter:
         self._process: CountingProcess | None = None
         self._done = 0
         self._suspects = Suspects()
+        self._sums = GrowingSums()
 
     @property
     def process(self) -> CountingProcess | None:
@@ -219,7 +221,8 @@ class RowWriter:
         if rows.prepared.trace_ids:
             sessions = rows.prepared.sessions
             self._history.add_prepared(rows.prepared, sessions)
-            self._history.recount(open_sessions=self._open.all().keys() | set(sessions))
+            still_open = self._open.all().keys() | set(sessions)
+            self._history.recount(open_sessions=still_open, sums=self._sums)
             self._look_for_old(sessions)
         return True
 

@@ -1,0 +1,154 @@
+"""Sums of sessions that grow: a new trace is added to them, the other ones are not summed up again.
+
+How it works
+------------
+* Of each session it is remembered which parts have been summed up, by digests of what they say, and
+  their sum.  The file is asked for the digests each time: whatever has happened to it meanwhile, a
+  sum is used only if all parts of it are there as they were.
+* A part is in that sum once it was the same twice: a trace that is counted again and again while it
+  grows is kept out of it, and added for itself.
+* Sessions of few parts are not remembered, nor those that have got nothing for longest.
+
+The sums are as exact as those of all parts: totals are a commutative monoid.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
+from operator import itemgetter
+from typing import NamedTuple
+
+from otel_session_agg._history.database import Connection
+from otel_session_agg._model.session_sums import sum_of_totals
+from otel_session_agg._model.session_totals import SessionTotals
+
+_FEW = 8
+"""Parts that are summed up as fast as it is found out which of them are new."""
+_MAX_PARTS = 200_000
+"""Parts of all sessions that are remembered: 60 MB."""
+_ROWS = 1000
+"""Parts that are in memory at once."""
+
+_DIGESTS = """
+SELECT session, trace_id, md5(string_agg(totals, '' ORDER BY totals)) FROM internal.parts
+WHERE session IN (SELECT unnest(?::VARCHAR[])) GROUP BY session, trace_id
+"""
+"""A trace has several parts in a session when feedback was given outside of it."""
+_PARTS = """
+SELECT session, trace_id, totals FROM internal.parts
+WHERE (session, trace_id) IN (SELECT (unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))) ORDER BY session
+"""
+
+Digests = Mapping[str, str]
+"""What parts say, by trace ids."""
+
+
+class _Known(NamedTuple):
+    """What is remembered of a session."""
+
+    parts: Digests
+    """All of its parts when it was summed up last."""
+    settled: Digests
+    """Those that are in the sum."""
+    sum: SessionTotals
+
+
+_NOTHING = _Known({}, {}, SessionTotals())
+
+
+class GrowingSums:
+    """The sums of sessions of one file; for one thread at a time."""
+
+    def __init__(self, max_parts: int = _MAX_PARTS) -> None:
+        self._max_parts = max_parts
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._num_parts = 0
+
+    def totals(
+        self, connection: Connection, names: Sequence[str], read: Callable[[str], SessionTotals]
+    ) -> Iterator[tuple[str, SessionTotals]]:
+        """Return the totals of sessions that have parts.
+
+        Args:
+            connection: Sees all parts.
+            names: Of the sessions, each once.
+            read: Returns the totals that a part says.
+
+        """
+        there = _digests(connection, names)
+        known = {name: self._still_right(name, parts) for name, parts in there.items()}
+        wanted = [
+            (name, trace_id)
+            for name, parts in there.items()
+            for trace_id in parts
+            if trace_id not in known[name].settled
+        ]
+        unread = set(there)
+        for name, rows in _parts(connection, wanted):
+            unread.discard(name)
+            yield name, self._added(name, there[name], known[name], rows, read)
+        for name in unread:  # a part has gone
+            yield name, known[name].sum
+
+    def _still_right(self, name: str, parts: Digests) -> _Known:
+        """Return what is remembered of a session, as far as it is still so."""
+        known = self._known.get(name, _NOTHING)
+        if all(parts.get(trace_id) == digest for trace_id, digest in known.settled.items()):
+            return known
+        return known._replace(settled={}, sum=SessionTotals())
+
+    def _added(
+        self,
+        name: str,
+        parts: Digests,
+        known: _Known,
+        rows: Iterable[tuple[str, str]],
+        read: Callable[[str], SessionTotals],
+    ) -> SessionTotals:
+        """Return the totals of a session; ``rows``: the parts that are not in its sum."""
+        settled, sums = dict(known.settled), [known.sum]
+        others: list[SessionTotals] = []
+        unread = iter(rows)
+        while some := list(islice(unread, _ROWS)):
+            alike: list[SessionTotals] = []
+            new: list[SessionTotals] = []
+            for trace_id, text in some:
+                if known.parts.get(trace_id) == parts[trace_id]:
+                    settled[trace_id] = parts[trace_id]
+                    alike.append(read(text))
+                else:
+                    new.append(read(text))
+            sums += [sum_of_totals(alike)] if alike else []
+            others += [sum_of_totals(new)] if new else []
+        of_settled = sum_of_totals(sums)
+        if len(parts) > _FEW:
+            self._remember(name, _Known(parts, settled, of_settled))
+        return sum_of_totals([of_settled, *others])
+
+    def _remember(self, name: str, known: _Known) -> None:
+        before = self._known.pop(name, _NOTHING)
+        self._known[name] = known
+        self._num_parts += len(known.parts) - len(before.parts)
+        while self._num_parts > self._max_parts:
+            _, gone = self._known.popitem(last=False)
+            self._num_parts -= len(gone.parts)
+
+
+def _digests(connection: Connection, names: Sequence[str]) -> Mapping[str, Digests]:
+    found: dict[str, dict[str, str]] = {}
+    for name, trace_id, digest in connection.execute(_DIGESTS, [list(names)]).fetchall():
+        found.setdefault(name, {})[trace_id] = digest
+    return found
+
+
+def _parts(
+    connection: Connection, wanted: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
+    """Return sessions with their parts, which are read as they are asked for."""
+    names, trace_ids = zip(*wanted, strict=True) if wanted else ((), ())
+    rows = connection.execute(_PARTS, [list(names), list(trace_ids)])
+    found = chain.from_iterable(iter(lambda: rows.fetchmany(_ROWS), []))
+    for name, parts in groupby(found, itemgetter(0)):
+        yield name, ((trace_id, text) for _, trace_id, text in parts)
