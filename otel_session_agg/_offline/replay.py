@@ -14,7 +14,6 @@ Memory does not grow with the input: spans wait on disk, and results are in Duck
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -42,7 +41,7 @@ from otel_session_agg._offline.work import Frames, tasks_of
 from otel_session_agg._offline.workers import SMALL_BYTES, Workers, num_cores
 from otel_session_agg._otlp.batches import Problem
 from otel_session_agg._otlp.formats import FORMATS
-from otel_session_agg._otlp.sources import Source, sources
+from otel_session_agg._otlp.sources import Source, readable_again, sources
 from otel_session_agg._otlp.tables import batches_of_table, is_table
 from otel_session_agg._untrusted.formatting import called
 
@@ -170,15 +169,10 @@ class Replay(Generic[H]):
 
     def _kept(self, source: Source) -> Source:
         """Return a source that can be read twice, where roots are to be written."""
-        if source.path is not None or self._roots is None:
+        if self._roots is None:
             return source
-        path = self.folder / "input"
-        with (
-            source.open(partial(self._report_at, source.name)) as file,
-            path.open("wb") as copy,
-        ):
-            shutil.copyfileobj(file, copy)
-        return Source(source.name, path)
+        report = partial(self._report_at, source.name)
+        return readable_again(source, self.folder, report, lambda: self._stops)
 
     def on_root(self, trace_id: int, span_id: int) -> Mapping[str, Any] | None:
         """Return what is to be changed on a span, after `run`; ``None``: nothing is."""

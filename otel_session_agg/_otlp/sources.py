@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from glob import glob
 from itertools import chain
@@ -43,6 +44,11 @@ class Source:
         except OSError:
             return None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it can be read again: a pipe cannot."""
+        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 -- never raises
+
     def position(self) -> int:
         """Return how many bytes of the file were read, as they are stored."""
         return self._position
@@ -53,7 +59,8 @@ class Source:
         An error is reported, and ends the stream.
         """
         self._position = 0
-        return io.BufferedReader(_Stream(self._bytes(report), self.path), HEAD_BYTES)
+        path = self.path if self.is_file else None
+        return io.BufferedReader(_Stream(self._bytes(report), path), HEAD_BYTES)
 
     def _bytes(self, report: Report) -> Iterator[bytes]:
         try:
@@ -84,7 +91,7 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, chunks: Iterator[bytes], path: Path | None) -> None:
         self.name = path
-        """The file, as it is stored; a ``BufferedReader`` has the same."""
+        """The file, as it is stored, if it can be read again; a ``BufferedReader`` has the same."""
         self._chunks = chunks
         self._rest = memoryview(b"")
 
@@ -113,12 +120,34 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
+def readable_again(
+    source: Source, folder: Path, report: Report, stops: Callable[[], bool]
+) -> Source:
+    """Return a source itself if it can be read again, else a copy of what is in it.
+
+    Args:
+        source: A file, a pipe, standard input.
+        folder: Where a copy is made.
+        report: Gets what cannot be read.
+        stops: Is asked whether to read no more.
+
+    """
+    if source.is_file:
+        return source
+    handle, path = tempfile.mkstemp(suffix=".input", dir=folder)
+    with source.open(report) as stream, os.fdopen(handle, "wb") as copy:
+        while not stops() and (chunk := stream.read(_READ_BYTES)):
+            copy.write(chunk)
+    return Source(source.name, Path(path))
+
+
 def sources(
     paths: Iterable[str | os.PathLike[str]], report: Callable[[Problem], None]
 ) -> Iterator[Source]:
     """Yield the files that paths, patterns and folders name, each once; ``-`` is standard input.
 
-    Hidden files in folders are left out.
+    Links in folders are followed.  Hidden files in folders are left out; pipes and devices in them,
+    which might never end, are reported.
     """
     seen: set[str] = set()
     for given in paths:
@@ -150,9 +179,20 @@ def _in_folder(folder: str, report: Callable[[Problem], None]) -> Iterator[str]:
     def unreadable(error: OSError) -> None:
         report(Problem(str(error.filename), "", f"cannot be read: {error.strerror}"))
 
-    for above, folders, names in os.walk(folder, onerror=unreadable):
+    walked: set[str] = set()
+    for above, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
+        real = os.path.realpath(above)
+        if real in walked:  # by a link, which may lead in a circle
+            folders.clear()
+            continue
+        walked.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = os.path.join(above, name)  # noqa: PTH118 -- a Path takes ten times as long
-            if not name.startswith(".") and os.path.isfile(path):  # noqa: PTH113
+            if name.startswith("."):
+                continue
+            # what a link does not lead to is reported by whoever opens it
+            if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113
                 yield path
+            else:
+                report(Problem(path, "", "is no file, and is read only where it is named itself"))

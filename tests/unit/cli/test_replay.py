@@ -9,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from otel_session_agg._cli.demo.receiver import Receiver
 from otel_session_agg._offline.beginning import replay
 from tests.support.offline import call, stored_span
 from tests.support.otlp_files import in_json
+from tests.support.pipes import piped
 
 _TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
 EVIL = '=cmd()\x1b[31m\n"<script>'
@@ -197,6 +199,17 @@ class TestReplay:
         assert done.stdout.startswith(b"user,")
         assert b"" == done.stderr
 
+    def test_pipes(self, run: Run, traces: Path, tmp_path: Path) -> None:
+        """Pipes are read once, as what a shell makes of ``<(...)`` has to be, also where they are written again."""
+        data, out = traces.read_bytes().splitlines(keepends=True), tmp_path / "out.jsonl"
+        with ExitStack() as stack:
+            pipes = [
+                stack.enter_context(piped(tmp_path / name, b"".join(part))) for name, part in (("a", data[:2]), ("b", data[2:]))
+            ]
+            code, found, err = run("replay", *pipes, "--out", out, "--json", "--sort", "session")
+        assert (0, run("replay", traces, "--json", "--sort", "session")[1]) == (code, found), err
+        assert found == run("replay", out, "--json", "--sort", "session")[1]
+
     @pytest.mark.slow
     def test_interrupted(self, tmp_path: Path) -> None:
         """After Ctrl-C, what was read is counted and printed."""
@@ -213,6 +226,24 @@ class TestReplay:
         assert 130 == process.returncode
         assert 0 < len(json.loads(out)) < 19_999
         assert b"interrupted: " in err
+
+
+def test_query_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C while DuckDB answers is Ctrl-C, although it raises another error."""
+
+    def ask() -> int:
+        duckdb.execute("SELECT sum(one.range * two.range) FROM range(1000000) AS one, range(1000000) AS two").fetchall()
+        return 0
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        assert 130 == app._attempted(ask)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert "interrupted\n" == capsys.readouterr().err
 
 
 class TestExplain:

@@ -67,6 +67,30 @@ class TestSources:
         expected = ["0.txt"], [Problem("gone", "", missing), Problem("*.gone", "", missing)]
         assert expected == _found("gone", "*.gone", Path("0.txt"))
 
+    def test_links(self, tmp_path: Path) -> None:
+        """Links in folders are followed, also in circles; of a file with two names one is read."""
+        (tmp_path / "a" / "linked").symlink_to(tmp_path / "b")
+        (tmp_path / "a" / "again.pb").symlink_to("deep/3.pb")
+        (tmp_path / "a" / "circle").symlink_to(".")
+        assert (["a/again.pb", "a/linked/1.json", "a/linked/2.json"], []) == _found("a")
+
+    def test_nowhere(self, tmp_path: Path) -> None:
+        """A link in a folder that leads nowhere is not passed over."""
+        for name, to in (("gone", "missing"), ("self", "self")):
+            (tmp_path / "b" / name).symlink_to(to)
+        names, problems = _found("b")
+        assert (["b/1.json", "b/2.json", "b/gone", "b/self"], []) == (names, problems)
+        for name in names[2:]:
+            _, problems_of_file = _read(Path(name))
+            assert [("", True)] == [(place, what.startswith("cannot be read: ")) for place, what in problems_of_file]
+
+    def test_pipe_in_folder(self, tmp_path: Path) -> None:
+        """A pipe in a folder, which might never end, is reported; one that is named is read."""
+        os.mkfifo(tmp_path / "b" / "pipe")
+        names, problems = _found("b")
+        assert (["b/1.json", "b/2.json"], ["b/pipe"]) == (names, [problem.source for problem in problems])
+        assert (["b/pipe"], []) == _found("b/pipe")
+
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs permissions that hold")
     def test_unreadable_folder(self, tmp_path: Path) -> None:
         """A folder that may not be read is reported."""
