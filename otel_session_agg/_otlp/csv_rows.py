@@ -33,7 +33,8 @@ def _columns(header: bytes) -> list[str]:
 def frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
     """Cut a file into frames of some rows, each below the header.
 
-    A row ends with a line after which all quotes are closed.
+    A row ends with a line after which all quotes are closed.  What follows a quote that is never
+    closed is left out: texts of users in it might look like rows.
     """
     header = stream.readline(_MAX_HEADER_BYTES).removeprefix(BOM)
     if export_of(_columns(header)) is None:
@@ -41,7 +42,7 @@ def frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
         return
     number, start, is_quoted = 1, 2, False
     gathered: list[bytes] = []
-    size = 0
+    size = num_closed = 0  # lines that are rows as a whole
     while line := stream.readline(MAX_FRAME_BYTES):
         number += 1
         gathered.append(line)
@@ -49,13 +50,18 @@ def frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
         is_quoted ^= line.count(_QUOTE) % 2 == 1
         if is_quoted and size > MAX_FRAME_BYTES:
             break
-        if not is_quoted and size >= _ENOUGH_BYTES:
-            yield Frame(f"line {start}", b"".join([header, *gathered]))
-            gathered, size, start = [], 0, number + 1
+        if not is_quoted:
+            num_closed = len(gathered)
+            if size >= _ENOUGH_BYTES:
+                yield Frame(f"line {start}", b"".join([header, *gathered]))
+                gathered, size, num_closed, start = [], 0, 0, number + 1
+    if num_closed:
+        yield Frame(f"line {start}", b"".join([header, *gathered[:num_closed]]))
     if is_quoted:
-        report(f"line {start}", "a quote is not closed in this or a later line; they are left out")
-    elif gathered:
-        yield Frame(f"line {start}", b"".join([header, *gathered]))
+        report(
+            f"line {start + num_closed}",
+            "a quote in this line is not closed; it and all that follows is left out",
+        )
 
 
 def decode(frame: Frame, report: Report) -> Iterator[SpanBatch]:

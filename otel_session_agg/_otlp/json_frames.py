@@ -33,6 +33,8 @@ _MAX_BLANKS = 256
 """Between a key and its array."""
 _BACKSLASH, _OBJECT = ord("\\"), ord("{")
 _OPENING = frozenset(b"{[")
+_BEGIN = frozenset({b"{", b"[", b""})
+"""What a document of records begins with; it may be empty."""
 
 
 def json_frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
@@ -106,6 +108,8 @@ class _Document:
         self._has_ended = False
         self._at = 0
         """How far the data were searched."""
+        self._first = data.lstrip()[:1]
+        """What it begins with."""
         self._depth = 0
         self._base = 0
         self._start: int | None = None
@@ -190,6 +194,8 @@ class _Document:
         if self._has_ended:
             if self._depth:
                 self._report(self._place(len(self._data)), "the file ends inside of a record")
+            elif self._first not in _BEGIN:
+                self._report("", "is no JSON of records")
             return False
         kept = self._at if self._start is None else self._start
         if len(self._data) - kept > MAX_FRAME_BYTES:
@@ -197,6 +203,7 @@ class _Document:
             return False
         chunk = self._stream.read(max(_CHUNK_BYTES, len(self._data) - kept))
         self._has_ended = not chunk
+        self._first = self._first or chunk.lstrip()[:1]
         self._data = self._data[kept:] + chunk
         self._offset += kept
         self._at -= kept

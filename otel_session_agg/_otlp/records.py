@@ -32,7 +32,7 @@ def decode_json(read: Reader, frame: Frame, report: Report) -> Iterator[SpanBatc
     value = parsed(frame.data, frame.place, report)
     yield from batches(
         found
-        for number, row in enumerate(_records(value))
+        for number, row in enumerate(_records(value, frame.place, report))
         for found in read(row, report, _place(frame, number))
     )
 
@@ -41,17 +41,19 @@ def _place(frame: Frame, number: int) -> str:
     return f"{frame.place}, record {number + 1}" if number else frame.place
 
 
-def _records(value: object) -> Iterator[Row]:
+def _records(value: object, place: str, report: Report) -> Iterator[Row]:
     """Find records as ``json_frames`` does."""
     if isinstance(value, list):
         for one in value:
-            yield from _records(one)
+            yield from _records(one, place, report)
     elif isinstance(value, dict):
         wrapped = [value[key] for key in value if key in WRAPPERS and isinstance(value[key], list)]
         if wrapped:
-            yield from _records(wrapped)
+            yield from _records(wrapped, place, report)
         else:
             yield value
+    elif value is not None:
+        report(place, "JSON that is no record")
 
 
 def each(

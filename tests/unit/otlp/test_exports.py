@@ -20,6 +20,7 @@ from tests.exports.documented import ended
 from tests.exports.spans import RESOURCE
 from tests.support.exports import EXPORTS, read, read_as, spans_in
 from tests.support.otlp import Problems, json_line, protobuf
+from tests.support.pipes import piped
 
 OF_MLFLOW = "mlflow-own.jsonl"
 SAME = [name for name in EXPORTS if name != OF_MLFLOW]
@@ -163,6 +164,32 @@ class TestBroken:
         found = spans_in(read_as(format_of(name), data[:-40], problems))
         assert 1 == len(problems)
         assert whole[: len(found)] == found
+
+    @pytest.mark.parametrize("name", EXPORTS)
+    def test_piped(self, name: str, tmp_path: Path) -> None:
+        """A pipe is read once, and its format is found out all the same."""
+        with piped(tmp_path / "pipe", EXPORTS[name].read_bytes()) as pipe:
+            assert read(EXPORTS[name]) == read(pipe)
+
+    @pytest.mark.parametrize("name", EXPORTS)
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_wrong_format(self, name: str, form: str) -> None:
+        """A file that is read in another format than its own has no fewer spans without a problem."""
+        data = EXPORTS[name].read_bytes()
+        problems = Problems()
+        found = spans_in(read_as(form, data, problems))
+        assert problems or len(spans_in(read_as(format_of(name), data))) == len(found)
+
+    @pytest.mark.parametrize("line", [b"none", b"12", b'"text"', b"{", b'{"a": 1}'])
+    @pytest.mark.parametrize("name", [name for name in JSON if name.endswith("l")])
+    def test_wrong_line(self, name: str, line: bytes) -> None:
+        """A line in the middle that is no record is reported, once, and all others are read."""
+        lines = EXPORTS[name].read_bytes().splitlines()
+        at = len(lines) // 2 + 1
+        problems = Problems()
+        found = spans_in(read_as(format_of(name), b"\n".join([*lines[: at - 1], line, *lines[at - 1 :]]), problems))
+        assert [f"line {at}"] == [place for place, _ in problems]
+        assert spans_in(read_as(format_of(name), b"\n".join(lines))) == found
 
     @pytest.mark.parametrize("name", JSON)
     @given(seed=st.integers(0, 2**32))

@@ -88,6 +88,15 @@ class TestJsonFrames:
         data = json.dumps([{"a": '\\"{' * 1_000_000, "b": "\n" * 1_000_000}]).encode()
         assert [len(data) - 2] == [len(frame.data) for frame in json_frames(BytesIO(data), Problems())]
 
+    @pytest.mark.parametrize(
+        ("data", "number"), [(b"", 0), (b" \n", 0), (b"[]", 0), (b"a,b\n1,2\n", 1), (b"\0" * 9, 1), (b"12", 1)]
+    )
+    def test_none(self, data: bytes, number: int) -> None:
+        """A file without any record is reported, unless it is a list of none."""
+        problems = Problems()
+        assert [] == found_in(data, problems)
+        assert number == len(problems)
+
     def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A record that is too large is reported."""
         monkeypatch.setattr(module, "MAX_FRAME_BYTES", 1000)

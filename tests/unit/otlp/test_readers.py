@@ -293,11 +293,14 @@ class TestCsv:
         assert [] == read_as("csv", b"a,b\n1,2\n", problems)
         assert [("line 1", NO_COLUMNS)] == problems
 
-    def test_open_quote(self) -> None:
-        """What comes after a quote that is not closed is reported."""
+    @pytest.mark.parametrize("before", [0, 1, 3000])
+    def test_open_quote(self, before: int) -> None:
+        """What comes after a quote that is not closed is reported with its line, and the rows before it are read."""
         problems = Problems()
-        assert [] == read_as("csv", self._HEADER + f'{_TRACE},{_ID},5,"a\n'.encode(), problems)
-        assert ["line 2"] == [place for place, _ in problems]
+        rows = "".join(f"{_TRACE},{number:x},5,{'x' * 300}\n" for number in range(1, before + 1))
+        data = self._HEADER + f'{rows}{_TRACE},{_ID},5,"a\n{_TRACE},{_ID},5,b\n'.encode()
+        assert before == len(spans_in(read_as("csv", data, problems)))
+        assert [f"line {before + 2}"] == [place for place, _ in problems]
 
     def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """So is a cell that is too large, and a quote that stays open for too long."""
