@@ -17,11 +17,15 @@ import os
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._extras import needed
+from otel_session_agg._history.database import described
 from otel_session_agg._offline.records import Record
+from otel_session_agg._untrusted.formatting import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,16 +106,27 @@ def _no_rows() -> dict[str, array[int]]:
     return {name: array(code) for name, code in _TYPES.items()}
 
 
+def unwritable(folder: Path) -> str:
+    """Return the words for temporary files that cannot be written."""
+    return f"temporary files cannot be written in {printable(str(folder))} (TMPDIR names the place)"
+
+
 class Writer:
     """Appends records to a new file of a folder."""
 
     def __init__(self, folder: Path) -> None:
         handle, self._path = tempfile.mkstemp(suffix=".spans", dir=folder)
+        self._folder = folder
         self._file = os.fdopen(handle, "wb", buffering=1 << 20)
         self._position = 0
 
     def add(self, records: list[Record]) -> Index:
-        """Append records; return where they are."""
+        """Append records; return where they are.
+
+        Raises:
+            SessionAggError: they cannot be written.
+
+        """
         columns = _no_rows()
         del columns["file"]  # which has a number there only
         for trace_id, num_spans, start_ns, end_ns, data in records:
@@ -122,14 +137,19 @@ class Writer:
             columns["end_ns"].append(min(max(end_ns, 0), _MOST_NS))
             columns["position"].append(self._position)
             columns["size"].append(len(data))
-            self._file.write(data)
             self._position += len(data)
-        self._file.flush()
+        try:
+            self._file.writelines([record.data for record in records])
+            self._file.flush()
+        except OSError as error:
+            message = f"{unwritable(self._folder)}: {error.strerror}"
+            raise SessionAggError(message) from None
         return Index(self._path, columns)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was reported
+            self._file.close()
 
 
 class Spool:
@@ -169,19 +189,22 @@ class Spool:
             asarray = needed("numpy", "replay").asarray
             rows, self._rows = self._rows, _no_rows()
             self._connection.register("rows", {name: asarray(one) for name, one in rows.items()})
-            self._connection.execute("INSERT INTO records BY NAME SELECT * FROM rows")
+            with described(unwritable(self.folder)):
+                self._connection.execute("INSERT INTO records BY NAME SELECT * FROM rows")
             self._connection.unregister("rows")
 
     def num_traces(self) -> int:
         """Put the traces in order; return their number."""
         self._insert()
-        self._connection.execute(_TRACES)
+        with described(unwritable(self.folder)):
+            self._connection.execute(_TRACES)
         return int(self._connection.execute("SELECT count(*) FROM traces").fetchall()[0][0])
 
     def batches(self) -> Iterator[Batch]:
         """Yield all spans in batches; call `num_traces` before."""
         files = list(self._files)
-        cursor = self._connection.execute(_ORDERED)
+        with described(unwritable(self.folder)):  # what it sorts may be on disk, too
+            cursor = self._connection.execute(_ORDERED)
         batch: Batch = []
         known, total, num_bytes, until_ns = -1, 0, 0, 0
         while rows := cursor.fetchmany(_FETCHED):

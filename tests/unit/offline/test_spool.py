@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from otel_session_agg import SessionAggError
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._offline import spool as module
 from otel_session_agg._offline.records import RecordReader, records_of
+from otel_session_agg._offline.root_attributes import OnRoot
+from otel_session_agg._offline.root_table import RootTable
 from otel_session_agg._offline.spool import Batch, Reader, Spool, Writer
 from tests.support.offline import EPOCH_NS, call, stored_span
 
@@ -113,3 +120,32 @@ class TestBatches:
             stored_span(1, trace_id=number + 1, start_ns=EPOCH_NS + number, end_ns=EPOCH_NS + _SECOND_NS) for number in range(20)
         ]
         assert [8, 8, 4] == [len(batch) for batch in _batches(tmp_path, spans)]
+
+
+@contextmanager
+def _files_of(size: int) -> Iterator[None]:
+    """Let no file get larger than this, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class TestFull:
+    """A disk that is full: the error names the folder, and where else temporary files may be."""
+
+    def test_writer(self, tmp_path: Path) -> None:
+        """Spans that cannot be put aside are an error that can go to another process."""
+        records = records_of([call(1, None, attributes={"note": "x" * 100_000})], {}, _KEYS)
+        with closing(Writer(tmp_path)) as writer, pytest.raises(SessionAggError, match="TMPDIR") as raised, _files_of(10_000):
+            writer.add(records)
+        assert str(tmp_path) in str(raised.value)
+        assert str(raised.value) == str(pickle.loads(pickle.dumps(raised.value)))  # noqa: S301
+
+    def test_roots(self, tmp_path: Path) -> None:
+        """So is what is to be written on roots."""
+        rows = [OnRoot(1, number, {"note": "x" * 1000}) for number in range(10_000)]
+        with closing(RootTable(tmp_path)) as table, pytest.raises(SessionAggError, match="TMPDIR"), _files_of(10_000):
+            table.add(rows)
