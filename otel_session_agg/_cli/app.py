@@ -34,6 +34,8 @@ T = TypeVar("T")
 _NEEDS_EXTRA: Final = (
     "{error}. This command needs the extra {extra!r}: pip install 'otel-session-agg[{extra}]'"
 )
+_INTERRUPTED_QUERY: Final = "Query interrupted"
+"""The `RuntimeError` that DuckDB raises in place of `KeyboardInterrupt` while a query runs."""
 _OTEL_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 
 
@@ -91,6 +93,11 @@ def _attempted(command: Callable[[], int]) -> int:
         return INTERRUPTED
     except SessionAggError as error:
         return _fail(str(error))
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED_QUERY:
+            raise
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
     except OSError as error:
         return _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
 
