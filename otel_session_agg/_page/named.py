@@ -8,7 +8,7 @@ from dash import Input, Output, html
 from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._history.columns import literal, quoted
+from otel_session_agg._history.columns import literal
 from otel_session_agg._page.asking import period_at, source_at
 from otel_session_agg._page.named_figures import calls_figure, durations_figure
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
@@ -16,11 +16,12 @@ from otel_session_agg._page.parts import link, message, page_title, panel, text
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._page.views import Csv, View
+from otel_session_agg._page.views import Csv, Grouped, View
 from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg._views import address
 from otel_session_agg._views.address import State
 from otel_session_agg._views.named import Named, cost_by_period, dearest, named
+from otel_session_agg._views.names import in_conditions
 from otel_session_agg._views.outlier_flags import segment_of
 from otel_session_agg._views.ranges import has_sessions, shown
 from otel_session_agg._views.reads import Reads
@@ -138,7 +139,7 @@ def view_by(key: str, name: str, title: str) -> View:
         return html.Div(
             [
                 page_title(title),
-                html.Div([chart(one) for one in charts], className="grid"),
+                html.Div([chart(one) for one in charts], className="grid two"),
                 html.Div(panel(title, "", waiting), id=place),
             ]
         )
@@ -166,7 +167,14 @@ def view_by(key: str, name: str, title: str) -> View:
 
         del fill
 
+    if key == SEGMENT:
+        return View(name, title, layout, register, csv, groups_by=_segments)
     return View(name, title, layout, register, csv)
+
+
+def _segments(state: State) -> Grouped:
+    """Return the dimension that segments are by."""
+    return Grouped(key_at(SEGMENT, state), by_parts=False)
 
 
 def rows_panel(key: str, name: str, title: str, state: State, services: Services) -> Any:
@@ -243,11 +251,11 @@ def _about_cost(row: Named) -> str:
 def _sessions_of(name: str, key: str, state: State) -> str:
     """Return where the sessions of a name are shown; of what has no name, all."""
     if key not in BREAKDOWNS:
-        value, column = value_named(name), "user" if key == "user" else quoted(key)
+        value, column = value_named(name), "user" if key == "user" else in_conditions(key)
         condition = f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
     elif name in {NONE, OTHER}:
         return state.going_to("sessions").href()
     else:
-        condition = f"list_contains({key}s, {literal(name)})"
+        condition = f"{key}s = {literal(name)}"
     where = condition if state.where is None else f"({state.where}) and {condition}"
     return State("sessions", where, state.since, state.until, state.by, state.theme).href()

@@ -16,7 +16,7 @@ from otel_session_agg._page.panels import chart, register_charts
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._page.views import View
+from otel_session_agg._page.views import View, grouped
 from otel_session_agg._views import address
 from otel_session_agg._views.address import ALL, State
 from otel_session_agg._views.ranges import has_sessions, shown
@@ -94,4 +94,4 @@ def _register(app: Any, services: Services) -> None:
         return _layout(state, services) if is_there else no_update
 
 
-VIEW = View("overview", "Overview", _layout, _register)
+VIEW = View("overview", "Overview", _layout, _register, groups_by=grouped)

@@ -171,15 +171,16 @@ def _shown(state: address.State, services: Services, known: _KnownNames) -> tupl
         with services.reader() as history:
             automatic = shown_range(history, services.now())
             error = _error_of(state, history)
-        head = shell.header(state, names, automatic, error, is_live=is_live)
+        view = views().get(state.view)
+        grouped = view and view.groups_by(state)
+        head = shell.header(state, shell.Offered(names, automatic, is_live), grouped, error)
         if error is not None:
             return head, sidebar, _instead("The filter is not understood", error, "bad")
-        view = views().get(state.view)
         if view is None:
             return head, sidebar, _instead("There is no such view")
         return head, sidebar, _layout(view, state, services)
     except SessionAggError as error:
-        head = shell.header(state, Names((), ()), "all", None, is_live=is_live)
+        head = shell.header(state, shell.Offered(Names((), ()), "all", is_live), None, None)
         return head, sidebar, _instead("The history cannot be read", str(error), "bad")
 
 

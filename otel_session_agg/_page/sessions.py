@@ -11,7 +11,7 @@ from otel_session_agg._page.grid_rows import filters_at, sort_at
 from otel_session_agg._page.grids import sessions_grid
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._page.views import Csv, View
+from otel_session_agg._page.views import Csv, View, grouped
 from otel_session_agg._untrusted.spreadsheets import csv_text
 from otel_session_agg._views import address
 from otel_session_agg._views.grid import Wanted, exported_sessions
@@ -54,4 +54,4 @@ def _register(app: Any, services: Services) -> None:
         return {"content": text, "filename": "sessions.csv", "type": "text/csv", "base64": False}
 
 
-VIEW = View("sessions", "Sessions", _layout, _register, _csv)
+VIEW = View("sessions", "Sessions", _layout, _register, _csv, groups_by=grouped)

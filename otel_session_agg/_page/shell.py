@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html
 
 from otel_session_agg._page.parts import aria, link
 from otel_session_agg._page.services import Services
-from otel_session_agg._page.views import navigation
+from otel_session_agg._page.views import Grouped, navigation
 from otel_session_agg._views import address
 from otel_session_agg._views.names import Names
+from otel_session_agg.analysis._source import BREAKDOWNS
 
-__all__ = ["days_of", "header", "register", "shell", "sidebar"]
+__all__ = ["Offered", "days_of", "header", "register", "shell", "sidebar"]
 
 _RANGES = {
     "1h": "last hour",
@@ -35,6 +36,17 @@ _INSTANT = timedelta(microseconds=1)
 """The end of a range is no part of it."""
 _GIVEN = "given"
 """The value of the range that is stated by times."""
+
+
+class Offered(NamedTuple):
+    """What there is to choose from, whatever the view."""
+
+    names: Names
+    """What conditions and groups may name."""
+    shown_range: str
+    """The time that is shown when the address says nothing."""
+    is_live: bool
+    """Whether spans are received."""
 
 
 def shell(*, is_live: bool) -> Any:
@@ -89,22 +101,23 @@ def sidebar(state: address.State) -> list[Any]:
 
 
 def header(
-    state: address.State, names: Names, shown_range: str, error: str | None, *, is_live: bool
+    state: address.State, offered: Offered, grouped: Grouped | None, error: str | None
 ) -> list[Any]:
     """Return the controls; they show the state.
 
-    ``shown_range``: what the view shows when the address says nothing; ``error``: what is wrong
-    with the condition.
+    ``grouped``: what the view groups by, ``None``: by nothing that is chosen here; ``error``: what
+    is wrong with the condition.
     """
+    names = offered.names
     return [
-        *_brand(is_live=is_live),
+        *_brand(is_live=offered.is_live),
         html.Div(_where(state, error), className="where"),
-        _times(state, shown_range),
+        _times(state, offered.shown_range),
         _days(state),
-        _groups(state, names.groups),
-        html.Button("Export CSV", id="export", className="button", type="button"),
+        _groups(grouped, names.groups),
+        html.Button("Export CSV", id="export", className="button export", type="button"),
         html.Button(
-            "◐", id="switch", className="button icon", type="button", title="Light or dark",
+            "◐", id="switch", className="button icon switch", type="button", title="Light or dark",
             **aria(label="Switch between light and dark"),
         ),
         dcc.Store(id="completions", data=list(names.columns)),
@@ -179,14 +192,18 @@ def _given(state: address.State) -> str:
     return f"{shown[0]} to {shown[1] or 'now'}" if shown[0] else f"until {shown[1]}"
 
 
-def _groups(state: address.State, groups: Sequence[str]) -> Any:
-    value = state.by or "model"
+def _groups(grouped: Grouped | None, groups: Sequence[str]) -> Any:
+    """Return what sessions are grouped by; it is hidden, not absent, as a callback reads it."""
+    value = grouped.by if grouped else ""
+    if grouped and not grouped.by_parts:
+        groups = [name for name in groups if name not in BREAKDOWNS]
     names = list(dict.fromkeys([*groups, value]))
     return dmc.Select(
         id="by",
         data=[{"value": name, "label": f"group by {name}"} for name in names],
         value=value, allowDeselect=False, checkIconPosition="right", searchable=True,
-        className="control", attributes={"input": {"aria-label": "Group by"}},
+        className="control groups", display=None if grouped else "none",
+        attributes={"input": {"aria-label": "Group by", "data-shown": value}},
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from otel_session_agg._page.services import Services
 from otel_session_agg._views.address import State
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["Csv", "View", "navigation", "views"]
+__all__ = ["Csv", "Grouped", "View", "grouped", "navigation", "views"]
 
 _MODULES = (
     "overview", "sessions", "session", "charts", "compare", "segments", "users", "models", "tools",
@@ -34,6 +34,23 @@ def _nothing(_app: Any, _services: Services) -> None:
     """Register no callbacks."""
 
 
+class Grouped(NamedTuple):
+    """What a view groups sessions by."""
+
+    by: str
+    by_parts: bool = True
+    """Whether it can be the model, agent or tool, of which a session has several."""
+
+
+def _by_nothing(_state: State) -> None:
+    """Return that nothing is grouped."""
+
+
+def grouped(state: State) -> Grouped:
+    """Return what a view groups by that can group by anything: by the model if nothing is said."""
+    return Grouped(state.by or "model")
+
+
 class View(NamedTuple):
     """A view: the page below the header, for a state."""
 
@@ -48,6 +65,9 @@ class View(NamedTuple):
     csv: Callable[[State, Reads, Services], Csv] | None = None
     """Returns what *Export CSV* writes; ``None``: what the view of sessions does."""
     is_in_navigation: bool = True
+    groups_by: Callable[[State], Grouped | None] = _by_nothing
+    """Returns what sessions are grouped by, which the header shows and changes; ``None``: by
+    nothing that can be chosen there."""
 
 
 @cache

@@ -11,7 +11,7 @@ from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._source import BREAKDOWNS, USER_ID
 from otel_session_agg.attributes import METADATA_PREFIX
 
-__all__ = ["Names", "names_of"]
+__all__ = ["Names", "in_conditions", "names_of"]
 
 _MAX_NAMES = 60
 _RECENT = 20_000
@@ -40,7 +40,12 @@ def names_of(history: Reads) -> Names:
     metadata = [
         METADATA_PREFIX + name for (name,) in history.rows(_METADATA, [_RECENT, _MAX_NAMES])
     ]
-    labels = [name if _PLAIN.fullmatch(name) else quoted(name) for name in (*dimensions, *metadata)]
+    labels = [in_conditions(name) for name in (*dimensions, *metadata)]
     groups = [*BREAKDOWNS, "user", *(name for name in dimensions if name != USER_ID), *metadata]
     columns = (column.name for column in SESSIONS.columns)
     return Names(tuple(dict.fromkeys([*columns, *labels])), tuple(dict.fromkeys(groups)))
+
+
+def in_conditions(name: str) -> str:
+    """Return the name of a dimension or of metadata as a condition has it."""
+    return name if _PLAIN.fullmatch(name) else quoted(name)

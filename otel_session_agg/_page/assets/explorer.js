@@ -154,7 +154,8 @@
           fields.set("from", range);
           fields.delete("to");
         } else if (control === "by") {
-          if (by === (fields.get("by") || "model")) return none();
+          const shown = document.getElementById("by");  // a view chooses when the address says nothing
+          if (!by || by === fields.get("by") || (shown && by === shown.dataset.shown)) return none();
           fields.set("by", by);
         } else if (control === "days") {
           const [first, last] = (days || []).map((one) => one && String(one).slice(0, 10));
