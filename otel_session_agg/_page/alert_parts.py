@@ -19,9 +19,9 @@ Row = Mapping[str, Any]
 _TONES = {"triggered": "bad", "muted": "warn", "paused": "warn", "active": "good"}
 _SEVERITIES = {"critical": "bad", "warning": "warn"}
 _OF_RULES = (
-    "state", "rule", "condition", "applies to", "fired", "last (UTC)", "notifies", "actions",
+    "State", "Rule", "Condition", "Applies to", "Fired", "Last, UTC", "Notifies", "Actions",
 )  # fmt: skip
-_NUMBERS = frozenset({"fired"})
+_NUMBERS = frozenset({"Fired"})
 """Columns whose heads are above figures."""
 _MAX_CHARS = 80
 _MAX_PREVIEWED = 20
@@ -138,7 +138,7 @@ def fired_table(fired: Sequence[Row], state: State) -> Any:
     """Return the episodes, with links to their sessions."""
     if not fired:
         return html.P("Nothing has fired.")
-    names = ("since (UTC)", "until", "rule", "what", "why", "notified")
+    names = ("Since, UTC", "Until", "Rule", "What", "Why", "Notified")
     rows = [
         html.Tr(
             [
@@ -208,5 +208,5 @@ def previewed(found: Row, state: State) -> Any:
         )
         for one in found["fired"][:_MAX_PREVIEWED]
     ]
-    table = _table("What it would have found", ("at (UTC)", "what", "why"), rows)
+    table = _table("What it would have found", ("At, UTC", "What", "Why"), rows)
     return html.Div([html.P(head), table if rows else None], className="stack")

@@ -55,9 +55,11 @@ _STARTS: tuple[dict[str, str], ...] = (
     {"agg": "average", "metric": "traces"},
     {"agg": "average", "metric": "tokens"},
     {"agg": "p95", "metric": "duration"},
-    {"scope": "events", "metric": "failed", "agg": "average", "group": "name"},
+    {"scope": "events", "agg": "count", "metric": "failed", "group": "name", "filter": "failed"},
 )
 """Charts to begin with, as addresses have them."""
+_FILTERS = {"calls": "model = gpt-4o and cost > 0.01", "events": "failed and kind = 'tool'"}
+"""Conditions to see how they are written, where it is not as on sessions and traces."""
 _TOPS = ("3", "5", "8", "10", "20", "50")
 
 
@@ -90,9 +92,9 @@ def _layout(state: State, services: Services) -> Any:
         [
             head,
             _starts(state),
-            controls,
+            html.Div(controls, className="panel"),
             chart(_MADE._replace(title=_title(wanted))),
-            _saving(wanted, names, said),
+            html.Div(_saving(wanted, names, said), className="panel"),
             panel("Groups", "over all of the time", html.Div(waiting, id="chart-table")),
             png,
         ]
@@ -136,7 +138,7 @@ def _controls(state: State, wanted: Wanted, groups: Sequence[str]) -> Any:
             fields.choice("kind", "As", KINDS, kind, "auto"),
             fields.written(
                 "filter", f"Only {SCOPES[scope].title} with", more.get("filter", ""),
-                "model = gpt-4o and cost > 0.01" if scope == "calls" else "errors > 0",
+                _FILTERS.get(scope, "errors > 0"),
             ),
         ],
         className="fields",
@@ -148,7 +150,7 @@ def _saving(wanted: Wanted, boards: list[str], said: Any) -> Any:
     return html.Div(
         [
             dmc.TextInput(
-                id="chart-name", label="Name", size="xs", className="field", value="",
+                id="chart-name", label="Name", size="xs", className="field wider", value="",
                 placeholder=_title(wanted), attributes=_LIMIT,
             ),
             dmc.Autocomplete(
@@ -179,7 +181,8 @@ def _table(state: State, services: Services) -> Any:
             data = asked_at(state, history, services)
     except SessionAggError as error:
         return message("This cannot be shown", str(error), "bad")
-    return [table_of(data), html.P(note_of(data), className="dead small")]
+    said = note_of(data, of_time=False)
+    return [table_of(data), html.P(said, className="dead small") if said else None]
 
 
 def _saved(state: State, name: str, board: str, services: Services) -> Any:

@@ -29,6 +29,7 @@ from otel_session_agg._views.overlay import Overlay, overlay
 from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.sides import DEFAULT_KEY, MODES, Sides
 from otel_session_agg.analysis._figures import figure
+from otel_session_agg.analysis._numbers import money_ticks, time_ticks
 from otel_session_agg.analysis._style import color, label
 
 __all__ = ["VIEW"]
@@ -36,8 +37,8 @@ __all__ = ["VIEW"]
 _COLORS = ("series-1", "series-2")
 _MIN_DECADES = 1.5
 """With more of them, the axis names only these."""
-_AXES = {
-    "cost": {"tickprefix": "$"}, "duration": {"ticksuffix": " s"}, "tokens": {"tickformat": "~s"},
+_AXES: dict[str, dict[str, Any]] = {
+    "cost": money_ticks(), "duration": time_ticks(), "tokens": {"tickformat": "~s"},
 }  # fmt: skip
 
 

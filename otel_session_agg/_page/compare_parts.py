@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import floor, log10
 from typing import Any
 
 from dash import html
 
 from otel_session_agg._page.parts import aria, chip, percent, scrolled, text
-from otel_session_agg._untrusted.formatting import duration
+from otel_session_agg._untrusted.formatting import duration, exact_usd
 from otel_session_agg._untrusted.values import PUSD_PER_USD
 from otel_session_agg._views.compare import Comparison, Difference
 from otel_session_agg._views.drivers import Driver, Drivers
@@ -23,6 +24,7 @@ _BETTER_BELOW = frozenset(
 )
 """Figures of which less is better; of the others nobody can say."""
 _BETTER_ABOVE = frozenset({"cache"})
+_MAX_DECIMALS = 6
 _MOST = 1.0
 """The largest difference that the bars show, as a part of the first side."""
 
@@ -36,16 +38,20 @@ def shown_figure(value: float | None, unit: str) -> str:
     if unit == "ms":
         return duration(value)
     if unit == "%":
-        return f"{grouped(value, 2 if abs(value) < 10 else 1)} %"  # noqa: PLR2004
+        return f"{_percent(value)}%"
     if float(value).is_integer() and abs(value) < 2**53:
         return f"-{compact(-int(value))}" if value < 0 else compact(int(value))
-    return grouped(value, 1) if abs(value) >= 100 else significant(value)  # noqa: PLR2004
+    return grouped(value) if abs(value) >= 100 else significant(value, 3)  # noqa: PLR2004
+
+
+def _percent(value: float) -> str:
+    return grouped(value, 2 if 0 < abs(value) < 1 else 1)
 
 
 def differences_table(found: Comparison, sides: Sides) -> Any:
     """Return all figures of both sides in a table."""
     heads = (
-        "Figure", text(sides.name_a), text(sides.name_b), "Difference", "95 % interval",
+        "Figure", text(sides.name_a), text(sides.name_b), "Difference", "95% interval",
         "Relative to the first", "How",
     )  # fmt: skip
     head = html.Thead(
@@ -96,7 +102,7 @@ def _difference(one: Difference) -> Any:
         return chip("none")
     shown = _signed(difference, "pt" if one.unit == "%" else one.unit)
     if one.unit == "%":
-        shown = f"{'+' if difference > 0 else ''}{grouped(difference, 2)} pt"
+        shown = f"{'+' if difference > 0 else ''}{_percent(difference)} pt"
     relative = "" if one.relative is None or one.unit == "%" else f" ({one.relative:+.1%})"
     return chip(f"{shown}{relative}", _tone(one, difference), _why_tone(one))
 
@@ -167,8 +173,10 @@ def drivers_table(found: Drivers | None, sides: Sides, most: int = 20) -> Any:
     if rest:
         shown = [*shown, _summed(f"{len(rest)} more", rest)]
     largest = max((abs(part) for row in shown for part in row.effects), default=Fraction(0))
-    rows = [_driver(row, largest) for row in shown]
-    total = _driver(_summed("all", found.rows), largest, is_total=True)
+    amounts = [part for row in shown for part in (row.a, row.b, row.difference, *row.effects)]
+    decimals = _decimals(amounts)
+    rows = [_driver(row, largest, decimals) for row in shown]
+    total = _driver(_summed("all", found.rows), None, decimals)
     unpriced = sum(found.unpriced)
     said = (
         f"USD for each of {found.sessions[0]:,} and {found.sessions[1]:,} sessions of known cost;"
@@ -200,48 +208,65 @@ def _summed(name: str, rows: Sequence[Driver]) -> Driver:
     )
 
 
-def _driver(row: Driver, largest: Fraction, *, is_total: bool = False) -> Any:
-    parts = [] if is_total else [
-        html.Td(_effect(part, largest), className="num") for part in row.effects
-    ]  # fmt: skip
-    if is_total:
-        parts = [html.Td(_usd(part, is_signed=True), className="num") for part in row.effects]
+def _decimals(pusd: Sequence[Fraction]) -> int:
+    """Return how many decimals all amounts of a table have: the largest shows four digits."""
+    most = float(max(map(abs, pusd), default=Fraction(0)) / PUSD_PER_USD)
+    digits = 3 - floor(log10(most)) if most else 2
+    return min(max(digits, 2), _MAX_DECIMALS)
+
+
+def _driver(row: Driver, largest: Fraction | None, decimals: int) -> Any:
+    """Return a row; ``largest``: what the longest bar stands for, ``None``: there are no bars."""
+
+    def usd(part: Fraction) -> Any:
+        return _usd(part, decimals, is_signed=True)
+
+    parts = [
+        html.Td(
+            usd(part) if largest is None else _effect(part, largest, usd(part)), className="num"
+        )
+        for part in row.effects
+    ]
     return html.Tr(
         [
             html.Th(text(row.name or "none"), scope="row"),
-            html.Td(_known(row.a, row.calls_a, row.unpriced_a), className="num"),
-            html.Td(_known(row.b, row.calls_b, row.unpriced_b), className="num"),
-            html.Td(_usd(row.difference, is_signed=True), className="num strong"),
+            html.Td(_known(row.a, row.calls_a, row.unpriced_a, decimals), className="num"),
+            html.Td(_known(row.b, row.calls_b, row.unpriced_b, decimals), className="num"),
+            html.Td(usd(row.difference), className="num strong"),
             *parts,
             html.Td(f"{row.calls_a:,} → {row.calls_b:,}", className="num dead"),
         ]
     )
 
 
-def _known(pusd: Fraction, calls: int, unpriced: int) -> Any:
+def _known(pusd: Fraction, calls: int, unpriced: int, decimals: int) -> Any:
     """Return an amount; of what has calls of unknown cost alone, that it is unknown."""
     if unpriced and not calls and not pusd:
         return chip("unknown", "warn", many(unpriced, "call"))
-    return _usd(pusd)
+    return _usd(pusd, decimals)
 
 
-def _usd(pusd: Fraction, *, is_signed: bool = False) -> str:
+def _usd(pusd: Fraction, decimals: int, *, is_signed: bool = False) -> Any:
+    """Return an amount with so many decimals; one points at it for all digits."""
     usd = float(pusd / PUSD_PER_USD)
     if not usd:
         return "0"
-    shown = significant(abs(usd))
     sign = "-" if usd < 0 else "+" if is_signed else ""
-    return f"{sign}{shown}"
+    shown = grouped(abs(usd), decimals)
+    is_seen = bool(float(shown.replace(",", "")))
+    return html.Span(
+        f"{sign}{shown}" if is_seen else shown, title=f"{sign}{exact_usd(abs(usd))} USD"
+    )
 
 
-def _effect(part: Fraction, largest: Fraction) -> Any:
+def _effect(part: Fraction, largest: Fraction, shown: Any) -> Any:
     """Return an effect with a bar behind it."""
     width = 0.0 if not largest else 100 * float(abs(part) / largest)
     tone = "bad" if part > 0 else "good"
     return html.Div(
         [
             html.Span(className=f"behind {tone}", style={"width": percent(width)}),
-            html.Span(_usd(part, is_signed=True)),
+            html.Span(shown),
         ],
         className="effect",
     )

@@ -168,7 +168,7 @@ def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[d
         still_open = [row["session"] for row in page.rows if row["state"] == "open"]
         used = used_by(history, services.budgets, still_open)
     is_of_all = total is not None and not wanted.filters
-    outliers = f", {total:,} stand out" if is_of_all else ""
+    outliers = f", {total:,} {'stands' if total == 1 else 'stand'} out" if is_of_all else ""
     return {
         "rowData": [
             _row(row, reasons.get(row["session"]), used.get(row["session"])) for row in page.rows

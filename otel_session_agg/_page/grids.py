@@ -152,6 +152,8 @@ def _definition(one: GridColumn, state: address.State, hidden: set[str]) -> dict
         "width": _WIDTHS.get(one.name, 110 if one.kind == "text" else 92),
         "cellDataType": False,
     }
+    if one.kind == "list" or one.name == "error":  # what is left of a wide screen
+        made |= {"flex": 1, "minWidth": made["width"]}
     if one.name in sort:
         made["sort"] = "desc" if sort[one.name] else "asc"
     if one.kind in _FILTERS:

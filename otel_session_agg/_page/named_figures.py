@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._views.named import Named
 from otel_session_agg.analysis._figures import figure
+from otel_session_agg.analysis._numbers import time_axis
 from otel_session_agg.analysis._style import color, label
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def calls_figure(rows: Sequence[Named]) -> Figure:
 def durations_figure(rows: Sequence[Named]) -> Figure:
     """Return how long a call takes on average under each name, the slowest first."""
     slow = sorted(rows, key=lambda row: -_seconds(row))
-    bar = {
+    bar: dict[str, Any] = {
         "type": "bar",
         "orientation": "h",
         "x": [_seconds(row) for row in slow],
@@ -57,7 +58,7 @@ def durations_figure(rows: Sequence[Named]) -> Figure:
         "customdata": [label(row.name, 120) for row in slow],
         "hovertemplate": "<b>%{customdata}</b><br>%{x:,.3~r} s<extra></extra>",
     }
-    axis = {"ticksuffix": " s", "rangemode": "tozero"}
+    axis = {"rangemode": "tozero", **time_axis(bar["x"])}
     return figure([bar], bargap=0.3, showlegend=False, xaxis=axis, yaxis=_names(slow))
 
 

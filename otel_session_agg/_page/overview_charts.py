@@ -15,6 +15,7 @@ from otel_session_agg._views.outlier_flags import segment_of, standing_out
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._distributions import cost_against_duration
 from otel_session_agg.analysis._figures import figure
+from otel_session_agg.analysis._numbers import time_axis
 from otel_session_agg.analysis._panels import _left_out as left_out
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._spread_figures import Point, against_figure, distribution_figure
@@ -37,7 +38,13 @@ Line = tuple[str, str, Callable[[PeriodFigures], float | None]]
 
 
 def _over_time(
-    kind: str, lines: tuple[Line, ...], axis: dict[str, Any], hover: str, **more: Any
+    kind: str,
+    lines: tuple[Line, ...],
+    axis: dict[str, Any],
+    hover: str,
+    *,
+    is_time: bool = False,
+    **more: Any,
 ) -> Drawing:
     """Return what draws figures of each period as lines or stacked bars."""
 
@@ -46,15 +53,17 @@ def _over_time(
         if found is None:
             return _NOTHING
         period, rows = found
+        series = [_series(kind, line, rows, hover) for line in lines]
+        marks = time_axis(value for one in series for value in one["y"]) if is_time else {}
         return Drawn(
             figure(
-                [_series(kind, line, rows, hover) for line in lines],
+                series,
                 hovermode="x unified",
                 barmode="stack",
                 bargap=0.22,
                 showlegend=len(lines) > 1,
                 xaxis={"type": "date", "hoverformat": _FORMATS[period.name]},
-                yaxis={"rangemode": "tozero", **axis},
+                yaxis={"rangemode": "tozero", **axis, **marks},
                 **more,
             ),
             _each(period),
@@ -125,7 +134,7 @@ CHARTS = (
         _over_time("line", (
             ("p50", "series-1", _seconds("p50")), ("p95", "series-3", _seconds("p95")),
             ("p99", "series-2", _seconds("p99")),
-        ), {"ticksuffix": " s"}, "%{y:,.1~f} s"),
+        ), {}, "%{y:,.1~f} s", is_time=True),
         drag=_TIME,
     ),
     Chart("spread-cost", "Cost of a session", _distribution("cost"), drag=(("x", "cost"),)),

@@ -126,7 +126,9 @@ def why_panel(why: WhyCost | None) -> Any:
     """Return the lines that add up to the cost of a session."""
     if why is None:
         return panel("Why this cost", "", html.P("There is no such session.", className="dead"))
-    rows = [_cost_row(line) for line in _shown(why.lines)]
+    shown = _shown(why.lines)
+    decimals = _decimals([*(line.cost for line in shown), why.cost])
+    rows = [_cost_row(line, decimals) for line in shown]
     rows += [
         html.Tr(
             [
@@ -140,8 +142,8 @@ def why_panel(why: WhyCost | None) -> Any:
         )
         for one in why.left_out
     ]  # fmt: skip
-    total = "unknown" if why.cost is None else exact(why.cost)
-    foot = html.Tfoot(html.Tr([html.Td("cost of the session, USD", colSpan=3),
+    total = "unknown" if why.cost is None else grouped(why.cost, decimals)
+    foot = html.Tfoot(html.Tr([html.Td("cost of the session", colSpan=3),
                                html.Td(total, className="num")]))  # fmt: skip
     heads = ("Model · part", "Number", "Rate, USD", "USD")
     head = html.Thead(
@@ -155,6 +157,12 @@ def why_panel(why: WhyCost | None) -> Any:
     note = "adds up exactly" if not why.unpriced else f"without {many(why.unpriced, 'call')}"
     table = html.Table([head, html.Tbody(rows), foot], className="plain mono-figures")
     return panel("Why this cost", note, scrolled("Why this cost", table, "scroll tall"))
+
+
+def _decimals(costs: Sequence[Decimal | None]) -> int:
+    """Return how many decimals the longest of exact amounts has: below each other, all have."""
+    texts = [exact(cost) for cost in costs if cost is not None]
+    return max((len(one.partition(".")[2]) for one in texts), default=0)
 
 
 def _shown(lines: Sequence[CostLine]) -> list[CostLine]:
@@ -178,7 +186,7 @@ def _shown(lines: Sequence[CostLine]) -> list[CostLine]:
     ]
 
 
-def _cost_row(line: CostLine) -> Any:
+def _cost_row(line: CostLine, decimals: int) -> Any:
     name = f"{line.model} · {line.part}" if line.model else line.part
     rate = "" if line.rate is None else f"{exact(line.rate)} {'each' if line.is_each else '/ M'}"
     return html.Tr(
@@ -192,7 +200,8 @@ def _cost_row(line: CostLine) -> Any:
             html.Td("" if line.number is None else f"{line.number:,}", className="num"),
             html.Td(rate, className="num"),
             html.Td(
-                chip("unknown", "warn") if line.cost is None else exact(line.cost), className="num"
+                chip("unknown", "warn") if line.cost is None else grouped(line.cost, decimals),
+                className="num",
             ),
         ],
         title=many(line.calls, "call"),

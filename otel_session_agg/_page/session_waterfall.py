@@ -175,7 +175,7 @@ def _note(row: SpanRow, *, with_verdict: bool) -> str:
     if call is not None and with_verdict and call.why:
         words.append(text(short(call.why, 200)))
     if call is not None and (call.counts or not with_verdict) and call.prompt_tokens is not None:
-        tokens = f"{call.prompt_tokens:,} + {call.completion_tokens or 0:,} tok"
+        tokens = f"{call.prompt_tokens:,} in, {call.completion_tokens or 0:,} out"
         cached = call.cache_read_tokens
         words.append(f"{tokens}, {cached:,} cached" if cached else tokens)
     if call is not None and call.is_foreign:
@@ -218,17 +218,14 @@ def _waited(turn: Turn) -> str:
 
 def turns_panel(state: State, view: SessionView, number: int, most: int = 200) -> Any:
     """Return the traces of a session in a table."""
-    heads = (
-        "Turn",
-        "Trace",
-        "Started",
-        "Duration",
-        "Waited before",
-        "Calls",
-        "Tokens",
-        "Cost",
-        "Errors",
-    )
+    turns = view.turns[:most]
+    waited, failed = any(turn.waited_ms for turn in turns), any(turn.failed for turn in turns)
+    heads = [
+        *("Turn", "Trace", "Started", "Duration"),
+        *(["Waited before"] if waited else []),
+        *("Calls", "Tokens", "Cost"),
+        *(["Errors"] if failed else []),
+    ]
     rows = [
         html.Tr(
             [
@@ -242,18 +239,18 @@ def turns_panel(state: State, view: SessionView, number: int, most: int = 200) -
                 html.Td(text(short(turn.name or "", 120))),
                 html.Td(f"{turn.start:%H:%M:%S}", title=f"{turn.start:%Y-%m-%d %H:%M:%S} UTC"),
                 html.Td(duration(turn.duration_ms), className="num"),
-                html.Td(_waited(turn), className="num"),
+                *([html.Td(_waited(turn), className="num")] if waited else []),
                 html.Td(f"{turn.calls:,}", className="num"),
                 html.Td("" if turn.tokens is None else f"{turn.tokens:,}", className="num"),
                 html.Td(
                     "unknown" if turn.cost is None else money(turn.cost), className="num",
                     title="" if turn.cost is None else f"{exact(turn.cost)} USD",
                 ),
-                html.Td(str(turn.failed or ""), className="num bad-text"),
+                *([html.Td(str(turn.failed or ""), className="num bad-text")] if failed else []),
             ],
             className="chosen" if turn.number == number else "",
         )
-        for turn in view.turns[:most]
+        for turn in turns
     ]  # fmt: skip
     head = html.Thead(
         html.Tr(

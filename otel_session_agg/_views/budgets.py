@@ -30,7 +30,7 @@ def share_text(used: Used) -> str:
         return f"unknown, of {used.limit}"
     least = "at least " if used.is_bound else ""
     share = 100 * used.share
-    return f"{least}{'< 1' if 0 < share < 1 else grouped(share)} % of {used.limit}"
+    return f"{least}{'< 1' if 0 < share < 1 else grouped(share)}% of {used.limit}"
 
 
 def tone_of(used: Used) -> str:

@@ -144,7 +144,8 @@ def chart(history: Reads, wanted: Chart) -> ChartData:
 def title_of(wanted: Chart, metric: Metric) -> str:
     """Return what a chart shows, in words."""
     scope = SCOPES[wanted.scope].title
-    by = f", by {short(wanted.group_by, 60)}" if wanted.group_by else ""
+    only = f" with {short(wanted.filter, 60)}" if wanted.filter else ""
+    by = f"{only}, by {short(wanted.group_by, 60)}" if wanted.group_by else only
     if wanted.aggregation == "count":
         return f"Number of {scope}{by}"
     figure = metric.title[:1].upper() + metric.title[1:]

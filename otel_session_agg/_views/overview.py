@@ -59,9 +59,9 @@ def change_of(
         return None
     was = f"{shown(float(before))} in the period before"
     if not before:
-        return Change("new" if now else "0 %", rising if now else "plain", was)
+        return Change("new" if now else "0%", rising if now else "plain", was)
     percent = 100 * (float(now) / float(before) - 1)
-    text = f"{_signed(percent, 1 if abs(percent) < _DECIMAL_BELOW else 0)} %"
+    text = f"{_signed(percent, 1 if abs(percent) < _DECIMAL_BELOW else 0)}%"
     if abs(percent) > _MAX_PERCENT:
         text = f"{grouped(float(now) / float(before))} \N{MULTIPLICATION SIGN}"
     return Change(text, _tone(percent, rising), was)

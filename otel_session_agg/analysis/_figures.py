@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._extras import needed
-from otel_session_agg.analysis._numbers import USD_FORMAT, many, money
+from otel_session_agg.analysis._numbers import USD_FORMAT, many, money, time_axis
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import NONE, OTHER
 from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
@@ -26,6 +26,8 @@ _MAX_WEEKS_DOWN = 10
 """Weeks that are rows, as in a calendar on a wall; more are columns."""
 _LONGEST = timedelta(days=3650)
 """Within it, weeks without sessions are shown; beyond it, some time cannot be right."""
+_ROOM_FOR_TEXT = 1.18
+"""So much longer than the longest bar an axis is, for the amount behind it."""
 _QUANTILES = (("p50", "series-1"), ("p95", "series-3"), ("p99", "series-2"))
 
 
@@ -71,7 +73,7 @@ _FORMATS = {
 
 def duration_figure(rows: Sequence[PeriodTotals], period: Period) -> Figure:
     """Return the median and high quantiles of the duration of sessions, over time."""
-    lines = []
+    lines: list[dict[str, Any]] = []
     for name, key in _QUANTILES:
         values = [_seconds(getattr(row, f"{name}_duration")) for row in rows]
         lines.append(
@@ -87,13 +89,14 @@ def duration_figure(rows: Sequence[PeriodTotals], period: Period) -> Figure:
         lines,
         hovermode="x unified",
         xaxis={"type": "date", "hoverformat": _FORMATS[period.name]},
-        yaxis={"ticksuffix": " s", "rangemode": "tozero"},
+        yaxis={"rangemode": "tozero", **time_axis(one for each in lines for one in each["y"])},
     )
 
 
 def split_figure(rows: Sequence[NamedTotals]) -> Figure:
     """Return the known cost under each name as a bar, the dearest on top."""
     colors = colors_of([row.name for row in rows], _GREY)
+    most = max((float(row.cost or 0) for row in rows), default=0.0)
     places = list(range(len(rows), 0, -1))
     bars = {
         "type": "bar",
@@ -103,7 +106,8 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
         "marker": {"color": [colors[row.name] for row in rows]},
         "text": [money(row.cost) for row in rows],
         "textangle": 0,
-        "textposition": ["auto" if row.cost else "outside" for row in rows],
+        "textposition": "outside",  # in a bar, no colour of text is readable on every colour
+        "cliponaxis": False,
         "customdata": [[label(row.name, 120), row.sessions, row.calls, row.tokens, row.unpriced]
                        for row in rows],
         "hovertemplate": "<b>%{customdata[0]}</b><br>%{x:$,.6~f}<br>%{customdata[1]:,} sessions,"
@@ -115,7 +119,7 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
         [bars],
         bargap=0.3,
         uniformtext={"minsize": 10, "mode": "show"},  # however low a bar is
-        xaxis={"tickformat": USD_FORMAT, "rangemode": "tozero"},
+        xaxis={"tickformat": USD_FORMAT, "range": [0, _ROOM_FOR_TEXT * most or 1], "nticks": 5},
         yaxis={**ticks, "showgrid": False, "ticks": ""},
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import log10
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_session_agg.analysis._distributions import Cell, Distribution
 from otel_session_agg.analysis._figures import figure
-from otel_session_agg.analysis._numbers import USD_FORMAT
+from otel_session_agg.analysis._numbers import money_ticks, time_ticks
 from otel_session_agg.analysis._style import color, label
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ class Point(NamedTuple):
     reason: str
 
 
-_TICKS: Mapping[str, Mapping[str, str]] = {
-    "USD": {"tickformat": USD_FORMAT},
+_TICKS: Mapping[str, Mapping[str, Any]] = {
+    "USD": money_ticks(),
     "tokens": {"tickformat": "~s"},
-    "s": {"tickformat": ",~g", "ticksuffix": " s"},
+    "s": time_ticks(),
 }
+_ROOM_FOR_MARKS = 1.2
+"""So much higher than the highest bar an axis is, for what is written at marks."""
 _LINE = 16
 """Pixels of a line of text."""
 _LARGEST = 16
@@ -62,7 +64,11 @@ def distribution_figure(found: Distribution) -> Figure:
         [bars],
         showlegend=False,
         xaxis={"type": "log", "showgrid": False, "dtick": 1, **_TICKS[found.metric.unit]},
-        yaxis={"tickformat": ",", "title": {"text": "sessions"}},
+        yaxis={
+            "tickformat": ",",
+            "title": {"text": "sessions"},
+            "range": [0, _ROOM_FOR_MARKS * max(found.counts, default=0) or 1],
+        },
         shapes=[
             {
                 "type": "line", "x0": value, "x1": value, "yref": "paper", "y0": 0, "y1": 1,

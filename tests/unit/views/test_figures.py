@@ -148,7 +148,7 @@ class TestCards:
         """In percent, and of shares in points; whether that is good depends on the figure."""
         found = {card.key: card.change for card in cards_of(self.NOW._replace(unpriced=0), self.BEFORE)}
         assert [
-            ("+100 %", "good"), ("+10 %", "bad"), ("+10 %", "bad"), ("+0.0 %", "plain"), ("-7.0 %", "good"), ("-2.0 pt", "good"),
+            ("+100%", "good"), ("+10%", "bad"), ("+10%", "bad"), ("+0.0%", "plain"), ("-7.0%", "good"), ("-2.0 pt", "good"),
         ] == [change and (change.text, change.tone) for change in found.values()]  # fmt: skip
 
     def test_unknown(self) -> None:
@@ -164,6 +164,6 @@ class TestCards:
         for card in cards:
             if card.key in {"cost", "average_cost"}:
                 assert card.change is not None
-                assert ("+10 %", "plain") == (card.change.text, card.change.tone)
+                assert ("+10%", "plain") == (card.change.text, card.change.tone)
                 assert f"without {before} unpriced calls; now without {now}" in card.change.before
                 assert bool(now) == bool(card.warning)
