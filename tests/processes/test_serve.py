@@ -78,6 +78,32 @@ main()
 """Gets Ctrl-C when it begins to import a module."""
 
 
+_INTERRUPTED_IN_PACKAGE = _INTERRUPTED_AT.replace("import otel_session_agg\n", "").replace(
+    "from otel_session_agg", "sys.argv[0] = '/usr/bin/otel-session-agg'\nfrom otel_session_agg"
+)
+"""The same, as the script that the package installs: the package is imported, too."""
+
+
+_INTERRUPTED_OTHERS = (
+    _INTERRUPTED_AT.replace("import otel_session_agg\n", "")
+    .replace(
+        """module = sys.argv.pop(1)
+""",
+        """module = "otel_session_agg._sdk"
+sys.argv[0] = sys.argv.pop(1)
+""",
+    )
+    .partition("from otel_session_agg")[0]
+    + """
+try:
+    import otel_session_agg
+except KeyboardInterrupt:
+    print("its own")
+"""
+)
+"""The same, as an application."""
+
+
 class Program:
     """A server that runs."""
 
@@ -330,6 +356,18 @@ class TestEnds:
         """Ctrl-C while something is imported ends it with a line and the exit code for that, and no traceback."""
         done = ran(sys.executable, "-c", _INTERRUPTED_AT, module, *command()[3:])
         assert (130, "interrupted\n", "") == (done.returncode, done.stderr, done.stdout)
+
+    @pytest.mark.parametrize("module", ["otel_session_agg._api", "otel_session_agg._sdk", "opentelemetry.sdk.trace"])
+    def test_while_the_package_is_imported(self, module: str) -> None:
+        """Before a line of the command line runs, Ctrl-C ends it as the system does, which shells say 130 for: quietly."""
+        done = ran(sys.executable, "-c", _INTERRUPTED_IN_PACKAGE, module, *command()[3:])
+        assert (-signal.SIGINT, "", "") == (done.returncode, done.stderr, done.stdout)
+
+    @pytest.mark.parametrize("name", ["gunicorn", "-m"])
+    def test_of_others(self, name: str) -> None:
+        """An application that imports the package has its own Ctrl-C."""
+        done = ran(sys.executable, "-c", _INTERRUPTED_OTHERS, name)
+        assert (0, "its own\n") == (done.returncode, done.stdout)
 
     def test_files(self, tmp_path: Path) -> None:
         """Files are counted first."""
