@@ -32,12 +32,14 @@ from otel_session_agg._page.named import SEGMENT, _sessions_of, rows_panel
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
+from otel_session_agg._page.shell import Offered, header
 from otel_session_agg._page.views import views
 from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
 from otel_session_agg._views.grid import Wanted
 from otel_session_agg._views.live import Status
 from otel_session_agg._views.named import named
+from otel_session_agg._views.names import Names
 from otel_session_agg.analysis._source import named_text
 from tests.support.histories import joined, one_trace
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
@@ -56,6 +58,44 @@ def client(services: Services) -> TestClient:
     app.get("/api/v1/ping")(lambda: "pong")
     build_page(app, services)
     return TestClient(app)
+
+
+class TestHeader:
+    """What a view groups by."""
+
+    @pytest.mark.parametrize(
+        ("address", "shown", "has_parts"),
+        [
+            (("/overview", ""), "model", True),
+            (("/sessions", "?by=user"), "user", True),
+            (("/segments", ""), "service.name", False),
+            (("/segments", "?by=model"), "service.name", False),
+            (("/segments", "?by=tenant"), "tenant", False),
+        ],
+    )
+    def test_shown(self, address: tuple[str, str], shown: str, *, has_parts: bool) -> None:
+        """The header shows what the rows are by, also when the address does not say it."""
+        found = _grouping(*address)
+        assert (shown, "block", has_parts) == (
+            found.value,
+            found.display or "block",
+            "model" in [one["value"] for one in found.data],
+        )
+
+    @pytest.mark.parametrize("view", [name for name in views() if name not in {"overview", "sessions", "segments"}])
+    def test_hidden(self, view: str) -> None:
+        """Where nothing is grouped, there is no control that does nothing."""
+        assert "none" == _grouping(f"/{view}", "?by=user").display
+
+
+def _grouping(path: str, search: str) -> Any:
+    """The control in the header."""
+    state = parse(path, search)
+    offered = Offered(Names((), ("model", "agent", "tool", "user", "service.name", "tenant")), "14d", is_live=True)
+    made = header(state, offered, views()[state.view].groups_by(state), None)
+    [found] = [one for one in made if getattr(one, "id", None) == "by"]
+    found.display = getattr(found, "display", None)
+    return found
 
 
 class TestRoutes:
