@@ -17,7 +17,7 @@ from otel_session_agg._page.views import views
 from otel_session_agg._serve.limits import Limits
 from otel_session_agg._views.address import Times, parse
 from otel_session_agg._views.chart_address import chart_of
-from tests.documents.serve_pictures import TAKEN
+from tests.documents.serve_analyses import ANALYSES, MOST_CLICKS
 from tests.processes.test_serve import SECONDS, serving
 from tests.support.paths import ROOT
 
@@ -75,11 +75,18 @@ class TestPage:
                     state.more.get(key, default) for key, default in (("scope", "sessions"), ("agg", ""), ("metric", "cost"))
                 )
 
+    def test_analyses(self) -> None:
+        """The table has every analysis, as it is carried out, and its picture; none takes many clicks."""
+        rows = [line for line in PAGE.splitlines() if "](pictures/" in line and line.startswith("|")]
+        assert [f"{one.row} [picture](pictures/{name}.png) |" for name, one in ANALYSES.items()] == rows
+        assert f"at most {('four', 'five', 'six')[MOST_CLICKS - 4]} clicks" in PAGE
+        assert max(len(one.clicks) for one in ANALYSES.values()) <= MOST_CLICKS
+
     def test_pictures(self) -> None:
         """They are small, those that the script takes, and each is looked at from here."""
         found = {path.name for path in (FOLDER / "pictures").iterdir()}
-        assert {f"{name}.png" for name in TAKEN} == found == set(re.findall(r"\(pictures/([a-z]+\.png)\)", PAGE))
-        assert all(path.stat().st_size < 120_000 for path in (FOLDER / "pictures").iterdir())
+        assert {f"{name}.png" for name in ANALYSES} == found == set(re.findall(r"\(pictures/([a-z-]+\.png)\)", PAGE))
+        assert all(path.stat().st_size < 150_000 for path in (FOLDER / "pictures").iterdir())
 
     def test_limits(self) -> None:
         """The limits are those that it states."""
