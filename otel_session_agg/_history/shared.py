@@ -71,6 +71,8 @@ class HistoryReader(ReadableHistory):
         """
         self._connected, self._seconds, self.revision = connected, seconds, revision
         self._opened: list[Connection] = []
+        self._lock = Lock()
+        """Held while connections begin or end: what interrupts a query must not hit these steps."""
         self._is_stopped = False
         self._snapshot = self._own_cursor()
 
@@ -78,9 +80,10 @@ class HistoryReader(ReadableHistory):
         if self._is_stopped:
             message = "the history cannot be read: reading was stopped"
             raise HistoryError(message)
-        connection = self._connected()
-        self._opened.append(connection)
-        connection.execute("BEGIN TRANSACTION READ ONLY")
+        with self._lock:
+            connection = self._connected()
+            self._opened.append(connection)
+            connection.execute("BEGIN TRANSACTION READ ONLY")
         return connection
 
     def _guarded_cursor(self) -> Connection:
@@ -98,15 +101,17 @@ class HistoryReader(ReadableHistory):
 
     def _renew(self) -> None:
         """Begin anew: after an error nothing more can be asked in a transaction."""
-        self._opened.remove(self._snapshot)
-        self._snapshot.close()
+        with self._lock:
+            self._opened.remove(self._snapshot)
+            self._snapshot.close()
         with suppress(HistoryError):
             self._snapshot = self._own_cursor()
 
     def interrupt(self) -> None:
         """Stop the query that runs, which raises `HistoryError`; for another thread."""
-        for connection in tuple(self._opened):
-            connection.interrupt()
+        with self._lock:
+            for connection in self._opened:
+                connection.interrupt()
 
     def stop(self) -> None:
         """Interrupt it, and refuse all further questions; for another thread."""
@@ -115,9 +120,10 @@ class HistoryReader(ReadableHistory):
 
     def close(self) -> None:
         """Close all connections; results that were not read to their end are dropped."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
 
 
 class SharedHistory(WritableHistory):

@@ -169,12 +169,12 @@ class TestBounds:
             assert [(20,)] == reader.rows(_COUNT)
 
     def test_interrupted(self, history: SharedHistory) -> None:
-        """Another thread stops a query."""
+        """Another thread stops a query, again and again, also while the next transaction begins."""
         done = Event()
         with history.reading(seconds=60) as reader:
 
             def stop() -> None:
-                while not done.wait(0.01):
+                while not done.is_set():
                     reader.interrupt()
 
             thread = Thread(target=stop)
