@@ -24,7 +24,7 @@ from otel_session_agg._offline.call_rows import CallRows
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.root_attributes import OnRoot, RootAttributes
 from otel_session_agg._offline.session_sums import SessionSums
-from otel_session_agg._offline.source_spans import Resource, SourceSpan, each_once
+from otel_session_agg._offline.source_spans import Resource, SourceSpan, each_once, only_resource
 from otel_session_agg._offline.trace_parts import Rollups, parts_of, sums_of, trace_of
 from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reading.dimensions import DimensionReader
@@ -160,7 +160,7 @@ class TraceCounter:
         for root in roots:
             if feedback:
                 root.feedback()
-            self._note_root(root)
+            self._note_root(root, stored)
             if self._roots is not None and root.root_span is not None:
                 own = stored[root.root_span.span_id].span
                 self._roots.note(own, (row.span for row in spans))
@@ -209,15 +209,18 @@ class TraceCounter:
         engine.totals.fold_roots(out)
         return _traces(out), found
 
-    def _note_root(self, trace: Trace) -> None:
-        """Note what a root says beside its totals."""
-        if isinstance(trace.payload, Resource) and trace.root_span is not None:
-            attributes = trace.root_span.attributes
-            trace.dimensions = self._dimensions.of_root(attributes, trace.payload)
-        start_ns = trace.root_span.start_ns if trace.root_span is not None else 0
-        trace.first_input = self._inputs.raw(trace.trace_id, start_ns)
-        if trace.root_span is not None:
-            trace.root_span = trace.root_span._replace(attributes={}, events=())
+    def _note_root(self, trace: Trace, stored: _Stored) -> None:
+        """Note what a root says beside its totals, or what its spans do until it is there."""
+        root = trace.root_span
+        resource = trace.payload if root is not None else only_resource(stored.values())
+        if isinstance(resource, Resource):
+            attributes = root.attributes if root is not None else {}
+            trace.dimensions = self._dimensions.of_root(attributes, resource)
+        trace.first_input = self._inputs.raw(
+            trace.trace_id, root.start_ns if root is not None else 0
+        )
+        if root is not None:
+            trace.root_span = root._replace(attributes={}, events=())
 
     def _close_before(self, start_ns: int) -> None:
         """Close what ended before a trace began: the engine knows a bounded number of calls."""

@@ -53,3 +53,14 @@ def _says_more(new: SpanData, known: SpanData) -> bool:
 
 def _weight(span: SpanData) -> tuple[int, int, int, str]:
     return span.end_ns, len(span.attributes), len(span.events), repr(span)
+
+
+def only_resource(rows: Iterable[SourceSpan]) -> Resource | None:
+    """Return the resource of all spans; ``None``: they have several."""
+    first: Resource | None = None
+    for row in rows:
+        if first is None:
+            first = row.resource
+        elif row.resource is not first and row.resource.attributes != first.attributes:
+            return None
+    return first

@@ -17,11 +17,12 @@ from otel_session_agg._model.session_sums import sum_of_totals
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._offline.counter import CountedTrace, TraceCounter
 from otel_session_agg._offline.options import Options
-from otel_session_agg._offline.source_spans import SourceSpan
+from otel_session_agg._offline.source_spans import Resource, SourceSpan
 from otel_session_agg._spans.given import as_made, data_of
 from otel_session_agg._trace import cross_trace
 from otel_session_agg.testing import RecordingExporter
 from tests.support.offline import SERVICE, call, counted, stored_span
+from tests.support.replay import real_prices
 
 _CHAT = {"session.id": "chat-1"}
 
@@ -92,6 +93,16 @@ class TestTraces:
         """Without its root a trace counts all the same, and is partial."""
         [one] = counted([call(2, 1), call(3, 1)])
         assert (2, None, "no_root") == (one.trace.rollup.num_model_events, one.trace.root_id, one.trace.partial)
+
+    def test_dimensions_without_root(self) -> None:
+        """While its root runs, or when it is lost, a trace has the dimensions of the resource that all of its spans have."""
+        spans = [call(number, 1, attributes={"session.id": "chat-1"}) for number in (2, 3)]
+        for same, expected in ((True, {"service.name": "shop"}), (False, {})):
+            counter = TraceCounter(Options(), real_prices())
+            names = ["shop", "shop" if same else "other"]
+            counter.add(SourceSpan(span, Resource({"service.name": name})) for span, name in zip(spans, names, strict=True))
+            [part] = [part for one in counter.results() for part in one.parts]
+            assert ("chat-1", expected) == (part.session_id, part.totals.dimension_values)
 
     def test_repeated_span(self) -> None:
         """A span that is there twice counts once, as it was when it ended, whatever comes first."""
