@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from otel_session_agg._live.changes import Changes
 from otel_session_agg._live.counting import Rows, Stored
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import GoneError, Journal
+from otel_session_agg._live.keeping import Keeping
 from otel_session_agg._live.open_sessions import OpenSessions
 from otel_session_agg._live.process import (
     CountingProcess,
@@ -52,6 +53,9 @@ _FORGET_AGAIN_SECONDS = 10.0
 """The same when late spans bring parts of them back: a large history takes some time to do so."""
 
 T = TypeVar("T")
+
+_passed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds that have passed, those of a machine that sleeps among them where that is known."""
 
 _KNOWN = """
 SELECT DISTINCT trace_id FROM internal.parts WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))
@@ -92,7 +96,7 @@ class RowWriter:
         self._history, self._options, self._journal = history, options, journal
         self._feeder, self._state, self._changes = feeder, state, changes
         self._open, self._compare_at = open_sessions, 0.0
-        self._keep = timedelta(days=keep_days) if keep_days is not None else None
+        self._keeping = Keeping(keep_days, time.time, _passed)
         self._forget_at, self._forgot_at = time.monotonic(), -_FORGET_SECONDS
         self._process: CountingProcess | None = None
         self._done = 0
@@ -285,5 +289,5 @@ class RowWriter:
 
     def _oldest(self) -> datetime | None:
         """Return the time before which sessions are not kept; ``None``: all are."""
-        by_age = None if self._keep is None else datetime.now(timezone.utc) - self._keep
-        return max(filter(None, (by_age, self._history.forgotten_before())), default=None)
+        found = self._keeping.since(), self._history.forgotten_before()
+        return max(filter(None, found), default=None)
