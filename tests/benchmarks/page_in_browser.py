@@ -17,10 +17,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from playwright.sync_api import sync_playwright
 
 from ._workload import say
 
@@ -144,7 +143,7 @@ def main() -> None:
     parser.add_argument("--views", nargs="*", default=VIEWS)
     given = parser.parse_args()
     found: dict[str, dict[str, list[Opened]]] = {one: {view: [] for view in given.views} for one in given.histories}
-    with sync_playwright() as running:
+    with import_module("playwright.sync_api").sync_playwright() as running:
         browser = running.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for one in given.histories * given.rounds:
             with _server(one) as server:
