@@ -54,9 +54,6 @@ _FORGET_AGAIN_SECONDS = 10.0
 
 T = TypeVar("T")
 
-_passed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-"""Seconds that have passed, those of a machine that sleeps among them where that is known."""
-
 _KNOWN = """
 SELECT DISTINCT trace_id FROM internal.parts WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))
 """
@@ -66,6 +63,13 @@ _OPEN = "SELECT session FROM sessions WHERE state = 'open'"
 _LATEST = "SELECT trace_id, spans FROM traces ORDER BY end_time DESC LIMIT ?"
 _MAX_LATEST = 5_000
 """Spans of traces that ended last: a second's work."""
+
+
+def _passed() -> float:
+    """Return seconds that pass, those of a machine that sleeps among them where that is known."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def latest_spans(history: ReadableHistory) -> Stored:
