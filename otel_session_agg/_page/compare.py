@@ -60,8 +60,8 @@ def _layout(state: State, services: Services) -> Any:
         [
             head,
             controls,
+            _said_of(sides, mode),
             _legend(sides),
-            _lacking(sides),
             panel("Figures", "differences are of the second from the first",
                   html.Div(waiting, id="compare-table")),
             html.Div([chart(one) for one in CHARTS], className="grid three"),
@@ -80,10 +80,19 @@ def _legend(sides: Sides) -> Any:
     )
 
 
-def _lacking(sides: Sides) -> Any:
-    """Return what is said when a period is no measure for the other one."""
-    if not sides.lacks:
+def _said_of(sides: Sides, mode: str) -> Any:
+    """Return what is said of periods: which they are, and when one is no measure for the other."""
+    if sides.begins is not None:
+        said = (
+            f"The history begins on {sides.begins:%d %b %Y, %H:%M} UTC, and has too little of the"
+            " time before: the later half of what is shown is compared with the earlier half."
+        )
+        return html.P(said, className="dead")
+    if mode != "period":
         return None
+    if not sides.lacks:
+        said = "The time that is shown is compared with the one before it, as long as that."
+        return html.P(said, className="dead")
     said = (
         f" The history has only a part of {', and of '.join(sides.lacks)}, so that numbers and sums"
         " cannot be compared."
@@ -113,8 +122,7 @@ def _controls(state: State, history: Reads, services: Services, mode: str) -> An
             go_button("swap", "⇄ swap", state.with_more(a=b, b=a), "step low"),
         ]
     else:
-        said = "The time that is shown is compared with the one before it, as long as that."
-        given = [html.P(said, className="dead")]
+        return None
     return html.Div(given, className="fields")
 
 

@@ -9,11 +9,20 @@ from otel_session_agg._history.sources import Selection
 from otel_session_agg._views.address import RANGES, State, Times
 from otel_session_agg._views.reads import Reads
 
-__all__ = ["Shown", "has_sessions", "is_covered", "shown", "shown_range"]
+__all__ = [
+    "Shown",
+    "bounds",
+    "covered_share",
+    "has_sessions",
+    "is_covered",
+    "shown",
+    "shown_range",
+]
 
 _PREFERRED = "14d"
-_LAST = "SELECT max(start_time) FROM sessions"
-_FIRST = "SELECT min(start_time) FROM sessions"
+_BOUNDS = "SELECT min(start_time), max(start_time) FROM sessions"
+_COVERED = 0.9
+"""The share of a period that is enough to compare sums over it with those over another one."""
 
 
 class Shown(NamedTuple):
@@ -27,8 +36,8 @@ class Shown(NamedTuple):
 
 def shown_range(history: Reads, now: datetime) -> str:
     """Return the range when none is stated: two weeks, or all when these have no sessions."""
-    [(last,)] = history.rows(_LAST)
-    if last is None or now - RANGES[_PREFERRED] < last.replace(tzinfo=timezone.utc):
+    last = bounds(history)[1]
+    if last is None or now - RANGES[_PREFERRED] < last:
         return _PREFERRED
     return "all"
 
@@ -45,11 +54,26 @@ def is_covered(history: Reads, period: Selection) -> bool:
     If not, what is missing of the period was never received, or is deleted: sums over it are no
     measure for those of another one.
     """
-    [(first,)] = history.rows(_FIRST)
+    return covered_share(history, period) >= _COVERED
+
+
+def covered_share(history: Reads, period: Selection) -> float:
+    """Return the share of a period with bounds that is not before the history begins."""
+    first = bounds(history)[0]
     if first is None or period.since is None or period.until is None:
-        return False
-    tenth = (period.until - period.since) / 10
-    return bool(first.replace(tzinfo=timezone.utc) <= period.since + tenth)
+        return 0.0
+    there = period.until - max(first, period.since)
+    return max(there / (period.until - period.since), 0.0)
+
+
+def bounds(history: Reads) -> tuple[datetime | None, datetime | None]:
+    """Return when the first and the last session of a history began, in UTC."""
+    [(first, last)] = history.rows(_BOUNDS)
+    return _in_utc(first), _in_utc(last)
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=timezone.utc)
 
 
 def shown(state: State, history: Reads, now: datetime) -> Shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from otel_session_agg._untrusted.formatting import short
 from otel_session_agg._views.address import State
 from otel_session_agg._views.chart_queries import check_key, keyed_rows
 from otel_session_agg._views.measures import SCOPES
-from otel_session_agg._views.ranges import is_covered, shown
+from otel_session_agg._views.ranges import Shown, bounds, covered_share, is_covered, shown
 from otel_session_agg._views.reads import Reads
 
 __all__ = ["MODES", "Sides", "segment_values", "sides_of"]
@@ -25,6 +25,11 @@ MODES: Mapping[str, str] = MappingProxyType(
 )
 """How the sides are stated, with titles."""
 DEFAULT_KEY = "service.version"
+_ENOUGH = 0.5
+"""The share of the period before that a history must have to be compared with it."""
+_WHOLE = 10 / 9
+"""By how much more than a history has of it a time is still taken as a whole."""
+_INSTANT = timedelta(microseconds=1)
 _MAX_VALUES = 100
 _MAX_CHARS = 60
 
@@ -42,6 +47,8 @@ class Sides(NamedTuple):
     name_b: str
     lacks: tuple[str, ...] = ()
     """Which of them are periods of which the history has a part only."""
+    begins: datetime | None = None
+    """When the history begins, where that is why the halves of the time are compared."""
 
 
 def sides_of(state: State, history: Reads, now: datetime, values: Values | None = None) -> Sides:
@@ -69,18 +76,42 @@ def sides_of(state: State, history: Reads, now: datetime, values: Values | None 
         names = [short(one, _MAX_CHARS) or "all sessions" for one in (a, b)]
         of_a, of_b = (history.filtered(_narrowed(found.selection, one)) for one in (a, b))
         return Sides(of_a, of_b, names[0], names[1])
-    if found.before is None:
-        message = "all time has no time before it: choose the last days, or two times"
+    return _periods(found, history, now)
+
+
+def _periods(found: Shown, history: Reads, now: datetime) -> Sides:
+    """Return the time that is shown and the one before, or its halves if that is hardly there."""
+    before, this = found.before, found.selection
+    begins = None
+    if before is None or covered_share(history, before) < _ENOUGH:
+        begins, before, this = _halves(this, history, now)
+    of_a, of_b = map(history.filtered, (before, this))
+    name_a, name_b = (_period(one, now) for one in (before, this))
+    lacks = () if begins or is_covered(history, before) else (name_a,)
+    return Sides(of_a, of_b, name_a, name_b, lacks, begins)
+
+
+def _halves(
+    selection: Selection, history: Reads, now: datetime
+) -> tuple[datetime, Selection, Selection]:
+    """Return when a history begins, and both halves of a time, as far as the history has it."""
+    first, last = bounds(history)
+    if first is None or last is None:
+        message = "there are no sessions to compare"
         raise SettingsError(message)
-    both = (found.before, found.selection)
-    of_a, of_b = map(history.filtered, both)
-    first, second = (_period(one, now) for one in both)
-    until = found.selection.until or now
-    is_there = [is_covered(history, one._replace(until=one.until or until)) for one in both]
-    lacks = tuple(
-        name for name, is_all in zip((first, second), is_there, strict=True) if not is_all
+    until = min(selection.until or now, last + _INSTANT)
+    since = max(selection.since or first, first)
+    if selection.since is not None and until - selection.since < _WHOLE * (until - since):
+        since = selection.since
+    if since >= until:
+        message = "there are no sessions in this time to compare"
+        raise SettingsError(message)
+    middle = since + (until - since) / 2
+    return (
+        first,
+        selection._replace(since=since, until=middle),
+        selection._replace(since=middle, until=selection.until and until),
     )
-    return Sides(of_a, of_b, first, second, lacks)
 
 
 def _segments(

@@ -170,12 +170,12 @@ class TestCompare:
         found = drawn(chart, parse("/compare", "from=all&mode=segment&key=service.name"), services)
         assert ["shop-0", "shop-1"] == [trace["name"] for trace in found["figure"]["data"]]
 
-    def test_part_of_a_period(self, services: Services) -> None:
-        """Where the history has a part of a period only, that is said."""
+    def test_halves_of_a_period(self, services: Services) -> None:
+        """Where the history has too little of the time before, it is said that halves are compared."""
         found = texts_of(shown(services, "/compare?from=2020-01-01&to=2027-01-01"))
-        assert any("cannot be compared" in text for text in found)
+        assert any("the later half of what is shown" in text for text in found)
         assert not any(
-            "cannot be compared" in text for text in texts_of(shown(services, "/compare?from=all&mode=segment&key=service.name"))
+            "the later half" in text for text in texts_of(shown(services, "/compare?from=all&mode=segment&key=service.name"))
         )
 
     def test_csv(self, services: Services) -> None:
@@ -287,7 +287,7 @@ def _csv(view: View, services: Services, place: str) -> Csv:
 def test_nothing_to_compare_is_an_error(services: Services) -> None:
     """The export of a comparison that is none says so."""
     with pytest.raises(SettingsError):
-        _csv(compare.VIEW, services, "/compare?from=all")
+        _csv(compare.VIEW, services, "/compare?mode=filter")
 
 
 class TestWhy:

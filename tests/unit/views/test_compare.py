@@ -251,15 +251,23 @@ class TestSides:
         assert () == found.lacks
 
     def test_part_of_a_period(self, history: History) -> None:
-        """A period before the history is no measure, as in the overview: numbers and sums have no difference then."""
-        search = "?from=2026-01-12T12:00:00Z&to=2026-01-14T00:00:00Z"
+        """Of a period that the history has most of, numbers and sums are no measure, as in the overview."""
+        search = "?from=2026-01-13T14:00:00Z&to=2026-01-14T22:00:00Z"
         found = sides_of(parse("/compare", search), history, self.NOW)
-        assert (found.name_a,) == found.lacks
+        assert ((found.name_a,), None) == (found.lacks, found.begins)
         made = {one.key: one for one in compare(history, found.a, found.b, is_whole=not found.lacks).differences}
         assert (None, None) == (made["sessions"].difference, made["total_cost"].difference)
         assert made["sessions"].note.startswith("not compared")
-        both = sides_of(parse("/compare", "?from=2026-01-10T12:00:00Z&to=2026-01-14T00:00:00Z"), history, self.NOW)
-        assert (both.name_a, both.name_b) == both.lacks
+
+    @pytest.mark.parametrize("since", ["all", "14d", "2026-01-01", "2026-01-12T14:00:00Z"])
+    def test_halves_of_a_period(self, history: History, since: str) -> None:
+        """Where the history has too little of the time before, the later half is compared with the earlier one."""
+        found = sides_of(parse("/compare", f"?from={since}"), history, self.NOW)
+        numbers = [history.rows(f"SELECT count(*) FROM {one.sql}", one.parameters)[0][0] for one in (found.a, found.b)]  # noqa: S608
+        assert (552 if "T" in since else 600) == sum(numbers)
+        assert min(numbers) > 270
+        assert ((), datetime(2026, 1, 12, 10, tzinfo=timezone.utc)) == (found.lacks, found.begins)
+        assert found.name_a.split(" to ")[1] == found.name_b.split(" to ")[0]
 
     def test_filters(self, history: History) -> None:
         """A side without a condition is all sessions; conditions come on top of the filter of the page."""
@@ -277,7 +285,9 @@ class TestSides:
         with pytest.raises(SessionAggError, match="there is no key to group by"):
             sides_of(parse("/compare", f"?mode=segment&key={quote(value)}&a=1&b=2"), history, self.NOW)
 
-    @pytest.mark.parametrize("search", ["?from=all", "?mode=filter", "?mode=segment&key=nothing", "?mode=filter&a=nothing+%3D+1"])
+    @pytest.mark.parametrize(
+        "search", ["?from=2025-01-01&to=2025-02-01", "?mode=filter", "?mode=segment&key=nothing", "?mode=filter&a=nothing+%3D+1"]
+    )
     def test_nothing_to_compare(self, history: History, search: str) -> None:
         """An address that does not say what is compared says how it could."""
         with pytest.raises(SessionAggError):
