@@ -13,6 +13,7 @@ from otel_session_agg._page.parts import aria, link
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.views import Grouped, navigation
 from otel_session_agg._views import address
+from otel_session_agg._views.calendar_ranges import CALENDAR
 from otel_session_agg._views.names import Names
 from otel_session_agg.analysis._source import BREAKDOWNS
 
@@ -26,6 +27,7 @@ _RANGES = {
     "14d": "last 14 days",
     "30d": "last 30 days",
     "90d": "last 90 days",
+    **{name: title for name, (title, _, _) in CALENDAR.items()},
     "all": "all time",
 }
 _PARENTS = {"session": "sessions"}

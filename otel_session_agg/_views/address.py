@@ -19,6 +19,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 
 from otel_session_agg._untrusted.values import encodable
+from otel_session_agg._views.calendar_ranges import CALENDAR, calendar_times
 
 __all__ = ["ALL", "DEFAULT_VIEW", "RANGES", "State", "Times", "parse"]
 
@@ -64,9 +65,9 @@ class State:
     where: str | None = None
     """A condition on sessions, as `otel_session_agg._history.conditions` has it; not checked."""
     since: str | None = None
-    """A key of `RANGES`, ``all`` or a time in ISO 8601; ``None``: the view chooses."""
+    """A key of `RANGES` or `CALENDAR`, ``all``, a time in ISO 8601; ``None``: the view chooses."""
     until: datetime | None = None
-    """In UTC; has no meaning beside a key of `RANGES`."""
+    """In UTC; has no meaning beside such a key."""
     by: str | None = None
     """What is grouped by: model, agent, tool, user or a dimension; not checked."""
     theme: str | None = None
@@ -78,6 +79,8 @@ class State:
         """Return the time that is shown, when it is ``now``, in UTC."""
         if self.since is not None and self.since in RANGES:
             return Times(now - RANGES[self.since], None)
+        if self.since is not None and self.since in CALENDAR:
+            return Times(*calendar_times(self.since, now))
         return Times(_time(self.since), self.until)
 
     @property
@@ -135,7 +138,7 @@ def parse(path: str | None, search: str | None) -> State:
         view=view if _NAME.fullmatch(view) else DEFAULT_VIEW,
         where=where or None,
         since=_since(since),
-        until=until if since not in RANGES else None,
+        until=until if since not in RANGES and since not in CALENDAR else None,
         by=by[:_MAX_CHARS] or None,
         theme=theme if theme in THEMES else None,
         more={name: value for name, value in fields.items() if len(value) <= _MAX_CHARS},
@@ -143,7 +146,7 @@ def parse(path: str | None, search: str | None) -> State:
 
 
 def _since(text: str) -> str | None:
-    if text in RANGES or text == ALL:
+    if text in RANGES or text in CALENDAR or text == ALL:
         return text
     time = _time(text)
     return None if time is None else _written(time)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from otel_session_agg._history.sources import Selection
 from otel_session_agg._views.address import RANGES, State, Times
+from otel_session_agg._views.calendar_ranges import CALENDAR, before_calendar
 from otel_session_agg._views.reads import Reads
 
 __all__ = [
@@ -84,6 +85,9 @@ def shown(state: State, history: Reads, now: datetime) -> Shown:
     selection = Selection(where=state.where, since=times.since, until=times.until)
     if times.since is None:
         return Shown(selection, None, times)
+    if state.since is not None and state.since in CALENDAR:
+        since, until = before_calendar(state.since, now)
+        return Shown(selection, selection._replace(since=since, until=until), times)
     length = (times.until or now) - times.since
     if not timedelta() < length <= times.since - datetime(1, 1, 2, tzinfo=timezone.utc):
         return Shown(selection, None, times)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg._views.address import RANGES, State, parse
+from otel_session_agg._views.calendar_ranges import CALENDAR
 
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 
@@ -70,7 +71,7 @@ class TestHref:
             State,
             view=st.sampled_from(["overview", "sessions"]),
             where=st.none() | st.text(min_size=1, max_size=50).map(str.strip).filter(bool),
-            since=st.none() | st.sampled_from([*RANGES, "all"]),
+            since=st.none() | st.sampled_from([*RANGES, *CALENDAR, "all"]),
             until=st.none(),
             by=st.none() | st.text(min_size=1, max_size=50),
             theme=st.sampled_from([None, "light", "dark"]),

@@ -99,6 +99,24 @@ class TestNothing:
 class TestShown:
     """The time that is shown, and the one before."""
 
+    @pytest.mark.parametrize(
+        ("name", "now", "times", "before"),
+        [
+            ("this-week", "2026-11-25T06:00", ("2026-11-23", None), ("2026-11-16", "2026-11-18T06:00")),
+            ("last-week", "2026-11-23", ("2026-11-16", "2026-11-23"), ("2026-11-09", "2026-11-16")),
+            ("this-month", "2026-03-30", ("2026-03-01", None), ("2026-02-01", "2026-03-01")),
+            ("last-month", "2026-01-31T23:00", ("2025-12-01", "2026-01-01"), ("2025-11-01", "2025-12-01")),
+        ],
+    )
+    def test_calendar(
+        self, sessions: History, name: str, now: str, times: tuple[str, str | None], before: tuple[str, str]
+    ) -> None:
+        """A week or month of the calendar is compared with the one before, one that goes on with as much of it."""
+        found = shown(parse("/overview", f"?from={name}&to=2020-01-01"), sessions, _utc(now))
+        assert tuple(one and _utc(one) for one in times) == tuple(found.times)
+        assert found.before is not None
+        assert tuple(map(_utc, before)) == (found.before.since, found.before.until)
+
     def test_before(self, sessions: History) -> None:
         """It is as long, and ends where the other begins."""
         found = shown(parse("/overview", "?from=2026-11-20&to=2026-11-22&where=cost>0"), sessions, NOW)
@@ -167,3 +185,7 @@ class TestCards:
                 assert ("+10%", "plain") == (card.change.text, card.change.tone)
                 assert f"without {before} unpriced calls; now without {now}" in card.change.before
                 assert bool(now) == bool(card.warning)
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
