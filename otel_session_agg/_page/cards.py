@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dash import Input, Output, State, html
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page.asking import before_of, figures_at
-from otel_session_agg._page.parts import aria, chip, message
+from otel_session_agg._page.parts import aria, chip, link, message
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._views import address
+from otel_session_agg._views.figures import Figures
 from otel_session_agg._views.overview import Card, cards_of
 from otel_session_agg.analysis._numbers import many
 
@@ -66,12 +68,41 @@ def register(app: Any, services: Services) -> None:
                 before = before_of(state, history, services)
         except SessionAggError as error:
             return [message("The figures cannot be read", str(error), "bad")], None
-        warning = None
-        if now.unpriced:
-            warning = message(
-                f"The cost of {many(now.unpriced, 'call')}"
-                f" in {many(now.sessions_unpriced, 'session')} is unknown",
-                "and in none of the sums here.",
-                "warn",
-            )
-        return [card(one) for one in cards_of(now, before)], warning
+        notes = [_unpriced(now, state), _unchanged(state, before)]
+        return [card(one) for one in cards_of(now, before)], [one for one in notes if one]
+
+
+def _unpriced(now: Figures, state: address.State) -> Any:
+    """Return what no sum has, and where it is; ``None``: sums have all."""
+    if not now.unpriced:
+        return None
+    condition = "unpriced > 0"
+    where = condition if state.where is None else f"({state.where}) and {condition}"
+    sessions = many(now.sessions_unpriced, "session")
+    found = replace(state.going_to("sessions"), where=where)
+    return html.Div(
+        [
+            html.Strong(f"The cost of {many(now.unpriced, 'call')} is unknown"),
+            " and in none of the sums here: see the ",
+            link("models", state.going_to("models").href()),
+            " and the ",
+            link(sessions, found.href()),
+            ". Prices of your own are given with --prices.",
+        ],
+        className="message warn",
+        role="status",
+    )
+
+
+def _unchanged(state: address.State, before: Figures | None) -> Any:
+    """Return why figures have no changes, and what to do about it."""
+    if before is not None or state.since == address.ALL:
+        return None
+    return html.P(
+        [
+            "The history has too little of the time before to say how these figures changed: ",
+            link("compare the halves of this time", state.going_to("compare").href()),
+            ", or choose a shorter one.",
+        ],
+        className="dead small changes",
+    )

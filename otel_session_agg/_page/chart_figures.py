@@ -128,7 +128,7 @@ def note_of(data: ChartData, *, of_time: bool = True) -> str:
     whole = data.total.whole
     is_cost = data.unit == "USD"
     if whole.unknown and is_cost:
-        notes.append(f"{whole.unknown:,} of {whole.rows:,} unknown, in no figure")
+        notes.append(f"the cost of {whole.unknown:,} of {whole.rows:,} is unknown: in no figure")
     if whole.partial and is_cost:
         notes.append(f"{whole.partial:,} known in part")
     return " · ".join(notes)

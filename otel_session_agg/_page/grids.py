@@ -29,21 +29,22 @@ __all__ = ["register", "sessions_grid"]
 _FILTERS = {"text": "agTextColumnFilter", "number": "agNumberColumnFilter",
             "time": "agDateColumnFilter", "list": "agTextColumnFilter"}  # fmt: skip
 _WIDTHS = {
-    "session": 160,
-    "user": 90,
+    "session": 150,
+    "user": 84,
     "models": 190,
     "agents": 170,
     "tools": 190,
-    "start_time": 144,
+    "start_time": 136,
     "end_time": 144,
     "error": 220,
-    "cost": 104,
-    "tokens": 86,
-    "duration": 102,
+    "cost": 98,
+    "tokens": 84,
+    "duration": 98,
     "traces": 70,
     "model_events": 66,
     "state": 84,
-    "errors": 70,
+    "errors": 68,
+    "feedback": 78,
 }
 _SELECTION = {"mode": "multiRow", "enableClickSelection": False, "headerCheckbox": False}
 _FLAG_AT = 2
@@ -112,7 +113,7 @@ def sessions_grid(
 
 
 _FLAG: dict[str, Any] = {
-    "field": FLAG, "headerName": "Outlier", "sortable": False, "width": 120,
+    "field": FLAG, "headerName": "Outlier", "sortable": False, "width": 124,
     "cellClass": "bad", "tooltipField": "reason", "headerTooltip": "why it stands out from others",
 }  # fmt: skip
 

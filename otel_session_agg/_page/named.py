@@ -184,16 +184,32 @@ def rows_panel(key: str, name: str, title: str, state: State, services: Services
         found = named(source_at(state, history, services), by, sort, _MAX_ROWS)
     more = f", {len(found.rows):,} are shown" if found.total > len(found.rows) else ""
     each = f"a session counts for each of its {name}" if by in BREAKDOWNS else _ONCE[key]
+    heads = _heads(by, state, sort)
     rows = [_cells(row, by, state) for row in found.rows]
+    if not any(row.tokens or row.cost for row in found.rows if row.name != NONE):
+        kept = [at for at, head in enumerate(heads) if head.title not in _OF_TOKENS]
+        heads = [heads[at] for at in kept]
+        rows = [[row[at] for at in kept] for row in rows]
+        if key == "tool":
+            each += "; no tool has a cost of its own"
     return panel(
         title if by == key else text(short(by, 60)),
         f"{found.total:,}{more}; {each}",
-        table(_heads(by, state, sort), rows, title),
+        table(heads, rows, title),
     )
+
+
+_COST, _EACH, _PER_MILLION = "Cost USD", "Cost / session", "USD / 1M tokens"
+_USED, _CACHED = "Tokens", "From a cache"
+_OF_TOKENS = frozenset({_COST, _EACH, _PER_MILLION, _USED, _CACHED})
+"""Columns that say nothing of what uses no tokens, as most tools."""
+_MANY_CALLS, _MANY_SESSIONS = 0.05, 0.1
+"""Shares of calls and of sessions that fail, from which on they are red."""
 
 
 def _heads(key: str, state: State, sort: str) -> list[Head]:
     is_part = key in BREAKDOWNS
+    failed = "calls that failed, and their share" if is_part else "the share of sessions with any"
 
     def by(name: str, title: str, meaning: str = "") -> Head:
         href = state.with_more(sort=name).href()
@@ -201,13 +217,14 @@ def _heads(key: str, state: State, sort: str) -> list[Head]:
 
     return [
         by("name", key.capitalize() if is_part or key == "user" else text(short(key, 40))),
-        by("cost", "Cost USD", "known cost; with a plus: calls without a price"),
-        by("average_cost", "Cost / session"),
+        by("cost", _COST, "known cost; with a plus: calls without a price"),
+        by("average_cost", _EACH, "of sessions with a known cost"),
+        by("cost_per_million", _PER_MILLION, "what it cost, prompts and completions together"),
         by("sessions", "Sessions"),
         by("calls", "Calls", "model calls" if key != "tool" else "calls of the tool"),
-        by("tokens", "Tokens"),
-        by("cache_share", "From a cache", "share of prompt tokens"),
-        by("errors", "Errors"),
+        by("tokens", _USED),
+        by("cache_share", _CACHED, "share of prompt tokens"),
+        by("errors", "Errors", failed),
         by("call_duration", "Time / call") if is_part else by("duration", "Median duration"),
         by("last", "Last session, UTC"),
     ]
@@ -222,17 +239,26 @@ def _cells(row: Named, key: str, state: State) -> list[Any]:
             title=_about_cost(row),
         ),
         money(row.average_cost),
+        "" if row.cost_per_million is None else money(row.cost_per_million),
         f"{row.sessions:,}",
         f"{row.calls:,}",
         f"{row.tokens:,}",
         "" if cached is None else f"{cached:.0%}",
-        html.Span(
-            f"{row.errors:,}" + (f" ({row.error_share:.1%})" if row.error_share else ""),
-            className="bad-text" if row.errors else "dead",
-        ),
+        _errors(row, key),
         _time(row, key),
         "" if row.last is None else f"{row.last:%Y-%m-%d %H:%M}",
     ]
+
+
+def _errors(row: Named, key: str) -> Any:
+    if not row.errors:
+        return html.Span("0", className="dead")
+    if key in BREAKDOWNS:
+        share, is_much = row.error_share, (row.error_share or 0) >= _MANY_CALLS
+    else:
+        share, is_much = row.failed_share, row.failed_share >= _MANY_SESSIONS
+    shown_ = f"{row.errors:,}" + ("" if share is None else f" ({share:.1%})")
+    return html.Span(shown_, className="bad-text" if is_much else "")
 
 
 def _time(row: Named, key: str) -> str:

@@ -36,7 +36,7 @@ def _layout(state: State, services: Services) -> Any:
     return html.Div(
         [
             heading,
-            html.Div(id="warnings"),
+            html.Div(id="warnings", className="stack"),
             cards(),
             html.Div([chart(one) for one in CHARTS], className="grid"),
             sessions_grid(state, services, height="420px"),

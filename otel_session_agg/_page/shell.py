@@ -164,7 +164,7 @@ def _days(state: address.State) -> Any:
         ariaLabels={"nextMonth": "Next month", "previousMonth": "Previous month"},
     )  # fmt: skip
     choices = html.Div([html.P("From day to day, in UTC", className="hint"), calendar])
-    label = html.Span("▦", **aria(hidden="true"))
+    label = html.Span(className="days", **aria(hidden="true"))
     summary = html.Summary(
         [label, html.Span("Own range of days", className="hidden")],
         className="button icon", title="Own range of days",

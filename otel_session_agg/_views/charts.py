@@ -143,13 +143,13 @@ def chart(history: Reads, wanted: Chart) -> ChartData:
 
 def title_of(wanted: Chart, metric: Metric) -> str:
     """Return what a chart shows, in words."""
-    scope = SCOPES[wanted.scope].title
-    only = f" with {short(wanted.filter, 60)}" if wanted.filter else ""
+    scope, aggregation = SCOPES[wanted.scope], AGGREGATIONS[wanted.aggregation]
+    only = f" where {short(wanted.filter, 60)}" if wanted.filter else ""
     by = f"{only}, by {short(wanted.group_by, 60)}" if wanted.group_by else only
     if wanted.aggregation == "count":
-        return f"Number of {scope}{by}"
-    figure = metric.title[:1].upper() + metric.title[1:]
-    return f"{figure}: {AGGREGATIONS[wanted.aggregation].title} of {scope}{by}"
+        return f"Number of {scope.title.removeprefix('all ')}{by}"
+    of = scope.title.removeprefix("all ") if aggregation.is_additive else scope.one
+    return f"{aggregation.figure} {metric.title} of {of}{by}"
 
 
 def _one_of(known: Mapping[str, T], name: str, what: str) -> T:

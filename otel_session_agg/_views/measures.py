@@ -38,6 +38,8 @@ class Scope(NamedTuple):
     """What the rows of a chart are."""
 
     title: str
+    one: str
+    """One of them, in words."""
     by: str
     """A source that can be selected: see `otel_session_agg._history.sources`."""
     table: str
@@ -81,7 +83,7 @@ _OF_BOTH: Mapping[str, Metric] = {
     "model_events": Metric("model calls", "model_events", COUNT),
     "tool_events": Metric("tool calls", "tool_events", COUNT),
     "errors": Metric("errors", "errors", COUNT),
-    "failed": Metric("share that failed", "100.0 * (errors > 0)::INTEGER", SHARE),
+    "failed": Metric("failure rate", "100.0 * (errors > 0)::INTEGER", SHARE),
     "feedback": Metric("share with feedback", "100.0 * feedback::INTEGER", SHARE),
     "unpriced": Metric("calls of unknown cost", "unpriced", COUNT),
 }
@@ -89,6 +91,7 @@ SCOPES: Mapping[str, Scope] = MappingProxyType(
     {
         "sessions": Scope(
             "sessions",
+            "a session",
             "session",
             "main.sessions",
             {
@@ -101,6 +104,7 @@ SCOPES: Mapping[str, Scope] = MappingProxyType(
         ),
         "traces": Scope(
             "traces",
+            "a trace",
             "trace",
             "main.traces",
             {**_OF_BOTH, "spans": Metric("spans", "spans", COUNT)},
@@ -108,13 +112,14 @@ SCOPES: Mapping[str, Scope] = MappingProxyType(
         ),
         "calls": Scope(
             "model calls",
+            "a model call",
             "call",
             "main.calls",
             {
                 "cost": Metric("cost", _CALL_COST, USD),
                 **_TOKENS,
                 "duration": Metric("duration", "duration", MS),
-                "failed": Metric("share that failed", "100.0 * failed::INTEGER", SHARE),
+                "failed": Metric("failure rate", "100.0 * failed::INTEGER", SHARE),
                 "unpriced": Metric("calls of unknown cost", "unpriced::INTEGER", COUNT),
             },
             rows="counts",
@@ -123,11 +128,12 @@ SCOPES: Mapping[str, Scope] = MappingProxyType(
         ),
         "events": Scope(
             "all events",
+            "an event",
             "span",
             "main.spans",
             {
                 "duration": Metric("duration", "duration", MS),
-                "failed": Metric("share that failed", "100.0 * failed::INTEGER", SHARE),
+                "failed": Metric("failure rate", "100.0 * failed::INTEGER", SHARE),
             },
             columns=("kind", "name", "scope", "span_kind"),
             has_dimensions=False,
@@ -157,6 +163,8 @@ class Aggregation(NamedTuple):
     """How the figures of many rows become one."""
 
     title: str
+    figure: str
+    """What it makes of a figure, at the beginning of a title."""
     sql: str
     """Over ``value``."""
     folded: str | None = None
@@ -166,7 +174,9 @@ class Aggregation(NamedTuple):
 
 
 def _quantile(name: str, share: float) -> Aggregation:
-    return Aggregation(name, f"quantile_cont(value::DOUBLE, {share})")
+    return Aggregation(
+        name, {"median": "Median"}.get(name, name), f"quantile_cont(value::DOUBLE, {share})"
+    )
 
 
 FOLDS = "sum(value) AS s, count(value) AS c, min(value) AS low, max(value) AS high"
@@ -175,17 +185,20 @@ REFOLDS = "sum(s) AS s, sum(c) AS c, min(low) AS low, max(high) AS high"
 """The same of groups that are put together."""
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType(
     {
-        "sum": Aggregation("sum", "sum(value)", "sum(s)", is_additive=True),
+        "sum": Aggregation("sum", "Total", "sum(value)", "sum(s)", is_additive=True),
         "average": Aggregation(
-            "average", "sum(value)::DOUBLE / count(value)", "sum(s)::DOUBLE / nullif(sum(c), 0)"
+            "average",
+            "Average",
+            "sum(value)::DOUBLE / count(value)",
+            "sum(s)::DOUBLE / nullif(sum(c), 0)",
         ),
         "median": _quantile("median", 0.5),
-        "min": Aggregation("minimum", "min(value)", "min(low)"),
-        "max": Aggregation("maximum", "max(value)", "max(high)"),
+        "min": Aggregation("minimum", "Smallest", "min(value)", "min(low)"),
+        "max": Aggregation("maximum", "Largest", "max(value)", "max(high)"),
         "p90": _quantile("p90", 0.9),
         "p95": _quantile("p95", 0.95),
         "p99": _quantile("p99", 0.99),
-        "count": Aggregation("number", "count(*)", "sum(n)", is_additive=True),
+        "count": Aggregation("number", "Number of", "count(*)", "sum(n)", is_additive=True),
     }
 )
 """By name; of an even number of rows, quantiles are between two of them, as spreadsheets do."""

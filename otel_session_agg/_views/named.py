@@ -31,6 +31,8 @@ class Named(NamedTuple):
     """Model calls; of a tool: its own calls."""
     errors: int
     """Calls that failed; of users and dimensions: spans."""
+    sessions_failed: int
+    """Sessions in which any did."""
     tokens: int
     prompt_tokens: int
     completion_tokens: int
@@ -66,6 +68,18 @@ class Named(NamedTuple):
         """Errors for each call."""
         return self.errors / self.calls if self.calls else None
 
+    @property
+    def failed_share(self) -> float:
+        """The share of its sessions with errors, as the overview has it."""
+        return self.sessions_failed / self.sessions if self.sessions else 0.0
+
+    @property
+    def cost_per_million(self) -> float | None:
+        """USD for a million tokens; ``None``: not known, as of calls without a price."""
+        if self.cost is None or not self.tokens or self.unpriced:
+            return None
+        return float(self.cost) / self.tokens * 1e6
+
 
 _SUM = "coalesce(sum({0}), 0)::BIGINT"
 _TOKENS = ", ".join(
@@ -74,14 +88,16 @@ _TOKENS = ", ".join(
 )
 _OF_PARTS = f"""
 SELECT coalesce(name, '{NONE}') AS called, count(*) AS sessions, {_SUM.format("calls")} AS calls,
-       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost,
+       {_SUM.format("errors")} AS errors, count(*) FILTER (errors > 0) AS failed, {_TOKENS},
+       sum(cost) AS cost,
        count(cost) AS priced, {_SUM.format("unpriced")} AS unpriced, sum(duration) AS duration,
        max(start_time) AS last
 FROM breakdown WHERE kind = ? GROUP BY called
 """
 _OF_SESSIONS = f"""
 SELECT {{name}} AS called, count(*) AS sessions, {_SUM.format("model_events")} AS calls,
-       {_SUM.format("errors")} AS errors, {_TOKENS}, sum(cost) AS cost,
+       {_SUM.format("errors")} AS errors, count(*) FILTER (errors > 0) AS failed, {_TOKENS},
+       sum(cost) AS cost,
        count(cost) AS priced, {_SUM.format("unpriced")} AS unpriced, median(duration) AS duration,
        max(start_time) AS last
 FROM {{table}} GROUP BY called
@@ -99,6 +115,7 @@ SORTS: Mapping[str, str] = {
     "errors": "errors DESC",
     "average_cost": "cost / nullif(priced, 0) DESC",
     "cache_share": "cache_read_tokens / nullif(prompt_tokens, 0) DESC",
+    "cost_per_million": "CASE WHEN unpriced = 0 THEN cost / nullif(tokens, 0) END DESC",
     "call_duration": "duration / nullif(calls, 0) DESC",
     "duration": "duration DESC",
     "last": "last DESC",

@@ -88,22 +88,22 @@ ANALYSES = {
     ),
     "percentile": Analysis(
         "a percentile by group over time",
-        _chart("Duration: p95 of model calls, by model"), "/charts?scope=calls&agg=p95&metric=duration&group=model", _ROWS,
+        _chart("p95 duration of a model call, by model"), "/charts?scope=calls&agg=p95&metric=duration&group=model", _ROWS,
     ),
     "average-cost": Analysis(
-        "average cost of a session, by user", _chart("Cost: average of sessions, by user"), "/charts?agg=average&group=user", _ROWS,
+        "average cost of a session, by user", _chart("Average cost of a session, by user"), "/charts?agg=average&group=user", _ROWS,
     ),
     "traces": Analysis(
-        "traces of a session", _chart("Traces: average of sessions"), "/charts?agg=average&metric=traces", "#chart-table tfoot tr",
+        "traces of a session", _chart("Average traces of a session"), "/charts?agg=average&metric=traces", "#chart-table tfoot tr",
     ),
     "tokens": Analysis(
-        "tokens of a session", _chart("Tokens: average of sessions"), "/charts?agg=average&metric=tokens", "#chart-table tfoot tr",
+        "tokens of a session", _chart("Average tokens of a session"), "/charts?agg=average&metric=tokens", "#chart-table tfoot tr",
     ),
     "durations": Analysis(
         "how long sessions take", _chart("Duration: p95 of sessions"), "/charts?agg=p95&metric=duration", "#chart-table tfoot tr",
     ),
     "failing-steps": Analysis(
-        "which steps fail", _chart("Number of all events with failed, by name"),
+        "which steps fail", _chart("Number of events where failed, by name"),
         "/charts?scope=events&agg=count&metric=failed&group=name&filter=failed", f"{_ROWS}:has-text('pay_back')",
     ),
     "versions": Analysis(

@@ -254,7 +254,7 @@ class TestCharts:
         """What an address shows is saved without its time, by its name or else by what it is."""
         said = charts._saved(parse("/charts", "from=7d&scope=traces&group=user"), "", "mine", services)
         assert "Saved: " == said[0]
-        assert [("Cost: sum of traces, by user", "scope=traces&group=user")] == [
+        assert [("Total cost of traces, by user", "scope=traces&group=user")] == [
             (one.name, one.search) for one in boards_of(services).charts("mine")
         ]
 
