@@ -18,8 +18,8 @@ from otel_session_agg._history.columns import (
     known_pusd,
     token_columns,
 )
-from otel_session_agg._model.breakdown import NONE, OTHER
 from otel_session_agg._model.rollup import Rollup, duration_ms
+from otel_session_agg._model.row_names import name_of_row
 from otel_session_agg._sharing.stored_sessions import COLUMNS, json_object
 
 _TEXT, _COUNT, _NUMBER = ColumnType.TEXT, ColumnType.COUNT, ColumnType.NUMBER
@@ -86,7 +86,7 @@ OF_ROLLUPS = frozenset({*_ROLLUP, *TOKENS}) - {"duration"}
 def _names_of(kind: str) -> Callable[[Any], Any]:
     """Return what reads the names of the tools or agents that were called."""
     read = attrgetter(f"rollup.details.by_{kind}")
-    return lambda row: sorted(name for name in read(row) if name not in {NONE, OTHER})
+    return lambda row: sorted(filter(None, map(name_of_row, read(row))))
 
 
 # -- sessions --------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from otel_session_agg._model.breakdown import (
     in_words,
 )
 from otel_session_agg._model.merges import Rule
+from otel_session_agg._model.row_names import row_name
 from otel_session_agg._untrusted.formatting import as_html, as_repr, short
 
 
@@ -90,7 +91,7 @@ def _name(value: object) -> str:
     if value is None:
         return NONE
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text[:MAX_NAME_CHARS]
+    return row_name(text[:MAX_NAME_CHARS])
 
 
 def _since(now: ByDimension, before: ByDimension) -> ByDimension:

@@ -279,9 +279,10 @@ def _sessions_of(name: str, key: str, state: State) -> str:
     if key not in BREAKDOWNS:
         value, column = value_named(name), "user" if key == "user" else in_conditions(key)
         condition = f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
-    elif name in {NONE, OTHER}:
-        return state.going_to("sessions").href()
     else:
-        condition = f"{key}s = {literal(name)}"
+        value = None if name == OTHER else value_named(name)
+        if value is None:
+            return state.going_to("sessions").href()
+        condition = f"{key}s = {literal(value)}"
     where = condition if state.where is None else f"({state.where}) and {condition}"
     return State("sessions", where, state.since, state.until, state.by, state.theme).href()

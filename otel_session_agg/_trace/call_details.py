@@ -12,6 +12,7 @@ from otel_session_agg._model.breakdown import (
 )
 from otel_session_agg._model.details import FirstToken
 from otel_session_agg._model.latencies import NO_LATENCIES, Latencies, bucket_of
+from otel_session_agg._model.row_names import row_name
 from otel_session_agg._model.span import Kind
 from otel_session_agg._trace.call import Call
 from otel_session_agg._trace.caller import Caller, Name
@@ -207,6 +208,6 @@ def _add(rows: Rows, by_open: OpenRows, name: Name, figures: Figures) -> bool:
     if name is None:
         return False
     if isinstance(name, str):
-        add_row(rows, name, figures)
+        add_row(rows, row_name(name), figures)
         return True
     return add_open(by_open, name, figures)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from otel_session_agg._model.breakdown import NONE
 from otel_session_agg._model.merges import MAX_MODELS
+from otel_session_agg._model.row_names import row_name
 from otel_session_agg._model.span import Usage
 from otel_session_agg._trace.call import UNASKED, Call
 from otel_session_agg._trace.call_details import CallDetails
@@ -76,7 +77,7 @@ class CallTotals:
             if callers is not None:
                 if details is None:
                     details = self.details = CallDetails()
-                name = NONE if model is None else model
+                name = NONE if model is None else row_name(model)
                 ran_ns += details.add(name, caller, alike, (*tokens, *costs))
         if ran_ns and details is not None:
             its = RunTimes(ran_ns)  # at once: calls of several rows may have run meanwhile

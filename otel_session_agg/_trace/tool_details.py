@@ -16,6 +16,7 @@ from otel_session_agg._model.breakdown import (
     breakdown_of,
 )
 from otel_session_agg._model.coverage import NO_TIME, Coverage
+from otel_session_agg._model.row_names import row_name
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._trace.rows_by_name import MAX_NAMES, Rows
 from otel_session_agg._trace.run_times import RunTimes
@@ -52,7 +53,7 @@ class ToolDetails:
         """Add a call of a tool."""
         start_ns, end_ns, kept = span.start_ns, span.end_ns, self._kept
         if reading.error is None and 0 <= start_ns < end_ns <= MAX_WHOLE:
-            kept += (reading.tool_name or NONE, start_ns, end_ns)
+            kept += (row_name(name) if (name := reading.tool_name) else NONE, start_ns, end_ns)
             if len(kept) > MAX_KEPT * _EACH:
                 self.sums()
         else:
@@ -111,7 +112,7 @@ class ToolSums:
     def add_one(self, span: SpanData, reading: Reading) -> None:
         """Add any call of a tool; one that takes no time, or has no possible time, takes none."""
         start_ns, end_ns = span.start_ns, span.end_ns
-        used = self._of(reading.tool_name or NONE)
+        used = self._of(row_name(reading.tool_name) if reading.tool_name else NONE)
         used[0] += 1
         used[1] += reading.error is not None
         used[2] += max(0, end_ns - start_ns)
