@@ -21,8 +21,10 @@ from tests.support.servers import Server, valkey, valkey_cluster
 
 pytest.register_assert_rewrite("tests.faults")  # what attacks found shows in their messages
 
-settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-settings.register_profile("not slow", settings.get_profile("all"), max_examples=20)
+settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("all", settings.get_profile("long"), max_examples=40)
+settings.register_profile("not slow", settings.get_profile("long"), max_examples=20)
+"""How many examples of each property are tried; ``--hypothesis-profile=long`` tries 100, by hand."""
 
 SLOW = frozenset({"benchmarks", "documents", "faults", "laws", "processes", "recordings"})
 """Folders whose tests are all slow."""
@@ -43,8 +45,9 @@ def _is_uncovered(path: Path) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try fewer examples of each property where ``-m "not slow"`` asks for the short form of all tests."""
-    settings.load_profile("not slow" if config.option.markexpr == "not slow" else "all")
+    """Choose how many examples of each property are tried, before the modules of tests read it."""
+    short = "not slow" if config.option.markexpr == "not slow" else "all"
+    settings.load_profile(config.getoption("--hypothesis-profile", None) or short)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -139,7 +139,7 @@ class TestExactlyOnce:
 
     @pytest.mark.parametrize("entry", ["processor", "exporter"])
     @pytest.mark.parametrize("kind", ["none", "memory", "sqlite"])
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(steps=_STEPS)
     @example(steps=[("root", 7), ("root", 7), ("end", 0), ("turn", 6), ("flush", 0), ("end", 0), ("turn", 6)])
     def test_any_steps(self, kind: str, entry: str, steps: list[tuple[str, int]]) -> None:

@@ -391,7 +391,7 @@ _STEP = st.tuples(
 class TestAnything:
     """Whatever comes, in whatever order: laws 3, 4 and 6 after every step."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=3 * settings().max_examples)
     @given(st.lists(_STEP, max_size=60), st.integers(1, 3), st.integers(1, 3))
     def test_books(self, steps: list[Any], max_open_roots: int, max_open_spans: int) -> None:
         """Received is folded or ignored, opened is released or open, and every carrier leaves exactly once."""
@@ -562,7 +562,7 @@ KEYS = [*sorted(reading.INDEX.entries), "trace.annotations.x", "evaluations.y", 
 class TestLaw7:
     """No attribute value, of any type, makes us raise."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=3 * settings().max_examples)
     @given(
         st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=12),
         st.text(max_size=5) | st.sampled_from(sorted(reading.INDEX.named_spans)),

@@ -32,15 +32,14 @@ class TestJoined:
     """Recorded traces one after the other below one root."""
 
     @pytest.mark.parametrize("gap_ns", [_SECOND_NS, 3600 * _SECOND_NS], ids=["a second apart", "an hour apart"])
-    @pytest.mark.parametrize("seed", range(12))
+    @pytest.mark.parametrize("seed", range(4))
     def test_sum_of_parts(self, seed: int, gap_ns: int) -> None:
         """Their totals are those of the traces alone, however often another scope told the same figures before."""
         chosen = Random(seed).sample(_cases(), _JOINED)  # noqa: S311 -- a repeatable choice
         apart = sum((folded(rows(case)) for case in chosen), start=NOTHING)
         assert apart == folded(joined(chosen, gap_ns))
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(2))
     def test_below_agents(self, seed: int) -> None:
         """The same where every second trace is below an agent that states the sum of its tokens."""
         chosen = Random(seed).sample(_cases(), _JOINED)  # noqa: S311 -- a repeatable choice
@@ -70,7 +69,7 @@ def _below_agents(told: list[Row], cases: list[Case], totals: list[Totals]) -> l
     return found
 
 
-_ORDERS = 5
+_ORDERS = 4
 """Random orders of ends, beside parents first."""
 BEYOND = frozenset({"h-a-1369", "h-a-1375"})
 """Recordings of more reports than a trace keeps: in a random order, those of one call end minutes apart."""
@@ -82,23 +81,16 @@ class TestOrderOfEnds:
     @pytest.mark.parametrize("part", range(_PARTS))
     def test_shuffled(self, part: int) -> None:
         """The totals are a function of the set of spans."""
-        changed = {case["id"] for case in _cases()[part::_PARTS] if _depends_on_order(case, 1)}
-        assert changed <= BEYOND
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize("part", range(_PARTS))
-    def test_shuffled_often(self, part: int) -> None:
-        """The same for many orders."""
-        changed = {case["id"] for case in _cases()[part::_PARTS] if _depends_on_order(case, _ORDERS)}
+        changed = {case["id"] for case in _cases()[part::_PARTS] if _depends_on_order(case)}
         assert changed <= BEYOND
 
 
-def _depends_on_order(case: Case, number_of_orders: int) -> bool:
+def _depends_on_order(case: Case) -> bool:
     told = rows(case)
     number = len(told)
     chance = Random(case["id"])  # noqa: S311 -- a repeatable choice
     orders = [sorted(range(number), key=lambda place: told[place][0].start_ns)]
-    orders += [chance.sample(range(number), number) for _ in range(number_of_orders)]
+    orders += [chance.sample(range(number), number) for _ in range(_ORDERS)]
     return len({folded(told), *(folded(told, order) for order in orders)}) > 1
 
 

@@ -53,7 +53,7 @@ _SETTINGS = {
     "dimensions": ("tenant",),
     "breakdown_by": ("tenant",),
 }
-_slow = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+_slow = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 # -- what happens -----------------------------------------------------------------------------------------------------------
@@ -539,7 +539,7 @@ class TestLaw2:
         for session_id in {node.session_id for node in nodes}:
             assert dearest_of(of_session(nodes, session_id)) == read(store, session_id).dearest_turn
 
-    @settings(max_examples=12)
+    @settings(max_examples=settings().max_examples // 8)
     @given(sessions(), st.randoms(use_true_random=False))
     def test_threads(self, nodes: list[Node], chance: random.Random) -> None:
         """So they are with the threads that there are in life, and when each process is shut down."""

@@ -81,7 +81,7 @@ def _winner(one: Verdict, by_span: dict[int, Verdict]) -> Verdict:
 class TestTrees:
     """Generated trees of one scope, against the reference of the laws."""
 
-    @settings(max_examples=3000)
+    @settings(max_examples=25 * settings().max_examples)
     @given(trees(), st.randoms(use_true_random=False))
     def test_reference(self, spans: list[_Span], random: Any) -> None:
         """Any tree, handed in in any order and with any end times, has the totals of the reference."""
@@ -141,13 +141,13 @@ def _report(draw: st.DrawFn, span_id: int, parent_id: int) -> Row:
 class TestAnything:
     """Whatever spans report."""
 
-    @settings(max_examples=500)
+    @settings(max_examples=5 * settings().max_examples)
     @given(_reports(), st.randoms(use_true_random=False))
     def test_order(self, told: list[Row], random: Any) -> None:
         """The verdicts are a function of the set of spans."""
         assert _by_span(told) == _by_span(random.sample(told, len(told)))
 
-    @settings(max_examples=500)
+    @settings(max_examples=5 * settings().max_examples)
     @given(_reports())
     def test_nothing_is_lost(self, told: list[Row]) -> None:
         """What loses is lost to what counts, and what counts has something to count."""

@@ -63,7 +63,7 @@ class TestSame:
         ),
     }  # fmt: skip
 
-    @settings(max_examples=400)
+    @settings(max_examples=4 * settings().max_examples)
     @given(
         keys=st.sampled_from(list(KEYS.values())),
         wholes=st.tuples(SMALL, SMALL),
