@@ -84,7 +84,7 @@ class Phoenix:
         """What its GraphQL API answers; ``None`` while nothing does."""
         body = json.dumps({"query": query, "variables": values}).encode()
         try:
-            with urlopen(Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"}), timeout=30) as answer:  # noqa: S310
+            with urlopen(Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"}), timeout=300) as answer:  # noqa: S310
                 answered = json.load(answer)
         except OSError:
             return None
@@ -161,7 +161,7 @@ class TestPhoenix:
 
 
 def _send(url: str, sessions: dict[str, int]) -> None:
-    exporter = OTLPSpanExporter(f"{url}/v1/traces", timeout=60)
+    exporter = OTLPSpanExporter(f"{url}/v1/traces", timeout=300)
     provider = TracerProvider(resource=Resource({"openinference.project.name": "chat"}), shutdown_on_exit=False)
     settings = Settings(profiles=("default", "phoenix"))
     provider.add_span_processor(SessionSpanProcessor(SimpleSpanProcessor(exporter), settings=settings, prices=_SIX_CENTS))

@@ -52,7 +52,7 @@ class Web:
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """One request: status and body."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=300)
         try:
             connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()

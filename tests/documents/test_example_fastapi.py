@@ -55,7 +55,7 @@ class Service:
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """One request on a connection of its own, so that any worker may take it: status and body."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=300)
         try:
             sent = json.dumps(body) if body is not None else None
             connection.request(method, path, sent, {"Content-Type": "application/json", "Connection": "close"})
@@ -206,7 +206,7 @@ def listed(store_url: str) -> dict[str, dict[str, Any]]:
         store_url,
         "--json",
     ]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=False)  # noqa: S603
     assert (0, "") == (done.returncode, done.stderr)
     rows = [row for row in json.loads(done.stdout) if row["session"] in CHATS]
     assert NUM_CHATS == len(rows)

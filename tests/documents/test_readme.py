@@ -159,7 +159,7 @@ class TestWrongTotal:
         before += "trace.set_tracer_provider(TracerProvider())\n"
         after = "for name in 'ab':\n    trace.get_tracer('app', '1.2').start_span(name).end()\nspans.close()\n"
         subprocess.run(  # noqa: S603
-            [sys.executable, "-c", before + dedent(indent + program.lstrip(" ")) + after], cwd=tmp_path, timeout=60, check=True
+            [sys.executable, "-c", before + dedent(indent + program.lstrip(" ")) + after], cwd=tmp_path, timeout=300, check=True
         )
         lines = [json.loads(line) for line in (tmp_path / "spans.jsonl").read_text(encoding="utf-8").splitlines()]
         assert [("a", "app", "1.2"), ("b", "app", "1.2")] == [

@@ -22,7 +22,7 @@ RECIPES = EXAMPLES / "vendors"
 if not (HAS_CHECKOUT and RECIPES.exists()):
     pytest.skip("the checkout is not here", allow_module_level=True)
 
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 SESSION = "chat-42"
 HONEYHIVE_SESSION = "0f1e2d3c-4b5a-4678-8899-aabbccddeeff"
 

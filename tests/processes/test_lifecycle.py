@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.oldest_sdk
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 
 _PRELUDE = '''
 import json, os, sys, threading

@@ -23,7 +23,7 @@ from tests.support.servers import free_port, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 300
 _RECORDS = {"OTEL_PYTHON_SESSION_AGG_SESSION_RECORDS": "true"}  # also of sessions with one trace
 
 

@@ -20,7 +20,7 @@ from otel_session_agg import PriceBook, SessionRecord, SessionSpanProcessor, Set
 from otel_session_agg._api import registry
 from otel_session_agg.testing import FakeClock, RecordingExporter
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 """How long a test waits for another thread before it fails."""
 
 CALL: dict[str, Any] = {

@@ -13,7 +13,7 @@ CHROMIUM = shutil.which("chromium")
 playwright = pytest.importorskip("playwright.sync_api")
 IN_BROWSER = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 """Marks of a module whose tests drive it."""
-SECONDS = 120
+SECONDS = 300
 
 
 @pytest.fixture(scope="module")

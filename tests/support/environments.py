@@ -34,7 +34,7 @@ HAS_CHECKOUT = (ROOT / "otel_session_agg").is_dir()
 _COMPLETE = "complete.txt"
 """File in an environment that nothing is missing from: what it was made of."""
 
-_INSTALL_SECONDS = 300
+_INSTALL_SECONDS = 900
 
 _OURS = ("OTEL_", "OPENAI_", "ANTHROPIC_", "LANGCHAIN_", "LANGSMITH_", "LOGFIRE_", "AWS_LAMBDA_", "GUNICORN_", "PYTEST_")
 """Beginnings of names of variables that would change what a program under test does."""

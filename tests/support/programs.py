@@ -22,7 +22,7 @@ from tests.support.environments import variables
 from tests.support.paths import EXAMPLES
 
 HAS_EXAMPLES = EXAMPLES.is_dir()
-_RUN_SECONDS, _STOP_SECONDS = 60, 20
+_RUN_SECONDS, _STOP_SECONDS = 300, 120
 _PUSD_PER_USD = 10**12
 _COUNTED = re.compile(r"the model server counted .*\((\d+) \+ (\d+), (\d+) cached\)")
 

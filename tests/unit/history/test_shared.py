@@ -88,7 +88,7 @@ class TestReading:
 
     def test_several(self, history: SharedHistory) -> None:
         """Several threads read while one writes; each sees whole transactions only."""
-        begin, stop = Barrier(4, timeout=30), Event()
+        begin, stop = Barrier(4, timeout=300), Event()
 
         def read() -> list[tuple[int, int]]:
             begin.wait()

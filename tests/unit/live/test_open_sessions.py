@@ -18,7 +18,7 @@ from otel_session_agg._offline.options import Options
 from tests.support.offline import EPOCH_NS, call, stored_span
 from tests.support.otlp_files import in_protobuf
 
-_SECONDS = 120.0
+_SECONDS = 300.0
 """Longer than any machine takes."""
 
 

@@ -31,7 +31,7 @@ def opened(browser: Any, origin: str, place: str, **options: Any) -> tuple[Any, 
     page.on("dialog", lambda dialog: events.append(dialog.message))
     page.on("request", lambda request: events.append(request.url) if not request.url.startswith((origin, "data:")) else None)
     page.goto(origin + place)
-    page.wait_for_selector(PLACES.get(place, "#view > div"), timeout=60_000)
+    page.wait_for_selector(PLACES.get(place, "#view > div"), timeout=300_000)
     return page, events
 
 
