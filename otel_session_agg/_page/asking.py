@@ -14,18 +14,24 @@ from otel_session_agg._views.figures import (
     figures_of,
     period_for_times,
 )
+from otel_session_agg._views.named import Listed, named
 from otel_session_agg._views.outlier_flags import Norms, norms_of, num_outliers, segment_of
+from otel_session_agg._views.overlay import Overlays, overlays
+from otel_session_agg._views.overview_parts import OverviewParts, overview_parts
 from otel_session_agg._views.ranges import Shown, is_covered, shown
 from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.selected import selected
 from otel_session_agg._views.sides import Sides, segment_values, sides_of
 from otel_session_agg.analysis._distributions import METRICS, Distribution, distributions_of
 from otel_session_agg.analysis._periods import Period
-from otel_session_agg.analysis._source import Source
+from otel_session_agg.analysis._source import BREAKDOWNS, Source
 
 __all__ = [
     "before_of",
     "figures_at",
+    "named_at",
+    "overlays_at",
+    "parts_at",
     "period_at",
     "periods_at",
     "sides_at",
@@ -95,6 +101,29 @@ def periods_at(
     return _once("periods", state, history, services, ask)
 
 
+def parts_at(state: State, history: Reads, services: Services, key: str) -> OverviewParts | None:
+    """Return what sessions came to by model, agent and tool; ``None``: there are none."""
+
+    def ask(_: Shown) -> OverviewParts | None:
+        period = period_at(state, history, services)
+        if period is None:
+            return None
+        source = source_at(state, history, services)
+        return overview_parts(source, key, period)
+
+    split = key if key in BREAKDOWNS else ""
+    return _once(f"parts {split}", state, history, services, ask)
+
+
+def named_at(state: State, history: Reads, services: Services, of: tuple[str, str]) -> Listed:
+    """Return the first rows of a table, which charts show too; ``of``: the key, and the order."""
+    key, sort = of
+    return _once(
+        f"named {key} {sort}", state, history, services,
+        lambda _: named(source_at(state, history, services), key, sort),
+    )  # fmt: skip
+
+
 def spreads_at(state: State, history: Reads, services: Services) -> Mapping[str, Distribution]:
     """Return how cost, tokens and duration are spread over the sessions that a state selects."""
     return _once(
@@ -118,6 +147,16 @@ def sides_at(state: State, history: Reads, services: Services) -> Sides:
         return values_at(state, history, services, key)
 
     return sides_of(state, history, services.now(), values)
+
+
+def overlays_at(state: State, history: Reads, services: Services) -> Overlays:
+    """Return how figures are spread over both sides that a state compares."""
+
+    def ask() -> Overlays:
+        sides = sides_at(state, history, services)
+        return overlays(history, sides.a, sides.b)
+
+    return services.answers.get(("overlays", state.of_view), history.revision, ask)
 
 
 def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int | None]:

@@ -11,7 +11,7 @@ from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page import fields
-from otel_session_agg._page.asking import sides_at, values_at
+from otel_session_agg._page.asking import overlays_at, sides_at, values_at
 from otel_session_agg._page.compare_parts import differences_table, drivers_table
 from otel_session_agg._page.going import go_button, tabs
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
@@ -25,7 +25,7 @@ from otel_session_agg._views.compare import compare
 from otel_session_agg._views.drivers import drivers
 from otel_session_agg._views.measures import PARTS
 from otel_session_agg._views.names import names_of
-from otel_session_agg._views.overlay import Overlay, overlay
+from otel_session_agg._views.overlay import Overlay
 from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.sides import DEFAULT_KEY, MODES, Sides
 from otel_session_agg.analysis._figures import figure
@@ -132,7 +132,7 @@ def _controls(state: State, history: Reads, services: Services, mode: str) -> An
 def _overlaid(name: str) -> Drawing:
     def draw(state: State, history: Reads, services: Services) -> Drawn:
         sides = sides_at(state, history, services)
-        found = overlay(history, sides.a, sides.b, name)
+        found = overlays_at(state, history, services)[name]
         if found is None:
             return Drawn(None, empty=f"No {name} is known")
         return Drawn(_figure(found, sides, name), "share, log scale")

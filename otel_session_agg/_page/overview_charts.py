@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from otel_session_agg._page.asking import norms_at, periods_at, source_at, spreads_at
-from otel_session_agg._page.named import cost_over_time, dearest_of, most_called
+from otel_session_agg._page.asking import (
+    norms_at,
+    parts_at,
+    period_at,
+    periods_at,
+    source_at,
+    spreads_at,
+)
+from otel_session_agg._page.named import cost_drawn, cost_over_time, key_at
+from otel_session_agg._page.named_figures import calls_figure
 from otel_session_agg._page.panels import Chart, Drawing, Drawn
 from otel_session_agg._page.services import Services
 from otel_session_agg._views.address import State
 from otel_session_agg._views.figures import PeriodFigures
 from otel_session_agg._views.outlier_flags import segment_of, standing_out
+from otel_session_agg._views.overview_parts import OverviewParts, totals_of
 from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._distributions import cost_against_duration
-from otel_session_agg.analysis._figures import figure
+from otel_session_agg.analysis._figures import figure, split_figure
 from otel_session_agg.analysis._numbers import time_axis
 from otel_session_agg.analysis._panels import _left_out as left_out
 from otel_session_agg.analysis._periods import Period
+from otel_session_agg.analysis._source import BREAKDOWNS, NONE
 from otel_session_agg.analysis._spread_figures import Point, against_figure, distribution_figure
 from otel_session_agg.analysis._style import color
 from otel_session_agg.analysis._style import line as line_style
@@ -125,10 +135,43 @@ def _against(state: State, history: Reads, services: Services) -> Drawn:
     return Drawn(against_figure(cells, points))
 
 
+def _parts(state: State, history: Reads, services: Services) -> OverviewParts | None:
+    """Return what the charts by model, agent or tool show; ``None``: there are no sessions."""
+    return parts_at(state, history, services, _key(state))
+
+
+def _key(state: State) -> str:
+    return key_at(state.by or "model", state)
+
+
+def _cost(state: State, history: Reads, services: Services) -> Drawn:
+    if _key(state) not in BREAKDOWNS:
+        return cost_over_time(None)(state, history, services)
+    period, found = period_at(state, history, services), _parts(state, history, services)
+    if period is None or found is None:
+        return _NOTHING
+    return cost_drawn(found.in_time, period, _key(state))
+
+
+def _by_model(state: State, history: Reads, services: Services) -> Drawn:
+    found = _parts(state, history, services)
+    if found is None or not found.models:
+        return Drawn(None, empty="There is no model")
+    return Drawn(split_figure(totals_of(found.models)))
+
+
+def _by_tool(state: State, history: Reads, services: Services) -> Drawn:
+    found = _parts(state, history, services)
+    rows = [row for row in found.tools if row.name != NONE and row.calls] if found else []
+    if not rows:
+        return Drawn(None, empty="No tool was called")
+    return Drawn(calls_figure(rows))
+
+
 _SHARE = {"tickformat": ".0%", "range": [0, None]}
 
 CHARTS = (
-    Chart("cost", "Cost", cost_over_time(None), drag=_TIME),
+    Chart("cost", "Cost", _cost, drag=_TIME),
     Chart(
         "duration", "Session duration",
         _over_time("line", (
@@ -160,8 +203,8 @@ CHARTS = (
         ), {"tickformat": ","}, "%{y:,}"),
         drag=_TIME,
     ),
-    Chart("by-model", "Cost by model", dearest_of("model"), "USD"),
-    Chart("by-tool", "Tools", most_called("tool"), "calls"),
+    Chart("by-model", "Cost by model", _by_model, "USD"),
+    Chart("by-tool", "Tools", _by_tool, "calls"),
     Chart(
         "cache", "Prompt tokens from a cache",
         _over_time("line", (("share", "series-5", lambda row: row.figures.cache_share),),

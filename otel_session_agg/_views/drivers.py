@@ -38,11 +38,14 @@ SELECT count(*) FILTER (cost IS NOT NULL), (sum(cost) * 1000000000000)::HUGEINT,
 FROM {found}
 """
 _BY_NAME = """
-SELECT name, sum(priced)::BIGINT, (sum(cost) * 1000000000000)::HUGEINT, sum(unpriced)::BIGINT
-FROM main.breakdown WHERE kind = '{kind}'
-    AND (start_time BETWEEN ? AND ? OR start_time IS NULL)
-    AND session IN (SELECT session FROM {found} WHERE cost IS NOT NULL)
-GROUP BY name
+SELECT side, name, sum(priced)::BIGINT, (sum(breakdown.cost) * 1000000000000)::HUGEINT,
+       sum(unpriced)::BIGINT
+FROM main.breakdown JOIN (
+    SELECT 0 AS side, session FROM {a} WHERE cost IS NOT NULL
+    UNION ALL SELECT 1 AS side, session FROM {b} WHERE cost IS NOT NULL
+) USING (session)
+WHERE kind = '{kind}' AND (start_time BETWEEN ? AND ? OR start_time IS NULL)
+GROUP BY side, name
 """
 """Parts have the time of their session: what began at another one is skipped without reading it."""
 
@@ -116,8 +119,7 @@ def drivers(history: Reads, a: Filtered, b: Filtered, kind: str) -> Drivers | No
     if kind not in PARTS:
         message = f"a session is split by one of {', '.join(PARTS)}"
         raise SettingsError(message)
-    sides = [_side(history, one, kind) for one in (a, b)]
-    (number_a, of_a), (number_b, of_b) = sides
+    (number_a, of_a), (number_b, of_b) = _sides(history, a, b, kind)
     if not number_a or not number_b:
         return None
     names = sorted(
@@ -129,16 +131,27 @@ def drivers(history: Reads, a: Filtered, b: Filtered, kind: str) -> Drivers | No
     return parted(kind, (number_a, of_a), (number_b, of_b))
 
 
-def _side(history: Reads, found: Filtered, kind: str) -> tuple[int, dict[str | None, Cost]]:
-    totals = history.rows(_TOTALS.format(found=found.sql), found.parameters)
-    [(number, total, first, last)] = totals
-    sql = _BY_NAME.format(kind=kind, found=found.sql)
-    rows = history.rows(sql, [first, last, *found.parameters])
-    by_name = {name: Cost(priced, pusd or 0, unpriced) for name, priced, pusd, unpriced in rows}
-    missing = (total or 0) - sum(cost.pusd for cost in by_name.values())
-    if missing:
-        by_name[None] = by_name.get(None, NOTHING) + Cost(0, missing)
-    return number, by_name
+def _sides(
+    history: Reads, a: Filtered, b: Filtered, kind: str
+) -> list[tuple[int, dict[str | None, Cost]]]:
+    """Return the sessions of known cost of each side, and what they cost by name.
+
+    The parts of both are looked for at once: that is most of the work.
+    """
+    totals = [history.rows(_TOTALS.format(found=one.sql), one.parameters)[0] for one in (a, b)]
+    times = [time for row in totals for time in row[2:] if time is not None]
+    bounds = [min(times), max(times)] if times else [None, None]
+    sql = _BY_NAME.format(kind=kind, a=a.sql, b=b.sql)
+    found: tuple[dict[str | None, Cost], ...] = ({}, {})
+    for side, name, priced, pusd, unpriced in history.rows(
+        sql, [*a.parameters, *b.parameters, *bounds]
+    ):
+        found[side][name] = Cost(priced, pusd or 0, unpriced)
+    for (_, total, *_), by_name in zip(totals, found, strict=True):
+        missing = (total or 0) - sum(cost.pusd for cost in by_name.values())
+        if missing:
+            by_name[None] = by_name.get(None, NOTHING) + Cost(0, missing)
+    return [(row[0], by_name) for row, by_name in zip(totals, found, strict=True)]
 
 
 def _with_rest(side: Mapping[str | None, Cost], rest: set[str | None]) -> dict[str | None, Cost]:

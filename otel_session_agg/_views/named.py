@@ -17,9 +17,13 @@ from otel_session_agg._untrusted.formatting import short
 from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source, check_key
-from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
+from otel_session_agg.analysis._splits import PeriodCost
 
-__all__ = ["SORTS", "Named", "cost_by_period", "dearest", "named"]
+__all__ = ["MAX_ROWS", "SORTS", "Named", "cost_by_period", "dearest_rows", "named"]
+
+
+MAX_ROWS = 100
+"""Rows of a table: each of its cells is a component that the browser makes."""
 
 
 class Named(NamedTuple):
@@ -104,7 +108,7 @@ FROM {{table}} GROUP BY called
 """
 _SORTED = "SELECT *, count(*) OVER () FROM ({rows}) ORDER BY {order} NULLS LAST, called LIMIT ?"
 _DEAREST = """
-SELECT called, sessions, calls, tokens, unpriced, cost FROM ({rows})
+SELECT * FROM ({rows})
 ORDER BY called = 'other', cost DESC NULLS LAST, sessions DESC, called LIMIT ?
 """
 SORTS: Mapping[str, str] = {
@@ -139,7 +143,7 @@ class Listed(NamedTuple):
     total: int
 
 
-def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> Listed:
+def named(sessions: Source, key: str, sort: str = "cost", limit: int = MAX_ROWS) -> Listed:
     """Return the rows by a key: ``model``, ``agent``, ``tool``, ``user`` or a dimension.
 
     Args:
@@ -162,13 +166,11 @@ def named(sessions: Source, key: str, sort: str = "cost", limit: int = 200) -> L
     return Listed([Named(*row[:-1]) for row in found], found[0][-1] if found else 0)
 
 
-def dearest(sessions: Source, key: str, limit: int) -> list[NamedTotals]:
-    """Return the dearest names; unlike `analysis`, nothing is said about the others."""
+def dearest_rows(sessions: Source, key: str, limit: int) -> list[Named]:
+    """Return the dearest names; what has no row is the last one."""
     check_key(sessions, key, *BREAKDOWNS)
     rows, parameters = _rows_by(sessions, key)
-    return [
-        NamedTotals(*row) for row in sessions.rows(_DEAREST.format(rows=rows), [*parameters, limit])
-    ]
+    return [Named(*row) for row in sessions.rows(_DEAREST.format(rows=rows), [*parameters, limit])]
 
 
 # -- over time -------------------------------------------------------------------------------------

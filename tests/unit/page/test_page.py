@@ -28,7 +28,8 @@ from otel_session_agg._history.sources import Selection
 from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
 from otel_session_agg._page.grid_rows import filters_at, rows_at
-from otel_session_agg._page.named import SEGMENT, _sessions_of, rows_panel
+from otel_session_agg._page.named import SEGMENT, rows_panel
+from otel_session_agg._page.named_tables import _sessions_of
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services

@@ -29,7 +29,7 @@ from otel_session_agg._views.intervals import (
     welch,
     wilson,
 )
-from otel_session_agg._views.overlay import overlay
+from otel_session_agg._views.overlay import overlays
 from otel_session_agg._views.sides import sides_of
 from tests.support.histories import kept, many, one_trace
 
@@ -298,7 +298,7 @@ class TestOverlay:
     @pytest.mark.parametrize("metric", ["cost", "tokens", "duration"])
     def test_has_every_session(self, history: History, metric: str) -> None:
         """The bins of each side have all of its sessions whose figure is known and not 0."""
-        found = overlay(history, *sides(history), metric)
+        found = overlays(history, *sides(history))[metric]
         assert found is not None
         for number, spread in ((0, found.a), (1, found.b)):
             values = side(history, number, metric)
@@ -311,7 +311,7 @@ class TestOverlay:
     def test_of_nothing(self, history: History) -> None:
         """Of no sessions there is no distribution; of one side alone there is."""
         nobody = Selection("session", where="user = nobody")
-        assert overlay(history, *sides(history, nobody, nobody), "cost") is None
-        found = overlay(history, *sides(history, nobody, B), "cost")
+        assert overlays(history, *sides(history, nobody, nobody))["cost"] is None
+        found = overlays(history, *sides(history, nobody, B))["cost"]
         assert found is not None
         assert (0, []) == (found.a.known, found.a.shares)

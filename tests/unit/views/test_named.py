@@ -10,11 +10,13 @@ import pytest
 from otel_session_agg._exceptions import SessionAggError, SettingsError
 from otel_session_agg._history.history import History
 from otel_session_agg._history.sources import Selection
+from otel_session_agg._views import overview_parts as parts_module
 from otel_session_agg._views.figures import figures_of
-from otel_session_agg._views.named import SORTS, cost_by_period, dearest, named
+from otel_session_agg._views.named import SORTS, cost_by_period, dearest_rows, named
+from otel_session_agg._views.overview_parts import overview_parts, totals_of
 from otel_session_agg._views.selected import selected
-from otel_session_agg.analysis._periods import PERIODS
-from otel_session_agg.analysis._source import value_named
+from otel_session_agg.analysis._periods import PERIODS, Period
+from otel_session_agg.analysis._source import BREAKDOWNS, Source, value_named
 from otel_session_agg.analysis._splits import split, split_by_period
 from tests.support.histories import one_trace
 
@@ -41,7 +43,7 @@ class TestNamed:
         """The dearest names have the figures that a report has of them."""
         source = selected(sessions, Selection(where=where))
         expected = {row.name: row for row in split(source, key, 100)}
-        assert expected == {row.name: row for row in dearest(source, key, 100)}
+        assert expected == {row.name: row for row in totals_of(dearest_rows(source, key, 100))}
 
     def test_over_time(self, sessions: History, key: str, where: str | None) -> None:
         """So has each day."""
@@ -49,6 +51,25 @@ class TestNamed:
         for limit in (1, 100):
             expected = {(row.start, row.name): row.cost for row in split_by_period(source, key, limit, day)}
             assert expected == {(row.start, row.name): row.cost for row in cost_by_period(source, key, limit, day)}
+
+
+@pytest.mark.parametrize("where", WHERES)
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_overview(monkeypatch: pytest.MonkeyPatch, sessions: History, key: str, where: str | None, limit: int) -> None:
+    """All charts of the overview at once are what each asks for by itself."""
+    source, day = selected(sessions, Selection(where=where)), PERIODS["day"]
+    for number in (0, parts_module.MAX_ROWS):  # none are added up there, all are
+        monkeypatch.setattr(parts_module, "MAX_ROWS", number)
+        check_parts(source, key, day, limit)
+
+
+def check_parts(source: Source, key: str, day: Period, limit: int) -> None:
+    """Hold all charts against each."""
+    found = overview_parts(source, key, day, limit=limit, most=limit)
+    assert (cost_by_period(source, key, limit, day) if key in BREAKDOWNS else []) == found.in_time
+    assert totals_of(dearest_rows(source, "model", limit)) == totals_of(found.models)
+    assert named(source, "tool", "calls", limit).rows == found.tools
 
 
 class TestReserved:
@@ -68,7 +89,11 @@ class TestReserved:
             shown = ["others", '"other"', '""none""', '"none"', "none"]
             assert shown == [row.name for row in named(history, key).rows]
             assert values == [value_named(name) for name in reversed(shown)]
-            for two in (dearest(history, key, 9), cost_by_period(history, key, 9, PERIODS["day"]), split(history, key, 9)):
+            for two in (
+                totals_of(dearest_rows(history, key, 9)),
+                cost_by_period(history, key, 9, PERIODS["day"]),
+                split(history, key, 9),
+            ):
                 assert shown == [row.name for row in two]
             two_and_others = [*shown[:2], "other"]
             assert two_and_others == [row.name for row in split(history, key, 2)]
