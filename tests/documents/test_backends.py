@@ -77,8 +77,9 @@ def _row(span: ReadableSpan) -> tuple[str, str, str, str, dict[str, str]]:
 class Phoenix:
     """A server on loopback."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.process = process
 
     def ask(self, query: str, **values: str) -> Any:
         """What its GraphQL API answers; ``None`` while nothing does."""
@@ -121,7 +122,7 @@ def phoenix(folder: Path) -> Iterator[Phoenix]:
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, **env}, stdout=log, stderr=log)  # noqa: S603
         try:
-            server = Phoenix(port)
+            server = Phoenix(port, process)
             wait_until(
                 lambda: process.poll() is not None or server.ask("{projects {edges {node {id}}}}") is not None, seconds=240
             )
