@@ -33,6 +33,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def of_rows(table: str, condition: str) -> str:
+    """Return a condition that the same rows of a table meet, without reading the others as a whole.
+
+    DuckDB reads all columns of a row before it looks for one of them among given values, a text of
+    megabytes too; those whose row ids it has found before are read alone.
+    """
+    return f"rowid IN (SELECT rowid FROM {table} WHERE {condition})"
+
+
 # -- types -----------------------------------------------------------------------------------------
 
 

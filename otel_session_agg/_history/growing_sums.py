@@ -20,6 +20,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
+from otel_session_agg._history.columns import of_rows
 from otel_session_agg._history.database import Connection
 from otel_session_agg._model.session_sums import sum_of_totals
 from otel_session_agg._model.session_totals import SessionTotals
@@ -31,14 +32,17 @@ _MAX_PARTS = 200_000
 _ROWS = 1000
 """Parts that are in memory at once."""
 
-_DIGESTS = """
+_IS_OF_SESSION = of_rows("internal.parts", "session IN (SELECT unnest(?::VARCHAR[]))")
+_IS_PART = of_rows(
+    "internal.parts", "(session, trace_id) IN (SELECT (unnest(?::VARCHAR[]), unnest(?::VARCHAR[])))"
+)
+_DIGESTS = f"""
 SELECT session, trace_id, md5(string_agg(totals, '' ORDER BY totals)) FROM internal.parts
-WHERE session IN (SELECT unnest(?::VARCHAR[])) GROUP BY session, trace_id
+WHERE {_IS_OF_SESSION} GROUP BY session, trace_id
 """
 """A trace has several parts in a session when feedback was given outside of it."""
-_PARTS = """
-SELECT session, trace_id, totals FROM internal.parts
-WHERE (session, trace_id) IN (SELECT (unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))) ORDER BY session
+_PARTS = f"""
+SELECT session, trace_id, totals FROM internal.parts WHERE {_IS_PART} ORDER BY session
 """
 
 Digests = Mapping[str, str]

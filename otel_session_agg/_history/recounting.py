@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
+from otel_session_agg._history.columns import of_rows
 from otel_session_agg._history.database import Connection, HistoryError, transaction
 from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.prepared import Arrays, arrays_of_sessions, session_of
@@ -22,6 +23,8 @@ _ROWS = 1000
 """Parts that are read, or added up, at once."""
 _MAX_BYTES = 256 * 1024 * 1024
 """Bytes of a part: names and texts in files may be long."""
+
+_IS_OF_SESSION = of_rows("internal.parts", "session IN (SELECT unnest(?::VARCHAR[]))")
 
 Parts = Sequence[tuple[str, Sequence[str]]]
 """Sessions by name, each with all of its parts."""
@@ -114,8 +117,7 @@ def _stale(connection: Connection) -> list[str]:
 
 def _parts_of(connection: Connection, names: Sequence[str]) -> Connection:
     return connection.execute(
-        "SELECT session, totals FROM internal.parts"
-        " WHERE session IN (SELECT unnest(?::VARCHAR[])) ORDER BY session",
+        f"SELECT session, totals FROM internal.parts WHERE {_IS_OF_SESSION} ORDER BY session",
         [names],
     )
 

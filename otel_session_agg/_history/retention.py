@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from otel_session_agg._extras import needed
-from otel_session_agg._history.columns import naive, quoted
+from otel_session_agg._history.columns import naive, of_rows, quoted
 from otel_session_agg._history.database import Connection
 from otel_session_agg._history.labels import note_all_labels
 from otel_session_agg._history.recounting import decoded
@@ -37,7 +37,7 @@ AND trace_id IN (SELECT trace_id FROM {SESSION_PARTS.name} WHERE session NOT IN 
 """Traces that lose a session, and stay."""
 _PARTS = f"""
 SELECT trace_id, totals FROM {SESSION_PARTS.name}
-WHERE trace_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY trace_id
+WHERE {of_rows(SESSION_PARTS.name, "trace_id IN (SELECT unnest(?::VARCHAR[]))")} ORDER BY trace_id
 """
 _AT_ONCE = 1000
 """Traces that are summed up anew at once."""

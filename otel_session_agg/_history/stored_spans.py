@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from otel_session_agg._history.columns import hex_id, quoted
+from otel_session_agg._history.columns import hex_id, of_rows, quoted
 from otel_session_agg._history.database import Connection, HistoryError
 from otel_session_agg._history.span_tables import SPANS
 from otel_session_agg._model.span import SpanData, SpanEvent
@@ -13,6 +13,8 @@ from otel_session_agg._untrusted.json_text import loaded
 
 _ROWS = 500
 """Spans that are read at once: they may be large."""
+
+_IS_OF_TRACES = of_rows("spans", "trace_id IN (SELECT unnest(?::VARCHAR[]))")
 
 T = TypeVar("T")
 
@@ -28,11 +30,9 @@ def stored_spans(
     sql = f"SELECT {', '.join(map(quoted, names))} FROM spans"
     if trace_ids is None:
         rows = connection.execute(sql)
-    else:  # a condition of its own, so that the attributes of others are not read
+    else:
         wanted = [hex_id(trace_id, 32) for trace_id in trace_ids]
-        rows = connection.execute(
-            f"{sql} WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))", [wanted]
-        )
+        rows = connection.execute(f"{sql} WHERE {_IS_OF_TRACES}", [wanted])
     while some := rows.fetchmany(_ROWS):
         for row in some:
             yield _read(dict(zip(names, row, strict=True)))
