@@ -28,6 +28,7 @@ from otel_session_agg._guard import Guard
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._history.tables import KEPT
 from otel_session_agg._live.changes import Changed, Changes
+from otel_session_agg._live.clocks import passed
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import Journal
 from otel_session_agg._live.open_sessions import OPEN_SECONDS, OpenSessions
@@ -117,9 +118,10 @@ class LiveCounter:
 
     def _recall(self) -> None:
         """Find the sessions that an earlier run has left open, by the ends of their spans."""
-        now = time()
+        now, now_passed = time(), passed()
         for session, end in self._history.rows(_OPEN, [now - OPEN_SECONDS]):
-            self._open.got_spans([session], min(end, now))
+            at = min(end, now)
+            self._open.got_spans([session], now_passed - (now - at), at)
 
     def __enter__(self) -> LiveCounter:  # noqa: PYI034 -- final in effect
         return self

@@ -15,6 +15,7 @@ from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._live.changes import Changes
+from otel_session_agg._live.clocks import passed
 from otel_session_agg._live.counting import Rows, Stored
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import GoneError, Journal
@@ -65,13 +66,6 @@ _MAX_LATEST = 5_000
 """Spans of traces that ended last: a second's work."""
 
 
-def _passed() -> float:
-    """Return seconds that pass, those of a machine that sleeps among them where that is known."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
-
-
 def latest_spans(history: ReadableHistory) -> Stored:
     """Return the spans of the traces that ended last, whose calls others may report, too."""
     found, number = [], 0
@@ -100,7 +94,7 @@ class RowWriter:
         self._history, self._options, self._journal = history, options, journal
         self._feeder, self._state, self._changes = feeder, state, changes
         self._open, self._compare_at = open_sessions, 0.0
-        self._keeping = Keeping(keep_days, time.time, _passed)
+        self._keeping = Keeping(keep_days, time.time, passed)
         self._forget_at, self._forgot_at = time.monotonic(), -_FORGET_SECONDS
         self._process: CountingProcess | None = None
         self._done = 0
@@ -212,7 +206,7 @@ class RowWriter:
             return
         self._done = rows.done
         self._suspects.counted(rows.done)
-        self._open.got_spans(sessions, time.time())
+        self._open.got_spans(sessions, passed(), time.time())
         self._state.counted(rows.num_new, rows.share)
         self._release()
         self._feeder.counted(rows.share, rows.done)
@@ -261,7 +255,7 @@ class RowWriter:
 
     def _end_idle(self) -> None:
         """End sessions that got nothing for long; they count as changed."""
-        if idle := self._open.idle(time.time()):
+        if idle := self._open.idle(passed()):
             self._history.note_ended(idle)
             self._open.ended(idle)
             self._changes.add(idle)

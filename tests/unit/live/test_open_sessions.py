@@ -62,21 +62,21 @@ class TestKnown:
     def test_idle(self) -> None:
         """A session is idle so long after its last span."""
         found = OpenSessions()
-        found.got_spans(["a", "b"], 100.0)
-        found.got_spans(["a"], 150.0)
+        found.got_spans(["a", "b"], 100.0, 1100.0)
+        found.got_spans(["a"], 150.0, 1150.0)
         assert [] == found.idle(100.0 + OPEN_SECONDS)
         assert ["b"] == found.idle(101.0 + OPEN_SECONDS)
         assert ["b", "a"] == found.idle(151.0 + OPEN_SECONDS)
-        assert {"a": 150.0, "b": 100.0} == found.all()
+        assert {"a": 1150.0, "b": 1100.0} == found.all()
         found.ended(["b", "c"])
-        assert {"a": 150.0} == found.all()
+        assert {"a": 1150.0} == found.all()
 
     def test_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of too many, those end that got nothing for longest."""
         monkeypatch.setattr(open_sessions, "_MAX_OPEN", 3)
         found = OpenSessions()
-        found.got_spans("abcde", 1.0)
-        found.got_spans("a", 2.0)
+        found.got_spans("abcde", 1.0, 1.0)
+        found.got_spans("a", 2.0, 2.0)
         assert ["b", "c"] == found.idle(3.0)
 
 
@@ -111,6 +111,20 @@ class TestStates:
             _until(lambda: "s ended" in told)
             assert "s open" == told[0]
             assert {} == counter.status().open_sessions
+
+    @pytest.mark.parametrize("by_seconds", [-86_400.0, 86_400.0])
+    def test_clock_is_set(self, history: SharedHistory, monkeypatch: pytest.MonkeyPatch, by_seconds: float) -> None:
+        """A clock that is put back leaves no session open until it catches up; one that is put forward ends none."""
+        monkeypatch.setattr(open_sessions, "OPEN_SECONDS", 3.0)
+        right = time.time
+        with LiveCounter(history, Options()) as counter:
+            counter.start()
+            counter.accept(in_protobuf(_spans("s", 1)))
+            assert counter.wait(_SECONDS)
+            came = time.monotonic()
+            monkeypatch.setattr(time, "time", lambda: right() + by_seconds)
+            _until(lambda: {"s": "ended"} == _states(history))
+            assert time.monotonic() - came > 1.5
 
     def test_named_later(self, history: SharedHistory) -> None:
         """A trace that gets into another session leaves nothing open."""
