@@ -6,8 +6,8 @@ How it works
   their sum.  The file is asked for the digests each time: whatever has happened to it meanwhile, a
   sum is used only if all parts of it are there as they were.
 * A part is in that sum once it was the same twice: a trace that is counted again and again while it
-  grows is kept out of it, and added for itself.
-* Sessions of few parts are not remembered, nor those that have got nothing for longest.
+  grows is kept out of it, and added for itself; it is remembered, too, so that it is read once.
+* Sessions are not remembered that have got nothing for longest, of too many.
 
 The sums are as exact as those of all parts: totals are a commutative monoid.
 """
@@ -25,10 +25,12 @@ from otel_session_agg._history.database import Connection
 from otel_session_agg._model.session_sums import sum_of_totals
 from otel_session_agg._model.session_totals import SessionTotals
 
-_FEW = 8
-"""Parts that are summed up as fast as it is found out which of them are new."""
 _MAX_PARTS = 200_000
-"""Parts of all sessions that are remembered: 60 MB."""
+"""Digests of parts that are remembered, of all sessions: 60 MB."""
+_MAX_TOTALS = 10_000
+"""Sums, and parts that are in none, that are remembered of all sessions: 60 MB."""
+_MAX_OTHERS = 100
+"""Parts that are in no sum, that are remembered of one session; further ones are read again."""
 _ROWS = 1000
 """Parts that are in memory at once."""
 
@@ -57,18 +59,25 @@ class _Known(NamedTuple):
     settled: Digests
     """Those that are in the sum."""
     sum: SessionTotals
+    others: Mapping[str, Sequence[SessionTotals]]
+    """Those that are not, by trace ids."""
+
+    @property
+    def num_totals(self) -> int:
+        """How many totals these are."""
+        return 1 + sum(map(len, self.others.values()))
 
 
-_NOTHING = _Known({}, {}, SessionTotals())
+_NOTHING = _Known({}, {}, SessionTotals(), {})
 
 
 class GrowingSums:
     """The sums of sessions of one file; for one thread at a time."""
 
-    def __init__(self, max_parts: int = _MAX_PARTS) -> None:
-        self._max_parts = max_parts
+    def __init__(self, max_parts: int = _MAX_PARTS, max_totals: int = _MAX_TOTALS) -> None:
+        self._max_parts, self._max_totals = max_parts, max_totals
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._num_parts = 0
+        self._num_parts = self._num_totals = 0
 
     def totals(
         self, connection: Connection, names: Sequence[str], read: Callable[[str], SessionTotals]
@@ -86,15 +95,15 @@ class GrowingSums:
         wanted = [
             (name, trace_id)
             for name, parts in there.items()
-            for trace_id in parts
-            if trace_id not in known[name].settled
+            for trace_id, digest in parts.items()
+            if trace_id not in known[name].settled and not _is_read(known[name], trace_id, digest)
         ]
         unread = set(there)
         for name, rows in _parts(connection, wanted):
             unread.discard(name)
             yield name, self._added(name, there[name], known[name], rows, read)
-        for name in unread:  # a part has gone
-            yield name, known[name].sum
+        for name in unread:
+            yield name, self._added(name, there[name], known[name], (), read)
 
     def _still_right(self, name: str, parts: Digests) -> _Known:
         """Return what is remembered of a session, as far as it is still so."""
@@ -111,33 +120,53 @@ class GrowingSums:
         rows: Iterable[tuple[str, str]],
         read: Callable[[str], SessionTotals],
     ) -> SessionTotals:
-        """Return the totals of a session; ``rows``: the parts that are not in its sum."""
-        settled, sums = dict(known.settled), [known.sum]
-        others: list[SessionTotals] = []
+        """Return the totals of a session; ``rows``: the parts that are not remembered."""
+        settled, sums = dict(known.settled), [known.sum] if known.settled else []
+        others: dict[str, list[SessionTotals]] = {}
+        rest: list[SessionTotals] = []
+        alike: list[SessionTotals] = []
+        for trace_id, totals in known.others.items():
+            if _is_read(known, trace_id, parts.get(trace_id)) and trace_id not in settled:
+                settled[trace_id] = parts[trace_id]
+                alike += totals
         unread = iter(rows)
         while some := list(islice(unread, _ROWS)):
-            alike: list[SessionTotals] = []
-            new: list[SessionTotals] = []
             for trace_id, text in some:
                 if known.parts.get(trace_id) == parts[trace_id]:
                     settled[trace_id] = parts[trace_id]
                     alike.append(read(text))
+                elif trace_id in others or len(others) < _MAX_OTHERS:
+                    others.setdefault(trace_id, []).append(read(text))
                 else:
-                    new.append(read(text))
-            sums += [sum_of_totals(alike)] if alike else []
-            others += [sum_of_totals(new)] if new else []
-        of_settled = sum_of_totals(sums)
-        if len(parts) > _FEW:
-            self._remember(name, _Known(parts, settled, of_settled))
-        return sum_of_totals([of_settled, *others])
+                    rest.append(read(text))
+            sums, alike = _in_one([*sums, *alike]), []
+            rest = _in_one(rest)
+        sums = _in_one([*sums, *alike])
+        self._remember(name, _Known(parts, settled, *(sums or [SessionTotals()]), others))
+        return sum_of_totals([*sums, *rest, *chain.from_iterable(others.values())])
 
     def _remember(self, name: str, known: _Known) -> None:
-        before = self._known.pop(name, _NOTHING)
+        self._forget(self._known.pop(name, None))
         self._known[name] = known
-        self._num_parts += len(known.parts) - len(before.parts)
-        while self._num_parts > self._max_parts:
-            _, gone = self._known.popitem(last=False)
-            self._num_parts -= len(gone.parts)
+        self._num_parts += len(known.parts)
+        self._num_totals += known.num_totals
+        while self._num_parts > self._max_parts or self._num_totals > self._max_totals:
+            self._forget(self._known.popitem(last=False)[1])
+
+    def _forget(self, known: _Known | None) -> None:
+        if known is not None:
+            self._num_parts -= len(known.parts)
+            self._num_totals -= known.num_totals
+
+
+def _in_one(totals: Sequence[SessionTotals]) -> list[SessionTotals]:
+    """Return totals as at most one."""
+    return [sum_of_totals(totals)] if totals else []
+
+
+def _is_read(known: _Known, trace_id: str, digest: str | None) -> bool:
+    """Return whether a part is remembered as it is now."""
+    return trace_id in known.others and known.parts[trace_id] == digest
 
 
 def _digests(connection: Connection, names: Sequence[str]) -> Mapping[str, Digests]:
