@@ -27,6 +27,10 @@ class Limits:
     """From the first byte of a request, or a connection, until its header is complete."""
     body_seconds: float = 30.0
     """From then until its body is complete."""
+    max_dropped_bytes: int = 64 * _MIB
+    """Of a body that is refused, which are read after the answer, so that the client gets that."""
+    dropped_seconds: float = 10.0
+    """How long they are."""
     read_seconds: float = 120.0
     """Within which a client has to read the answer that waits for it."""
     requests_per_second: float = 500.0

@@ -14,6 +14,7 @@ from otel_session_agg._extras import needed
 from otel_session_agg._serve.asgi import App
 from otel_session_agg._serve.connections import Connections
 from otel_session_agg._serve.limits import Limits
+from otel_session_agg._serve.lingering import lingering
 from otel_session_agg._serve.places import Certificate
 
 __all__ = ["Listener", "Servers", "listening"]
@@ -140,7 +141,7 @@ def _server(listener: Listener, certificate: Certificate | None, proxies: Sequen
     uvicorn: Any = needed("uvicorn", "serve")
     connections = Connections(listener.limits)
     config = uvicorn.Config(
-        connections.watched(_behind(proxies, listener.app)),
+        connections.watched(lingering(_behind(proxies, listener.app), listener.limits)),
         http=connections.protocol,
         ws="none",
         lifespan="off",
