@@ -9,7 +9,9 @@ from math import isfinite
 from typing import Any
 
 from otel_session_agg._extras import needed
+from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._model.span import SpanEvent
+from otel_session_agg._sharing.encoding import encode, in_json
 
 _PLAIN = frozenset({str, int, float, bool})
 """Types of values that both encoders write in the same way, but for floats that JSON has not."""
@@ -33,6 +35,19 @@ def object_text(values: Mapping[str, Any]) -> str:
         return _JSON.encode(given)
     except (ValueError, RecursionError):  # not a number, infinite, or nested too deeply
         return _JSON.encode({name: _encodable(value) for name, value in given.items()})
+
+
+def totals_text(totals: SessionTotals) -> str:
+    """Return the totals of a session, encoded; `decoding` reads them."""
+    return encode(totals, to_json=_object).decode()
+
+
+def _object(row: dict[str, Any]) -> bytes:
+    try:
+        found = _fast()(row)
+    except (OverflowError, TypeError, UnicodeEncodeError):  # what only Python's can write
+        return in_json(row)
+    return in_json(row) if b"null" in found else found
 
 
 def events_text(events: Iterable[SpanEvent]) -> str | None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from otel_session_agg._history.columns import Column, ColumnType, Table, hex_id
+from otel_session_agg._history.json_texts import totals_text
 from otel_session_agg._history.rollup_tables import BREAKDOWN, SESSIONS, TRACES
 from otel_session_agg._history.span_tables import CALLS, SPANS
-from otel_session_agg._sharing.encoding import encode
 
 TABLES: Sequence[Table] = (SESSIONS, TRACES, CALLS, BREAKDOWN, SPANS)
 """Those of users, in the order in which they are documented."""
@@ -19,7 +19,7 @@ SESSION_PARTS = Table(
     (
         Column("trace_id", ColumnType.TEXT, "trace id", lambda row: hex_id(row.trace_id, 32)),
         Column("session", ColumnType.TEXT, "session id", attrgetter("session_id")),
-        Column("totals", ColumnType.TEXT, "encoded", lambda row: encode(row.totals).decode()),
+        Column("totals", ColumnType.TEXT, "encoded", lambda row: totals_text(row.totals)),
     ),
 )
 

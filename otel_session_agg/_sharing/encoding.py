@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import attrgetter
 from typing import Any
@@ -25,13 +25,26 @@ _ERROR_TYPE = re.compile(
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
 
-def encode(totals: SessionTotals, *, texts: bool = True) -> bytes:
+ToJson = Callable[[dict[str, Any]], bytes]
+"""Returns an object in JSON, without spaces."""
+
+
+def in_json(row: dict[str, Any]) -> bytes:
+    """Return an object in JSON, without spaces."""
+    return _JSON.encode(row).encode()
+
+
+def encode(totals: SessionTotals, *, texts: bool = True, to_json: ToJson = in_json) -> bytes:
     """Encode the totals of a session.
 
-    ``texts``: whether the first input, the last output and the text of the last error are in it.
+    Args:
+        totals: The totals.
+        texts: Whether the first input, the last output and the text of the last error are in it.
+        to_json: Writes what `in_json` does, or the same in other words.
+
     """
     traces = b64encode(_packed(sorted(totals.traces)))
-    return _totals_out(totals, traces, list(map(_root_out, totals.members)), texts)
+    return _totals_out(totals, traces, list(map(_root_out, totals.members)), texts, to_json)
 
 
 class SessionTotalsEncoder:
@@ -75,6 +88,7 @@ def _totals_out(
     traces: bytes,
     roots: list[str],
     texts: bool,  # noqa: FBT001 -- handed through
+    to_json: ToJson = in_json,
 ) -> bytes:
     row: dict[str, Any] = {"rollup": _rollup_out(totals.rollup, texts)}
     if totals.rollup.details != NO_DETAILS:
@@ -96,7 +110,7 @@ def _totals_out(
     joined = ",".join(roots).encode()
     if joined:
         more += b',"members":[%b]' % joined
-    return _out(row)[:-1] + more + b"}"
+    return _out(row, to_json)[:-1] + more + b"}"
 
 
 def _parts_out(
@@ -150,8 +164,8 @@ def encode_recorded(recorded: Recorded) -> bytes:
     return _out(recorded._asdict())
 
 
-def _out(row: dict[str, Any]) -> bytes:
-    return _JSON.encode({"v": VERSION, **row}).encode()
+def _out(row: dict[str, Any], to_json: ToJson = in_json) -> bytes:
+    return to_json({"v": VERSION, **row})
 
 
 def _rollup_out(rollup: Rollup, texts: bool) -> dict[str, Any]:  # noqa: FBT001 -- handed through
