@@ -142,7 +142,8 @@ class GrowingSums:
             sums, alike = _in_one([*sums, *alike]), []
             rest = _in_one(rest)
         sums = _in_one([*sums, *alike])
-        self._remember(name, _Known(parts, settled, *(sums or [SessionTotals()]), others))
+        of_settled = sums[0] if sums else SessionTotals()
+        self._remember(name, _Known(parts, settled, of_settled, others))
         return sum_of_totals([*sums, *rest, *chain.from_iterable(others.values())])
 
     def _remember(self, name: str, known: _Known) -> None:

@@ -9,8 +9,8 @@ from operator import itemgetter
 from otel_session_agg._history.columns import of_rows
 from otel_session_agg._history.database import Connection, HistoryError, transaction
 from otel_session_agg._history.growing_sums import GrowingSums
-from otel_session_agg._history.prepared import Arrays, arrays_of_sessions, session_of
-from otel_session_agg._history.writing import delete_sessions, insert_sessions
+from otel_session_agg._history.prepared import Arrays, Prepared, arrays_of_sessions, session_of
+from otel_session_agg._history.writing import delete_sessions, insert_sessions, write
 from otel_session_agg._model.session_sums import sum_of_totals
 from otel_session_agg._model.session_totals import SessionTotals
 from otel_session_agg._sharing.decoding import MalformedError, decode
@@ -64,6 +64,29 @@ def recount(
         cursor.close()
         number += len(names)
     return number
+
+
+def write_counted(
+    connection: Connection, given: Prepared, still_open: Collection[str], sums: GrowingSums
+) -> None:
+    """Write everything of some traces, and the sessions that change by it, in one transaction.
+
+    ``still_open``: sessions that get spans beside those that are given.
+    """
+    with transaction(connection):
+        write(connection, given, given.sessions)
+        stale = connection.execute("SELECT DISTINCT session FROM internal.stale").fetchall()
+        names = [name for (name,) in stale]
+        if not names:
+            return
+        found = list(sums.totals(connection, names, decoded))  # before anything else is asked
+        delete_sessions(connection, names)
+        own = set(given.sessions)
+        are_open = [name for name in names if name in still_open or name in own]
+        for at in range(0, len(found), _ROWS):
+            some = [session_of(*one) for one in found[at : at + _ROWS]]
+            insert_sessions(connection, arrays_of_sessions(some), open_sessions=are_open)
+        connection.execute("DELETE FROM internal.stale")
 
 
 def counted(parts: Parts) -> Counted:

@@ -12,7 +12,7 @@ from otel_session_agg._history.database import Connection, transaction
 from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.prepared import Prepared, arrays_of_sessions, prepared
 from otel_session_agg._history.readable import ReadableHistory
-from otel_session_agg._history.recounting import Run, recount
+from otel_session_agg._history.recounting import Run, recount, write_counted
 from otel_session_agg._history.retention import (
     ended_before,
     forget_before,
@@ -56,6 +56,19 @@ class WritableHistory(ReadableHistory):
         ``open_sessions``: those that get spans, and so are open although their traces have ended.
         """
         self._write(partial(_add, given=given, open_sessions=open_sessions))
+
+    def add_counted(self, given: Prepared, still_open: Collection[str], sums: GrowingSums) -> None:
+        """Write what was made ready of traces that get spans, with all sessions that change by it.
+
+        Args:
+            given: What was made ready; its sessions are open, although their traces have ended.
+            still_open: Others that get spans.
+            sums: Knows what was summed up before.
+
+        """
+        self._write(
+            partial(write_counted, given=given, still_open=still_open, sums=sums),
+        )
 
     def add_sessions(self, sessions: Sequence[StoredSession]) -> None:
         """Write sessions that are known as a whole; none of them may be there."""

@@ -99,7 +99,7 @@ class RowWriter:
         self._process: CountingProcess | None = None
         self._done = 0
         self._suspects = Suspects()
-        self._sums = GrowingSums()
+        self._sums, self._is_recounted = GrowingSums(), False
 
     @property
     def process(self) -> CountingProcess | None:
@@ -221,11 +221,12 @@ class RowWriter:
 
     def _add(self, rows: Rows) -> bool:
         if rows.prepared.trace_ids:
-            sessions = rows.prepared.sessions
-            self._history.add_prepared(rows.prepared, sessions)
-            still_open = self._open.all().keys() | set(sessions)
-            self._history.recount(open_sessions=still_open, sums=self._sums)
-            self._look_for_old(sessions)
+            still_open = self._open.all().keys()
+            if not self._is_recounted:  # what others have left, in transactions of their own
+                self._history.recount(open_sessions=still_open)
+                self._is_recounted = True
+            self._history.add_counted(rows.prepared, still_open, self._sums)
+            self._look_for_old(rows.prepared.sessions)
         return True
 
     def _in_the_end(self, ask: Callable[[], T]) -> T | None:

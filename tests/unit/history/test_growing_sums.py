@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
+from otel_session_agg._history.database import HistoryError
 from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.history import History
+from otel_session_agg._history.prepared import prepared
 from otel_session_agg._history.recounting import decoded
 from otel_session_agg._model.session_totals import SessionTotals
 from tests.support.histories import one_trace
@@ -70,6 +72,23 @@ class TestSame:
                 other.recount()
                 assert _rows(other) == _rows(history)
         assert sums._num_parts <= 20
+
+    def test_in_one_transaction(self, history: History) -> None:
+        """Traces and the sessions that change by them are written together, or not at all."""
+        sums, names = GrowingSums(), ["s0", "s1"]
+        with History() as other:
+            for number in (*range(12), 3, 11):
+                given = prepared(*one_trace(number, names[number // 7])[:3])
+                history.add_counted(given, names[:1], sums)
+                other.add_prepared(given, given.sessions)
+                other.recount(open_sessions={*given.sessions, "s0"})
+                assert _rows(other) == _rows(history)
+        history._writer().execute("UPDATE internal.parts SET totals = '{}' WHERE session = 's0'")
+        before = _rows(history)
+        with pytest.raises(HistoryError, match="damaged"):
+            history.add_counted(prepared(*one_trace(20, "s0")[:3]), (), GrowingSums())
+        assert before == _rows(history)
+        assert [(12,)] == history.rows("SELECT count(*) FROM traces")
 
     def test_new_only(self, history: History) -> None:
         """A trace that comes into a session, or comes again as another one, is read once; no other one is."""
