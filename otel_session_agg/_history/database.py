@@ -27,6 +27,7 @@ __all__ = [
     "Bounds",
     "Connection",
     "HistoryError",
+    "RefusedValuesError",
     "connect",
     "described",
     "described_values",
@@ -46,6 +47,10 @@ killed, so much is read when the file is opened: a second's work."""
 
 class HistoryError(SessionAggError):
     """A file of sessions cannot be used, or a question to it not be answered; the text says why."""
+
+
+class RefusedValuesError(HistoryError):
+    """Values cannot be written to a file, whenever that is tried."""
 
 
 class Bounds(NamedTuple):
@@ -184,10 +189,16 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def described(what: str) -> Iterator[None]:
-    """Raise DuckDB's errors as `HistoryError`, after the words for what was not possible."""
+    """Raise DuckDB's errors as `HistoryError`, after the words for what was not possible.
+
+    Errors about values that are written are `RefusedValuesError`.
+    """
     duckdb = needed("duckdb", "replay")
     try:
         yield
+    except (duckdb.DataError, duckdb.IntegrityError) as error:
+        message = f"{what}: {_first(str(error))}"
+        raise RefusedValuesError(message) from None
     except duckdb.Error as error:
         message = f"{what}: {_first(str(error))}"
         raise HistoryError(message) from None

@@ -10,13 +10,12 @@ from functools import partial
 from typing import TypeVar
 
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._history.database import HistoryError
+from otel_session_agg._history.database import HistoryError, RefusedValuesError
 from otel_session_agg._history.growing_sums import GrowingSums
-from otel_session_agg._history.readable import ReadableHistory
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._live.changes import Changes
 from otel_session_agg._live.clocks import passed
-from otel_session_agg._live.counting import Rows, Stored
+from otel_session_agg._live.counting import Rows
 from otel_session_agg._live.feeding import Feeder
 from otel_session_agg._live.journal import GoneError, Journal
 from otel_session_agg._live.keeping import Keeping
@@ -24,12 +23,14 @@ from otel_session_agg._live.open_sessions import OpenSessions
 from otel_session_agg._live.process import (
     CountingProcess,
     Finished,
+    FromProcess,
     Given,
     ProcessEndedError,
     Recall,
     Started,
     Wanted,
 )
+from otel_session_agg._live.recalling import latest_spans, spans_of
 from otel_session_agg._live.state import HISTORY, PROCESS, State
 from otel_session_agg._live.suspects import Suspects
 from otel_session_agg._offline.options import Options
@@ -55,26 +56,7 @@ _FORGET_AGAIN_SECONDS = 10.0
 
 T = TypeVar("T")
 
-_KNOWN = """
-SELECT DISTINCT trace_id FROM internal.parts WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))
-"""
-
-
 _OPEN = "SELECT session FROM sessions WHERE state = 'open'"
-_LATEST = "SELECT trace_id, spans FROM traces ORDER BY end_time DESC LIMIT ?"
-_MAX_LATEST = 5_000
-"""Spans of traces that ended last: a second's work."""
-
-
-def latest_spans(history: ReadableHistory) -> Stored:
-    """Return the spans of the traces that ended last, whose calls others may report, too."""
-    found, number = [], 0
-    for trace_id, num_spans in history.rows(_LATEST, [_MAX_LATEST]):
-        number += num_spans
-        if number > _MAX_LATEST:
-            break
-        found.append(int(trace_id, 16))
-    return list(history.stored_spans(found)) if found else []
 
 
 class RowWriter:
@@ -108,30 +90,39 @@ class RowWriter:
 
     def run(self) -> bool:
         """Write what comes, until all is counted or it is to stop."""
+        if self._process is not None:  # an error has ended this, and what came is not written
+            self._ended("counting failed; it begins again")
         while not self._state.is_finished:
             try:
                 process = self._process or self._begin()
                 message = process.receive(_LOOK_SECONDS)
             except ProcessEndedError:
-                self._ended()
+                self._ended("the process that counts was killed; another one is started")
                 continue
             except OSError as error:  # too many processes or open files
                 what = f"the process that counts cannot be started: {error.strerror}"
                 self._state.fault(PROCESS, what)
                 self._wait(_AGAIN_SECONDS)
                 continue
-            if isinstance(message, Wanted):
-                self._give(message.trace_ids)
-            elif isinstance(message, Rows):
-                self._write(message)
-            elif isinstance(message, Started):
-                self._feeder.started()
-            elif isinstance(message, Finished):
-                self._finish()
-            else:
-                self._release()  # which deletes what is old enough by now
+            try:
+                self._handle(message)
+            except RefusedValuesError as error:
+                self._ended(str(error))
+                continue
             self._in_the_end(self._tidy)
         return True
+
+    def _handle(self, message: FromProcess | None) -> None:
+        if isinstance(message, Wanted):
+            self._give(message.trace_ids)
+        elif isinstance(message, Rows):
+            self._write(message)
+        elif isinstance(message, Started):
+            self._feeder.started()
+        elif isinstance(message, Finished):
+            self._finish()
+        else:
+            self._release()  # which deletes what is old enough by now
 
     def close(self) -> None:
         """End the process; sessions get no spans any more."""
@@ -152,11 +143,11 @@ class RowWriter:
         self._feeder.answer(Recall(latest or ()))
         return self._process
 
-    def _ended(self) -> None:
-        """Begin anew when the process was killed: nothing is lost, the journal has it."""
+    def _ended(self, what: str) -> None:
+        """Begin anew after something has ended: nothing is lost, the journal has it."""
         self.close()
         guilty = self._suspects.ended(self._feeder.sent)
-        self._state.fault(PROCESS, "the process that counts was killed; another one is started")
+        self._state.fault(PROCESS, what)
         if guilty is not None:
             self._set_aside(guilty)
         seconds = _AGAIN_SECONDS * 2 ** max(self._suspects.num_ends - 1, 0)
@@ -173,7 +164,7 @@ class RowWriter:
             self._state.note(f"a request cannot be set aside: {error.strerror}")
         else:
             self._state.note(
-                "a request ends the process that counts each time it comes: it was set aside as"
+                "a request ends counting each time it comes: it was set aside as"
                 f" {printable(str(path))}"
             )
 
@@ -190,15 +181,9 @@ class RowWriter:
 
     def _give(self, trace_ids: Sequence[int]) -> None:
         """Answer with all spans that the history has of traces."""
-        stored = self._in_the_end(partial(self._stored, trace_ids))
+        stored = self._in_the_end(partial(spans_of, self._history, trace_ids))
         if stored is not None:
             self._feeder.answer(Given(trace_ids, stored))
-
-    def _stored(self, trace_ids: Sequence[int]) -> Stored:
-        known = self._history.rows(_KNOWN, [[f"{trace_id:032x}" for trace_id in trace_ids]])
-        if not known:
-            return []
-        return list(self._history.stored_spans([int(trace_id, 16) for (trace_id,) in known]))
 
     def _write(self, rows: Rows) -> None:
         sessions = rows.prepared.sessions
@@ -234,7 +219,9 @@ class RowWriter:
         while not self._state.is_finished:
             try:
                 found = ask()
-            except HistoryError as error:  # noqa: PERF203 -- each attempt by itself
+            except RefusedValuesError:  # noqa: PERF203 -- each attempt by itself
+                raise
+            except HistoryError as error:
                 self._failed(error)
             else:
                 self._state.fault(HISTORY, None)

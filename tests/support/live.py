@@ -12,7 +12,7 @@ from otel_session_agg._history.tables import KEPT, TABLES
 from otel_session_agg._history.writable import WritableHistory
 from otel_session_agg._live.counting import LiveWork
 from otel_session_agg._live.open_traces import OpenTraces
-from otel_session_agg._live.writing import latest_spans
+from otel_session_agg._live.recalling import latest_spans
 from otel_session_agg._model.span import Reading, SpanData
 from otel_session_agg._offline.options import Options
 from otel_session_agg._reading.span import read

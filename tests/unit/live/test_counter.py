@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,9 +16,11 @@ from threading import Event
 import pytest
 
 from otel_session_agg import SessionAggError
+from otel_session_agg._history.growing_sums import GrowingSums
 from otel_session_agg._history.history import History
+from otel_session_agg._history.prepared import Prepared
 from otel_session_agg._history.shared import SharedHistory
-from otel_session_agg._live import writing
+from otel_session_agg._live import suspects, writing
 from otel_session_agg._live.counter import BusyError, LiveCounter, NotAcceptedError
 from otel_session_agg._model.span import SpanData
 from otel_session_agg._offline.options import Options
@@ -71,6 +73,23 @@ def no_more_files() -> Iterator[None]:
         for number in opened:
             os.close(number)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+_ONLY_GOOD = "ALTER TABLE traces ALTER COLUMN tokens SET NOT NULL"
+"""So that a trace without a call cannot be written."""
+
+
+class Failing(SharedHistory):
+    """A history of which writing fails a few times, with an error that nobody expects."""
+
+    times = 3
+
+    def add_counted(self, given: Prepared, still_open: Collection[str], sums: GrowingSums) -> None:
+        """Fail, or write."""
+        self.times -= 1
+        if self.times >= 0:
+            raise MemoryError
+        super().add_counted(given, still_open, sums)
 
 
 @pytest.fixture
@@ -315,6 +334,38 @@ class TestFaults:
         counter.accept(in_protobuf(_SPANS[10:]))
         assert counter.wait(_SECONDS)
         assert _TOTAL == _total(history)
+
+    def test_refused(self, history: SharedHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A request of which the history cannot hold what it comes to is set aside, and named; all others are counted."""
+        monkeypatch.setattr(suspects, "TRIES", 1)
+        monkeypatch.setattr(suspects, "TRIES_ALONE", 1)
+        bad = in_protobuf([stored_span(9, trace_id=2**64, attributes={"session.id": "bad"})])
+        history._write(lambda connection: connection.execute(_ONLY_GOOD))
+        with LiveCounter(history, Options()) as counter:
+            for content in (bad, in_protobuf(_SPANS)):
+                counter.accept(content)
+            counter.start()
+            assert counter.wait(_SECONDS)
+            assert _TOTAL == _total(history)
+            status = counter.status()
+        aside = tmp_path / "h.requests.aside"
+        assert [bad] == [path.read_bytes() for path in aside.iterdir()]
+        assert (None, 0, 1) == (status.fault, status.backlog_bytes, status.requests_aside)
+
+    def test_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After an error that nobody expects nothing is lost, and counting goes on; it is said."""
+        monkeypatch.setattr(writing, "_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(Failing, "times", 1)
+        history = Failing(tmp_path / "h")
+        with history, LiveCounter(history, Options()) as counter:
+            counter.start()
+            for at in range(0, 500, 50):
+                counter.accept(in_protobuf(_SPANS[at : at + 50]))
+                if at == 200:
+                    _until(lambda: history.times <= 0)
+            assert counter.wait(_SECONDS)
+            assert _TOTAL == _total(history)
+            assert "counting failed" in str(counter.status().last_fault)
 
     def test_locked(self, tmp_path: Path) -> None:
         """A history that is in use is refused in plain words."""
