@@ -6,6 +6,8 @@ from base64 import b64decode
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from otel_session_agg._otlp.span_fields import KEYS, kept_key
+
 if TYPE_CHECKING:  # needs a library that is not always installed
     from otel_session_agg._otlp.json_structs import Pair, Value
 
@@ -58,15 +60,16 @@ def attributes_of(pairs: Iterable[Pair] | None, wrong: list[str]) -> dict[str, A
 
     """
     found: dict[str, Any] = {}
+    known = KEYS.get
     for pair in pairs or ():
-        value = pair.value
+        value, key = pair.value, known(pair.key) or kept_key(pair.key)
         if value is None:
-            found[pair.key] = None
+            found[key] = None
         elif value.stringValue is not None:
-            found[pair.key] = value.stringValue
+            found[key] = value.stringValue
         else:
             try:
-                found[pair.key] = value_of(value)
+                found[key] = value_of(value)
             except ValueError:
                 wrong.append("an attribute with a value that is none")
     return found

@@ -11,9 +11,11 @@ from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._otlp.batches import Report, SpanBatch
 from otel_session_agg._otlp.repaired import repaired
 from otel_session_agg._otlp.span_fields import (
+    KEYS,
     SPAN_ID_BYTES,
     TRACE_ID_BYTES,
     Scope,
+    kept_key,
     made_span,
     nanoseconds,
     scope_of,
@@ -111,10 +113,13 @@ def _event(event: Any) -> SpanEvent:
 def attributes_of(pairs: Iterable[Any]) -> dict[str, Any]:
     """Return attributes as a dict; of a key that is there twice the last value."""
     found: dict[str, Any] = {}
+    known = KEYS.get
     for pair in pairs:
-        value = pair.value
+        value, key = pair.value, pair.key
         # most values are texts or numbers, which need not be asked for their type
-        found[pair.key] = value.string_value or value.int_value or value_of(value)
+        found[known(key) or kept_key(key)] = (
+            value.string_value or value.int_value or value_of(value)
+        )
     return found
 
 

@@ -23,6 +23,24 @@ _IS_REMOTE = 0x300
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs twice as much
 
 
+MAX_KEYS = 4096
+"""Keys of attributes that are kept; instrumentations have some hundred."""
+
+_MAX_KEY_CHARS = 128
+
+KEYS: dict[str, str] = {}
+"""Keys of attributes, so that spans share them: they are hashed, stored and compared once."""
+
+
+def kept_key(key: str) -> str:
+    """Return a key that is not in ``KEYS``; keep it, if it is short."""
+    if len(key) <= _MAX_KEY_CHARS:
+        if len(KEYS) >= MAX_KEYS:
+            KEYS.clear()
+        KEYS[key] = key
+    return key
+
+
 class Scope(NamedTuple):
     """The instrumentation scope of a group of spans."""
 
