@@ -11,7 +11,7 @@ Of steps and buckets each is written as the difference to the one before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from otel_session_agg._model.breakdown import (
@@ -37,14 +37,13 @@ from otel_session_agg._untrusted.values import MAX_WHOLE
 _MAX_NUMBER = 10**30
 """No process writes larger numbers; see `decoding`."""
 
-_DEFAULTS = values(NO_DETAILS)
-
 
 def details_out(details: Details) -> dict[str, Any]:
     """Return details as plain values for JSON."""
-    rows = zip(DETAIL_RULES.items(), values(details), _DEFAULTS, strict=True)
     return {
-        name: _FORMS[rule][0](value) for (name, rule), value, default in rows if value != default
+        name: write(value)
+        for value, (name, write, default) in zip(values(details), _WRITERS, strict=True)
+        if value is not default and value != default  # what nothing was added to is that itself
     }
 
 
@@ -75,10 +74,10 @@ def _numbers(value: object, at_most: int, low: int = -_MAX_NUMBER) -> list[int]:
     return value
 
 
-def _without(numbers: Iterable[int], defaults: Iterable[int]) -> list[int]:
+def _without(numbers: Iterable[int], defaults: Sequence[int]) -> list[int]:
     """Return numbers without the defaults at their end."""
-    found, default = list(numbers), list(defaults)
-    while found and found[-1] == default[len(found) - 1]:
+    found = list(numbers)
+    while found and found[-1] == defaults[len(found) - 1]:
         found.pop()
     return found
 
@@ -181,3 +180,9 @@ _FORMS: Mapping[Rule, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     MIN: (int, _time_in),
 }
 """How a field is written and read, by the way it is merged."""
+
+_WRITERS = tuple(
+    (name, _FORMS[rule][0], default)
+    for (name, rule), default in zip(DETAIL_RULES.items(), values(NO_DETAILS), strict=True)
+)
+"""What writes each field, and its default, in the order of ``values``."""
