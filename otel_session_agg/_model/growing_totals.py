@@ -209,13 +209,21 @@ class GrowingTotals:
 
     def _knows(self, labels: SessionTotals, *, has_user: bool) -> bool:
         """Return whether labels only repeat the user, as those of most traces do."""
-        user, known, dimension = labels.user, self.user, self.dimensions.get(USER_ID)
         return (
             not labels.metadata
             and not labels.dimensions
-            and user is not None
-            and known is not None
-            and user.value == known.value
+            and labels.user is not None
+            and self.knows_user(labels.user, has_user=has_user)
+        )
+
+    def knows_user(self, user: At, *, has_user: bool) -> bool:
+        """Return whether a user changes nothing, as spans stated one earlier: so in most traces.
+
+        ``has_user``: whether the user is a dimension, too.
+        """
+        known, dimension = self.user, self.dimensions.get(USER_ID)
+        return (
+            known is not None
             and STATED not in (user.span_id, known.span_id)
             and known.time_ns < user.time_ns
             and (not has_user or (dimension is not None and dimension.time_ns < user.time_ns))

@@ -24,14 +24,21 @@ from otel_session_agg._offline.call_rows import CallRows
 from otel_session_agg._offline.options import Options
 from otel_session_agg._offline.root_attributes import OnRoot, RootAttributes
 from otel_session_agg._offline.session_sums import SessionSums
-from otel_session_agg._offline.source_spans import Resource, SourceSpan, each_once, only_resource
+from otel_session_agg._offline.source_spans import (
+    Resource,
+    SourceSpan,
+    as_all_made,
+    begins,
+    each_once,
+    only_resource,
+    without_attributes,
+)
 from otel_session_agg._offline.trace_parts import Rollups, parts_of, sums_of, trace_of
 from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reading.dimensions import DimensionReader
 from otel_session_agg._reading.output_text import readable
 from otel_session_agg._reading.span import Reader
 from otel_session_agg._reasons import SHUTDOWN
-from otel_session_agg._spans.given import as_made
 from otel_session_agg._trace.engine import Engine
 from otel_session_agg._trace.steps import steps
 from otel_session_agg._trace.totals import no_text
@@ -45,10 +52,8 @@ _UNBOUNDED = 10**9
 _APART_NS = 1_000_000_000
 """Nanoseconds between two traces that do not report one call: reports end within milliseconds."""
 
-_START, _END = attrgetter("start_ns"), attrgetter("end_ns")
+_START, _END, _ID = attrgetter("start_ns"), attrgetter("end_ns"), attrgetter("span_id")
 _NUMBER = itemgetter(1)
-
-
 _Stored = Mapping[int, SourceSpan]
 """Spans of a trace as they were stored, by id."""
 
@@ -113,6 +118,7 @@ class TraceCounter:
             outputs=options.settings.outputs and options.with_texts,
             breakdown=options.settings.breakdown and options.with_details,
         )
+        self._with_calls, self._with_spans = options.with_calls, options.with_spans
         self._max_chars = settings.max_output_chars if settings.outputs else 0
         self._inputs = Inputs(self._max_chars)
         self._read = Reader(self._inputs.noting(options.reads)).read
@@ -141,20 +147,20 @@ class TraceCounter:
         if not stored:
             self._feedback += feedback
             return
-        made = {span_id: as_made(row.span) for span_id, row in stored.items()}
+        made = as_all_made(stored)
         ordered = in_order_of_ends(made)
         if ordered is None:
             start_ns, end_ns = min(map(_START, made.values())), max(map(_END, made.values()))
         else:  # the root is around all others
             start_ns, end_ns = ordered[-1].start_ns, ordered[-1].end_ns
         self._close_before(start_ns)
-        calls = CallRows() if self._options.with_calls else None
+        calls = CallRows() if self._with_calls else None
         if ordered is None:
             roots, readings = self._one_by_one(made, stored, calls)
         else:
             roots, readings = self._whole(ordered, stored, calls)
         kept = []
-        if self._options.with_spans:
+        if self._with_spans:
             kept = [_kept(row, readings[span_id].kind.value) for span_id, row in stored.items()]
             kept += [_kept(row, FEEDBACK) for row in feedback]
         for root in roots:
@@ -167,27 +173,28 @@ class TraceCounter:
         if calls is not None:
             calls.add_roots(roots)
         is_root = ordered is not None and not ordered[-1].is_part
-        first = ordered[-1] if ordered and is_root else min(made.values(), key=_begins)
+        first = ordered[-1] if ordered and is_root else min(made.values(), key=begins)
         begin = first.trace_id, len(made), first.name, first.start_ns
         entry = _Entry(*begin, end_ns, roots, calls, kept)
         heappush(self._open, (end_ns, self._num_traces, entry))
         self.num_spans += len(made)
         self._num_traces += 1
-        if self._options.with_traces:
+        if self._sums is None:
             self._entries.append(entry)
         self._inputs.drop(first.trace_id)
 
     def _whole(
         self, spans: list[SpanData], stored: _Stored, calls: CallRows | None
     ) -> tuple[list[Trace], dict[int, Reading]]:
-        """Count a trace whose spans nest, as they ended."""
-        found = {span.span_id: self._engine.reading_of(span) for span in spans}
+        """Count a trace whose spans nest, as they ended; return readings where spans are kept."""
+        readings = list(map(self._engine.reading_of, spans))
         resource = stored[spans[-1].span_id].resource
-        trace = self._engine.totals.whole(spans, [*found.values()], resource)
+        trace = self._engine.totals.whole(spans, readings, resource)
         if calls is not None:
-            for span in spans:
-                calls.add(span, found[span.span_id], trace)
-        return [trace], found
+            for span, reading in zip(spans, readings, strict=True):
+                calls.add(span, reading, trace)
+        found = zip(map(_ID, spans), readings, strict=True) if self._with_spans else ()
+        return [trace], dict(found)
 
     def _one_by_one(
         self, spans: Mapping[int, SpanData], stored: _Stored, calls: CallRows | None
@@ -216,11 +223,11 @@ class TraceCounter:
         if isinstance(resource, Resource):
             attributes = root.attributes if root is not None else {}
             trace.dimensions = self._dimensions.of_root(attributes, resource)
-        trace.first_input = self._inputs.raw(
-            trace.trace_id, root.start_ns if root is not None else 0
-        )
+        if self._max_chars:
+            since_ns = root.start_ns if root is not None else 0
+            trace.first_input = self._inputs.raw(trace.trace_id, since_ns)
         if root is not None:
-            trace.root_span = root._replace(attributes={}, events=())
+            trace.root_span = without_attributes(root)
 
     def _close_before(self, start_ns: int) -> None:
         """Close what ended before a trace began: the engine knows a bounded number of calls."""
@@ -285,11 +292,6 @@ class TraceCounter:
 
 def _kept(row: SourceSpan, kind: str, session_id: str = "") -> StoredSpan:
     return StoredSpan(row.span, row.resource.attributes, session_id, kind)
-
-
-def _begins(span: SpanData) -> tuple[bool, int, int, int]:
-    """Sort spans so that the one that begins the trace is first."""
-    return span.parent_id is not None or span.is_part, span.start_ns, -span.end_ns, span.span_id
 
 
 def _traces(out: Out[Resource]) -> list[Trace]:

@@ -25,6 +25,8 @@ from otel_session_agg._trace.totals import EventCounts, Totals, no_text
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._trace.trace_totals import Taken, TraceTotals
 
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
+
 
 class _Sums:
     """What one session gets of its whole traces."""
@@ -86,12 +88,14 @@ class SessionSums:
         session_id = f"{trace.trace_id:032x}" if stated is None else stated.value
         sums = self._sums.get(session_id) or self._new(session_id)
         grown = sums.session.grown
-        member = Member(span.start_ns, trace.trace_id, span.span_id)
+        member = _new(Member, (span.start_ns, trace.trace_id, span.span_id))
         dimensions = trace.dimensions_of(session_id, is_own=True)
-        new_root = NewRoot(member, span.end_ns, is_part=False, dimensions=dimensions)
+        new_root = _new(NewRoot, (member, span.end_ns, False, dimensions))
         add_root(sums.session, (grown,), new_root, is_sampled=True)
         for labels in (trace.attribution.labels or {}).values():
-            grown.add_labels(labels.totals, has_user=True)
+            user = labels.only_user
+            if user is None or not grown.knows_user(user, has_user=True):
+                grown.add_labels(labels.totals, has_user=True)
         counts = taken.counts
         grown.stands_on_root(counts.num_events, has_feedback=counts.feedback)
         sums.counts.merge(counts)
@@ -112,7 +116,7 @@ class SessionSums:
         if calls.computed + calls.recorded == num_priced:
             return None
         used = (calls.total_tokens or 0) - tokens if calls.winners > winners else None
-        return Turn(calls.cost_pusd - cost_pusd, trace_id, used)
+        return _new(Turn, (calls.cost_pusd - cost_pusd, trace_id, used))
 
     def _new(self, session_id: str) -> _Sums:
         session = self._sessions.get(session_id)

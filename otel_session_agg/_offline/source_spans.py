@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from otel_session_agg._model.span import SpanData
-from otel_session_agg._spans.given import is_feedback
-from otel_session_agg.attributes import OUR_SCOPE
+from otel_session_agg._spans.given import as_made, is_feedback
+from otel_session_agg.attributes import OUR_SCOPE, ROLLUP
+
+_ATTRIBUTES = SpanData._fields.index("attributes")  # after which the events come
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
 class Resource:
@@ -40,8 +43,8 @@ def each_once(spans: Iterable[SourceSpan]) -> tuple[dict[int, SourceSpan], list[
             if not is_feedback(span):
                 continue
             of_its_kind = feedback
-        known = of_its_kind.get(span.span_id)
-        if known is None or _says_more(span, known.span):
+        known = of_its_kind.setdefault(span.span_id, row)
+        if known is not row and _says_more(span, known.span):
             of_its_kind[span.span_id] = row
     return found, [*feedback.values()]
 
@@ -64,3 +67,21 @@ def only_resource(rows: Iterable[SourceSpan]) -> Resource | None:
         elif row.resource is not first and row.resource.attributes != first.attributes:
             return None
     return first
+
+
+def as_all_made(stored: Mapping[int, SourceSpan]) -> dict[int, SpanData]:
+    """Return spans, by id, without the totals that a processor has written on them."""
+    return {
+        span_id: as_made(span) if ROLLUP in (span := row.span).attributes else span
+        for span_id, row in stored.items()
+    }
+
+
+def begins(span: SpanData) -> tuple[bool, int, int, int]:
+    """Sort spans so that the one that begins the trace is first."""
+    return span.parent_id is not None or span.is_part, span.start_ns, -span.end_ns, span.span_id
+
+
+def without_attributes(span: SpanData) -> SpanData:
+    """Return a span without attributes and events; ``_replace`` takes three times as long."""
+    return _new(SpanData, (*span[:_ATTRIBUTES], {}, (), *span[_ATTRIBUTES + 2 :]))

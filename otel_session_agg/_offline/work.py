@@ -104,10 +104,12 @@ class Work:
         """Count the traces of a batch."""
         gc.collect(0)  # what is left of the batch before; it does not run by itself
         counter = TraceCounter(self._options, self._prices)
+        read, pread = self._records.read, self._reader.read
         for trace in batch:
-            counter.add(
-                span for place in trace for span in self._records.read(self._reader.read(place))
-            )
+            spans = read(pread(trace[0]))
+            for place in trace[1:]:
+                spans += read(pread(place))
+            counter.add(spans)
         tables = self._options.tables
         if not self._options.with_traces:
             parts = [*counter.sessions(), *(one.part for one in counter.feedback())]

@@ -102,7 +102,8 @@ def _found(keys: Mapping[str, tuple[str, ...]], attributes: Mapping[str, Any]) -
     found: dict[str, DimensionValue] = {}
     for name, spellings in keys.items():
         for key in spellings:
-            value = dimension_value(attributes.get(key))
+            stated = attributes.get(key)
+            value = dimension_value(stated) if stated is not None else None
             if value is not None and not (name == _SERVICE and str(value).startswith(_NO_SERVICE)):
                 found[name] = value
                 break

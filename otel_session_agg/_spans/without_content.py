@@ -58,6 +58,12 @@ _PRESENCE = frozenset({
 })  # fmt: skip
 """Meanings that a key has, or whose values are content."""
 
+_NEVER_LONG = frozenset({int, float, bool, type(None)})
+"""Types of values that have no text in them; what inherits from them is looked at."""
+
+_ATTRIBUTES = SpanData._fields.index("attributes")  # after which the events come
+_new = tuple.__new__
+
 _MAX_FIGURE_CHARS = 64
 _MAX_ITEMS = 16
 _FIGURE = re.compile(r'["\s]*(?:[-+]?[0-9.eE+-]+|true|false|yes|no|on|off)["\s]*', re.IGNORECASE)
@@ -135,18 +141,22 @@ def without_long_texts(span: SpanData, kept: frozenset[str] = frozenset()) -> Sp
         )
     elif attributes is span.attributes:  # as mostly
         return span
-    return span._replace(attributes=attributes, events=events)
+    # ``_replace`` takes three times as long
+    return _new(SpanData, (*span[:_ATTRIBUTES], attributes, events, *span[_ATTRIBUTES + 2 :]))
 
 
 def _short(found: Mapping[str, Any], scope: str, kept: frozenset[str]) -> Mapping[str, Any]:
     """Return attributes without long texts; the same object if there are none."""
-    gone = [
-        key
-        for key, value in found.items()
-        if (len(value) > MAX_TEXT_CHARS if type(value) is str else _is_long(value))
-        and key not in kept
-        and _is_content(key, scope)
-    ]
+    gone: list[str] = []
+    for key, value in found.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) <= MAX_TEXT_CHARS:
+                continue
+        elif kind in _NEVER_LONG or not _is_long(value):
+            continue
+        if key not in kept and _is_content(key, scope):
+            gone.append(key)
     return {**found, **dict.fromkeys(gone, "")} if gone else found
 
 

@@ -20,6 +20,7 @@ from otel_session_agg._trace.session_key import SessionKey
 _MODEL, _GUARDRAIL = Kind.MODEL, Kind.GUARDRAIL
 RUNS = frozenset({Kind.AGENT, Kind.CHAIN})
 """Kinds of spans that make calls; one that is silent may be all that reports these."""
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
 def has_usage(usage: Usage | None) -> bool:
@@ -74,6 +75,15 @@ def _is_cut_short(reading: Reading, error: str) -> bool:
     return reading.first_token_ns is not None or _GIVEN_UP.match(error) is not None
 
 
+_OUTPUT, _METADATA = Reading._fields.index("output"), Reading._fields.index("metadata")
+
+
+def _without_large(reading: Reading) -> Reading:
+    """Return a reading without output and metadata; ``_replace`` takes five times as long."""
+    between, after = reading[_OUTPUT + 1 : _METADATA], reading[_METADATA + 1 :]
+    return _new(Reading, (*reading[:_OUTPUT], None, *between, None, *after))
+
+
 UNASKED: Final = -1
 
 
@@ -91,7 +101,7 @@ class Call:
 
     def __init__(self, span: SpanData, reading: Reading) -> None:
         if reading.output is not None or reading.metadata is not None:
-            reading = reading._replace(output=None, metadata=None)
+            reading = _without_large(reading)
         self.reading = reading
         """What the span states, without what may be large."""
         self.span_id, self.parent_id = span.span_id, span.parent_id

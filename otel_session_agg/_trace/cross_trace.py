@@ -72,6 +72,7 @@ When a second scope appears, it may report these, too.
 """
 
 _Name = TypeVar("_Name", bound=Hashable)
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
 class RecentCalls:
@@ -105,7 +106,7 @@ class RecentCalls:
             self._counting.settle(oldest)
         for call in fresh:
             if is_findable(call):
-                self._note(Sighting(call, trace), call.scope)
+                self._note(_new(Sighting, (call, trace)), call.scope)
 
     def forget(self, trace: Trace) -> None:
         """Stop counting the calls of a trace."""

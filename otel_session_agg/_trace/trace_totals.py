@@ -31,6 +31,7 @@ from otel_session_agg._untrusted.values import MAX_WHOLE
 
 _UNPRICED = attrgetter("num_unpriced_events")
 _TOOL = Kind.TOOL
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 _ROOT_IS_EVENT = frozenset({Kind.MODEL, Kind.EMBEDDING, Kind.TOOL, Kind.RETRIEVER})
 
 
@@ -111,7 +112,7 @@ class TraceTotals:
             if trace.has_repeats:
                 return None
             recent.forget(trace)
-        return Taken(root, counts, *self._counting.take(trace))
+        return _new(Taken, (root, counts, *self._counting.take(trace)))
 
     def rollup(self, trace: Trace, *, above: bool = False) -> Rollup:
         """Return the totals of a trace over all of its sessions, as its root sees them."""
@@ -155,7 +156,7 @@ class TraceTotals:
                     folding.ended(trace, span, reading)
         trace.end(root, readings[-1], payload)
         trace.leave()
-        self.fold_roots((Released(trace),))
+        self._fold_released(trace)
         counts.opened += 1
         counts.received += len(spans)
         counts.folded += len(spans)
@@ -168,10 +169,12 @@ class TraceTotals:
         """Fold the roots of all traces that leave at once, before the totals of one are read."""
         for item in leaving:
             if isinstance(item, Released) and item.trace.state == LEFT:
-                trace = item.trace
-                self._fold_root(trace)
-                if trace.calls is not None and trace.calls.fresh:
-                    self._recent_calls.note(trace, trace.calls)
+                self._fold_released(item.trace)
+
+    def _fold_released(self, trace: Trace) -> None:
+        self._fold_root(trace)
+        if trace.calls is not None and trace.calls.fresh:
+            self._recent_calls.note(trace, trace.calls)
 
     def _fold_root(self, trace: Trace) -> None:
         """Fold the root itself: the last span, except for late ones."""

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otel_session_agg import end_session, session
 from otel_session_agg._cli.sessions import list_sessions
 from otel_session_agg._history.sources import Selection
+from otel_session_agg._model.rollup import At
 from otel_session_agg._model.span import Kind, Reading, SpanData
 from otel_session_agg._reading.sessions import metadata_in
 from otel_session_agg._reading.span import read
@@ -204,3 +207,35 @@ class TestStore:
             told = list_sessions(url, "table", Selection(sort="metadata", where=where))
             assert ["b"] == [line.split()[-1] for line in told.text.splitlines()]
         assert '"{""plan"": ""pro""}"' in list_sessions(url, "csv", Selection(sort="session")).text
+
+
+class TestLabels:
+    """``Labels``, by themselves."""
+
+    @given(
+        stated=st.lists(
+            st.tuples(
+                st.integers(0, 3),
+                st.integers(0, 2),
+                st.sampled_from([None, "a", "b"]),
+                st.sampled_from([None, "{}", '{"x": 1}', '{"x": true}', '{"x": 1.0}', "no JSON"]),
+            ),
+            max_size=6,
+        )
+    )
+    def test_sum(self, stated: list[tuple[int, int, str | None, str | None]]) -> None:
+        """The earliest user counts, and all metadata, whenever they are asked for."""
+        often, once = Labels(), Labels()
+        expected: At | None = None
+        for start_ns, span_id, user, text in stated:
+            span = SpanData("", 1, span_id, None, "INTERNAL", "", "", start_ns, 9, {})
+            reading = Reading(Kind.SPAN, user_id=user, metadata=text)
+            often.add(span, reading)
+            once.add(span, reading)
+            assert often.only_user in (None, often.totals.user)
+            if user is not None and (expected is None or (start_ns < expected.time_ns and user != expected.value)):
+                expected = At(start_ns, span_id or 1, user)
+        assert repr(often.totals) == repr(once.totals)
+        assert expected == once.totals.user
+        if all(text is None for _, _, _, text in stated):
+            assert (expected, {}) == (once.only_user, once.totals.metadata)
