@@ -29,6 +29,7 @@ def in_order_of_ends(spans: Mapping[int, SpanData]) -> list[SpanData] | None:
     if len(spans) > MAX_SPANS:
         return None
     root: SpanData | None = None
+    has_equal = False
     for span in spans.values():
         parent_id = span.parent_id
         if parent_id is None:
@@ -41,14 +42,21 @@ def in_order_of_ends(spans: Mapping[int, SpanData]) -> list[SpanData] | None:
             parent is None
             or parent is span
             or span.start_ns < parent.start_ns
-            or span.end_ns > parent.end_ns
-            or span.end_ns < span.start_ns
+            or (end_ns := span.end_ns) > (parent_end_ns := parent.end_ns)
+            or end_ns < span.start_ns
         ):
             return None
+        if end_ns == parent_end_ns:
+            has_equal = True
     if root is None or root.end_ns < root.start_ns:
         return None
     found = list(spans.values())
     found.sort(key=_END)  # spans of equal ends stay as they came: mostly inner ones first
+    return _with_root_last(found, root) if has_equal else found  # else each ended first
+
+
+def _with_root_last(found: list[SpanData], root: SpanData) -> list[SpanData] | None:
+    """Return spans with the root at the end; ``None``: one is not before its parent."""
     if found[-1] is not root:
         found.remove(root)
         found.append(root)
@@ -78,20 +86,21 @@ def fold_at_once(
     above_calls: set[int | None] = set()
     num_plain = 0
     for span, reading in zip(spans, readings, strict=True):
+        is_plain, kind = reading.is_plain, reading.kind
         if reading.session_id is not None:
             attribution.note_span(span, reading)
-        if reading.is_plain:
+        if is_plain:
             num_plain += 1
         else:
             counts.add(span, reading)
             trace.lacks |= reading.lacks
             if reading.user_id is not None or reading.metadata is not None:
                 attribution.label(span, reading)
-        if reading.kind is _TOOL:
-            counts.num_tools += reading.is_plain
+        if kind is _TOOL:
+            counts.num_tools += is_plain
             if breakdown:
                 (counts.tools or counts.new_tools()).add(span, reading)
-        if not reading.is_plain and (reading.kind is _MODEL or reports_call(reading)):
+        if not is_plain and (kind is _MODEL or reports_call(reading)):
             calls.add_whole(Call(span, reading), nests=span.span_id in above_calls)
             above_calls.add(span.parent_id)
         elif span.span_id in above_calls:
