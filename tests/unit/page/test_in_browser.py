@@ -200,7 +200,7 @@ def test_grid(browser: Any, origin: str) -> None:
     opened.page.click(".ag-header-cell[col-id=tokens] .ag-header-cell-text")
     opened.page.click(".ag-header-cell[col-id=tokens] .ag-header-cell-text")
     opened.wait(f"location.search.includes('sort=-tokens') && {first} === '213,208'")
-    opened.page.locator(".ag-row[row-index='0'] .ag-cell[col-id=session]").click(position={"x": 150, "y": 10})
+    opened.page.locator(".ag-row[row-index='0'] .ag-cell[col-id=session]").click(position={"x": 135, "y": 10})
     opened.page.keyboard.press("Enter")
     opened.wait("location.pathname === '/session'")
     assert "id=chat-0299" in opened.search
