@@ -182,6 +182,7 @@ def register(app: Any, services: Services) -> None:
         Output("grid-said", "children"),
         Input("grid", "getRowsRequest"),
         State("state", "data"),
+        prevent_initial_call=True,
     )
     @on_thread
     def rows(request: dict[str, Any] | None, given: dict[str, str]) -> tuple[Any, str, str]:
