@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    ReadableSpan,
+    Span,
+    SpanProcessor,
+    TracerProvider,
+)
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_session_agg._api.context import Label, stamped, use
@@ -91,9 +97,11 @@ class SessionContextProcessor(SpanProcessor):
 
     def _joined(self) -> bool:
         provider = trace.get_tracer_provider()
-        if isinstance(provider, TracerProvider):
+        if not isinstance(provider, TracerProvider):
+            return False
+        if self not in _processors_of(provider):  # a fork in the middle of this is no second time
             provider.add_span_processor(self)
-        return isinstance(provider, TracerProvider)
+        return True
 
     def _attach_soon(self) -> bool:
         """Attach when the provider is there.
@@ -148,8 +156,36 @@ class SessionContextProcessor(SpanProcessor):
         incoming.leave(self)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Flush the exporter: roots that wait are released."""
-        return self._flush(timeout_millis)
+        """Flush the exporter: roots that wait are released, once all that feeds it is flushed."""
+        until = time.monotonic() + timeout_millis / 1000
+        is_flushed = True
+        for processor in self._not_flushed():
+            is_flushed &= processor.force_flush(_millis_until(until))
+        return self._flush(_millis_until(until)) and is_flushed
+
+    def _not_flushed(self) -> Sequence[SpanProcessor]:
+        """Return the processors that the provider flushes after this one, or at the same time.
+
+        An exporter may join before its batch processor is added, in an application that starts
+        slowly.
+        """
+        provider = trace.get_tracer_provider()
+        found = _processors_of(provider)
+        active = getattr(provider, "_active_span_processor", None)
+        if not isinstance(active, ConcurrentMultiSpanProcessor):
+            found = found[found.index(self) + 1 :] if self in found else ()
+        return [one for one in found if not isinstance(one, SessionContextProcessor)]
+
+
+def _processors_of(provider: object) -> Sequence[SpanProcessor]:
+    """Return the processors of a tracer provider, in order; none: it does not tell."""
+    active = getattr(provider, "_active_span_processor", None)
+    found: Sequence[SpanProcessor] = getattr(active, "_span_processors", ())
+    return found
+
+
+def _millis_until(until: float) -> int:
+    return max(int((until - time.monotonic()) * 1000), 0)
 
 
 def flush_provider(timeout_millis: int) -> bool:

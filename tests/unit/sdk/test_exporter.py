@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import baggage, trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, ReadableSpan, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_session_agg import (
@@ -511,6 +511,23 @@ class TestSessions:
         provider.get_tracer("tests").start_span("root").end()
         assert provider.force_flush()
         assert [0] == [span.attributes["metadata.num_events"] for span in sent.spans if span.attributes]
+        provider.shutdown()
+
+    @pytest.mark.parametrize("number", [1, 2])
+    @pytest.mark.parametrize("processors", [SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor])
+    def test_force_flush_in_any_order(self, monkeypatch: pytest.MonkeyPatch, processors: type[Any], number: int) -> None:
+        """So it does where the exporter joined before its batch processor, as in an application that starts slowly."""
+        provider = TracerProvider(shutdown_on_exit=False, active_span_processor=processors())
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+        sent = [RecordingExporter() for _ in range(number)]
+        exporters = [SessionSpanExporter(one, settings=Settings()) for one in sent]
+        for exporter in exporters:
+            exporter._context_processor.attach()
+        for exporter in exporters:
+            provider.add_span_processor(BatchSpanProcessor(exporter))
+        provider.get_tracer("tests").start_span("root").end()
+        assert provider.force_flush()
+        assert [["root"]] * number == [[span.name for span in one.spans] for one in sent]
         provider.shutdown()
 
     def test_end_session(self, make: Callable[..., Face]) -> None:
