@@ -74,7 +74,7 @@ class SessionContextProcessor(SpanProcessor):
         Background("otel-session-agg-joins", self._attach_soon, aggregator.guard).begin()
 
     def attach(self) -> bool:
-        """Attach to the application's tracer provider, as its last processor.
+        """Attach to the application's tracer provider, behind the processors that it has by then.
 
         Return whether there is such a provider.
         """
