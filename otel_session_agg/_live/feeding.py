@@ -1,4 +1,8 @@
-"""Send requests from the journal to the process that counts, not more than it has room for."""
+"""Send requests from the journal to the process that counts, not more than it has room for.
+
+After an error that nobody expects, what was taken to be sent may not have been sent: the process is
+ended, and the next one gets all that is not counted from the journal again.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,10 @@ class Feeder:
         self._sent = Sent(0, None)
         self._alone_until = 0
         self._has_started = self._has_finished = False
+        self._has_begun = False
+        """Whether `run` was called before."""
+        self.has_failed = False
+        """Whether the process was ended because it could not be sent what it was to get."""
 
     @property
     def sent(self) -> Sent:
@@ -53,7 +61,7 @@ class Feeder:
             self._sent, self._alone_until, self._has_started = Sent(0, None), alone_until, False
             self._answers.clear()
             self._places.clear()
-            self._has_finished = False
+            self._has_finished = self.has_failed = False
             self._state.waits(self._journal.num_bytes)
             self._state.changed.notify_all()
 
@@ -80,6 +88,9 @@ class Feeder:
 
     def run(self) -> bool:
         """Send what there is to send, until nothing more comes."""
+        if self._has_begun:  # an error has ended this
+            self._give_up()
+        self._has_begun = True
         while True:
             with self._state.changed:
                 if self._state.is_finished:
@@ -90,6 +101,14 @@ class Feeder:
                     self._state.changed.wait(_WAIT_SECONDS)
                     continue
             self._send(process, messages)
+
+    def _give_up(self) -> None:
+        """End the process, so that another one begins with what the journal has."""
+        with self._state.changed:
+            process = self._process
+            self.has_failed = process is not None
+        if process is not None:
+            process.end()
 
     def _next(self) -> Iterable[ToProcess | Place]:
         """Return what is to be sent now; a request is taken when it was read."""

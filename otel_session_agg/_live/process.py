@@ -11,6 +11,7 @@ import multiprocessing
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ class ProcessEndedError(Exception):
 class CountingProcess:
     """A process that counts, and the messages to and from it.
 
-    One thread sends, one receives.
+    One thread sends, one receives and closes.
     """
 
     def __init__(self, options: Options) -> None:
@@ -107,6 +108,8 @@ class CountingProcess:
         with no_interrupt():  # Ctrl-C in a terminal is meant for those that the user has started
             self._process.start()
         other.close()
+        self._lock = Lock()
+        """Held while a message is sent, so that nothing is written to a file of that number."""
 
     def send(self, message: ToProcess) -> None:
         """Send a message.
@@ -116,7 +119,8 @@ class CountingProcess:
 
         """
         try:
-            self._own.send(message)
+            with self._lock:
+                self._own.send(message)
         except OSError:
             raise ProcessEndedError from None
 
@@ -140,12 +144,19 @@ class CountingProcess:
         """The number of the process."""
         return self._process.pid
 
+    def end(self) -> None:
+        """End the process, for the thread that sends: the one that receives finds out."""
+        with self._lock:
+            if not self._own.closed:
+                self._process.kill()
+
     def close(self) -> None:
         """End the process, and wait for that."""
         self._process.kill()
         self._process.join()
-        self._process.close()
-        self._own.close()
+        with self._lock:
+            self._own.close()
+            self._process.close()
 
 
 def _run(connection: Connection, options: Options) -> None:

@@ -54,6 +54,9 @@ _FORGET_SECONDS = 3600.0
 _FORGET_AGAIN_SECONDS = 10.0
 """The same when late spans bring parts of them back: a large history takes some time to do so."""
 
+_KILLED = "the process that counts was killed; another one is started"
+_NOT_SENT = "the process that counts could not be sent what came; it begins again"
+
 T = TypeVar("T")
 
 _OPEN = "SELECT session FROM sessions WHERE state = 'open'"
@@ -97,7 +100,7 @@ class RowWriter:
                 process = self._process or self._begin()
                 message = process.receive(_LOOK_SECONDS)
             except ProcessEndedError:
-                self._ended("the process that counts was killed; another one is started")
+                self._ended(_NOT_SENT if self._feeder.has_failed else _KILLED)
                 continue
             except OSError as error:  # too many processes or open files
                 what = f"the process that counts cannot be started: {error.strerror}"
@@ -126,14 +129,17 @@ class RowWriter:
 
     def close(self) -> None:
         """End the process; sessions get no spans any more."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        self._end_process()
         if sessions := self._open.all():
             with suppress(HistoryError):  # those are open after the next start, for some time
                 self._history.note_ended(sessions)
 
     # -- the process ------------------------------------------------------------------------------
+
+    def _end_process(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
 
     def _begin(self) -> CountingProcess:
         self._process = CountingProcess(self._options)
@@ -145,7 +151,7 @@ class RowWriter:
 
     def _ended(self, what: str) -> None:
         """Begin anew after something has ended: nothing is lost, the journal has it."""
-        self.close()
+        self._end_process()
         guilty = self._suspects.ended(self._feeder.sent)
         self._state.fault(PROCESS, what)
         if guilty is not None:

@@ -251,6 +251,20 @@ class TestFaults:
         assert _TOTAL == _total(history)
         assert "was killed" in str(counter.status().last_fault)
 
+    def test_open_when_killed(self, counter: LiveCounter, history: SharedHistory) -> None:
+        """Sessions that get spans stay open when the process that counts is killed: they may get more."""
+        counter.accept(in_protobuf(_SPANS[:50]))
+        assert counter.wait(_SECONDS)
+        before = counter.status().open_sessions
+        process = counter._writer.process
+        assert process is not None
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        _until(lambda: counter._writer.process not in {None, process})
+        with history.reading() as reader:
+            assert [("open", 7)] == reader.rows("SELECT state, count(*) FROM sessions GROUP BY state")
+        assert (7, before) == (len(before), counter.status().open_sessions)
+
     def test_process_ended(self, history: SharedHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A request that ends each process that gets it is set aside, and named; all others are counted, also such as come later."""
         monkeypatch.setattr(writing, "_AGAIN_SECONDS", 0.01)
