@@ -25,6 +25,7 @@ from otel_session_agg._extras import needed
 from otel_session_agg._serve.access import is_loopback
 from otel_session_agg._serve.places import Certificate, Places
 from otel_session_agg._settings import Settings
+from otel_session_agg._threads.messages import messages
 from otel_session_agg._untrusted.formatting import printable
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def run_serve(given: Given, meanwhile: Meanwhile = nullcontext) -> int:
 
     places, stopped = places_of(given), _Stopped()
     with ExitStack() as stack:
+        stack.callback(messages.flush)
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_TURN_SECONDS)
         serving = stack.enter_context(Serving(places))

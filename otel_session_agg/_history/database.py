@@ -144,6 +144,9 @@ def _check(path: Path, *, read_only: bool) -> None:
     """
     name = printable(str(path))
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            message = f"{name} is a device or a pipe, and no file"
+            raise HistoryError(message)
         with path.open("rb") as file:
             head = file.read(_MAGIC_AT + len(_MAGIC))
         if not head and not read_only:

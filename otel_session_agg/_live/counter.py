@@ -112,7 +112,8 @@ class LiveCounter:
         }
         if self._journal.damaged:
             number = len(self._journal.damaged)
-            self._state.note(f"{number} files of requests are damaged; what can be read is counted")
+            what = "files of requests are damaged: what can be read is counted, and they are kept"
+            self._state.note(JOURNAL, f"{number} {what}")
         self._state.waits(self._journal.num_bytes)
         self._recall()
 
@@ -181,7 +182,7 @@ class LiveCounter:
         except OSError as error:
             self._state.refused()
             message = f"requests cannot be written to disk: {error.strerror}"
-            self._state.note(message)
+            self._state.note(JOURNAL, message)
             raise BusyError(message, 5.0) from None
         self._state.accepted(found.num_spans, found.num_rejected, len(content))
         return found

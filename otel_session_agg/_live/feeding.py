@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from otel_session_agg._live.journal import GoneError, Journal, Place
+from otel_session_agg._live.journal import GoneError, Journal
 from otel_session_agg._live.process import (
     CountingProcess,
     Finish,
@@ -18,7 +18,8 @@ from otel_session_agg._live.process import (
     ToProcess,
     Written,
 )
-from otel_session_agg._live.state import State
+from otel_session_agg._live.recovering import Place
+from otel_session_agg._live.state import JOURNAL, State
 from otel_session_agg._live.suspects import Sent
 
 WINDOW_BYTES = 32 * 1024 * 1024
@@ -148,9 +149,11 @@ class Feeder:
         try:
             content = self._journal.read(place)
         except GoneError:
-            self._state.note("an accepted request is gone: its file was changed or deleted")
+            self._state.note(
+                JOURNAL, "an accepted request is gone: its file was changed or deleted"
+            )
         except OSError as error:  # such as too many open files: it is tried again
-            self._state.note(f"accepted requests cannot be read: {error.strerror}")
+            self._state.note(JOURNAL, f"accepted requests cannot be read: {error.strerror}")
             with self._state.changed:
                 self._state.changed.wait_for(lambda: self._state.is_finished, _WAIT_SECONDS)
             return None

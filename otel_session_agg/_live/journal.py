@@ -8,7 +8,8 @@ How it works
   `sync` was called after it.
 * `release` says up to which request all is counted; files that have nothing later are deleted.
 * `set_aside` moves one request into a folder of its own, where it stays, and is not counted.
-* What a crash has left half written at the end of a file is not read, and was not acknowledged.
+* What is in files that an earlier process has left is found by `recovering.py`; files that are
+  damaged are not deleted.
 
 Requests may have prompts in them: only the owner of the files may read them.
 """
@@ -16,17 +17,16 @@ Requests may have prompts in them: only the owner of the files may read them.
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._files import sync_folder
+from otel_session_agg._live.recovering import HEAD, MAGIC, Place, head_of, recovered
 from otel_session_agg._live.set_aside import SetAside
 from otel_session_agg._untrusted.formatting import printable
 
@@ -37,24 +37,11 @@ _FILE_SECONDS = 5.0
 """A file that is older is deleted when all of it is counted: it may have prompts in it."""
 
 _SUFFIX = ".requests"
-_MAGIC = b"otel-session-agg requests 1\n"
-_HEAD = struct.Struct("<QII")
-"""Number, size and checksum of a request."""
-_MAX_BYTES = 1 << 30
-"""No request is that large: what says so is damaged."""
+_DAMAGED_SUFFIX = ".damaged"
 
 
 class GoneError(Exception):
     """A request is not there any more, or not all of it: somebody else has changed its file."""
-
-
-class Place(NamedTuple):
-    """Where a request is."""
-
-    number: int
-    path: Path
-    position: int
-    size: int
 
 
 class Journal:
@@ -82,38 +69,26 @@ class Journal:
         """Bytes of requests that are not released."""
         self._aside = SetAside(folder.with_name(f"{folder.name}.aside"))
         self._files: deque[Path] = deque()
+        self.last = 0
+        """The number of the last request."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
-                self._recover(path)
+                if path.stem.isascii() and path.stem.isdigit():
+                    self._recover(path)
         except OSError as error:
             message = f"{printable(str(folder))} cannot be used: {error.strerror}"
             raise SessionAggError(message) from None
-        self.last = self.places[-1].number if self.places else self._last_name()
-        """The number of the last request."""
-
-    def _last_name(self) -> int:
-        return max((int(path.stem) - 1 for path in self._files), default=0)
 
     def _recover(self, path: Path) -> None:
         """Find the requests in a file that an earlier process has left."""
+        found = recovered(path)
         self._files.append(path)
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                self.damaged.append(path)
-                return
-            while head := file.read(_HEAD.size):
-                if len(head) < _HEAD.size:
-                    return  # half written
-                number, size, checksum = _HEAD.unpack(head)
-                position = file.tell()
-                content = file.read(size) if size <= _MAX_BYTES else b""
-                if len(content) < size or zlib.crc32(content, number & 0xFFFFFFFF) != checksum:
-                    if file.read(1):
-                        self.damaged.append(path)
-                    return
-                self.places.append(Place(number, path, position, size))
-                self.num_bytes += size
+        if found.is_damaged:
+            self.damaged.append(path)
+        self.places.extend(found.places)
+        self.num_bytes += sum(place.size for place in found.places)
+        self.last = max(self.last, found.last)
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -127,8 +102,7 @@ class Journal:
         with self._lock:
             number = self.last + 1
             file = self._file_for(number)
-            checksum = zlib.crc32(content, number & 0xFFFFFFFF)
-            data = _HEAD.pack(number, len(content), checksum) + content
+            data = head_of(number, content) + content
             try:
                 written = os.write(file, data)
                 while written < len(data):
@@ -136,7 +110,7 @@ class Journal:
             except OSError:
                 self._cut()
                 raise
-            position = self._size + _HEAD.size
+            position = self._size + HEAD.size
             self._size += len(data)
             self._is_dirty = True
             self.places.append(Place(number, self._path, position, len(content)))
@@ -162,8 +136,8 @@ class Journal:
             self._path, self._size, self._begun_at = path, 0, monotonic()
             if path not in self._files:
                 self._files.append(path)
-            os.write(self._file, _MAGIC)
-            self._size = len(_MAGIC)
+            os.write(self._file, MAGIC)
+            self._size = len(MAGIC)
             sync_folder(self._folder)
         return self._file
 
@@ -266,8 +240,16 @@ class Journal:
             if self._file is not None:
                 needed.add(self._path)
             while self._files and self._files[0] not in needed:
-                self._files[0].unlink(missing_ok=True)
+                self._discard(self._files[0])
                 self._files.popleft()
+
+    def _discard(self, path: Path) -> None:
+        """Delete a file; one that is damaged is kept under another name."""
+        with suppress(FileNotFoundError):
+            if path in self.damaged:
+                path.replace(path.with_suffix(_DAMAGED_SUFFIX))
+            else:
+                path.unlink()
 
     def close(self) -> None:
         """Close the file that is appended to; delete the folder if nothing is left in it."""
@@ -275,5 +257,6 @@ class Journal:
             self._end_file()
             if not self.places:
                 while self._files:
-                    self._files.popleft().unlink(missing_ok=True)
-                self._folder.rmdir()
+                    self._discard(self._files.popleft())
+                with suppress(OSError):  # others have put something into it, or it is a link
+                    self._folder.rmdir()

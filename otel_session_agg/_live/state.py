@@ -6,10 +6,11 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Condition
+from threading import Condition, Lock
 from typing import NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._live.telling import Telling
 
 _RATE_SECONDS = 10.0
 """The time over which the rate is taken."""
@@ -19,6 +20,9 @@ _MOST_RETRY_SECONDS = 30.0
 
 HISTORY, JOURNAL, PROCESS = "history", "journal", "process"
 """Where something can be wrong."""
+
+ASIDE, KEPT = "requests set aside", "sessions not kept"
+"""What is noted beside that."""
 
 _REFUSING = frozenset({HISTORY, JOURNAL})
 """What has to be right for requests to be accepted: the process is replaced soon."""
@@ -73,13 +77,14 @@ class State:
         self._backlog_bytes = 0
         self._rates: deque[tuple[float, int, int]] = deque()
         """When rows were written, of how many spans and bytes."""
+        self._telling, self._tells = Telling(), Lock()
 
     # -- accepting --------------------------------------------------------------------------------
 
     def check_room(self, size: int) -> None:
         """Raise `BusyError` if a request of this size is not to be accepted now."""
         with self.changed:
-            why = next((what for place, what in self._faults.items() if place in _REFUSING), None)
+            why = self._refused_because()
             if self.is_closing:
                 why = "the server is being stopped"
             if why is None and self._backlog_bytes + size <= self._max_backlog_bytes:
@@ -137,16 +142,28 @@ class State:
     def fault(self, place: str, what: str | None) -> None:
         """Note what is wrong somewhere; ``None``: it is right again."""
         with self.changed:
+            before = self._faults.get(place)
             if what is None:
                 self._faults.pop(place, None)
             else:
                 self._faults[place] = self._last_fault = what
+            why = self._refused_because()
             self.changed.notify_all()
+        with self._tells:
+            if place != PROCESS:
+                self._telling.refuses(why)
+            elif before is None and what is not None:
+                self._telling.begins_again()
 
-    def note(self, what: str) -> None:
+    def _refused_because(self) -> str | None:
+        return next((what for place, what in self._faults.items() if place in _REFUSING), None)
+
+    def note(self, kind: str, what: str) -> None:
         """Note something that was wrong."""
         with self.changed:
             self._last_fault = what
+        with self._tells:
+            self._telling.notes(kind, what)
 
     # -- telling ----------------------------------------------------------------------------------
 

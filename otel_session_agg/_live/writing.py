@@ -31,7 +31,7 @@ from otel_session_agg._live.process import (
     Wanted,
 )
 from otel_session_agg._live.recalling import latest_spans, spans_of
-from otel_session_agg._live.state import HISTORY, PROCESS, State
+from otel_session_agg._live.state import ASIDE, HISTORY, JOURNAL, KEPT, PROCESS, State
 from otel_session_agg._live.suspects import Suspects
 from otel_session_agg._offline.options import Options
 from otel_session_agg._untrusted.formatting import counted, printable
@@ -167,11 +167,12 @@ class RowWriter:
         except GoneError:  # which is as good
             return
         except OSError as error:  # it is tried again
-            self._state.note(f"a request cannot be set aside: {error.strerror}")
+            self._state.note(ASIDE, f"a request cannot be set aside: {error.strerror}")
         else:
             self._state.note(
+                ASIDE,
                 "a request ends counting each time it comes: it was set aside as"
-                f" {printable(str(path))}"
+                f" {printable(str(path))}",
             )
 
     def _finish(self) -> None:
@@ -208,7 +209,7 @@ class RowWriter:
         try:
             self._journal.release(self._done)
         except OSError as error:  # it is tried again
-            self._state.note(f"counted requests cannot be deleted: {error.strerror}")
+            self._state.note(JOURNAL, f"counted requests cannot be deleted: {error.strerror}")
 
     def _add(self, rows: Rows) -> bool:
         if rows.prepared.trace_ids:
@@ -277,7 +278,7 @@ class RowWriter:
             return
         self._forget_at = min(self._forget_at, self._forgot_at + _FORGET_AGAIN_SECONDS)
         number = counted(len(old), "session")
-        self._state.note(f"{number} not kept, which ended before {oldest:%Y-%m-%d %H:%M} UTC")
+        self._state.note(KEPT, f"{number} not kept, which ended before {oldest:%Y-%m-%d %H:%M} UTC")
 
     def _oldest(self) -> datetime | None:
         """Return the time before which sessions are not kept; ``None``: all are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -183,6 +184,17 @@ class TestFile:
         kept(tmp_path / "h", one_trace(1)).close()
         with History(tmp_path / "h", read_only=True) as history:
             assert [(1,)] == rows(history, "SELECT count(*) FROM sessions")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are none")
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_no_file(self, tmp_path: Path, *, read_only: bool) -> None:
+        """A device or a pipe is no history, is not waited for, and stays what it is."""
+        (tmp_path / "device").symlink_to(os.devnull)
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "device", tmp_path / "pipe"):
+            with pytest.raises(HistoryError, match="is a device or a pipe"):
+                History(path, read_only=read_only)
+            assert path.exists()
 
     @pytest.mark.parametrize("content", [b"SQLite format 3\0" + b"\0" * 5000, b"{}", b"x" * 8 + b"DUCK" + b"\xff" * 9000])
     def test_another(self, tmp_path: Path, content: bytes) -> None:

@@ -333,8 +333,8 @@ class TestFaults:
         assert (None, 0) == (status.fault, status.backlog_bytes)
         assert "request is gone" in str(status.last_fault)
 
-    def test_history_fails(self, counter: LiveCounter, history: SharedHistory) -> None:
-        """While the history cannot be written nothing more is accepted; when it can, counting goes on."""
+    def test_history_fails(self, counter: LiveCounter, history: SharedHistory, caplog: pytest.LogCaptureFixture) -> None:
+        """While the history cannot be written nothing more is accepted; when it can, counting goes on; both is logged."""
         counter.accept(in_protobuf(_SPANS[:5]))
         assert counter.wait(_SECONDS)
         history._write(lambda connection: connection.execute("ALTER TABLE traces RENAME TO gone"))
@@ -345,6 +345,10 @@ class TestFaults:
         history._write(lambda connection: connection.execute("ALTER TABLE gone RENAME TO traces"))
         assert counter.wait(_SECONDS)
         assert counter.status().fault is None
+        _until(lambda: len(caplog.messages) >= 2)
+        refused, accepted = caplog.messages
+        assert refused.startswith("spans are refused for now, and are to be sent again: the history cannot be written: ")
+        assert "spans are accepted again" == accepted
         counter.accept(in_protobuf(_SPANS[10:]))
         assert counter.wait(_SECONDS)
         assert _TOTAL == _total(history)

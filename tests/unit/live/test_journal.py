@@ -130,7 +130,7 @@ class TestDamaged:
         assert [b"whole", b"next"] == [content for _, content in _all(Journal(tmp_path / "j"))]
 
     def test_changed(self, tmp_path: Path) -> None:
-        """A file that was changed is read up to there, and named; others are read."""
+        """A file that was changed is read but for that, named and kept; others are read, and numbers go on."""
         journal = Journal(tmp_path / "j", file_bytes=10)
         for content in (b"one", b"two", b"three"):
             journal.append(content * 10)
@@ -141,6 +141,60 @@ class TestDamaged:
         again = Journal(tmp_path / "j")
         assert [2, 3] == [number for number, _ in _all(again)]
         assert [first] == again.damaged
+        again.release(again.last)
+        again.close()
+        assert [first.with_suffix(".damaged")] == list((tmp_path / "j").iterdir())
+        assert bytes(data) + b"x" == first.with_suffix(".damaged").read_bytes()
+
+    @pytest.mark.parametrize("at", [0, 20, 30, 40, 46, 52])
+    def test_changed_within(self, tmp_path: Path, at: int) -> None:
+        """Of a file in which a byte was changed, in the first of three requests, at most that one is lost."""
+        journal = Journal(tmp_path / "j")
+        for content in (b"one", b"two", b"three"):
+            journal.append(content * 10)
+        [path] = (tmp_path / "j").iterdir()
+        data = bytearray(path.read_bytes())
+        data[at] ^= 255
+        path.write_bytes(data)
+        again = Journal(tmp_path / "j")
+        assert [(2, b"two" * 10), (3, b"three" * 10)] == _all(again)[-2:]
+        assert [path] == again.damaged
+        assert 4 == again.append(b"four")
+        assert (4, b"four") == _all(Journal(tmp_path / "j"))[-1]
+
+    def test_all_changed(self, tmp_path: Path) -> None:
+        """A file of which nothing can be read is not written over by what comes next."""
+        journal = Journal(tmp_path / "j")
+        journal.append(b"one" * 10)
+        [path] = (tmp_path / "j").iterdir()
+        path.write_bytes(b"x" * path.stat().st_size)
+        again = Journal(tmp_path / "j")
+        again.append(b"two")
+        assert b"x" * len(path.read_bytes()) == path.read_bytes()
+        assert [b"two"] == [content for _, content in _all(Journal(tmp_path / "j"))]
+
+    @pytest.mark.parametrize("size", [0, 3, 200])
+    def test_zeros(self, tmp_path: Path, size: int) -> None:
+        """Zeros at the end, which a loss of power leaves, are no requests, and nothing is damaged."""
+        journal = Journal(tmp_path / "j")
+        journal.append(b"one")
+        [path] = (tmp_path / "j").iterdir()
+        path.write_bytes(path.read_bytes() + bytes(size))
+        (tmp_path / "j" / "00000000000000000002.requests").write_bytes(bytes(size))
+        again = Journal(tmp_path / "j")
+        assert [(1, b"one")] == _all(again)
+        assert ([], 2) == (again.damaged, again.append(b"two"))
+
+    def test_of_others(self, tmp_path: Path) -> None:
+        """Files of others are left alone, and the folder with them; so is one that is a link."""
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "my.requests").write_text("mine")
+        (tmp_path / "j").symlink_to(tmp_path / "real")
+        journal = Journal(tmp_path / "j")
+        journal.append(b"one")
+        journal.release(1)
+        journal.close()
+        assert ["my.requests"] == [path.name for path in (tmp_path / "real").iterdir()]
 
     def test_gone(self, tmp_path: Path) -> None:
         """A request whose file somebody else has cut off or deleted is gone, which is said."""
