@@ -110,6 +110,7 @@ class CountingProcess:
         other.close()
         self._lock = Lock()
         """Held while a message is sent, so that nothing is written to a file of that number."""
+        self._closing = Lock()
 
     def send(self, message: ToProcess) -> None:
         """Send a message.
@@ -151,11 +152,14 @@ class CountingProcess:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process, and wait for that."""
-        self._process.kill()
-        self._process.join()
-        with self._lock:
-            self._own.close()
+        """End the process, and wait for that; for any thread, also when others do so meanwhile."""
+        with self._closing:
+            if self._own.closed:
+                return
+            self._process.kill()
+            self._process.join()
+            with self._lock:
+                self._own.close()
             self._process.close()
 
 

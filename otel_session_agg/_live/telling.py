@@ -23,7 +23,7 @@ class Telling:
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
-        self._told_at: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
         self._is_refusing = False
 
     def refuses(self, why: str | None) -> None:
@@ -32,23 +32,23 @@ class Telling:
             if self._is_refusing:
                 warn(_logger, "spans are accepted again")
             self._is_refusing = False
-        elif not self._is_refusing and self._may_tell("refuses"):
+        elif not self._is_refusing and self._may_log("refuses"):
             self._is_refusing = True
             warn(_logger, "spans are refused for now, and are to be sent again: %s", why)
 
     def begins_again(self) -> None:
         """Log that counting was ended; why is not said: it may quote what spans have."""
-        if self._may_tell("begins again"):
+        if self._may_log("begins again"):
             warn(_logger, "counting was ended and begins again: /api/v1/status says why")
 
     def notes(self, kind: str, what: str) -> None:
         """Log something that was wrong."""
-        if self._may_tell(kind):
+        if self._may_log(kind):
             warn(_logger, "%s", what)
 
-    def _may_tell(self, kind: str) -> bool:
+    def _may_log(self, kind: str) -> bool:
         now = self._now()
-        if now - self._told_at.get(kind, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+        if now - self._logged_at.get(kind, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
             return False
-        self._told_at[kind] = now
+        self._logged_at[kind] = now
         return True

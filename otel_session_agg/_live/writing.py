@@ -137,9 +137,9 @@ class RowWriter:
     # -- the process ------------------------------------------------------------------------------
 
     def _end_process(self) -> None:
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
     def _begin(self) -> CountingProcess:
         self._process = CountingProcess(self._options)
