@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 from weakref import finalize
 
 from otel_session_agg._collections.deadlines import Deadlines
 from otel_session_agg._guard import Guard
 from otel_session_agg._model.session_record import SessionRecord
+from otel_session_agg._model.span import Usage
 from otel_session_agg._pricing.price_book import PriceBook, cost_of
 from otel_session_agg._reading import span as reading
 from otel_session_agg._reading.output_text import readable
@@ -106,6 +107,10 @@ def _text(max_chars: int | None, raw: object) -> str | None:
     return None if max_chars is None else readable(raw, max_chars)
 
 
+_NO_PRICE: Final = "no price is known for %s%s: its cost is left out"
+_NOT_ALL_TOKENS: Final = "a call of %s%s does not state all of its tokens: its cost is left out"
+
+
 class _CallPrices:
     """The prices of calls; a call whose price cannot be computed has none."""
 
@@ -121,6 +126,13 @@ class _CallPrices:
         if cost is None:
             named = call.models[0] if call.models else "a model without a name"
             provider = f" (provider {call.provider})" if call.provider else ""
-            text = "no price is known for %s%s: its cost is left out"
-            self._unpriced.once("unpriced", named, text, named, provider)
+            usage = call.usage or Usage()
+            is_whole = usage.prompt_tokens is not None and usage.completion_tokens is not None
+            self._unpriced.once(
+                "unpriced" if is_whole else "tokens",
+                named,
+                _NO_PRICE if is_whole else _NOT_ALL_TOKENS,
+                named,
+                provider,
+            )
         return cost

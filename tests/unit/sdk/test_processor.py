@@ -718,6 +718,14 @@ class TestFaults:
             "no price is known for m: its cost is left out",
         ] == (caplog.messages)
 
+    def test_part_of_tokens(self, make: Callable[..., Setup], caplog: pytest.LogCaptureFixture) -> None:
+        """A model has a price where a call states its input and not its output: what is missing is said."""
+        setup = make()
+        named = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+        setup.tracer.start_span("chat", attributes={**named, "gen_ai.usage.input_tokens": 10}).end()
+        setup.provider.force_flush()
+        assert ["a call of gpt-4o-mini does not state all of its tokens: its cost is left out"] == caplog.messages
+
     @pytest.mark.parametrize("cost", [1.5, "1", None])
     def test_price_book_of_their_own(self, cost: object, make: Callable[..., Setup]) -> None:
         """What a price book says that is no whole number is no cost."""
