@@ -58,6 +58,7 @@ _LISTS: tuple[tuple[str, int], ...] = (
     ("service_tier", Meaning.SERVICE_TIER),
     ("server_address", Meaning.SERVER_ADDRESS),
     ("output", Meaning.OUTPUT),
+    ("answer", Meaning.ANSWER),
     ("error_type", Meaning.ERROR_TYPE),
     ("feedback", Meaning.FEEDBACK),
     ("content", Meaning.CONTENT),

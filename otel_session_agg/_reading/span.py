@@ -156,6 +156,7 @@ def _read(
     provider, response_model, request_model, response_id, tier, address = names
     tool, agent = _entity(span, plan, attributes, kind)
     first_token = _first_token(span, plan, attributes) if kind is _MODEL else None
+    shows_answer = error is not None and Meaning.ANSWER in plan.entries
     ends_early = unsure_output = unsure_usage = misplaced = False
     if effects:
         ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
@@ -167,7 +168,7 @@ def _read(
             kind, usage, provider, response_model, request_model, response_id, recorded, tier,
             address, session, output, error, feedback, num_calls, ends_early, unsure_output,
             unsure_usage, misplaced, is_weak, ignored, 0, user, metadata, terms, billed,
-            False, tool, agent, first_token,
+            False, shows_answer, tool, agent, first_token,
         ),
     )  # fmt: skip
 

@@ -25,7 +25,11 @@ _BILLED_BY_SEARCH = ("cohere", "rerank-v", "amazon.rerank")
 """Rerankers that bill searches; some emitters write their number as the total of tokens.  Voyage's
 and Jina's bill tokens."""
 
+_OUTPUT = frozenset((Meaning.COMPLETION, Meaning.TOTAL))
 _THOUGHTS_INCLUDED = frozenset((Effect.COMPLETION_HAS_THOUGHTS, Effect.TOTAL_HAS_REASONING))
+
+FIRST_FIGURE = 8
+"""The largest first figure that Anthropic's streams state of their output; recorded: 1 to 8."""
 
 # a global is read twenty times faster than an enum's member
 _RETRIEVER, _EMBEDDING = Kind.RETRIEVER, Kind.EMBEDDING
@@ -44,6 +48,8 @@ def read_usage(
         if not stated.main:
             return None, 0, stated.reasons
     main = best(stated, plan)
+    if Effect.FIRST_OUTPUT in effects and main.get(Meaning.COMPLETION, 0) <= FIRST_FIGURE:
+        main = {key: count for key, count in main.items() if key not in _OUTPUT}
     prompt, completion = main.get(Meaning.PROMPT), main.get(Meaning.COMPLETION)
     total = main.get(Meaning.TOTAL)
     if prompt is None and completion is None and total is None:

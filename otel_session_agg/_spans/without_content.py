@@ -54,7 +54,7 @@ _TEXTS = frozenset({
 })  # fmt: skip
 """Meanings whose values are objects with figures among other things."""
 _PRESENCE = frozenset({
-    Meaning.OUTPUT, Meaning.CONTENT, Meaning.TOOL, Meaning.AGENT, Meaning.FEEDBACK,
+    Meaning.OUTPUT, Meaning.CONTENT, Meaning.TOOL, Meaning.AGENT, Meaning.FEEDBACK, Meaning.ANSWER,
 })  # fmt: skip
 """Meanings that a key has, or whose values are content."""
 
@@ -91,14 +91,15 @@ _OF_EMITTERS = _SEARCHED | {
 _FLAGS = frozenset(STREAMING_KEYS) | {row.unless for table in CONVENTIONS for row in table.fees}
 _OPENINGS: Mapping[str, str] = {"gen_ai.agent.description": "A human user"}
 """How texts begin that emitters' rows look for."""
+_MARKS: Mapping[str, str] = {"gen_ai.output.messages": '"finish_reason"'}
+"""What emitters' rows search for anywhere in texts."""
+_KEPT = (_SEARCHED - _MARKS.keys()) | _FLAGS | _NAMES_OF_IDS
 _SHOWN = frozenset({"ai.request.headers.user-agent"})
 """Texts of programs in which emitters' rows search."""
 
 _EXCEPTION, _EXCEPTION_TYPE = "exception", "exception.type"
 _OF_ERRORS = frozenset({_EXCEPTION_TYPE, "exception.message"})
-_READ_EVENTS = frozenset(
-    name for table in CONVENTIONS for row in table.events for name in row.names
-)
+_READ_EVENTS = frozenset(name for one in CONVENTIONS for row in one.events for name in row.names)
 """Events whose attributes are read as if they were the span's."""
 
 
@@ -173,9 +174,7 @@ def _is_long(value: Any) -> bool:
 def _is_content(key: str, scope: str) -> bool:
     """Return whether the value of a key is nothing but content: at most its presence is read."""
     entries = INDEX.entries.get(key, ())
-    if key in _SEARCHED or key in _FLAGS or key in _NAMES_OF_IDS or _is_term(entries):
-        return False
-    return all(
+    return not (key in _KEPT or _is_term(entries)) and all(
         entry.meaning in _PRESENCE
         or (
             entry.meaning in _TEXTS
@@ -266,10 +265,9 @@ def _figure(value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
-        is_short = len(value) <= _MAX_FIGURE_CHARS
         if not value or value.isspace():
             return ""
-        return value if is_short and _FIGURE.fullmatch(value) else _NO_FIGURE
+        return value if len(value) <= _MAX_FIGURE_CHARS and _FIGURE.fullmatch(value) else _NO_FIGURE
     if isinstance(value, (list, tuple)) and len(value) <= _MAX_ITEMS:
         return [_figure(one) for one in value if not isinstance(one, (list, tuple, dict))]
     return _NO_FIGURE
@@ -283,8 +281,9 @@ def _other(key: str, value: Any) -> Any:
         return value[:MAX_TEXT_CHARS]
     if key in _FLAGS:
         return _figure(value)
-    opening = _OPENINGS.get(key, "")
-    return opening if opening and value.startswith(opening) else ""
+    mark, opening = _MARKS.get(key, ""), _OPENINGS.get(key, "")
+    is_there = mark in value[:MAX_TEXT_CHARS] if mark else value.startswith(opening)
+    return (mark or opening) if is_there else ""
 
 
 def _scrubbed(value: Any, meanings: Iterable[int]) -> Any:

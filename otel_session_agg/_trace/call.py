@@ -72,7 +72,8 @@ _GIVEN_UP = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:GeneratorExit|CancelledError|Keyb
 
 def _is_cut_short(reading: Reading, error: str) -> bool:
     """Return whether a call failed when its answer had begun, or as nobody wanted the rest."""
-    return reading.first_token_ns is not None or _GIVEN_UP.match(error) is not None
+    has_begun = reading.shows_answer or reading.first_token_ns is not None
+    return has_begun or _GIVEN_UP.match(error) is not None
 
 
 _OUTPUT, _METADATA = Reading._fields.index("output"), Reading._fields.index("metadata")

@@ -11,10 +11,10 @@ Where both state tokens that contradict:
 from __future__ import annotations
 
 from otel_session_agg._model.span import Terms, Usage
+from otel_session_agg._reading.tokens import FIRST_FIGURE
 from otel_session_agg._trace.call import UNASKED, Call, has_usage
 from otel_session_agg._trace.rules import Rule
 from otel_session_agg._trace.token_counts import (
-    FIRST_FIGURE,
     agree,
     lacks_cache,
     lacks_details,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otel_session_agg._model.span import Usage
+from otel_session_agg._reading.tokens import FIRST_FIGURE
 from otel_session_agg._trace.call import has_usage
 
 _WHOLES = 3
@@ -70,10 +71,6 @@ def lacks_cache(a: Usage | None, b: Usage | None) -> bool:
     return (
         cached > 0 and a.prompt_tokens is not None and b.prompt_tokens == a.prompt_tokens + cached
     )
-
-
-FIRST_FIGURE = 8
-"""The largest first figure that Anthropic's streams state of their output; recorded: 1 to 8."""
 
 
 def likelier_output(a: Usage, b: Usage) -> Usage:

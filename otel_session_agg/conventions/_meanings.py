@@ -96,6 +96,8 @@ class Meaning:
     """The name of an agent on a chain of it."""
     RESPONSE_TEXT: Final = 60
     """Text that contains the id of the response."""
+    ANSWER: Final = 61
+    """Its presence shows that the model has answered, at least in part."""
 
 
 class Effect:
@@ -139,3 +141,5 @@ class Effect:
     """Its agents stand for one call each."""
     CARRIES_CONTEXT: Final = 18
     """It passes contexts on inside a process as remote ones, which makes parents look remote."""
+    FIRST_OUTPUT: Final = 19
+    """A completion count no larger than a stream's first figure is that: the rest was not read."""

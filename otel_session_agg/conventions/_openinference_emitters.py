@@ -33,6 +33,13 @@ RESPONSE_TEXTS = (
 )
 """Recorded: 0.1.66 writes no id of what runs in the background and is asked for again and again."""
 
+ANSWERS = (
+    "llm.output_messages.0.message.content",
+    "llm.output_messages.0.message.contents.0.message_content.type",
+    "llm.output_messages.0.message.tool_calls.0.tool_call.function.name",
+)
+"""Recorded: of refused calls, LangChain's 0.1.80 writes a message without content."""
+
 MODEL_TEXTS = (
     NameText(
         "output.value",
@@ -135,6 +142,14 @@ EMITTERS: tuple[Emitter, ...] = (
             "read the stream"
         ),
         effects={Effect.UNSURE_OUTPUT},
+    ),
+    Emitter(
+        scopes=("openinference.instrumentation.anthropic",),
+        since="3.1",
+        has=("llm.token_count.completion",),
+        lacks=("llm.finish_reason",),
+        proof="recorded: 3.1.0 of streams that are left or lost, without the reason of an end",
+        effects={Effect.FIRST_OUTPUT},
     ),
     Emitter(
         scopes=("gcp.vertex.agent",),

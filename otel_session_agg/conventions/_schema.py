@@ -235,6 +235,8 @@ class Convention:
     input: tuple[str, ...] = ()
     """Keys of the input; read only for profiles that show it."""
     output: tuple[str, ...] = ()
+    answer: tuple[str, ...] = ()
+    """Keys whose presence shows that a call which failed had been answered in part."""
     error_type: tuple[str, ...] = ()
     feedback: tuple[str, ...] = ()
     feedback_prefixes: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._openinference_emitters import (
+    ANSWERS,
     EMITTERS,
     FREE_REQUESTS,
     LANGCHAIN,
@@ -255,6 +256,7 @@ TABLE = Convention(
     metadata=("metadata",),
     input=("input.value",),
     output=("output.value", "llm.output_messages.0.message.content"),
+    answer=ANSWERS,
     feedback_prefixes=(
         "annotations.",
         "trace.annotations.",

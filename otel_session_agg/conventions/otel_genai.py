@@ -203,6 +203,13 @@ TABLE = Convention(
             effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
         Emitter(
+            scopes=("opentelemetry.instrumentation.genai.anthropic",),
+            has=("gen_ai.usage.output_tokens",),
+            lacks=("gen_ai.response.finish_reasons",),
+            proof="recorded: 1.3b0 of streams that are left or lost, without the reason of an end",
+            effects={Effect.FIRST_OUTPUT},
+        ),
+        Emitter(
             scopes=("opentelemetry.instrumentation.vertexai",),
             proof="source: contrib vertexai takes candidates without thoughts",
             effects={Effect.COMPLETION_FROM_TOTAL},

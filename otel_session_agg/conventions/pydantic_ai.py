@@ -19,6 +19,7 @@ from otel_session_agg.conventions._schema import (
 )
 from otel_session_agg.conventions._term_rows import REQUEST_TERMS, BilledText, TermText, below
 
+_NO_END = r'^(?:[^f]|f(?!inish_reason"))*$'
 _LOGFIRE = ("logfire.openai", "logfire.anthropic")
 
 TABLE = Convention(
@@ -126,6 +127,13 @@ TABLE = Convention(
                 "a duration states the rest"
             ),
             effects={Effect.NO_CALL_WITHOUT_USAGE},
+        ),
+        Emitter(
+            scopes=("logfire.anthropic",),
+            has=("gen_ai.output.messages",),
+            matches=("gen_ai.output.messages", _NO_END),
+            proof="recorded: 5.2 of streams that are left or lost, without the reason of an end",
+            effects={Effect.FIRST_OUTPUT},
         ),
         Emitter(
             scopes=_LOGFIRE,

@@ -124,7 +124,7 @@ def _read(stack: Stack, environment: Environment, out: Path, recording: Recordin
 
 def _problem(row: dict[str, Any]) -> str | None:
     """Why a scenario is no case."""
-    failing = any(call["status"] >= 400 for call in row["served"])
+    failing = any(call["status"] >= 400 or call.get("cut") for call in row["served"])
     if row.get("error") and not failing:
         return str(row["error"])
     return None if row["served"] else "nothing was served"

@@ -31,7 +31,7 @@ def recordings(names: Iterable[str] = ("*",)) -> list[Path]:
 def wrong_figures(case: Case) -> dict[str, tuple[Any, Any]]:
     """Expected and actual of what does not agree."""
     roots = replay_rootless(case) if case["rootless"] else [replay(case)]
-    actual: dict[str, Any] = {key: sum(_number(root, key) for root in roots) for key in FIGURES}
+    actual: dict[str, Any] = {key: sum(_number(root, key) for root in roots) for key in (*FIGURES, "num_unpriced_events")}
     if "session_id" in case["expect"]:
         asked = [root for root in roots if _number(root, "total_tokens")] or roots  # a second teller's root may not know it
         ids = {str((root.attributes or {}).get("session.id")) for root in asked}

@@ -143,7 +143,7 @@ def _played(name, plan, function, *, rootless):
             session_id = _called(function)
         except Exception as caught:  # noqa: BLE001 - whatever a library raises is what is to be recorded
             error = f"{type(caught).__name__}: {caught}"
-            if plan != "error":
+            if plan not in ("error", "cut"):
                 traceback.print_exc()
     _recorder.settle()
     for known in _providers:

@@ -20,7 +20,7 @@ def message():
     Anthropic().messages.create(**ASK)
 
 
-@scenario("stream", ("plain", "cached", "split", "reasoning"))
+@scenario("stream", ("plain", "cached", "split", "reasoning", "cut"))
 def stream():
     for _ in Anthropic().messages.create(**ASK, stream=True):
         pass

@@ -96,7 +96,7 @@ def openai_chats() -> None:
     def chain() -> None:
         (ChatPromptTemplate.from_messages([("user", "{text}")]) | openai_model() | StrOutputParser()).invoke({"text": "Hello"})
 
-    @scenario("openai_stream", plans=("cached",))
+    @scenario("openai_stream", plans=("cached", "cut"))
     def stream() -> None:
         drain(openai_model(stream_usage=True))
 
@@ -164,7 +164,7 @@ def anthropic_chats() -> None:
     def invoke() -> None:
         model().invoke("Hello")
 
-    @scenario("anthropic_stream", plans=("cached", "cached_large"))
+    @scenario("anthropic_stream", plans=("cached", "cached_large", "cut"))
     def stream() -> None:
         drain(model())
 
@@ -189,7 +189,7 @@ def bedrock_chats() -> None:
     def invoke() -> None:
         converse().invoke("Hello")
 
-    @scenario("bedrock_converse_stream", plans=("cached",))
+    @scenario("bedrock_converse_stream", plans=("cached", "cut"))
     def stream() -> None:
         drain(converse())
 

@@ -85,7 +85,7 @@ def openai() -> None:
     ask(num_retries=2)
 
 
-@scenario("openai_stream", plans=("cached",))
+@scenario("openai_stream", plans=("cached", "cut"))
 def openai_stream() -> None:
     ask(stream=True, stream_options={"include_usage": True})
 
@@ -148,7 +148,7 @@ def anthropic() -> None:
     ask(f"anthropic/{CLAUDE}", api_base=URL)
 
 
-@scenario("anthropic_stream", plans=("cached",))
+@scenario("anthropic_stream", plans=("cached", "cut"))
 def anthropic_stream() -> None:
     ask(f"anthropic/{CLAUDE}", api_base=URL, stream=True, stream_options={"include_usage": True})
 

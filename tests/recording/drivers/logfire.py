@@ -27,7 +27,7 @@ if "openai" in options():
 
 if "anthropic" in options():
     scenario("messages", ("plain", "cached", "split", "reasoning", "failure", "error"))(_calls.claude)
-    scenario("messages_stream", ("plain", "cached"))(_calls.claude_stream)
+    scenario("messages_stream", ("plain", "cached", "cut"))(_calls.claude_stream)
     scenario("messages_parallel")(_calls.claude_parallel)
 
 if "pydantic_ai" in options():

@@ -28,7 +28,7 @@ def converse(exchange: Exchange) -> None:
         return
     said = answer(_request(exchange.asked))
     if stream:
-        exchange.answer(200, _EVENTS, b"".join(_converse_events(call, said)), _ids(call))
+        exchange.send_stream(_EVENTS, list(_converse_events(call, said)), _ids(call))
         return
     content: list[Json] = []
     if call.reasoning:
@@ -134,7 +134,7 @@ def _claude(exchange: Exchange, call: Served) -> None:
         "cacheWriteInputTokenCount": call.cache_write,
     }
     packed = (_event("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode()}) for event in events)
-    exchange.answer(200, _EVENTS, b"".join(packed), _ids(call))
+    exchange.send_stream(_EVENTS, list(packed), _ids(call))
 
 
 def _nova(exchange: Exchange, call: Served) -> None:
@@ -150,7 +150,7 @@ def _nova(exchange: Exchange, call: Served) -> None:
         told = [{"messageStart": {"role": "assistant"}}, {"contentBlockDelta": {"delta": text, "contentBlockIndex": 0}}]
         ends = [{"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"usage": usage}}]
         packed = (_event("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode()}) for event in told + ends)
-        exchange.answer(200, _EVENTS, b"".join(packed), _ids(call))
+        exchange.send_stream(_EVENTS, list(packed), _ids(call))
         return
     message = {"role": "assistant", "content": [text]}
     exchange.send_json({"output": {"message": message}, "stopReason": "end_turn", "usage": usage}, _ids(call))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
@@ -68,7 +68,20 @@ class Exchange(Handler):
             lines.append(f"{name}data: {json.dumps(event)}\n\n")
         if done:
             lines.append("data: [DONE]\n\n")
-        self.answer(200, "text/event-stream", "".join(lines).encode())
+        self.send_stream("text/event-stream", [line.encode() for line in lines])
+
+    def send_stream(self, content_type: str, parts: Sequence[bytes], headers: Mapping[str, str] = _NONE) -> None:
+        """Send a stream; where the plan says so, half of it, and close the connection."""
+        if not self.ledger.cuts:
+            self.answer(200, content_type, b"".join(parts), headers)
+            return
+        self.send_response(200)
+        for name, value in {"Content-Type": content_type, "Transfer-Encoding": "chunked", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        half = b"".join(parts[: max(2, len(parts) // 2)])
+        self.wfile.write(f"{len(half):x}\r\n".encode() + half + b"\r\n")
+        self.close_connection = True
 
     def send_failure(self, call: Served) -> None:
         """Send an error that every client can read; clients are told to try again at once where they may."""

@@ -26,6 +26,8 @@ class Plan:
     """How many calls fail before the first succeeds."""
     status: int = 429
     """What failing calls get."""
+    cut: bool = False
+    """Whether the connection is lost in the middle of every stream."""
 
 
 PLANS: Mapping[str, Plan] = MappingProxyType(
@@ -36,6 +38,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
         "split": Plan(cache_read=70, cache_write=50, cache_write_1h=30),
         "reasoning": Plan(cache_read=44, reasoning=35),
         "failure": Plan(failures=1),
+        "cut": Plan(cut=True),
         "error": Plan(failures=1_000_000, status=400),
     }
 )
@@ -63,6 +66,8 @@ class Served:
     status: int = 200
     usage_sent: bool = True
     """Whether the answer said what it used; some streams do not."""
+    cut: bool = False
+    """Whether the connection was lost in the middle of the answer, before it said what it used."""
     uncached: int = 0
     """Tokens of the prompt that neither come from a cache nor go to one."""
     answer: int = 0
@@ -91,9 +96,11 @@ class Served:
 
     def row(self) -> dict[str, object]:
         """What is told about it."""
-        names = ("kind", "provider", "model", "status", "stream", "usage_sent", "at", "prompt", "completion")
+        told = self.usage_sent and not self.cut
+        names = ("kind", "provider", "model", "status", "stream", "at", "prompt", "completion")
         parts = ("cache_read", "cache_write", "cache_write_1h", "reasoning")
-        return {name: getattr(self, name) for name in names + parts}
+        row = {name: getattr(self, name) for name in names + parts} | {"usage_sent": told}
+        return {**row, "cut": True} if self.cut else row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +128,11 @@ class Ledger:
             self._plan = PLANS[name]
             self._failures = self._plan.failures
 
+    @property
+    def cuts(self) -> bool:
+        """Whether streams are cut."""
+        return self._plan.cut
+
     def take(self) -> list[dict[str, object]]:
         """What was served since the last time."""
         with self._lock:
@@ -131,6 +143,7 @@ class Ledger:
         """Enter the call of a model."""
         with self._lock:
             call = self._enter("chat", provider, model, stream=stream)
+            call.cut = stream and self._plan.cut
             if not call.failed:
                 call.uncached = 1009 + 37 * call.number
                 call.answer = 211 + 13 * call.number

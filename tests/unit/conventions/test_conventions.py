@@ -63,6 +63,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "user": lambda event: event.user_id == "7",
     "metadata": lambda event: event.metadata == "7",
     "output": lambda event: event.output == "7",
+    "answer": lambda event: event.shows_answer == (event.error is not None),
     "error_type": lambda event: event.error == "7",
     "feedback": lambda event: event.has_feedback,
     "agent_name": lambda event: event.agent_name == "7",

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_session_agg import PriceBook
-from otel_session_agg._model.span import Kind
+from otel_session_agg._model.span import Kind, SpanData
+from otel_session_agg._reading import span as reading
+from otel_session_agg._spans.without_content import without_content
 from tests.support.replay import replay
 from tests.unit.conventions.test_conventions import IN, OUT, READ, TOTAL, read, usage
 
@@ -761,6 +763,51 @@ class TestRealtime:
         assert root.attributes is not None
         assert 600 == root.attributes["metadata.cache_read_tokens"]
         assert pytest.approx(0.01568, abs=1e-12) == root.attributes["metadata.cost"]
+
+
+class TestStreamsThatAreLost:
+    """Streams of Anthropic's that end before their last figures: the first one says nothing of the output."""
+
+    RAW: ClassVar = {RAW: '{"input_tokens":1046,"cache_read_input_tokens":60,"cache_creation_input_tokens":20,"output_tokens":1}'}
+    SAID = '[{"role":"assistant","parts":[{"type":"text","content":"It is"}]%s}]'
+
+    @pytest.mark.parametrize(
+        ("scope", "version", "attributes", "end"),
+        [
+            (
+                "openinference.instrumentation.anthropic",
+                "3.1.0",
+                {"llm.token_count.prompt": 1126, "llm.token_count.completion": 1, "llm.token_count.total": 1127},
+                {"llm.finish_reason": "end_turn"},
+            ),
+            (
+                "opentelemetry.instrumentation.genai.anthropic",
+                "1.3b0",
+                {IN: 1126, OUT: 1},
+                {"gen_ai.response.finish_reasons": ("stop",)},
+            ),
+            (
+                "logfire.anthropic",
+                "5.2.0",
+                {IN: 1126, OUT: 1, "duration": 0.3, "gen_ai.output.messages": SAID % "", **RAW},
+                {"gen_ai.output.messages": SAID % ',"finish_reason":"end_turn"'},
+            ),
+        ],
+    )
+    def test_first_figure(self, scope: str, version: str, attributes: dict[str, Any], end: dict[str, Any]) -> None:
+        """Without a reason why the answer ended, its output is unknown; with one, an output of one token is one."""
+        attributes = {**attributes, "gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5"}
+        lost, whole = (read(found, scope, version) for found in (attributes, {**attributes, **end}))
+        assert lost.usage is not None
+        assert whole.usage is not None
+        assert (1126, None, None) == lost.usage[:3]
+        assert (1126, 1, 1127) == whole.usage[:3]
+        bare = without_content(SpanData("call", 1, 1, 0, "CLIENT", scope, version, 0, 1, attributes))
+        assert lost.usage == reading.read(bare).usage
+
+    def test_later_figure(self) -> None:
+        """An output that is larger than a first figure is kept."""
+        assert (1126, 9, 1135) == counts({IN: 1126, OUT: 9}, "opentelemetry.instrumentation.genai.anthropic")
 
 
 class TestAnthropicAnswers:

@@ -184,7 +184,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         "cut",
         [{"error": text} for text in ("GeneratorExit()", "asyncio.exceptions.CancelledError: stopped", "KeyboardInterrupt")]
-        + [{"error": "the connection was lost", "first_token_ns": 3}],
+        + [{"error": "the connection was lost", **begun} for begun in ({"first_token_ns": 3}, {"shows_answer": True})],
     )
     def test_cut_short(self, cut: Any) -> None:
         """A call that was answered in part, or that nobody waited for any more, is billed at a cost that is not known."""
