@@ -15,12 +15,19 @@ from otel_session_agg._views.figures import (
     period_for_times,
 )
 from otel_session_agg._views.named import Listed, named
-from otel_session_agg._views.outlier_flags import Norms, norms_of, num_outliers, segment_of
+from otel_session_agg._views.outlier_flags import (
+    Norms,
+    context_among,
+    norms_of,
+    num_outliers,
+    segment_of,
+)
 from otel_session_agg._views.overlay import Overlays, overlays
 from otel_session_agg._views.overview_parts import OverviewParts, overview_parts
 from otel_session_agg._views.ranges import Shown, is_covered, shown
 from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.selected import selected
+from otel_session_agg._views.session_context import Context
 from otel_session_agg._views.sides import Sides, segment_values, sides_of
 from otel_session_agg.analysis._distributions import METRICS, Distribution, distributions_of
 from otel_session_agg.analysis._periods import Period
@@ -28,6 +35,7 @@ from otel_session_agg.analysis._source import BREAKDOWNS, Source
 
 __all__ = [
     "before_of",
+    "context_at",
     "figures_at",
     "named_at",
     "overlays_at",
@@ -157,6 +165,13 @@ def overlays_at(state: State, history: Reads, services: Services) -> Overlays:
         return overlays(history, sides.a, sides.b)
 
     return services.answers.get(("overlays", state.of_view), history.revision, ask)
+
+
+def context_at(state: State, history: Reads, services: Services, session: str) -> Context | None:
+    """Return how a session compares with those that a state selects; ``None``: it is none."""
+    norms, _ = norms_at(state, history, services)
+    sessions = source_at(state, history, services)
+    return context_among(sessions, session, norms, segment_of(state.by))
 
 
 def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int | None]:

@@ -11,10 +11,11 @@ from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page import going
+from otel_session_agg._page.asking import context_at
 from otel_session_agg._page.memo import Memo
 from otel_session_agg._page.parts import chip, link, message, page_title, panel, text
 from otel_session_agg._page.services import Services
-from otel_session_agg._page.session_parts import TIMES, cards, detail_panel, split_panel, why_panel
+from otel_session_agg._page.session_parts import cards, detail_panel, split_panel, why_panel
 from otel_session_agg._page.session_waterfall import turns_panel, waterfall
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import Csv, View
@@ -28,7 +29,7 @@ from otel_session_agg._views.session_costs import WhyCost, why_cost
 from otel_session_agg._views.session_links import LinkTemplate
 from otel_session_agg._views.session_messages import span_detail
 from otel_session_agg._views.session_spans import SpanRow, trace_rows
-from otel_session_agg.analysis._numbers import grouped
+from otel_session_agg.analysis._outliers import times_text
 
 __all__ = ["VIEW", "SessionOptions"]
 
@@ -64,7 +65,8 @@ def _content(state: State, services: Services) -> list[Any]:
         return [message("No session is chosen", "Choose one in the view of sessions.")]
     options = _options(services)
     with services.reader() as history:
-        view = session_view(history, session)
+        context = context_at(state, history, services, session)
+        view = session_view(history, session, context)
         if view is None:
             return [_back(state), message("There is no such session", text(short(session)))]
         number = _number(state, view)
@@ -119,7 +121,7 @@ def _title(state: State, view: SessionView) -> Any:
     beside = [chip(text(short(end, 40)), "plain")]
     if view.context is not None:
         beside += [
-            chip(f"outlier: {one.metric} {grouped(one.times, 1)} {TIMES} median", "bad")
+            chip(f"outlier: {one.metric} {times_text(one.times)} median", "bad")
             for one in view.context.outliers
             if one.times is not None
         ]

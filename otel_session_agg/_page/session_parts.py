@@ -14,8 +14,9 @@ from otel_session_agg._views.session import SessionView, TimePart
 from otel_session_agg._views.session_costs import CostLine, WhyCost
 from otel_session_agg._views.session_messages import RawValue, SpanDetail
 from otel_session_agg.analysis._numbers import exact, grouped, many, money, share
+from otel_session_agg.analysis._outliers import times_text
 
-__all__ = ["TIMES", "cards", "detail_panel", "split_panel", "why_panel"]
+__all__ = ["cards", "detail_panel", "split_panel", "why_panel"]
 
 _PARTS = {
     "model": "model",
@@ -26,14 +27,14 @@ _PARTS = {
 """The colour of each part of the time."""
 MAX_LINES = 200
 """Lines of a cost that are shown by themselves; of more, the last one is all others."""
-TIMES = "\N{MULTIPLICATION SIGN}"
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _ROLES = ("system", "user", "assistant", "tool")
 
 
 def cards(view: SessionView) -> Any:
     """Return the totals of a session."""
     times = {
-        name: f"{grouped(one.times, 1)} {TIMES} median"
+        name: f"{times_text(one.times)} median"
         for name, one in (view.context.by_metric.items() if view.context else ())
         if one.times is not None
     }
@@ -46,7 +47,12 @@ def cards(view: SessionView) -> Any:
         like = (
             f" with {view.context.segment} = {view.context.value}" if view.context.segment else ""
         )
-        title = f"Of {typical.sessions:,} sessions{like} that began within {view.context.days} days"
+        of = (
+            "in the time and filter that are shown"
+            if view.context.days is None
+            else f"that began within {view.context.days} days"
+        )
+        title = f"Of {typical.sessions:,} sessions{like} {of}"
         return [chip(times[metric], "bad" if metric in outliers else "plain", text(short(title)))]
 
     cost = [*beside("cost")]
@@ -137,7 +143,7 @@ def why_panel(why: WhyCost | None) -> Any:
                      html.Span(text(one.why), className="dead")],
                     colSpan=3,
                 ),
-                html.Td(f"{one.number} {TIMES}", className="num dead"),
+                html.Td(f"{one.number} {_TIMES}", className="num dead"),
             ]
         )
         for one in why.left_out

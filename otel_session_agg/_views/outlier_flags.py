@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from math import exp, log
 from typing import Any, NamedTuple
 
+from otel_session_agg._views.session_context import Context, Typical
 from otel_session_agg.analysis._distributions import METRICS
 from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._outliers import (
@@ -24,6 +25,7 @@ from otel_session_agg.analysis._source import BREAKDOWNS, Source
 __all__ = [
     "Norms",
     "Standing",
+    "context_among",
     "norms_of",
     "num_outliers",
     "reasons_of",
@@ -143,12 +145,42 @@ def reasons_of(
     return found
 
 
+def context_among(
+    sessions: Source, session: str, norms: Norms, segment: str | None
+) -> Context | None:
+    """Return how a session compares with those that norms are of; ``None``: it is none of them.
+
+    It stands out where its row in a grid says so, and by as much.
+    """
+    table, name = named_rows(sessions, segment)
+    columns = ", ".join(metric.column for metric in METRICS.values())
+    sql = _FIGURES.format(segment=name, columns=columns, sessions=table)
+    rows = sessions.rows(sql, [[session]])
+    if not rows:
+        return None
+    [(_, of, *values)] = rows
+    found = {}
+    for metric, value in zip(METRICS, values, strict=True):
+        norm = norms.get((metric, of))
+        if norm is not None and value is not None:
+            median = exp(norm.middle)
+            score = _score(value, norm) if value > 0 else None
+            found[metric] = Typical(
+                metric, float(value), median, float(value) / median, score, norm.sessions
+            )
+    return Context(segment, of if segment else None, None, found)
+
+
+def _score(value: float, norm: Norm) -> float:
+    return NORMAL * (log(value) - norm.middle) / norm.spread
+
+
 def _findings(values: list[Any], segment: str, norms: Norms) -> Iterable[Finding]:
     for metric, value in zip(METRICS.values(), values, strict=True):
         norm = norms.get((metric.name, segment))
         if norm is None or value is None or value <= 0:
             continue
-        score = NORMAL * (log(value) - norm.middle) / norm.spread
+        score = _score(value, norm)
         if score > THRESHOLD:
             middle = exp(norm.middle)
             yield Finding(metric, value, middle, score, norm.sessions, norm.is_sample)

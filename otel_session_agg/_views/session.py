@@ -115,10 +115,12 @@ FROM calls WHERE session = ? AND start_time BETWEEN ? AND ? GROUP BY trace_id
 """The times are there for DuckDB, which skips what began at others without reading it."""
 
 
-def session_view(history: Reads, session_id: str, segment: str | None = None) -> SessionView | None:
+def session_view(
+    history: Reads, session_id: str, context: Context | None = None
+) -> SessionView | None:
     """Return what is known of a session; ``None``: there is no such session.
 
-    ``segment``: the dimension that says which sessions are like it; ``None``: its service.
+    ``context``: how it compares with others; ``None``: with those of its service, around its time.
     """
     rows = history.rows(_SESSION, [session_id])
     if not rows:
@@ -138,7 +140,7 @@ def session_view(history: Reads, session_id: str, segment: str | None = None) ->
         split=time_split(
             row["duration"], row["model_duration"], row["tool_duration"], row["idle_duration"]
         ),
-        context=context_of(history, row, segment),
+        context=context or context_of(history, row, None),
         turns=turns,
     )
 

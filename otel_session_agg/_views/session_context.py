@@ -1,8 +1,9 @@
 """How a session compares with those like it: times the median, and whether it stands out.
 
-Like it are the sessions of its segment that began within a week of it, or within a quarter where
-these are few.  It stands out by the rule of `analysis._outliers`: a modified z-score of the
-logarithm, with the same bounds.
+Among the sessions that a view shows, it compares as the grid of that view says, which is worked out
+by `outlier_flags.context_among`.  Where no view selects it, like it are the sessions of its segment
+that began within a week of it, or within a quarter where these are few.  It stands out by the rule
+of `analysis._outliers`: a modified z-score of the logarithm, with the same bounds.
 """
 
 from __future__ import annotations
@@ -63,9 +64,8 @@ class Context(NamedTuple):
     """The dimension; ``None``: all sessions are like it."""
     value: str | None
     """What its sessions have for it."""
-    days: int
-    """They began within so many days of it."""
-    sessions: int
+    days: int | None
+    """They began within so many days of it; ``None``: they are those that a view shows."""
     by_metric: Mapping[str, Typical]
     """``cost``, ``tokens`` and ``duration``, those that are known."""
 
@@ -107,8 +107,8 @@ def context_of(history: Reads, row: Mapping[str, Any], segment: str | None) -> C
         times = float(value) / median if median else None
         found[metric] = Typical(metric, float(value), median, times, score, known)
     if given is None:
-        return Context(None, None, days.days, number, found)
-    return Context(name, _as_text(given), days.days, number, found)
+        return Context(None, None, days.days, found)
+    return Context(name, _as_text(given), days.days, found)
 
 
 def _as_text(value: object) -> str:

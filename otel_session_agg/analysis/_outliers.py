@@ -28,6 +28,7 @@ __all__ = [
     "Outlier",
     "find_outliers",
     "not_judged",
+    "times_text",
 ]
 
 THRESHOLD = 3.5
@@ -82,9 +83,7 @@ class Finding(NamedTuple):
     @property
     def times(self) -> str:
         """How many times the median it is, as text."""
-        times = self.value / self.median
-        decimals = 1 if times < _WHOLE_FROM else 0
-        return f"{grouped(times, decimals)} \N{MULTIPLICATION SIGN}"
+        return times_text(self.value / self.median)
 
 
 class Outlier(NamedTuple):
@@ -112,6 +111,12 @@ class Outlier(NamedTuple):
         first = self.findings[0]
         sample = "a sample of " if first.is_sample else ""
         return f"{found} (of {sample}{first.sessions:,} sessions{segment})"
+
+
+def times_text(times: float) -> str:
+    """Return how many times something another thing is, as text."""
+    decimals = 1 if times < _WHOLE_FROM else 0
+    return f"{grouped(times, decimals)} \N{MULTIPLICATION SIGN}"
 
 
 def _amount(metric: Metric, value: float) -> str:
