@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Input, Output, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, dcc, html, no_update
 from dash import State as Given
 
 from otel_session_agg._exceptions import SessionAggError
@@ -39,7 +39,10 @@ def _layout(state: State, services: Services) -> Any:
             html.Div(id="warnings", className="stack"),
             cards(),
             html.Div([chart(one) for one in CHARTS], className="grid"),
-            sessions_grid(state, services, height="420px"),
+            dcc.Store(id="overview-settled"),
+            html.Div(
+                html.Div(className="panel loading"), id="overview-sessions", className="below"
+            ),
         ]
     )
 
@@ -77,6 +80,28 @@ def _missing(state: State, services: Services) -> Any:
 
 def _register(app: Any, services: Services) -> None:
     register_charts(CHARTS)
+    app.clientside_callback(
+        ClientsideFunction("explorer", "settled"),
+        Output("overview-settled", "data"),
+        Input("overview-sessions", "id"),
+    )
+
+    @app.callback(
+        Output("overview-sessions", "children"),
+        Input("overview-settled", "data"),
+        Given("state", "data"),
+        prevent_initial_call=True,
+    )
+    @on_thread
+    def below(there: str | None, given: dict[str, str]) -> Any:
+        """Return the grid when the charts on the screen are drawn: nobody has scrolled to it."""
+        if not there:
+            return no_update
+        state = address.parse(given.get("path"), given.get("search"))
+        try:
+            return sessions_grid(state, services, height="420px")
+        except SessionAggError as error:
+            return message("The sessions cannot be shown", str(error), "bad")
 
     @app.callback(
         Output("view", "children", allow_duplicate=True),

@@ -49,6 +49,7 @@ def build_page(app: FastAPI, services: Services) -> Dash:
 
     """
     dash = _dash(services)
+    app.add_route(panels.PATH, panels.figures(services), include_in_schema=False)
     app.mount("/", Requests(_Addresses(dash.server), dash.callback_map))
     return dash
 
@@ -92,7 +93,6 @@ def _dash(services: Services) -> Dash:
     dash.layout = shell.shell(is_live=services.is_live)
     _register(dash, services)
     shell.register(dash, services)
-    panels.register(dash, services)
     cards.register(dash, services)
     grids.register(dash, services)
     exporting.register(dash, services)

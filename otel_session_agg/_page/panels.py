@@ -1,19 +1,27 @@
 """Charts of views: each is a row of a table, and answers by itself when it is on the page.
 
 A view puts ``chart("overview", "cost")`` into its layout, and registers the functions behind its
-charts once with `register_charts`.  Each function is asked on a worker thread, all charts of a view
-at once, and returns a figure in the colours of the light theme: the browser changes them.
+charts once with `register_charts`.  Each function is asked on a worker thread, and returns a figure
+in the colours of the light theme: the browser changes them.
+
+The script of the page (``assets/charts.js``) asks for each figure by itself, not Dash: charts that
+are on the screen come first, Plotly draws each once, and what Dash does for each of its callbacks
+is as much work as drawing.
 
 What is drawn is never more than a chart shows; the history adds up.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dash import MATCH, ClientsideFunction, Input, Output, State, dcc, html
+from dash import html
+from plotly.io.json import to_json_plotly
+from starlette.requests import Request
+from starlette.responses import Response
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page.parts import aria, panel
@@ -25,16 +33,10 @@ from otel_session_agg._views.reads import Reads
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["Chart", "Drawing", "Drawn", "chart", "register_charts"]
+__all__ = ["PATH", "Chart", "Drawing", "Drawn", "chart", "figures", "register_charts"]
 
-_LOGGER = logging.getLogger(__name__)
-_CONFIG: Any = {
-    "displaylogo": False,
-    "displayModeBar": False,
-    "responsive": True,
-    "doubleClick": False,
-    "showTips": False,
-}
+PATH = "/_chart"
+"""Where figures are asked for."""
 _BY_NAME: dict[str, Chart] = {}
 
 
@@ -62,8 +64,6 @@ class Chart(NamedTuple):
     drag: tuple[tuple[str, str], ...] = ()
     """What dragging over it filters by: axis (``x``, ``y``) and column; ``start_time`` changes the
     time that is shown, any other column is a condition."""
-    scale: float = 1.0
-    """By what a value of the axis is multiplied for the column."""
     opens: bool = False
     """Whether a click on a point opens the session that its ``customdata`` begins with."""
     classes: str = ""
@@ -74,31 +74,26 @@ class Chart(NamedTuple):
 
 def chart(one: Chart, note: str = "") -> Any:
     """Return the components of a chart, which asks for its figure when it is on the page."""
-    given: dict[str, Any] = {
-        "key": one.key, "drag": [list(pair) for pair in one.drag], "scale": one.scale,
-        "opens": one.opens, "note": note or one.note,
-    }  # fmt: skip
-    graph = dcc.Graph(
-        id={"type": "graph", "chart": one.key},
-        figure={"data": [], "layout": {}},
-        config=_CONFIG,
-        style={"height": f"{one.height}px"},
-    )
+    given = {"key": one.key, "drag": one.drag, "opens": one.opens}
     body = html.Div(
         [
-            dcc.Store(id={"type": "chart", "chart": one.key}, data=given),
-            dcc.Store(id={"type": "drawn", "chart": one.key}),
-            graph,
-            html.P("", id={"type": "said", "chart": one.key}, className="said"),
+            html.Div(className="plot", style={"height": f"{one.height}px"}),
+            html.P(className="said"),
         ],
-        id={"type": "body", "chart": one.key},
-        className="chart loading",
+        id=f"chart-{one.key}",
+        className="chart loading" + (" opens" if one.opens else ""),
         style={"minHeight": f"{one.height}px"},
         role="group",
+        **_data(chart=json.dumps(given), asked=token_hex(8)),
         **aria(label=one.title),
     )
-    shown = html.Span(given["note"], id={"type": "note", "chart": one.key})
-    return panel(one.title, shown, body, one.classes)
+    shown = note or one.note
+    return panel(one.title, html.Span(shown, **_data(note=shown)), body, one.classes)
+
+
+def _data(**values: str) -> dict[str, Any]:
+    """Return ``data-`` attributes by the rest of their names."""
+    return {f"data-{name}": value for name, value in values.items()}
 
 
 def register_charts(charts: Mapping[str, Chart] | tuple[Chart, ...]) -> None:
@@ -107,39 +102,27 @@ def register_charts(charts: Mapping[str, Chart] | tuple[Chart, ...]) -> None:
         _BY_NAME[one.key] = one
 
 
-def register(app: Any, services: Services) -> None:
-    """Register the callbacks of all charts."""
+def figures(services: Services) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers with the figure of a chart, as JSON; nothing is changed by it."""
 
-    @app.callback(
-        Output({"type": "drawn", "chart": MATCH}, "data"),
-        Input({"type": "chart", "chart": MATCH}, "data"),
-        Input("tick", "data"),
-        State("state", "data"),
-        on_error=_failed,
-    )
     @on_thread
-    def draw(given: dict[str, Any], _tick: object, state: dict[str, str]) -> dict[str, Any]:
-        one = _BY_NAME.get(str(given.get("key")))
+    def asked(key: str, path: str, search: str) -> str:
+        one = _BY_NAME.get(key)
         if one is None:
-            return {"error": "there is no such chart"}
-        return drawn(one, address.parse(state.get("path"), state.get("search")), services)
+            return _written({"error": "there is no such chart"})
+        return _written(drawn(one, address.parse(path, search), services))
 
-    app.clientside_callback(
-        ClientsideFunction("explorer", "draw"),
-        Output({"type": "graph", "chart": MATCH}, "figure"),
-        Output({"type": "body", "chart": MATCH}, "className"),
-        Output({"type": "said", "chart": MATCH}, "children"),
-        Output({"type": "note", "chart": MATCH}, "children"),
-        Input({"type": "drawn", "chart": MATCH}, "data"),
-        Input("theme", "data"),
-        State({"type": "chart", "chart": MATCH}, "data"),
-    )
+    async def answer(request: Request) -> Response:
+        given = request.query_params
+        text = await asked(*(given.get(name, "") for name in ("key", "path", "search")))
+        headers = {"Cache-Control": "no-store"}
+        return Response(text, headers=headers, media_type="application/json")
+
+    return answer
 
 
-def _failed(error: Exception) -> dict[str, str]:
-    """Return what is said in the place of a chart; the other charts are drawn."""
-    _LOGGER.error("a chart could not be drawn", exc_info=error)
-    return {"error": "this could not be drawn; the log of the server says why"}
+def _written(answer: dict[str, Any]) -> str:
+    return str(to_json_plotly(answer))
 
 
 def drawn(one: Chart, state: address.State, services: Services) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, NamedTuple
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Input, Output, State, dcc, html
 
 from otel_session_agg._page.parts import aria, link
 from otel_session_agg._page.services import Services
@@ -253,18 +253,4 @@ def register(app: Any, services: Services) -> None:  # noqa: ARG001
         Output("where", "data"),
         Input("where", "value"),
         State("completions", "data"),
-    )
-    run(
-        ClientsideFunction("explorer", "drag"),
-        Output("address", "search", allow_duplicate=True),
-        Input({"type": "graph", "chart": ALL}, "relayoutData"),
-        State({"type": "chart", "chart": ALL}, "data"),
-        prevent_initial_call=True,
-    )
-    run(
-        ClientsideFunction("explorer", "open"),
-        Output("address", "href", allow_duplicate=True),
-        Input({"type": "graph", "chart": ALL}, "clickData"),
-        State({"type": "chart", "chart": ALL}, "data"),
-        prevent_initial_call=True,
     )

@@ -1,4 +1,4 @@
-// What the page does by itself: the address as the state, themes of figures, dragging, completion.
+// What the page does by itself: the address as the state, themes, completion, grids; charts are in charts.js.
 (function () {
   "use strict";
   const none = () => window.dash_clientside.no_update;
@@ -33,14 +33,6 @@
     const context = window.dash_clientside.callback_context;
     return context.triggered.length ? context.triggered[0] : null;
   }
-  function chartOf(charts) {
-    const one = triggered();
-    if (!one) return null;
-    let key;
-    try { key = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).chart; } catch (error) { return null; }
-    const chart = charts.find((given) => given && given.key === key);
-    return chart ? { chart, value: one.value } : null;
-  }
   function changed(search) {
     return search === window.location.search ? none() : search;
   }
@@ -48,13 +40,6 @@
     const text = fields.toString();
     return text ? "?" + text : "";
   }
-  function iso(text) {
-    return String(text).trim().replace(" ", "T").replace(/(\.\d{3})\d*$/, "$1").replace(/\.0+$/, "") + "Z";
-  }
-  function figure(number) {
-    return Number(number.toPrecision(4)).toString();
-  }
-
   let chosen = null;
 
   // What a grid keeps in the address without that the view is shown again.
@@ -111,6 +96,7 @@
       element("span", { className: "share-track", "aria-hidden": "true" }, filled));
   };
 
+  window.explorer = { themed, go, sessionHref };
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     explorer: {
       state: function (path, search, before) {
@@ -119,6 +105,7 @@
         chosen = given || chosen;
         if (chosen && !given) setTimeout(() => keep("theme", chosen), 0);
         const now = { path: path || "/", search: search || "", shown: shownBy(search) };
+        window.explorerCharts.expected(now.path);
         return before && before.path === now.path && before.shown === now.shown ? none() : now;
       },
       current: function () {
@@ -131,11 +118,14 @@
         return null;
       },
       tick: function (number) {
-        return !number || document.hidden ? none() : number;
+        if (!number || document.hidden) return none();
+        window.explorerCharts.again();
+        return number;
       },
       theme: function (search) {
         const theme = themeOf(search);
         document.body.dataset.agThemeMode = theme;
+        window.explorerCharts.recolored();
         return [theme, theme];
       },
       controls: function (submitted, range, by, days, clicks, where) {
@@ -181,55 +171,8 @@
           .sort((a, b) => a.toLowerCase().indexOf(low) - b.toLowerCase().indexOf(low))
           .slice(0, 12).map((name) => before + name + " ");
       },
-      draw: function (drawn, theme, chart) {
-        if (!drawn) return [none(), none(), none(), none()];
-        const said = drawn.error || drawn.empty;
-        const classes = "chart" + (drawn.error ? " error" : said ? " empty" : "") + (chart.opens ? " opens" : "");
-        if (said) return [{ data: [], layout: {} }, classes, said, none()];
-        const shown = theme === "dark" ? themed(drawn.figure) : drawn.figure;
-        const layout = Object.assign({}, shown.layout, { autosize: true, dragmode: chart.drag.length ? "zoom" : false });
-        const axes = Object.keys(layout).filter((name) => /^[xy]axis/.test(name));
-        for (const name of axes) {
-          const isDragged = chart.drag.some((pair) => name.startsWith(pair[0]));
-          layout[name] = Object.assign({}, layout[name], { fixedrange: !isDragged });
-        }
-        return [{ data: shown.data, layout: layout }, classes, "", drawn.note || chart.note];
-      },
-      drag: function (all, charts) {
-        const found = chartOf(charts);
-        if (!found || !found.value) return none();
-        const fields = new URLSearchParams(window.location.search);
-        const conditions = [];
-        let isChanged = false;
-        for (const [axis, column] of found.chart.drag) {
-          let low = found.value[axis + "axis.range[0]"], high = found.value[axis + "axis.range[1]"];
-          if (low === undefined || high === undefined) continue;
-          isChanged = true;
-          if (column === "start_time") {
-            fields.set("from", iso(low));
-            fields.set("to", iso(high));
-          } else {
-            const scale = column === "duration" ? 1000 : 1;
-            low = Math.pow(10, Number(low)) * scale;
-            high = Math.pow(10, Number(high)) * scale;
-            conditions.push(`${column} >= ${figure(low)} and ${column} < ${figure(high)}`);
-          }
-        }
-        if (!isChanged) return none();
-        if (conditions.length) {
-          const before = (fields.get("where") || "").trim();
-          fields.set("where", [...(before ? [/\bor\b/i.test(before) ? `(${before})` : before] : []), ...conditions].join(" and "));
-        }
-        return changed(written(fields));
-      },
-      open: function (all, charts) {
-        const found = chartOf(charts);
-        if (!found || !found.value || !found.chart.opens) return none();
-        const point = found.value.points && found.value.points[0];
-        const id = point && Array.isArray(point.customdata) ? point.customdata[0] : null;
-        if (typeof id !== "string") return none();
-        go(sessionHref(id));
-        return none();
+      settled: function (there) {
+        return window.explorerCharts.settled().then(() => there);
       },
       gridState: function (request) {
         const sort = ((request && request.sortModel) || []).map((one) => (one.sort === "desc" ? "-" : "") + one.colId).join(",");

@@ -30,8 +30,7 @@
         if (!one || !one.value || !window.Plotly) return none;
         let key;
         try { key = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).chart; } catch (error) { return none; }
-        const id = JSON.stringify({ chart: key, type: "graph" });
-        const place = document.getElementById(id);
+        const place = document.getElementById("chart-" + key);
         const plot = place && place.querySelector(".js-plotly-plot");
         const title = place && place.closest(".panel") && place.closest(".panel").querySelector("h2");
         const name = (title ? title.textContent : "chart").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) || "chart";

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from otel_session_agg._page.overview_charts import CHARTS
 from otel_session_agg._page.services import Services
 from tests.support.browser import IN_BROWSER, SECONDS, browser, wait_for
 
@@ -23,7 +24,8 @@ __all__ = ["browser"]  # a fixture
 pytestmark = IN_BROWSER
 VIEWS = ["overview", "sessions", "segments", "users", "models", "tools", "agents", "live"]
 AXE = os.environ.get("AXE_CORE")
-READY = "document.querySelector('#view > *') && !document.querySelector('.chart.loading, .card.loading')"
+READY = """document.querySelector('#view > *') && !document.querySelector('.loading')
+    && (!document.getElementById('grid') || document.querySelector('#grid .ag-header-cell'))"""
 HARMLESS = "AG Grid"
 
 
@@ -172,11 +174,42 @@ def test_controls(browser: Any, origin: str) -> None:
     opened.page.close()
 
 
+def test_charts_on_the_screen_first(browser: Any, origin: str) -> None:
+    """Charts are asked for from the top, each once, and the sessions below when those on the screen are drawn."""
+    opened = Opened(browser, origin, "/overview")
+    opened.page.wait_for_selector(".ag-row a", state="attached")
+    asked = "performance.getEntriesByType('resource').map(one => new URL(one.name)).filter(one => one.pathname === '/_chart')"
+    assert [one.key for one in CHARTS] == opened(f"{asked}.map(one => one.searchParams.get('key'))")
+    opened.page.close()
+
+
+def test_charts_follow_the_theme(browser: Any, origin: str) -> None:
+    """Charts change their colours with the theme, and are not asked for again."""
+    opened = Opened(browser, origin, "/overview", color_scheme="light")
+    number = "performance.getEntriesByType('resource').filter(one => one.name.includes('/_chart')).length"
+    text = "getComputedStyle(document.querySelector('#chart-tokens .xtick text')).fill"
+    before, asked = opened(text), opened(number)
+    opened.page.click("#switch")
+    opened.wait(f"{text} !== '{before}'")
+    assert asked == opened(number)
+    opened.page.close()
+
+
+def test_server_that_is_gone(browser: Any, origin: str) -> None:
+    """A chart that cannot be had says so in its place."""
+    opened = Opened(browser, origin, "/live")
+    opened.page.route("**/_chart?*", lambda route: route.abort())
+    opened.page.click(".nav-link:has-text('Models')")
+    opened.wait("document.querySelectorAll('.chart.error').length === 2")
+    assert "the server does not answer" == opened.page.inner_text(".chart.error .said")
+    opened.page.close()
+
+
 @pytest.mark.parametrize(("chart", "said"), [("duration", "from="), ("spread-cost", "where=cost >="), ("against", "duration >=")])
 def test_drag(browser: Any, origin: str, chart: str, said: str) -> None:
     """Dragging over a chart filters what all charts show, and is in the address."""
     opened = Opened(browser, origin, "/overview")
-    drag = opened.page.locator(f"""[id='{{"chart":"{chart}","type":"graph"}}'] .nsewdrag""").first
+    drag = opened.page.locator(f"#chart-{chart} .nsewdrag").first
     drag.scroll_into_view_if_needed()
     box = drag.bounding_box()
     mouse = opened.page.mouse

@@ -122,6 +122,21 @@ class TestRoutes:
         """Callbacks are not asked by GET."""
         assert 405 == client.get("/_dash-update-component").status_code
 
+    @pytest.mark.parametrize(
+        ("given", "answer"),
+        [
+            ({"key": "tokens", "path": "/overview", "search": "?from=all"}, "figure"),
+            ({"key": "tokens", "path": "/overview", "search": "?where=cost+%3E+1000000"}, "empty"),
+            ({"key": "tokens", "path": "/overview", "search": "?where=nope+%3D+1"}, "error"),
+            ({"key": "nope", "path": "/overview", "search": ""}, "error"),
+            ({}, "error"),
+        ],
+    )
+    def test_chart(self, client: TestClient, given: dict[str, str], answer: str) -> None:
+        """A chart is asked for by its key and the address, and is kept by no cache."""
+        found = client.get("/_chart", params=given)
+        assert (200, True, "no-store") == (found.status_code, answer in found.json(), found.headers["cache-control"])
+
     def test_assets(self, client: TestClient) -> None:
         """Styles and scripts come from here."""
         text = client.get("/overview").text
