@@ -23,6 +23,7 @@ from otel_session_agg._cli.replay import DONE, FAILED, INTERRUPTED, print_notes,
 from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._extras import needed
 from otel_session_agg._serve.access import is_loopback
+from otel_session_agg._serve.open_files import allow_more
 from otel_session_agg._serve.places import Certificate, Places
 from otel_session_agg._settings import Settings
 from otel_session_agg._threads.messages import messages
@@ -104,6 +105,7 @@ def run_serve(given: Given, meanwhile: Meanwhile = nullcontext) -> int:
         stack.callback(messages.flush)
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_TURN_SECONDS)
+        allow_more()
         serving = stack.enter_context(Serving(places))
         try:
             work = stack.enter_context(working(given))

@@ -13,7 +13,10 @@ from time import monotonic
 from otel_session_agg._guard import warn
 
 _AGAIN_SECONDS = 10.0
-"""How long nothing more is logged of one kind."""
+"""How long it is not logged again that spans are refused."""
+
+_NOTE_SECONDS = 60.0
+"""How long nothing more is noted of one kind."""
 
 _logger = logging.getLogger("otel_session_agg")
 
@@ -43,12 +46,12 @@ class Telling:
 
     def notes(self, kind: str, what: str) -> None:
         """Log something that was wrong."""
-        if self._may_log(kind):
+        if self._may_log(kind, _NOTE_SECONDS):
             warn(_logger, "%s", what)
 
-    def _may_log(self, kind: str) -> bool:
+    def _may_log(self, kind: str, seconds: float = _AGAIN_SECONDS) -> bool:
         now = self._now()
-        if now - self._logged_at.get(kind, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+        if now - self._logged_at.get(kind, -seconds) < seconds:
             return False
         self._logged_at[kind] = now
         return True

@@ -2,7 +2,8 @@
 
 uvicorn waits for a header as long as the client likes, and keeps an answer until it is read.  Here
 each connection has a deadline from its first moment, or from the first byte of a further request,
-until the application is called, and one while an answer waits for the client to read it.
+until the application is called, and one while an answer waits for the client to read it.  When
+there are too many, those give way that have asked for nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import asyncio
 from typing import Any
 
 from otel_session_agg._extras import needed
-from otel_session_agg._serve.asgi import App, Receive, Scope, Send
+from otel_session_agg._serve.asgi import App, Message, Receive, Scope, Send, respond
 from otel_session_agg._serve.limits import Limits
+from otel_session_agg._serve.refusals import Refused
 
 __all__ = ["Connections"]
 
@@ -29,6 +31,8 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._by_address: dict[_Address, _Connection] = {}
+        self._silent: dict[_Address, None] = {}
+        """Those of them that have sent no request yet, the oldest first."""
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -49,23 +53,58 @@ class Connections:
                 await app(scope, receive, send)
                 return
             connection.begin_request()
+            answer = _Answer(send)
             try:
-                await app(scope, receive, send)
+                await app(scope, receive, answer.send)
+            except asyncio.CancelledError:  # the server ends, and waits no longer
+                await answer.later()
             finally:
                 connection.end_request()
 
         return call
 
     def add(self, address: _Address, connection: _Connection) -> bool:
-        """Remember a connection; return whether there is room for it."""
+        """Remember a connection; return whether there is room for it, or room was made."""
         if len(self._by_address) >= self.limits.max_connections:
-            return False
+            if not self._silent:
+                return False
+            oldest = next(iter(self._silent))
+            self._by_address[oldest].close()
+            self.remove(oldest)
         self._by_address[address] = connection
+        self._silent[address] = None
         return True
+
+    def has(self, address: _Address, connection: _Connection) -> bool:
+        """Return whether a connection is still one of these."""
+        return self._by_address.get(address) is connection
+
+    def asks(self, address: _Address) -> None:
+        """Note that a connection has sent a request."""
+        self._silent.pop(address, None)
 
     def remove(self, address: _Address) -> None:
         """Forget a connection."""
+        self._silent.pop(address, None)
         self._by_address.pop(address, None)
+
+
+class _Answer:
+    """The answer to a request, which may be cut off."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._has_begun = send, False
+
+    async def send(self, message: Message) -> None:
+        self._has_begun = True
+        await self._send(message)
+
+    async def later(self) -> None:
+        """Answer that the request is to be sent again, unless another answer has begun."""
+        if not self._has_begun:
+            refused = Refused(503, "the server is being stopped", retry_seconds=5, closes=True)
+            text = f"{refused.text}\n".encode()
+            await respond(self._send, refused.status, text, "text/plain", refused.headers)
 
 
 class _Connection(asyncio.Protocol):
@@ -103,6 +142,8 @@ class _Connection(asyncio.Protocol):
         """Note that a header is complete."""
         self._in_request = True
         self._wait_no_more()
+        if self._address is not None:
+            self._connections.asks(self._address)
 
     def end_request(self) -> None:
         """Note that a request is answered."""
@@ -110,15 +151,16 @@ class _Connection(asyncio.Protocol):
 
     def _wait_for_header(self) -> None:
         loop, seconds = asyncio.get_running_loop(), self._connections.limits.header_seconds
-        self._deadline = loop.call_later(seconds, self._close)
+        self._deadline = loop.call_later(seconds, self.close)
 
     def _wait_no_more(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _close(self) -> None:
-        self._deadline = None
+    def close(self) -> None:
+        """Close it."""
+        self._wait_no_more()
         if self._transport is not None:
             self._transport.close()
 
@@ -130,7 +172,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
         self._is_read()
-        if self._address is not None:
+        if self._address is not None and self._connections.has(self._address, self):
             self._connections.remove(self._address)
         self._http.connection_lost(exc)
 

@@ -38,7 +38,8 @@ class Limits:
     burst: int = 1000
     """Requests that a client may send at once."""
     max_connections: int = 1000
-    """Further ones are closed at once."""
+    """When there is a further one, the oldest is closed that has asked for nothing yet; if all
+    have, the further one is."""
     retry_seconds: int = 2
     """How long a client has to wait when there is too much to do."""
 

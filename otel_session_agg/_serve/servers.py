@@ -20,6 +20,9 @@ from otel_session_agg._serve.places import Certificate
 __all__ = ["Listener", "Servers", "listening"]
 
 _BACKLOG = 512
+"""Connections that wait for being accepted, and are accepted at once."""
+_BACKLOG_SHARE = 0.6
+"""The same of the connections that there may be."""
 _STOP_SECONDS = 10.0
 """For requests that are being answered; then they are cut off."""
 _KEEP_ALIVE_SECONDS = 75
@@ -150,6 +153,7 @@ def _server(listener: Listener, certificate: Certificate | None, proxies: Sequen
         access_log=False,
         proxy_headers=False,  # they would hide the connection: see `_behind`
         server_header=False,
+        backlog=min(_BACKLOG, round(_BACKLOG_SHARE * listener.limits.max_connections)),
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(_STOP_SECONDS),
         ssl_certfile=None if certificate is None else certificate.certfile,

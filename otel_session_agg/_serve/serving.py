@@ -26,6 +26,7 @@ from otel_session_agg._serve.application import application
 from otel_session_agg._serve.asgi import App
 from otel_session_agg._serve.guard import guarded, ingestion_check
 from otel_session_agg._serve.limits import PAGE_LIMITS, Limits
+from otel_session_agg._serve.open_files import allowed, with_files
 from otel_session_agg._serve.places import Places
 from otel_session_agg._serve.policy import protected, security_headers
 from otel_session_agg._serve.receiver import Outcome, Receiver
@@ -92,14 +93,15 @@ class Serving:
             SessionAggError: the server cannot be started.
 
         """
-        places, limits = self._places, Limits()
+        places, files = self._places, allowed()
+        limits = with_files(Limits(), files)
         access = Access.at(places.host, places.ingest_token, places.names)
         check = ingestion_check(access, limits)
         receiver = Receiver(lambda content: _taken(work.counter, content), check, limits)
         self._exit.callback(receiver.close)
         self._servers = Servers(
             [
-                Listener(_page(work, places), self._page, PAGE_LIMITS),
+                Listener(_page(work, places), self._page, with_files(PAGE_LIMITS, files)),
                 Listener(receiver.app, self._otlp, limits),
             ],
             places.certificate,

@@ -235,11 +235,20 @@ class TestLimits:
             assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
 
     def test_connections(self, kept: Kept) -> None:
-        """More connections than allowed are closed at once."""
-        with receiving(kept, replace(Limits(), max_connections=1)) as port, connected(port) as first:
-            first.sendall(b"POST /v1/traces HTTP/1.1\r\n")
-            with connected(port) as second:
-                assert b"" == rest_of(second)
+        """When there are more than allowed, those are closed that have asked for nothing, the oldest first; else further ones."""
+        head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1\r\n"
+        with receiving(kept, replace(Limits(), max_connections=2)) as port, connected(port) as asks, connected(port) as silent:
+            asks.sendall(head + b"Expect: 100-continue\r\n\r\n")
+            assert asks.recv(100).startswith(b"HTTP/1.1 100 ")
+            silent.sendall(head)
+            for _ in range(5):
+                assert 200 == export(port, b"").status
+            assert b"" == rest_of(silent)
+            with connected(port) as third:
+                third.sendall(head + b"Expect: 100-continue\r\n\r\n")
+                assert third.recv(100).startswith(b"HTTP/1.1 100 ")
+                with connected(port) as fourth:
+                    assert b"" == rest_of(fourth)
 
     def test_rate(self, kept: Kept) -> None:
         """Too many requests are 429, with the time to wait."""
