@@ -49,7 +49,7 @@ def frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
                     data = b",".join(row.encode() for (row,) in found)
                     yield Frame(f"row {number}", b"[%b]" % data)
                     number += len(found)
-        except duckdb.Error:
+        except (duckdb.Error, RuntimeError):  # the latter where its message is no UTF-8
             report("" if number == 1 else f"row {number}", "no Parquet, or not all of it")
 
 

@@ -358,6 +358,12 @@ class TestParquet:
         assert [] == read_as("parquet", b"PAR1 or not", problems)
         assert [("", "no Parquet, or not all of it")] == problems
 
+    def test_names_of_columns(self) -> None:
+        """So is what names its columns by what is no text, of which DuckDB's error is none of its own."""
+        problems = Problems()
+        assert [] == read_as("parquet", self._SAME.read_bytes().replace(b"TraceId", b"\xffraceId"), problems)
+        assert [("", "no Parquet, or not all of it")] == problems
+
     def test_other_columns(self, tmp_path: Path) -> None:
         """Parquet of something else is reported."""
         path = tmp_path / "a.parquet"
