@@ -40,7 +40,7 @@ _DECIDING = frozenset(
     (
         Effect.PROMPT_EXCLUDES_CACHE, Effect.PROMPT_EXCLUDES_WRITE,
         Effect.COMPLETION_EXCLUDES_REASONING, Effect.COMPLETION_REPEATS_REASONING,
-        Effect.STREAM_OUTPUT_ONE_MORE, Effect.FIRST_OUTPUT,
+        Effect.STREAM_OUTPUT_ONE_MORE, Effect.FIRST_OUTPUT, Effect.REPEATED,
     )
 )  # fmt: skip
 """Effects that change counts whose total, if it is stated, is their sum."""

@@ -42,6 +42,8 @@ def read_usage(
 
     The number of calls is 0 where the span does not state it.
     """
+    if Effect.REPEATED in effects:
+        return None, 0, []
     stated = Stated(plan, attributes)
     if plan.texts:
         stated.read_texts(plan)

@@ -143,3 +143,5 @@ class Effect:
     """It passes contexts on inside a process as remote ones, which makes parents look remote."""
     FIRST_OUTPUT: Final = 19
     """A completion count no larger than a stream's first figure is that: the rest was not read."""
+    REPEATED: Final = 20
+    """The figures are those of other spans, also where these are not below it."""

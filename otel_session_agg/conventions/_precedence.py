@@ -18,6 +18,7 @@ missing.  A key without a place is asked last.
 from __future__ import annotations
 
 from otel_session_agg.conventions import (
+    ag2,
     agentops,
     anthropic,
     command_lines,
@@ -70,6 +71,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     strands.TABLE,
     litellm.TABLE,
     voice.TABLE,
+    ag2.TABLE,
     agentops.TABLE,
     sentry.TABLE,
     anthropic.TABLE,  # bare names from here on: ``input_tokens``, ``model``
@@ -107,6 +109,8 @@ KINDS: tuple[str, ...] = (
     "langwatch.span.type",
     "mastra.span.type",
     "honeyhive_event_type",
+    "ag2.usage.kind",
+    "ag2.span.type",
     "litellm.guardrail.name",
     "gen_ai.span.kind",
     "mlflow.spanType",

@@ -171,7 +171,16 @@ _STRANDS_1_20_WHY = (
 
 _ADK_PACKAGES = ("google-adk==2.13.0", "google-genai==2.34.0", "litellm==1.106.2", "anthropic==2.12.0", "mcp==2.3.0")
 
+_AG2_PACKAGES = ("ag2[openai,anthropic,gemini,tracing]==1.2.1", "openai==3.57.0", "anthropic==1.17.0", "google-genai==2.34.0")
+
 _NATIVE = (
+    Stack(
+        "ag2.native",
+        "ag2",
+        _AG2_PACKAGES,
+        unstated={"untraced_delegation/*": ("num_model_events", *_CALL)},
+        why="What a delegated agent without the middleware uses is only in a sum, which repeats the calls of one that has it.",
+    ),
     Stack("strands.native", "strands", _STRANDS_PACKAGES, unstated=_STRANDS_GONE, why=_STRANDS_WHY),
     Stack("strands.native-1.20", "strands", _STRANDS_1_20, unstated=_STRANDS_1_20_GONE, why=_STRANDS_1_20_WHY),
     *(

@@ -765,6 +765,44 @@ class TestRealtime:
         assert pytest.approx(0.01568, abs=1e-12) == root.attributes["metadata.cost"]
 
 
+class TestUsageEvents:
+    """AG2's spans of usage events: some repeat what other spans state."""
+
+    SCOPE = "opentelemetry.instrumentation.ag2"
+
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [
+            ("model_call", (Kind.SPAN, None)),
+            ("subtask", (Kind.SPAN, None)),
+            ("compaction", (Kind.MODEL, 1060)),
+            ("aggregation", (Kind.MODEL, 1060)),
+        ],
+    )
+    def test_kinds(self, kind: str, expected: tuple[Kind, int | None]) -> None:
+        """Summaries and memories are told of by nothing else; Anthropic's input excludes the cached part."""
+        attributes = {
+            "ag2.span.type": "usage",
+            "ag2.usage.kind": kind,
+            "gen_ai.response.model": "claude-sonnet-4-5",
+            "gen_ai.provider.name": "anthropic",
+            "gen_ai.usage.cache_read_input_tokens": 60,
+            "ag2.usage.total_tokens": 1100,
+            IN: 1000,
+            OUT: 100,
+        }
+        found = read(attributes, self.SCOPE)
+        assert expected == (found.kind, found.usage and found.usage.prompt_tokens)
+        bare = without_content(SpanData("call", 1, 1, 0, "INTERNAL", self.SCOPE, "", 0, 1, attributes))
+        assert found == reading.read(bare)
+
+    def test_thoughts(self) -> None:
+        """Gemini's thoughts are beside its output, those of others are in it."""
+        thoughts = {IN: 1000, OUT: 100, "gen_ai.usage.thinking_tokens": 35}
+        assert (1000, 135, 1135) == counts({**thoughts, **GEMINI}, self.SCOPE)
+        assert (1000, 100, 1100) == counts({**thoughts, MODEL: "gpt-5-mini"}, self.SCOPE)
+
+
 class TestStreamsThatAreLost:
     """Streams of Anthropic's that end before their last figures: the first one says nothing of the output."""
 

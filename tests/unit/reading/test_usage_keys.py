@@ -16,6 +16,7 @@ LEFT_OUT = {
     r"gen_ai\.server\.time_per_output_token": "a time",
     r"(.*\.)?(ls_)?max_(output_)?tokens|.*\.budget_tokens": "what was allowed, not what was used",
     r"(gen_ai|litellm)\.cost\.tool_usage(_cost)?|gen_ai\.usage\.gateway_cost": "a part of the cost, no tokens",
+    r"ag2\.usage\.label": "the name of the agent whose calls a sum is of",
     r"gen_ai\.client\.token\.usage": "the total again, as OpenLIT names its metric",
     r"gen_ai\.usage\.details\.(input|output)_tokens": "the provider's count of what stands whole in gen_ai.usage",
     r".*\.(accepted|rejected)_prediction_tokens": "a part of the output at its price",
