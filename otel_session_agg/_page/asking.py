@@ -174,14 +174,14 @@ def context_at(state: State, history: Reads, services: Services, session: str) -
     return context_among(sessions, session, norms, segment_of(state.by))
 
 
-def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int | None]:
+def norms_at(state: State, history: Reads, services: Services) -> tuple[Norms, int]:
     """Return what is normal among the sessions that a state selects, and how many stand out."""
     segment = segment_of(state.by)
     key = ("norms", state.of_selection, segment)
 
-    def ask() -> tuple[Norms, int | None]:
+    def ask() -> tuple[Norms, int]:
         sessions = source_at(state, history, services)
         norms = norms_of(sessions, segment)
-        return norms, num_outliers(sessions, norms)
+        return norms, num_outliers(sessions, norms, segment)
 
     return services.slow_answers.get(key, history.revision, ask)

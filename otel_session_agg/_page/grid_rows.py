@@ -167,8 +167,8 @@ def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[d
         reasons = reasons_of(source_at(state, history, services), ids, norms, segment_of(state.by))
         still_open = [row["session"] for row in page.rows if row["state"] == "open"]
         used = used_by(history, services.budgets, still_open)
-    is_of_all = total is not None and not wanted.filters
-    outliers = f", {total:,} {'stands' if total == 1 else 'stand'} out" if is_of_all else ""
+    said = f", {total:,} {'stands' if total == 1 else 'stand'} out"
+    outliers = "" if wanted.filters else said  # which are of the grid alone
     return {
         "rowData": [
             _row(row, reasons.get(row["session"]), used.get(row["session"])) for row in page.rows

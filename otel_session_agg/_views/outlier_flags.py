@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from math import exp, log
 from typing import Any, NamedTuple
 
-from otel_session_agg._views.session_context import Context, Typical
+from otel_session_agg._views.session_context import SERVICE, Context, Typical
 from otel_session_agg.analysis._distributions import METRICS
 from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._outliers import (
@@ -20,7 +20,7 @@ from otel_session_agg.analysis._outliers import (
     Finding,
     Outlier,
 )
-from otel_session_agg.analysis._source import BREAKDOWNS, Source
+from otel_session_agg.analysis._source import BREAKDOWNS, NONE, Source
 
 __all__ = [
     "Norms",
@@ -63,19 +63,19 @@ _MAX_EXACT = 400_000
 """Sessions of which medians are exact; of more, of a sample of about `_SAMPLE`, the same for the
 same sessions: medians of it are right to some tenths of a percent."""
 _SAMPLE = 200_000
-_SAMPLED = "(SELECT * FROM sessions WHERE hash(session) % {of} = 0)"
+_SAMPLED = "(SELECT * FROM {sessions} WHERE hash(session) % {of} = 0) AS sessions"
 _FIGURES = """
 SELECT session, {segment}, {columns} FROM {sessions}
 WHERE session IN (SELECT unnest(?::VARCHAR[]))
 """
 _STANDING_OUT = """
-SELECT count(*) FROM sessions WHERE {conditions}
-"""
-_DEAREST = """
 WITH norms AS (SELECT {norms})
-SELECT session, {segment} AS segment, {columns} FROM {sessions} JOIN norms ON {segment} = norms.of
-WHERE {conditions} ORDER BY cost DESC NULLS LAST, session LIMIT ?
+SELECT {shown} FROM {sessions} JOIN norms ON {segment} = norms.of
+WHERE ({of_any}) AND ({conditions})
 """
+"""``of_any``: of what is below the bounds of all segments, nobody needs to know the segment."""
+_DEAREST = "session, {segment} AS segment, {columns}"
+_ORDER = " ORDER BY cost DESC NULLS LAST, session LIMIT ?"
 
 
 class Standing(NamedTuple):
@@ -89,21 +89,25 @@ class Standing(NamedTuple):
     reason: str
 
 
-def segment_of(by: str | None) -> str | None:
-    """Return within what sessions are compared: a dimension or ``user``; ``None``: all together."""
-    return None if by is None or by in BREAKDOWNS else by
+def segment_of(by: str | None) -> str:
+    """Return within what sessions are compared: what they are grouped by, else their service.
+
+    Figures of an assistant and of a batch job are not alike, so that in both together neither has
+    outliers.
+    """
+    return SERVICE if by is None or by in BREAKDOWNS else by
 
 
 def norms_of(sessions: Source, segment: str | None) -> Norms:
     """Return what is normal in each segment that has enough sessions to say so.
 
-    Segments can be small, so that a sample is taken only where there is one for all.
+    Segments can be small, so that a sample is taken only of all together and of services.
     """
     table, name = named_rows(sessions, segment)
     [(number,)] = sessions.rows("SELECT count(*) FROM sessions")
-    is_sample = segment is None and number > _MAX_EXACT
+    is_sample = segment in {None, SERVICE} and number > _MAX_EXACT
     if is_sample:
-        table = _SAMPLED.format(of=number // _SAMPLE)
+        table = _SAMPLED.format(sessions=table, of=number // _SAMPLE)
     sql = _MEDIANS.format(
         sessions=table,
         segment=name,
@@ -168,7 +172,8 @@ def context_among(
             found[metric] = Typical(
                 metric, float(value), median, float(value) / median, score, norm.sessions
             )
-    return Context(segment, of if segment else None, None, found)
+    is_all = segment is None or of == NONE
+    return Context(None if is_all else segment, None if is_all else of, None, found)
 
 
 def _score(value: float, norm: Norm) -> float:
@@ -186,31 +191,19 @@ def _findings(values: list[Any], segment: str, norms: Norms) -> Iterable[Finding
             yield Finding(metric, value, middle, score, norm.sessions, norm.is_sample)
 
 
-def num_outliers(sessions: Source, norms: Norms) -> int | None:
-    """Return how many sessions stand out; ``None``: they are compared in several segments."""
-    if any(segment for _, segment in norms):
-        return None
-    if not norms:
-        return 0
-    conditions, bounds = _above(norms)
-    [(number,)] = sessions.rows(_STANDING_OUT.format(conditions=conditions), bounds)
+def num_outliers(sessions: Source, norms: Norms, segment: str | None) -> int:
+    """Return how many sessions stand out from others of their segment."""
+    sql, bounds = _above(sessions, norms, segment, "count(*)")
+    [(number,)] = sessions.rows(sql, bounds)
     return int(number)
 
 
 def standing_out(sessions: Source, norms: Norms, segment: str | None, limit: int) -> list[Standing]:
     """Return sessions that stand out from others of their segment, the dearest first."""
-    segments = sorted({of for _, of in norms})
-    table, name = named_rows(sessions, segment)
-    sql = _DEAREST.format(
-        norms=_each("unnest(?::DOUBLE[]) AS bound{1}") + ", unnest(?::VARCHAR[]) AS of",
-        segment=name,
-        columns=_each("{0}"),
-        sessions=table,
-        conditions=" OR ".join(f"({one.column}) > bound{at}" for at, one in _NUMBERED),
-    )
-    bounds = [[_bound(norms.get((one.name, of))) for of in segments] for _, one in _NUMBERED]
+    shown = _DEAREST.format(segment=named_rows(sessions, segment)[1], columns=_each("{0}"))
+    sql, bounds = _above(sessions, norms, segment, shown)
     found = []
-    for session, of, *values in sessions.rows(sql, [*bounds, segments, limit]):
+    for session, of, *values in sessions.rows(sql + _ORDER, [*bounds, limit]):
         findings = tuple(_findings(values, of, norms))
         if findings:
             cost, _, duration = values
@@ -219,10 +212,23 @@ def standing_out(sessions: Source, norms: Norms, segment: str | None, limit: int
     return found
 
 
-def _above(norms: Norms) -> tuple[str, list[object]]:
-    """Return the condition for standing out from all, and its parameters."""
-    conditions = " OR ".join(f"({METRICS[metric].column}) > ?" for metric, _ in norms)
-    return conditions, list(map(_bound, norms.values()))
+def _above(
+    sessions: Source, norms: Norms, segment: str | None, shown: str
+) -> tuple[str, list[object]]:
+    """Return what asks for the sessions that stand out, and its parameters."""
+    segments = sorted({of for _, of in norms})
+    table, name = named_rows(sessions, segment)
+    sql = _STANDING_OUT.format(
+        norms=_each("unnest(?::DOUBLE[]) AS bound{1}") + ", unnest(?::VARCHAR[]) AS of",
+        shown=shown,
+        sessions=table,
+        segment=name,
+        of_any=" OR ".join(f"({one.column}) > ?" for one in METRICS.values()),
+        conditions=" OR ".join(f"({one.column}) > bound{at}" for at, one in _NUMBERED),
+    )
+    bounds = [[_bound(norms.get((metric, of))) for of in segments] for metric in METRICS]
+    lowest = [min((one for one in each if one is not None), default=None) for each in bounds]
+    return sql, [*bounds, segments, *lowest]
 
 
 def _bound(norm: Norm | None) -> float | None:

@@ -17,7 +17,7 @@ from otel_session_agg._untrusted.formatting import duration, short
 from otel_session_agg.analysis._distributions import METRICS, Metric
 from otel_session_agg.analysis._named_rows import named_rows
 from otel_session_agg.analysis._numbers import grouped, significant
-from otel_session_agg.analysis._source import Source, check_key, name_of
+from otel_session_agg.analysis._source import NONE, Source, check_key, name_of
 
 __all__ = [
     "MIN_DEVIATION",
@@ -107,7 +107,7 @@ class Outlier(NamedTuple):
             f" {_amount(one.metric, one.median)}"
             for one in self.findings
         )
-        segment = f" of {short(self.segment, 60)}" if self.segment else ""
+        segment = f" of {short(self.segment, 60)}" if self.segment not in {"", NONE} else ""
         first = self.findings[0]
         sample = "a sample of " if first.is_sample else ""
         return f"{found} (of {sample}{first.sessions:,} sessions{segment})"
