@@ -86,6 +86,8 @@ def connect(
 
     """
     duckdb = needed("duckdb", "replay")
+    for used in (path, bounds.spill, *beside.values(), *([folder] if folder else [])):
+        _check_name(used)
     _check(path, read_only=read_only)
     config: dict[str, object] = {
         "memory_limit": bounds.memory_limit,
@@ -135,6 +137,15 @@ def is_database(path: Path) -> bool:
             return file.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
     except OSError:
         return False
+
+
+def _check_name(path: Path) -> None:
+    """Raise if DuckDB cannot be given the name of a file or folder."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        message = f"{printable(str(path))} cannot be used: its name is not UTF-8"
+        raise HistoryError(message) from None
 
 
 def _check(path: Path, *, read_only: bool) -> None:

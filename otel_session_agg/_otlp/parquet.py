@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from otel_session_agg._extras import needed
 from otel_session_agg._otlp.batches import Frame, Report
 from otel_session_agg._otlp.exports import NO_COLUMNS, export_of
+from otel_session_agg._untrusted.values import encodable
 
 _MAGIC = b"PAR1"
 _ROWS = 500
@@ -76,7 +77,7 @@ def _connected(duckdb: Any, path: Path) -> Iterator[Any]:
 def _as_file(stream: BinaryIO) -> Iterator[Path]:
     """Return the stream's own file if it is Parquet, else a copy of what is in the stream."""
     path = getattr(stream, "name", None)
-    if isinstance(path, Path) and _PATTERN.isdisjoint(str(path)) and _is_parquet(path):
+    if isinstance(path, Path) and _is_plain(str(path)) and _is_parquet(path):
         yield path.absolute()
         return
     with TemporaryDirectory() as folder:
@@ -84,6 +85,11 @@ def _as_file(stream: BinaryIO) -> Iterator[Path]:
         with copy.open("wb") as file:
             shutil.copyfileobj(stream, file)
         yield copy
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether DuckDB can be given a name, and takes it for one."""
+    return _PATTERN.isdisjoint(name) and encodable(name) == name
 
 
 def _is_parquet(path: Path) -> bool:

@@ -186,6 +186,14 @@ class TestFile:
             assert [(1,)] == rows(history, "SELECT count(*) FROM sessions")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="there are none")
+    @pytest.mark.skipif(sys.platform != "linux", reason="names are texts there")
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_not_utf8(self, tmp_path: Path, *, read_only: bool) -> None:
+        """A name that DuckDB cannot be given is refused."""
+        path = tmp_path / os.fsdecode(b"\xff.duckdb")
+        with pytest.raises(HistoryError, match="its name is not UTF-8"):
+            History(path, read_only=read_only)
+
     @pytest.mark.parametrize("read_only", [False, True])
     def test_no_file(self, tmp_path: Path, *, read_only: bool) -> None:
         """A device or a pipe is no history, is not waited for, and stays what it is."""

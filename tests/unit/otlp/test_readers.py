@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -332,7 +333,7 @@ class TestParquet:
 
     _SAME = EXPORTS["clickhouse.parquet"]
 
-    @pytest.mark.parametrize("name", ["a.parquet", "a [1]*.parquet", "a'b.parquet"])
+    @pytest.mark.parametrize("name", ["a.parquet", "a [1]*.parquet", "a'b.parquet", os.fsdecode(b"\xff.parquet")])
     def test_names(self, name: str, tmp_path: Path) -> None:
         """No name of a file is taken for a pattern or for SQL."""
         path = tmp_path / name
