@@ -233,6 +233,9 @@ def working(given: Given) -> Iterator[Work]:
         counter.start()
         alerts.start()
         yield Work(history, counter, options, alerts, _views(given, options, alerts))
+    if path is not None and counter.left is not None:
+        say(f"not all that was taken is counted yet: the rest is in {printable(str(counter.left))},"
+            " and is counted when this history is served again")  # fmt: skip
 
 
 def _beside(path: Path | None, ending: str) -> Path | None:

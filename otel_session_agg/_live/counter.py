@@ -198,6 +198,11 @@ class LiveCounter:
         """Return how counting goes."""
         return self._state.status(_size(self._history.path), self._journal.aside, self._open.all())
 
+    @property
+    def left(self) -> Path | None:
+        """The folder of requests that are accepted and not counted; ``None``: there are none."""
+        return None if self._journal.is_empty() else self._journal.folder
+
     def wait(self, seconds: float) -> bool:
         """Wait until all that was accepted is counted; return whether it was in time."""
         with self._state.changed:

@@ -54,7 +54,9 @@ class Journal:
             SessionAggError: it cannot be used.
 
         """
-        self._folder, self._file_bytes = folder, file_bytes
+        self.folder = folder
+        """Where it is."""
+        self._file_bytes = file_bytes
         self._lock = Lock()
         self._file: int | None = None
         self._size = 0
@@ -130,7 +132,7 @@ class Journal:
     def _file_for(self, number: int) -> int:
         if self._file is None or self._size >= self._file_bytes:
             self._end_file()
-            path = self._folder / f"{number:020d}{_SUFFIX}"
+            path = self.folder / f"{number:020d}{_SUFFIX}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC
             self._file = os.open(path, flags, 0o600)
             self._path, self._size, self._begun_at = path, 0, monotonic()
@@ -138,7 +140,7 @@ class Journal:
                 self._files.append(path)
             os.write(self._file, MAGIC)
             self._size = len(MAGIC)
-            sync_folder(self._folder)
+            sync_folder(self.folder)
         return self._file
 
     def _end_file(self) -> None:
@@ -259,4 +261,4 @@ class Journal:
                 while self._files:
                     self._discard(self._files.popleft())
                 with suppress(OSError):  # others have put something into it, or it is a link
-                    self._folder.rmdir()
+                    self.folder.rmdir()

@@ -13,7 +13,7 @@ from otel_session_agg._cli.serve import _days_of as days_of
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg.testing import make_span
 from tests.support.histories import START_NS, kept, one_trace
-from tests.support.otlp import json_line
+from tests.support.otlp import json_line, protobuf
 
 
 class TestPlaces:
@@ -102,3 +102,18 @@ class TestWorking:
         with working(Given([str(path)], history=str(tmp_path / "kept.duckdb"))) as work, work.history.reading() as reader:
             assert [("s",)] == reader.rows("SELECT session FROM sessions")
         assert (tmp_path / "kept.duckdb.alerts.sqlite").exists()
+
+    def test_left(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """What was accepted and cannot be counted before the end is named, and counted the next time."""
+        given = Given([], history=str(tmp_path / "h"))
+        with working(given) as work:
+            work.history._write(lambda connection: connection.execute("ALTER TABLE traces RENAME TO gone"))
+            work.counter.accept(protobuf([make_span("chat", attributes={"session.id": "s"})]))
+        assert f"the rest is in {tmp_path / 'h.requests'}, and is counted when" in capsys.readouterr().err
+        with SharedHistory(tmp_path / "h") as history:
+            history._write(lambda connection: connection.execute("ALTER TABLE gone RENAME TO traces"))
+        with working(given) as work:
+            assert work.counter.wait(300)
+            with work.history.reading() as reader:
+                assert [("s",)] == reader.rows("SELECT session FROM sessions")
+        assert "the rest" not in capsys.readouterr().err
