@@ -62,8 +62,9 @@ _BEDROCK_ID = re.compile(
     r"|nvidia|openai|qwen|writer|zai)"
     r"\.[a-z][^/]*"
 )
-_MARKER = re.compile(r"\[[a-z0-9]+\]$")
-"""What Claude Code appends: ``claude-opus-5[1m]``; a long context is priced by its tokens."""
+_MARKER = re.compile(r"(?:\[[a-z0-9]+\]|:(?:completions|responses))$")
+"""What Claude Code appends: ``claude-opus-5[1m]``; a long context is priced by its tokens.
+Mirascope appends which of OpenAI's interfaces was asked: ``openai/gpt-4o:responses``."""
 
 _MAKERS = (
     (re.compile(r"text-embedding-(?:3-|ada-)|chatgpt-|codex-|omni-moderation"), "openai"),

@@ -34,6 +34,7 @@ from otel_session_agg.conventions import (
     llama_index,
     loongsuite,
     mastra,
+    mirascope,
     mlflow,
     openinference,
     openlit,
@@ -65,6 +66,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     vercel.TABLE,  # it writes GenAI's names beside its own
     posthog.TABLE,
     honeyhive.TABLE,
+    mirascope.TABLE,
     mlflow.TABLE,
     langsmith.TABLE,
     google_adk.TABLE,
@@ -142,6 +144,7 @@ SESSIONS: tuple[str, ...] = (
     "session.id",
     "honeyhive.session_id",
     "lmnr.association.properties.session_id",
+    "mirascope.ops.session.id",
     "traceloop.association.properties.session_id",
 )
 """Keys that applications set for sessions: their ids are strong."""

@@ -67,6 +67,16 @@ _LANGCHAIN_STACKS = (
     ),
 )
 
+_MIRASCOPE = (
+    Stack(
+        "mirascope.native",
+        "mirascope",
+        ("mirascope[openai,anthropic,google,ops]==2.8.2", "openai==2.54.0", "anthropic==0.125.0", "google-genai==1.75.0"),
+        unstated={"anthropic/reasoning*": ("reasoning_tokens",)},
+        why="of Anthropic's answers, Mirascope says that no tokens are reasoning",
+    ),
+)
+
 _LITELLM = ("litellm==1.106.2", "openai==2.54.0", "boto3==1.44.5", "mcp==2.3.0")
 _LITELLM_OTEL = (*_LITELLM, "opentelemetry-exporter-otlp==1.45.2")
 _OTEL = ("otel", "otel-v2")
@@ -174,4 +184,4 @@ _LLAMA_INDEX_STACKS = (
     layered("llama-index.contrib-genai+openai-contrib-genai", _LLAMA_INDEX, _OPENAI),
 )
 
-STACKS: tuple[Stack, ...] = (*_LANGCHAIN_STACKS, *_LITELLM_STACKS, *_LLAMA_INDEX_STACKS)
+STACKS: tuple[Stack, ...] = (*_LANGCHAIN_STACKS, *_MIRASCOPE, *_LITELLM_STACKS, *_LLAMA_INDEX_STACKS)

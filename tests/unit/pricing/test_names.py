@@ -39,6 +39,8 @@ class TestNames:
             ("vertex_ai", "claude-sonnet-4-5@20250929", ("google", "claude-sonnet-4-5")),
             ("anthropic", "claude-3.5-sonnet", ("anthropic", "claude-3-5-sonnet")),
             ("anthropic", "claude-opus-5[1m]", ("anthropic", "claude-opus-5")),
+            ("openai", "openai/gpt-4o:completions", ("openai", "gpt-4o")),
+            ("openai", "openai/gpt-4o:responses", ("openai", "gpt-4o")),
             ("openai", "anthropic/claude-opus-4-1", ("anthropic", "claude-opus-4-1")),
             ("langchain", "gpt-4o-mini", ("openai", "gpt-4o-mini")),
             (None, "vercel/openai/gpt-4o", ("openai", "gpt-4o")),
