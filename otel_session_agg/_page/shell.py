@@ -151,7 +151,8 @@ def _times(state: address.State, shown_range: str) -> Any:
         data.insert(0, {"value": _GIVEN, "label": _given(state)})
     return dmc.Select(
         id="range", data=data, value=value, allowDeselect=False, checkIconPosition="right",
-        className="control", attributes={"input": {"aria-label": "Time"}},
+        className="control given" if value == _GIVEN else "control",
+        attributes={"input": {"aria-label": "Time"}},
     )  # fmt: skip
 
 

@@ -111,6 +111,9 @@
       current: function () {
         setTimeout(() => {
           const nav = document.getElementById("sidebar"), link = nav && nav.querySelector(".nav-link.active");
+          const id = window.location.pathname === "/session" && new URLSearchParams(window.location.search).get("id");
+          const shown = id ? id.replace(/\p{C}/gu, " ").slice(0, 60) : link ? link.textContent : "";
+          document.title = (shown ? shown + " \u00b7 " : "") + "otel-session-agg";
           if (link) nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
         }, 0);
       },

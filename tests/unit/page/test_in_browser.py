@@ -108,6 +108,7 @@ def test_views(browser: Any, origin: str, view: str, theme: str) -> None:
         opened.wait(f"document.documentElement.scrollWidth <= {width}")
     assert [] == opened("[...document.querySelectorAll('.chart.error, .message.bad')].map(one => one.innerText)")
     assert "page" == opened("document.querySelector('.nav-link.active').parentElement.ariaCurrent")
+    assert f"{view.title()} \u00b7 otel-session-agg" == opened.page.title()
     assert [] == opened.complaints
     opened.page.close()
 
@@ -318,6 +319,7 @@ def test_own_days(browser: Any, origin: str) -> None:
     opened.wait(READY)
     opened.wait("document.getElementById('range').value === '18 Nov 2026 to 19 Nov 2026'")
     assert not opened("document.querySelector('details.menu[open]')")
+    assert opened("(one => one.scrollWidth <= one.clientWidth)(document.getElementById('range'))")
     opened.page.reload()
     opened.wait(READY)
     assert "18 Nov 2026 to 19 Nov 2026" == opened("document.getElementById('range').value")

@@ -55,7 +55,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     history = SharedHistory(tmp_path_factory.mktemp("views") / "history.duckdb")
     spans = [
         stored_span(1, at=0, attributes={"session.id": "s", "user.id": HOSTILE, HOSTILE: HOSTILE})._replace(name=HOSTILE),
-        call(2, 1, model=HOSTILE, attributes={"gen_ai.input.messages": HOSTILE}),
+        call(2, 1, model=HOSTILE, attributes={"gen_ai.input.messages": HOSTILE})._replace(name=f"{HOSTILE}{'x' * 300}"),
         call(3, 1, attributes={"input.value": HOSTILE}, failed=True, status_description=HOSTILE),
     ]
     facts = many(60)
