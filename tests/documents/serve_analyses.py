@@ -100,7 +100,7 @@ ANALYSES = {
         "tokens of a session", _chart("Average tokens of a session"), "/charts?agg=average&metric=tokens", "#chart-table tfoot tr",
     ),
     "durations": Analysis(
-        "how long sessions take", _chart("Duration: p95 of sessions"), "/charts?agg=p95&metric=duration", "#chart-table tfoot tr",
+        "how long sessions take", _chart("p95 duration of a session"), "/charts?agg=p95&metric=duration", "#chart-table tfoot tr",
     ),
     "failing-steps": Analysis(
         "which steps fail", _chart("Number of events where failed, by name"),
@@ -151,7 +151,7 @@ _FIND = """text => [...document.querySelectorAll('a[href], button, summary, inpu
     one.getClientRects().length && (one.innerText.trim() === text || one.value === text || one.ariaLabel === text
     || [...(one.labels || [])].some((label) => label.innerText.trim() === text)))"""
 """Finds what is clicked: by its text, its value, or its label."""
-READY = "document.querySelector('#view > *') && !document.querySelector('.chart.loading, .card.loading')"
+READY = "document.querySelector('#view > *') && !document.querySelector('.loading')"
 
 
 def opened(browser: Any, origin: str, **options: Any) -> Any:
