@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from otel_session_agg._exceptions import SessionAggError
-from otel_session_agg._page.parts import aria, panel
+from otel_session_agg._page.parts import aria, data, panel
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
 from otel_session_agg._views import address
@@ -84,16 +84,11 @@ def chart(one: Chart, note: str = "") -> Any:
         className="chart loading" + (" opens" if one.opens else ""),
         style={"minHeight": f"{one.height}px"},
         role="group",
-        **_data(chart=json.dumps(given), asked=token_hex(8)),
+        **data(chart=json.dumps(given), asked=token_hex(8)),
         **aria(label=one.title),
     )
     shown = note or one.note
-    return panel(one.title, html.Span(shown, **_data(note=shown)), body, one.classes)
-
-
-def _data(**values: str) -> dict[str, Any]:
-    """Return ``data-`` attributes by the rest of their names."""
-    return {f"data-{name}": value for name, value in values.items()}
+    return panel(one.title, html.Span(shown, **data(note=shown)), body, one.classes)
 
 
 def register_charts(charts: Mapping[str, Chart] | tuple[Chart, ...]) -> None:

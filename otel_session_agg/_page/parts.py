@@ -13,6 +13,7 @@ __all__ = [
     "TONES",
     "aria",
     "chip",
+    "data",
     "link",
     "message",
     "page_title",
@@ -30,6 +31,11 @@ TONES = ("good", "bad", "warn", "plain")
 def aria(**values: str) -> dict[str, Any]:
     """Return ``aria-`` attributes by the rest of their names."""
     return {f"aria-{name}": value for name, value in values.items()}
+
+
+def data(**values: str) -> dict[str, Any]:
+    """Return ``data-`` attributes by the rest of their names."""
+    return {f"data-{name}": value for name, value in values.items()}
 
 
 def text(value: str) -> str:

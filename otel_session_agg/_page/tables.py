@@ -1,4 +1,9 @@
-"""Tables of plain HTML, for rows that are few: every cell is a text or a component."""
+"""Tables of plain HTML, for rows that are few: every cell is a text or a component.
+
+A table is sent as text, and a script of the page (``assets/tables.js``) builds it.  Its cells would
+take seconds as components of Dash: a hundred rows have two thousand, and each is asked after every
+change of the page whether it is meant.  Components in cells can be links, ``Div`` and ``Span``.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dash import html
+from plotly.io.json import to_json_plotly
 
-from otel_session_agg._page.parts import aria, link
+from otel_session_agg._page.parts import aria, data, link
 
 __all__ = ["Head", "table"]
 
@@ -33,9 +39,10 @@ def table(heads: Sequence[Head], rows: Sequence[Sequence[Any]], caption: str) ->
         ]
     )
     hidden = html.Caption(caption, className="hidden")
+    built = html.Table([hidden, top, body], className="plain")
     return html.Div(
-        html.Table([hidden, top, body], className="plain"), className="scroll", tabIndex="0",
-        role="region", **aria(label=caption),
+        className="scroll", tabIndex="0", role="region", **aria(label=caption),
+        **data(table=str(to_json_plotly(built))),
     )  # fmt: skip
 
 

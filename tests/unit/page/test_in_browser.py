@@ -196,6 +196,25 @@ def test_charts_follow_the_theme(browser: Any, origin: str) -> None:
     opened.page.close()
 
 
+def test_tables(browser: Any, origin: str) -> None:
+    """Tables lead to sessions without the page being loaded again, and keep the focus when they are filled anew."""
+    opened = Opened(browser, origin, "/users")
+    opened.wait("document.querySelector('#users-table tbody a')")
+    opened("window.isSame = true")
+    first = opened("document.querySelector('#users-table tbody tr').innerText")
+    opened.page.focus("#users-table tbody a")
+    place = "document.querySelector('#users-table [data-table]')"
+    opened(f"{place}.dataset.table = {place}.dataset.table.replace(/Cost USD/, 'Cost in USD')")
+    opened.wait(f"{place}.innerText.includes('Cost in USD')")
+    assert opened(f"{place}.querySelector('tbody a') === document.activeElement")
+    assert first == opened("document.querySelector('#users-table tbody tr').innerText")
+    opened.page.keyboard.press("Enter")
+    opened.wait("document.querySelector('#grid .ag-row')")
+    assert "where=user" in opened.page.url
+    assert opened("window.isSame === true")
+    opened.page.close()
+
+
 def test_server_that_is_gone(browser: Any, origin: str) -> None:
     """A chart that cannot be had says so in its place."""
     opened = Opened(browser, origin, "/live")
