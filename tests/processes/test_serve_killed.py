@@ -19,6 +19,7 @@ from tests.support.otlp import json_line
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")]
 
+_SECONDS = 300.0
 _PART = 7
 """Spans of a request: traces are spread over several."""
 _ENDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
@@ -28,9 +29,9 @@ _SQL = "SELECT sum(spans)::INT, sum(tokens)::INT, sum(cost)::VARCHAR, count(*) F
 class _Sender(threading.Thread):
     """Sends spans, some of them again, until the server does not answer."""
 
-    def __init__(self, endpoint: str, left: list[ReadableSpan], taken: list[ReadableSpan]) -> None:
+    def __init__(self, endpoint: str, left: list[ReadableSpan], taken: list[ReadableSpan], seconds: float = 1) -> None:
         super().__init__()
-        self._exporter = OTLPSpanExporter(endpoint, timeout=1)
+        self._exporter = OTLPSpanExporter(endpoint, timeout=seconds)
         self._left, self._taken = left, taken
         self.enough = threading.Event()
         """Is set when some was taken."""
@@ -58,12 +59,12 @@ def test_ends(tmp_path: Path) -> None:
         with serving("--history", history, "--keep-days", "1") as program:
             sender = _Sender(program.endpoint, left, taken)
             sender.start()
-            assert sender.enough.wait(60)
+            assert sender.enough.wait(_SECONDS)
             code = program.stop(number)
             sender.join()
         assert code == (0 if number != signal.SIGKILL else -number)
     with serving("--history", history, "--keep-days", "1") as program:
-        sender = _Sender(program.endpoint, left, taken)
+        sender = _Sender(program.endpoint, left, taken, _SECONDS)
         sender.start()
         sender.join()
         assert [] == left

@@ -56,6 +56,17 @@ class TestForgottenForGood:
                 assert [(number + 1,)] == history.rows("SELECT model_events FROM traces")
                 assert [(number + 1,)] == history.rows("SELECT count(*) FROM calls")
 
+    def test_others_at_work(self, tmp_path: Path) -> None:
+        """What others do on the file meanwhile hinders nothing: the space is used again later."""
+        with History(tmp_path / "h") as history:
+            history.add(*one_trace(1, "old"))
+            with history._writer().cursor() as other:
+                other.begin()
+                other.execute("CREATE TABLE of_others (number INTEGER)")
+                assert 1 == history.forget_before(_AT)
+                other.rollback()
+            assert [] == history.rows("SELECT session FROM sessions")
+
     def test_earlier_date(self, tmp_path: Path) -> None:
         """What a file notes is the last date that it was given, until it is given another."""
         with History(tmp_path / "h") as history:
