@@ -17,6 +17,7 @@ from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._history.columns import PERIODS, quoted
 from otel_session_agg._history.database import Bounds, Connection, connect, described
 from otel_session_agg._history.history import MEMORY_LIMIT, History
+from otel_session_agg._history.interruptible import interruptible
 from otel_session_agg._history.sources import Result
 from otel_session_agg._history.temporary import TemporaryFolder
 
@@ -119,7 +120,7 @@ class Comparison:
                 beside={"before": before.let_go(), "after": after.let_go()},
             )
             self._exit.callback(self._connection.close)
-            with described("the calls cannot be compared"):
+            with described("the calls cannot be compared"), interruptible(self._connection):
                 self._connection.execute(_COMPARED)
                 self._connection.execute("DETACH before")
                 self._connection.execute("DETACH after")
@@ -164,7 +165,8 @@ class Comparison:
     def _read(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         with described("the calls cannot be compared"):
             cursor = self._connection.cursor()
-            cursor.execute(sql, parameters)
+            with interruptible(cursor):
+                cursor.execute(sql, parameters)
             while rows := cursor.fetchmany(_FETCHED):
                 yield from rows
 

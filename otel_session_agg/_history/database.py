@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._extras import needed
+from otel_session_agg._history.interruptible import interruptible
 from otel_session_agg._untrusted.formatting import printable, short
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        with interruptible(connection):
+            yield
     except duckdb.InterruptException:
         why = f"took longer than {seconds:g} seconds and " if is_over.is_set() else ""
         message = f"it {why}was stopped"

@@ -10,6 +10,7 @@ from typing import Any
 from otel_session_agg._explain.explain import explained
 from otel_session_agg._explain.explanation import Explanation
 from otel_session_agg._history.database import Connection, described
+from otel_session_agg._history.interruptible import interruptible
 from otel_session_agg._history.recounting import all_totals, session_totals, traces_of
 from otel_session_agg._history.selecting import TIME_LIMIT_SECONDS, filtered, select
 from otel_session_agg._history.sources import Filtered, Result, Selection
@@ -99,5 +100,5 @@ class ReadableHistory(ABC):
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query of this library: it is not checked."""
-        with self._reading() as connection:
+        with self._reading() as connection, interruptible(connection):
             return connection.execute(sql, parameters).fetchall()

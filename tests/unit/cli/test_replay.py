@@ -228,10 +228,7 @@ class TestReplay:
 
 
 def test_query_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C while DuckDB answers is Ctrl-C, although it raises another error.
-
-    Not tried with a query: DuckDB 2.0 may wait for one of its threads for ever when it is interrupted by a signal.
-    """
+    """Ctrl-C while DuckDB writes is Ctrl-C, although it raises another error."""
 
     def ask() -> int:
         message = "Query interrupted"
