@@ -22,6 +22,10 @@ _PATTERN = frozenset("*?[]{}")
 _COLUMNS_OF_FILE = "SELECT * FROM read_parquet(?) LIMIT 0"
 _ROWS_OF_FILE = "SELECT to_json(row) FROM read_parquet(?) AS row"
 _MEMORY = "256MB"
+_BAD_TEXT = "Invalid string encoding"
+"""What DuckDB says of a text that is not UTF-8; it reads nothing of the rows beside it, either."""
+_NO_UTF_8 = "a text is not UTF-8; the rows from here on were not read"
+_NO_PARQUET = "no Parquet, or not all of it"
 
 
 def looks_like(head: bytes) -> bool:
@@ -50,8 +54,9 @@ def frames(stream: BinaryIO, report: Report) -> Iterator[Frame]:
                     data = b",".join(row.encode() for (row,) in found)
                     yield Frame(f"row {number}", b"[%b]" % data)
                     number += len(found)
-        except (duckdb.Error, RuntimeError):  # the latter where its message is no UTF-8
-            report("" if number == 1 else f"row {number}", "no Parquet, or not all of it")
+        except (duckdb.Error, RuntimeError) as error:  # the latter where its message is no UTF-8
+            is_text = _BAD_TEXT in str(error)
+            report("" if number == 1 else f"row {number}", _NO_UTF_8 if is_text else _NO_PARQUET)
 
 
 @contextmanager

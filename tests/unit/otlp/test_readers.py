@@ -365,6 +365,16 @@ class TestParquet:
         assert [] == read_as("parquet", self._SAME.read_bytes().replace(b"TraceId", b"\xffraceId"), problems)
         assert [("", "no Parquet, or not all of it")] == problems
 
+    def test_no_utf_8(self, tmp_path: Path) -> None:
+        """So is a text that is not UTF-8."""
+        rows = pq.read_table(self._SAME)
+        names = pa.array([b"a\xffb"] * len(rows), type=pa.binary()).view(pa.string())
+        path = tmp_path / "a.parquet"
+        pq.write_table(rows.set_column(rows.schema.names.index("SpanName"), "SpanName", names), path)
+        problems = Problems()
+        assert [] == read(path, problems)
+        assert [("", "a text is not UTF-8; the rows from here on were not read")] == problems
+
     def test_other_columns(self, tmp_path: Path) -> None:
         """Parquet of something else is reported."""
         path = tmp_path / "a.parquet"
