@@ -16,6 +16,7 @@ from otel_session_agg._cli.report import Wanted as WantedReport
 from otel_session_agg._cli.report import run_report
 from otel_session_agg._cli.serve_command import add_serve
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._history.sources import SOURCES
 
 if TYPE_CHECKING:
     import typer
@@ -51,7 +52,7 @@ def add_replay(app: typer.Typer, attempt: Attempt) -> None:
         paths: list[str] = o.paths(),  # noqa: B008 -- typer's way
         *,
         form: str | None = o.form(),
-        by: str = o.option("session", metavar="WHAT", text=_BY),
+        by: str = o.option("session", metavar="WHAT", text=_BY, values=SOURCES),
         where: str | None = o.where(),
         group_by: str | None = o.group_by(),
         columns: str | None = o.columns(),

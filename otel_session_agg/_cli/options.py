@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from otel_session_agg._exceptions import SettingsError
+from otel_session_agg._history.columns import PERIODS
 from otel_session_agg._history.comparing import KEYS
-from otel_session_agg._history.sources import Selection
+from otel_session_agg._history.sources import SOURCES, Selection
 from otel_session_agg._offline.prices_file import moment_of
 from otel_session_agg._otlp.formats import FORMATS
 
 Attempt = Callable[[Callable[[], int]], int]
 """Calls a command, and turns its errors into a message and an exit code."""
+
+_COLUMNS = [column.name for column in SOURCES["session"].columns]
 
 
 def paths() -> Any:
@@ -29,9 +32,22 @@ def optional_paths() -> Any:
     )
 
 
-def option(default: object, *names: str, metavar: str | None = None, text: str) -> Any:
-    """Return an option."""
-    return _typer().Option(default, *names, metavar=metavar, help=text)
+def option(
+    default: object,
+    *names: str,
+    metavar: str | None = None,
+    text: str,
+    values: Iterable[str] = (),
+) -> Any:
+    """Return an option; ``values``: what a shell completes, also after a comma."""
+    known = tuple(values)
+
+    def completed(incomplete: str) -> Iterator[str]:
+        before, comma, begun = incomplete.rpartition(",")
+        return (f"{before}{comma}{value}" for value in known if value.startswith(begun))
+
+    given = completed if known else None
+    return _typer().Option(default, *names, metavar=metavar, help=text, autocompletion=given)
 
 
 def form() -> Any:
@@ -41,6 +57,7 @@ def form() -> Any:
         "--format",
         metavar="NAME",
         text=f"The format of all files, which is detected otherwise: {', '.join(FORMATS)}.",
+        values=FORMATS,
     )
 
 
@@ -68,12 +85,14 @@ def group_by() -> Any:
         metavar="NAMES",
         text="Add up what has these alike: user, hour, day, month, model, agent, tool,"
         " a dimension or metadata; several by commas.",
+        values=["user", *(period.name for period in PERIODS), "model", "agent", "tool"],
     )
 
 
 def columns() -> Any:
     """Return the option for what is shown."""
-    return option(None, "--columns", metavar="NAMES", text="These columns only; several by commas.")
+    text = "These columns only; several by commas."
+    return option(None, "--columns", metavar="NAMES", text=text, values=_COLUMNS)
 
 
 def limit() -> Any:
@@ -84,7 +103,7 @@ def limit() -> Any:
 def sort() -> Any:
     """Return the option for the order of rows."""
     text = "With a minus before it, descending."
-    return option(None, "--sort", metavar="COLUMN", text=text)
+    return option(None, "--sort", metavar="COLUMN", text=text, values=_COLUMNS)
 
 
 def out() -> Any:
@@ -147,7 +166,7 @@ def fail_over_more() -> Any:
 def differences_by() -> Any:
     """Return the option for what differences are added up by."""
     text = f"{', '.join(KEYS)}; several by commas."
-    return option("model", "--by", metavar="NAMES", text=text)
+    return option("model", "--by", metavar="NAMES", text=text, values=KEYS)
 
 
 def prices(side: str = "") -> Any:
@@ -167,13 +186,15 @@ def price_date(side: str = "") -> Any:
         f"--price-date{side}",
         metavar="DATE",
         text="Price all calls as of this date; recorded: each as of its own time.",
+        values=["recorded"],
     )
 
 
 def recorded_cost(side: str = "", more: str = "") -> Any:
     """Return the option for costs that spans state; ``more``: what else it can be."""
     text = f"keep costs that spans state, or ignore them and compute all.{more}"
-    return option("keep", f"--recorded-cost{side}", metavar="HOW", text=text)
+    values = ["keep", "ignore", *(["compare"] if more else [])]
+    return option("keep", f"--recorded-cost{side}", metavar="HOW", text=text, values=values)
 
 
 def processes() -> Any:
