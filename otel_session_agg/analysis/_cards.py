@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from otel_session_agg._untrusted.formatting import counted, duration, short
-from otel_session_agg.analysis._numbers import compact, exact, grouped, many, money, share
+from otel_session_agg.analysis._numbers import compact, exact, grouped, many, money, rate, share
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import Source
 from otel_session_agg.analysis._totals import PeriodTotals, Totals
@@ -49,7 +49,7 @@ def cards_of(totals: Totals, periods: Sequence[PeriodTotals], period: Period) ->
         Card(
             "Sessions",
             compact(sessions),
-            f"{grouped(sessions / max(len(periods), 1))} each {period.name}",
+            f"{rate(sessions, len(periods))} each {period.name}",
             line=_path([one.sessions for one in periods]),
         ),
         Card(

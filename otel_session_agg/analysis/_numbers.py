@@ -19,6 +19,7 @@ __all__ = [
     "many",
     "money",
     "money_ticks",
+    "rate",
     "share",
     "significant",
     "time_axis",
@@ -35,6 +36,7 @@ _MAX_DECIMALS = 6
 _LEAST = Decimal(1).scaleb(-_MAX_DECIMALS)
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _COMPACT_FROM = 100_000
+_MANY = 10
 
 
 def money(amount: Decimal | float | None) -> str:
@@ -75,6 +77,12 @@ def compact(number: int) -> str:
 def grouped(number: Decimal | float, decimals: int = 0) -> str:
     """Return a number with separators between thousands."""
     return f"{number:,.{decimals}f}"
+
+
+def rate(number: int, periods: int) -> str:
+    """Return how many there are in a period, on average: few with two digits."""
+    found = number / max(periods, 1)
+    return grouped(found) if found >= _MANY else significant(found, 2)
 
 
 def share(part: int, whole: int, decimals: int = 0) -> str:

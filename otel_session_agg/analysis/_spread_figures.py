@@ -33,6 +33,8 @@ _TICKS: Mapping[str, Mapping[str, Any]] = {
     "tokens": {"tickformat": "~s"},
     "s": time_ticks(),
 }
+_FEW = 5
+"""So many sessions get a line each: half of one is nothing."""
 _ROOM_FOR_MARKS = 1.2
 """So much higher than the highest bar an axis is, for what is written at marks."""
 _LINE = 16
@@ -66,6 +68,7 @@ def distribution_figure(found: Distribution) -> Figure:
         xaxis={"type": "log", "showgrid": False, "dtick": 1, **_TICKS[found.metric.unit]},
         yaxis={
             "tickformat": ",",
+            "dtick": 1 if max(found.counts, default=0) <= _FEW else None,
             "title": {"text": "sessions"},
             "range": [0, _ROOM_FOR_MARKS * max(found.counts, default=0) or 1],
         },

@@ -150,6 +150,7 @@ class TestDistribution:
         """Sessions that are all alike have one bin; median and percentile, which are the same, are named one below the other."""
         history = tables([one(name, "0.5") for name in "abc"])
         assert [3] == list(frames.distribution(history)["sessions"])
+        assert 1 == analysis.distribution(history).layout.yaxis.dtick
         names = analysis.distribution(history).layout.annotations
         assert [" median", " p95"] == [name.text for name in names]
         assert names[0].x == names[1].x

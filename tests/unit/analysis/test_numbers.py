@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from otel_session_agg.analysis._numbers import money, money_ticks, time_axis, time_ticks
+from otel_session_agg.analysis._numbers import money, money_ticks, rate, time_axis, time_ticks
 
 
 class TestMoney:
@@ -29,6 +29,18 @@ class TestMoney:
     def test_digits(self, usd: Decimal | float | None, expected: str) -> None:
         """Cents, or three digits below a dollar, zeros too; six decimals at most."""
         assert expected == money(usd)
+
+
+class TestRate:
+    """How many there are in a period."""
+
+    @pytest.mark.parametrize(
+        ("number", "periods", "expected"),
+        [(6, 25, "0.24"), (7, 2, "3.5"), (9, 3, "3"), (100, 7, "14"), (123_456, 2, "61,728"), (0, 0, "0")],
+    )
+    def test_few(self, number: int, periods: int, expected: str) -> None:
+        """Six in a day are not none each hour."""
+        assert expected == rate(number, periods)
 
 
 class TestAxes:
