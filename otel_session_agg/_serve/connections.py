@@ -3,12 +3,13 @@
 uvicorn waits for a header as long as the client likes, and keeps an answer until it is read.  Here
 each connection has a deadline from its first moment, or from the first byte of a further request,
 until the application is called, and one while an answer waits for the client to read it.  When
-there are too many, those give way that have asked for nothing.
+there are too many, those give way that ask for nothing, and then those that send a body slowly.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from otel_session_agg._extras import needed
@@ -32,7 +33,9 @@ class Connections:
         self.limits = limits
         self._by_address: dict[_Address, _Connection] = {}
         self._silent: dict[_Address, None] = {}
-        """Those of them that have sent no request yet, the oldest first."""
+        """Those of them without a request, the one that has had none for longest first."""
+        self._sending: dict[_Address, float] = {}
+        """Those of which a body is awaited, the first one first, and since when."""
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -55,7 +58,7 @@ class Connections:
             connection.begin_request()
             answer = _Answer(send)
             try:
-                await app(scope, receive, answer.send)
+                await app(scope, partial(connection.body, receive), answer.send)
             except asyncio.CancelledError:  # the server ends, and waits no longer
                 await answer.later()
             finally:
@@ -66,26 +69,46 @@ class Connections:
     def add(self, address: _Address, connection: _Connection) -> bool:
         """Remember a connection; return whether there is room for it, or room was made."""
         if len(self._by_address) >= self.limits.max_connections:
-            if not self._silent:
+            other = next(iter(self._silent), None) or self._slow()
+            if other is None:
                 return False
-            oldest = next(iter(self._silent))
-            self._by_address[oldest].close()
-            self.remove(oldest)
+            self._by_address[other].close()
+            self.remove(other)
         self._by_address[address] = connection
         self._silent[address] = None
         return True
+
+    def _slow(self) -> _Address | None:
+        """Return the connection whose body takes longest, if it takes long."""
+        address, since = next(iter(self._sending.items()), (None, 0.0))
+        taken = asyncio.get_running_loop().time() - since
+        return address if taken >= self.limits.slow_body_seconds else None
 
     def has(self, address: _Address, connection: _Connection) -> bool:
         """Return whether a connection is still one of these."""
         return self._by_address.get(address) is connection
 
-    def asks(self, address: _Address) -> None:
-        """Note that a connection has sent a request."""
+    def begin_request(self, address: _Address) -> None:
+        """Note that a connection has sent a header."""
         self._silent.pop(address, None)
+
+    def begin_body(self, address: _Address) -> None:
+        """Note that its body is awaited."""
+        self._sending.setdefault(address, asyncio.get_running_loop().time())
+
+    def end_body(self, address: _Address) -> None:
+        """Note that it has sent all of a request."""
+        self._sending.pop(address, None)
+
+    def end_request(self, address: _Address) -> None:
+        """Note that its request is answered."""
+        self._sending.pop(address, None)
+        self._silent[address] = None
 
     def remove(self, address: _Address) -> None:
         """Forget a connection."""
         self._silent.pop(address, None)
+        self._sending.pop(address, None)
         self._by_address.pop(address, None)
 
 
@@ -118,7 +141,7 @@ class _Connection(asyncio.Protocol):
         """Of the header."""
         self._read_by: asyncio.TimerHandle | None = None
         """When the client has to have read more."""
-        self._in_request = False
+        self._in_request, self._has_body = False, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport if isinstance(transport, asyncio.Transport) else None
@@ -140,14 +163,28 @@ class _Connection(asyncio.Protocol):
 
     def begin_request(self) -> None:
         """Note that a header is complete."""
-        self._in_request = True
+        self._in_request, self._has_body = True, False
         self._wait_no_more()
-        if self._address is not None:
-            self._connections.asks(self._address)
+        if self._address is not None and self._connections.has(self._address, self):
+            self._connections.begin_request(self._address)
+
+    async def body(self, receive: Receive) -> Message:
+        """Return the next part of the body of a request."""
+        address, connections = self._address, self._connections
+        if self._has_body or address is None or not connections.has(address, self):
+            return await receive()
+        connections.begin_body(address)
+        message = await receive()
+        if not message.get("more_body"):
+            self._has_body = True
+            connections.end_body(address)
+        return message
 
     def end_request(self) -> None:
         """Note that a request is answered."""
         self._in_request = False
+        if self._address is not None and self._connections.has(self._address, self):
+            self._connections.end_request(self._address)
 
     def _wait_for_header(self) -> None:
         loop, seconds = asyncio.get_running_loop(), self._connections.limits.header_seconds

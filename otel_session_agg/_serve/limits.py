@@ -38,8 +38,10 @@ class Limits:
     burst: int = 1000
     """Requests that a client may send at once."""
     max_connections: int = 1000
-    """When there is a further one, the oldest is closed that has asked for nothing yet; if all
-    have, the further one is."""
+    """When there is a further one, the one is closed that has asked for nothing for longest, or
+    whose body takes longest; if none does either, the further one is."""
+    slow_body_seconds: float = 2.0
+    """So long a body may take while others wait for a connection."""
     retry_seconds: int = 2
     """How long a client has to wait when there is too much to do."""
 

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from socket import socket
 
 import pytest
 
 from otel_session_agg._serve import servers
-from otel_session_agg._serve.asgi import Receive, Scope, Send
+from otel_session_agg._serve.asgi import Receive, Scope, Send, respond
 from otel_session_agg._serve.limits import Limits
 from otel_session_agg._serve.open_files import with_files
-from tests.support.serving import export, served
+from tests.support.serving import connected, export, rest_of, served
 
 _ALLOWED = """
 import resource
@@ -41,6 +43,34 @@ def test_stopped(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixtu
         found = answer.result()
     assert (503, "5") == (found.status, found.headers["retry-after"])
     assert [] == [record.msg for record in caplog.records if record.exc_info]
+
+
+def test_idle() -> None:
+    """Between requests a connection gives way; while it waits for its answer it does not."""
+    asked, answers = threading.Event(), threading.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        assert not (await receive()).get("more_body")
+        if scope["path"] == "/slow":
+            asked.set()
+            await asyncio.to_thread(answers.wait, 60)
+        await respond(send, 200, b"done", "text/plain")
+
+    def get(connection: socket, path: str) -> None:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+    limits = replace(Limits(), max_connections=1, slow_body_seconds=0.0)
+    with served(slow, limits) as port, connected(port) as idle:
+        get(idle, "/")
+        assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
+        with connected(port) as other:
+            get(other, "/slow")
+            assert b"" == rest_of(idle).partition(b"done")[2]
+            assert asked.wait(60)
+            with connected(port) as third:
+                assert b"" == rest_of(third)
+            answers.set()
+            assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 class TestFiles:

@@ -237,7 +237,8 @@ class TestLimits:
     def test_connections(self, kept: Kept) -> None:
         """When there are more than allowed, those are closed that have asked for nothing, the oldest first; else further ones."""
         head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1\r\n"
-        with receiving(kept, replace(Limits(), max_connections=2)) as port, connected(port) as asks, connected(port) as silent:
+        limits = replace(Limits(), max_connections=2, slow_body_seconds=60.0)
+        with receiving(kept, limits) as port, connected(port) as asks, connected(port) as silent:
             asks.sendall(head + b"Expect: 100-continue\r\n\r\n")
             assert asks.recv(100).startswith(b"HTTP/1.1 100 ")
             silent.sendall(head)
@@ -249,6 +250,20 @@ class TestLimits:
                 assert third.recv(100).startswith(b"HTTP/1.1 100 ")
                 with connected(port) as fourth:
                     assert b"" == rest_of(fourth)
+
+    def test_slow_bodies(self, kept: Kept) -> None:
+        """When all send bodies, the one gives way that is not done for longest; who is done, and waits, does not."""
+        head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nExpect: 100-continue\r\n"
+        limits = replace(Limits(), max_connections=2, slow_body_seconds=0.0)
+        with receiving(kept, limits) as port, connected(port) as first, connected(port) as second:
+            for connection in (first, second):
+                connection.sendall(head + b"Content-Length: 5\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+            first.sendall(b"abcd")
+            assert 200 == export(port, b"").status
+            assert b"" == rest_of(first)
+            second.sendall(b"\n\x03abc")
+            assert second.recv(100).startswith(b"HTTP/1.1 400 ")
 
     def test_rate(self, kept: Kept) -> None:
         """Too many requests are 429, with the time to wait."""
