@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -143,6 +144,12 @@ class TestRoutes:
         assert "explorer.js" in text
         assert "http://" not in text
         assert "https://" not in text
+
+    def test_scripts(self, client: TestClient) -> None:
+        """React comes first; nothing comes for browsers that do not know Promise."""
+        scripts = re.findall(r'<script src="/?([^"?]*)', client.get("/").text)
+        assert ["react@", "react-dom@"] == [re.split(r"(?<=@)", one.rpartition("/")[2])[0] for one in scripts[:2]]
+        assert not [one for one in scripts if "polyfill" in one]
 
 
 def _shown(client: TestClient, path: str, search: str = "") -> Any:
