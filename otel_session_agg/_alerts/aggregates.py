@@ -11,6 +11,7 @@ from otel_session_agg._alerts.finding import MAX_SESSIONS, Finding
 from otel_session_agg._alerts.quantities import period, shown
 from otel_session_agg._alerts.reading import Window, chosen, nanoseconds, segment_sql
 from otel_session_agg._alerts.rule import Rule
+from otel_session_agg._alerts.terms import beyond
 from otel_session_agg._untrusted.formatting import change_percent, counted
 from otel_session_agg.analysis._source import Source
 
@@ -165,7 +166,8 @@ def _crossed(rule: Rule, segment: str, one: Measured) -> Judged | None:
     can_decide = _is_enough(rule, one) and _can_decide(limit, one, upwards=limit.is_upwards)
     if not can_decide or one.value is None or not limit.is_crossed(one.value):
         return None
-    reason = f"{limit.figure.text} {_amount(limit, one.value)} {_period(rule, one)}"
+    said = beyond(limit.operator, shown(limit.value, limit.figure.unit))
+    reason = f"{limit.figure.text} {_amount(limit, one.value)} ({said}) {_period(rule, one)}"
     figures = {"value": one.value, "sessions": one.sessions, "unknown": one.unknown}
     return Judged(segment, reason, figures)
 
@@ -175,7 +177,9 @@ def _drifted(rule: Rule, segment: str, before: Measured, after: Measured) -> Jud
     if percent is None or not limit.is_crossed(percent):
         return None
     reason = (
-        f"{limit.figure.text} {change_percent(percent)}: {_amount(limit, after.value)}"
+        f"{limit.figure.text} {change_percent(percent)}"
+        f" ({beyond(limit.operator, change_percent(float(limit.value)))}):"
+        f" {_amount(limit, after.value)}"
         f" {_period(rule, after)}, {_amount(limit, before.value)} before"
         f" ({counted(before.sessions, 'session')})"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from otel_session_agg._exceptions import SettingsError
@@ -93,7 +94,9 @@ def column_named(name: str, among: frozenset[str] | None = None) -> str:
     if found not in allowed:
         names = ", ".join(one for one in COLUMNS if one in allowed)
         more = ", a dimension such as service.name, or metadata.NAME" if among is None else ""
-        message = f"there is no column {short(name, _MAX_NAME)!r}: use one of {names}{more}"
+        close = get_close_matches(name[:_MAX_NAME].lower(), [*sorted(allowed), *ALIASES], 1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        message = f"there is no column {short(name, _MAX_NAME)!r}{meant}: use one of {names}{more}"
         raise SettingsError(message)
     return found
 

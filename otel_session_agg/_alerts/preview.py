@@ -51,7 +51,13 @@ def preview(rule: Rule, history: Source, since: float, until: float) -> dict[str
         "would_notify": sum(notified),
         "is_complete": len(found) < _MAX_SESSIONS,
         "fired": [
-            {"at": one.at, **one.finding.to_dict(), "is_notified": is_notified}
+            {
+                "at": one.at,
+                **one.finding.to_dict(),
+                "is_notified": is_notified,
+                "kind": rule.kind,
+                "by": rule.by or "",
+            }
             for one, is_notified in reversed(list(zip(found, notified, strict=True))[-_MAX_LISTED:])
         ],
     }

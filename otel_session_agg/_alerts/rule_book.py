@@ -170,6 +170,8 @@ def _values(
         "over_seconds": one.over_seconds,
         "min_sessions": one.min_sessions,
         "cooldown_seconds": one.cooldown_seconds,
+        "max_age_seconds": one.max_age_seconds,
+        "threshold": one.threshold,
         "notify": list(one.notify),
         "state": _state(said, number, total, now),
         "is_paused": said.is_paused,

@@ -36,7 +36,7 @@ def session_finding(rule: Rule, row: Row) -> Finding | None:
     is_bound = unpriced and any(unit_of(name) is Unit.USD for name in figures)
     reason = holds.figures(row) or "it is as the rule says"
     if is_bound:
-        reason += f" or more: {counted(unpriced, 'call is', 'calls are')} unpriced"
+        reason += f", or more: {counted(unpriced, 'call is', 'calls are')} unpriced"
     return Finding(
         target=encodable(row["session"]),
         segment="",

@@ -41,6 +41,14 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": eq,
     "!=": ne,
 }
+_BEYOND: Mapping[str, str] = {
+    "<": "below",
+    "<=": "at most",
+    ">": "above",
+    ">=": "at least",
+    "=": "equal to",
+    "!=": "other than",
+}
 UPWARDS = frozenset({">", ">="})
 """Operators that a lower bound can decide."""
 
@@ -53,10 +61,15 @@ _AND = re.compile(r"\s+and\s", re.IGNORECASE)
 _NUMBER = r"[+-]?[0-9]{1,15}([.][0-9]{1,15})?"
 _MAX_CHARS = 1000
 _MAX_SHOWN = 60
-_FORM = "write it as: column operator value, joined by and, such as cost > 0.10 and errors > 3"
+_FORM = "write it as cost > 0.10 and errors > 3, with a column, one of < <= > >= = !=, and a value"
 
 Sql = tuple[str, list[object]]
 """An expression and its parameters."""
+
+
+def beyond(operator: str, limit: str) -> str:
+    """Return in words on which side of a limit something is."""
+    return f"{_BEYOND[operator]} {limit}"
 
 
 def unit_of(column: str) -> Unit:
@@ -146,9 +159,16 @@ class Condition:
         return _joined([term.known_sql() for term in self.terms])
 
     def figures(self, row: Row) -> str:
-        """Return what the figures are that it compares: ``cost 0.15 USD, errors 4``."""
-        named = dict.fromkeys(term.name for term in self.terms if term.is_number)
-        return ", ".join(f"{name} {shown(row[name], unit_of(name))}" for name in named)
+        """Return the figures with their limits: ``cost 0.15 USD (above 0.1 USD)``."""
+        limits: dict[str, list[str]] = {}
+        for term in self.terms:
+            if isinstance(term.value, Decimal):
+                said = beyond(term.operator, shown(term.value, unit_of(term.name)))
+                limits.setdefault(term.name, []).append(said)
+        return ", ".join(
+            f"{name} {shown(row[name], unit_of(name))} ({', '.join(said)})"
+            for name, said in limits.items()
+        )
 
 
 def _joined(parts: list[Sql]) -> Sql:
@@ -184,6 +204,9 @@ def condition(text: object) -> Condition:
         SettingsError: it is none; the text has what is allowed.
 
     """
+    if text == "":
+        message = f"there is no condition: {_FORM}"
+        raise SettingsError(message)
     if not isinstance(text, str) or not text.strip() or len(text) > _MAX_CHARS:
         message = f"{short(str(text), _MAX_SHOWN)!r} is no condition: {_FORM}"
         raise SettingsError(message)

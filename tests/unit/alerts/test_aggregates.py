@@ -35,7 +35,7 @@ class TestLimit:
             *_spread("old", range(100, 140), ago=_HOUR + 1, dimensions={"service.name": "search"}),
         ]
         [found] = _found({"aggregate": "p95(duration) > 20 s", "by": "service.name", "min_sessions": 10}, *sessions)
-        assert ("checkout", "checkout", "p95(duration) 38.0 s in 1 h (40 sessions)") == (
+        assert ("checkout", "checkout", "p95(duration) 38.0 s (above 20.0 s) in 1 h (40 sessions)") == (
             found.target, found.segment, found.reason,
         )  # fmt: skip
         assert {"value": pytest.approx(38_050), "sessions": 40, "unknown": 0} == found.figures
@@ -75,7 +75,7 @@ class TestLimit:
         """A sum is a lower bound: found above a limit, never below it; averages leave out what is not known."""
         sessions = [stored("a", cost=3), stored("b", cost=3, unpriced=1), stored("c", cost=None)]
         [found] = _found({"aggregate": "sum(cost) > 5"}, *sessions)
-        assert "sum(cost) 6 USD in 1 h (3 sessions, of 2 not all is known)" == found.reason
+        assert "sum(cost) 6 USD (above 5 USD) in 1 h (3 sessions, of 2 not all is known)" == found.reason
         assert [] == _found({"aggregate": "sum(cost) < 10"}, *sessions)
         assert [] == _found({"aggregate": "avg(cost) < 2"}, stored("a", cost=None), stored("b", cost=1, unpriced=1))
         [found] = _found({"aggregate": "avg(cost) < 4"}, *sessions)
@@ -93,7 +93,7 @@ class TestLimit:
     def test_nothing(self) -> None:
         """No session at all is a count of 0, and no average."""
         [found] = _found({"aggregate": "count() < 1"})
-        assert ("", "count() 0 in 1 h (0 sessions)") == (found.target, found.reason)
+        assert ("", "count() 0 (below 1) in 1 h (0 sessions)") == (found.target, found.reason)
         assert [] == _found({"aggregate": "avg(duration) < 1 s"})
         assert [] == _found({"aggregate": "sum(cost) < 1"})
 
@@ -118,7 +118,7 @@ class TestDrift:
     def test_rise(self) -> None:
         """In percent, with both figures."""
         [found] = _found({"drift": "avg(cost) > +30 %", "over": "1 h"}, *self._days(0.10, 0.15))
-        assert "avg(cost) +50.0%: 0.15 USD in 1 h (20 sessions), 0.1 USD before (20 sessions)" == found.reason
+        assert "avg(cost) +50.0% (above +30.0%): 0.15 USD in 1 h (20 sessions), 0.1 USD before (20 sessions)" == found.reason
         assert pytest.approx(50) == found.figures["change_percent"]
         assert [] == _found({"drift": "avg(cost) > +30 %", "over": "1 h"}, *self._days(0.10, 0.12))
         assert [] == _found({"drift": "avg(cost) < -30 %", "over": "1 h"}, *self._days(0.10, 0.15))

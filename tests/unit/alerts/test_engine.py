@@ -277,7 +277,7 @@ class TestPreview:
         day = [stored(f"s{number}", seconds=30, ago=86_400 - 60 * number, user="ada") for number in range(10)]
         with _running(NO_RULES, *day, stored("now", seconds=30, user="bob")) as (engine, _):
             found = engine.preview({"aggregate": "p95(duration) > 20 s", "by": "user"}, days=2)
-            assert ["bob", "ada"] == [one["target"] for one in found["fired"]]
+            assert [("aggregate", "user", "bob"), ("aggregate", "user", "ada")] == [(one["kind"], one["by"], one["target"]) for one in found["fired"]]
             assert 0 <= found["fired"][1]["at"] - (NOW - 86_400) <= 3600
 
     def test_drift(self) -> None:
@@ -286,7 +286,7 @@ class TestPreview:
         with _running(NO_RULES, *sessions) as (engine, _):
             found = engine.preview({"drift": "count() > +50 %", "over": "1 h"}, days=1)
             assert [NOW - 2 * 3600] == [one["at"] for one in found["fired"]]
-            assert found["fired"][0]["reason"].startswith("count() +150.0%: 50 in 1 h (50 sessions), 20 before")
+            assert found["fired"][0]["reason"].startswith("count() +150.0% (above +50.0%): 50 in 1 h (50 sessions), 20 before")
             assert 20 == len(found["fired"][0]["sessions"])
 
     def test_same_as_checked(self) -> None:

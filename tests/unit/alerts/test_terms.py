@@ -91,8 +91,8 @@ class TestCondition:
     def test_figures(self) -> None:
         """The numbers that are compared, with their units; no text."""
         found = condition("cost > 0.10 and user = 'Ann Lee' and duration > 1 s and tokens > 3")
-        assert "cost 0.25 USD, duration 31.5 s, tokens 20,000" == found.figures(row(_SESSIONS[1]))
-        assert "cost unknown, duration 2.0 s, tokens 100" == found.figures(row(_SESSIONS[3]))
+        assert "cost 0.25 USD (above 0.1 USD), duration 31.5 s (above 1.0 s), tokens 20,000 (above 3)" == found.figures(row(_SESSIONS[1]))
+        assert "cost unknown (above 0.1 USD), duration 2.0 s (above 1.0 s), tokens 100 (above 3)" == found.figures(row(_SESSIONS[3]))
 
 
 class TestErrors:
@@ -102,10 +102,10 @@ class TestErrors:
         ("text", "says"),
         [
             ("", "no condition"),
-            ("cost", "column operator value"),
+            ("cost", "write it as cost > 0.10 and errors > 3"),
             ("cost > 0.1 or errors > 3", "'or errors > 3' is not understood"),
             ("cost > 0.1 and", "'and' is not understood"),
-            ("cots > 0.1", "there is no column 'cots': use one of session, "),
+            ("cots > 0.1", "there is no column 'cots' (did you mean cost?): use one of session, "),
             ("cost > high", "'high' is not an amount in USD, such as 0.10"),
             ("cost > 10 s", "'10 s' is not an amount in USD"),
             ("cost > nan", "'nan' is not an amount"),
