@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, RemoteDisconnected
 from threading import Timer
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -37,6 +37,15 @@ class Answer(NamedTuple):
 
 
 DONE = Answer(is_done=True)
+_ERRORS: Mapping[type[Exception], str] = {
+    ConnectionRefusedError: "the connection was refused",
+    RemoteDisconnected: "the connection was closed",
+    ConnectionError: "the connection was lost",
+    TimeoutError: "it took too long",
+    socket.gaierror: "the name of the host is not known",
+    ssl.SSLError: "TLS failed",
+}
+"""The first that an error is of counts."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -54,10 +63,18 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     except ssl.SSLCertVerificationError:
         return Answer(is_done=False, problem="the certificate of the server is not valid")
     except (OSError, HTTPException, ValueError) as error:
-        return Answer(is_done=False, problem=f"no answer: {type(error).__name__}")
+        return Answer(is_done=False, problem=f"no answer: {_in_words(error)}")
     finally:
         timer.cancel()
         connection.close()
+
+
+def _in_words(error: Exception) -> str:
+    """Return why there is no answer: nothing of an error's text, which may have the address."""
+    for kind, words in _ERRORS.items():
+        if isinstance(error, kind):
+            return words
+    return type(error).__name__
 
 
 def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:

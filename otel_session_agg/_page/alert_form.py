@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import html
 
+from otel_session_agg._alerts.quantities import period
 from otel_session_agg._alerts.rule import KINDS, SEVERITIES
-from otel_session_agg._alerts.rules_file import keys_of
+from otel_session_agg._alerts.rules_file import keys_of, rule
 from otel_session_agg._page.parts import aria, text
 from otel_session_agg._untrusted.formatting import short
 
-__all__ = ["FIELDS", "MORE", "form", "place_of", "rule_of", "shown_for", "values_of", "which_of"]
+__all__ = [
+    "DEFAULTS",
+    "FIELDS",
+    "MORE",
+    "defaults_of",
+    "form",
+    "in_form",
+    "place_of",
+    "rule_of",
+    "shown_for",
+    "values_of",
+    "which_of",
+]
 
 _FIRST = ("name", "kind", "condition")
 MORE = (
@@ -37,6 +51,25 @@ _KINDS: Mapping[str, str] = {
     "drift": "drift: against the time before",
     "anomaly": "anomaly: one that stands out",
 }
+DEFAULTS = ("over", "min_sessions", "max_age", "cooldown", "threshold")
+"""Fields that say what a rule has where they are empty, which depends on its kind."""
+_LABELS: Mapping[str, str] = {
+    "name": "Name",
+    "kind": "Kind",
+    "where": "Only sessions with",
+    "by": "For each",
+    "over": "Over the last",
+    "min_sessions": "Sessions at least",
+    "threshold": "Score at least",
+    "max_age": "Ended in the last",
+    "severity": "Severity",
+    "cooldown": "Then quiet for",
+    "notify_resolved": "Notify of the end",
+    "notify": "Notify",
+    **dict.fromkeys(KINDS, "Condition"),
+}
+"""What the fields are called, by the keys of rules."""
+_KEY = re.compile(r"key '(\w+)': ")
 _YES, _NO = "yes", "no"
 _MAX_CHARS = 80
 
@@ -62,10 +95,10 @@ def form(channels: Sequence[Mapping[str, Any]]) -> Any:
         [
             html.Div(
                 [
-                    html.Div(_text("name", "Name", "expensive sessions"), className="field"),
-                    html.Div(_select("kind", "Kind", kinds, KINDS[0]), className="field wider"),
+                    html.Div(_text("name", "expensive sessions"), className="field"),
+                    html.Div(_select("kind", kinds, KINDS[0]), className="field wider"),
                     html.Div(
-                        _text("condition", "Condition", _CONDITIONS[KINDS[0]]),
+                        _text("condition", _CONDITIONS[KINDS[0]], "session"),
                         className="field written",
                     ),
                     *places,
@@ -96,22 +129,43 @@ def which_of(before: str | None) -> str:
     return f"This changes the rule {text(short(before, _MAX_CHARS))}: another name renames it"
 
 
+def in_form(error: str) -> str:
+    """Return what is wrong with a rule in the words of the form."""
+    return _KEY.sub(lambda found: f"{_LABELS.get(found[1], found[1])}: ", error)
+
+
+def defaults_of(kind: str) -> list[str]:
+    """Return of each of ``DEFAULTS`` what a rule of a kind has that does not say it."""
+    known = kind if kind in KINDS else KINDS[0]
+    unsaid = rule("new", {known: _CONDITIONS[known]}, {})
+    least, quiet = unsaid.min_sessions, unsaid.cooldown_seconds
+    shown = (
+        period(unsaid.over_seconds),
+        str(least) if least else "any number",
+        period(unsaid.max_age_seconds),
+        ("same as Over" if unsaid.limit else period(quiet)) if quiet else "no time",
+        f"{unsaid.threshold:g}",
+    )
+    return list(shown)
+
+
 def _fields(channels: list[str]) -> dict[str, Any]:
     """Return the fields for the keys that only some rules have."""
+    unsaid = dict(zip(DEFAULTS, defaults_of(KINDS[0]), strict=True))
     yes_no = [{"value": one, "label": one} for one in (_NO, _YES)]
     return {
-        "where": _text("where", "Only sessions with", "service.name = checkout"),
-        "by": _text("by", "For each", "service.name"),
-        "over": _text("over", "Over", "1 h"),
-        "min_sessions": _number("min_sessions", "Sessions at least", "20"),
-        "threshold": _number("threshold", "Score at least", "3.5"),
-        "max_age": _text("max_age", "Ended at most ... ago", "1 h"),
-        "severity": _select("severity", "Severity", list(SEVERITIES), "warning"),
-        "cooldown": _text("cooldown", "Cool-down", "10 min"),
-        "notify_resolved": _select("notify_resolved", "Notify of the end", yes_no, _NO),
+        "where": _text("where", "such as service.name = checkout"),
+        "by": _text("by", "such as service.name"),
+        "over": _text("over", unsaid["over"]),
+        "min_sessions": _number("min_sessions", unsaid["min_sessions"]),
+        "threshold": _number("threshold", unsaid["threshold"]),
+        "max_age": _text("max_age", unsaid["max_age"]),
+        "severity": _select("severity", list(SEVERITIES), "warning"),
+        "cooldown": _text("cooldown", unsaid["cooldown"]),
+        "notify_resolved": _select("notify_resolved", yes_no, _NO),
         "notify": dmc.MultiSelect(
-            id="alerts-notify", label="Notify", data=channels, value=channels, size="xs",
-            placeholder="nobody" if channels else "no channel in the file of rules",
+            id="alerts-notify", label=_LABELS["notify"], data=channels, value=channels, size="xs",
+            placeholder="nobody" if channels else "no channels",
         ),
     }  # fmt: skip
 
@@ -159,27 +213,27 @@ def _shown(value: object) -> str:
 # -- fields ----------------------------------------------------------------------------------------
 
 
-def _text(key: str, label: str, placeholder: str) -> Any:
+def _text(key: str, placeholder: str, named: str = "") -> Any:
     return dmc.TextInput(
         id=f"alerts-{key}",
-        label=label,
+        label=_LABELS[named or key],
         placeholder=placeholder,
         size="xs",
         attributes={"input": {"spellCheck": "false"}},
     )
 
 
-def _number(key: str, label: str, placeholder: str) -> Any:
+def _number(key: str, placeholder: str) -> Any:
     return dmc.NumberInput(
-        id=f"alerts-{key}", label=label, placeholder=placeholder, min=1, size="xs",
+        id=f"alerts-{key}", label=_LABELS[key], placeholder=placeholder, min=1, size="xs",
         allowDecimal=key == "threshold",
     )  # fmt: skip
 
 
-def _select(key: str, label: str, data: Sequence[Any], value: str) -> Any:
+def _select(key: str, data: Sequence[Any], value: str) -> Any:
     return dmc.Select(
         id=f"alerts-{key}",
-        label=label,
+        label=_LABELS[key],
         data=list(data),
         value=value,
         allowDeselect=False,

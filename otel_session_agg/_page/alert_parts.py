@@ -1,4 +1,4 @@
-"""Tables of the view of alerts: rules, what fired, and what a rule would have found."""
+"""The table of rules with their states, and what tables of alerts share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 from dash import html
 
-from otel_session_agg._page.parts import aria, chip, link, message, text
+from otel_session_agg._alerts.quantities import period
+from otel_session_agg._page.parts import aria, chip, message, text
 from otel_session_agg._untrusted.formatting import counted, short
-from otel_session_agg._views.address import State
 
-__all__ = ["fired_table", "previewed", "rules_table", "said"]
+__all__ = ["Row", "action_button", "rules_table", "said", "shown", "table", "time_text"]
 
 Row = Mapping[str, Any]
+"""Plain values, as the API has them."""
 
 _TONES = {"triggered": "bad", "muted": "warn", "paused": "warn", "active": "good"}
 _SEVERITIES = {"critical": "bad", "warning": "warn"}
@@ -24,16 +25,15 @@ _OF_RULES = (
 _NUMBERS = frozenset({"Fired"})
 """Columns whose heads are above figures."""
 _MAX_CHARS = 80
-_MAX_PREVIEWED = 20
-_MAX_SESSIONS = 5
 
 
-def said(head: str, what: str, tone: str = "plain") -> Any:
+def said(head: str, what: Any, tone: str = "plain") -> Any:
     """Return what came of an action."""
     return message(short(head, _MAX_CHARS), what, tone)
 
 
-def _time(seconds: float | None) -> str:
+def time_text(seconds: float | None) -> str:
+    """Return a time in UTC; nothing, where there is none."""
     if seconds is None:
         return ""
     try:
@@ -42,18 +42,20 @@ def _time(seconds: float | None) -> str:
         return "unknown"
 
 
-def _table(caption: str, names: Sequence[str], rows: Sequence[Any]) -> Any:
+def table(caption: str, names: Sequence[str], rows: Sequence[Any]) -> Any:
+    """Return a table with its caption, which can be scrolled by the keyboard."""
     head = html.Tr(
         [html.Th(name, scope="col", className="num" if name in _NUMBERS else "") for name in names]
     )
-    table = html.Table(
+    whole = html.Table(
         [html.Caption(caption, className="skip"), html.Thead(head), html.Tbody(list(rows))],
         className="plain alerts",
     )
-    return html.Div(table, className="scroll", tabIndex="0", role="region", **aria(label=caption))
+    return html.Div(whole, className="scroll", tabIndex="0", role="region", **aria(label=caption))
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
+    """Return a foreign text, not too long."""
     return text(short(value, _MAX_CHARS))
 
 
@@ -64,32 +66,40 @@ def rules_table(rules: Sequence[Row]) -> Any:
     """Return the rules with their states and what can be done with them."""
     if not rules:
         return html.P("There are no rules: make one below, or start with --alerts FILE.")
-    return _table("Rules", _OF_RULES, [_rule(one) for one in rules])
+    return table("Rules", _OF_RULES, [_rule(one) for one in rules])
 
 
 def _rule(one: Row) -> Any:
     name = one["name"]
     if "problem" in one:
-        cells = [html.Td(_shown(one["problem"]), colSpan=6, className="bad-text")]
-        buttons = [_button("delete", "Delete", name)]
+        cells = [html.Td(shown(one["problem"]), colSpan=6, className="bad-text")]
+        buttons = [action_button("delete", "Delete", name)]
     else:
         cells = [
-            html.Td(html.Code(_shown(f"{one['kind']}: {one['text']}"))),
-            html.Td(_shown(_about(one))),
+            html.Td(html.Code(shown(f"{one['kind']}: {one['text']}"))),
+            html.Td(text(short(_about(one), 4 * _MAX_CHARS))),
             html.Td(str(one["fired"]), className="num"),
-            html.Td(_time(one["last_fired_at"]), className="short"),
-            html.Td(_shown(", ".join(one["notify"])) or html.Span("nobody", className="dead")),
+            html.Td(time_text(one["last_fired_at"]), className="short"),
+            html.Td(shown(", ".join(one["notify"])) or html.Span("nobody", className="dead")),
         ]
         buttons = _buttons(one)
     state = one["state"]
     return html.Tr(
         [
-            html.Td(chip(state, _TONES.get(state, "plain"))),
-            html.Td([_shown(name), " ", _severity(one)], className="strong"),
+            html.Td([chip(state, _TONES.get(state, "plain")), *_until(one)]),
+            html.Td([shown(name), " ", _severity(one)], className="strong"),
             *cells,
             html.Td(html.Div(buttons, className="acts")),
         ]
     )
+
+
+def _until(one: Row) -> list[Any]:
+    """Return until when a rule is muted, where that is said."""
+    until = one.get("muted_until")
+    if one["state"] != "muted" or until is None:
+        return []
+    return [html.Br(), html.Span(f"until {time_text(until)}", className="dead")]
 
 
 def _severity(one: Row) -> Any:
@@ -98,10 +108,15 @@ def _severity(one: Row) -> Any:
 
 
 def _about(one: Row) -> str:
+    """Return in words which sessions a rule is about."""
+    ended, over, least = one["max_age_seconds"], one["over_seconds"], one["min_sessions"]
     parts = [
         one["where"] or "all sessions",
-        f"by {one['by']}" if one["by"] else "",
-        f"at least {one['min_sessions']}" if one["min_sessions"] else "",
+        f"for each {one['by']}" if one["by"] else "",
+        f"over {period(over)}" if over else "",
+        f"of at least {counted(least, 'session')}" if least else "",
+        f"score above {one['threshold']:g}" if one["threshold"] else "",
+        f"that ended in the last {period(ended)}" if ended else "",
     ]
     return ", ".join(filter(None, parts))
 
@@ -109,104 +124,28 @@ def _about(one: Row) -> str:
 def _buttons(one: Row) -> list[Any]:
     paused, muted, name = one["is_paused"], one["is_muted"], one["name"]
     found = [
-        _button("resume", "Resume", name) if paused else _button("pause", "Pause", name),
-        _button("unmute", "Unmute", name) if muted else _button("mute", "Mute 1 h", name),
+        action_button("resume", "Resume", name)
+        if paused
+        else action_button("pause", "Pause", name),
+        action_button("unmute", "Unmute", name)
+        if muted
+        else action_button("mute", "Mute 1 h", name),
     ]
     if one["source"] != "page":
         return found
     edit = html.Button(
         "Edit", id={"type": "alert-edit", "rule": name}, className="button", type="button",
-        **aria(label=f"Edit: {_shown(name)}"),
+        **aria(label=f"Edit: {shown(name)}"),
     )  # fmt: skip
-    return [*found, edit, _button("delete", "Delete", name)]
+    return [*found, edit, action_button("delete", "Delete", name)]
 
 
-def _button(action: str, shown: str, rule: str) -> Any:
+def action_button(action: str, label: str, rule: str) -> Any:
+    """Return a button that does something with a rule."""
     return html.Button(
-        shown,
+        label,
         id={"type": "alert", "action": action, "rule": rule},
         className="button",
         type="button",
-        **aria(label=f"{shown}: {_shown(rule)}"),
+        **aria(label=f"{label}: {shown(rule)}"),
     )
-
-
-# -- what fired ------------------------------------------------------------------------------------
-
-
-def fired_table(fired: Sequence[Row], state: State) -> Any:
-    """Return the episodes, with links to their sessions."""
-    if not fired:
-        return html.P("Nothing has fired.")
-    names = ("Since, UTC", "Until", "Rule", "What", "Why", "Notified")
-    rows = [
-        html.Tr(
-            [
-                html.Td(_time(one["fired_at"]), className="short"),
-                html.Td(_time(one["resolved_at"]) or chip("goes on", "bad"), className="short"),
-                html.Td(_shown(one["rule"])),
-                html.Td(_subject(one, state)),
-                html.Td(_shown_reason(one)),
-                html.Td(_delivered(one), className="short"),
-            ]
-        )
-        for one in fired
-    ]
-    return _table("What fired", names, rows)
-
-
-def _shown_reason(one: Row) -> str:
-    return text(short(one["reason"], 4 * _MAX_CHARS))
-
-
-def _subject(one: Row, state: State) -> Any:
-    sessions = [
-        link(_shown(session), state.going_to("session", id=session).href())
-        for session in one["sessions"][:_MAX_SESSIONS]
-    ]
-    parts: list[Any] = [part for session in sessions for part in (session, ", ")][:-1]
-    more = len(one["sessions"]) - _MAX_SESSIONS
-    if more > 0:
-        parts.append(f" and {more} more")
-    if one.get("kind") not in {"session", "anomaly"} and one.get("by"):
-        return [f"{_shown(one['by'])} {_shown(one['target'])}", html.Br(), *parts]
-    return parts or "all sessions"
-
-
-def _delivered(one: Row) -> Any:
-    if one["outcome"] != "notified":
-        return chip(one["outcome"], "warn")
-    found = [
-        chip(
-            f"{_shown(each['channel'])}: {each['status']}",
-            "good" if each["status"] == "done" else "warn",
-            each["problem"] or counted(each["attempts"], "attempt"),
-        )
-        for each in one["deliveries"]
-    ]
-    return html.Div(found, className="tools") if found else "here only"
-
-
-# -- a preview ------------------------------------------------------------------------------------
-
-
-def previewed(found: Row, state: State) -> Any:
-    """Return what a rule would have found."""
-    number, sent = found["would_fire"], found["would_notify"]
-    more = "" if found["is_complete"] else " at least"
-    head = (
-        f"It would have fired{more} {counted(number, 'time')},"
-        f" with {counted(sent, 'notification')}."
-    )
-    rows = [
-        html.Tr(
-            [
-                html.Td(_time(one["at"]), className="short"),
-                html.Td(_subject(one, state)),
-                html.Td(_shown_reason(one)),
-            ]
-        )
-        for one in found["fired"][:_MAX_PREVIEWED]
-    ]
-    table = _table("What it would have found", ("At, UTC", "What", "Why"), rows)
-    return html.Div([html.P(head), table if rows else None], className="stack")

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Input, Output, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, ctx, dcc, html, no_update
 from dash import State as Given
 
 from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._exceptions import SessionAggError
+from otel_session_agg._page.alert_editing import made, register_form
+from otel_session_agg._page.alert_fired import fired_table, previewed
 from otel_session_agg._page.alert_form import (
     FIELDS,
-    MORE,
     form,
-    place_of,
+    in_form,
     rule_of,
-    shown_for,
-    values_of,
-    which_of,
 )
-from otel_session_agg._page.alert_parts import fired_table, previewed, rules_table, said
+from otel_session_agg._page.alert_parts import action_button, rules_table, said
 from otel_session_agg._page.parts import aria, chip, message, page_title, panel
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.threads import on_thread
@@ -57,6 +55,8 @@ def _layout(state: State, services: Services) -> Any:
             panel("A rule of your own", _kept(engine), form(engine.channels()), id="alerts-form"),
             dcc.Store(id="alerts-edited"),
             dcc.Store(id="alerts-before"),
+            dcc.Store(id="alerts-draft"),
+            dcc.Store(id="alerts-deleted"),
         ]
     )
 
@@ -78,11 +78,15 @@ def _now(engine: AlertEngine, state: State) -> list[Any]:
         chips.append(chip(text, "warn" if waits else "plain", "where notifications go"))
     problem = engine.problem
     return [
-        page_title("Alerts", chips),
+        page_title("Alerts", [*chips, _new_rule()]),
         message("Rules are not checked at the moment", problem, "bad") if problem else None,
         panel("Rules", "checked when sessions change", rules_table(rules)),
-        panel("What fired", _shown_of(engine.number_fired()), fired_table(fired, state)),
+        panel("What fired", _shown_of(engine.number_fired()), fired_table(fired, rules, state)),
     ]
+
+
+def _new_rule() -> Any:
+    return html.Button("New rule", id="alerts-new", className="button", type="button")
 
 
 def _shown_of(number: int) -> str:
@@ -99,6 +103,23 @@ def _csv(state: State, history: Reads, services: Services) -> Csv:  # noqa: ARG0
         for one in fired
     ]
     return Csv(_COLUMNS, rows, engine.number_fired())
+
+
+def _done(
+    engine: AlertEngine, action: str, rule: str, deleted: dict[str, Any] | None
+) -> tuple[Any, Any]:
+    """Do what a button says; return what is said, and a rule that was deleted, to undo it."""
+    if action == "restore":
+        if not deleted or deleted["name"] != rule:
+            return no_update, no_update
+        engine.save(rule, deleted["definition"])
+        return said(rule, "It is there again, and checked from now on"), None
+    definition = made(engine, rule) if action == "delete" else None
+    what: Any = _act(engine, action, rule)
+    if definition is None:
+        return said(rule, what), no_update
+    undo = action_button("restore", "Undo", rule)
+    return said(rule, [what, " ", undo]), {"name": rule, "definition": definition}
 
 
 def _act(engine: AlertEngine, action: str, rule: str) -> str:
@@ -122,28 +143,35 @@ def _act(engine: AlertEngine, action: str, rule: str) -> str:
 
 
 def _register(app: Any, services: Services) -> None:
-    _register_form(app, services)
+    register_form(app, services)
 
     @app.callback(
         Output("alerts-now", "children"),
         Output("alerts-said", "children"),
+        Output("alerts-deleted", "data"),
         Input("alerts-tick", "n_intervals"),
         Input({"type": "alert", "action": ALL, "rule": ALL}, "n_clicks"),
         Given("state", "data"),
+        Given("alerts-deleted", "data"),
         prevent_initial_call=True,
     )
     @on_thread
-    def act(_: int | None, clicks: list[int | None], given: dict[str, str] | None) -> Any:
+    def act(
+        _: int | None,
+        clicks: list[int | None],
+        given: dict[str, str] | None,
+        deleted: dict[str, Any] | None,
+    ) -> Any:
         engine, asked = services.alerts, ctx.triggered_id
         if engine is None or (not isinstance(asked, str) and not any(clicks)):
-            return no_update, no_update
-        found: Any = no_update
+            return no_update, no_update, no_update
+        found: Any = no_update, no_update
         if not isinstance(asked, str) and asked is not None:
             try:
-                found = said(asked["rule"], _act(engine, asked["action"], asked["rule"]))
+                found = _done(engine, asked["action"], asked["rule"], deleted)
             except SessionAggError as error:
-                found = said(asked["rule"], str(error), "bad")
-        return _now(engine, _state_of(given)), found
+                found = said(asked["rule"], in_form(str(error)), "bad"), no_update
+        return _now(engine, _state_of(given)), *found
 
     @app.callback(
         Output("alerts-preview", "children"),
@@ -172,67 +200,23 @@ def _register(app: Any, services: Services) -> None:
         fields, state = dict(zip(FIELDS, values, strict=True)), _state_of(given)
         if ctx.triggered_id == "alerts-try":
             return _tried(engine, fields, state), no_update, no_update
+        if ctx.triggered_id == "alerts-save-new" and made(engine, rule_of(fields)[0]):
+            return _not_kept("there is a rule of that name: choose another name")
         renamed = before if ctx.triggered_id == "alerts-save" else None
         return _kept_so(engine, fields, state, None if renamed is None else str(renamed))
-
-
-def _edited(engine: AlertEngine, name: str) -> list[Any]:
-    """Return what the fields of the form show of a rule that was made here."""
-    rules = {one["name"]: one for one in engine.rules() if one["source"] == "page"}
-    if name not in rules:
-        return [no_update] * (len(FIELDS) + 1)
-    return [*values_of(name, rules[name]["definition"]), name]
-
-
-def _register_form(app: Any, services: Services) -> None:
-    """Register what the form does by itself: its fields for a kind, and a rule to change."""
-
-    @app.callback(
-        Output("alerts-condition", "placeholder"),
-        *(Output(place_of(key), "hidden") for key in MORE),
-        Input("alerts-kind", "value"),
-        prevent_initial_call=True,
-    )
-    def fields(kind: str | None) -> list[Any]:
-        written, hidden = shown_for(str(kind))
-        return [written, *hidden]
-
-    @app.callback(
-        *(Output(f"alerts-{name}", "value") for name in FIELDS),
-        Output("alerts-before", "data"),
-        Input({"type": "alert-edit", "rule": ALL}, "n_clicks"),
-        prevent_initial_call=True,
-    )
-    @on_thread
-    def edit(clicks: list[int | None]) -> list[Any]:
-        engine, asked = services.alerts, ctx.triggered_id
-        if engine is None or asked is None or not any(clicks):
-            return [no_update] * (len(FIELDS) + 1)
-        return _edited(engine, str(asked["rule"]))
-
-    @app.callback(
-        Output("alerts-which", "children"),
-        Output("alerts-save-new", "hidden"),
-        Input("alerts-before", "data"),
-    )
-    def which(before: str | None) -> tuple[str, bool]:
-        return which_of(None if before is None else str(before)), before is None
-
-    app.clientside_callback(
-        ClientsideFunction("views", "edited"),
-        Output("alerts-edited", "data"),
-        Input({"type": "alert-edit", "rule": ALL}, "n_clicks"),
-        prevent_initial_call=True,
-    )
 
 
 def _tried(engine: AlertEngine, fields: dict[str, Any], state: State) -> Any:
     """Return what the rule in the form would have found."""
     _, rule = rule_of(fields)
     try:
-        return previewed(engine.preview(rule), state)
+        return previewed(engine.preview(rule), rule, state)
     except SessionAggError as error:
-        return said("The rule is not understood", str(error), "bad")
+        return said("The rule is not understood", in_form(str(error)), "bad")
+
+
+def _not_kept(why: str) -> tuple[Any, Any, Any]:
+    return said("The rule is not kept", in_form(why), "bad"), no_update, no_update
 
 
 def _kept_so(
@@ -243,11 +227,12 @@ def _kept_so(
     ``before``: the name that it had when it came into the form; ``None``: it is a new one.
     """
     name, rule = rule_of(fields)
+    is_changed = made(engine, name) is not None
     try:
         engine.save(name, rule, before)
     except SessionAggError as error:
-        return said("The rule is not kept", str(error), "bad"), no_update, no_update
-    what = "It is kept, and checked from now on"
+        return _not_kept(str(error))
+    what = f"It is {'changed' if is_changed else 'kept'}, and checked from now on"
     if before not in {None, name}:
         what = f"It is renamed: its name was {short(str(before), _MAX_CHARS)}"
     return said(name, what), _now(engine, state), None
@@ -257,4 +242,4 @@ def _state_of(given: dict[str, str] | None) -> State:
     return parse((given or {}).get("path"), (given or {}).get("search"))
 
 
-VIEW = View("alerts", "Alerts", _layout, _register, _csv)
+VIEW = View("alerts", "Alerts", _layout, _register, _csv, is_selected=False)

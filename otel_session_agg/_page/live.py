@@ -15,12 +15,13 @@ from otel_session_agg._page.parts import chip, link, message, page_title, panel,
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.tables import Head, table
 from otel_session_agg._page.threads import on_thread
-from otel_session_agg._page.views import View
+from otel_session_agg._page.views import Csv, View
 from otel_session_agg._untrusted.formatting import counted, duration, short, usd
 from otel_session_agg._views import address
 from otel_session_agg._views.budgets import share_text, tone_of, used_by
 from otel_session_agg._views.live import Running, Status, ended_last, running
 from otel_session_agg._views.overview import Card
+from otel_session_agg._views.reads import Reads
 from otel_session_agg.analysis._numbers import compact, grouped, money
 
 __all__ = ["VIEW"]
@@ -46,6 +47,11 @@ _HEADS = (
     Head("Errors", is_number=True),
     Head("Models"),
 )
+_COLUMNS = (
+    "session", "state", "user", "start_time", "end_time", "duration", "traces", "model_events",
+    "tokens", "cost", "unpriced", "errors", "models",
+)  # fmt: skip
+"""Of the file, as those of sessions are called."""
 _BUDGET_AT = 9
 """Before the errors."""
 
@@ -104,6 +110,20 @@ def _nothing(services: Services) -> str:
     if services.is_live:
         return "It is here within two seconds after its first span has come."
     return "This server shows stored traces and receives no spans."
+
+
+def _csv(state: address.State, history: Reads, services: Services) -> Csv:  # noqa: ARG001  of all views
+    """Return the sessions that the view shows: those that run, and those that ended just now."""
+    ended = ended_last(history, services.now() - _RECENTLY, _MAX_ENDED)
+    return Csv(_COLUMNS, [_row(one) for one in (*running(history)[:_MAX_SHOWN], *ended)])
+
+
+def _row(one: Running) -> tuple[object, ...]:
+    state = "open" if one.is_open else "ended"
+    return (
+        one.session, state, one.user, one.start, one.last, one.duration, one.traces, one.calls,
+        one.tokens, one.cost, one.unpriced, one.errors, tuple(one.models),
+    )  # fmt: skip
 
 
 def _cards(found: Sequence[Running], status: Status | None) -> list[Card]:
@@ -199,4 +219,4 @@ def _register(app: Any, services: Services) -> None:
             return message("The history cannot be read", str(error), "bad")
 
 
-VIEW = View("live", "Live", _layout, _register)
+VIEW = View("live", "Live", _layout, _register, _csv, is_selected=False)

@@ -16,7 +16,7 @@ from otel_session_agg._views.names import in_conditions
 from otel_session_agg.analysis._numbers import exact, money
 from otel_session_agg.analysis._source import BREAKDOWNS, OTHER, value_named
 
-__all__ = ["OF_TOKENS", "cells_of", "heads_of"]
+__all__ = ["OF_TOKENS", "cells_of", "heads_of", "segment_condition"]
 
 _MAX_CHARS = 80
 _COST, _EACH, _PER_MILLION = "Cost USD", "Cost / session", "USD / 1M tokens"
@@ -94,11 +94,16 @@ def _about_cost(row: Named) -> str:
     return known + (f", and {row.unpriced:,} calls without a price" if row.unpriced else "")
 
 
+def segment_condition(key: str, value: str | None) -> str:
+    """Return the condition that a session is of a segment; ``None``: of those that have none."""
+    column = "user" if key == "user" else in_conditions(key)
+    return f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
+
+
 def _sessions_of(name: str, key: str, state: State) -> str:
     """Return where the sessions of a name are shown; of what has no name, all."""
     if key not in BREAKDOWNS:
-        value, column = value_named(name), "user" if key == "user" else in_conditions(key)
-        condition = f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
+        condition = segment_condition(key, value_named(name))
     else:
         value = None if name == OTHER else value_named(name)
         if value is None:

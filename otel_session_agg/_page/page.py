@@ -183,8 +183,10 @@ def _shown(state: address.State, services: Services, known: _KnownNames) -> tupl
             automatic = shown_range(history, services.now())
             error = _error_of(state, history)
         view = views().get(state.view)
-        grouped = view and view.groups_by(state)
-        head = shell.header(state, shell.Offered(names, automatic, is_live), grouped, error)
+        grouped, is_selected = view and view.groups_by(state), view is None or view.is_selected
+        error = error if is_selected else None
+        offered = shell.Offered(names, automatic, is_live)
+        head = shell.header(state, offered, grouped, error, is_selected=is_selected)
         if error is not None:
             return head, sidebar, _instead("The filter is not understood", error, "bad")
         if view is None:

@@ -103,19 +103,26 @@ def sidebar(state: address.State) -> list[Any]:
 
 
 def header(
-    state: address.State, offered: Offered, grouped: Grouped | None, error: str | None
+    state: address.State,
+    offered: Offered,
+    grouped: Grouped | None,
+    error: str | None,
+    *,
+    is_selected: bool = True,
 ) -> list[Any]:
     """Return the controls; they show the state.
 
     ``grouped``: what the view groups by, ``None``: by nothing that is chosen here; ``error``: what
-    is wrong with the condition.
+    is wrong with the condition; ``is_selected``: whether filter and time say what is shown: they
+    are hidden else, not absent, as callbacks read them.
     """
-    names = offered.names
+    names, hidden = offered.names, not is_selected
     return [
         *_brand(is_live=offered.is_live),
-        html.Div(_where(state, error), className="where"),
-        _times(state, offered.shown_range),
-        _days(state),
+        html.Div(_where(state, error), className="where", hidden=hidden),
+        html.Div(
+            [_times(state, offered.shown_range), _days(state)], className="times", hidden=hidden
+        ),
         _groups(grouped, names.groups),
         html.Button("Export CSV", id="export", className="button export", type="button"),
         html.Button(

@@ -68,6 +68,8 @@ class View(NamedTuple):
     groups_by: Callable[[State], Grouped | None] = _by_nothing
     """Returns what sessions are grouped by, which the header shows and changes; ``None``: by
     nothing that can be chosen there."""
+    is_selected: bool = True
+    """Whether the filter and the time of the header decide what is shown; else they are hidden."""
 
 
 @cache

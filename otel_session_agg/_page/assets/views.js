@@ -1,6 +1,14 @@
 // What buttons of views do by themselves.
 (function () {
   "use strict";
+  const place = "otel-session-agg.rule";
+  let blank = {};
+  function kept() {
+    try { return JSON.parse(window.sessionStorage.getItem(place)) || {}; } catch (error) { return {}; }
+  }
+  function keep(values) {
+    try { window.sessionStorage.setItem(place, JSON.stringify(values)); } catch (error) { /* it is not kept */ }
+  }
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     views: {
       go: function () {
@@ -23,6 +31,26 @@
         form.scrollIntoView({ block: "center" });
         document.getElementById("alerts-condition").focus({ preventScroll: true });
         return none;
+      },
+      draft: function () {
+        // A rule that is being written is there again after a look at another view, or after a reload.
+        const context = window.dash_clientside.callback_context, put = window.dash_clientside.set_props;
+        const fields = context.inputs_list.slice(1), changed = context.triggered.map((one) => one.prop_id);
+        const set = (values) => fields.forEach((one) => {
+          if (Object.hasOwn(values, one.id)) put(one.id, { [one.property]: values[one.id] });
+        });
+        const now = Object.fromEntries(fields.map((one) => [one.id, one.value === undefined ? (one.property === "data" ? null : "") : one.value]));
+        if (!changed.some((one) => one !== ".")) {
+          blank = now;
+          set(kept());
+        } else if (changed.includes("alerts-new.n_clicks") && context.triggered.every((one) => one.value)) {
+          set(blank);
+          document.getElementById("alerts-form").scrollIntoView({ block: "center" });
+          document.getElementById("alerts-name").focus({ preventScroll: true });
+        } else if (changed.some((one) => one !== "alerts-new.n_clicks")) {
+          keep(now);
+        }
+        return window.dash_clientside.no_update;
       },
       png: function () {
         const none = window.dash_clientside.no_update;

@@ -16,8 +16,10 @@ from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.shared import SharedHistory
 from otel_session_agg._page import alerts
-from otel_session_agg._page.alert_form import FIELDS, MORE, rule_of, shown_for
+from otel_session_agg._page.alert_editing import edited
+from otel_session_agg._page.alert_form import DEFAULTS, FIELDS, MORE, defaults_of, rule_of, shown_for
 from otel_session_agg._page.services import Services
+from otel_session_agg._page.views import views
 from otel_session_agg._views.address import State
 from tests.support.alerted import NOW, stored
 
@@ -81,6 +83,28 @@ class TestShown:
         shown = _shown(alerts.VIEW.layout(_STATE, Services(services.reader)))
         assert "This server checks no rules" in shown
 
+    def test_segment(self, services: Services) -> None:
+        """What fired for a segment leads to its sessions, in the time that was looked at."""
+        shown = _shown(alerts.VIEW.layout(_STATE, services))
+        assert "most of it: " in shown
+        assert "/sessions?where=user+%3D+%27%3Cscript%3E" in shown
+        assert "from=2" in shown
+
+    def test_about(self, services: Services) -> None:
+        """A rule says over which time it looks, at how many sessions, and until when it is muted."""
+        engine = _engine(services)
+        engine.save("odd", {"anomaly": "cost", "by": "user", "notify": []})
+        engine.mute("odd", 3600)
+        shown = _shown(alerts.VIEW.layout(_STATE, services))
+        assert (
+            "all sessions, for each user, over 7 d, of at least 20 sessions, score above 3.5, that ended in the last 1 h" in shown
+        )
+        assert "until 20" in shown
+
+    def test_selection(self) -> None:
+        """The filter and the time of the header say nothing here, and so are not there."""
+        assert {"alerts", "live"} == {name for name, view in views().items() if not view.is_selected}
+
     def test_csv(self, services: Services) -> None:
         """What fired, as a table."""
         assert alerts.VIEW.csv is not None
@@ -108,11 +132,26 @@ class TestDone:
         tried = alerts._tried(engine, _new(), _STATE)
         assert "It would have fired 1 time, with 1 notification." in _shown(tried)
         assert ["dear", "slow"] == [rule["name"] for rule in engine.rules()]
+        assert "It would not have fired in these 7 days" in _shown(alerts._tried(engine, _new(condition="cost > 99"), _STATE))
+        of_segments = alerts._tried(engine, _new(kind="aggregate", condition="p95(duration) > 1 s", by="user"), _STATE)
+        assert '"user <script>' in _shown(of_segments)
         kept, _, _ = alerts._kept_so(engine, _new(), _STATE, None)
         assert "It is kept" in _shown(kept)
         assert ["dear", "mine", "slow"] == sorted(rule["name"] for rule in engine.rules())
         alerts._act(engine, "delete", "mine")
         assert ["dear", "slow"] == [rule["name"] for rule in engine.rules()]
+
+    def test_undone(self, services: Services) -> None:
+        """A deleted rule comes back as it was, by the button that is there then; no other does."""
+        engine = _engine(services)
+        rule = {"session": "cost > 0.5", "notify": [], "severity": "critical"}
+        engine.save("mine", rule)
+        shown, deleted = alerts._done(engine, "delete", "mine", None)
+        assert ("Undo: mine" in _shown(shown), {"name": "mine", "definition": rule}) == (True, deleted)
+        assert (no_update, no_update) == alerts._done(engine, "restore", "other", deleted)
+        assert ["dear", "slow"] == [one["name"] for one in engine.rules()]
+        _, deleted = alerts._done(engine, "restore", "mine", deleted)
+        assert ([rule], None) == ([one["definition"] for one in engine.rules() if one["name"] == "mine"], deleted)
 
     @pytest.mark.parametrize(
         "rule",
@@ -127,7 +166,7 @@ class TestDone:
         """A rule comes into the form, and leaves it, as it was kept; it is changed by its name."""
         engine = _engine(services)
         engine.save("mine", rule)
-        *values, before = alerts._edited(engine, "mine")
+        *values, before = edited(engine, "mine")
         assert "mine" == before
         fields = dict(zip(FIELDS, values, strict=True))
         alerts._kept_so(engine, fields, _STATE, before)
@@ -163,7 +202,14 @@ class TestDone:
     def test_of_the_file(self, services: Services) -> None:
         """A rule of the file does not come into the form."""
         assert "Edit: dear" not in _shown(alerts.VIEW.layout(_STATE, services))
-        assert {no_update} == set(alerts._edited(_engine(services), "dear"))
+        assert {no_update} == set(edited(_engine(services), "dear"))
+
+    def test_defaults(self) -> None:
+        """Empty fields say what a rule of the kind has then."""
+        found = [dict(zip(DEFAULTS, defaults_of(kind), strict=True)) for kind in ("session", "aggregate", "drift", "anomaly")]
+        assert ["1 h", "1 d", "7 d"] == [one["over"] for one in found[1:]]
+        assert ["no time", "same as Over", "same as Over", "no time"] == [one["cooldown"] for one in found]
+        assert ["any number", "20", "20"] == [one["min_sessions"] for one in found[1:]]
 
     def test_of_another_kind(self) -> None:
         """What a kind has not is hidden, and no part of the rule."""
@@ -175,9 +221,12 @@ class TestDone:
     @pytest.mark.parametrize(
         ("values", "says"),
         [
-            ({"condition": "cots > 1"}, "there is no column 'cots'"),
+            ({"condition": "cots > 1"}, "Condition: there is no column 'cots' (did you mean cost?)"),
+            ({"condition": ""}, "Condition: there is no condition: write it as cost > 0.10"),
+            ({"where": "user ada"}, "Only sessions with: 'user ada' is not understood"),
+            ({"max_age": "soon"}, "Ended in the last: 'soon' is not a duration"),
             ({"name": "", "condition": "cost > 1"}, "a name has 1 to 100 characters"),
-            ({"notify": ["elsewhere"]}, "there is no channel 'elsewhere'"),
+            ({"notify": ["elsewhere"]}, "Notify: there is no channel 'elsewhere'"),
             ({"kind": "webhook"}, "exactly one of the keys"),
         ],
     )

@@ -336,6 +336,8 @@ class TestBudgets:
             assert ("bad", True) == (tone, text.endswith("% of 0.001 USD"))
             assert text in _json(views()["live"].layout(parse("/live", ""), live))
             assert '"headerName": "Budget"' in _json(views()["sessions"].layout(state, live))
+            text, said = exported(parse("/live", "where=cost+%3E+1000000"), live)
+            assert ([session], "") == ([row["session"] for row in csv.DictReader(StringIO(text)) if row["state"] == "open"], said)
             without = replace(live, more={})
             assert "Budget" not in _json(views()["live"].layout(parse("/live", ""), without))
             assert '"headerName": "Budget"' not in _json(views()["sessions"].layout(state, without))
