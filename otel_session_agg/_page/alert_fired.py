@@ -95,7 +95,9 @@ def _delivered(one: Row) -> Any:
     if one["outcome"] != "notified":
         return chip(one["outcome"], "warn")
     found = [_delivery(each) for each in one["deliveries"]]
-    return html.Div(found, className="deliveries") if found else "here only"
+    if not found:
+        return html.Span("here only", className="short")
+    return html.Div(found, className="deliveries")
 
 
 def _delivery(each: Row) -> Any:

@@ -43,7 +43,14 @@ def time_text(seconds: float | None) -> str:
 
 
 def table(caption: str, names: Sequence[str], rows: Sequence[Any]) -> Any:
-    """Return a table with its caption, which can be scrolled by the keyboard."""
+    """Return a table with its caption, which can be scrolled by the keyboard.
+
+    On narrow screens rows are cards, in which each value has the name of its column.
+    """
+    for row in rows:
+        cells = row.children
+        for cell, name in zip(cells, names if len(cells) == len(names) else (), strict=False):
+            setattr(cell, "data-label", name)
     head = html.Tr(
         [html.Th(name, scope="col", className="num" if name in _NUMBERS else "") for name in names]
     )
@@ -78,7 +85,7 @@ def _rule(one: Row) -> Any:
         cells = [
             html.Td(html.Code(shown(f"{one['kind']}: {one['text']}"))),
             html.Td(text(short(_about(one), 4 * _MAX_CHARS))),
-            html.Td(str(one["fired"]), className="num"),
+            html.Td(f"{one['fired']:,}", className="num"),
             html.Td(time_text(one["last_fired_at"]), className="short"),
             html.Td(shown(", ".join(one["notify"])) or html.Span("nobody", className="dead")),
         ]

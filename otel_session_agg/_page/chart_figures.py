@@ -122,7 +122,7 @@ def _value(value: Figure, unit: str) -> float | None:
 
 def note_of(data: ChartData, *, of_time: bool = True) -> str:
     """Return what has to be known to read a chart; ``of_time``: also of its axis."""
-    notes = [f"each {data.period}" if data.period else "all time"] if of_time else []
+    notes = [f"each {data.period} in UTC" if data.period else "all time"] if of_time else []
     if data.percent is not None:
         notes.append(f"of a sample of {data.percent:.2g} % of the rows")
     whole = data.total.whole

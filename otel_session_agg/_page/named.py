@@ -11,7 +11,7 @@ from dash import State as Given
 from otel_session_agg._exceptions import SessionAggError
 from otel_session_agg._page.asking import named_at, period_at, source_at
 from otel_session_agg._page.named_figures import calls_figure, durations_figure
-from otel_session_agg._page.named_tables import OF_TOKENS, cells_of, heads_of
+from otel_session_agg._page.named_tables import OF_TOKENS, cells_of, heads_of, sums_of
 from otel_session_agg._page.panels import Chart, Drawing, Drawn, chart, register_charts
 from otel_session_agg._page.parts import message, page_title, panel, text
 from otel_session_agg._page.services import Services
@@ -64,7 +64,9 @@ def cost_drawn(rows: Sequence[PeriodCost], period: Period, by: str) -> Drawn:
     """Return a figure of the cost of each period by a key."""
     if not rows:
         return Drawn(None, empty="No cost is known")
-    return Drawn(over_time_figure(rows, period), f"each {period.name}, by {short(by, 30)}, USD")
+    return Drawn(
+        over_time_figure(rows, period), f"each {period.name} in UTC, by {short(by, 30)}, USD"
+    )
 
 
 def dearest_of(key: str) -> Drawing:
@@ -192,14 +194,16 @@ def rows_panel(key: str, name: str, title: str, state: State, services: Services
     each = f"a session counts for each of its {name}" if by in BREAKDOWNS else _ONCE[key]
     heads = heads_of(by, state, sort)
     rows = [cells_of(row, by, state) for row in found.rows]
+    foot = sums_of(found.rows, by) if 1 < found.total == len(found.rows) else []
     if not any(row.tokens or row.cost for row in found.rows if row.name != NONE):
         kept = [at for at, head in enumerate(heads) if head.title not in OF_TOKENS]
         heads = [heads[at] for at in kept]
         rows = [[row[at] for at in kept] for row in rows]
+        foot = [foot[at] for at in kept if foot]
         if key == "tool":
             each += "; no tool has a cost of its own"
     return panel(
         title if by == key else text(short(by, 60)),
         f"{found.total:,}{more}; {each}",
-        table(heads, rows, title),
+        table(heads, rows, title, foot),
     )

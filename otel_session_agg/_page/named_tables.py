@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from dash import html
@@ -16,13 +18,18 @@ from otel_session_agg._views.names import in_conditions
 from otel_session_agg.analysis._numbers import exact, money
 from otel_session_agg.analysis._source import BREAKDOWNS, OTHER, value_named
 
-__all__ = ["OF_TOKENS", "cells_of", "heads_of", "segment_condition"]
+__all__ = ["OF_TOKENS", "cells_of", "heads_of", "segment_condition", "sums_of"]
 
 _MAX_CHARS = 80
 _COST, _EACH, _PER_MILLION = "Cost USD", "Cost / session", "USD / 1M tokens"
 _USED, _CACHED = "Tokens", "From a cache"
 OF_TOKENS = frozenset({_COST, _EACH, _PER_MILLION, _USED, _CACHED})
 """Columns that say nothing of what uses no tokens, as most tools."""
+_COLUMNS = (
+    "name", "cost", "average_cost", "cost_per_million", "sessions", "calls", "tokens",
+    "cache_share", "errors", "duration", "last",
+)  # fmt: skip
+"""Of the table, in their order."""
 _MANY_CALLS, _MANY_SESSIONS = 0.05, 0.1
 """Shares of calls and of sessions that fail, from which on they are red."""
 
@@ -56,7 +63,7 @@ def cells_of(row: Named, key: str, state: State) -> list[Any]:
         link(short(row.name, _MAX_CHARS), _sessions_of(row.name, key, state), title=row.name[:400]),
         html.Span(
             "unknown" if row.cost is None else money(row.cost) + (" +" if row.unpriced else ""),
-            title=_about_cost(row),
+            title=_about_cost(row.cost, row.unpriced),
         ),
         money(row.average_cost),
         "" if row.cost_per_million is None else money(row.cost_per_million),
@@ -68,6 +75,26 @@ def cells_of(row: Named, key: str, state: State) -> list[Any]:
         _time(row, key),
         "" if row.last is None else f"{row.last:%Y-%m-%d %H:%M}",
     ]
+
+
+def sums_of(rows: Sequence[Named], key: str) -> list[Any]:
+    """Return the cells of a row that adds up all others; what does not add up is empty.
+
+    Sessions of models, agents and tools do not: one that has several is under each of them.
+    """
+    costs = [row.cost for row in rows if row.cost is not None]
+    cost, unpriced = sum(costs, Decimal(0)) if costs else None, sum(row.unpriced for row in rows)
+    sums = {
+        "name": "all",
+        "cost": html.Span(
+            "unknown" if cost is None else money(cost) + (" +" if unpriced else ""),
+            title=_about_cost(cost, unpriced),
+        ),
+        "sessions": "" if key in BREAKDOWNS else f"{sum(row.sessions for row in rows):,}",
+        "calls": f"{sum(row.calls for row in rows):,}",
+        "tokens": f"{sum(row.tokens for row in rows):,}",
+    }
+    return [sums.get(column, "") for column in _COLUMNS]
 
 
 def _errors(row: Named, key: str) -> Any:
@@ -89,9 +116,9 @@ def _time(row: Named, key: str) -> str:
     return "" if row.call_duration is None else duration(row.call_duration)
 
 
-def _about_cost(row: Named) -> str:
-    known = "no cost is known" if row.cost is None else f"{exact(row.cost)} USD"
-    return known + (f", and {row.unpriced:,} calls without a price" if row.unpriced else "")
+def _about_cost(cost: Decimal | None, unpriced: int) -> str:
+    known = "no cost is known" if cost is None else f"{exact(cost)} USD"
+    return known + (f", and {unpriced:,} calls without a price" if unpriced else "")
 
 
 def segment_condition(key: str, value: str | None) -> str:

@@ -83,7 +83,7 @@ def _over_time(
 
 
 def _each(period: Period) -> str:
-    return f"each {period.name}"
+    return f"each {period.name} in UTC"
 
 
 def _series(kind: str, line: Line, rows: list[PeriodFigures], hover: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def waterfall(
     mode = state.more.get("mode", "explain")
     head = html.Div(
         [
-            html.H2(f"Trace {number} of {len(view.turns)} · {turn.start:%Y-%m-%d %H:%M:%S}"),
+            html.H2(f"Trace {number} of {len(view.turns)} · {turn.start:%Y-%m-%d %H:%M:%S} UTC"),
             html.Div(
                 [*_steps(state, view, number), tabs("mode", MODES, mode, state, "What is shown")],
                 className="row-of",
@@ -221,7 +221,7 @@ def turns_panel(state: State, view: SessionView, number: int, most: int = 200) -
     turns = view.turns[:most]
     waited, failed = any(turn.waited_ms for turn in turns), any(turn.failed for turn in turns)
     heads = [
-        *("Turn", "Trace", "Started", "Duration"),
+        *("Turn", "Trace", "Started, UTC", "Duration"),
         *(["Waited before"] if waited else []),
         *("Calls", "Tokens", "Cost"),
         *(["Errors"] if failed else []),

@@ -29,8 +29,10 @@ class Head(NamedTuple):
     meaning: str = ""
 
 
-def table(heads: Sequence[Head], rows: Sequence[Sequence[Any]], caption: str) -> Any:
-    """Return a table; it scrolls sideways where it does not fit."""
+def table(
+    heads: Sequence[Head], rows: Sequence[Sequence[Any]], caption: str, foot: Sequence[Any] = ()
+) -> Any:
+    """Return a table; it scrolls sideways where it does not fit.  ``foot``: cells of a last row."""
     top = html.Thead(html.Tr([_head(head) for head in heads]))
     body = html.Tbody(
         [
@@ -39,7 +41,9 @@ def table(heads: Sequence[Head], rows: Sequence[Sequence[Any]], caption: str) ->
         ]
     )
     hidden = html.Caption(caption, className="hidden")
-    built = html.Table([hidden, top, body], className="plain")
+    cells = [_cell(cell, head) for cell, head in zip(foot, heads, strict=False)]
+    last = [html.Tfoot(html.Tr(cells))] if cells else []
+    built = html.Table([hidden, top, body, *last], className="plain")
     return html.Div(
         className="scroll", tabIndex="0", role="region", **aria(label=caption),
         **data(table=str(to_json_plotly(built))),

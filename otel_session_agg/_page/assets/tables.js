@@ -3,7 +3,7 @@
 // Dash asks each of its components after every change whether it is meant: for a hundred rows that took seconds.
 (function () {
   "use strict";
-  const TAGS = { Caption: "caption", Div: "div", Link: "a", Span: "span", Table: "table", Tbody: "tbody", Td: "td", Th: "th", Thead: "thead", Tr: "tr" };
+  const TAGS = { Caption: "caption", Div: "div", Link: "a", Span: "span", Table: "table", Tbody: "tbody", Td: "td", Tfoot: "tfoot", Th: "th", Thead: "thead", Tr: "tr" };
   const ATTRIBUTES = { className: "class", title: "title", href: "href", scope: "scope", "aria-hidden": "aria-hidden", "aria-sort": "aria-sort" };
   const built = new WeakMap();
 

@@ -30,7 +30,7 @@ from otel_session_agg._page.asking import figures_at
 from otel_session_agg._page.exporting import exported
 from otel_session_agg._page.grid_rows import filters_at, rows_at
 from otel_session_agg._page.named import SEGMENT, rows_panel
-from otel_session_agg._page.named_tables import _sessions_of
+from otel_session_agg._page.named_tables import _sessions_of, sums_of
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
@@ -42,6 +42,7 @@ from otel_session_agg._views.grid import Wanted
 from otel_session_agg._views.live import Status
 from otel_session_agg._views.named import named
 from otel_session_agg._views.names import Names
+from otel_session_agg.analysis._numbers import exact
 from otel_session_agg.analysis._source import named_text
 from tests.support.histories import joined, one_trace
 from tests.support.session_tables import HOSTILE, history_of, two_weeks
@@ -399,6 +400,12 @@ class TestSegments:
                 address = parse("/sessions", _sessions_of(row.name, key, state).partition("?")[2])
                 found = list(history.select(Selection(where=address.where, columns=["session"])).rows)
                 assert row.sessions == len(found)
+            assert "" == sums_of(expected, "model")[4]
+            assert f"{sum(row.sessions for row in expected):,}" == sums_of(expected, key)[4]
+            assert f"{exact(sum((row.cost or Decimal(0) for row in expected), Decimal(0)))} USD" in _json(
+                sums_of(expected, key)[1]
+            )
+            assert '"Tfoot"' in _json(rows_panel(SEGMENT, "segments", "Segments", state, services)).replace("\\", "")
             make = views()["segments"].csv
             assert make is not None
             table = make(state, history, services)
