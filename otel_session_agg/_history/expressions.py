@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
@@ -42,6 +43,8 @@ _LISTS = frozenset({"ARRAY_CONSTRUCTOR", "list_value"})
 """What makes a list: the text of one in another doubles with each, as its quotes are escaped."""
 
 _ONE = "SELECT (1)"
+_AT_THE_END = 'syntax error at or near ")"'
+"""What the parser says of the parenthesis behind a condition."""
 _SEVERAL, _DEEP = "more than one expression", "too many expressions in each other"
 _NESTED = "a list in a list"
 _AROUND = "query_location"
@@ -84,8 +87,12 @@ class Names:
 
 def no_such(name: str, names: Iterable[str], what: str = "column") -> HistoryError:
     """Return the error for a name that is none of those that there are."""
-    shown = ", ".join(short(one, _MAX_SHOWN) for one in islice(names, _MAX_NAMES))
-    return HistoryError(f"there is no {what} {short(name, _MAX_SHOWN)!r}: use one of {shown}")
+    known = [short(one, _MAX_SHOWN) for one in islice(names, _MAX_NAMES)]
+    close = get_close_matches(name[:_MAX_SHOWN].lower(), known, 1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    return HistoryError(
+        f"there is no {what} {short(name, _MAX_SHOWN)!r}{meant}: use one of {', '.join(known)}"
+    )
 
 
 def _is_metadata(name: str) -> bool:
@@ -131,9 +138,16 @@ def _parsed(connection: Connection, sql: str) -> dict[str, Any]:
     if tree["error"] and tree["error_type"] != "parser":  # no query, such as one that drops a table
         raise _refused(_SEVERAL)
     if tree["error"]:
-        message = f"the condition is not understood: {printable(str(tree['error_message']))}"
+        message = f"the condition is not understood: {_said(str(tree['error_message']))}"
         raise HistoryError(message)
     return tree
+
+
+def _said(error: str) -> str:
+    """Return an error of the parser; the parenthesis at the end is none that was written."""
+    if error.endswith(_AT_THE_END):
+        return "it is not complete, or has a parenthesis too many"
+    return printable(error)
 
 
 def _frame(tree: dict[str, Any]) -> object:

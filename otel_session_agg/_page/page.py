@@ -37,6 +37,10 @@ __all__ = ["build_page"]
 _LOGGER = logging.getLogger(__name__)
 _NAMES_SECONDS = 20.0
 _POLYFILL = re.compile(r'<script src="[^"<>]*/polyfill@[^"<>]*"></script>')
+_FILTERS = (
+    "Filters are written as cost > 0.10 and service.name = checkout, or as a condition in SQL; the"
+    " field proposes names while you type."
+)
 
 
 def build_page(app: FastAPI, services: Services) -> Dash:
@@ -188,7 +192,8 @@ def _shown(state: address.State, services: Services, known: _KnownNames) -> tupl
         offered = shell.Offered(names, automatic, is_live)
         head = shell.header(state, offered, grouped, error, is_selected=is_selected)
         if error is not None:
-            return head, sidebar, _instead("The filter is not understood", error, "bad")
+            said = f"{error.removesuffix('.')}. {_FILTERS}"
+            return head, sidebar, _instead("The filter is not understood", said, "bad")
         if view is None:
             return head, sidebar, _instead("There is no such view")
         return head, sidebar, _layout(view, state, services)

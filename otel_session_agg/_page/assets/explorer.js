@@ -42,6 +42,14 @@
   }
   let chosen = null;
 
+  // Enter on a proposed name takes that name; the condition is not complete yet.
+  let isCompleting = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.id !== "where") return;
+    const list = document.getElementById(event.target.getAttribute("aria-controls") || "");
+    isCompleting = Boolean(list && list.offsetParent !== null && list.querySelector("[data-combobox-selected]"));
+  }, true);
+
   // What a grid keeps in the address without that the view is shown again.
   const own = ["theme", "sort", "cols", "filters"];
   function shownBy(search) {
@@ -137,7 +145,7 @@
         const fields = new URLSearchParams(window.location.search);
         const control = one.prop_id.split(".")[0];
         if (control === "where") {
-          if (!one.value) return none();
+          if (!one.value || isCompleting) return none();
           const input = document.getElementById("where");  // what is there now, whatever has come through
           where = input ? input.value : where;
           where && where.trim() ? fields.set("where", where.trim()) : fields.delete("where");

@@ -277,7 +277,9 @@ class TestPreview:
         day = [stored(f"s{number}", seconds=30, ago=86_400 - 60 * number, user="ada") for number in range(10)]
         with _running(NO_RULES, *day, stored("now", seconds=30, user="bob")) as (engine, _):
             found = engine.preview({"aggregate": "p95(duration) > 20 s", "by": "user"}, days=2)
-            assert [("aggregate", "user", "bob"), ("aggregate", "user", "ada")] == [(one["kind"], one["by"], one["target"]) for one in found["fired"]]
+            assert [("aggregate", "user", "bob"), ("aggregate", "user", "ada")] == [
+                (one["kind"], one["by"], one["target"]) for one in found["fired"]
+            ]
             assert 0 <= found["fired"][1]["at"] - (NOW - 86_400) <= 3600
 
     def test_drift(self) -> None:

@@ -69,7 +69,10 @@ class TestErrors:
             ("rules: [1]", "rules is a mapping"),
             ("rules: {a: }", "rule 'a': a rule has exactly one of the keys session, aggregate, drift, anomaly"),
             ("rules: {a: {session: cost > 1, anomaly: cost}}", "rule 'a': a rule has exactly one of"),
-            ("rules: {a: {session: cots > 1}}", "rule 'a': key 'session': there is no column 'cots' (did you mean cost?): use one of"),
+            (
+                "rules: {a: {session: cots > 1}}",
+                "rule 'a': key 'session': there is no column 'cots' (did you mean cost?): use one of",
+            ),
             ("rules: {a: {session: cost > 1, over: 1 h}}", "rule 'a': key 'over': a rule of kind session has session, where,"),
             ("rules: {a: {aggregate: p96(cost) > 1}}", "there is no figure 'p96': use one of sum, avg"),
             ("rules: {a: {aggregate: p95(user) > 1}}", "there is no column 'user'"),

@@ -91,8 +91,12 @@ class TestCondition:
     def test_figures(self) -> None:
         """The numbers that are compared, with their units; no text."""
         found = condition("cost > 0.10 and user = 'Ann Lee' and duration > 1 s and tokens > 3")
-        assert "cost 0.25 USD (above 0.1 USD), duration 31.5 s (above 1.0 s), tokens 20,000 (above 3)" == found.figures(row(_SESSIONS[1]))
-        assert "cost unknown (above 0.1 USD), duration 2.0 s (above 1.0 s), tokens 100 (above 3)" == found.figures(row(_SESSIONS[3]))
+        assert "cost 0.25 USD (above 0.1 USD), duration 31.5 s (above 1.0 s), tokens 20,000 (above 3)" == found.figures(
+            row(_SESSIONS[1])
+        )
+        assert "cost unknown (above 0.1 USD), duration 2.0 s (above 1.0 s), tokens 100 (above 3)" == found.figures(
+            row(_SESSIONS[3])
+        )
 
 
 class TestErrors:

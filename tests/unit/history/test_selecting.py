@@ -124,7 +124,10 @@ class TestGroups:
             (Selection(group_by=["cost"]), "no key to group by 'cost'"),
             (Selection(group_by=["model", "tool"]), "split by one of model, agent, tool, not by several"),
             (Selection("trace", group_by=["model"]), "traces cannot be grouped by model"),
-            (Selection(group_by=["user"], columns=["models"]), "no column 'models': use one of sessions"),
+            (
+                Selection(group_by=["user"], columns=["models"]),
+                "no column 'models' [(]did you mean model_events[?][)]: use one of sessions",
+            ),
             (Selection(group_by=["user"], sort="nope"), "no column 'nope'"),
             (Selection(columns=["nope"]), "no column 'nope': use one of session"),
             (Selection("call", sort="-nope"), "no column 'nope': use one of trace_id"),
@@ -216,7 +219,9 @@ class TestConditions:
         ("text", "message"),
         [
             ("1=1; DROP TABLE sessions", "not understood: syntax error"),
-            ("1=1) ; DROP TABLE sessions --", "not understood: syntax error"),
+            ("cost >", "not understood: it is not complete, or has a parenthesis too many"),
+            ("cots > 1", "there is no column 'cots' [(]did you mean cost[?][)]: use one of"),
+            ("1=1) ; DROP TABLE sessions --", "not understood: it is not complete, or has a parenthesis too many"),
             ("1 = 1); SELECT (2", "more than one expression"),
             ("1 = 1), (2 = 2", "more than one expression"),
             ("1 = 1) FROM traces WHERE (1 = 1", "more than one expression"),

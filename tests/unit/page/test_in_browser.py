@@ -129,6 +129,21 @@ def test_accessible(browser: Any, origin: str, view: str, theme: str) -> None:
     opened.page.close()
 
 
+def test_gone(browser: Any, origin: str) -> None:
+    """When the server does not answer, the page says so, until it does again."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{origin}/users")
+        page.wait_for_selector("table.plain td")
+        context.set_offline(True)
+        page.click("nav a:has-text('Models')")
+        page.wait_for_selector("text=The server does not answer")
+        context.set_offline(False)
+        page.wait_for_selector("#gone", state="hidden")
+        page.click("nav a:has-text('Tools')")
+        page.wait_for_selector("h1:has-text('Tools')")
+
+
 def test_filter(browser: Any, origin: str) -> None:
     """A condition is typed, completed and in the address; a wrong one is explained beside it."""
     opened = Opened(browser, origin, "/overview")
@@ -137,6 +152,10 @@ def test_filter(browser: Any, origin: str) -> None:
     option = ".mantine-Autocomplete-option"
     opened.page.wait_for_selector(option)
     assert "cost " in opened(f"[...document.querySelectorAll('{option}')].map(one => one.textContent)")
+    opened.page.keyboard.press("ArrowDown")
+    opened.page.keyboard.press("Enter")
+    opened.wait("document.activeElement.id === 'where' && / $/.test(document.activeElement.value)")
+    assert "" == opened.search
     opened.page.fill("#where", "cost > 0.01")
     opened.page.keyboard.press("Enter")
     opened.wait("location.search.includes('where')")

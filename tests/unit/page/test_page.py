@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from io import StringIO
 from itertools import repeat
 from types import SimpleNamespace
