@@ -85,10 +85,11 @@ class _Backend(FastAPIDashServer):
 class _Dash(Dash):
     """Dash, without the script for browsers of before 2018: it would take a tenth of the start."""
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the page."""
         scripts = _POLYFILL.sub("", parts.pop("scripts", ""))
-        return super().interpolate_index(**parts, scripts=scripts)
+        page: str = super().interpolate_index(**parts, scripts=scripts)  # type: ignore[no-untyped-call]
+        return page
 
 
 def _dash(services: Services) -> Dash:
