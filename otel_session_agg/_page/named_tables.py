@@ -22,7 +22,7 @@ __all__ = ["OF_TOKENS", "cells_of", "heads_of", "segment_condition", "sums_of"]
 
 _MAX_CHARS = 80
 _COST, _EACH, _PER_MILLION = "Cost USD", "Cost / session", "USD / 1M tokens"
-_USED, _CACHED = "Tokens", "From a cache"
+_USED, _CACHED = "Tokens", "Cached"
 OF_TOKENS = frozenset({_COST, _EACH, _PER_MILLION, _USED, _CACHED})
 """Columns that say nothing of what uses no tokens, as most tools."""
 _COLUMNS = (
@@ -50,7 +50,7 @@ def heads_of(key: str, state: State, sort: str) -> list[Head]:
         by("sessions", "Sessions"),
         by("calls", "Calls", "model calls" if key != "tool" else "calls of the tool"),
         by("tokens", _USED),
-        by("cache_share", _CACHED, "share of prompt tokens"),
+        by("cache_share", _CACHED, "share of prompt tokens that came from a cache"),
         by("errors", "Errors", failed),
         by("call_duration", "Time / call") if is_part else by("duration", "Median duration"),
         by("last", "Last session, UTC"),

@@ -87,8 +87,8 @@ class _Dash(Dash):
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the page."""
-        scripts = _POLYFILL.sub("", parts.pop("scripts", ""))
-        page: str = super().interpolate_index(**parts, scripts=scripts)  # type: ignore[no-untyped-call]
+        parts["scripts"] = _POLYFILL.sub("", parts.get("scripts", ""))
+        page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
         return page
 
 
