@@ -112,7 +112,7 @@ def _nothing(services: Services) -> str:
     return "This server shows stored traces and receives no spans."
 
 
-def _csv(state: address.State, history: Reads, services: Services) -> Csv:  # noqa: ARG001  of all views
+def _csv(state: address.State, history: Reads, services: Services) -> Csv:  # noqa: ARG001
     """Return the sessions that the view shows: those that run, and those that ended just now."""
     ended = ended_last(history, services.now() - _RECENTLY, _MAX_ENDED)
     return Csv(_COLUMNS, [_row(one) for one in (*running(history)[:_MAX_SHOWN], *ended)])
