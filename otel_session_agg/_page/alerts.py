@@ -144,6 +144,12 @@ def _act(engine: AlertEngine, action: str, rule: str) -> str:
 
 def _register(app: Any, services: Services) -> None:
     register_form(app, services)
+    _register_buttons(app, services)
+    _register_making(app, services)
+
+
+def _register_buttons(app: Any, services: Services) -> None:
+    """Register what the buttons of rules do, and what is shown again by itself."""
 
     @app.callback(
         Output("alerts-now", "children"),
@@ -172,6 +178,10 @@ def _register(app: Any, services: Services) -> None:
             except SessionAggError as error:
                 found = said(asked["rule"], in_form(str(error)), "bad"), no_update
         return _now(engine, _state_of(given)), *found
+
+
+def _register_making(app: Any, services: Services) -> None:
+    """Register the buttons below the form: a rule is tried, or kept."""
 
     @app.callback(
         Output("alerts-preview", "children"),
