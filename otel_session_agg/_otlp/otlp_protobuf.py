@@ -9,6 +9,7 @@ from typing import Any
 from otel_session_agg._extras import needed
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._otlp.batches import Report, SpanBatch
+from otel_session_agg._otlp.raw_attributes import Attribute, RawAttributes, raw_request_class
 from otel_session_agg._otlp.repaired import repaired
 from otel_session_agg._otlp.span_fields import (
     KEYS,
@@ -43,6 +44,16 @@ def _decode_error() -> type[Exception]:
     return error
 
 
+@cache
+def _key_value() -> Any:
+    return needed("opentelemetry.proto.common.v1.common_pb2", "replay").KeyValue
+
+
+@cache
+def _status() -> Any:
+    return needed("opentelemetry.proto.trace.v1.trace_pb2", "replay").Status
+
+
 def parsed(data: bytes, place: str, report: Report) -> Any:
     """Return a message with all that can be read; ``None``: nothing can."""
     request = request_class()
@@ -65,29 +76,53 @@ def parsed(data: bytes, place: str, report: Report) -> Any:
 
 def batches(data: bytes, place: str, report: Report) -> Iterator[SpanBatch]:
     """Read the spans of an export request."""
-    message = parsed(data, place, report)
-    if message is None:
-        return
-    for group in message.resource_spans:
+    found: list[SpanBatch] = []
+    problems: list[str] = []
+    try:
+        _read(data, found, problems)
+    except (_decode_error(), ValueError):
+        message = parsed(data, place, report)
+        if message is None:
+            return
+        found, problems = [], []  # what was read before the place where it is broken is in it, too
+        _read(message.SerializeToString(), found, problems)
+    for problem in problems:
+        report(place, problem)
+    yield from found
+
+
+def _read(data: bytes, found: list[SpanBatch], problems: list[str]) -> None:
+    """Add the spans of a request, and what is wrong with it.
+
+    Raises:
+        DecodeError, ValueError: it cannot be read as a whole.
+
+    """
+    for group in raw_request_class(request_class()).FromString(data).resource_spans:
         spans: list[SpanData] = []
         for scope_group in group.scope_spans:
             scope = scope_group.scope
-            spans.extend(
-                _spans(scope_group.spans, scope_of(scope.name, scope.version), place, report)
-            )
+            spans += _spans(scope_group.spans, scope_of(scope.name, scope.version), problems)
         if spans:
-            yield SpanBatch(attributes_of(group.resource.attributes), spans)
+            found.append(SpanBatch(attributes_of(group.resource.attributes), spans))
 
 
-def _spans(messages: Iterable[Any], scope: Scope, place: str, report: Report) -> Iterator[SpanData]:
+def _spans(messages: Iterable[Any], scope: Scope, problems: list[str]) -> Iterator[SpanData]:
     """Read the spans of a scope."""
-    number = int.from_bytes
+    number, known = int.from_bytes, _KNOWN
     for span in messages:
         trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_span_id
         if len(trace_id) != TRACE_ID_BYTES or len(span_id) != SPAN_ID_BYTES:
-            report(place, "a span without a valid trace id or span id")
+            problems.append("a span without a valid trace id or span id")
             continue
-        status, events = span.status, span.events
+        attributes: dict[str, Any] = {}
+        for raw in span.attributes:
+            key, value = known[raw]
+            attributes[key] = value
+        events, status, code, description = span.events, span.status, 0, ""
+        if status:
+            stated = _status().FromString(status)
+            code, description = stated.code, stated.message
         yield made_span(
             scope,
             span.name,
@@ -98,12 +133,21 @@ def _spans(messages: Iterable[Any], scope: Scope, place: str, report: Report) ->
             span.kind,
             span.start_time_unix_nano,
             span.end_time_unix_nano,
-            attributes_of(span.attributes),
+            attributes,
             tuple(map(_event, events)) if events else _NO_EVENTS,
-            status.code,
-            status.message,
+            code,
+            description,
             span.dropped_attributes_count,
         )
+
+
+def _attribute(raw: bytes) -> Attribute:
+    """Read one attribute."""
+    [found] = attributes_of((_key_value().FromString(raw),)).items()
+    return found
+
+
+_KNOWN = RawAttributes(_attribute)
 
 
 def _event(event: Any) -> SpanEvent:
