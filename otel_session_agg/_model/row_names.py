@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache
 
 from otel_session_agg._model.breakdown import NONE, OTHER
 
 _RESERVED = re.compile(rf'\A"*(?:{NONE}|{OTHER})"*\Z')
+_RESERVED_NAMES = frozenset({NONE, OTHER})
 
-row_name = partial(_RESERVED.sub, r'"\g<0>"')
-"""Returns the name of the row for a model, agent, tool or value: what is called ``none`` or
-``other``, or so in quotes, is in quotes; any other name is as it is."""
+
+@lru_cache(maxsize=1024)  # a process has a few dozen
+def row_name(name: str) -> str:
+    """Return the name of the row for a model, agent, tool or value.
+
+    What is called ``none`` or ``other``, or so in quotes, is in quotes; any other name is as it is.
+    """
+    return f'"{name}"' if name.strip('"') in _RESERVED_NAMES else name
 
 
 def name_of_row(name: str) -> str | None:
