@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from otel_session_agg._model.replayed import ReplayedCall
@@ -16,6 +16,10 @@ from otel_session_agg._trace.caller import NO_CALLER, Caller, caller_of
 from otel_session_agg._trace.rules import Rule
 from otel_session_agg._trace.trace import Trace
 from otel_session_agg._trace.tree import Place
+
+_TOOL = Kind.TOOL  # a global is read twenty times faster than an enum's member
+_NO_USAGE = Usage()
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
 class CallRows:
@@ -36,9 +40,19 @@ class CallRows:
             self._names[span.span_id] = span.name
         else:
             session = (reading.session_id, reading.session_is_weak)
-            is_tool = reading.kind is Kind.TOOL
-            place = Place(span.parent_id, is_tool, session, caller_of(reading))
-            self._places[span.span_id] = place
+            fields = (span.parent_id, reading.kind is _TOOL, session, caller_of(reading))
+            self._places[span.span_id] = _new(Place, fields)
+
+    def add_whole(
+        self, spans: Iterable[SpanData], readings: Iterable[Reading], trace: Trace
+    ) -> None:
+        """Add a trace that is whole, as its spans ended: those with calls, and those above them."""
+        reports = trace.calls.calls if trace.calls is not None else {}
+        above: set[int | None] = set()
+        for span, reading in zip(spans, readings, strict=True):
+            if span.span_id in reports or span.span_id in above:
+                self.add(span, reading, trace)
+                above.add(span.parent_id)
 
     def rows(
         self, roots: Sequence[Trace], session_id: str, prices: PriceBook
@@ -83,29 +97,32 @@ def _row(
     """Return a call as a row; ``place``: its trace, the name of its span, and its session."""
     totals = CallTotals()
     if call.stands:
-        totals.add(call, price)
+        totals.add_costs((call,), price, None)
     other = call.lost_to or call.figures_at
     models = call.response_models or call.request_models
-    usage = call.usage.with_total() if call.usage is not None and call.usage_counts else Usage()
+    usage = call.usage.with_total() if call.usage is not None and call.usage_counts else _NO_USAGE
     agent, tool = caller
     trace_id, name, session_id = place
-    return ReplayedCall(
-        trace_id=trace_id,
-        span_id=call.span_id,
-        session_id=session_id,
-        name=name,
-        start_ns=call.start_ns,
-        end_ns=call.end_ns,
-        model=models[0] if models else None,
-        provider=call.provider,
-        agent=agent if isinstance(agent, str) else None,
-        tool=tool if isinstance(tool, str) else None,
-        usage=usage,
-        cost_pusd=totals.cost_pusd if totals.computed or totals.recorded else None,
-        is_unpriced=bool(totals.unpriced),
-        is_recorded=bool(totals.recorded),
-        failed=call.failed,
-        counts=call.stands,
-        lost_to=other.span_id if other is not None else None,
-        rule=call.rule.value if call.rule is not None else None,
+    return _new(
+        ReplayedCall,
+        (
+            trace_id,
+            call.span_id,
+            session_id,
+            name,
+            call.start_ns,
+            call.end_ns,
+            models[0] if models else None,
+            call.provider,
+            agent if isinstance(agent, str) else None,
+            tool if isinstance(tool, str) else None,
+            usage,
+            totals.cost_pusd if totals.computed or totals.recorded else None,
+            bool(totals.unpriced),
+            bool(totals.recorded),
+            call.failed,
+            call.stands,
+            other.span_id if other is not None else None,
+            call.rule.value if call.rule is not None else None,
+        ),
     )

@@ -54,6 +54,7 @@ _APART_NS = 1_000_000_000
 
 _START, _END, _ID = attrgetter("start_ns"), attrgetter("end_ns"), attrgetter("span_id")
 _NUMBER = itemgetter(1)
+_new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 _Stored = Mapping[int, SourceSpan]
 """Spans of a trace as they were stored, by id."""
 
@@ -93,7 +94,8 @@ class _Entry(NamedTuple):
     roots: list[Trace]
     """The engine's traces of this id."""
     calls: CallRows | None
-    spans: list[StoredSpan]
+    spans: list[tuple[SourceSpan, str]]
+    """Those that are kept, each with its kind."""
 
 
 _Open = tuple[int, int, _Entry]
@@ -159,10 +161,10 @@ class TraceCounter:
             roots, readings = self._one_by_one(made, stored, calls)
         else:
             roots, readings = self._whole(ordered, stored, calls)
-        kept = []
+        kept: list[tuple[SourceSpan, str]] = []
         if self._with_spans:
-            kept = [_kept(row, readings[span_id].kind.value) for span_id, row in stored.items()]
-            kept += [_kept(row, FEEDBACK) for row in feedback]
+            kept = [(row, readings[span_id].kind.value) for span_id, row in stored.items()]
+            kept += [(row, FEEDBACK) for row in feedback]
         for root in roots:
             if feedback:
                 root.feedback()
@@ -175,7 +177,7 @@ class TraceCounter:
         is_root = ordered is not None and not ordered[-1].is_part
         first = ordered[-1] if ordered and is_root else min(made.values(), key=begins)
         begin = first.trace_id, len(made), first.name, first.start_ns
-        entry = _Entry(*begin, end_ns, roots, calls, kept)
+        entry = _new(_Entry, (*begin, end_ns, roots, calls, kept))
         heappush(self._open, (end_ns, self._num_traces, entry))
         self.num_spans += len(made)
         self._num_traces += 1
@@ -191,8 +193,7 @@ class TraceCounter:
         resource = stored[spans[-1].span_id].resource
         trace = self._engine.totals.whole(spans, readings, resource)
         if calls is not None:
-            for span, reading in zip(spans, readings, strict=True):
-                calls.add(span, reading, trace)
+            calls.add_whole(spans, readings, trace)
         found = zip(map(_ID, spans), readings, strict=True) if self._with_spans else ()
         return [trace], dict(found)
 
@@ -255,7 +256,7 @@ class TraceCounter:
             if session_id is not None:
                 totals = SessionTotals(rollup=Rollup(has_feedback=True))
                 part = SessionPart(row.span.trace_id, session_id, totals)
-                yield Feedback(part, _kept(row, FEEDBACK, session_id))
+                yield Feedback(part, _stored(row, FEEDBACK, session_id))
 
     def _rollups(self, entry: _Entry) -> Rollups:
         """Return the totals of the roots of a trace that is closed."""
@@ -283,15 +284,12 @@ class TraceCounter:
             if self._roots is not None:
                 own = next((part.totals for part in parts if part.session_id == session_id), None)
                 on_roots = self._roots.of(sums, own)
-            spans = [
-                StoredSpan(span, resource, session_id, kind)
-                for span, resource, _, kind in entry.spans
-            ]
+            spans = [_stored(row, kind, session_id) for row, kind in entry.spans]
             yield CountedTrace(trace, parts, calls, on_roots, spans, entry.calls)
 
 
-def _kept(row: SourceSpan, kind: str, session_id: str = "") -> StoredSpan:
-    return StoredSpan(row.span, row.resource.attributes, session_id, kind)
+def _stored(row: SourceSpan, kind: str, session_id: str) -> StoredSpan:
+    return _new(StoredSpan, (row.span, row.resource.attributes, session_id, kind))
 
 
 def _traces(out: Out[Resource]) -> list[Trace]:

@@ -73,7 +73,7 @@ class CallTotals:
         ran_ns: list[int] = []
         for (model, caller), alike in groups.items():
             tokens = self._add_tokens(alike)
-            costs = self._add_costs(alike, price, model)
+            costs = self.add_costs(alike, price, model)
             if callers is not None:
                 if details is None:
                     details = self.details = CallDetails()
@@ -119,10 +119,10 @@ class CallTotals:
             self.reasoning_tokens += reasonings
         return prompts, completions, totals, reads, writes, reasonings
 
-    def _add_costs(
-        self, calls: list[Call], price: Price, model: str | None
+    def add_costs(
+        self, calls: Iterable[Call], price: Price, model: str | None
     ) -> tuple[int, int, int]:
-        """Add calls of one model, and their costs.
+        """Add calls of one model, and their costs, but not their tokens.
 
         Return picodollars, and the numbers of priced and unpriced.
         """
