@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._extras import needed
@@ -24,6 +24,7 @@ from otel_session_agg._otlp.span_fields import (
 if TYPE_CHECKING:  # needs a library that is not always installed
     from otel_session_agg._otlp.json_structs import Event, Request, ScopeSpans, Span
 
+_known_id = lru_cache(maxsize=256)(id_of)  # spans of one trace, or below one, come together
 _NO_EVENTS: tuple[SpanEvent, ...] = ()
 _KINDS: Mapping[object, int] = {
     f"SPAN_KIND_{name}": kind for kind, name in enumerate(KINDS) if kind
@@ -79,14 +80,15 @@ def _spans(group: ScopeSpans, place: str, report: Report) -> Iterator[SpanData]:
 
 def _span(span: Span, scope: Scope, place: str, report: Report) -> SpanData:
     parent_id, kind, status, events = span.parentSpanId, span.kind, span.status, span.events
+    flags, dropped = span.flags, span.droppedAttributesCount
     code, message = (0, "") if status is None else (status.code, status.message or "")
     return made_span(
         scope,
         span.name or "",
-        id_of(span.traceId, TRACE_ID_BYTES),
+        _known_id(span.traceId, TRACE_ID_BYTES),
         id_of(span.spanId, SPAN_ID_BYTES),
-        (id_of(parent_id, SPAN_ID_BYTES) or None) if parent_id else None,
-        whole(span.flags),
+        (_known_id(parent_id, SPAN_ID_BYTES) or None) if parent_id else None,
+        0 if flags is None else whole(flags),
         kind if type(kind) is int else _KINDS.get(kind, 0),
         whole(span.startTimeUnixNano),
         whole(span.endTimeUnixNano),
@@ -94,7 +96,7 @@ def _span(span: Span, scope: Scope, place: str, report: Report) -> SpanData:
         tuple(_event(event, place, report) for event in events) if events else _NO_EVENTS,
         code if type(code) is int else _STATUSES.get(code, 0),
         message,
-        whole(span.droppedAttributesCount),
+        0 if dropped is None else whole(dropped),
     )
 
 
