@@ -159,6 +159,8 @@ def _register_buttons(app: Any, services: Services) -> None:
         Input({"type": "alert", "action": ALL, "rule": ALL}, "n_clicks"),
         Given("state", "data"),
         Given("alerts-deleted", "data"),
+        # What a button did would not be said if the rules were asked for again meanwhile.
+        running=[(Output("alerts-tick", "disabled"), True, False)],
         prevent_initial_call=True,
     )
     @on_thread

@@ -148,9 +148,23 @@ class TestAlerts:
         page.wait_for_selector("text=What fired")
         assert (False, False) == (page.is_visible("#where"), page.is_visible("#range"))
 
+    def test_narrow(self, page: Any) -> None:
+        """On a narrow screen rows are cards: why something fired, and the buttons, are there without scrolling sideways."""
+        page.set_viewport_size({"width": 400, "height": 900})
+        for shown in (
+            "text=cost 1 USD (above 0.1 USD)",
+            "button[aria-label='Pause: dear']",
+            "button[aria-label='Mute 1 h: slow']",
+        ):
+            box = page.locator(shown).first.bounding_box()
+            assert (True, True) == (box["x"] >= 0, box["x"] + box["width"] <= 400)
+        assert "'Why'" == page.evaluate(
+            "JSON.stringify([...document.querySelectorAll('#alerts-now td')].find(one => /above 0.1/.test(one.textContent)).dataset.label)"
+        ).replace('"', "'")
+
     def test_focus(self, page: Any) -> None:
         """What is shown again every few seconds keeps the focus, and where it was scrolled to."""
-        page.set_viewport_size({"width": 500, "height": 900})
+        page.set_viewport_size({"width": 800, "height": 900})
         page.focus("button[aria-label='Pause: slow']")
         page.evaluate("document.querySelector('#alerts-now .scroll').scrollLeft = 60")
         page.evaluate("document.querySelector('#alerts-now .scroll').dataset.before = 'yes'")
@@ -158,9 +172,10 @@ class TestAlerts:
         assert 60 == page.evaluate("document.querySelector('#alerts-now .scroll').scrollLeft")
 
     @pytest.mark.skipif(AXE is None, reason="AXE_CORE does not name the script of axe-core")
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_accessible(self, page: Any, origin: str, theme: str) -> None:
+    @pytest.mark.parametrize(("theme", "width"), [("light", 1300), ("dark", 1300), ("light", 400)])
+    def test_accessible(self, page: Any, origin: str, theme: str, width: int) -> None:
         """Nothing that axe finds."""
+        page.set_viewport_size({"width": width, "height": 1000})
         page.goto(f"{origin}/alerts?theme={theme}")
         page.wait_for_selector("text=What fired")
         with open(str(AXE), encoding="utf-8") as file:  # noqa: PTH123 -- a name from the environment
