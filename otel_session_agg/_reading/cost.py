@@ -37,7 +37,11 @@ FOREIGN_CURRENCY = "cost_not_in_usd"
 ZERO_COST = "zero_cost_recorded"
 """Reason: a recorded cost of 0 on a call that used tokens."""
 
+RUNNING_COST = "cost_of_all_turns_recorded"
+"""Reason: a recorded cost that includes that of earlier spans (``Emitter.running_costs``)."""
+
 _PUSD_PER_TICK = 100
+_MAX_TICKS = 10**19
 _TICKS = ("cost_in_usd_ticks", "costInUsdTicks")
 _TOTAL_COST = ("total_cost", "totalCost")
 _TOTALS = (*_TOTAL_COST, "total")
@@ -154,6 +158,8 @@ def read_billed(entry: KeyMeaning, value: object) -> int | None:
     row = entry.row
     if not isinstance(row, BilledText):
         return None
+    if row.in_ticks:
+        return _of_ticks(value)
     raw = plain_text(value)
     if raw is None or len(raw) > MAX_TEXT_CHARS or "cost" not in raw:
         return None
@@ -186,11 +192,17 @@ def _first(found: Mapping[object, object], names: tuple[str, ...]) -> int | None
     return next((amount for amount in amounts if amount is not None), None)
 
 
+def _of_ticks(value: object) -> int | None:
+    if type(value) is int and 0 <= value < _MAX_TICKS:
+        return value * _PUSD_PER_TICK
+    return None
+
+
 def _of_usage(usage: Mapping[object, object]) -> int | None:
     for name in _TICKS:
-        ticks = usage.get(name)
-        if type(ticks) is int and 0 <= ticks < 10**19:
-            return ticks * _PUSD_PER_TICK
+        billed = _of_ticks(usage.get(name))
+        if billed is not None:
+            return billed
     cost = usage.get("cost")
     if isinstance(cost, Mapping):
         return _first(cost, _TOTALS)

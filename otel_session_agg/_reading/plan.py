@@ -84,8 +84,8 @@ class ReadingPlan:
         "billed", "effects", "emitters", "entities", "entries", "error_types", "families",
         "feedback", "first_tokens", "has_cost", "has_usage", "is_more_than_session", "kind_by_keys",
         "kind_memo", "kinds", "model_texts", "names", "names_model", "one_kind_key", "outputs",
-        "parts", "plain", "plain_counts", "response_texts", "session", "states_cost", "terms",
-        "texts", "user",
+        "parts", "plain", "plain_counts", "response_texts", "running_costs", "session",
+        "states_cost", "terms", "texts", "user",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +124,7 @@ class ReadingPlan:
         self.has_cost = not _COSTS.isdisjoint(entries)
         self.billed = tuple(read.get(Meaning.BILLED, ()))
         self.states_cost = self.has_cost or bool(self.billed)
+        self.running_costs = frozenset(name for row in emitters for name in row.running_costs)
         self.first_tokens = tuple(read.get(Meaning.FIRST_TOKEN, ()))
         self.terms = tuple(read.get(Meaning.TERM, ()))
         self.names_model = not MODEL_NAMES.isdisjoint(entries)

@@ -29,7 +29,7 @@ from otel_session_agg._model.span import (
     Terms,
     Usage,
 )
-from otel_session_agg._reading.cost import read_cost
+from otel_session_agg._reading.cost import RUNNING_COST, read_cost
 from otel_session_agg._reading.emitters import Effects, effects_of
 from otel_session_agg._reading.first_token import read_first_token
 from otel_session_agg._reading.index import Index
@@ -138,7 +138,7 @@ def _read(
     if plan.plain_counts is not None and kind is not _RETRIEVER:
         usage = read_plain(plan.plain_counts, attributes)
     if plan.states_cost or (plan.has_usage and usage is None):
-        usage, num_calls, recorded, ignored = _figures(plan, attributes, kind, effects, usage)
+        usage, num_calls, recorded, ignored = _figures(span, plan, attributes, kind, effects, usage)
     if effects and kind in _CONTAINERS:
         is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
@@ -191,6 +191,7 @@ def _first_token(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any
 
 
 def _figures(
+    span: SpanData,
     plan: ReadingPlan,
     attributes: Mapping[str, Any],
     kind: Kind,
@@ -202,7 +203,9 @@ def _figures(
     ignored: list[str] = []
     if usage is None and plan.has_usage:
         usage, num_calls, ignored = read_usage(plan, attributes, effects, kind)
-    if plan.states_cost:
+    if plan.states_cost and span.name in plan.running_costs:
+        ignored = [*ignored, RUNNING_COST]
+    elif plan.states_cost:
         is_call = kind is _MODEL or kind is _EMBEDDING
         has_tokens = usage is not None
         recorded, reasons = read_cost(plan, attributes, is_call=is_call, has_tokens=has_tokens)

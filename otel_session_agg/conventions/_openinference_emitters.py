@@ -73,6 +73,7 @@ SEARCHES_OF_LANGCHAIN = tuple(
 )
 """Recorded: 0.1.80 writes the message of OpenAI's or Anthropic's answer, with its searches."""
 
+_CLAUDE_AGENT_SDK = "openinference.instrumentation.claude_agent_sdk"
 _NAMES_NO_MODEL = r'^(?:[^"]|"(?!(?:model|prompt|input|messages|assistant_id)"))*$'
 
 EMITTERS: tuple[Emitter, ...] = (
@@ -185,12 +186,24 @@ EMITTERS: tuple[Emitter, ...] = (
         effects={Effect.PROMPT_EXCLUDES_WRITE},
     ),
     Emitter(
-        scopes=(
-            "openinference.instrumentation.claude_agent_sdk",
-            "@arizeai/openinference-instrumentation-claude-agent-sdk",
-        ),
-        proof="source: usage of the agent span is the SDK's own, total is input + output",
+        scopes=(_CLAUDE_AGENT_SDK,),
+        before="0.1.13",
+        proof="recorded: 0.1.12 passes the SDK's own figures on, total is input + output",
         effects={Effect.PROMPT_EXCLUDES_CACHE},
+    ),
+    Emitter(
+        scopes=(_CLAUDE_AGENT_SDK,),
+        proof=(
+            "recorded: before 0.1.22, and with Claude Code before 2.1.277, it states what the SDK "
+            "does, which adds up all turns of a client"
+        ),
+        running_costs=("ClaudeAgentSDK.ClaudeSDKClient.receive_response",),
+    ),
+    Emitter(
+        scopes=("@arizeai/openinference-instrumentation-claude-agent-sdk",),
+        proof="source: 0.3.1 states the input without the cached part, which it states nowhere",
+        not_keys=("llm.token_count.prompt", "llm.token_count.total"),
+        running_costs=("ClaudeAgent.turn",),
     ),
     Emitter(
         scopes=("openinference.instrumentation.agno",),

@@ -170,6 +170,8 @@ class Emitter:
     """What its attributes mean instead (``Effect``)."""
     copied_sessions: tuple[str, ...] = ()
     """Keys of session ids that it fills with a framework's conversations, threads or memories."""
+    running_costs: tuple[str, ...] = ()
+    """Names of spans whose cost includes that of the spans before them: it is not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,5 +118,7 @@ class BilledText:
     """Path of the usage object."""
     by_provider: bool = False
     """The object has one object for each provider of the call, as the AI SDK's metadata has."""
+    in_ticks: bool = False
+    """The value is the amount itself, in xAI's ticks."""
     scopes: tuple[str, ...] = field(default=())
     """Read only on spans of these scopes (prefixes); empty: of any."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from otel_session_agg._model.span import Kind
 from otel_session_agg.conventions._first_token_rows import (
+    INSTANT,
     MILLISECONDS,
     NANOSECONDS,
     SECONDS,
@@ -89,7 +90,11 @@ TABLE = Convention(
     prompt=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
     completion=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
     total=("gen_ai.usage.total_tokens",),
-    cache_read=("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
+    cache_read=(
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cached_prompt_text_tokens",  # xAI's SDK
+    ),
     cache_write=(
         "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation.input_tokens",
@@ -129,7 +134,10 @@ TABLE = Convention(
         "gen_ai.cost_currency",
         "cost_currency",
     ),
-    billed=(BilledText("gen_ai.usage.raw"),),
+    billed=(
+        BilledText("gen_ai.usage.raw"),
+        BilledText("gen_ai.usage.cost_in_usd_ticks", in_ticks=True),  # xAI's SDK
+    ),
     terms=_TERMS,
     response_model=("gen_ai.response.model",),
     request_model=("gen_ai.request.model",),
@@ -192,6 +200,7 @@ TABLE = Convention(
         FirstToken("gen_ai.latency.time_to_first_token", SECONDS),
         # documentation: Sentry's registry has it in seconds, Alibaba Cloud writes nanoseconds
         FirstToken("gen_ai.response.time_to_first_token", SECONDS, whole=NANOSECONDS),
+        FirstToken("gen_ai.completion.start_time", INSTANT),  # recorded: xAI's SDK 1.21
     ),
     emitters=(
         Emitter(

@@ -13,7 +13,7 @@ from otel_session_agg._cli.demo.loopback import Handler, serve
 from ._ledger import Ledger, Served
 from ._words import Json
 
-_PROVIDERS = ("azure", "anthropic", "google", "aws", "mistral", "cohere", "groq", "ollama", "deepseek")
+_PROVIDERS = ("azure", "anthropic", "google", "aws", "mistral", "cohere", "groq", "ollama", "deepseek", "x-ai")
 """First words of a path that name the provider."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})

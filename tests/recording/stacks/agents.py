@@ -173,6 +173,22 @@ _ADK_PACKAGES = ("google-adk==2.13.0", "google-genai==2.34.0", "litellm==1.106.2
 
 _AG2_PACKAGES = ("ag2[openai,anthropic,gemini,tracing]==1.2.1", "openai==3.57.0", "anthropic==1.17.0", "google-genai==2.34.0")
 
+_CLAUDE_AGENT_SDK = tuple(
+    Stack(
+        f"claude-agent-sdk.openinference{suffix}",
+        "claude_agent_sdk",
+        ("claude-agent-sdk==0.2.189", f"openinference-instrumentation-claude-agent-sdk=={version}"),
+        options=(command_line, "openinference-instrumentation-claude-agent-sdk"),
+        unstated={"*": ("num_model_events", "reasoning_tokens")},
+        why="There are spans of agents only, with the sums of a turn.",
+    )
+    for suffix, version, command_line in (
+        ("", "0.1.22", "2.1.300"),
+        ("-0.1.21", "0.1.21", "2.1.200"),
+        ("-0.1.12", "0.1.12", "2.1.200"),
+    )
+)
+
 _NATIVE = (
     Stack(
         "ag2.native",
@@ -214,4 +230,4 @@ _NATIVE = (
     ),
 )
 
-STACKS = (*_OPENAI_AGENTS, *_CREWAI, *_SMOLAGENTS, *_AGNO, *_PYDANTIC_AI, *_NATIVE)
+STACKS = (*_OPENAI_AGENTS, *_CREWAI, *_SMOLAGENTS, *_AGNO, *_PYDANTIC_AI, *_CLAUDE_AGENT_SDK, *_NATIVE)

@@ -269,6 +269,7 @@ _OTHER_STACKS = (
         unstated={"*/reasoning*": ("reasoning_tokens",)},
         why="OpenLLMetry does not write Groq's reasoning tokens",
     ),
+    _stack("xai-sdk.native", "xai-sdk==1.21.0"),
     _stack("ollama.openinference", "ollama==0.6.3", "openinference-instrumentation-ollama==0.1.13"),
     _stack("ollama.openllmetry", "ollama==0.6.3", "opentelemetry-instrumentation-ollama==0.62.4"),
 )

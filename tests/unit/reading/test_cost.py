@@ -37,6 +37,14 @@ def of_metadata(**metadata: object) -> float | None:
     )
 
 
+class TestRunning:
+    def test_turns(self) -> None:
+        """What a client of Claude's Agent SDK states of its turns is the cost of all so far: OpenInference's spans of them have none."""
+        scope, stated = "openinference.instrumentation.claude_agent_sdk", {"openinference.span.kind": "AGENT", "llm.cost.total": 0.5}
+        assert 0.5 == recorded(stated, scope, "ClaudeAgentSDK.query")
+        assert recorded(stated, scope, "ClaudeAgentSDK.ClaudeSDKClient.receive_response") is None
+
+
 class TestUsage:
     """Amounts in usage objects."""
 
@@ -65,6 +73,11 @@ class TestUsage:
     def test_amount(self, usage: dict[str, object], expected: float | None) -> None:
         """The gateway's amount, with what the provider behind it billed to the caller's own key; 0 is unknown."""
         assert expected == of_usage(**usage)
+
+    @pytest.mark.parametrize(("ticks", "expected"), [(318_319_000, 0.0318319), (0, None), (-1, None), (True, None), ("9", None)])
+    def test_ticks(self, ticks: object, expected: float | None) -> None:
+        """xAI's SDK states the amount in an attribute of its own."""
+        assert expected == recorded({**_CALL, "gen_ai.usage.cost_in_usd_ticks": ticks})
 
     def test_where_else(self) -> None:
         """In the answer that OpenInference's OpenAI instrumentation writes, and in what Logfire writes."""
