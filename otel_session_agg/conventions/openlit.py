@@ -25,6 +25,15 @@ TABLE = Convention(
     emitters=(
         Emitter(
             scopes=("openlit",),
+            has=("gen_ai.operation.name",),
+            proof=(
+                "recorded: OpenInference's translator of OpenLIT's spans (0.1.19) calls a model's "
+                "call for a tool a tool"
+            ),
+            not_keys=("openinference.span.kind",),
+        ),
+        Emitter(
+            scopes=("openlit",),
             proof=(
                 "source: 1.45 writes the Python type of the answer, text or json, also of images "
                 "(Gemini)"

@@ -1,11 +1,16 @@
 """Instrumentations of the providers' client libraries, in the order in which a stack's options name them.
 
-An option is a distribution with an instrumentor, or ``openlit``.
+An option is a distribution with an instrumentor, or ``openlit``, or one that translates the spans of others into OpenInference.
 """
 
+from importlib import import_module
 from importlib.metadata import distribution
 
 from _harness import options, provider, scenario, versions
+from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor
+
+TRANSLATORS = {f"openinference-instrumentation-{of}": f"openinference.instrumentation.{of}" for of in ("openllmetry", "openlit")}
+"""Their modules."""
 
 WEATHER = {
     "type": "object",
@@ -18,7 +23,10 @@ WEATHER = {
 
 def instrument():
     """Turn on what the options name."""
-    traced = provider()
+    translators = SynchronousMultiSpanProcessor()  # these come before the recorder
+    for module in (TRANSLATORS[word] for word in options() if word in TRANSLATORS):
+        translators.add_span_processor(import_module(module).OpenInferenceSpanProcessor())
+    traced = provider(active_span_processor=translators)
     for word in options():
         if word == "openlit":
             import openlit
@@ -34,7 +42,7 @@ def instrument():
 
 def sessions(ask):
     """Add the scenario of a session, where OpenInference is there to name it."""
-    if not any(word.startswith("openinference-") for word in options()):
+    if not any(word.startswith("openinference-") and word not in TRANSLATORS for word in options()):
         return
     from openinference.instrumentation import using_session
 

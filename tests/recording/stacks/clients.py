@@ -88,6 +88,9 @@ _ANTHROPIC_OPENLLMETRY = "opentelemetry-instrumentation-anthropic==0.62.4"
 _ANTHROPIC_GENAI = "opentelemetry-instrumentation-genai-anthropic==1.3b0"
 _OPENLIT = "openlit==1.45.0"
 
+_OPENLLMETRY_TRANSLATED = "openinference-instrumentation-openllmetry==0.1.23"
+_OPENLIT_TRANSLATED = "openinference-instrumentation-openlit==0.1.19"
+
 _CACHED_PART = ("prompt_tokens", "cache_read_tokens", "cache_write_tokens", "total_tokens")
 """Left out where a span has the prompt without its cached part, and nothing of that."""
 _SPANLESS = (*_CACHED_PART, "completion_tokens", "num_model_events")
@@ -270,6 +273,22 @@ _OTHER_STACKS = (
         why="OpenLLMetry does not write Groq's reasoning tokens",
     ),
     _stack("xai-sdk.native", "xai-sdk==1.21.0"),
+    _stack(
+        "openai.openllmetry-in-openinference",
+        _OPENAI,
+        "opentelemetry-instrumentation-openai==0.53.3",
+        _OPENLLMETRY_TRANSLATED,
+        unstated={"*stream/reasoning*": ("reasoning_tokens",)},
+        why="OpenLLMetry does not write the reasoning tokens of streamed chats",
+    ),
+    _stack(
+        "openai.openlit-in-openinference",
+        "openai==2.54.0",
+        _OPENLIT,
+        _OPENLIT_TRANSLATED,
+        unstated={"chat/reasoning*": ("reasoning_tokens",), "*stream/reasoning*": ("reasoning_tokens",)},
+        why="OpenLIT writes no reasoning tokens of chats",
+    ),
     _stack("ollama.openinference", "ollama==0.6.3", "openinference-instrumentation-ollama==0.1.13"),
     _stack("ollama.openllmetry", "ollama==0.6.3", "opentelemetry-instrumentation-ollama==0.62.4"),
 )
