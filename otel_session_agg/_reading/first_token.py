@@ -25,7 +25,7 @@ Recorded: up to 5 ms.
 """
 
 EVENTS = frozenset(name for table in CONVENTIONS for name in table.first_token_events)
-"""Names of events; the first one of a span is at its first token."""
+"""Names of events (``event_name``); the first one of a span is at its first token."""
 
 _MAX_CHARS = 40
 """Length of a number or time; ISO 8601 with nanoseconds and an offset has 35."""
@@ -34,6 +34,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _INSTANTS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (0, 10**9))
 """The least numbers since the epoch in each unit, for times after 1973, and the unit's length."""
+
+
+def event_name(name: str) -> str:
+    """Return the name of an event without what BeeAI adds in parentheses."""
+    return name.partition(" (")[0]
 
 
 def read_first_token(
@@ -55,7 +60,7 @@ def read_first_token(
             if stated is not None and 0 <= stated <= longest:
                 return stated
     for event in span.events:
-        if event.name in EVENTS and event.time_ns:
+        if event_name(event.name) in EVENTS and event.time_ns:
             stated = event.time_ns - span.start_ns
             return stated if 0 <= stated <= longest else None
     return None

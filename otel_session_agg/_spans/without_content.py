@@ -28,7 +28,7 @@ from typing import Any
 
 from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._reading.emitters import STREAMING_KEYS
-from otel_session_agg._reading.first_token import EVENTS
+from otel_session_agg._reading.first_token import EVENTS, event_name
 from otel_session_agg._reading.index import KeyMeaning
 from otel_session_agg._reading.span import INDEX
 from otel_session_agg._spans.given import as_made
@@ -193,9 +193,10 @@ def _event(event: SpanEvent, scope: str) -> SpanEvent | None:
         return event._replace(attributes={_EXCEPTION_TYPE: type_} if known else {})
     if event.name in _READ_EVENTS:
         return event._replace(attributes=_attributes(event.attributes, scope, frozenset()))
-    if event.name in EVENTS or event.name in INDEX.feedback_events:
+    if event.name in INDEX.feedback_events:
         return event._replace(attributes={})
-    return None
+    name = event_name(event.name)
+    return event._replace(name=name, attributes={}) if name in EVENTS else None
 
 
 def _attributes(found: Mapping[str, Any], scope: str, kept: frozenset[str]) -> dict[str, Any]:

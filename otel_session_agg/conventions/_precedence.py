@@ -21,6 +21,7 @@ from otel_session_agg.conventions import (
     ag2,
     agentops,
     anthropic,
+    beeai,
     command_lines,
     genkit,
     google_adk,
@@ -58,6 +59,7 @@ from otel_session_agg.conventions._schema import Convention
 CONVENTIONS: tuple[Convention, ...] = (
     langfuse.TABLE,  # the application's SDK states the whole of a call, whatever else is on it
     openinference.TABLE,
+    beeai.TABLE,
     otel_genai.TABLE,  # with what extends it: a key of two tables belongs to the first
     openllmetry.TABLE,
     pydantic_ai.TABLE,

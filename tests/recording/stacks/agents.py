@@ -189,6 +189,17 @@ _CLAUDE_AGENT_SDK = tuple(
     )
 )
 
+_BEEAI = (
+    Stack(
+        "beeai-framework.openinference",
+        "beeai_framework",
+        ("beeai-framework==0.1.85", "openinference-instrumentation-beeai==0.1.30"),
+        options=("openinference-instrumentation-beeai",),
+        unstated={"*/reasoning*": ("reasoning_tokens",)},
+        why="Reasoning tokens are not told.",
+    ),
+)
+
 _NATIVE = (
     Stack(
         "ag2.native",
@@ -230,4 +241,4 @@ _NATIVE = (
     ),
 )
 
-STACKS = (*_OPENAI_AGENTS, *_CREWAI, *_SMOLAGENTS, *_AGNO, *_PYDANTIC_AI, *_CLAUDE_AGENT_SDK, *_NATIVE)
+STACKS = (*_OPENAI_AGENTS, *_CREWAI, *_SMOLAGENTS, *_AGNO, *_PYDANTIC_AI, *_CLAUDE_AGENT_SDK, *_BEEAI, *_NATIVE)
