@@ -219,6 +219,13 @@ TABLE = Convention(
             effects={Effect.FIRST_OUTPUT},
         ),
         Emitter(
+            scopes=("weave.conversation",),
+            lacks=("integration.name",),  # its integrations add the cached part
+            providers=("anthropic", "claude"),
+            proof="recorded: Weave 0.54 passes Anthropic's own figures on",
+            effects={Effect.PROMPT_EXCLUDES_CACHE},
+        ),
+        Emitter(
             scopes=("opentelemetry.instrumentation.vertexai",),
             proof="source: contrib vertexai takes candidates without thoughts",
             effects={Effect.COMPLETION_FROM_TOTAL},

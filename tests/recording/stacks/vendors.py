@@ -159,4 +159,14 @@ _AGENT_FRAMEWORKS = (
     Stack("pydantic-ai.mlflow", "pydantic_ai", (*_MLFLOW, *_PYDANTIC_AI), options=("mlflow",)),
 )
 
-STACKS = (*_CLIENTS, *_AGENT_FRAMEWORKS)
+_CONVERSATIONS = (
+    Stack(
+        "weave.native",
+        "weave",
+        ("weave==0.54.0", "openai==3.57.0", "anthropic==0.125.0"),
+        unstated={"anthropic/reasoning*": ("reasoning_tokens",)},
+        why="Weave does not read Anthropic's reasoning tokens.",
+    ),
+)
+
+STACKS = (*_CLIENTS, *_AGENT_FRAMEWORKS, *_CONVERSATIONS)
