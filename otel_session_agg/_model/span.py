@@ -206,7 +206,7 @@ class Reading(NamedTuple):
     A tool or agent has a name as well, and a chain that of its agent.
     """
     shows_answer: bool = False
-    """Of what failed: whether it has a part of the model's answer."""
+    """Of what failed: whether it has a part of the model's answer, or may have been answered."""
     tool_name: str | None = None
     """Of a tool: its name, as stated by a key or by the span's name; at most 128 characters."""
     agent_name: str | None = None

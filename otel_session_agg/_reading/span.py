@@ -35,7 +35,7 @@ from otel_session_agg._reading.first_token import read_first_token
 from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kept_readings import named_reading, reading_in_session
 from otel_session_agg._reading.kind import is_billed, read_kind
-from otel_session_agg._reading.outcome import read_error, read_output
+from otel_session_agg._reading.outcome import has_begun, read_error, read_output
 from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, PLAIN, ReadingPlan, Scopes
 from otel_session_agg._reading.sessions import name_in_text, read_session, read_user
@@ -79,7 +79,7 @@ _NAMES: dict[str, str] = {}
 _RESPONSE_ID = NAMES.index(Meaning.RESPONSE_ID)
 _NO_NAMES: list[str | None] = [None] * len(NAMES)
 _NO_EFFECTS: Effects = frozenset()
-_NOTHING_IGNORED: tuple[str, ...] = ()
+_NO_FIGURES: tuple[Usage | None, int, int | None, tuple[str, ...]] = (None, 0, None, ())
 _new = tuple.__new__  # the named tuple's own ``__new__`` costs three times as much
 
 
@@ -134,11 +134,9 @@ def _read(
     effects = (
         effects_of(plan.emitters, plan.names, attributes) if plan.effects is None else plan.effects
     )
-    usage, num_calls, recorded, ignored = None, 0, None, _NOTHING_IGNORED
-    if plan.plain_counts is not None and kind is not _RETRIEVER:
-        usage = read_plain(plan.plain_counts, attributes)
-    if plan.states_cost or (plan.has_usage and usage is None):
-        usage, num_calls, recorded, ignored = _figures(span, plan, attributes, kind, effects, usage)
+    usage, num_calls, recorded, ignored = _NO_FIGURES
+    if plan.states_cost or plan.has_usage:
+        usage, num_calls, recorded, ignored = _figures(span.name, plan, attributes, kind, effects)
     if effects and kind in _CONTAINERS:
         is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
@@ -155,8 +153,10 @@ def _read(
         effects = _NO_EFFECTS
     provider, response_model, request_model, response_id, tier, address = names
     tool, agent = _entity(span, plan, attributes, kind)
-    first_token = _first_token(span, plan, attributes) if kind is _MODEL else None
-    shows_answer = error is not None and Meaning.ANSWER in plan.entries
+    first_token = None
+    if kind is _MODEL and (plan.first_tokens or span.events):
+        first_token = read_first_token(plan.first_tokens, attributes, span)
+    shows_answer = error is not None and has_begun(span, plan.entries, attributes)
     ends_early = unsure_output = unsure_usage = misplaced = False
     if effects:
         ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
@@ -185,30 +185,24 @@ def _entity(
     return None, names.agent_of_call(attributes) if names.on_call and kind in CALLS else None
 
 
-def _first_token(span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any]) -> int | None:
-    rows = plan.first_tokens
-    return read_first_token(rows, attributes, span) if rows or span.events else None
-
-
 def _figures(
-    span: SpanData,
-    plan: ReadingPlan,
-    attributes: Mapping[str, Any],
-    kind: Kind,
-    effects: Effects,
-    usage: Usage | None,
+    span_name: str, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, effects: Effects
 ) -> tuple[Usage | None, int, int | None, tuple[str, ...]]:
     """Return usage, number of calls, recorded cost, and why values are ignored."""
-    num_calls, recorded = 0, None
+    usage, num_calls, recorded = None, 0, None
+    if plan.plain_counts is not None and kind is not _RETRIEVER:
+        usage = read_plain(plan.plain_counts, attributes)
+        if usage is not None and not plan.states_cost:
+            return usage, 0, None, ()  # as nearly all calls
     ignored: list[str] = []
     if usage is None and plan.has_usage:
         usage, num_calls, ignored = read_usage(plan, attributes, effects, kind)
-    if plan.states_cost and span.name in plan.running_costs:
-        ignored = [*ignored, RUNNING_COST]
+    if plan.states_cost and span_name in plan.running_costs:
+        ignored += [RUNNING_COST]
     elif plan.states_cost:
-        is_call = kind is _MODEL or kind is _EMBEDDING
-        has_tokens = usage is not None
-        recorded, reasons = read_cost(plan, attributes, is_call=is_call, has_tokens=has_tokens)
+        recorded, reasons = read_cost(
+            plan, attributes, is_call=kind in CALLS, has_tokens=usage is not None
+        )
         ignored = ignored + reasons
     return usage, num_calls, recorded, tuple(ignored)
 

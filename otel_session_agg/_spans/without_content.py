@@ -30,6 +30,7 @@ from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._reading.emitters import STREAMING_KEYS
 from otel_session_agg._reading.first_token import EVENTS, event_name
 from otel_session_agg._reading.index import KeyMeaning
+from otel_session_agg._reading.outcome import LOST, raised
 from otel_session_agg._reading.span import INDEX
 from otel_session_agg._spans.given import as_made
 from otel_session_agg._spans.scrubbed_text import scrubbed
@@ -188,9 +189,10 @@ def _is_content(key: str, scope: str) -> bool:
 def _event(event: SpanEvent, scope: str) -> SpanEvent | None:
     """Return an event without content; ``None``: nothing is read of such events."""
     if event.name == _EXCEPTION:
-        type_ = event.attributes.get(_EXCEPTION_TYPE)
+        type_, name = event.attributes.get(_EXCEPTION_TYPE), raised(event)
         known = isinstance(type_, str) and len(type_) <= MAX_TEXT_CHARS
-        return event._replace(attributes={_EXCEPTION_TYPE: type_} if known else {})
+        kept = name if name in LOST else type_
+        return event._replace(attributes={_EXCEPTION_TYPE: kept} if known else {})
     if event.name in _READ_EVENTS:
         return event._replace(attributes=_attributes(event.attributes, scope, frozenset()))
     if event.name in INDEX.feedback_events:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from _calls import QUESTION
@@ -15,9 +14,7 @@ versions("beeai-framework", "litellm")
 lay(options(), provider())
 
 from beeai_framework.agents.requirement import RequirementAgent
-from beeai_framework.agents.react import ReActAgent
 from beeai_framework.backend import ChatModel, UserMessage
-from beeai_framework.memory import UnconstrainedMemory
 from beeai_framework.tools import tool
 
 

@@ -5,6 +5,7 @@ Options: the version that the command line is to have, and the instrumentations.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -30,7 +31,8 @@ class CommandLine(Transport):
     """Answers each prompt as Claude Code does, with one tool; its costs are those of all turns so far."""
 
     def __init__(self, session: str = "session-1", tools: int = 0) -> None:
-        self.session, self.tools, self.cost, self.lines = session, tools, 0.0, []
+        self.session, self.tools, self.cost = session, tools, 0.0
+        self.lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def connect(self) -> None:
         """Nothing is started."""
@@ -48,17 +50,14 @@ class CommandLine(Transport):
         message = json.loads(data)
         if message["type"] == "control_request":
             told = {"subtype": "success", "request_id": message["request_id"], "response": {}}
-            self.lines.append({"type": "control_response", "response": told})
+            self.lines.put_nowait({"type": "control_response", "response": told})
         elif message["type"] == "user":
-            self.lines += [*self.turn(message["message"]["content"]), None]
+            for line in (*self.turn(message["message"]["content"]), None):
+                self.lines.put_nowait(line)
 
     async def read_messages(self) -> AsyncIterator[dict[str, Any]]:
-        import anyio
-
         while True:
-            while not self.lines:
-                await anyio.sleep(0.01)
-            line = self.lines.pop(0)
+            line = await self.lines.get()
             if line is not None:
                 yield line
             elif self.session != "several":
@@ -82,7 +81,9 @@ class CommandLine(Transport):
             if not calls:
                 end = {"is_error": False, "result": "Done."}
                 break
-            results = [{"type": "tool_result", "tool_use_id": call["id"], "content": get_weather(**call["input"])} for call in calls]
+            results = [
+                {"type": "tool_result", "tool_use_id": call["id"], "content": get_weather(**call["input"])} for call in calls
+            ]
             messages += [{"role": "assistant", "content": answer["content"]}, {"role": "user", "content": results}]
             lines.append({"type": "user", "message": {"role": "user", "content": results}, **frame})
         self.cost += sum(count * USD[name] for name, count in used.items())
@@ -94,8 +95,8 @@ def asked(messages: list[Any], *, tools: bool) -> dict[str, Any]:
     """An answer of the model server."""
     offered = [{"name": "get_weather", "description": "The weather.", "input_schema": SCHEMA}] if tools else []
     body = {"model": CLAUDE, "max_tokens": 64, "messages": messages, "tools": offered}
-    request = urllib.request.Request(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    request = urllib.request.Request(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", json.dumps(body).encode())  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         return json.load(answer)
 
 

@@ -18,7 +18,7 @@ if "openai" in options():
 
 if "langchain" in options():
     scenario("chain", ("plain", "cached", "reasoning", "failure", "error"))(_calls.chain)
-    scenario("chain_stream")(_calls.chain_stream)
+    scenario("chain_stream", ("plain", "cut"))(_calls.chain_stream)
     scenario("graph", ("plain", "cached_large"))(_calls.graph)
     scenario("chain_batch")(_calls.chain_batch)  # OpenLIT leaves the spans of asynchronous calls open
 

@@ -34,7 +34,10 @@ def gpt(turn: conversation.Turn) -> None:
 
 def talk(*asks: Any, session: str = "chat-1") -> str:
     """A conversation with a turn."""
-    with conversation.start_conversation(agent_name="assistant", conversation_id=session) as one, one.start_turn(user_message="Hello") as turn:
+    with (
+        conversation.start_conversation(agent_name="assistant", conversation_id=session) as one,
+        one.start_turn(user_message="Hello") as turn,
+    ):
         for ask in asks:
             ask(turn)
     return session

@@ -29,7 +29,7 @@ TICKS = {"uncached": 12_500, "cached": 2_000, "completion": 25_000}
 class Server(chat_pb2_grpc.ChatServicer):
     """Passes each call on; a conversation that is named states what it costs, the others do not."""
 
-    def GetCompletion(self, request: Any, context: Any) -> Any:
+    def GetCompletion(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         """Answer at once."""
         answer = asked(request, context, stream=False)
         return chat_pb2.GetChatCompletionResponse(
@@ -39,7 +39,7 @@ class Server(chat_pb2_grpc.ChatServicer):
             usage=usage(answer, billed=bool(request.user)),
         )
 
-    def GetCompletionChunk(self, request: Any, context: Any) -> Any:
+    def GetCompletionChunk(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         """Answer in pieces, and each states what was used until then; some are lost on the way."""
         answer = asked(request, context, stream=True)
         whole = message(answer)
@@ -59,10 +59,16 @@ def asked(request: Any, context: Any, *, stream: bool) -> dict[str, Any]:
     calls = [{"function": {"name": call.function.name}} for one in request.messages for call in one.tool_calls]
     tools = [{"function": {"name": one.function.name, "parameters": SCHEMA}} for one in request.tools]
     messages: list[Any] = [{"role": "user", "content": "Hello", "tool_calls": calls}]
-    body = {"model": request.model, "messages": messages, "tools": tools, "stream": stream, "stream_options": {"include_usage": True}}
-    posted = urllib.request.Request(f"{URL}/x-ai/v1/chat/completions", json.dumps(body).encode())
+    body = {
+        "model": request.model,
+        "messages": messages,
+        "tools": tools,
+        "stream": stream,
+        "stream_options": {"include_usage": True},
+    }
+    posted = urllib.request.Request(f"{URL}/x-ai/v1/chat/completions", json.dumps(body).encode())  # noqa: S310 - our own server
     try:
-        with urllib.request.urlopen(posted, timeout=10) as answer:
+        with urllib.request.urlopen(posted, timeout=10) as answer:  # noqa: S310
             return {"cut": False, **(json.load(answer) if not stream else last(answer.read()))}
     except urllib.error.HTTPError as error:
         context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -109,7 +115,11 @@ def usage(answer: dict[str, Any], *, billed: bool) -> Any:
 
 server = grpc.server(ThreadPoolExecutor(4))
 chat_pb2_grpc.add_ChatServicer_to_server(Server(), server)
-WHERE: dict[str, Any] = {"api_key": "no-key", "api_host": f"localhost:{server.add_insecure_port('localhost:0')}", "use_insecure_channel": True}
+WHERE: dict[str, Any] = {
+    "api_key": "no-key",
+    "api_host": f"localhost:{server.add_insecure_port('localhost:0')}",
+    "use_insecure_channel": True,
+}
 server.start()
 client = Client(**WHERE)
 

@@ -22,24 +22,33 @@ _WHY_REASONING = (
 )
 _WHY_HOURS = "how many of the tokens that were written to the cache stay for an hour is on no span"
 _WHY_WRITES = "where LangChain splits what was written to the cache by its time to live, OpenLLMetry says that nothing was"
+_LOST_TWICE = {"anthropic_stream/cut-rootless": ("num_model_events", "num_unpriced_events")}
+_WHY_LOST = "No figures are stated of a stream that is lost, which could show that another trace has the same call"
 
 _LANGCHAIN_STACKS = (
     layered(
         "langchain.openinference",
         _LANGCHAIN_ALL,
         _ALL,
-        unstated={"anthropic_stream/cut-rootless": ("num_model_events", "num_unpriced_events")},
-        why="OpenInference states no figures of a stream that is lost, which could show that another trace has the same call",
+        unstated=_LOST_TWICE,
+        why=_WHY_LOST,
     ),
     layered(
         "langchain.openllmetry",
         _LANGCHAIN_ALL,
         _ALL,
-        unstated={**_NO_REASONING_AT_ALL, **_NO_WRITES},
-        why=f"{_WHY_REASONING}; {_WHY_WRITES}",
+        unstated={**_NO_REASONING_AT_ALL, **_NO_WRITES, **_LOST_TWICE},
+        why=f"{_WHY_REASONING}; {_WHY_WRITES}; {_WHY_LOST}",
     ),
     layered("langchain.contrib-genai", _LANGCHAIN_ALL, _ALL, unstated=_NO_HOURS, why=_WHY_HOURS),
-    layered("langchain.langsmith", (*_LANGCHAIN_ALL, "langsmith[otel]==0.15.0"), _ALL, itself=("langsmith",)),
+    layered(
+        "langchain.langsmith",
+        (*_LANGCHAIN_ALL, "langsmith[otel]==0.15.0"),
+        _ALL,
+        itself=("langsmith",),
+        unstated=_LOST_TWICE,
+        why=_WHY_LOST,
+    ),
     layered("langchain.openinference+openllmetry", _LANGCHAIN, _OPENAI),
     layered("langchain.openinference+openai-contrib", _LANGCHAIN, _OPENAI),
     layered("langchain.openai-contrib+openinference", _LANGCHAIN, _OPENAI),

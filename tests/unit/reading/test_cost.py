@@ -40,7 +40,10 @@ def of_metadata(**metadata: object) -> float | None:
 class TestRunning:
     def test_turns(self) -> None:
         """What a client of Claude's Agent SDK states of its turns is the cost of all so far: OpenInference's spans of them have none."""
-        scope, stated = "openinference.instrumentation.claude_agent_sdk", {"openinference.span.kind": "AGENT", "llm.cost.total": 0.5}
+        scope, stated = (
+            "openinference.instrumentation.claude_agent_sdk",
+            {"openinference.span.kind": "AGENT", "llm.cost.total": 0.5},
+        )
         assert 0.5 == recorded(stated, scope, "ClaudeAgentSDK.query")
         assert recorded(stated, scope, "ClaudeAgentSDK.ClaudeSDKClient.receive_response") is None
 
@@ -76,7 +79,7 @@ class TestUsage:
 
     @pytest.mark.parametrize(("ticks", "expected"), [(318_319_000, 0.0318319), (0, None), (-1, None), (True, None), ("9", None)])
     def test_ticks(self, ticks: object, expected: float | None) -> None:
-        """xAI's SDK states the amount in an attribute of its own."""
+        """The SDK of xAI states the amount in an attribute of its own."""
         assert expected == recorded({**_CALL, "gen_ai.usage.cost_in_usd_ticks": ticks})
 
     def test_where_else(self) -> None:
