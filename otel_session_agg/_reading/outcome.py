@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_session_agg._model.span import SpanData, SpanEvent
+from otel_session_agg._model.span import SpanData, Usage
 from otel_session_agg._reading.index import KeyMeaning, keys_of
 from otel_session_agg._untrusted.values import first_text, plain_text, text
 from otel_session_agg.conventions._schema import Meaning
@@ -17,50 +17,75 @@ MAX_ERROR_CHARS = 1024
 """Length of the error text kept per root."""
 
 
-LOST = frozenset({
+GIVEN_UP = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt"})
+"""What Python raises where the application stops reading."""
+
+LOST = GIVEN_UP | {
     "APIConnectionError", "APITimeoutError", "ChunkedEncodingError", "ClientPayloadError",
     "ConnectionResetError", "IncompleteRead", "IncompleteReadError", "MidStreamFallbackError",
     "OpenAIConnectionError", "ProtocolError", "ReadError", "ReadTimeout", "ReadTimeoutError",
     "RemoteProtocolError", "ResponseStreamingError", "ServerDisconnectedError",
-    "CancelledError", "GeneratorExit", "KeyboardInterrupt",
-})  # fmt: skip
+}  # fmt: skip
 """Types of errors by which HTTP clients (httpx, requests, urllib3, aiohttp, botocore) and SDKs tell
 that the connection was lost, or that it took too long, after a request was or may have been sent:
 providers bill what they answer all the same.  Where a server answers with an error they have other
-types.  The last three are what Python raises where the application stops reading."""
+types."""
 
-_MAX_NAME_CHARS = 64
+_MESSAGES = {"Connection error.": "APIConnectionError", "Request timed out.": "APITimeoutError"}
+"""What SDKs of OpenAI and Anthropic say, where frameworks pass on the text without the type."""
 
-
-def has_begun(
-    span: SpanData, entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]
-) -> bool:
-    """Return whether a call that failed has a part of its answer, or lost its connection."""
-    if Meaning.ANSWER in entries:
-        return True
-    stated = first_text(keys_of(entries, Meaning.ERROR_TYPE), attributes)
-    if stated is not None and stated.rpartition(".")[2] in LOST:
-        return True
-    return any(event.name == "exception" and raised(event) in LOST for event in span.events)
+_MAX_NAME_CHARS = 128
 
 
-def raised(event: SpanEvent) -> str | None:
-    """Return the name of what was raised, without its module.
+def lost_by(said: object) -> str | None:
+    """Return the name in ``LOST`` that a type, a ``repr`` or the message of an error states.
 
-    LangSmith states any exception as ``Exception``, with the ``repr`` of what was raised as the
-    message; of that the names in ``LOST`` are read.
+    LangSmith states any exception as ``Exception``, with the ``repr`` of what was raised.
     """
-    type_ = text(event.attributes.get("exception.type"))
-    if type_ == "Exception":
-        said = plain_text(event.attributes.get("exception.message")) or ""
-        name = said[:_MAX_NAME_CHARS].partition("(")[0]
-        return name if name in LOST else type_
-    return None if type_ is None else type_.rpartition(".")[2]
+    stated = plain_text(said)
+    if stated is None:
+        return None
+    name = stated[:_MAX_NAME_CHARS].partition("(")[0].partition(":")[0].rpartition(".")[2]
+    if name in LOST:
+        return name
+    start = stated[:MAX_ERROR_CHARS]
+    return next((name for message, name in _MESSAGES.items() if message in start), None)
 
 
-def read_error(
-    span: SpanData, type_keys: tuple[str, ...], attributes: Mapping[str, Any]
+def _lost(
+    span: SpanData, entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]
 ) -> str | None:
+    """Return by which error in ``LOST`` a call failed, if by one."""
+    said: list[object] = [
+        first_text(keys_of(entries, Meaning.ERROR_TYPE), attributes),
+        span.status_description,
+    ]
+    for event in span.events:
+        if event.name == "exception":
+            said += [event.attributes.get(key) for key in ("exception.type", "exception.message")]
+    return next((name for one in said if (name := lost_by(one))), None)
+
+
+def read_failure(
+    span: SpanData, entries: Mapping[int, Sequence[KeyMeaning]], attributes: Mapping[str, Any]
+) -> tuple[str | None, bool, bool]:
+    """Return the error, whether there may be an answer all the same, and whether a rest is lost."""
+    error = _error(span, keys_of(entries, Meaning.ERROR_TYPE), attributes)
+    if error is None:
+        return None, False, False
+    name = _lost(span, entries, attributes)
+    is_answered = name is not None or Meaning.ANSWER in entries
+    return error, is_answered, name is not None and name not in GIVEN_UP
+
+
+def without_output(usage: Usage | None) -> Usage | None:
+    """Return usage without the tokens of the output."""
+    if usage is None:
+        return None
+    return usage._replace(completion_tokens=None, total_tokens=None, reasoning_tokens=None)
+
+
+def _error(span: SpanData, type_keys: tuple[str, ...], attributes: Mapping[str, Any]) -> str | None:
     """Return the status description, else the last exception, else the error type."""
     type_ = first_text(type_keys, attributes)
     if not span.failed and type_ is None:

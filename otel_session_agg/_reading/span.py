@@ -35,7 +35,7 @@ from otel_session_agg._reading.first_token import read_first_token
 from otel_session_agg._reading.index import Index
 from otel_session_agg._reading.kept_readings import named_reading, reading_in_session
 from otel_session_agg._reading.kind import is_billed, read_kind
-from otel_session_agg._reading.outcome import has_begun, read_error, read_output
+from otel_session_agg._reading.outcome import read_failure, read_output, without_output
 from otel_session_agg._reading.plain_counts import read_plain
 from otel_session_agg._reading.plan import NAMES, PLAIN, ReadingPlan, Scopes
 from otel_session_agg._reading.sessions import name_in_text, read_session, read_user
@@ -120,9 +120,9 @@ def _read(
     span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
 ) -> Reading:
     """Read everything beside the kind."""
-    error = (
-        read_error(span, plan.error_types, attributes) if span.failed or plan.error_types else None
-    )
+    error, shows_answer, is_lost = None, False, False
+    if span.failed or plan.error_types:
+        error, shows_answer, is_lost = read_failure(span, plan.entries, attributes)
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
     session, is_weak, user, metadata = None, False, None, None
     if plan.session is not None:
@@ -153,15 +153,12 @@ def _read(
         effects = _NO_EFFECTS
     provider, response_model, request_model, response_id, tier, address = names
     tool, agent = _entity(span, plan, attributes, kind)
-    first_token = None
-    if kind is _MODEL and (plan.first_tokens or span.events):
-        first_token = read_first_token(plan.first_tokens, attributes, span)
-    shows_answer = error is not None and has_begun(span, plan.entries, attributes)
-    ends_early = unsure_output = unsure_usage = misplaced = False
-    if effects:
-        ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
-        unsure_output = Effect.UNSURE_OUTPUT in effects
-        unsure_usage = Effect.UNSURE_USAGE in effects
+    first_token = read_first_token(plan.first_tokens, attributes, span) if kind is _MODEL else None
+    if is_lost and kind is _MODEL:  # what is stated is a part, or was guessed
+        usage, recorded = without_output(usage), None
+    ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
+    unsure_output = Effect.UNSURE_OUTPUT in effects
+    unsure_usage = Effect.UNSURE_USAGE in effects
     return _new(
         Reading,
         (

@@ -13,9 +13,10 @@ whose presence says all    the key
 any other                  numbers and flags
 =========================  =====================================================================
 
-The description of the status, the message of an exception and its stack trace are content; its
-type is not.  Names of spans, tools, agents and models, ids of sessions and users, metadata of
-sessions and the dimensions that are grouped by are not content.
+The description of the status, the message of an exception and its stack trace are content, but for
+the name of an error by which a connection is lost; its type is not.  Names of spans, tools, agents
+and models, ids of sessions and users, metadata of sessions and the dimensions that are grouped by
+are not content.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from otel_session_agg._model.span import SpanData, SpanEvent
 from otel_session_agg._reading.emitters import STREAMING_KEYS
 from otel_session_agg._reading.first_token import EVENTS, event_name
 from otel_session_agg._reading.index import KeyMeaning
-from otel_session_agg._reading.outcome import LOST, raised
+from otel_session_agg._reading.outcome import lost_by
 from otel_session_agg._reading.span import INDEX
 from otel_session_agg._spans.given import as_made
 from otel_session_agg._spans.scrubbed_text import scrubbed
@@ -98,8 +99,8 @@ _KEPT = (_SEARCHED - _MARKS.keys()) | _FLAGS | _NAMES_OF_IDS
 _SHOWN = frozenset({"ai.request.headers.user-agent"})
 """Texts of programs in which emitters' rows search."""
 
-_EXCEPTION, _EXCEPTION_TYPE = "exception", "exception.type"
-_OF_ERRORS = frozenset({_EXCEPTION_TYPE, "exception.message"})
+_EXCEPTION, _EXCEPTION_TYPE, _MESSAGE = "exception", "exception.type", "exception.message"
+_OF_ERRORS = frozenset({_EXCEPTION_TYPE, _MESSAGE})
 _READ_EVENTS = frozenset(name for one in CONVENTIONS for row in one.events for name in row.names)
 """Events whose attributes are read as if they were the span's."""
 
@@ -116,7 +117,7 @@ def without_content(span: SpanData, kept: frozenset[str] = frozenset()) -> SpanD
     return span._replace(
         attributes=_attributes(span.attributes, span.scope_name, kept),
         events=[event for one in span.events if (event := _event(one, span.scope_name))],
-        status_description=None,
+        status_description=lost_by(span.status_description),
     )
 
 
@@ -135,12 +136,8 @@ def without_long_texts(span: SpanData, kept: frozenset[str] = frozenset()) -> Sp
     scope, events = span.scope_name, span.events
     attributes = _short(span.attributes, scope, kept)
     if events:
-        events = tuple(
-            [
-                event._replace(attributes=_short(event.attributes, scope, _OF_ERRORS))
-                for event in events
-            ]
-        )
+        short = [(one, _short(one.attributes, scope, _OF_ERRORS)) for one in events]
+        events = tuple([event._replace(attributes=left) for event, left in short])
     elif attributes is span.attributes:  # as mostly
         return span
     # ``_replace`` takes three times as long
@@ -189,10 +186,11 @@ def _is_content(key: str, scope: str) -> bool:
 def _event(event: SpanEvent, scope: str) -> SpanEvent | None:
     """Return an event without content; ``None``: nothing is read of such events."""
     if event.name == _EXCEPTION:
-        type_, name = event.attributes.get(_EXCEPTION_TYPE), raised(event)
+        type_ = event.attributes.get(_EXCEPTION_TYPE)
+        if not lost_by(type_):
+            type_ = lost_by(event.attributes.get(_MESSAGE)) or type_
         known = isinstance(type_, str) and len(type_) <= MAX_TEXT_CHARS
-        kept = name if name in LOST else type_
-        return event._replace(attributes={_EXCEPTION_TYPE: kept} if known else {})
+        return event._replace(attributes={_EXCEPTION_TYPE: type_} if known else {})
     if event.name in _READ_EVENTS:
         return event._replace(attributes=_attributes(event.attributes, scope, frozenset()))
     if event.name in INDEX.feedback_events:

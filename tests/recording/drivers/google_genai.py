@@ -24,7 +24,7 @@ def generate():
         client.models.generate_content(**ASK)
 
 
-@scenario("stream", ("plain", "cached", "reasoning"))
+@scenario("stream", ("plain", "cached", "reasoning", "cut"))
 def stream():
     with genai.Client() as client:
         for _ in client.models.generate_content_stream(**ASK):

@@ -72,7 +72,7 @@ async def handoff():
     await Runner.run(responses(handoffs=[responses("helper")]), "Hand over to the helper.")
 
 
-@scenario("stream", ("plain", "reasoning"))
+@scenario("stream", ("plain", "reasoning", "cut"))
 @in_one_loop
 async def stream():
     async for _ in Runner.run_streamed(responses(tools=[WEATHER]), QUESTION).stream_events():

@@ -28,6 +28,8 @@ LOST = [
     failed({}, type="urllib3.exceptions.ProtocolError", message="Response ended prematurely"),
     failed({}, type="Exception", message="ProtocolError('Response ended prematurely')Traceback"),
     failed({}, type="Exception", message="GeneratorExit()"),
+    failed({}, type="agno.exceptions.ModelProviderError", message="Connection error."),
+    failed({})._replace(status_description="Error streaming response: {'error': 'Connection error.'}"),
 ]
 REFUSED = [
     failed({}),
@@ -52,6 +54,13 @@ class TestLost:
         """What a server refuses costs nothing."""
         assert not read(span).shows_answer
         assert not read(without_content(span)).shows_answer
+
+    def test_part(self) -> None:
+        """Of a stream that was lost, what is stated of the output is a part; the application that stops reading has got all it wanted."""
+        counts = {"gen_ai.usage.input_tokens": 8, "gen_ai.usage.output_tokens": 4, "litellm.cost.total": 0.1}
+        lost, given_up = (read(failed({**counts, "error.type": name})) for name in ("ReadError", "GeneratorExit"))
+        assert (8, None, None, None) == (*(lost.usage or ())[:3], lost.recorded_pusd)
+        assert (8, 4, 12, 10**11) == (*(given_up.usage or ())[:3], given_up.recorded_pusd)
 
     @pytest.mark.parametrize(("error", "unpriced"), [("APITimeoutError", 1), ("AuthenticationError", 0)])
     def test_cost(self, error: str, unpriced: int) -> None:
