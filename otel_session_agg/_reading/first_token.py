@@ -52,8 +52,6 @@ def read_first_token(
         span: Its times and events are read.
 
     """
-    if not rows and not span.events:
-        return None  # as mostly
     longest = span.end_ns - span.start_ns + TOLERANCE_NS
     for entry in rows:
         row = entry.row

@@ -124,7 +124,7 @@ class ReadingPlan:
         self.has_cost = not _COSTS.isdisjoint(entries)
         self.billed = tuple(read.get(Meaning.BILLED, ()))
         self.states_cost = self.has_cost or bool(self.billed)
-        self.running_costs = frozenset(name for row in emitters for name in row.running_costs)
+        self.running_costs = {name for row in emitters for name in row.running_costs}
         self.first_tokens = tuple(read.get(Meaning.FIRST_TOKEN, ()))
         self.terms = tuple(read.get(Meaning.TERM, ()))
         self.names_model = not MODEL_NAMES.isdisjoint(entries)
@@ -139,10 +139,9 @@ class ReadingPlan:
         self.outputs = keys_of(entries, Meaning.OUTPUT)
         self.error_types = keys_of(entries, Meaning.ERROR_TYPE)
         self.feedback = feedback or Meaning.FEEDBACK in entries
-        counts = self.has_usage or self.has_cost or self.feedback
-        makes_calls = not _MAKING_CALLS.isdisjoint(united(emitters))
+        counts = self.has_usage or self.has_cost or not _MAKING_CALLS.isdisjoint(united(emitters))
         self.is_more_than_session = bool(
-            counts or self.user or self.outputs or self.error_types or makes_calls
+            counts or self.feedback or self.user or self.outputs or self.error_types
         )
         """The keys state more than kind and session, and names, which only model calls need."""
         is_more = self.is_more_than_session or self.session is not None

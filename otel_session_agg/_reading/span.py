@@ -153,7 +153,8 @@ def _read(
         effects = _NO_EFFECTS
     provider, response_model, request_model, response_id, tier, address = names
     tool, agent = _entity(span, plan, attributes, kind)
-    first_token = read_first_token(plan.first_tokens, attributes, span) if kind is _MODEL else None
+    has_times = kind is _MODEL and (plan.first_tokens or span.events)
+    first_token = read_first_token(plan.first_tokens, attributes, span) if has_times else None
     if is_lost and kind is _MODEL:  # what is stated is a part, or was guessed
         usage, recorded = without_output(usage), None
     ends_early, misplaced = Effect.ENDS_EARLY in effects, Effect.MISPLACED in effects
