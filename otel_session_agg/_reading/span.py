@@ -120,23 +120,27 @@ def _read(
     span: SpanData, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, *, billed: bool
 ) -> Reading:
     """Read everything beside the kind."""
-    error, shows_answer, is_lost = None, False, False
-    if span.failed or plan.error_types:
-        error, shows_answer, is_lost = read_failure(span, plan.entries, attributes)
+    may_fail = span.failed or plan.error_types
+    error, shows_answer, is_lost = (
+        read_failure(span, plan.entries, attributes) if may_fail else (None, False, False)
+    )
     feedback = plan.feedback or (bool(span.events) and _event_feedback(span))
-    session, is_weak, user, metadata = None, False, None, None
+    session, is_weak = None, False
     if plan.session is not None:
         in_session = reading_in_session(plan.session, attributes, kind)
         session, is_weak = in_session.session_id, in_session.session_is_weak
-    if plan.user is not None:
-        user, metadata = read_user(plan.user, attributes)
+    user, metadata = (None, None) if plan.user is None else read_user(plan.user, attributes)
     output = read_output(plan.outputs, attributes) if plan.outputs else None
     effects = (
         effects_of(plan.emitters, plan.names, attributes) if plan.effects is None else plan.effects
     )
     usage, num_calls, recorded, ignored = _NO_FIGURES
-    if plan.states_cost or plan.has_usage:
-        usage, num_calls, recorded, ignored = _figures(span.name, plan, attributes, kind, effects)
+    if plan.plain_counts is not None and kind is not _RETRIEVER:
+        usage = read_plain(plan.plain_counts, attributes)
+    if plan.states_cost or (plan.has_usage and usage is None):
+        usage, num_calls, recorded, ignored = _figures(plan, attributes, kind, effects, usage)
+        if recorded is not None and span.name in plan.running_costs:
+            recorded, ignored = None, (*ignored, RUNNING_COST)
     if effects and kind in _CONTAINERS:
         is_call = kind is _AGENT and Effect.IS_CALL in effects
         num_calls = num_calls or int(is_call)
@@ -184,20 +188,18 @@ def _entity(
 
 
 def _figures(
-    span_name: str, plan: ReadingPlan, attributes: Mapping[str, Any], kind: Kind, effects: Effects
+    plan: ReadingPlan,
+    attributes: Mapping[str, Any],
+    kind: Kind,
+    effects: Effects,
+    usage: Usage | None,
 ) -> tuple[Usage | None, int, int | None, tuple[str, ...]]:
     """Return usage, number of calls, recorded cost, and why values are ignored."""
-    usage, num_calls, recorded = None, 0, None
-    if plan.plain_counts is not None and kind is not _RETRIEVER:
-        usage = read_plain(plan.plain_counts, attributes)
-        if usage is not None and not plan.states_cost:
-            return usage, 0, None, ()  # as nearly all calls
+    num_calls, recorded = 0, None
     ignored: list[str] = []
     if usage is None and plan.has_usage:
         usage, num_calls, ignored = read_usage(plan, attributes, effects, kind)
-    if plan.states_cost and span_name in plan.running_costs:
-        ignored += [RUNNING_COST]
-    elif plan.states_cost:
+    if plan.states_cost:
         recorded, reasons = read_cost(
             plan, attributes, is_call=kind in CALLS, has_tokens=usage is not None
         )
