@@ -54,6 +54,15 @@ TABLE = Convention(
             effects={Effect.MAKES_CALLS},
         ),
         Emitter(
+            scopes=(
+                "openinference.instrumentation.claude_agent_sdk",
+                "@arizeai/openinference-instrumentation-claude-agent-sdk",
+            ),
+            contains=("openinference.span.kind", "AGENT"),
+            proof="recorded: 0.1.12 to 0.1.22 have spans of agents and tools",
+            effects={Effect.MAKES_CALLS},
+        ),
+        Emitter(
             scopes=("openlit.instrumentation.openai_agents",),
             lacks=("gen_ai.agent.name",),
             proof=(
