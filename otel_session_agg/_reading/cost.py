@@ -23,7 +23,7 @@ from otel_session_agg._reading.index import KeyMeaning, keys_of
 from otel_session_agg._reading.objects import MAX_TEXT_CHARS, parsed
 from otel_session_agg._reading.plan import ReadingPlan
 from otel_session_agg._untrusted.json_text import loaded
-from otel_session_agg._untrusted.values import flag, picodollars, plain_text, text
+from otel_session_agg._untrusted.values import count, flag, picodollars, plain_text, text
 from otel_session_agg.conventions._precedence import GENERIC_COSTS
 from otel_session_agg.conventions._schema import Meaning
 from otel_session_agg.conventions._term_rows import BilledText, FeeKey
@@ -193,9 +193,8 @@ def _first(found: Mapping[object, object], names: tuple[str, ...]) -> int | None
 
 
 def _of_ticks(value: object) -> int | None:
-    if type(value) is int and 0 <= value < _MAX_TICKS:
-        return value * _PUSD_PER_TICK
-    return None
+    ticks = count(value, _MAX_TICKS)
+    return None if ticks is None else ticks * _PUSD_PER_TICK
 
 
 def _of_usage(usage: Mapping[object, object]) -> int | None:

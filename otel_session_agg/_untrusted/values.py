@@ -66,15 +66,15 @@ def _unquoted(value: str) -> str:
     return text
 
 
-def count(value: object) -> int | None:
-    """Return a number of tokens from 0 to ``MAX_TOKENS``: int, whole float, or text of either."""
+def count(value: object, most: int = MAX_TOKENS) -> int | None:
+    """Return a number, of tokens by default, from 0 to ``most``: int, whole float, or text."""
     if type(value) is int:
-        return value if 0 <= value <= MAX_TOKENS else None
+        return value if 0 <= value <= most else None
     if isinstance(value, float):
         number = float.__float__(value)
         return (
             int(number)
-            if isfinite(number) and number.is_integer() and 0 <= number <= MAX_TOKENS
+            if isfinite(number) and number.is_integer() and 0 <= number <= most
             else None
         )
     stated = plain_text(value)
@@ -82,9 +82,9 @@ def count(value: object) -> int | None:
         return None
     stated = _unquoted(stated)
     if stated.isascii() and stated.isdigit():
-        return count(int(stated))
+        return count(int(stated), most)
     try:
-        return count(float(stated)) if stated.isascii() and stated[:1].isdigit() else None
+        return count(float(stated), most) if stated.isascii() and stated[:1].isdigit() else None
     except ValueError:
         return None
 

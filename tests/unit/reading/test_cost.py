@@ -77,7 +77,10 @@ class TestUsage:
         """The gateway's amount, with what the provider behind it billed to the caller's own key; 0 is unknown."""
         assert expected == of_usage(**usage)
 
-    @pytest.mark.parametrize(("ticks", "expected"), [(318_319_000, 0.0318319), (0, None), (-1, None), (True, None), ("9", None)])
+    @pytest.mark.parametrize(
+        ("ticks", "expected"),
+        [(318_319_000, 0.0318319), (0, None), (-1, None), (True, None), ("9000000000", 0.9), ("9 ticks", None)],
+    )
     def test_ticks(self, ticks: object, expected: float | None) -> None:
         """The SDK of xAI states the amount in an attribute of its own."""
         assert expected == recorded({**_CALL, "gen_ai.usage.cost_in_usd_ticks": ticks})
