@@ -303,7 +303,7 @@ class TestColumns:
     def test_unknown(self, url: str, commands: Commands) -> None:
         """A wrong name is told with those that are known, metadata and dimensions too."""
         said = commands.error("sessions", "--store", url, "--columns", "session,costs")
-        assert said.startswith("there is no column 'costs': use one of session, ")
+        assert said.startswith("there is no column 'costs' (did you mean cost?): use one of session, ")
         assert all(name in said for name in (", service.name", ", plan", ", deployment.environment.name"))
 
     def test_dimension_of_setting(self, url: str, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,12 +396,15 @@ class TestGroups:
         [
             (
                 ["--group-by", "models"],
-                "there is no key to group by 'models': use one of session, state, user, cost_source, ",
+                "there is no key to group by 'models' (did you mean model?): use one of session, state, user, cost_source, ",
             ),
             (["--group-by", "model,tool"], "sessions can be split by one of model, agent, tool, not by several"),
             (["--group-by", "model", "--columns", "turns"], "there is no column 'turns': use one of sessions, calls, "),
             (["--group-by", ""], "there is no key to group by ''"),
-            (["--group-by", "user", "--columns", "models"], "there is no column 'models': use one of sessions, turns, "),
+            (
+                ["--group-by", "user", "--columns", "models"],
+                "there is no column 'models' (did you mean model_events?): use one of sessions, turns, ",
+            ),
             (["--group-by", "user", "--sort", "end_time"], "there is no column 'end_time': use one of sessions, turns, "),
         ],
     )
@@ -657,7 +660,7 @@ class TestArguments:
 
     def test_where(self, url: str, commands: Commands) -> None:
         """A wrong condition is told with what is allowed."""
-        assert "there is no column 'costs': use one of session, " in commands.error(
+        assert "there is no column 'costs' (did you mean cost?): use one of session, " in commands.error(
             "sessions", "--store", url, "--where", "costs > 1"
         )
 
@@ -671,7 +674,7 @@ class TestArguments:
 
     def test_sort(self, url: str, commands: Commands) -> None:
         """So is a wrong column."""
-        assert "there is no column 'costs': use one of session, " in commands.error(
+        assert "there is no column 'costs' (did you mean cost?): use one of session, " in commands.error(
             "sessions", "--store", url, "--sort", "-costs"
         )
 
