@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 from otel_session_agg._exceptions import SettingsError
@@ -13,7 +12,7 @@ from otel_session_agg._history.columns import Column, ColumnType
 from otel_session_agg._history.rollup_tables import SESSIONS
 from otel_session_agg._model.session_record import SessionRecord
 from otel_session_agg._sharing.stored_sessions import StoredSession
-from otel_session_agg._untrusted.formatting import short
+from otel_session_agg._untrusted.formatting import proposal, short
 from otel_session_agg._untrusted.values import PUSD_PER_USD
 from otel_session_agg.analysis._source import named_text
 from otel_session_agg.attributes import METADATA_PREFIX, SESSION_ID, USER_ID
@@ -94,8 +93,7 @@ def column_named(name: str, among: frozenset[str] | None = None) -> str:
     if found not in allowed:
         names = ", ".join(one for one in COLUMNS if one in allowed)
         more = ", a dimension such as service.name, or metadata.NAME" if among is None else ""
-        close = get_close_matches(name[:_MAX_NAME].lower(), [*sorted(allowed), *ALIASES], 1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
+        meant = proposal(name, [*sorted(allowed), *ALIASES])
         message = f"there is no column {short(name, _MAX_NAME)!r}{meant}: use one of {names}{more}"
         raise SettingsError(message)
     return found

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 from otel_session_agg._history.columns import Column
 from otel_session_agg._history.database import Connection, HistoryError
 from otel_session_agg._history.functions import FUNCTIONS
-from otel_session_agg._untrusted.formatting import printable, short
+from otel_session_agg._untrusted.formatting import printable, proposal, short
 from otel_session_agg._untrusted.json_text import loaded
 from otel_session_agg._untrusted.values import encodable
 from otel_session_agg.attributes import METADATA_PREFIX
@@ -88,8 +87,7 @@ class Names:
 def no_such(name: str, names: Iterable[str], what: str = "column") -> HistoryError:
     """Return the error for a name that is none of those that there are."""
     known = [short(one, _MAX_SHOWN) for one in islice(names, _MAX_NAMES)]
-    close = get_close_matches(name[:_MAX_SHOWN].lower(), known, 1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
+    meant = proposal(name, known)
     return HistoryError(
         f"there is no {what} {short(name, _MAX_SHOWN)!r}{meant}: use one of {', '.join(known)}"
     )

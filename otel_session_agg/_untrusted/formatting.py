@@ -8,6 +8,7 @@ printable characters, so that it cannot move the cursor, and in HTML it is escap
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from html import escape
 from math import isfinite
 
@@ -15,6 +16,8 @@ UNKNOWN = "unknown"
 MAX_CHARS = 400
 """Characters of a text that are shown; JSON output has all of it."""
 
+_MAX_NAME = 60
+"""Characters of a name for which a close one is looked for."""
 _MICRO_USD = 0.000001
 _SECOND_MS = 1_000
 _MINUTE_MS = 60 * _SECOND_MS
@@ -113,6 +116,12 @@ def short(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return the beginning of a text, printable."""
     line = printable(text[: max_chars + 1])
     return line if len(line) <= max_chars else f"{line[: max_chars - 3]}..."
+
+
+def proposal(name: str, known: Iterable[str]) -> str:
+    """Return which of the known names may be meant, to add to an error; empty: none is close."""
+    close = get_close_matches(name[:_MAX_NAME].lower(), list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def as_html(title: str, rows: Iterable[tuple[str, str]]) -> str:
