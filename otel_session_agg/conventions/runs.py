@@ -59,7 +59,10 @@ TABLE = Convention(
                 "@arizeai/openinference-instrumentation-claude-agent-sdk",
             ),
             contains=("openinference.span.kind", "AGENT"),
-            proof="recorded: 0.1.12 to 0.1.22 have spans of agents and tools",
+            proof=(
+                "recorded: 0.1.12 to 0.1.22 have spans of agents and tools; source: so has "
+                "JavaScript's 0.3.1"
+            ),
             effects={Effect.MAKES_CALLS},
         ),
         Emitter(
