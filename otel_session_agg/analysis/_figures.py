@@ -22,8 +22,8 @@ __all__ = ["calendar_figure", "duration_figure", "figure", "over_time_figure", "
 _GREY = (NONE, OTHER)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = timedelta(days=7)
-_MAX_WEEKS_DOWN = 10
-"""Weeks that are rows, as in a calendar on a wall; more are columns."""
+_MAX_WEEKS_WITH_TEXTS = 5
+"""Weeks in whose cells there is room for the figure of a day; of more, colours are explained."""
 _LONGEST = timedelta(days=3650)
 """Within it, weeks without sessions are shown; beyond it, some time cannot be right."""
 _ROOM_FOR_TEXT = 1.18
@@ -125,21 +125,20 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
 
 
 def calendar_figure(rows: Sequence[PeriodTotals]) -> Figure:
-    """Return the known cost of each day: weeks below each other, or side by side when many."""
+    """Return the known cost of each day: a column is a week, from Monday down to Sunday.
+
+    So cells are wide where there are few weeks, and each has its figure, on a narrow screen, too.
+    """
     days = {row.start.date(): row for row in rows}
     weeks = _weeks(list(days))
-    grid = [[days.get(week + timedelta(days=day)) for day in range(7)] for week in weeks]
-    cells = [[float(one.cost or 0) if one else None for one in week] for week in grid]
-    texts = [[money(one.cost or 0) if one else "" for one in week] for week in grid]
-    about = [[_day(one) if one else "" for one in week] for week in grid]
-    names = [f"{week:%d %b}" for week in weeks]
-    is_down = len(weeks) <= _MAX_WEEKS_DOWN
+    grid = [[days.get(week + timedelta(days=day)) for week in weeks] for day in range(7)]
+    has_texts = len(weeks) <= _MAX_WEEKS_WITH_TEXTS
     heat = {
         "type": "heatmap",
-        "z": cells if is_down else _turned(cells),
-        "x": _WEEKDAYS if is_down else names,
-        "y": names if is_down else _WEEKDAYS,
-        "customdata": about if is_down else _turned(about),
+        "z": [[float(one.cost or 0) if one else None for one in day] for day in grid],
+        "x": [f"{week:%d %b}" for week in weeks],
+        "y": _WEEKDAYS,
+        "customdata": [[_day(one) if one else "" for one in day] for day in grid],
         "hovertemplate": "%{customdata}<extra></extra>",
         "hoverongaps": False,
         "xgap": 3,
@@ -147,14 +146,15 @@ def calendar_figure(rows: Sequence[PeriodTotals]) -> Figure:
         "zmin": 0,
         "colorscale": [[0, color("low")], [1, color("high")]],
         "colorbar": {"tickformat": USD_FORMAT, "thickness": 10, "outlinewidth": 0},
-        "showscale": not is_down,
+        "showscale": not has_texts,
         "textfont": {"color": color("text")},
     }
-    if is_down:
+    if has_texts:
+        texts = [[money(one.cost or 0) if one else "" for one in day] for day in grid]
         heat |= {"text": texts, "texttemplate": "%{text}"}
     return figure(
         [heat],
-        xaxis={"showgrid": False, "side": "top" if is_down else "bottom", "type": "category"},
+        xaxis={"showgrid": False, "side": "top" if has_texts else "bottom", "type": "category"},
         yaxis={"showgrid": False, "autorange": "reversed", "type": "category"},
     )
 
@@ -165,10 +165,6 @@ def _weeks(days: Sequence[date]) -> list[date]:
     if not found or (max(found) - min(found)) > _LONGEST:
         return sorted(found)
     return [min(found) + _WEEK * number for number in range((max(found) - min(found)) // _WEEK + 1)]
-
-
-def _turned(rows: list[list[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _day(row: PeriodTotals) -> str:

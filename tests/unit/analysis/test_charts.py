@@ -171,25 +171,32 @@ class TestCalendar:
     """Days in weeks."""
 
     def test_cells_add_up(self, sessions: History) -> None:
-        """The days are the cost of all sessions; a row is a week from Monday to Sunday."""
+        """The days are the cost of all sessions; a column is a week from Monday to Sunday."""
         [cells] = traces_of(analysis.calendar(sessions))
         assert float(total(sessions)) == pytest.approx(sum(map(sum, cells["z"])), rel=1e-12)
-        assert ("Mon", ["16 Nov", "23 Nov"], [7, 7]) == (cells["x"][0], list(cells["y"]), [len(week) for week in cells["z"]])
+        assert ("Mon", ["16 Nov", "23 Nov"], [2] * 7) == (cells["y"][0], list(cells["x"]), [len(day) for day in cells["z"]])
 
-    def test_many_weeks_are_columns(self, tables: Tables) -> None:
-        """Half a year is seven rows, one for each day of the week."""
+    def test_one_week(self, tables: Tables) -> None:
+        """A single week has its figures below each other: beside each other there would be no room for them on a narrow screen."""
+        [cells] = traces_of(analysis.calendar(tables([one("a", "1"), one("b", "2", day=1)])))
+        assert (1, [["$1.00"], ["$2.00"]]) == (len(cells["x"]), [list(day) for day in cells["text"][:2]])
+
+    def test_many_weeks(self, tables: Tables) -> None:
+        """Half a year has colours that are explained, and no figures: there is no room for them."""
         [cells] = traces_of(analysis.calendar(tables([one("a", "1"), one("b", "2", day=180)])))
         assert (7, 26, 1.0) == (len(cells["z"]), len(cells["z"][0]), cells["z"][0][0])
+        assert (True, False) == (cells["showscale"], "text" in cells)
 
     def test_a_time_that_cannot_be(self, tables: Tables) -> None:
         """A session of the year 1971 does not add decades of empty days."""
         odd = one("b", "2")._replace(start=datetime(1971, 1, 1))  # noqa: DTZ001
         [cells] = traces_of(analysis.calendar(tables([one("a", "1"), odd])))
-        assert 2 == len(cells["y"])
+        assert 2 == len(cells["x"])
 
     def test_no_sessions(self, tables: Tables) -> None:
         """Without sessions it is empty."""
-        assert [()] == [tuple(cells["z"]) for cells in traces_of(analysis.calendar(tables([])))]
+        [cells] = traces_of(analysis.calendar(tables([])))
+        assert ([], 0) == (list(cells["x"]), sum(map(len, cells["z"])))
 
 
 class TestOutliers:
