@@ -107,6 +107,14 @@ class TestAlerts:
         page.click("button[aria-label='Delete: mine']")
         page.wait_for_selector("button[aria-label='Delete: mine']", state="detached")
 
+    def test_form(self, page: Any) -> None:
+        """All fields of the form are equally high, whatever they hold, and stand in lines."""
+        heights = "[...new Set([...document.querySelectorAll('#alerts-form .mantine-Input-input')].filter(one => one.offsetParent).map(one => Math.round(one.offsetHeight)))]"
+        for chosen in ([], ["mail"]):
+            page.evaluate("value => window.dash_clientside.set_props('alerts-notify', {data: ['mail', 'hook'], value})", chosen)
+            wait_for(page, f"document.querySelectorAll('#alerts-form .mantine-Pill-root').length === {len(chosen)}")
+            assert 1 == len(page.evaluate(heights))
+
     def test_draft(self, page: Any) -> None:
         """A rule that is being written is there after a look at a session that it would have found, and after a reload."""
         page.click("#alerts-kind")
