@@ -49,6 +49,8 @@ __all__ = ["VIEW"]
 
 _KEY = "made"
 _LIMIT: Any = {"input": {"maxLength": MAX_NAME_CHARS}}
+_STAYS: Any = {"persistence": True, "persistence_type": "session"}
+"""Of a field: what was typed is in it until it is cleared, however often the view is shown."""
 _STARTS: tuple[dict[str, str], ...] = (
     {"scope": "calls", "agg": "p95", "metric": "duration", "group": "model"},
     {"agg": "average", "group": "user"},
@@ -145,17 +147,22 @@ def _controls(state: State, wanted: Wanted, groups: Sequence[str]) -> Any:
     )  # fmt: skip
 
 
+def _first(boards: Sequence[str]) -> str:
+    """Return the board that is meant when none is named."""
+    return boards[0] if boards else DEFAULT_BOARD
+
+
 def _saving(wanted: Wanted, boards: list[str], said: Any) -> Any:
-    board = boards[0] if boards else DEFAULT_BOARD
     return html.Div(
         [
             dmc.TextInput(
                 id="chart-name", label="Name", size="xs", className="field wider", value="",
-                placeholder=_title(wanted), attributes=_LIMIT,
+                placeholder=_title(wanted), attributes=_LIMIT, **_STAYS,
             ),
             dmc.Autocomplete(
-                id="chart-board", label="Board", size="xs", className="field", value=board,
-                data=boards or [DEFAULT_BOARD], attributes=_LIMIT,
+                id="chart-board", label="Board", size="xs", className="field", value="",
+                placeholder=_first(boards), data=boards or [DEFAULT_BOARD], attributes=_LIMIT,
+                **_STAYS,
             ),
             html.Button("Save on the board", id="chart-save", className="button", type="button"),
             html.Button(
@@ -189,13 +196,15 @@ def _saved(state: State, name: str, board: str, services: Services) -> Any:
     """Save what an address shows; return what is said."""
     search = replace(state, since=None, until=None, theme=None).search().removeprefix("?")
     title = _title(chart_of(state, Times(None, None)))
-    chart_ = SavedChart(board or DEFAULT_BOARD, name or title, search)
+    boards = boards_of(services)
     try:
-        boards_of(services).save(chart_)
+        chart_ = SavedChart(board or _first(boards.names()), name or title, search)
+        is_replaced = boards.save(chart_)
     except SessionAggError as error:
         return html.Span(str(error), className="bad-text")
     place = state.going_to("charts", board=chart_.board.strip())
-    return ["Saved: ", link(f"open {chart_.board}", place.href())]
+    what = "Saved in place of the chart of that name: " if is_replaced else "Saved: "
+    return [what, link(f"open {chart_.board}", place.href())]
 
 
 def _register(app: Any, services: Services) -> None:

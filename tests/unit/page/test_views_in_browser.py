@@ -75,6 +75,40 @@ def test_a_chart_is_made_and_saved(browser: Any, origin: str) -> None:
     page.close()
 
 
+def test_what_is_typed_stays(browser: Any, origin: str) -> None:
+    """Names typed while an answer comes, or before another control is changed, stay until they are cleared."""
+    page, events = opened(browser, origin, "/charts?from=all&group=user")
+    held: list[Any] = []
+    page.route("**/_dash-update-component", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright marks it
+    page.locator("#view").get_by_label("Aggregation", exact=True).click()
+    page.get_by_role("option", name="median", exact=True).click()
+    page.wait_for_url("**agg=median**")
+    page.fill("#chart-name", "typed meanwhile")
+    page.fill("#chart-board", "own board")
+    page.unroute("**/_dash-update-component")
+    for one in held:
+        one.continue_()
+    page.wait_for_selector("#chart-name[placeholder^=Median]")
+    assert ["typed meanwhile", "own board"] == [page.input_value(f"#chart-{name}") for name in ("name", "board")]
+    page.fill("#chart-name", "typed before")
+    page.locator("#view").get_by_label("Aggregation", exact=True).click()
+    page.get_by_role("option", name="average", exact=True).click()
+    page.wait_for_selector("#chart-name[placeholder^=Average]")
+    assert ["typed before", "own board"] == [page.input_value(f"#chart-{name}") for name in ("name", "board")]
+    page.get_by_role("button", name="Save on the board").click()
+    page.get_by_role("link", name="open own board").click()
+    page.wait_for_selector("#board-grid h2")
+    assert ["typed before"] == [one.inner_text() for one in page.query_selector_all("#board-grid h2")]
+    page.goto(f"{origin}/charts?from=all")
+    page.wait_for_selector("#chart-name[placeholder^=Total]")
+    page.fill("#chart-name", "")
+    page.locator("#view").get_by_label("Aggregation", exact=True).click()
+    page.get_by_role("option", name="median", exact=True).click()
+    page.wait_for_selector("#chart-name[placeholder^=Median]")
+    assert ("", []) == (page.input_value("#chart-name"), events)
+    page.close()
+
+
 def test_a_session_by_keyboard(browser: Any, origin: str) -> None:
     """Rows fold and spans open without a mouse; the origin says which."""
     page, events = opened(browser, origin, "/session?id=s")
