@@ -85,6 +85,8 @@ def finding_of(rule: Rule, history: Source, window: Window, one: Judged) -> Find
         figures=one.figures,
         sessions=_sessions(rule, history, window, one.segment),
         time_ns=int(window.until * _NS),
+        ended=window,
+        where="" if rule.where is None else rule.where.text,
     )
 
 

@@ -31,6 +31,11 @@ class Finding:
     """The sessions that did it, those that did most of it first; at most ``MAX_SESSIONS``."""
     time_ns: int
     """When that was by the times of spans, nanoseconds since the Unix epoch."""
+    ended: tuple[float, float] | None = None
+    """Of a segment: from when on, and before when, the sessions ended that were counted, seconds
+    since the Unix epoch."""
+    where: str = ""
+    """Of a segment: the condition of the rule that these sessions met; empty: all were counted."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -41,11 +46,14 @@ class Finding:
             "figures": dict(self.figures),
             "sessions": list(self.sessions),
             "time_ns": self.time_ns,
+            "ended": self.ended,
+            "where": self.where,
         }
 
     @staticmethod
     def from_dict(given: Mapping[str, Any]) -> Finding:
-        """Return what ``to_dict`` was made of."""
+        """Return what ``to_dict`` was made of; that of an older version has no period."""
+        ended = given.get("ended")
         return Finding(
             given["target"],
             given["segment"],
@@ -53,6 +61,8 @@ class Finding:
             given["figures"],
             tuple(given["sessions"]),
             given["time_ns"],
+            (ended[0], ended[1]) if ended else None,
+            given.get("where", ""),
         )
 
 

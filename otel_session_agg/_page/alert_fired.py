@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dash import html
 
+from otel_session_agg._alerts.reading import moment
 from otel_session_agg._alerts.rule import KINDS
 from otel_session_agg._page.alert_parts import Row, shown, table, time_text
 from otel_session_agg._page.named_tables import segment_condition
 from otel_session_agg._page.parts import chip, link, text
 from otel_session_agg._untrusted.formatting import counted, short
-from otel_session_agg._views.address import State
+from otel_session_agg._views.address import ALL, State
 from otel_session_agg.analysis._source import value_named
 
 __all__ = ["fired_table", "previewed"]
@@ -32,9 +32,8 @@ _MAX_PREVIEWED = 20
 _MAX_SESSIONS = 5
 
 
-def fired_table(fired: Sequence[Row], rules: Sequence[Row], state: State) -> Any:
-    """Return the episodes, with links to their sessions; ``rules``: those that there are now."""
-    known = {one["name"]: one for one in rules if "problem" not in one}
+def fired_table(fired: Sequence[Row], state: State) -> Any:
+    """Return the episodes, with links to their sessions."""
     if not fired:
         return html.P("Nothing has fired.")
     names = ("Since, UTC", "Until", "Rule", "What", "Why", "Notified")
@@ -44,7 +43,7 @@ def fired_table(fired: Sequence[Row], rules: Sequence[Row], state: State) -> Any
                 html.Td(time_text(one["fired_at"]), className="short"),
                 html.Td(time_text(one["resolved_at"]) or chip("goes on", "bad"), className="short"),
                 html.Td(shown(one["rule"])),
-                html.Td(_subject(one, known.get(one["rule"]), one["fired_at"], state)),
+                html.Td(_subject(one, state)),
                 html.Td(_shown_reason(one)),
                 html.Td(_delivered(one)),
             ]
@@ -58,7 +57,7 @@ def _shown_reason(one: Row) -> str:
     return text(short(one["reason"], 4 * _MAX_CHARS))
 
 
-def _subject(one: Row, rule: Row | None, at: float, state: State) -> Any:
+def _subject(one: Row, state: State) -> Any:
     """Return the session that was found, or the segment and those that did most of it."""
     sessions = [
         link(shown(session), state.going_to("session", id=session).href())
@@ -69,26 +68,25 @@ def _subject(one: Row, rule: Row | None, at: float, state: State) -> Any:
         return parts
     by = one["by"]
     name = f"{shown(by)} {shown(one['target'])}" if by else "all sessions"
-    segment = _sessions_of(one, rule, at, state)
+    segment = _sessions_of(one, state)
     found: list[Any] = [name if segment is None else link(name, segment)]
     most = html.Div(["most of it: ", *parts], className="most")
     return [*found, most] if parts else found
 
 
-def _sessions_of(one: Row, rule: Row | None, at: float, state: State) -> str | None:
-    """Return where all sessions of a segment are shown; ``None``: an address cannot say them.
+def _sessions_of(one: Row, state: State) -> str | None:
+    """Return where the sessions of a segment are shown that were counted; ``None``: not known.
 
-    A rule with a condition of its own has another language than a filter.
+    A rule with a condition of its own has another language than a filter, and what an older version
+    found does not say its period.
     """
-    if rule is None or rule["where"] or not rule["over_seconds"]:
+    if not one.get("ended") or one["where"]:
         return None
-    try:
-        until = datetime.fromtimestamp(at, timezone.utc)
-        since = until - timedelta(seconds=rule["over_seconds"])
-    except (OverflowError, ValueError, OSError):
-        return None
-    where = segment_condition(one["by"], value_named(one["target"])) if one["by"] else None
-    return State("sessions", where, since.isoformat(), until, theme=state.theme).href()
+    since, until = (moment(seconds).isoformat() for seconds in one["ended"])
+    where = f"end_time >= '{since}' and end_time < '{until}'"
+    if one["by"]:
+        where += f" and {segment_condition(one['by'], value_named(one['target']))}"
+    return State("sessions", where, ALL, theme=state.theme).href()
 
 
 def _delivered(one: Row) -> Any:
@@ -133,7 +131,7 @@ def previewed(found: Row, rule: Row, state: State) -> Any:
         html.Tr(
             [
                 html.Td(time_text(one["at"]), className="short"),
-                html.Td(_subject(one, None, one["at"], state)),
+                html.Td(_subject(one, state)),
                 html.Td(_shown_reason(one)),
             ]
         )

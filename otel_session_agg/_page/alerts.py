@@ -81,7 +81,7 @@ def _now(engine: AlertEngine, state: State) -> list[Any]:
         page_title("Alerts", [*chips, _new_rule()]),
         message("Rules are not checked at the moment", problem, "bad") if problem else None,
         panel("Rules", "checked when sessions change", rules_table(rules)),
-        panel("What fired", _shown_of(engine.number_fired()), fired_table(fired, rules, state)),
+        panel("What fired", _shown_of(engine.number_fired()), fired_table(fired, state)),
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,12 +17,14 @@ from dash import no_update
 from otel_session_agg._alerts.engine import AlertEngine
 from otel_session_agg._alerts.rules_file import read_rules
 from otel_session_agg._history.shared import SharedHistory
+from otel_session_agg._history.sources import Selection
 from otel_session_agg._page import alerts
 from otel_session_agg._page.alert_editing import edited
+from otel_session_agg._page.alert_fired import previewed
 from otel_session_agg._page.alert_form import DEFAULTS, FIELDS, MORE, defaults_of, rule_of, shown_for
 from otel_session_agg._page.services import Services
 from otel_session_agg._page.views import views
-from otel_session_agg._views.address import State
+from otel_session_agg._views.address import State, parse
 from tests.support.alerted import NOW, stored
 
 _HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e=1+1"
@@ -61,6 +65,11 @@ def _shown(component: Any) -> str:
     return json.dumps(json.loads(str(to_json(component))))  # type: ignore[no-untyped-call]
 
 
+def _links(component: Any) -> list[str]:
+    """The addresses in it that lead to several sessions."""
+    return [text for text in re.findall(r'"(/sessions[?][^"]*)"', _shown(component)) if "end_time" in text]
+
+
 def _new(**values: Any) -> dict[str, Any]:
     return {"name": "mine", "kind": "session", "condition": "cost > 0.5", "notify": [], **values}
 
@@ -87,8 +96,44 @@ class TestShown:
         """What fired for a segment leads to its sessions, in the time that was looked at."""
         shown = _shown(alerts.VIEW.layout(_STATE, services))
         assert "most of it: " in shown
-        assert "/sessions?where=user+%3D+%27%3Cscript%3E" in shown
-        assert "from=2" in shown
+        assert "/sessions?where=end_time+%3E%3D+" in shown
+        assert "+and+user+%3D+%27%3Cscript%3E" in shown
+
+    def test_sessions_that_were_counted(self) -> None:
+        """The link of a segment leads to the sessions that the rule counted: by their end, of no other segment and no other time."""
+        given = [
+            stored("began-before", seconds=7200, ago=60, user=_HOSTILE),
+            stored("at-its-begin", seconds=40, ago=3600, user=_HOSTILE),
+            stored("ended-before", seconds=40, ago=3600.001, user=_HOSTILE),
+            stored("ended-later", seconds=40, ago=-0.001, user=_HOSTILE),
+            stored("of-nobody", seconds=30, ago=30),
+            stored("quoted", seconds=30, ago=30, user="none"),
+        ]
+        rules = read_rules("rules: {slow: {aggregate: p95(duration) > 20 s, by: user, notify: []}}")
+        with SharedHistory() as history:
+            history.add_sessions(given)
+            engine = AlertEngine(rules, history.reading, clock=lambda: NOW)
+            engine.start()
+            assert engine.check()
+            engine.save("now", {"aggregate": "count() > 0", "over": "2 h", "notify": []})
+            assert engine.check()
+            fired = {(one["rule"], one["target"]): one for one in engine.fired()}
+            engine.delete("now")
+            rule = {"aggregate": "count() > 3", "over": "1 h"}
+            tried = previewed(engine.preview(rule, days=0.1), rule, _STATE)
+            page = Services(history.reading, more={"alerts": engine})
+            links = dict.fromkeys(_links(alerts.VIEW.layout(_STATE, page)) + _links(tried))
+            found = []
+            for one in links:
+                with history.reading() as reader:
+                    selection = Selection(where=parse(urlsplit(one).path, urlsplit(one).query).where, columns=["session"])
+                    found.append(sorted(str(row[0]) for row in reader.select(selection).rows))
+            assert engine.close()
+        assert {("slow", _HOSTILE), ("slow", "none"), ("slow", '"none"'), ("now", "")} == set(fired)
+        hour = ["at-its-begin", "began-before", "of-nobody", "quoted"]
+        assert sorted(
+            [["at-its-begin", "began-before"], ["of-nobody"], ["quoted"], sorted([*hour, "ended-before"]), hour]
+        ) == sorted(found)
 
     def test_about(self, services: Services) -> None:
         """A rule says over which time it looks, at how many sessions, and until when it is muted."""
