@@ -162,7 +162,7 @@ def overlays_at(state: State, history: Reads, services: Services) -> Overlays:
 
     def ask() -> Overlays:
         sides = sides_at(state, history, services)
-        return overlays(history, sides.a, sides.b)
+        return overlays(history, sides.both)
 
     return services.answers.get(("overlays", state.of_view), history.revision, ask)
 

@@ -198,7 +198,7 @@ def _answered(
 
 
 def _table(_state: State, history: Reads, sides: Sides) -> Any:
-    found = compare(history, sides.a, sides.b, is_whole=not sides.lacks)
+    found = compare(history, sides.both, is_whole=not sides.lacks)
     shown_ = [differences_table(found, sides)]
     if found.is_cost_partial:
         said = (
@@ -211,7 +211,7 @@ def _table(_state: State, history: Reads, sides: Sides) -> Any:
 
 def _drivers(state: State, history: Reads, sides: Sides) -> Any:
     kind = state.more.get("kind", "model")
-    return drivers_table(drivers(history, sides.a, sides.b, kind), sides)
+    return drivers_table(drivers(history, sides.both, kind), sides)
 
 
 def _register(app: Any, services: Services) -> None:
@@ -248,7 +248,7 @@ def _csv(state: State, history: Reads, services: Services) -> Csv:
             None if one.interval is None else one.interval.high,
             one.note,
         )
-        for one in compare(history, sides.a, sides.b, is_whole=not sides.lacks).differences
+        for one in compare(history, sides.both, is_whole=not sides.lacks).differences
     ]  # fmt: skip
     return Csv(columns, rows)
 

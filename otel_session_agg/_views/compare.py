@@ -21,6 +21,7 @@ from otel_session_agg._views.intervals import (
     welch,
 )
 from otel_session_agg._views.reads import Reads
+from otel_session_agg._views.two_sides import quantiles_by_side, rows_by_side
 
 __all__ = ["METHODS", "Comparison", "Difference", "compare"]
 
@@ -108,7 +109,6 @@ class Comparison(NamedTuple):
 class _Side(NamedTuple):
     """What is asked of one side at once."""
 
-    found: Filtered
     sessions: int
     cost: float | None
     unpriced: int
@@ -117,12 +117,16 @@ class _Side(NamedTuple):
     cache: Sequence[float]
 
 
-def compare(history: Reads, a: Filtered, b: Filtered, *, is_whole: bool = True) -> Comparison:
+def compare(history: Reads, both: Filtered, *, is_whole: bool = True) -> Comparison:
     """Return every figure of two selections of sessions, with the difference and its interval.
 
-    ``is_whole``: whether the history has all of both; else their numbers and sums have none.
+    Args:
+        history: what is read.
+        both: both selections, as `both_of` returns them.
+        is_whole: whether the history has all of both; else their numbers and sums have none.
+
     """
-    sides = (_side(history, a), _side(history, b))
+    sides = _sides(history, both)
     first, second = sides
     totals = [
         _plain("sessions", "Sessions", "", sides, lambda side: float(side.sessions)),
@@ -130,29 +134,35 @@ def compare(history: Reads, a: Filtered, b: Filtered, *, is_whole: bool = True) 
     ]
     if not is_whole:
         totals = [one._replace(is_comparable=False, note=_A_PART) for one in totals]
-    means = [_mean(history, sides, at) for at in range(len(_MEANS))]
+    means = [_mean(history, both, sides, at) for at in range(len(_MEANS))]
     shares = [_share(sides, at) for at in range(len(_SHARES))]
     cost, *others = means
-    median, *durations = _quantiles(history, sides)
+    median, *durations = _quantiles(history, both, sides)
     ordered = [*totals, cost, median, *others, *durations, *shares, _cache(sides)]
     is_partial = bool(first.unpriced or second.unpriced)
     return Comparison((first.sessions, second.sessions), ordered, is_partial)
 
 
-def _side(history: Reads, found: Filtered) -> _Side:
+def _sides(history: Reads, both: Filtered) -> tuple[_Side, _Side]:
     parts = ["count(*)", "sum(cost)::DOUBLE", "count(*) FILTER (unpriced > 0)"]
     for _, _, sql, _ in _MEANS:
         parts += [f"count({sql})", f"avg({sql})", f"var_samp({sql})"]
     for _, _, sql in _SHARES:
         parts += [f"count(*) FILTER ({sql})"]
     parts += _CACHE
-    [row] = history.rows(f"SELECT {', '.join(parts)} FROM {found.sql}", found.parameters)
+    found = rows_by_side(history, both, ", ".join(parts))
+    nothing = [None] * len(parts)
+    return _side(found.get(0, nothing)), _side(found.get(1, nothing))
+
+
+def _side(row: Sequence[Any]) -> _Side:
     number, cost, unpriced, *rest = row
+    number = number or 0
     at = 3 * len(_MEANS)
-    means = [Moments(n, mean or 0.0, spread or 0.0) for n, mean, spread in _threes(rest[:at])]
-    shares = [(hits, number) for hits in rest[at : at + len(_SHARES)]]
+    means = [Moments(n or 0, mean or 0.0, spread or 0.0) for n, mean, spread in _threes(rest[:at])]
+    shares = [(hits or 0, number) for hits in rest[at : at + len(_SHARES)]]
     cache = [value or 0.0 for value in rest[at + len(_SHARES) :]]
-    return _Side(found, number, cost, unpriced, means, shares, cache)
+    return _Side(number, cost, unpriced or 0, means, shares, cache)
 
 
 def _threes(values: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
@@ -185,25 +195,25 @@ def _difference(
     return Difference(*of, figures[0], figures[1], known[0], known[1], interval, note)
 
 
-def _mean(history: Reads, sides: tuple[_Side, _Side], at: int) -> Difference:
+def _mean(history: Reads, both: Filtered, sides: tuple[_Side, _Side], at: int) -> Difference:
     key, title, sql, unit = _MEANS[at]
     a, b = (side.means[at] for side in sides)
     interval = None
     if min(a.number, b.number) >= ENOUGH:
         interval = welch(a, b)
     elif min(a.number, b.number) >= FEW:
-        of_a, of_b = (_sample(history, side, sql) for side in sides)
+        of_a, of_b = (_sample(history, both, side, sql) for side in (0, 1))
         interval = bootstrap(of_a, of_b, b.mean - a.mean)
     figures = [moments.mean if moments.number else None for moments in (a, b)]
     return _difference((key, title, unit), figures, (a.number, b.number), interval)
 
 
-def _sample(history: Reads, side: _Side, sql: str) -> list[float]:
-    """Return the figure of some sessions, always the same ones."""
+def _sample(history: Reads, both: Filtered, side: int, sql: str) -> list[float]:
+    """Return the figure of some sessions of a side, always the same ones."""
     rows = history.rows(
-        f"SELECT {sql} FROM {side.found.sql} WHERE {sql} IS NOT NULL"
+        f"SELECT {sql} FROM {both.sql} WHERE side = {side} AND {sql} IS NOT NULL"
         f" ORDER BY hash(session), session LIMIT {MAX_SAMPLE}",
-        side.found.parameters,
+        both.parameters,
     )
     return [value for (value,) in rows]
 
@@ -218,9 +228,9 @@ def _share(sides: tuple[_Side, _Side], at: int) -> Difference:
     return _difference((key, title, "%"), figures, (a[1], b[1]), interval)
 
 
-def _quantiles(history: Reads, sides: tuple[_Side, _Side]) -> list[Difference]:
+def _quantiles(history: Reads, both: Filtered, sides: tuple[_Side, _Side]) -> list[Difference]:
     """Return quantiles, each with those of its rank interval, which are asked for with it."""
-    found = [_ranked(history, side) for side in sides]
+    found = _ranked(history, both, sides)
     differences = []
     for (key, title, _, _, unit), a, b in zip(_QUANTILES, *found, strict=True):
         interval = None
@@ -238,20 +248,27 @@ class _Ranked(NamedTuple):
     bounds: tuple[float, float] | None
 
 
-def _ranked(history: Reads, side: _Side) -> list[_Ranked]:
-    numbers = [side.means[0].number, *[side.means[-1].number] * (len(_QUANTILES) - 1)]
-    shares = [rank_shares(one[3], number) for one, number in zip(_QUANTILES, numbers, strict=True)]
-    parts = [
-        f"quantile_cont({sql}, [{', '.join(map(repr, [share, *(bounds or ())]))}])"
-        for (_, _, sql, share, _), bounds in zip(_QUANTILES, shares, strict=True)
+def _ranked(history: Reads, both: Filtered, sides: Sequence[_Side]) -> list[list[_Ranked]]:
+    """Return the quantiles of each side."""
+    known = [[side.means[0].number, *[side.means[-1].number] * 3] for side in sides]
+    bounds = [
+        [rank_shares(of[3], number) for of, number in zip(_QUANTILES, numbers, strict=True)]
+        for numbers in known
     ]
-    sql = f"SELECT {', '.join(parts)} FROM {side.found.sql}"
-    [row] = history.rows(sql, side.found.parameters)
-    ranked = []
-    for number, values in zip(numbers, row, strict=True):
-        value, *bounds = values or [None]
-        ranked.append(_Ranked(number, value, (bounds[0], bounds[1]) if bounds else None))
-    return ranked
+    wanted = [
+        (sql, one)
+        for of_side in bounds
+        for (_, _, sql, share, _), pair in zip(_QUANTILES, of_side, strict=True)
+        for one in (share, *(pair or ()))
+    ]
+    found = quantiles_by_side(history, both, wanted)
+    return [
+        [
+            _Ranked(number, of[sql, share], pair and (of[sql, pair[0]], of[sql, pair[1]]))
+            for (_, _, sql, share, _), pair, number in zip(_QUANTILES, pairs, numbers, strict=True)
+        ]
+        for of, pairs, numbers in zip(found, bounds, known, strict=True)
+    ]
 
 
 def _cache(sides: tuple[_Side, _Side]) -> Difference:

@@ -26,6 +26,7 @@ from otel_session_agg._exceptions import SettingsError
 from otel_session_agg._history.sources import Filtered
 from otel_session_agg._views.measures import PARTS
 from otel_session_agg._views.reads import Reads
+from otel_session_agg._views.two_sides import rows_by_side
 
 __all__ = ["Driver", "Drivers", "drivers", "parted"]
 
@@ -33,17 +34,13 @@ _MAX_NAMES = 100
 """Names that stand by themselves: those with the largest costs; the others are one."""
 OTHER = "other"
 _TOTALS = """
-SELECT count(*) FILTER (cost IS NOT NULL), (sum(cost) * 1000000000000)::HUGEINT,
-       min(start_time), max(start_time)
-FROM {found}
+count(*) FILTER (cost IS NOT NULL), (sum(cost) * 1000000000000)::HUGEINT,
+min(start_time), max(start_time)
 """
 _BY_NAME = """
 SELECT side, name, sum(priced)::BIGINT, (sum(breakdown.cost) * 1000000000000)::HUGEINT,
        sum(unpriced)::BIGINT
-FROM main.breakdown JOIN (
-    SELECT 0 AS side, session FROM {a} WHERE cost IS NOT NULL
-    UNION ALL SELECT 1 AS side, session FROM {b} WHERE cost IS NOT NULL
-) USING (session)
+FROM main.breakdown JOIN (SELECT side, session FROM {both} WHERE cost IS NOT NULL) USING (session)
 WHERE kind = '{kind}' AND (start_time BETWEEN ? AND ? OR start_time IS NULL)
 GROUP BY side, name
 """
@@ -111,15 +108,19 @@ class Drivers(NamedTuple):
     """Calls of unknown cost in them."""
 
 
-def drivers(history: Reads, a: Filtered, b: Filtered, kind: str) -> Drivers | None:
+def drivers(history: Reads, both: Filtered, kind: str) -> Drivers | None:
     """Return what drives the difference; ``None``: a side has no session of known cost.
 
-    ``kind``: model, agent or tool.
+    Args:
+        history: what is read.
+        both: both selections, as `both_of` returns them.
+        kind: model, agent or tool.
+
     """
     if kind not in PARTS:
         message = f"a session is split by one of {', '.join(PARTS)}"
         raise SettingsError(message)
-    (number_a, of_a), (number_b, of_b) = _sides(history, a, b, kind)
+    (number_a, of_a), (number_b, of_b) = _sides(history, both, kind)
     if not number_a or not number_b:
         return None
     names = sorted(
@@ -131,21 +132,18 @@ def drivers(history: Reads, a: Filtered, b: Filtered, kind: str) -> Drivers | No
     return parted(kind, (number_a, of_a), (number_b, of_b))
 
 
-def _sides(
-    history: Reads, a: Filtered, b: Filtered, kind: str
-) -> list[tuple[int, dict[str | None, Cost]]]:
+def _sides(history: Reads, both: Filtered, kind: str) -> list[tuple[int, dict[str | None, Cost]]]:
     """Return the sessions of known cost of each side, and what they cost by name.
 
     The parts of both are looked for at once: that is most of the work.
     """
-    totals = [history.rows(_TOTALS.format(found=one.sql), one.parameters)[0] for one in (a, b)]
+    of_sides = rows_by_side(history, both, _TOTALS)
+    totals = [of_sides.get(side, (0, None, None, None)) for side in (0, 1)]
     times = [time for row in totals for time in row[2:] if time is not None]
     bounds = [min(times), max(times)] if times else [None, None]
-    sql = _BY_NAME.format(kind=kind, a=a.sql, b=b.sql)
+    sql = _BY_NAME.format(kind=kind, both=both.sql)
     found: tuple[dict[str | None, Cost], ...] = ({}, {})
-    for side, name, priced, pusd, unpriced in history.rows(
-        sql, [*a.parameters, *b.parameters, *bounds]
-    ):
+    for side, name, priced, pusd, unpriced in history.rows(sql, [*both.parameters, *bounds]):
         found[side][name] = Cost(priced, pusd or 0, unpriced)
     for (_, total, *_), by_name in zip(totals, found, strict=True):
         missing = (total or 0) - sum(cost.pusd for cost in by_name.values())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from otel_session_agg._history.sources import Filtered
 from otel_session_agg._views.reads import Reads
+from otel_session_agg._views.two_sides import rows_by_side
 from otel_session_agg.analysis._distributions import METRICS, Metric
 
 __all__ = ["Overlay", "Overlays", "overlays"]
@@ -16,12 +17,15 @@ _BINS = 40
 _A_DECADE = (2, 20)
 """The fewest and the most bins of a power of ten."""
 _FACTS = """
-min({column}) FILTER ({column} > 0), max({column}) FILTER ({column} > 0),
-       count(*) - count({column}), count(*) FILTER ({column} <= 0),
-       count(*) FILTER ({column} > 0), quantile_cont({column}, 0.5) FILTER ({column} > 0)
+min(above{at}), max(above{at}), count(*) - count(v{at}), count(v{at}) - count(above{at}),
+count(above{at}), quantile_cont(above{at}, 0.5)
 """
-_BIN = "floor(log10(CASE WHEN {column} > 0 THEN {column} END) * {bins})::BIGINT"
+_BIN = "floor(log10(above{at}) * {bins})::BIGINT AS bin{at}"
 _NUM_FACTS = 6
+_VALUES = ", ".join(
+    f"{metric.column} AS v{at}, CASE WHEN v{at} > 0 THEN v{at} END AS above{at}"
+    for at, metric in enumerate(METRICS.values())
+)
 
 
 class Spread(NamedTuple):
@@ -55,12 +59,16 @@ Overlays = Mapping[str, Overlay | None]
 """By metric; ``None``: it is known of no session."""
 
 
-def overlays(history: Reads, a: Filtered, b: Filtered) -> Overlays:
-    """Return how cost, tokens and duration are spread over both; each side is read twice."""
-    facts = [_facts(history, one) for one in (a, b)]
+def overlays(history: Reads, both: Filtered) -> Overlays:
+    """Return how cost, tokens and duration are spread over both, which are read twice.
+
+    ``both``: both selections, as `both_of` returns them.
+    """
+    values = both._replace(sql=f"(SELECT side, {_VALUES} FROM {both.sql})")
+    facts = _facts(history, values)
     bins = {name: _bins([of[name] for of in facts]) for name in METRICS}
     known = {name: number for name, number in bins.items() if number is not None}
-    counts = [_counts(history, one, known) for one in (a, b)]
+    counts = _counts(history, values, known)
     return {
         name: None
         if name not in known
@@ -73,10 +81,16 @@ _Facts = Sequence[Any]
 """Least, most, unknown, zero, known, median."""
 
 
-def _facts(history: Reads, found: Filtered) -> dict[str, _Facts]:
-    columns = ", ".join(_FACTS.format(column=f"({metric.column})") for metric in METRICS.values())
-    [row] = history.rows(f"SELECT {columns} FROM {found.sql}", found.parameters)
-    return {name: row[at * _NUM_FACTS : (at + 1) * _NUM_FACTS] for at, name in enumerate(METRICS)}
+def _facts(history: Reads, values: Filtered) -> list[dict[str, _Facts]]:
+    """Return by side and metric what bins are chosen by."""
+    columns = ", ".join(_FACTS.format(at=at) for at in range(len(METRICS)))
+    found = rows_by_side(history, values, columns)
+    nothing = [None, None, 0, 0, 0, None] * len(METRICS)
+    rows = [found.get(side, nothing) for side in (0, 1)]
+    return [
+        {name: row[at * _NUM_FACTS : (at + 1) * _NUM_FACTS] for at, name in enumerate(METRICS)}
+        for row in rows
+    ]
 
 
 def _bins(facts: Sequence[_Facts]) -> int | None:
@@ -89,22 +103,23 @@ def _bins(facts: Sequence[_Facts]) -> int | None:
     return min(max(round(_BINS / decades), _A_DECADE[0]), _A_DECADE[1])
 
 
-def _counts(history: Reads, found: Filtered, bins: Mapping[str, int]) -> dict[str, dict[int, int]]:
-    """Return by metric the sessions in each bin."""
-    counts: dict[str, dict[int, int]] = {name: {} for name in bins}
+def _counts(
+    history: Reads, values: Filtered, bins: Mapping[str, int]
+) -> list[dict[str, dict[int, int]]]:
+    """Return by side and metric the sessions in each bin."""
+    counts: list[dict[str, dict[int, int]]] = [{name: {} for name in bins} for _ in (0, 1)]
     if not bins:
         return counts
-    columns = ", ".join(
-        _BIN.format(column=f"({METRICS[name].column})", bins=number) + f" AS bin{at}"
-        for at, (name, number) in enumerate(bins.items())
-    )
-    sets = ", ".join(f"(bin{at})" for at in range(len(bins)))
-    which = ", ".join(f"grouping(bin{at}), bin{at}" for at in range(len(bins)))
-    sql = f"SELECT count(*), {which} FROM (SELECT {columns} FROM {found.sql})"
-    for number, *row in history.rows(f"{sql} GROUP BY GROUPING SETS ({sets})", found.parameters):
+    numbered = [(list(METRICS).index(name), number) for name, number in bins.items()]
+    columns = ", ".join(_BIN.format(at=at, bins=number) for at, number in numbered)
+    sets = ", ".join(f"(side, bin{at})" for at, _ in numbered)
+    which = ", ".join(f"grouping(bin{at}), bin{at}" for at, _ in numbered)
+    sql = f"SELECT side, count(*), {which} FROM (SELECT side, {columns} FROM {values.sql})"
+    rows = history.rows(f"{sql} GROUP BY GROUPING SETS ({sets})", values.parameters)
+    for side, number, *row in rows:
         for name, is_other, place in zip(bins, row[::2], row[1::2], strict=True):
             if not is_other and place is not None:
-                counts[name][place] = number
+                counts[side][name][place] = number
     return counts
 
 

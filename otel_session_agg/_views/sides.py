@@ -17,6 +17,7 @@ from otel_session_agg._views.chart_queries import check_key, keyed_rows
 from otel_session_agg._views.measures import SCOPES
 from otel_session_agg._views.ranges import Shown, bounds, covered_share, is_covered, shown
 from otel_session_agg._views.reads import Reads
+from otel_session_agg._views.two_sides import both_of
 
 __all__ = ["MODES", "Sides", "segment_values", "sides_of"]
 
@@ -41,8 +42,8 @@ Values = Callable[[str], Sequence[str]]
 class Sides(NamedTuple):
     """Two selections, and what they are called."""
 
-    a: Filtered
-    b: Filtered
+    both: Filtered
+    """The sessions of both, as `both_of` returns them."""
     name_a: str
     name_b: str
     lacks: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ def sides_of(state: State, history: Reads, now: datetime, values: Values | None 
             raise SettingsError(message)
         names = [short(one, _MAX_CHARS) or "all sessions" for one in (a, b)]
         of_a, of_b = (history.filtered(_narrowed(found.selection, one)) for one in (a, b))
-        return Sides(of_a, of_b, names[0], names[1])
+        return Sides(both_of(of_a, of_b), names[0], names[1])
     return _periods(found, history, now)
 
 
@@ -88,7 +89,7 @@ def _periods(found: Shown, history: Reads, now: datetime) -> Sides:
     of_a, of_b = map(history.filtered, (before, this))
     name_a, name_b = (_period(one, now) for one in (before, this))
     lacks = () if begins or is_covered(history, before) else (name_a,)
-    return Sides(of_a, of_b, name_a, name_b, lacks, begins)
+    return Sides(both_of(of_a, of_b), name_a, name_b, lacks, begins)
 
 
 def _halves(
@@ -130,7 +131,7 @@ def _segments(
         Filtered(f"(SELECT * FROM {found.sql} WHERE {value} = {literal(one)})", found.parameters)
         for one in (a, b)
     ]
-    return Sides(sides[0], sides[1], short(a, _MAX_CHARS), short(b, _MAX_CHARS))
+    return Sides(both_of(*sides), short(a, _MAX_CHARS), short(b, _MAX_CHARS))
 
 
 def _period(selection: Selection, now: datetime) -> str:

@@ -60,8 +60,8 @@ _IS_LOADING = "() => !document.querySelector('#view > *') || Boolean(document.qu
 _ANSWERED = """() => {
     const of = performance.getEntriesByType("resource").filter(one => /_dash-update-component|_chart/.test(one.name))
     const paint = performance.getEntriesByName("first-contentful-paint")[0]
-    return [paint ? paint.startTime : 0, window.shownAt || Infinity, Math.max(...of.map(one => one.responseEnd)), of.length,
-            of.reduce((sum, one) => sum + one.encodedBodySize, 0)]
+    return [paint ? paint.startTime : 0, window.shownAt || Infinity, Math.max(...of.map(one => one.responseEnd)),
+            of.map(one => one.responseEnd - one.requestStart), of.reduce((sum, one) => sum + one.encodedBodySize, 0)]
 }"""
 
 
@@ -75,7 +75,8 @@ class Opened(NamedTuple):
     """The end of the last answer."""
     cpu: float
     page_cpu: float
-    answers: int
+    answers: list[float]
+    """How long the server took for each, from the request on."""
     bytes: float
 
 
@@ -138,7 +139,7 @@ def _opened(context: Any, server: Server, view: str) -> Opened:
     paint, screen, last, answers, size = page.evaluate(_ANSWERED)
     [own] = [one["value"] for one in metrics.send("Performance.getMetrics")["metrics"] if one["name"] == "ThreadTime"]
     page.close()
-    return Opened(paint / 1000, screen / 1000, last / 1000, server.cpu() - used, own, answers, size)
+    return Opened(paint / 1000, screen / 1000, last / 1000, server.cpu() - used, own, [one / 1000 for one in answers], size)
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -147,14 +148,17 @@ def _quantile(values: list[float], share: float) -> float:
 
 def _print(server: Server, found: dict[str, list[Opened]]) -> None:
     say(f"\n{server.name}")
-    say(f"{'view':70}{'paint s':>9}{'screen s':>9}{'last s':>9}{'CPU s':>8}{'page CPU':>9}{'answers':>9}{'kB':>8}")
+    say(f"{'view':70}{'paint s':>9}{'screen s':>9}{'last s':>9}{'CPU s':>8}{'page CPU':>9}{'answers':>9}{'slowest':>9}{'kB':>8}")
     for view, times in found.items():
         of = sorted(times, key=lambda one: one.screen)[len(times) // 2]
         seconds = f"{of.paint:9.2f}{of.screen:9.2f}{of.last:9.2f}{of.cpu:8.2f}{of.page_cpu:9.2f}"
-        say(f"{view:70}{seconds}{of.answers:9}{of.bytes / 1000:8.0f}")
+        say(f"{view:70}{seconds}{len(of.answers):9}{max(of.answers):9.2f}{of.bytes / 1000:8.0f}")
     for name in ("paint", "screen", "last", "cpu", "page_cpu"):
         values = [getattr(one, name) for times in found.values() for one in times]
         say(f"{name:8} p50 {_quantile(values, 0.5):.2f} s, p95 {_quantile(values, 0.95):.2f} s")
+    answers = [one for times in found.values() for opened in times for one in opened.answers]
+    shown = ", ".join(f"{name} {_quantile(answers, share):.2f}" for name, share in (("p50", 0.5), ("p95", 0.95), ("at most", 1)))
+    say(f"{len(answers)} answers: {shown} s")
     say(f"{server.peak_mb():,.0f} MB of memory at most")
 
 

@@ -31,6 +31,7 @@ from otel_session_agg._views.intervals import (
 )
 from otel_session_agg._views.overlay import overlays
 from otel_session_agg._views.sides import sides_of
+from otel_session_agg._views.two_sides import both_of, rows_by_side
 from tests.support.histories import kept, many, one_trace
 
 A, B = (Selection("session", where=f"service.name = shop-{at}") for at in (0, 1))
@@ -43,9 +44,15 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         yield made
 
 
-def sides(history: History, a: Selection = A, b: Selection = B) -> tuple[Filtered, Filtered]:
+def sides(history: History, a: Selection = A, b: Selection = B) -> Filtered:
     """What two selections find."""
-    return history.filtered(a), history.filtered(b)
+    return both_of(history.filtered(a), history.filtered(b))
+
+
+def sizes(history: History, both: Filtered) -> list[int]:
+    """How many sessions each side has."""
+    found = rows_by_side(history, both, "count(*)")
+    return [found[side][0] if side in found else 0 for side in (0, 1)]
 
 
 def side(history: History, number: int, sql: str) -> list[float]:
@@ -61,7 +68,7 @@ def side(history: History, number: int, sql: str) -> list[float]:
 class TestFigures:
     def test_are_those_of_each_side(self, history: History) -> None:
         """Means, quantiles and shares are those of the sessions of each side; an unknown cost is in none."""
-        found = {one.key: one for one in compare(history, *sides(history)).differences}
+        found = {one.key: one for one in compare(history, sides(history)).differences}
         for number in (0, 1):
             costs, durations = side(history, number, "cost"), side(history, number, "duration")
             failed = side(history, number, "(errors > 0)")
@@ -74,7 +81,7 @@ class TestFigures:
 
     def test_say_how(self, history: History) -> None:
         """Every interval says its method; what there is, is no sample."""
-        found = {one.key: one for one in compare(history, *sides(history)).differences}
+        found = {one.key: one for one in compare(history, sides(history)).differences}
         assert found["sessions"].interval is None
         assert "not a sample" in found["sessions"].note
         assert "Welch" in found["cost"].note
@@ -84,18 +91,18 @@ class TestFigures:
     def test_few_sessions(self, tmp_path: Path) -> None:
         """Of a few sessions figures are shown, and no interval; of some more it is a bootstrap."""
         with kept(tmp_path / "few.duckdb", many(14)) as history:
-            found = {one.key: one for one in compare(history, *sides(history)).differences}
+            found = {one.key: one for one in compare(history, sides(history)).differences}
             assert {None} == {one.interval for one in found.values()}
             assert "too few sessions for an interval" == found["tokens"].note
         with kept(tmp_path / "some.duckdb", many(80)) as history:
-            [cost] = [one for one in compare(history, *sides(history)).differences if one.key == "cost"]
+            [cost] = [one for one in compare(history, sides(history)).differences if one.key == "cost"]
             assert cost.interval is not None
             assert "bootstrap" == cost.interval.method
 
     def test_of_nothing(self, history: History) -> None:
         """A side without sessions has no figures, and nothing is divided by it."""
         nobody = Selection("session", where="user = nobody")
-        found = {one.key: one for one in compare(history, *sides(history, nobody, B)).differences}
+        found = {one.key: one for one in compare(history, sides(history, nobody, B)).differences}
         assert (0.0, None, None, None) == (
             found["sessions"].a,
             found["cost"].a,
@@ -105,9 +112,17 @@ class TestFigures:
 
     def test_a_selection_beside_itself(self, history: History) -> None:
         """No difference is found where there is none."""
-        for one in compare(history, *sides(history, A, A)).differences:
+        for one in compare(history, sides(history, A, A)).differences:
             assert 0 == one.difference
             assert one.interval is None or one.interval.has_zero
+
+    def test_in_both(self, history: History) -> None:
+        """A session that is in both selections is in the figures of each."""
+        everybody = Selection("session")
+        found = {one.key: one for one in compare(history, sides(history, everybody, B)).differences}
+        alone = {one.key: one for one in compare(history, sides(history, B, B)).differences}
+        assert [600, 300] == sizes(history, sides(history, everybody, B))
+        assert [one.b for one in alone.values()] == pytest.approx([one.b for one in found.values()])
 
 
 class TestIntervals:
@@ -199,7 +214,7 @@ class TestDrivers:
     @pytest.mark.parametrize("kind", ["model", "agent", "tool"])
     def test_of_a_history(self, history: History, kind: str) -> None:
         """By model, agent or tool: the difference is that of the averages that are shown, to the picodollar."""
-        found = drivers(history, *sides(history), kind)
+        found = drivers(history, sides(history), kind)
         assert found is not None
         averages = []
         for number in (0, 1):
@@ -215,12 +230,12 @@ class TestDrivers:
     def test_nothing_known(self, tmp_path: Path) -> None:
         """Where no cost is known, nothing is said to drive it."""
         with kept(tmp_path / "one.duckdb", one_trace(1, cost_pusd=None)) as history:
-            assert drivers(history, *sides(history, Selection(), Selection()), "model") is None
+            assert drivers(history, sides(history, Selection(), Selection()), "model") is None
 
     def test_wrong_kind(self, history: History) -> None:
         """A session is split by three kinds."""
         with pytest.raises(SettingsError):
-            drivers(history, *sides(history), "user'; DROP")
+            drivers(history, sides(history), "user'; DROP")
 
 
 class TestSides:
@@ -230,15 +245,15 @@ class TestSides:
         """Two segments are the sessions with these values; without values, the most frequent ones are compared."""
         state = parse("/compare", "?from=all&mode=segment&key=service.name&a=shop-1&b=shop-0")
         found = sides_of(state, history, self.NOW)
-        expected = compare(history, *sides(history, B, A))
-        assert expected == compare(history, found.a, found.b)
+        expected = compare(history, sides(history, B, A))
+        assert expected == compare(history, found.both)
         chosen = sides_of(parse("/compare", "?from=all&mode=segment&key=service.name"), history, self.NOW)
         assert ("shop-0", "shop-1") == (chosen.name_a, chosen.name_b)
 
     def test_periods(self, history: History) -> None:
         """A period is compared with the one before it, as long as that."""
         found = sides_of(parse("/compare", "?from=2026-01-13T12:00:00Z&to=2026-01-14T00:00:00Z"), history, self.NOW)
-        numbers = [history.rows(f"SELECT count(*) FROM {one.sql}", one.parameters)[0][0] for one in (found.a, found.b)]  # noqa: S608 -- of this test
+        numbers = sizes(history, found.both)
         expected = [
             history.rows("SELECT count(*) FROM sessions WHERE start_time >= ? AND start_time < ?", [since, until])[0][0]
             for since, until in (
@@ -255,7 +270,7 @@ class TestSides:
         search = "?from=2026-01-13T14:00:00Z&to=2026-01-14T22:00:00Z"
         found = sides_of(parse("/compare", search), history, self.NOW)
         assert ((found.name_a,), None) == (found.lacks, found.begins)
-        made = {one.key: one for one in compare(history, found.a, found.b, is_whole=not found.lacks).differences}
+        made = {one.key: one for one in compare(history, found.both, is_whole=not found.lacks).differences}
         assert (None, None) == (made["sessions"].difference, made["total_cost"].difference)
         assert made["sessions"].note.startswith("not compared")
 
@@ -263,7 +278,7 @@ class TestSides:
     def test_halves_of_a_period(self, history: History, since: str) -> None:
         """Where the history has too little of the time before, the later half is compared with the earlier one."""
         found = sides_of(parse("/compare", f"?from={since}"), history, self.NOW)
-        numbers = [history.rows(f"SELECT count(*) FROM {one.sql}", one.parameters)[0][0] for one in (found.a, found.b)]  # noqa: S608
+        numbers = sizes(history, found.both)
         assert (552 if "T" in since else 600) == sum(numbers)
         assert min(numbers) > 270
         assert ((), datetime(2026, 1, 12, 10, tzinfo=timezone.utc)) == (found.lacks, found.begins)
@@ -272,7 +287,7 @@ class TestSides:
     def test_filters(self, history: History) -> None:
         """A side without a condition is all sessions; conditions come on top of the filter of the page."""
         found = sides_of(parse("/compare", "?from=all&where=user+%3D+ada&mode=filter&b=errors+%3E+0"), history, self.NOW)
-        numbers = [history.rows(f"SELECT count(*) FROM {one.sql}", one.parameters)[0][0] for one in (found.a, found.b)]  # noqa: S608
+        numbers = sizes(history, found.both)
         expected = history.rows("SELECT count(*), count(*) FILTER (errors > 0) FROM sessions WHERE \"user\" = 'ada'")[0]
         assert list(expected) == numbers
 
@@ -281,7 +296,7 @@ class TestSides:
         """A value is a text, whatever is in it, and a key a name."""
         search = f"?from=all&mode=segment&key=service.name&a={quote(value)}&b=shop-0"
         found = sides_of(parse("/compare", search), history, self.NOW)
-        assert 0 == compare(history, found.a, found.b).sessions[0]
+        assert 0 == compare(history, found.both).sessions[0]
         with pytest.raises(SessionAggError, match="there is no key to group by"):
             sides_of(parse("/compare", f"?mode=segment&key={quote(value)}&a=1&b=2"), history, self.NOW)
 
@@ -298,7 +313,7 @@ class TestOverlay:
     @pytest.mark.parametrize("metric", ["cost", "tokens", "duration"])
     def test_has_every_session(self, history: History, metric: str) -> None:
         """The bins of each side have all of its sessions whose figure is known and not 0."""
-        found = overlays(history, *sides(history))[metric]
+        found = overlays(history, sides(history))[metric]
         assert found is not None
         for number, spread in ((0, found.a), (1, found.b)):
             values = side(history, number, metric)
@@ -311,7 +326,7 @@ class TestOverlay:
     def test_of_nothing(self, history: History) -> None:
         """Of no sessions there is no distribution; of one side alone there is."""
         nobody = Selection("session", where="user = nobody")
-        assert overlays(history, *sides(history, nobody, nobody))["cost"] is None
-        found = overlays(history, *sides(history, nobody, B))["cost"]
+        assert overlays(history, sides(history, nobody, nobody))["cost"] is None
+        found = overlays(history, sides(history, nobody, B))["cost"]
         assert found is not None
         assert (0, []) == (found.a.known, found.a.shares)
