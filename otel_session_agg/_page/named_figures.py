@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from otel_session_agg._views.named import Named
+from otel_session_agg._views.overview_parts import Part
 from otel_session_agg.analysis._figures import figure
 from otel_session_agg.analysis._numbers import time_axis
 from otel_session_agg.analysis._style import color, label
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["calls_figure", "durations_figure"]
 
 
-def calls_figure(rows: Sequence[Named]) -> Figure:
+def calls_figure(rows: Sequence[Named] | Sequence[Part]) -> Figure:
     """Return the calls under each name as a bar, those that failed apart."""
     places = list(range(len(rows), 0, -1))
     names = [label(row.name, 120) for row in rows]
@@ -66,7 +67,7 @@ def _seconds(row: Named) -> float:
     return (row.duration or 0.0) / max(row.calls, 1) / 1000
 
 
-def _names(rows: Sequence[Named]) -> dict[str, Any]:
+def _names(rows: Sequence[Named] | Sequence[Part]) -> dict[str, Any]:
     """Return the axis that has a name for each row, the first at the top."""
     places = list(range(len(rows), 0, -1))
     shown = [label(row.name, 28) for row in rows]

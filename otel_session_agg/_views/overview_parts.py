@@ -8,7 +8,7 @@ What is found is a row for each name and period; where these are many, each char
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import BREAKDOWNS, NONE, OTHER, Source
 from otel_session_agg.analysis._splits import NamedTotals, PeriodCost
 
-__all__ = ["MAX_BARS", "MAX_COLORS", "OverviewParts", "overview_parts", "totals_of"]
+__all__ = ["MAX_BARS", "MAX_COLORS", "OverviewParts", "Part", "overview_parts", "totals_of"]
 
 MAX_COLORS = 8
 """Names that have a colour of their own over time."""
@@ -28,17 +28,26 @@ MAX_ROWS = 50_000
 """Names in periods that are added up here."""
 
 _COUNTS = ", ".join(
-    f"coalesce(sum({name}), 0)::BIGINT"
-    for name in ("tokens", "prompt_tokens", "completion_tokens", "cache_read_tokens")
+    f"coalesce(sum({name}), 0)::BIGINT" for name in ("calls", "errors", "tokens", "unpriced")
 )
 _PARTS = f"""
 SELECT kind, date_trunc(?, start_time) AS period, coalesce(name, '{NONE}') AS called, count(*),
-       coalesce(sum(calls), 0)::BIGINT, coalesce(sum(errors), 0)::BIGINT,
-       count(*) FILTER (errors > 0), {_COUNTS}, sum(cost), count(cost),
-       coalesce(sum(unpriced), 0)::BIGINT, sum(duration), max(start_time)
+       {_COUNTS}, sum(cost)
 FROM breakdown WHERE kind IN (?, ?, ?) GROUP BY kind, period, called LIMIT ?
 """
 _MODEL, _TOOL = "model", "tool"
+
+
+class Part(NamedTuple):
+    """What sessions came to under one name: of `Named`, what the charts show."""
+
+    name: str
+    sessions: int
+    calls: int
+    errors: int
+    tokens: int
+    unpriced: int
+    cost: Decimal | None
 
 
 class OverviewParts(NamedTuple):
@@ -46,16 +55,16 @@ class OverviewParts(NamedTuple):
 
     in_time: list[PeriodCost]
     """The known cost of the dearest names in each period, as `cost_by_period` has it."""
-    models: list[Named]
-    """The dearest ones, as `dearest` has them."""
-    tools: list[Named]
+    models: list[Part]
+    """The dearest ones, as `dearest_rows` has them."""
+    tools: list[Part]
     """Those that are called most, as `named` has them."""
 
 
-class _Part(NamedTuple):
+class _InPeriod(NamedTuple):
     kind: str
     period: datetime | None
-    row: Named
+    row: Part
 
 
 def overview_parts(
@@ -76,46 +85,41 @@ def overview_parts(
     if len(found) > MAX_ROWS:
         return OverviewParts(
             cost_by_period(sessions, key, limit, period) if key in BREAKDOWNS else [],
-            dearest_rows(sessions, _MODEL, most),
-            named(sessions, _TOOL, "calls", most).rows,
+            [_part_of(row) for row in dearest_rows(sessions, _MODEL, most)],
+            [_part_of(row) for row in named(sessions, _TOOL, "calls", most).rows],
         )
-    parts = [_Part(kind, start, Named(*row)) for kind, start, *row in found]
+    parts = [_InPeriod(kind, start, Part(*row)) for kind, start, *row in found]
     by_cost = sorted(_by_name(parts, _MODEL), key=_dearest)
     by_calls = sorted(_by_name(parts, _TOOL), key=lambda row: (-row.calls, row.name))
     in_time = _in_time(parts, key, limit) if key in BREAKDOWNS else []
     return OverviewParts(in_time, by_cost[:most], by_calls[:most])
 
 
-def _dearest(row: Named) -> tuple[Any, ...]:
+def _part_of(row: Named) -> Part:
+    return Part._make(getattr(row, name) for name in Part._fields)
+
+
+def _dearest(row: Part) -> tuple[Any, ...]:
     return row.name == OTHER, row.cost is None, -(row.cost or 0), -row.sessions, row.name
 
 
-def _by_name(parts: Iterable[_Part], kind: str) -> list[Named]:
+def _by_name(parts: Iterable[_InPeriod], kind: str) -> list[Part]:
     """Return the rows of a kind, each over all periods."""
-    alike: dict[str, list[Named]] = defaultdict(list)
+    alike: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
         if part.kind == kind:
             alike[part.row.name].append(part.row)
     return [_sum_of(name, rows) for name, rows in alike.items()]
 
 
-def _sum_of(name: str, rows: Sequence[Named]) -> Named:
-    sums = [
-        _known(values, _RULES.get(field, sum))
-        for field, values in zip(Named._fields[1:], list(zip(*rows, strict=True))[1:], strict=True)
-    ]
-    return Named(name, *sums)
+def _sum_of(name: str, rows: Sequence[Part]) -> Part:
+    _, *counts, costs = zip(*rows, strict=True)
+    known = [cost for cost in costs if cost is not None]
+    cost = sum(known, Decimal(0)) if known else None
+    return Part._make((name, *map(sum, counts), cost))
 
 
-_RULES: dict[str, Callable[[list[Any]], Any]] = {"last": max}
-
-
-def _known(values: Iterable[Any], rule: Callable[[list[Any]], Any]) -> Any:
-    known = [value for value in values if value is not None]
-    return rule(known) if known else None
-
-
-def _in_time(parts: Sequence[_Part], kind: str, limit: int) -> list[PeriodCost]:
+def _in_time(parts: Sequence[_InPeriod], kind: str, limit: int) -> list[PeriodCost]:
     """Return the known cost of the dearest names in each period, and of all others."""
     ranked = sorted(_by_name(parts, kind), key=_dearest)
     places = {row.name: at for at, row in enumerate(ranked[:limit]) if row.name != OTHER}
@@ -127,7 +131,7 @@ def _in_time(parts: Sequence[_Part], kind: str, limit: int) -> list[PeriodCost]:
     return [PeriodCost(start, names[at], cost) for (at, start), cost in sorted(found.items())]
 
 
-def totals_of(rows: Iterable[Named]) -> list[NamedTotals]:
+def totals_of(rows: Iterable[Named | Part]) -> list[NamedTotals]:
     """Return what a chart of the dearest names shows of rows."""
     return [
         NamedTotals(row.name, row.sessions, row.calls, row.tokens, row.unpriced, row.cost)

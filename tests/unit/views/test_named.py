@@ -13,7 +13,7 @@ from otel_session_agg._history.sources import Selection
 from otel_session_agg._views import overview_parts as parts_module
 from otel_session_agg._views.figures import figures_of
 from otel_session_agg._views.named import SORTS, cost_by_period, dearest_rows, named
-from otel_session_agg._views.overview_parts import overview_parts, totals_of
+from otel_session_agg._views.overview_parts import Part, overview_parts, totals_of
 from otel_session_agg._views.selected import selected
 from otel_session_agg.analysis._periods import PERIODS, Period
 from otel_session_agg.analysis._source import BREAKDOWNS, Source, value_named
@@ -69,7 +69,8 @@ def check_parts(source: Source, key: str, day: Period, limit: int) -> None:
     found = overview_parts(source, key, day, limit=limit, most=limit)
     assert (cost_by_period(source, key, limit, day) if key in BREAKDOWNS else []) == found.in_time
     assert totals_of(dearest_rows(source, "model", limit)) == totals_of(found.models)
-    assert named(source, "tool", "calls", limit).rows == found.tools
+    tools = [Part(*(getattr(row, name) for name in Part._fields)) for row in named(source, "tool", "calls", limit).rows]
+    assert tools == found.tools
 
 
 class TestReserved:
