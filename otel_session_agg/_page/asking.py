@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from otel_session_agg._page.services import Services
@@ -29,7 +29,7 @@ from otel_session_agg._views.reads import Reads
 from otel_session_agg._views.selected import selected
 from otel_session_agg._views.session_context import Context
 from otel_session_agg._views.sides import Sides, segment_values, sides_of
-from otel_session_agg.analysis._distributions import METRICS, Distribution, distributions_of
+from otel_session_agg.analysis._distributions import Spreads, spreads_of
 from otel_session_agg.analysis._periods import Period
 from otel_session_agg.analysis._source import BREAKDOWNS, Source
 
@@ -132,11 +132,11 @@ def named_at(state: State, history: Reads, services: Services, of: tuple[str, st
     )  # fmt: skip
 
 
-def spreads_at(state: State, history: Reads, services: Services) -> Mapping[str, Distribution]:
+def spreads_at(state: State, history: Reads, services: Services) -> Spreads:
     """Return how cost, tokens and duration are spread over the sessions that a state selects."""
     return _once(
         "spreads", state, history, services,
-        lambda _: distributions_of(source_at(state, history, services), METRICS),
+        lambda _: spreads_of(source_at(state, history, services)),
     )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from otel_session_agg._views.figures import PeriodFigures
 from otel_session_agg._views.outlier_flags import segment_of, standing_out
 from otel_session_agg._views.overview_parts import OverviewParts, totals_of
 from otel_session_agg._views.reads import Reads
-from otel_session_agg.analysis._distributions import cost_against_duration
 from otel_session_agg.analysis._figures import figure, split_figure
 from otel_session_agg.analysis._numbers import time_axis
 from otel_session_agg.analysis._panels import _left_out as left_out
@@ -113,7 +112,7 @@ def _uncached(row: PeriodFigures) -> float:
 
 def _distribution(name: str) -> Drawing:
     def draw(state: State, history: Reads, services: Services) -> Drawn:
-        found = spreads_at(state, history, services)[name]
+        found = spreads_at(state, history, services).by_metric[name]
         if not found.counts:
             return Drawn(None, empty=f"No {name} is known")
         return Drawn(distribution_figure(found), f"{left_out(found)}; drag to filter")
@@ -122,11 +121,11 @@ def _distribution(name: str) -> Drawing:
 
 
 def _against(state: State, history: Reads, services: Services) -> Drawn:
-    sessions = source_at(state, history, services)
-    cells = cost_against_duration(sessions)
+    cells = spreads_at(state, history, services).cells
     if not cells:
         return Drawn(None, empty="No session has a known cost and a duration")
     norms, _ = norms_at(state, history, services)
+    sessions = source_at(state, history, services)
     points = [
         Point(one.session, one.cost, one.duration, one.reason)
         for one in standing_out(sessions, norms, segment_of(state.by), _MAX_OUTLIERS)

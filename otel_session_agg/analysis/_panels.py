@@ -6,12 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_session_agg._untrusted.formatting import short
-from otel_session_agg.analysis._distributions import (
-    METRICS,
-    Distribution,
-    cost_against_duration,
-    distribution_of,
-)
+from otel_session_agg.analysis._distributions import Distribution, spreads_of
 from otel_session_agg.analysis._figures import (
     calendar_figure,
     duration_figure,
@@ -78,6 +73,7 @@ def panels_of(
     keys = list(dict.fromkeys([*BREAKDOWNS, *chosen, "user", *others]))[:_MAX_KEYS]
     splits = {key: split(sessions, key, _MAX_BARS) for key in keys}
     shown = [key for key in keys if len(splits[key]) > 1 or key == keys[0]]
+    spreads = spreads_of(sessions)
     return [
         Panel("over-time", f"Cost by {period.name}", _numbered(shown, lambda key: Choice(
             "", key, "USD, UTC",
@@ -90,13 +86,12 @@ def panels_of(
             "", key, "USD", split_figure(splits[key]), _lines(splits[key]),
         ))),
         Panel("spread", "Distribution", [
-            Choice(metric.name, metric.name, _left_out(found), distribution_figure(found))
-            for metric in METRICS.values()
-            for found in [distribution_of(sessions, metric)]
+            Choice(name, name, _left_out(found), distribution_figure(found))
+            for name, found in spreads.by_metric.items()
         ]),
         Panel("against", "Cost against duration", [
             Choice("0", "", "click an outlier to open it",
-                   against_figure(cost_against_duration(sessions), points))
+                   against_figure(spreads.cells, points))
         ]),
         Panel("calendar", "Calendar of cost", [
             Choice("0", "", "USD a day, UTC",
