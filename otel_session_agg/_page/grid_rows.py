@@ -10,7 +10,7 @@ from typing import Any
 
 from otel_session_agg._alerts.budgets import Used
 from otel_session_agg._history.expressions import no_such
-from otel_session_agg._page.asking import norms_at, source_at
+from otel_session_agg._page.asking import norms_at
 from otel_session_agg._page.services import Services
 from otel_session_agg._untrusted.formatting import duration, short, usd
 from otel_session_agg._untrusted.json_text import loaded
@@ -161,10 +161,10 @@ def _plain(name: str, value: Any) -> str:
 def rows_at(state: address.State, wanted: Wanted, services: Services) -> tuple[dict[str, Any], str]:
     """Return the rows that a grid asks for, and what is said above them."""
     with services.reader() as history:
-        page = sessions_page(history, shown(state, history, services.now()).selection, wanted)
+        selection = shown(state, history, services.now()).selection
+        page = sessions_page(history, selection, wanted, segment_of(state.by))
         norms, total = norms_at(state, history, services)
-        ids = [row["session"] for row in page.rows]
-        reasons = reasons_of(source_at(state, history, services), ids, norms, segment_of(state.by))
+        reasons = reasons_of(page.judged, norms)
         still_open = [row["session"] for row in page.rows if row["state"] == "open"]
         used = used_by(history, services.budgets, still_open)
     said = f", {total:,} {'stands' if total == 1 else 'stand'} out"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from otel_session_agg._history.columns import naive, quoted
+from otel_session_agg._history.columns import naive, of_rows, quoted
 from otel_session_agg._history.rollup_tables import SESSIONS
 from otel_session_agg._history.sources import Selection
+from otel_session_agg._views.outlier_flags import judged_rows
 from otel_session_agg._views.reads import Reads
 
 __all__ = [
@@ -99,19 +100,33 @@ class Page(NamedTuple):
     """By column; unknown values are ``None``."""
     total: int
     """Rows that there are in all."""
+    judged: Sequence[Sequence[Any]]
+    """Of each row what `reasons_of` takes."""
 
 
 _PAGE = """
 WITH page AS (
     SELECT session {rows} ORDER BY {order} LIMIT ? OFFSET ?
 )
-SELECT {names} FROM main.sessions JOIN page USING (session) ORDER BY {order}
+SELECT {names}, {judged} FROM {table} ORDER BY {order}
 """
 """All columns of the rows that are shown, but only what is sorted by of the others."""
+_SHOWN = (
+    f"(SELECT * FROM main.sessions WHERE"
+    f" {of_rows('main.sessions', 'session IN (SELECT session FROM page)')})"
+)
 
 
-def sessions_page(history: Reads, selection: Selection, wanted: Wanted) -> Page:
+def sessions_page(
+    history: Reads, selection: Selection, wanted: Wanted, segment: str | None = None
+) -> Page:
     """Return the sessions that a grid asks for.
+
+    Args:
+        history: what is read.
+        selection: the sessions of the view.
+        wanted: what the grid wants of them.
+        segment: within what they are compared.
 
     Raises:
         SessionAggError: the condition is not understood.
@@ -122,13 +137,16 @@ def sessions_page(history: Reads, selection: Selection, wanted: Wanted) -> Page:
     conditions, parameters = _conditions(wanted)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = f"FROM {found}{where}"
-    names = ", ".join(f"main.sessions.{quoted(name)}" for name in COLUMNS)
+    names = ", ".join(f"sessions.{quoted(name)}" for name in COLUMNS)
+    table, judged = judged_rows(history, segment, _SHOWN)
     start = max(wanted.start, 0)
     limit = min(max(wanted.end - start, 0), MAX_ROWS)
-    sql = _PAGE.format(names=names, rows=rows, order=_order(wanted.sort))
+    order = _order(wanted.sort)
+    sql = _PAGE.format(names=names, judged=judged, table=table, rows=rows, order=order)
     values = history.rows(sql, [*given, *parameters, limit, start])
     [(total,)] = history.rows(f"SELECT count(*) {rows}", [*given, *parameters])
-    return Page([dict(zip(COLUMNS, row, strict=True)) for row in values], total)
+    shown = [dict(zip(COLUMNS, row, strict=False)) for row in values]
+    return Page(shown, total, [row[len(COLUMNS) :] for row in values])
 
 
 def _order(sort: Sequence[tuple[str, bool]]) -> str:

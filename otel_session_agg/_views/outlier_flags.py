@@ -5,7 +5,7 @@ The rule is that of `otel_session_agg.analysis._outliers`, and so are the words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ __all__ = [
     "Norms",
     "Standing",
     "context_among",
+    "judged_rows",
     "norms_of",
     "num_outliers",
     "reasons_of",
@@ -64,17 +65,14 @@ _MAX_EXACT = 400_000
 same sessions: medians of it are right to some tenths of a percent."""
 _SAMPLE = 200_000
 _SAMPLED = "(SELECT * FROM {sessions} WHERE hash(session) % {of} = 0) AS sessions"
-_FIGURES = """
-SELECT session, {segment}, {columns} FROM {sessions}
-WHERE session IN (SELECT unnest(?::VARCHAR[]))
-"""
+_JUDGED = "session, {segment} AS segment, {columns}"
+_FIGURES = "SELECT {judged} FROM {sessions} WHERE session = ?"
 _STANDING_OUT = """
 WITH norms AS (SELECT {norms})
 SELECT {shown} FROM {sessions} JOIN norms ON {segment} = norms.of
 WHERE ({of_any}) AND ({conditions})
 """
 """``of_any``: of what is below the bounds of all segments, nobody needs to know the segment."""
-_DEAREST = "session, {segment} AS segment, {columns}"
 _ORDER = " ORDER BY cost DESC NULLS LAST, session LIMIT ?"
 
 
@@ -133,14 +131,24 @@ def _each(form: str) -> str:
     return ", ".join(form.format(f"({metric.column})", number) for number, metric in _NUMBERED)
 
 
-def reasons_of(
-    sessions: Source, ids: Iterable[str], norms: Norms, segment: str | None
-) -> dict[str, str]:
-    """Return why those of these sessions stand out that do, by their ids."""
-    table, name = named_rows(sessions, segment)
-    columns = ", ".join(metric.column for metric in METRICS.values())
-    sql = _FIGURES.format(segment=name, columns=columns, sessions=table)
-    rows = sessions.rows(sql, [list(ids)])
+def judged_rows(sessions: Source, segment: str | None, table: str) -> tuple[str, str]:
+    """Return sessions as a table, and the columns over it that `reasons_of` takes.
+
+    Args:
+        sessions: what is asked.
+        segment: within what sessions are compared.
+        table: those that are wanted, or a query in brackets for them.
+
+    """
+    table, name = named_rows(sessions, segment, table)
+    return table, _JUDGED.format(segment=name, columns=_each("{0}"))
+
+
+def reasons_of(rows: Iterable[Sequence[Any]], norms: Norms) -> dict[str, str]:
+    """Return why those of some sessions stand out that do, by their ids.
+
+    ``rows``: of each its id, its segment and its figures: the columns of `judged_rows`.
+    """
     found: dict[str, str] = {}
     for session, of, *values in rows:
         findings = tuple(_findings(values, of, norms))
@@ -156,10 +164,8 @@ def context_among(
 
     It stands out where its row in a grid says so, and by as much.
     """
-    table, name = named_rows(sessions, segment)
-    columns = ", ".join(metric.column for metric in METRICS.values())
-    sql = _FIGURES.format(segment=name, columns=columns, sessions=table)
-    rows = sessions.rows(sql, [[session]])
+    table, judged = judged_rows(sessions, segment, "sessions")
+    rows = sessions.rows(_FIGURES.format(judged=judged, sessions=table), [session])
     if not rows:
         return None
     [(_, of, *values)] = rows
@@ -180,7 +186,7 @@ def _score(value: float, norm: Norm) -> float:
     return NORMAL * (log(value) - norm.middle) / norm.spread
 
 
-def _findings(values: list[Any], segment: str, norms: Norms) -> Iterable[Finding]:
+def _findings(values: Sequence[Any], segment: str, norms: Norms) -> Iterable[Finding]:
     for metric, value in zip(METRICS.values(), values, strict=True):
         norm = norms.get((metric.name, segment))
         if norm is None or value is None or value <= 0:
@@ -200,7 +206,7 @@ def num_outliers(sessions: Source, norms: Norms, segment: str | None) -> int:
 
 def standing_out(sessions: Source, norms: Norms, segment: str | None, limit: int) -> list[Standing]:
     """Return sessions that stand out from others of their segment, the dearest first."""
-    shown = _DEAREST.format(segment=named_rows(sessions, segment)[1], columns=_each("{0}"))
+    shown = _JUDGED.format(segment=named_rows(sessions, segment)[1], columns=_each("{0}"))
     sql, bounds = _above(sessions, norms, segment, shown)
     found = []
     for session, of, *values in sessions.rows(sql + _ORDER, [*bounds, limit]):

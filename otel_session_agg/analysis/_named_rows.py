@@ -14,20 +14,25 @@ _LABEL = "label_shown"
 """The column that is added."""
 
 
-def named_rows(sessions: Source, key: str | None) -> tuple[str, str]:
+def named_rows(sessions: Source, key: str | None, table: str = "sessions") -> tuple[str, str]:
     """Return sessions as a table, and an expression over it for how the value of a key is shown.
 
-    ``key``: ``user``, a dimension, or ``metadata.`` and a name; ``None``: there is one for all.
+    Args:
+        sessions: what is asked.
+        key: ``user``, a dimension, or ``metadata.`` and a name; ``None``: there is one for all.
+        table: those that are wanted, or a query in brackets for them.
+
     """
+    plain = table if table == "sessions" else f"{table} AS sessions"
     if key is None:
-        return "sessions", "''"
+        return plain, "''"
     if key == "user":
-        return "sessions", _named("sessions.user")
+        return plain, _named("sessions.user")
     if key.startswith(METADATA_PREFIX):
         labels = Labels(_ALL, ("metadata",), has_few=False)
     else:
         labels = labels_of(sessions.rows, _ALL, ("dimensions",))
-    table = labels.added_to("sessions", {_LABEL: (key, ColumnType.TEXT)})
+    table = labels.added_to(table, {_LABEL: (key, ColumnType.TEXT)})
     return f"{table} AS sessions", _named(_LABEL)
 
 

@@ -122,7 +122,8 @@ class TestOutliers:
         norms = norms_of(source, segment)
         expected = {one.session: one.reason for one in find_outliers(source, segment, 400)}
         assert 0 < len(expected)
-        assert expected == reasons_of(source, _ids(sessions, end=400), norms, segment)
+        page = sessions_page(sessions, Selection(), Wanted(end=400), segment)
+        assert expected == reasons_of(page.judged, norms)
         assert len(expected) == num_outliers(source, norms, segment)
 
     @pytest.mark.parametrize("by", [None, "user", "service.name"])
