@@ -155,7 +155,7 @@ def table_of(data: ChartData) -> Any:
     rows = [_row(data, one, name_of(one, data), parts) for one in series]
     name = f"all, {many(data.groups, 'group')}" if is_grouped else "all"
     foot = html.Tfoot(_row(data, data.total, name, parts))
-    table = html.Table([head, html.Tbody(rows), foot], className="plain")
+    table = html.Table([head, html.Tbody(rows), foot], className="plain few")
     return scrolled("Groups", table, "scroll tall")
 
 

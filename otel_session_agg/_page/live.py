@@ -30,7 +30,6 @@ _EVERY_MS = 1000
 _RECENTLY = timedelta(minutes=30)
 _MAX_ENDED = 20
 _MAX_SHOWN = 100
-_BYTES = 1_000_000
 _BUDGET = Head(
     "Budget", meaning="of a rule about each session: the limit of which it has used most"
 )
@@ -143,8 +142,8 @@ def _cards(found: Sequence[Running], status: Status | None) -> list[Card]:
     ]
     if status is None:
         return cards
-    backlog = status.backlog_bytes / _BYTES
-    shown = f"{grouped(backlog, 1)} MB" if status.backlog_bytes else "none"
+    size = compact(status.backlog_bytes)
+    shown = "none" if size == "0" else f"{size}B" if size[-1].isalpha() else f"{size} B"
     about = f"{compact(status.spans_counted)} counted"
     return [
         *cards,

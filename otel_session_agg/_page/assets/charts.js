@@ -131,6 +131,14 @@
     if (isThere(chart)) show(chart, drawn.error ? "error" : said ? "empty" : "", said || "", drawn.note);
   }
 
+  // In a narrow place names stand below each other: the figures have as much room as without them.
+  function roomForLegend(chart, plot, layout) {
+    const height = parseFloat(chart.place.style.minHeight), number = chart.figure.data.filter((one) => one.showlegend !== false).length;
+    const isNarrow = layout.showlegend !== false && number > 3 && plot.clientWidth < 420;
+    plot.style.height = height + (isNarrow ? (number - 3) * 19 : 0) + "px";
+    if (isNarrow) layout.legend = Object.assign({}, layout.legend, { maxheight: number * 19 + 20 });
+  }
+
   function paint(chart, Plotly) {
     const shown = document.body.dataset.agThemeMode === "dark" ? window.explorer.themed(chart.figure) : chart.figure;
     const drag = chart.given.drag, plot = plotOf(chart);
@@ -138,6 +146,7 @@
     for (const name of Object.keys(layout).filter((one) => /^[xy]axis/.test(one))) {
       layout[name] = Object.assign({}, layout[name], { fixedrange: !drag.some((pair) => name.startsWith(pair[0])) });
     }
+    roomForLegend(chart, plot, layout);
     if (chart.isDrawn) return Plotly.react(plot, shown.data, layout, CONFIG);
     chart.isDrawn = true;
     const done = Plotly.newPlot(plot, shown.data, layout, CONFIG);

@@ -5,6 +5,7 @@ With ``AXE_CORE`` set to the script of axe-core, accessibility is checked, too.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -316,6 +317,26 @@ def test_narrow(browser: Any, origin: str) -> None:
     link = "document.querySelector('.nav-link.active').getBoundingClientRect()"
     opened.wait(f"{link}.left >= 0 && {link}.right <= 400")
     opened.page.close()
+
+
+def test_narrow_charts(browser: Any, origin: str) -> None:
+    """On a telephone the names of many groups leave a chart its room, below them."""
+    bars = [{"type": "bar", "x": [1], "y": [1], "name": f"a-model-with-a-long-name-{at}"} for at in range(7)]
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    text = json.dumps(
+        {
+            "figure": {"data": bars, "layout": {"barmode": "stack", "legend": legend, "margin": dict.fromkeys("lrtb", 8)}},
+            "note": "",
+        }
+    )
+    with browser.new_context(viewport={"width": 400, "height": 900}) as context:
+        page = context.new_page()
+        page.route("**/_chart?key=cost&*", lambda route: route.fulfill(body=text, content_type="application/json"))
+        page.goto(f"{origin}/overview?from=all")
+        wait_for(
+            page, "document.querySelector('#chart-cost .plot')?._fullLayout && !document.querySelector('#chart-cost.loading')"
+        )
+        assert page.evaluate("document.querySelector('#chart-cost .plot')._fullLayout._size.h") > 120
 
 
 CONTROLS = """[...document.querySelectorAll('a[href], button, input, summary, [tabindex]')].filter((one) => {

@@ -46,6 +46,13 @@ def test_fits(browser: Any, origin: str, place: str, theme: str, width: int) -> 
     assert (0, []) == (overflow, events)
 
 
+def test_groups_on_a_telephone(browser: Any, origin: str) -> None:
+    """The figures of groups are beside their names, not beyond the edge."""
+    page, _ = opened(browser, origin, "/charts?from=all&group=user", viewport={"width": 400, "height": 900})
+    assert 400 > page.evaluate("document.querySelector('#chart-table td.num').getBoundingClientRect().right")
+    page.close()
+
+
 @pytest.mark.skipif(AXE is None, reason="AXE_CORE is not set")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("place", [*PLACES, "/overview?where=nope+%3D+1", "/overview?from=all&where=cost+%3E+1000000"])
