@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 
-from otel_session_agg._untrusted.values import encodable
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS, encodable
 from otel_session_agg._views.calendar_ranges import CALENDAR, calendar_times
 
 __all__ = ["ALL", "DEFAULT_VIEW", "RANGES", "State", "Times", "parse"]
@@ -40,11 +40,12 @@ RANGES: Mapping[str, timedelta] = MappingProxyType(
 """By the value of ``from``, the time before now that is shown."""
 THEMES = ("light", "dark")
 
-_MAX_SEARCH_CHARS = 20_000
+_MAX_SEARCH_CHARS = 50_000
+"""Encoded: more than two values of characters of four bytes and a condition have."""
 _MAX_WHERE_CHARS = 10_000
 """As long as a condition may be."""
-_MAX_CHARS = 1_000
-"""Of every other value; ids of sessions are among them."""
+_MAX_CHARS = MAX_TEXT_CHARS
+"""Of every other value: ids of sessions and names of segments are among them, at any length."""
 _MAX_FIELDS = 40
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 

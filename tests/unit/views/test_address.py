@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_session_agg._untrusted.values import MAX_TEXT_CHARS
 from otel_session_agg._views.address import RANGES, State, parse
 from otel_session_agg._views.calendar_ranges import CALENDAR
 
@@ -50,6 +51,13 @@ class TestParse:
         state = parse("/overview", search)
         assert (None, None, None, None) == (state.since, state.until, state.theme, state.where)
 
+    @pytest.mark.parametrize("character", ["x", "\U0001f600", "%", "&"])
+    def test_longest(self, character: str) -> None:
+        """Ids and names of any length that is counted are in it: no link leads to nothing."""
+        longest = character * MAX_TEXT_CHARS
+        more = {"id": longest, "a": longest, "b": longest}
+        assert more == parse("/session", State("session", more=more).search()).more
+
     def test_range(self) -> None:
         """A range ends now, and has no end of its own."""
         state = parse("/overview", "?from=24h&to=2026-11-17")
@@ -58,8 +66,8 @@ class TestParse:
 
     def test_bounds(self) -> None:
         """However much there is, little of it is taken."""
-        state = parse("/overview", "?where=" + "x" * 10_500 + "&by=" + "y" * 2000 + "&id=" + "z" * 1001)
-        assert (10_000, 1000, {}) == (len(state.where or ""), len(state.by or ""), dict(state.more))
+        state = parse("/overview", "?where=" + "x" * 10_500 + "&by=" + "y" * 2000 + "&id=" + "z" * (MAX_TEXT_CHARS + 1))
+        assert (10_000, MAX_TEXT_CHARS, {}) == (len(state.where or ""), len(state.by or ""), dict(state.more))
         assert 40 >= len(parse("/overview", "?" + "&".join(f"n{number}=1" for number in range(500))).more)
 
 
