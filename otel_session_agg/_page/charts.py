@@ -198,13 +198,12 @@ def _saved(state: State, name: str, board: str, services: Services) -> Any:
     title = _title(chart_of(state, Times(None, None)))
     boards = boards_of(services)
     try:
-        chart_ = SavedChart(board or _first(boards.names()), name or title, search)
-        is_replaced = boards.save(chart_)
+        given = SavedChart(board or _first(boards.names()), name or title, search)
+        kept, is_replaced = boards.save(given)
     except SessionAggError as error:
         return html.Span(str(error), className="bad-text")
-    place = state.going_to("charts", board=chart_.board.strip())
     what = "Saved in place of the chart of that name: " if is_replaced else "Saved: "
-    return [what, link(f"open {chart_.board}", place.href())]
+    return [what, link(f"open {kept.board}", state.going_to("charts", board=kept.board).href())]
 
 
 def _register(app: Any, services: Services) -> None:

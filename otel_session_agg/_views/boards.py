@@ -58,8 +58,10 @@ class Boards:
         with self._lock:
             return [one for one in self._read() if board is None or one.board == board]
 
-    def save(self, chart: SavedChart) -> bool:
-        """Add a chart, or replace the one of its name on its board; return whether it did.
+    def save(self, chart: SavedChart) -> tuple[SavedChart, bool]:
+        """Add a chart, or replace the one of its name on its board.
+
+        Returns the chart as it is kept, its names printable, and whether it replaced one.
 
         Raises:
             SessionAggError: it has no name, there are too many, or the file cannot be written.
@@ -79,7 +81,7 @@ class Boards:
                 self._write([*charts, chart])
             else:
                 self._write([*charts[:at], chart, *charts[at + 1 :]])
-        return at is not None
+        return chart, at is not None
 
     def remove(self, board: str, name: str) -> None:
         """Remove a chart, if it is there."""

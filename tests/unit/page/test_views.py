@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -257,6 +258,18 @@ class TestCharts:
         assert [("Total cost of traces, by user", "scope=traces&group=user")] == [
             (one.name, one.search) for one in boards_of(services).charts("mine")
         ]
+
+    @pytest.mark.parametrize("board", ["\u202ex", " b ", "a\x00b", "x" * 200, "a/b?c#d"])
+    def test_link_to_the_board(self, services: Services, board: str) -> None:
+        """What is said leads to the board as it is kept, whatever was typed; a second chart of a name replaces the first one."""
+        for begins in ("Saved: ", "Saved in place of "):
+            said = charts._saved(parse("/charts", ""), "of that name", board, services)
+            assert said[0].startswith(begins)
+            place = urlsplit(said[1].href)
+            kept = parse(place.path, place.query).more["board"]
+            assert ["of that name"] == [one.name for one in boards_of(services).charts(kept)]
+            assert f"open {kept}" == said[1].children
+        boards_of(services).remove(kept, "of that name")
 
     def test_csv(self, services: Services) -> None:
         """The figures of the chart leave."""
