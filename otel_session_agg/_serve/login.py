@@ -18,7 +18,9 @@ _HTML = "text/html; charset=utf-8"
 _TRIES, _TRIES_PER_SECOND = 10, 0.2
 """How often a client may be wrong at once, and from then on."""
 _MAX_CHARS = 2000
-"""Of an address to go on to, and of what is typed in."""
+"""Of what is typed in."""
+_MAX_ADDRESS_CHARS = 20_000
+"""Of an address to go on to; a longer one is not cut, which would lead to something else."""
 _NO_STORE: list[Header] = [(b"cache-control", b"no-store")]
 
 _FORM = """<!doctype html>
@@ -67,7 +69,7 @@ class Login:
             await self._log_in(scope, body, send)
         elif scope["method"] in {"GET", "HEAD"}:
             query = scope["query_string"].decode("latin-1")
-            await _show_form(send, 200, "", _local(_field(query, "next")))
+            await _show_form(send, 200, "", _local(_field(query, "next", _MAX_ADDRESS_CHARS + 1)))
         else:
             raise Refused(405, "use GET or POST")
 
@@ -82,15 +84,14 @@ class Login:
             return
         query = scope["query_string"].decode("latin-1")
         wanted = quote(scope["path"]) + (f"?{query}" if query else "")
-        address = f"{LOGIN}?{urlencode({'next': wanted[:_MAX_CHARS]})}"
-        await _redirect(send, address)
+        await _redirect(send, f"{LOGIN}?{urlencode({'next': _local(wanted)})}")
 
     async def _log_in(self, scope: Scope, body: bytes, send: Send) -> None:
         seconds = self._tries.take(client_of(scope))
         if seconds:
             raise Refused(429, "too many tries", retry_seconds=seconds)
         text = body.decode("latin-1")
-        wanted = _local(_field(text, "next"))
+        wanted = _local(_field(text, "next", _MAX_ADDRESS_CHARS + 1))
         if not self._access.is_token(_field(text, "token").strip()):
             await _show_form(send, 403, _WRONG, wanted)
             return
@@ -120,16 +121,17 @@ async def _redirect(send: Send, address: str, headers: list[Header] | None = Non
     await respond(send, 303, b"", _HTML, [location, *_NO_STORE, *(headers or [])])
 
 
-def _field(text: str, name: str) -> str:
-    """Return a field of a form or a query."""
+def _field(text: str, name: str, chars: int = _MAX_CHARS) -> str:
+    """Return a field of a form or a query, or what it begins with."""
     try:
         found = parse_qs(text, max_num_fields=20).get(name, [""])
     except ValueError:
         return ""
-    return found[0][:_MAX_CHARS]
+    return found[0][:chars]
 
 
 def _local(address: str) -> str:
     """Return an address of this server; that of the page for any other one."""
     is_local = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if is_local and address.isascii() and address.isprintable() else "/"
+    is_plain = len(address) <= _MAX_ADDRESS_CHARS and address.isascii() and address.isprintable()
+    return address if is_local and is_plain else "/"

@@ -26,7 +26,7 @@ def security_headers(script_hashes: Sequence[str] = ()) -> list[Header]:
         (b"content-security-policy", _POLICY.format(hashes=hashes).encode("ascii")),
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
-        (b"referrer-policy", b"no-referrer"),
+        (b"referrer-policy", b"same-origin"),  # without any, a form would have no origin, either
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),

@@ -326,7 +326,7 @@ class TestHeaders:
         assert ("'none'", "'self' 'sha256-abc='", "'none'", "'self'") == (
             rules["default-src"], rules["script-src"], rules["frame-ancestors"], rules["connect-src"],
         )  # fmt: skip
-        assert ("nosniff", "DENY", "no-referrer", "same-origin") == (
+        assert ("nosniff", "DENY", "same-origin", "same-origin") == (
             headers["x-content-type-options"],
             headers["x-frame-options"],
             headers["referrer-policy"],
