@@ -140,6 +140,31 @@ def is_database(path: Path) -> bool:
         return False
 
 
+class NamedFile:
+    """The file of a connection; what is written while it has no name is lost in the end."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember which file a path leads to."""
+        self._path, self._file = path, self._there(path)
+
+    @staticmethod
+    def _there(path: Path) -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def check(self) -> None:
+        """Raise `HistoryError` if the path leads to another file, or to none."""
+        if self._there(self._path) != self._file:
+            message = (
+                f"the history cannot be written: {printable(str(self._path))} was deleted, moved"
+                " or replaced; what it had can be read until this ends"
+            )
+            raise HistoryError(message)
+
+
 def _check_name(path: Path) -> None:
     """Raise if DuckDB cannot be given the name of a file or folder."""
     try:
@@ -186,6 +211,14 @@ def _why(path: Path, message: str) -> str:
     return f"{name} cannot be opened, it may be damaged or of a newer version: {_first(message)}"
 
 
+_IN_WORDS: Mapping[str, str] = {
+    "corrupt database file": "its file is damaged, restore a copy of it or move it away",
+    "does not match stored checksum": "its file is damaged, restore a copy of it or move it away",
+    "no space left on device": "the disk is full",
+}
+"""What errors are, by what they have in their texts."""
+
+
 def _first(message: str) -> str:
     before, _, _ = message.partition("\n\nLINE ")  # what follows is the text of the query
     return short(" ".join(before.split()), _MAX_SHOWN)
@@ -215,8 +248,15 @@ def described(what: str) -> Iterator[None]:
         message = f"{what}: {_first(str(error))}"
         raise RefusedValuesError(message) from None
     except duckdb.Error as error:
-        message = f"{what}: {_first(str(error))}"
+        message = f"{what}: {_plain(str(error))}"
         raise HistoryError(message) from None
+
+
+def _plain(message: str) -> str:
+    """Return an error of DuckDB, after plain words where somebody can do something about it."""
+    lower, said = message.lower(), _first(message)
+    words = next((words for sign, words in _IN_WORDS.items() if sign in lower), None)
+    return said if words is None else f"{words} ({said})"
 
 
 @contextmanager

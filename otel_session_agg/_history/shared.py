@@ -28,6 +28,7 @@ from otel_session_agg._history.database import (
     Bounds,
     Connection,
     HistoryError,
+    NamedFile,
     connect,
     described,
     described_values,
@@ -158,6 +159,7 @@ class SharedHistory(WritableHistory):
         self._turn = Condition()
         """Guards the readers, and whether there is a connection to read from."""
         self._writing = Lock()
+        self._file: NamedFile | None = None
         self._connection: Connection | None = None
         """What all others are made of; nothing runs on it."""
         self._writer: Connection | None = None
@@ -192,6 +194,7 @@ class SharedHistory(WritableHistory):
             with described(f"{printable(str(self.path))} cannot be written"):
                 migrate(connection)
             undo.pop_all()
+        self._file = NamedFile(self.path)
         with self._turn:
             self._connection, self._writer = connection, connection.cursor()
             self._turn.notify_all()
@@ -219,6 +222,8 @@ class SharedHistory(WritableHistory):
         duckdb = needed("duckdb", "replay")
         with self._writing, described("the history cannot be written"), ExitStack() as undo:
             undo.callback(self._note_written)
+            if self._writer is not None and self._file is not None:
+                self._file.check()
             for _ in range(_ATTEMPTS):
                 connection = self._writer or self._open()
                 try:

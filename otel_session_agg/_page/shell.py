@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 
-from otel_session_agg._page.parts import aria, link
+from otel_session_agg._page.parts import aria, link, message
 from otel_session_agg._page.services import Services
+from otel_session_agg._page.threads import on_thread
 from otel_session_agg._page.views import Grouped, navigation
 from otel_session_agg._views import address
 from otel_session_agg._views.calendar_ranges import CALENDAR
 from otel_session_agg._views.names import Names
 from otel_session_agg.analysis._source import BREAKDOWNS
 
-__all__ = ["Offered", "days_of", "header", "register", "shell", "sidebar"]
+__all__ = ["Offered", "days_of", "fault_of", "header", "register", "shell", "sidebar"]
 
 _RANGES = {
     "1h": "last hour",
@@ -68,7 +69,10 @@ def shell(*, is_live: bool) -> Any:
             html.Div(
                 [
                     html.Nav(id="sidebar", **aria(label="Views")),
-                    html.Main(id="view", tabIndex="-1"),
+                    html.Div(
+                        [html.Div(id="fault"), html.Main(id="view", tabIndex="-1")],
+                        className="shown",
+                    ),
                 ],
                 className="columns",
             ),
@@ -217,9 +221,22 @@ def _groups(grouped: Grouped | None, groups: Sequence[str]) -> Any:
     )  # fmt: skip
 
 
-def register(app: Any, services: Services) -> None:  # noqa: ARG001
+def fault_of(view: str, services: Services) -> Any:
+    """Return what is wrong with the server; the view of what runs says that itself."""
+    fault = services.status().fault if services.status is not None and view != "live" else None
+    return message("Something is wrong", fault, "bad") if fault else None
+
+
+def register(app: Any, services: Services) -> None:
     """Register what keeps the address, the controls and the theme together, in the browser."""
     run = app.clientside_callback
+
+    @app.callback(Output("fault", "children"), Input("state", "data"), Input("tick", "data"))
+    @on_thread
+    def fault(given: dict[str, str] | None, _tick: object) -> Any:
+        return fault_of(address.parse((given or {}).get("path"), None).view, services)
+
+    del fault
     run(
         ClientsideFunction("explorer", "state"),
         Output("state", "data"),

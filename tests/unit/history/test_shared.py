@@ -256,6 +256,37 @@ class TestFiles:
 
     @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+    def test_gone(self, tmp_path: Path) -> None:
+        """Nothing is written to a file that has no name any more, as that would be lost; when it has its name again, it is."""
+        path, moved = tmp_path / "history.duckdb", tmp_path / "moved.duckdb"
+        with SharedHistory(path) as history:
+            history.add(*many(20, 5))
+            path.rename(moved)
+            for _ in range(2):
+                with pytest.raises(HistoryError, match="was deleted, moved or replaced"):
+                    history.add(*many(40, 5))
+                path.write_bytes(b"")
+            assert 20 == _count(history)
+            moved.replace(path)
+            history.add(*many(40, 5))
+            assert 40 == _count(history)
+
+    def test_damaged(self, tmp_path: Path) -> None:
+        """What is wrong with a file is said in plain words, with what can be done about it."""
+        path = tmp_path / "history.duckdb"
+        with SharedHistory(path) as history:
+            history.add(*many(2000, 50))
+        size = path.stat().st_size
+        with SharedHistory(path) as history:
+            with path.open("r+b") as file:
+                file.seek(12288)
+                file.write(b"x" * (size - 12288))
+            with (
+                pytest.raises(HistoryError, match="its file is damaged, restore a copy of it or move it away"),
+                history.reading() as reader,
+            ):
+                reader.rows("SELECT sum(hash(COLUMNS(*))) FROM calls")
+
     def test_full(self, tmp_path: Path) -> None:
         """While there is no room nothing is written and all is read; when there is, writing goes on."""
         command = [sys.executable, "-c", _FILLS_UP, str(tmp_path / "h")]

@@ -35,7 +35,7 @@ from otel_session_agg._page.named_tables import _sessions_of, sums_of
 from otel_session_agg._page.page import build_page
 from otel_session_agg._page.parts import link, message
 from otel_session_agg._page.services import Services
-from otel_session_agg._page.shell import Offered, header
+from otel_session_agg._page.shell import Offered, fault_of, header
 from otel_session_agg._page.views import views
 from otel_session_agg._views import grid
 from otel_session_agg._views.address import parse
@@ -433,6 +433,20 @@ class TestNamedNone:
                 assert named_text(cast("str | None", user)) == row.name
                 found.add(session)
             assert 5 == len(found)
+
+
+class TestFaultOfTheServer:
+    """What is wrong with the server."""
+
+    def test_above_every_view(self, services: Services) -> None:
+        """It is said above every view but that of what runs, which says it itself; nothing is, where nothing is wrong."""
+        for fault in ("the history cannot be written: the disk is full", None):
+            status = cast("Status", SimpleNamespace(fault=fault))
+            given = replace(services, status=repeat(status).__next__)
+            said = [_json(fault_of(view, given)) for view in ("overview", "sessions", "alerts", "live")]
+            assert [bool(fault)] * 3 == ["the disk is full" in one for one in said[:3]]
+            assert "null" == said[3]
+        assert fault_of("overview", services) is None
 
 
 class TestAside:
