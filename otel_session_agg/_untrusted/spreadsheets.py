@@ -1,7 +1,8 @@
-"""Write CSV for spreadsheets, in which no foreign text is a formula.
+"""Write CSV for spreadsheets, in which foreign text stays the text that it is.
 
 A text that a spreadsheet would take for a formula begins with an apostrophe, and so does what
-follows a semicolon and would be one in a cell of its own where semicolons separate cells.
+follows a semicolon and would be one in a cell of its own where semicolons separate cells.  So does
+a text that it would take for a number and show with other digits: ``00123``, ``1e5``, ``1.10``.
 Control characters (tabs, ends of lines) and characters that change the direction of writing are
 written as escape sequences.
 """
@@ -23,6 +24,11 @@ _FORMULA = re.compile(r"""(^|;)(?=[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 """Where a cell begins that spreadsheets take for a formula; the last four are the same signs in
 full width."""
 
+_NUMBER = re.compile(r"\s*([0-9]+(,[0-9]{3})*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+"""What spreadsheets take for a number."""
+_SAME_NUMBER = re.compile(r"(?=[0-9.]{1,15}$)(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
+"""A number that they write as it stands there: they know 15 digits."""
+
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return CSV with a header and a record for each row."""
@@ -39,7 +45,9 @@ def csv_value(value: object) -> str:
         text = f"{value:f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, str):
-        return _FORMULA.sub(r"\1'", _UNSEEN.sub(lambda found: printable(found[0]), value))
+        text = _FORMULA.sub(r"\1'", _UNSEEN.sub(lambda found: printable(found[0]), value))
+        is_changed = _NUMBER.fullmatch(text) and not _SAME_NUMBER.fullmatch(text)
+        return f"'{text}" if is_changed else text
     if isinstance(value, tuple | list):
         return csv_value(";".join(map(str, value)))
     return plain_value(value)

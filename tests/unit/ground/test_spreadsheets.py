@@ -34,10 +34,26 @@ class TestValue:
             ("a;=b", "a;'=b"),
             ("a\nb", "a\\nb"),
             ("\u202eabc", "\\u202eabc"),
+            ("00123", "'00123"),
+            ("0" * 30 + "12", "'" + "0" * 30 + "12"),
+            ("1234567890123456", "'1234567890123456"),
+            ("1e5", "'1e5"),
+            ("12E-3", "'12E-3"),
+            ("1.10", "'1.10"),
+            (".5", "'.5"),
+            ("1,000", "'1,000"),
+            (" 12", "' 12"),
+            (["007"], "'007"),
+            ("0", "0"),
+            ("123456789012345", "123456789012345"),
+            ("1.8", "1.8"),
+            ("1.8.2", "1.8.2"),
+            ("4e5f", "4e5f"),
+            ("2026-12-01", "2026-12-01"),
         ],
     )
     def test_values(self, value: object, text: str) -> None:
-        """Amounts have all digits, and a text is neither a formula nor several lines."""
+        """Amounts have all digits; a text is neither a formula nor several lines, nor a number of other digits."""
         assert text == csv_value(value)
 
 
