@@ -8,7 +8,7 @@ import signal
 import ssl
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from otel_session_agg._history.shared import SharedHistory
     from otel_session_agg._offline.options import Options
     from otel_session_agg._serve.serving import Serving, Work
+    from otel_session_agg._views.session_links import LinkTemplate
 
 KEEP_DAYS = 30.0
 TOKEN_VARIABLE = "OTEL_SESSION_AGG_SERVE_TOKEN"  # noqa: S105 -- the name of a variable
@@ -74,6 +75,7 @@ class Given:
     keyfile: str | None = None
     alerts: str | None = None
     prices: str | None = None
+    links: tuple[str, ...] = ()
     opens: bool = False
     """Whether the page is opened in a browser."""
     settings: Settings | None = None
@@ -215,7 +217,9 @@ def working(given: Given) -> Iterator[Work]:
     from otel_session_agg._live.counter import LiveCounter  # noqa: PLC0415
     from otel_session_agg._offline.options import Options  # noqa: PLC0415
     from otel_session_agg._serve.serving import Work  # noqa: PLC0415
+    from otel_session_agg._views.session_links import links_of  # noqa: PLC0415
 
+    links = links_of(given.links)
     path = None if given.history is None else Path(given.history)
     stated = Options(given.settings or Settings(), has_content=not given.no_content)
     options = stated.priced(given.prices, None, "keep")
@@ -232,7 +236,7 @@ def working(given: Given) -> Iterator[Work]:
         counter.subscribe(alerts.changed)
         counter.start()
         alerts.start()
-        yield Work(history, counter, options, alerts, _views(given, options, alerts))
+        yield Work(history, counter, options, alerts, _views(given, options, alerts, links))
     if path is not None and counter.left is not None:
         say(f"not all that was taken is counted yet: the rest is in {printable(str(counter.left))},"
             " and is counted when this history is served again")  # fmt: skip
@@ -243,12 +247,14 @@ def _beside(path: Path | None, ending: str) -> Path | None:
     return None if path is None else path.with_name(f"{path.name}{ending}")
 
 
-def _views(given: Given, options: Options, alerts: AlertEngine) -> dict[str, object]:
+def _views(
+    given: Given, options: Options, alerts: AlertEngine, links: Mapping[str, LinkTemplate]
+) -> dict[str, object]:
     """Return what single views of the page need."""
     from otel_session_agg._page.session import SessionOptions  # noqa: PLC0415
     from otel_session_agg._views.boards import Boards, boards_path  # noqa: PLC0415
 
-    shown = SessionOptions(prices=options.price_book(), shows_content=not given.no_content)
+    shown = SessionOptions(links, options.price_book(), shows_content=not given.no_content)
     boards = Boards(None if given.history is None else boards_path(Path(given.history)))
     return {"session": shown, "charts": boards, "alerts": alerts}
 

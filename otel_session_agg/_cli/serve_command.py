@@ -27,6 +27,10 @@ _PROXIES = (
     "Trust X-Forwarded-For and X-Forwarded-Proto of requests from this address or network, that of"
     " a proxy; may be repeated. Default: of none."
 )
+_LINK = (
+    "Link sessions to the backend that has their traces: Tempo=https://tempo.example/{trace_id};"
+    " span_id, session_id, start_ms and end_ms can be in braces, too; may be repeated."
+)
 _NAME = "A name by which a proxy calls the page; may be repeated."
 
 
@@ -52,6 +56,7 @@ def add_serve(app: typer.Typer, attempt: Attempt) -> None:
         keyfile: str | None = option(None, metavar="FILE", text="Its key."),
         alerts: str | None = option(None, metavar="FILE", text="Rules that notify, YAML."),
         prices: str | None = o.prices(),
+        link: list[str] = option([], metavar="NAME=URL", text=_LINK),  # noqa: B008
         opens: bool = option(False, "--open/--no-open", text="Open a browser."),  # noqa: FBT003
     ) -> None:
         given = Given(
@@ -70,6 +75,7 @@ def add_serve(app: typer.Typer, attempt: Attempt) -> None:
             keyfile=keyfile,
             alerts=alerts,
             prices=prices,
+            links=tuple(link),
             opens=opens,
         )
         raise typer.Exit(attempt(lambda: run_serve(given)))

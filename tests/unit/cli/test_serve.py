@@ -103,6 +103,17 @@ class TestWorking:
             assert [("s",)] == reader.rows("SELECT session FROM sessions")
         assert (tmp_path / "kept.duckdb.alerts.sqlite").exists()
 
+    def test_links(self, tmp_path: Path) -> None:
+        """Sessions are linked to a backend; a template that is none is refused before anything is opened."""
+        with working(Given([], links=("Tempo=https://a.example/{trace_id}",))) as work:
+            assert ["Tempo"] == list(work.views["session"].links)
+        with (
+            pytest.raises(SettingsError, match="is no URL of a page"),
+            working(Given([], history=str(tmp_path / "h"), links=("a=b",))),
+        ):
+            pass
+        assert not (tmp_path / "h").exists()
+
     def test_left(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """What was accepted and cannot be counted before the end is named, and counted the next time."""
         given = Given([], history=str(tmp_path / "h"))

@@ -19,7 +19,7 @@ from otel_session_agg._offline.beginning import replay
 from otel_session_agg._offline.sessions import Sessions
 from otel_session_agg._views.session import session_view, time_split
 from otel_session_agg._views.session_costs import WhyCost, _rounded_together, why_cost
-from otel_session_agg._views.session_links import LinkTemplate
+from otel_session_agg._views.session_links import LinkTemplate, links_of
 from otel_session_agg._views.session_messages import span_detail
 from otel_session_agg._views.session_spans import SpanRow, page_of, trace_rows
 from tests.support.histories import kept, many
@@ -281,6 +281,25 @@ class TestLinks:
     def test_what_is_not_there(self) -> None:
         """Without an id that it names there is no link."""
         assert LinkTemplate("http://a/{span_id}").url({"trace_id": "1"}) is None
+
+    @pytest.mark.parametrize("session", [".", ".."])
+    def test_steps(self, session: str) -> None:
+        """A session that is called as a step in a path has no link: browsers would go to another page."""
+        assert LinkTemplate("https://a.example/sessions/{session_id}").url({"session_id": session}) is None
+
+    def test_named(self) -> None:
+        """Templates are given with the words of their links; the rest is the template, whatever is in it."""
+        found = links_of(["Tempo=https://a.example/{trace_id}", "My logs =https://b.example/?q=a=b&s={session_id}"])
+        assert ["Tempo", "My logs"] == list(found)
+        assert "https://b.example/?q=a=b&s=1" == found["My logs"].url({"session_id": "1"})
+
+    @pytest.mark.parametrize(
+        "given", ["https://a.example/{trace_id}", "=https://a.example/", "Tempo", " =https://a.example/", "a=javascript:alert(1)"]
+    )
+    def test_not_named(self, given: str) -> None:
+        """What has no words, or is no template, is refused."""
+        with pytest.raises(SettingsError):
+            links_of([given])
 
     @pytest.mark.parametrize(
         "template",
