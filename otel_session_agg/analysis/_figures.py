@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,17 @@ _QUANTILES = (("p50", "series-1"), ("p95", "series-3"), ("p99", "series-2"))
 
 def figure(data: Sequence[dict[str, Any]], **more: Any) -> Figure:
     """Return a figure of this library's style."""
+    if more.get("xaxis", {}).get("type") == "date":
+        more["xaxis"] = {**more["xaxis"], **_marks_of_one({x for one in data for x in one["x"]})}
     made: Figure = needed("plotly.graph_objects", "report").Figure(
         {"data": list(data), "layout": {"template": "none", **layout(**more)}}
     )
     return made
+
+
+def _marks_of_one(times: Collection[str]) -> dict[str, Any]:
+    """Return the mark of an axis that has a single time: Plotly would mark parts of a second."""
+    return {"tickvals": list(times)} if len(times) == 1 else {}
 
 
 def over_time_figure(rows: Sequence[PeriodCost], period: Period) -> Figure:

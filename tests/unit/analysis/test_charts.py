@@ -77,6 +77,12 @@ class TestCostOverTime:
         [bar] = traces_of(analysis.cost_over_time(history))
         assert (["2026-11-16T00:00", "2026-11-17T00:00"], [3.0, 4.0]) == (bar["x"], bar["y"])
 
+    @pytest.mark.parametrize("chart", [analysis.cost_over_time, analysis.duration_over_time])
+    def test_one_period(self, tables: Tables, chart: Any) -> None:
+        """A single period has one mark, not those of parts of a second; of several, Plotly chooses."""
+        single, several = chart(tables([one("a", "1")])), chart(tables([one("a", "1"), one("b", "2", day=3)]))
+        assert (list(single.data[0].x), None) == (list(single.layout.xaxis.tickvals), several.layout.xaxis.tickvals)
+
 
 class TestCostBy:
     """Bars by name."""
