@@ -26,8 +26,8 @@ _MAX_WEEKS_WITH_TEXTS = 5
 """Weeks in whose cells there is room for the figure of a day; of more, colours are explained."""
 _LONGEST = timedelta(days=3650)
 """Within it, weeks without sessions are shown; beyond it, some time cannot be right."""
-_ROOM_FOR_TEXT = 1.18
-"""So much longer than the longest bar an axis is, for the amount behind it."""
+_CHARACTER = 0.045
+"""Which part of the longest bar a character of an amount takes, where there is little room."""
 _QUANTILES = (("p50", "series-1"), ("p95", "series-3"), ("p99", "series-2"))
 
 
@@ -105,13 +105,19 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
     colors = colors_of([row.name for row in rows], _GREY)
     most = max((float(row.cost or 0) for row in rows), default=0.0)
     places = list(range(len(rows), 0, -1))
+    texts = [money(row.cost) for row in rows]
+    room = max(
+        (float(row.cost or 0) + most * _CHARACTER * len(text)
+         for row, text in zip(rows, texts, strict=True)),
+        default=0.0,
+    )  # fmt: skip
     bars = {
         "type": "bar",
         "orientation": "h",
         "x": [float(row.cost or 0) for row in rows],
         "y": places,
         "marker": {"color": [colors[row.name] for row in rows]},
-        "text": [money(row.cost) for row in rows],
+        "text": texts,
         "textangle": 0,
         "textposition": "outside",  # in a bar, no colour of text is readable on every colour
         "cliponaxis": False,
@@ -126,7 +132,7 @@ def split_figure(rows: Sequence[NamedTotals]) -> Figure:
         [bars],
         bargap=0.3,
         uniformtext={"minsize": 10, "mode": "show"},  # however low a bar is
-        xaxis={"tickformat": USD_FORMAT, "range": [0, _ROOM_FOR_TEXT * most or 1], "nticks": 5},
+        xaxis={"tickformat": USD_FORMAT, "range": [0, room or 1], "nticks": 5},
         yaxis={**ticks, "showgrid": False, "ticks": ""},
     )
 

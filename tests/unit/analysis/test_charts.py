@@ -102,6 +102,13 @@ class TestCostBy:
         [bars] = traces_of(analysis.cost_by(sessions))
         assert "unknown" == bars["text"][-1]
 
+    @pytest.mark.parametrize("cost", ["23.08", "0.00026", "0.000001", "123456"])
+    def test_room_for_amounts(self, tables: Tables, cost: str) -> None:
+        """The axis is so long that the amount behind the longest bar is not cut, however many digits it has."""
+        shown = analysis.cost_by(tables([one("a", cost)]))
+        [bars] = traces_of(shown)
+        assert shown.layout.xaxis.range[1] >= float(cost) * (1 + 0.04 * len(bars["text"][0]))
+
     def test_sessions_of_two_names_count_once(self, tables: Tables) -> None:
         """A session with several names that are shown together is one session."""
         parts = [Part("model", name, 1, 10, Decimal(1)) for name in "abc"]
