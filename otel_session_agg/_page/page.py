@@ -17,6 +17,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from dash.backends._fastapi import FastAPIDashServer
 from dash.exceptions import DependencyException
 from fastapi import FastAPI, HTTPException, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from otel_session_agg._exceptions import SessionAggError
@@ -42,6 +43,15 @@ _FILTERS = (
     " field proposes names while you type."
 )
 
+_NOT_FOUND = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>otel-session-agg: no such page</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 24rem; margin: 15vh auto; padding: 0 1rem }</style></head>
+<body><main><h1>There is no such page</h1>
+<p><a href="/">Go to the overview</a></p></main></body></html>
+"""
+
 
 def build_page(app: FastAPI, services: Services) -> Dash:
     """Add the page to an application, after all of its other routes: it answers for the rest.
@@ -60,6 +70,13 @@ def build_page(app: FastAPI, services: Services) -> Dash:
     return dash
 
 
+def _not_found(request: Request, _error: Exception) -> Response:
+    """Answer what there is not: people, whose browsers ask for pages, with a way back."""
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(_NOT_FOUND, 404)
+    return JSONResponse({"detail": "Not Found"}, 404)
+
+
 class _Backend(FastAPIDashServer):
     """Dash's own, without a web socket, which no callback of the page uses."""
 
@@ -68,7 +85,9 @@ class _Backend(FastAPIDashServer):
     @staticmethod
     def create_app(name: str = "", config: dict[str, Any] | None = None) -> FastAPI:  # noqa: ARG004
         """Return the application that has the routes of the page, and no other."""
-        return FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        app.add_exception_handler(404, _not_found)
+        return app
 
     def serve_component_suites(
         self, dash_app: Dash, package_name: str, fingerprinted_path: str, request: Request

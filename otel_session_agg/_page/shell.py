@@ -270,7 +270,6 @@ def register(app: Any, services: Services) -> None:
         Input("by", "value"),
         Input("days", "value"),
         Input("switch", "n_clicks"),
-        State("where", "value"),
         prevent_initial_call=True,
     )
     run(

@@ -36,6 +36,12 @@
   function changed(search) {
     return search === window.location.search ? none() : search;
   }
+  // What was typed counts with whatever control is changed: the header is shown again, and it would be gone.
+  function typed(fields) {
+    const input = document.getElementById("where"), where = input && input.value.trim();
+    if (!input) return;
+    where ? fields.set("where", where) : fields.delete("where");
+  }
   function written(fields) {
     const text = fields.toString();
     return text ? "?" + text : "";
@@ -139,16 +145,13 @@
         window.explorerCharts.recolored();
         return [theme, theme];
       },
-      controls: function (submitted, range, by, days, clicks, where) {
+      controls: function (submitted, range, by, days, clicks) {
         const one = triggered();
         if (!one || one.value === null || one.value === undefined) return none();
         const fields = new URLSearchParams(window.location.search);
         const control = one.prop_id.split(".")[0];
         if (control === "where") {
           if (!one.value || isCompleting) return none();
-          const input = document.getElementById("where");  // what is there now, whatever has come through
-          where = input ? input.value : where;
-          where && where.trim() ? fields.set("where", where.trim()) : fields.delete("where");
         } else if (control === "range") {
           const shown = document.getElementById("range");
           if (range === "given" || (shown && range === shown.dataset.shown && !fields.has("from"))) return none();
@@ -168,7 +171,9 @@
         } else {
           if (!clicks) return none();
           fields.set("theme", themeOf(window.location.search) === "dark" ? "light" : "dark");
+          return changed(written(fields));
         }
+        typed(fields);
         return changed(written(fields));
       },
       complete: function (text, names) {

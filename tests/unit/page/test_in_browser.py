@@ -198,6 +198,23 @@ def test_controls(browser: Any, origin: str) -> None:
     opened.page.close()
 
 
+def test_typed_filter(browser: Any, origin: str) -> None:
+    """A filter that was typed and not yet applied counts with another control that is changed; the theme leaves it as it is."""
+    opened = Opened(browser, origin, "/overview?from=all")
+    opened.page.fill("#where", "user = ada")
+    opened.page.keyboard.press("Escape")
+    opened.page.click("#switch")
+    opened.wait("location.search.includes('theme')")
+    assert ("user = ada", False) == (opened.page.input_value("#where"), "where" in opened.search)
+    opened.page.click("#range")
+    opened.page.get_by_role("option", name="last 30 days", exact=True).click()
+    opened.wait("location.search.includes('from=30d')")
+    assert "where=user = ada" in opened.search
+    opened.wait("document.getElementById('where').value === 'user = ada'")
+    assert [] == opened.complaints
+    opened.page.close()
+
+
 def test_charts_on_the_screen_first(browser: Any, origin: str) -> None:
     """Charts are asked for from the top, each once, and the sessions below when those on the screen are drawn."""
     opened = Opened(browser, origin, "/overview")

@@ -117,6 +117,13 @@ class TestRoutes:
         """There is no other page."""
         assert 404 == client.get(path).status_code
 
+    @pytest.mark.parametrize("path", ["/nope", "/overview/more", "/%3Cscript%3Ealert(1)%3C/script%3E"])
+    def test_no_such_page(self, client: TestClient, path: str) -> None:
+        """A browser that asks for a page that there is not is shown the way back; nothing of its address is in it."""
+        found = client.get(path, headers={"accept": "text/html,*/*"})
+        assert (404, True) == (found.status_code, 'href="/"' in found.text)
+        assert "alert(1)" not in found.text
+
     def test_own(self, client: TestClient) -> None:
         """Routes of the server are before it."""
         assert '"pong"' == client.get("/api/v1/ping").text
