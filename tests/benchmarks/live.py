@@ -6,6 +6,8 @@ The traces are those of agents, as in ``stored``, so many in a request.  All req
 as too much is sent again, as exporters do.  With ``--http`` they come through the receiver of ``serve``; the client is in the process that
 accepts then, and in its figures.  ``seen after`` is on an idle server: from before a request of one trace is sent until whoever watches
 is called with its session, whose totals can be read then.  CPU time is what is left of a figure on a busy machine.
+
+The first line says whether sources or a compiled build is measured; ``stored`` says how the latter is.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from otel_session_agg._serve.guard import ingestion_check
 from otel_session_agg._serve.limits import Limits
 from otel_session_agg._serve.receiver import Receiver
 from otel_session_agg._serve.serving import _taken
+from tests.support.builds import BUILD
 from tests.support.otlp_files import in_protobuf
 from tests.support.serving import export, served
 
@@ -172,6 +175,7 @@ def _check(history: SharedHistory, num_requests: int, num_traces: int) -> None:
 
 def report(found: Measured) -> None:
     """Print the figures."""
+    say(BUILD)
     say(
         f"{found.spans:,} spans, {found.spans / found.seconds:,.0f} a second, accepted at {found.spans / found.accepted_seconds:,.0f}"
     )

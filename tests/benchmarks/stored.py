@@ -6,6 +6,9 @@ Run: ``python -m tests.benchmarks.stored [--spans 1000000] [--forms pb jsonl] [-
 The traces are those of agents: ten spans, three of them model calls, two tools, three HTTP requests.  What DuckDB sums (tokens by trace
 of the JSON lines) is less than half of the work: it reads no prices, sessions, duplicates or nesting.  tracecost (of PyPI, 0.1) reads
 JSON lines, not protobuf.  "Per core" is by CPU time, of all processes: it is what is left of a figure on a busy machine.
+
+In a checkout its sources are measured, also where a compiled wheel is installed.  To measure that, run it in a folder that has a link
+to ``tests`` and nothing else; the first line says what is measured.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from random import Random
 from typing import Any
 
 from otel_session_agg._model.span import SpanData
+from tests.support.builds import BUILD
 from tests.support.otlp_files import in_json, in_protobuf, sized
 
 from ._workload import say
@@ -200,6 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
             write(path, chosen.spans // SPANS)
             kill_and_repeat(path, chosen.spans)
             return
+        say(BUILD)
         say(f"{'file':8}{'processes':>12}{'spans/s':>10}{'per core':>10}{'largest':>10}")
         for form in chosen.forms:
             path = Path(folder, f"traces.{form}")
