@@ -27,6 +27,7 @@ from otel_session_agg._model.merges import (
     SUM,
     Rule,
     added_by,
+    by_slots,
     merged,
     rules_of,
 )
@@ -255,6 +256,7 @@ class SessionTotals:
         return total_ns / number / 1e6 if number else None
 
 
+SessionTotals.__init__ = by_slots(SessionTotals)  # type: ignore[method-assign]
 RULES = rules_of(SessionTotals)
 """The rules of all fields by name."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest
 
 from otel_session_agg import Rollup
 from otel_session_agg._model import merges
 from otel_session_agg._model.merges import SUM, Rule, merged, rules_of
-from otel_session_agg._model.session_totals import SessionTotals
+from otel_session_agg._model.session_totals import Labelled, SessionTotals
 
 
 class TestRulesOf:
@@ -37,3 +38,22 @@ class TestRulesOf:
         used = {*rules_of(Rollup).values(), *rules_of(SessionTotals).values()}
         assert {rule for rule in vars(merges).values() if isinstance(rule, Rule)} <= used
         assert len(used) == len({rule.name for rule in used})
+
+
+class TestBySlots:
+    """A frozen data class with factories, whose fields are set by their slots."""
+
+    def test_factory(self) -> None:
+        """What a factory makes is made anew for each of them; what is given is kept."""
+        first, second, given = SessionTotals(), SessionTotals(), {"tier": Labelled(1, "gold")}
+        assert {} == first.metadata == second.metadata
+        assert first.metadata is not second.metadata
+        assert given is SessionTotals(metadata=given).metadata
+
+    def test_frozen(self) -> None:
+        """No field can be set later, and copies are equal."""
+        totals = SessionTotals(num_open=1)
+        with pytest.raises(FrozenInstanceError):
+            totals.num_open = 2  # type: ignore[misc]
+        assert type(totals) is SessionTotals
+        assert totals == pickle.loads(pickle.dumps(totals)) == replace(totals)  # noqa: S301 -- our own
