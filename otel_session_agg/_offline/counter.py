@@ -145,7 +145,8 @@ class TraceCounter:
 
     def add(self, spans: Iterable[SourceSpan]) -> None:
         """Add a trace: all of its spans."""
-        stored, feedback = each_once(spans := list(spans))
+        rows = list(spans)
+        stored, feedback = each_once(rows)
         if not stored:
             self._feedback += feedback
             return
@@ -171,7 +172,7 @@ class TraceCounter:
             self._note_root(root, stored)
             if self._roots is not None and root.root_span is not None:
                 own = stored[root.root_span.span_id].span
-                self._roots.note(own, (row.span for row in spans))
+                self._roots.note(own, (row.span for row in rows))
         if calls is not None:
             calls.add_roots(roots)
         is_root = ordered is not None and not ordered[-1].is_part
