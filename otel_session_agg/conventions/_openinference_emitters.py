@@ -55,6 +55,26 @@ LANGCHAIN = (
     "@arizeai/openinference-instrumentation-langchain",
 )
 
+SEARCHES = (
+    Text(
+        "output.value",
+        "searches",
+        scopes=(*_OPENAI, "@arizeai/openinference-instrumentation-openai"),
+        fills=True,
+        unless=Meaning.WEB_SEARCHES,
+        hint="web_search_call",
+    ),
+    Text(
+        "output.value",
+        "grounding",
+        scopes=("openinference.instrumentation.google_genai",),
+        fills=True,
+        unless=Meaning.WEB_SEARCHES,
+        hint="web_search_queries",
+    ),
+)
+"""Searches in the web, which only the answer tells."""
+
 SEARCHES_OF_LANGCHAIN = tuple(
     Text(
         "output.value",

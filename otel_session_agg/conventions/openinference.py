@@ -15,6 +15,7 @@ from otel_session_agg.conventions._openinference_emitters import (
     LANGCHAIN,
     MODEL_TEXTS,
     RESPONSE_TEXTS,
+    SEARCHES,
     SEARCHES_OF_LANGCHAIN,
 )
 from otel_session_agg.conventions._schema import (
@@ -50,6 +51,7 @@ _ANSWERS_WHOLE = (
     "openinference.instrumentation.openai",
     "openinference.instrumentation.anthropic",
     "openinference.instrumentation.groq",
+    "openinference.instrumentation.portkey",
     "openinference.instrumentation.google_genai",
     "openinference.instrumentation.vertexai",
     "@arizeai/openinference-instrumentation-openai",
@@ -83,30 +85,15 @@ TABLE = Convention(
     audio_prompt=("llm.token_count.prompt_details.audio",),
     audio_completion=("llm.token_count.completion_details.audio",),
     texts=(
-        Text(
-            "output.value",
-            "searches",
-            scopes=(
-                "openinference.instrumentation.openai",
-                "@arizeai/openinference-instrumentation-openai",
-            ),
-            fills=True,
-            unless=Meaning.WEB_SEARCHES,
-            hint="web_search_call",
-        ),
-        Text(
-            "output.value",
-            "grounding",
-            scopes=("openinference.instrumentation.google_genai",),
-            fills=True,
-            unless=Meaning.WEB_SEARCHES,
-            hint="web_search_queries",
-        ),
-        # recorded: 0.1.20 knows no parts and nothing of the responses API; the answer is there
+        *SEARCHES,
+        # recorded: 0.1.20 (Portkey's 0.1.22) knows no parts and no responses; the answer is there
         Text(
             "output.value",
             "native",
-            scopes=("openinference.instrumentation.openai",),
+            scopes=(
+                "openinference.instrumentation.openai",
+                "openinference.instrumentation.portkey",
+            ),
             path=("usage",),
             fills=True,
         ),

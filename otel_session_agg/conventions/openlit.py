@@ -41,6 +41,11 @@ TABLE = Convention(
             not_keys=("gen_ai.output.type",),
         ),
         Emitter(
+            scopes=("openlit.instrumentation.azure_ai_inference",),
+            proof="recorded: 1.45 writes the fingerprint of the system as the service tier",
+            not_keys=("openai.response.service_tier",),
+        ),
+        Emitter(
             scopes=("openlit.instrumentation.anthropic", "openlit.instrumentation.bedrock"),
             proof="recorded: 1.45 on Anthropic; source: Bedrock",
             effects={Effect.PROMPT_EXCLUDES_CACHE},

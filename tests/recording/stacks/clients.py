@@ -231,6 +231,8 @@ _BEDROCK_STACKS = (
     ),
 )
 
+_AZURE_AI = ("azure-ai-inference==1.0.0b9", "azure-core-tracing-opentelemetry==1.0.0b13", "aiohttp==3.13.2")
+
 _OTHER_STACKS = (
     _stack(
         "mistral.native",
@@ -273,6 +275,30 @@ _OTHER_STACKS = (
         why="OpenLLMetry does not write Groq's reasoning tokens",
     ),
     _stack("xai-sdk.native", "xai-sdk==1.21.0"),
+    _stack(
+        "portkey.openinference",
+        "portkey-ai==2.3.4",
+        "openinference-instrumentation-portkey==0.1.22",
+        unstated={"stream/*": _TOKENS, "stream/cached*": (*_TOKENS, "cache_read_tokens")},
+        why="OpenInference ends the span of a stream before its first part",
+    ),
+    _stack(
+        "azure-ai-inference.native",
+        *_AZURE_AI,
+        unstated={**_CONTRIB_UNSTATED, "embeddings/*": _EMBEDDING},
+        why="the library writes neither cached nor reasoning tokens, and nothing of embeddings",
+    ),
+    _stack(
+        "azure-ai-inference.openlit",
+        *_AZURE_AI,
+        _OPENLIT,
+        unstated={
+            "*stream*/*": (*_TOKENS, "num_model_events"),
+            "*stream/cached*": (*_TOKENS, "num_model_events", "cache_read_tokens"),
+            "tools/*": _TOKENS,
+        },
+        why="OpenLIT writes nothing of streams and of chats with a message that has no text",
+    ),
     _stack(
         "openai.openllmetry-in-openinference",
         _OPENAI,
