@@ -27,6 +27,14 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[None]:
+    """Python's own, which is not there in programs that are started in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def _pressed(after: float) -> Iterator[None]:
     timer = Timer(after, _press)
