@@ -20,6 +20,7 @@ from __future__ import annotations
 from otel_session_agg.conventions import (
     ag2,
     agentops,
+    agentscope,
     anthropic,
     beeai,
     command_lines,
@@ -77,6 +78,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     voice.TABLE,
     ag2.TABLE,
     agentops.TABLE,
+    agentscope.TABLE,
     sentry.TABLE,
     anthropic.TABLE,  # bare names from here on: ``input_tokens``, ``model``
     command_lines.TABLE,

@@ -154,6 +154,9 @@ _PYDANTIC_AI = (
     ),
 )
 
+_AGENTSCOPE = "agentscope==2.0.11"
+_OPENINFERENCE_OPENAI = "openinference-instrumentation-openai"
+
 _STRANDS_PACKAGES = ("strands-agents[anthropic,openai]==1.62.0", "boto3==1.44.5")
 _STRANDS_GONE = {**_HOUR_GONE, "openai/reasoning*": ("reasoning_tokens",)}
 _STRANDS_WHY = f"{_HOUR_GONE_WHY} Reasoning tokens are not told."
@@ -207,6 +210,19 @@ _NATIVE = (
         _AG2_PACKAGES,
         unstated={"untraced_delegation/*": ("num_model_events", *_CALL)},
         why="What a delegated agent without the middleware uses is only in a sum, which repeats the calls of one that has it.",
+    ),
+    Stack(
+        "agentscope.native",
+        "agentscope",
+        (_AGENTSCOPE, "openai==3.57.0", "anthropic==1.17.0"),
+        unstated={"openai/reasoning*": ("reasoning_tokens",), **_HOUR_GONE},
+        why=f"{_HOUR_GONE_WHY} Reasoning tokens are not told.",
+    ),
+    Stack(
+        "agentscope.native+openai-openinference+anthropic-native",
+        "agentscope",
+        (_AGENTSCOPE, "openai==3.57.0", "anthropic==2.14.0", f"{_OPENINFERENCE_OPENAI}==0.1.66"),
+        options=(_OPENINFERENCE_OPENAI,),
     ),
     Stack("strands.native", "strands", _STRANDS_PACKAGES, unstated=_STRANDS_GONE, why=_STRANDS_WHY),
     Stack("strands.native-1.20", "strands", _STRANDS_1_20, unstated=_STRANDS_1_20_GONE, why=_STRANDS_1_20_WHY),
