@@ -16,7 +16,7 @@ TABLE = Convention(
         Emitter(
             scopes=("agentscope",),
             providers=("anthropic",),
-            proof="recorded: 2.0.11 with anthropic 1.17",
+            proof="recorded: 2.0.11 with anthropic 0.125",
             effects={Effect.PROMPT_EXCLUDES_CACHE},
         ),
     ),

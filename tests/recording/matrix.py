@@ -37,8 +37,8 @@ _FAMILIES: dict[str, Callable[[str], bool]] = {
     "OpenLLMetry (Traceloop)": lambda name: name.endswith(".openllmetry"),
     "OpenTelemetry contrib and GenAI": lambda name: ".contrib" in name,
     "OpenLIT": lambda name: name.endswith(".openlit"),
-    "Langfuse, LangSmith, Laminar, AgentOps": lambda name: (
-        name.endswith((".langsmith", ".laminar", ".agentops")) or ".langfuse" in name
+    "Langfuse, LangSmith, Future AGI, AgentOps...": lambda name: (
+        name.endswith((".langsmith", ".laminar", ".agentops", ".judgeval", ".traceai")) or ".langfuse" in name
     ),
     "MLflow": lambda name: name.endswith(".mlflow"),
     "Logfire": lambda name: ".logfire" in name,

@@ -232,9 +232,10 @@ NO_SPAN = (
     "azure-ai-inference.openlit/stream",
     "azure-ai-inference.openlit/async-stream",
     "bedrock.openlit/",
+    "clients.judgeval/embeddings",
     "openai.agentops/responses",
 )
-"""Calls that nobody reports at all: OpenLIT 1.45 has no spans of them, AgentOps only the function around."""
+"""Calls that nobody reports at all: OpenLIT 1.45 has no spans of them, AgentOps and Judgment only the function around."""
 
 _FIGURES = re.compile(r"usage|token|cost", re.IGNORECASE)
 

@@ -1,6 +1,6 @@
 """Instrumentations of the providers' client libraries, in the order in which a stack's options name them.
 
-An option is a distribution with an instrumentor, or ``openlit``, or one that translates the spans of others into OpenInference.
+An option is a distribution with an instrumentor, or ``openlit``, one of Future AGI's, or one that translates the spans of others into OpenInference.
 """
 
 from importlib import import_module
@@ -11,6 +11,12 @@ from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor
 
 TRANSLATORS = {f"openinference-instrumentation-{of}": f"openinference.instrumentation.{of}" for of in ("openllmetry", "openlit")}
 """Their modules."""
+
+FUTURE_AGI = {
+    "traceAI-openai": "traceai_openai.OpenAIInstrumentor",
+    "traceAI-anthropic": "traceai_anthropic.AnthropicInstrumentor",
+}
+"""Their instrumentors, which no entry point names."""
 
 WEATHER = {
     "type": "object",
@@ -33,6 +39,10 @@ def instrument():
 
             versions("openlit")
             openlit.init(disable_metrics=True)
+        elif word in FUTURE_AGI:
+            module, _, name = FUTURE_AGI[word].rpartition(".")
+            versions(word)
+            getattr(import_module(module), name)().instrument(tracer_provider=traced)
         else:
             versions(word)
             # one distribution may hold several, as botocore's does

@@ -174,7 +174,7 @@ _STRANDS_1_20_WHY = (
 
 _ADK_PACKAGES = ("google-adk==2.13.0", "google-genai==2.34.0", "litellm==1.106.2", "anthropic==2.12.0", "mcp==2.3.0")
 
-_AG2_PACKAGES = ("ag2[openai,anthropic,gemini,tracing]==1.2.1", "openai==3.57.0", "anthropic==1.17.0", "google-genai==2.34.0")
+_AG2_PACKAGES = ("ag2[openai,anthropic,gemini,tracing]==1.2.1", "openai==3.57.0", "anthropic==0.125.0", "google-genai==2.34.0")
 
 _CLAUDE_AGENT_SDK = tuple(
     Stack(
@@ -214,7 +214,7 @@ _NATIVE = (
     Stack(
         "agentscope.native",
         "agentscope",
-        (_AGENTSCOPE, "openai==3.57.0", "anthropic==1.17.0"),
+        (_AGENTSCOPE, "openai==3.57.0", "anthropic==0.125.0"),
         unstated={"openai/reasoning*": ("reasoning_tokens",), **_HOUR_GONE},
         why=f"{_HOUR_GONE_WHY} Reasoning tokens are not told.",
     ),

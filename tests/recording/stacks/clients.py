@@ -16,7 +16,9 @@ def _stack(
 ) -> Stack:
     """Driven by the driver of the library's name; the options are the instrumentations."""
     instrumentations = [
-        package.partition("==")[0] for package in packages if "-instrumentation-" in package or "openlit" in package
+        package.partition("==")[0]
+        for package in packages
+        if "-instrumentation-" in package or package.startswith(("openlit", "traceAI-"))
     ]
     driver = name.partition(".")[0].replace("-", "_")
     return Stack(name, driver, packages, options=(*instrumentations,), unstated=unstated or {}, why=why, env=env or {})
@@ -233,6 +235,10 @@ _BEDROCK_STACKS = (
 
 _AZURE_AI = ("azure-ai-inference==1.0.0b9", "azure-core-tracing-opentelemetry==1.0.0b13", "aiohttp==3.13.2")
 
+_TRACEAI_OPENAI, _TRACEAI_ANTHROPIC = "traceAI-openai==0.1.10", "traceAI-anthropic==0.1.10"
+_TRACEAI_GONE = (*_EMBEDDING, "cache_read_tokens", "cache_write_tokens", "cost")
+_TRACEAI_NEEDS = "fi-instrumentation-otel==1.1.0"
+
 _OTHER_STACKS = (
     _stack(
         "mistral.native",
@@ -275,6 +281,29 @@ _OTHER_STACKS = (
         why="OpenLLMetry does not write Groq's reasoning tokens",
     ),
     _stack("xai-sdk.native", "xai-sdk==1.21.0"),
+    _stack(
+        "openai.traceai",
+        "openai==2.54.0",
+        _TRACEAI_OPENAI,
+        _TRACEAI_NEEDS,
+        unstated={
+            **dict.fromkeys(("chat/cached*", "azure/cached*", "parallel/cached*"), ("cache_read_tokens",)),
+            **dict.fromkeys(("chat/reasoning*", "*stream/reasoning*"), ("cache_read_tokens", "reasoning_tokens")),
+        },
+        why="traceAI writes neither cached nor reasoning tokens of chats",
+    ),
+    _stack(
+        "anthropic.traceai",
+        "anthropic==0.125.0",
+        _TRACEAI_ANTHROPIC,
+        _TRACEAI_NEEDS,
+        unstated={
+            **dict.fromkeys(("stream/*", "parallel/*"), _TRACEAI_GONE),
+            "message/reasoning*": ("reasoning_tokens",),
+            "stream/reasoning*": ("reasoning_tokens", *_TRACEAI_GONE),
+        },
+        why="traceAI writes no reasoning tokens, and the cached part of the input only in whole answers that are not awaited",
+    ),
     _stack(
         "portkey.openinference",
         "portkey-ai==2.3.4",

@@ -98,6 +98,13 @@ _CLIENTS = (
         },
         why="AgentOps does not tell cached or reasoning tokens, and does not see the responses of this version of the library.",
     ),
+    Stack(
+        "clients.judgeval",
+        "judgeval",
+        ("judgeval==1.6.0", "openai==3.54.0", "anthropic==0.125.0"),
+        unstated={"embeddings/*": ("prompt_tokens", "total_tokens")},
+        why="Judgment's SDK does not see embeddings.",
+    ),
     Stack("openai.honeyhive+openinference", "honeyhive", ("honeyhive==1.7.0", *_OPENAI_OPENINFERENCE), options=(_OPENINFERENCE,)),
     Stack("openai.langwatch+openinference", "langwatch", ("langwatch==1.4.0", *_OPENAI_OPENINFERENCE), options=(_OPENINFERENCE,)),
     Stack(

@@ -939,6 +939,11 @@ class TestTables:
         for scope in scopes:
             assert 1 == usage({IN: 1, **dict.fromkeys(conditions, value)}, scope=scope).prompt_tokens
 
+    def test_unread_keys(self) -> None:
+        """Which keys are not read depends on scopes and keys alone: plans know no values."""
+        rows = [row for table in CONVENTIONS for row in table.emitters if row.not_keys]
+        assert not [row for row in rows if row.contains or row.matches or row.providers or row.not_providers or row.streaming]
+
     def test_kinds_are_bounded(self) -> None:
         """Values of a kind's key are remembered up to a bound, and values of any type are looked at."""
         scope = reading._SCOPES.get("kinds", "")
