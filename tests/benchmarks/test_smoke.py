@@ -234,7 +234,7 @@ class TestLive:
         assert 0 < min(found.accepting.peak_bytes, found.counting.peak_bytes)
         assert 0.0 < min(found.seen_after)
         live.report(found)
-        assert 4 == capsys.readouterr().out.count("\n")
+        assert 5 == capsys.readouterr().out.count("\n")
 
 
 class TestHistory:
